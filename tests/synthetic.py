@@ -1,0 +1,300 @@
+"""Recordings and runs with known truth, made without any engine or server.
+
+Every stream takes ``ttft_ms`` and then ``tokens - 1`` gaps of ``gap_ms`` on the server, drawn around those
+means with the coefficient of variation ``jitter`` (0: exactly those); the client sees each token ``lag_us``
+later. Slots run one stream after the other, as the closed loop of the engine does. Arrays are built whole,
+so ten million tokens take seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.model import Machine, Mode, Recording, Run, Sample, ServerRecord
+
+ZERO = 5_000_000_000_000  # the perf_counter_ns at which every recording starts
+EPOCH = 1_790_000_000_000_000_000  # and the time_ns at the same moment
+MS = 1_000_000
+UNANSWERED = ("refused", "unresolved", "connect_timeout", "first_token_timeout", "http_status")
+
+
+def recording(
+    *,
+    client: str = "aiohttp",
+    mode: Mode = "tasks",
+    concurrency: int = 100,
+    repeat: int = 0,
+    index: int = 0,
+    streams: int = 200,
+    tokens: int = 60,
+    ttft_ms: float = 300.0,
+    gap_ms: float = 50.0,
+    jitter: float = 0.0,
+    lag_us: float = 200.0,
+    lag_jitter: float = 0.0,
+    ramp_ms: float = 0.0,
+    warmup_ms: float = 0.0,
+    duration_ms: float | None = None,
+    late_start_ms: float = 0.0,
+    outcomes: Mapping[str, int] | None = None,
+    per_read: int = 1,
+    stamped: bool = True,
+    server_tokens_per_event: float | None = 1.0,
+    base_rss_kib: int | None = 40_000,
+    rss_per_stream_kib: float = 30.0,
+    threads: int | None = None,
+    cpu_us_per_token: float | None = 20.0,
+    voluntary_per_token: float | None = 0.1,
+    involuntary_per_token: float | None = 0.01,
+    run_wait_share: float | None = 0.01,
+    engine_cores: int | None = 1,
+    others_share: float = 0.0,
+    steal_share: float = 0.0,
+    listen_overflows: int = 0,
+    listen_drops: int = 0,
+    server_late_p99_ms: float | None = 0.5,
+    server_open_peak: int | None = None,
+    clock_step_ns: int = 0,
+    same_host: bool = True,
+    ended: str = "",
+    seed: int = 0,
+) -> Recording:
+    """One cell. ``outcomes`` says how many streams end otherwise than ok (the last rows); those in
+    ``UNANSWERED`` get nothing, the others half of their tokens. ``threads=None``: one per stream and one more
+    for mode ``threads``, 1 for ``tasks``. Shares are of the window (``run_wait_share``: summed over threads).
+    """
+    rng = np.random.default_rng([seed, index, repeat])
+    rounds = -(-streams // concurrency)
+
+    def drawn(mean: float, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        if not jitter or not mean:
+            return np.full(shape, round(mean * MS), dtype=np.int64)
+        values = rng.standard_normal(shape, dtype=np.float32)
+        sigma = float(np.sqrt(np.log1p(jitter**2)))
+        values *= sigma
+        np.exp(values, out=values)
+        values *= mean * MS * float(np.exp(-(sigma**2) / 2))
+        return values.astype(np.int64)
+
+    # when the server sends each token, after the start of its stream; then when the client sees each read
+    sent = np.concatenate([drawn(ttft_ms, (streams, 1)), drawn(gap_ms, (streams, tokens - 1))], axis=1)
+    np.cumsum(sent, axis=1, out=sent)
+    reads = -(-tokens // per_read)
+    last_of_read = np.minimum(np.arange(1, reads + 1) * per_read, tokens) - 1
+    lag = np.full((streams, reads), round(lag_us * 1000), dtype=np.int64)
+    if lag_jitter:
+        lag = (lag * rng.exponential(lag_jitter, (streams, reads))).astype(np.int64)
+    seen = sent[:, last_of_read] + lag
+    np.maximum.accumulate(seen, axis=1, out=seen)
+    took = seen[:, -1] + MS // 10  # the protocol's end arrives in a read of its own
+
+    per_slot = np.zeros((rounds, concurrency), dtype=np.int64)
+    per_slot.reshape(-1)[:streams] = took
+    offsets = np.sort(rng.integers(0, max(round(ramp_ms * MS), 1), concurrency))
+    start_of = np.cumsum(per_slot, axis=0) - per_slot + offsets[None, :]
+    due = ZERO + start_of.reshape(-1)[:streams]
+    start = due + round(late_start_ms * MS)
+    seen += start[:, None]
+    sent += start[:, None]
+    end = start + took
+
+    bad = dict(outcomes or {})
+    outcome = np.array(["ok"] * (streams - sum(bad.values())) + [k for k, n in bad.items() for _ in range(n)])
+    unanswered = np.isin(outcome, UNANSWERED)
+    failed = outcome != "ok"
+    own_tokens = np.where(unanswered, 0, np.where(failed, tokens // 2, tokens))
+    own_reads = np.searchsorted(last_of_read, own_tokens - 1) + 1
+    own_reads[own_tokens == 0] = 0
+    read_counts = np.diff(np.concatenate([[0], last_of_read + 1])).astype(np.uint16)
+
+    at = np.concatenate([seen, end[:, None]], axis=1)  # the last column carries the end and no text
+    count = np.concatenate([np.tile(read_counts, (streams, 1)), np.zeros((streams, 1), np.uint16)], axis=1)
+    if failed.any():
+        keep = np.arange(reads + 1)[None, :] < own_reads[:, None]
+        keep[~failed, -1] = True
+        cut = failed & ~unanswered
+        partial = own_tokens[cut] - np.where(own_reads[cut] > 1, last_of_read[own_reads[cut] - 2] + 1, 0)
+        count[np.flatnonzero(cut), own_reads[cut] - 1] = partial.astype(np.uint16)
+        keep_stamps = np.arange(tokens)[None, :] < own_tokens[:, None]
+        flat_at, flat_count, flat_reads = at[keep], count[keep], keep.sum(axis=1)
+    else:
+        keep_stamps = None
+        flat_at, flat_count, flat_reads = at.reshape(-1), count.reshape(-1), np.full(streams, reads + 1)
+
+    wall = EPOCH - ZERO
+    us = (sent - sent[:, :1]) // 1000
+    flat_us = (us if keep_stamps is None else us[keep_stamps]).reshape(-1).astype(np.int32)
+    has_stamps = stamped & (own_tokens > 0)
+    table = {
+        "slot": np.arange(streams, dtype=np.int64) % concurrency,
+        "due": due,
+        "start": start,
+        "headers": np.where(own_reads > 0, seen[:, 0] - MS // 10, -1),
+        "end": end,
+        "status": np.where(outcome == "http_status", 503, np.where(own_reads > 0, 200, -1)),
+        "bytes": own_tokens * 100,
+        "first_stamp_ns": np.where(has_stamps, sent[:, 0] + wall, -1),
+        "reads": flat_reads.astype(np.int64),
+        "tokens": own_tokens.astype(np.int64),
+        "stamped": np.where(has_stamps, own_tokens, 0).astype(np.int64),
+        "outcome": outcome,
+        "error": np.where(failed, np.char.add("it ended as ", outcome), ""),
+        "total_ns": np.where(failed, -1, sent[:, -1] - start),
+        "load_ns": np.full(streams, -1, dtype=np.int64),
+        "prompt_tokens": np.where(failed, -1, 10),
+        "prompt_ns": np.where(failed, -1, sent[:, 0] - start),
+        "server_tokens": np.full(streams, -1, dtype=np.int64)
+        if server_tokens_per_event is None
+        else np.where(failed, -1, np.round(own_tokens * server_tokens_per_event)).astype(np.int64),
+        "decode_ns": np.where(failed, -1, sent[:, -1] - sent[:, 0]),
+    }
+
+    last = int(end.max())
+    begin = ZERO + round(warmup_ms * MS)
+    closes = ZERO + round(duration_ms * MS) if duration_ms is not None else last
+    inside = (flat_at >= begin) & (flat_at < closes)
+    owner = np.repeat(np.arange(streams), flat_reads)[inside]
+    weight = np.where(table["server_tokens"] >= 0, table["server_tokens"] / np.maximum(own_tokens, 1), 1.0)
+    produced = float((flat_count[inside] * weight[owner]).sum()) if closes > begin else 0.0
+    window_ns = closes - begin
+
+    def total(per_token: float | None, scale: float = 1.0) -> int | None:
+        return None if per_token is None else round(per_token * produced * scale)
+
+    own_threads = threads if threads is not None else (concurrency + 1 if mode == "threads" else 1)
+    moments = np.arange(ZERO, last + MS, 100 * MS, dtype=np.int64)
+    live = np.searchsorted(np.sort(start), moments, "right") - np.searchsorted(np.sort(end), moments, "right")
+    used = np.maximum.accumulate(live)
+    missing = np.full(len(moments), -1, dtype=np.int64)
+    peak_kib = None if base_rss_kib is None else round(base_rss_kib + rss_per_stream_kib * concurrency)
+    rss = missing if base_rss_kib is None else (base_rss_kib + rss_per_stream_kib * used).astype(np.int64)
+    peak = rss.copy()
+    if peak_kib is not None:
+        peak[-1] = peak_kib
+    cpu = total(cpu_us_per_token, 1000)
+    samples = {
+        "at": moments,
+        "rss_kib": rss,
+        "peak_rss_kib": peak,
+        "threads": np.minimum(own_threads, np.maximum(1, used + 1))
+        if mode == "threads"
+        else np.full(len(moments), own_threads, dtype=np.int64),
+        "cpu_ns": missing
+        if cpu is None
+        else np.clip((moments - begin) / max(window_ns, 1) * cpu, 0, None).astype(np.int64),
+        "voluntary": missing,
+        "involuntary": missing,
+        "run_wait_ns": missing,
+        "streams_open": live.astype(np.int64),
+    }
+    samples["threads"][-1] = own_threads
+    first = Sample(at=begin, threads=own_threads, cpu_ns=0, voluntary=0, involuntary=0, run_wait_ns=0)
+    second = replace(
+        first,
+        at=closes,
+        rss_kib=peak_kib,
+        peak_rss_kib=peak_kib,
+        cpu_ns=cpu,
+        voluntary=total(voluntary_per_token),
+        involuntary=total(involuntary_per_token),
+        run_wait_ns=None if run_wait_share is None else round(run_wait_share * window_ns),
+    )
+    return Recording(
+        index=index,
+        client=client,
+        mode=mode,
+        concurrency=concurrency,
+        repeat=repeat,
+        ended=ended,
+        start=ZERO,
+        window=(begin, closes),
+        clock=((ZERO, EPOCH), (last, last + wall + clock_step_ns)),
+        same_host=same_host,
+        base_rss_kib=base_rss_kib,
+        base_threads=1,
+        edges=(first, second),
+        machine=Machine(
+            window_ns=window_ns,
+            engine_cores=engine_cores,
+            others_ns=round(others_share * window_ns * (engine_cores or 1)),
+            steal_ns=round(steal_share * window_ns * (engine_cores or 1)),
+            listen_overflows=listen_overflows,
+            listen_drops=listen_drops,
+        ),
+        server=None
+        if server_late_p99_ms is None
+        else ServerRecord(
+            streams=streams,
+            open_peak=min(concurrency, streams) if server_open_peak is None else server_open_peak,
+            sends=int(own_tokens.sum()),
+            late_p50_ms=server_late_p99_ms / 3,
+            late_p99_ms=server_late_p99_ms,
+            late_max_ms=server_late_p99_ms * 2,
+        ),
+        streams=table,
+        arrivals={"at": flat_at, "count": flat_count},
+        stamps={"us": flat_us if stamped else np.zeros(0, np.int32)},
+        samples=samples,
+    )
+
+
+def run(
+    folder: Path | str,
+    recordings: Sequence[Recording],
+    *,
+    name: str = "synthetic",
+    thresholds: Sequence[Mapping[str, Any]] = (),
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+) -> Run:
+    """A run of these recordings in this order; ``about`` is laid over the plausible run.json made here."""
+    clients = list(dict.fromkeys(r.client for r in recordings))
+    named = [dict(zip(("name", "options"), _split(label), strict=True)) for label in clients]
+    made: dict[str, Any] = {
+        "format": 1,
+        "started": "2026-11-22T12:00:00Z",
+        "finished": "2026-11-22T12:01:00Z",
+        "seed": seed,
+        "scenario": {
+            "name": name,
+            "target": {
+                "url": None,
+                "headers": {},
+                "simulator": {"ttft": 0.3, "gap": 0.05, "tokens": 60, "jitter": 0.0},
+            },
+            "protocol": "ollama-generate",
+            "model": "qwen3:1.7b",
+            "stream": True,
+            "options": {},
+            "prompts": ["Write a short introduction to asynchronous programming in Python."],
+            "clients": named,
+            "concurrency": list(dict.fromkeys(r.concurrency for r in recordings)),
+            "load": {"duration": 10.0, "requests": None, "ramp": 0.0, "warmup": 0.0},
+            "repeats": 1 + max((r.repeat for r in recordings), default=0),
+            "timeouts": {"connect": 5.0, "first_token": 60.0, "idle": 30.0, "total": 300.0},
+            "thresholds": [dict(t) for t in thresholds],
+            "seed": seed,
+        },
+        "versions": {
+            "loadgen": "0.1.0",
+            "python": "3.11.7",
+            **{entry["name"]: "1.0" for entry in named},
+        },
+        "machine": {"system": "Linux 6.1", "cpu": "a processor", "cores": 2, "memory_kib": 8_000_000},
+        "cells": [
+            {"index": r.index, "client": r.client, "concurrency": r.concurrency, "repeat": r.repeat}
+            for r in recordings
+        ],
+    }
+    return Run(folder=Path(folder), about={**made, **(about or {})}, recordings=tuple(recordings))
+
+
+def _split(label: str) -> tuple[str, dict[str, str]]:
+    name, *told = label.split(" ")
+    return name, dict(part.split("=", 1) for part in told)
