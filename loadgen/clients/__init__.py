@@ -1,0 +1,151 @@
+"""The HTTP libraries under test, one small file each.
+
+A client opens a request and hands over the bytes as they come: no clock, no parsing, no ``except``. There are
+two shapes, :class:`SyncClient` and :class:`AsyncClient`; the shape picks the driver. Nothing here imports a
+library: a process that measures one must never import another.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from loadgen import registry
+from loadgen.model import Client, Mode, Outcome, Request
+
+GROUP = "loadgen.clients"
+
+# (exception type, text its message must hold, outcome); the first that fits an error or one of its causes counts.
+Failures = tuple[tuple[type[BaseException], str, Outcome], ...]
+
+
+class SyncResponse(NamedTuple):
+    """A response whose body has not been read.
+
+    ``socket`` is the one it comes through: a thread that waits in ``recv`` can only be ended by shutting it
+    down. None where the library hides it; such a stream outlasts its idle and total timeouts.
+    """
+
+    status: int
+    chunks: Iterator[bytes]
+    socket: socket.socket | None
+
+
+class AsyncResponse(NamedTuple):
+    """A response whose body has not been read."""
+
+    status: int
+    chunks: AsyncIterator[bytes]
+
+
+class SyncClient(Protocol):
+    """Made once per engine, from its :class:`~loadgen.model.Cell`; ``open`` is called from many threads.
+
+    The library keeps the timeouts up to the headers (``connect``, ``first_token``) and none after them: those
+    are the engine's.
+    """
+
+    failures: ClassVar[Failures]
+
+    def open(self, request: Request) -> AbstractContextManager[SyncResponse]:
+        """Send ``request``; the response is there when its headers are."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class AsyncClient(Protocol):
+    """Made once per engine, inside the running loop, from its :class:`~loadgen.model.Cell`."""
+
+    failures: ClassVar[Failures]
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[AsyncResponse]:
+        """Send ``request``; the response is there when its headers are."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class Entry(NamedTuple):
+    """What must be known of a client without importing its library."""
+
+    path: str | None
+    mode: Mode
+    distribution: str
+    extra: str
+    options: Mapping[str, tuple[Any, ...]]  # option -> its values, the default first
+
+
+BUILTIN: dict[str, Entry] = {
+    "requests": Entry(
+        "loadgen.clients.requests:Requests",
+        "threads",
+        "requests",
+        "requests",
+        {"session": ("per-thread", "shared")},
+    ),
+    "httpx-sync": Entry(
+        "loadgen.clients.httpx_sync:HttpxSync", "threads", "httpx", "httpx", {"session": ("shared", "per-thread")}
+    ),
+    "httpx-async": Entry(
+        "loadgen.clients.httpx_async:HttpxAsync", "tasks", "httpx", "httpx", {"loop": ("asyncio", "uvloop")}
+    ),
+    "aiohttp": Entry("loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", {"loop": ("asyncio", "uvloop")}),
+    "floor": Entry("loadgen.clients.floor:Floor", "tasks", "httptools", "floor", {"loop": ("uvloop", "asyncio")}),
+}
+
+
+class Missing(Exception):
+    """A client whose library is not installed; the message holds the command that installs it."""
+
+
+def names() -> list[str]:
+    """Every client's name."""
+    return registry.names(BUILTIN, GROUP)
+
+
+def entry(name: str) -> Entry:
+    """What is known of the client of that name. An outsider's class is imported and asked.
+
+    Raises LookupError for a name nobody knows.
+    """
+    if name in BUILTIN:
+        return BUILTIN[name]
+    outsider = registry.load(None, GROUP, name)
+    return Entry(
+        None,
+        getattr(outsider, "mode", "threads"),
+        getattr(outsider, "distribution", name),
+        "",
+        getattr(outsider, "options", {}),
+    )
+
+
+def load(client: Client) -> Any:
+    """The class of a client. Raises LookupError for an unknown name and Missing for a missing library."""
+    known = entry(client.name)
+    try:
+        return registry.load(known.path, GROUP, client.name)
+    except ImportError as error:
+        raise Missing(f"{client.name} needs {error.name or known.distribution}: {install(client.name)}") from error
+
+
+def version(name: str) -> str | None:
+    """The version of the client's library; None where it is not installed."""
+    try:
+        return importlib.metadata.version(entry(name).distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def install(name: str) -> str:
+    """The command that installs the client's library."""
+    known = entry(name)
+    return f'pip install "loadgen[{known.extra}]"' if known.extra else f"pip install {known.distribution}"

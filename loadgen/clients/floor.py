@@ -1,0 +1,157 @@
+"""What any client could reach here: a bare ``asyncio.Protocol`` with httptools, on uvloop.
+
+The yardstick that the others are divided by. It speaks just enough HTTP/1.1 for a streamed response, without TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import ClassVar, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from loadgen.clients import AsyncResponse, Failures
+from loadgen.model import Cell, Outcome, Request
+
+
+class Floor:
+    """See :class:`loadgen.clients.AsyncClient`."""
+
+    failures: ClassVar[Failures] = (
+        (TimeoutError, "", Outcome.CONNECT_TIMEOUT),
+        (EOFError, "", Outcome.TRUNCATED),
+        (httptools.HttpParserError, "", Outcome.UNDECODABLE),
+    )
+
+    def __init__(self, cell: Cell) -> None:
+        self._timeout = cell.timeouts.connect
+        self._idle: defaultdict[tuple[str, int], list[_Connection]] = defaultdict(list)
+
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
+        url = urlsplit(request.url)
+        if url.scheme != "http":
+            raise ValueError(f"floor speaks http only, not {url.scheme}")
+        address = (url.hostname or "", url.port or 80)
+        connection = await self._connect(address)
+        try:
+            connection.send(url.path + ("?" + url.query if url.query else ""), url.netloc.rpartition("@")[2], request)
+            yield AsyncResponse(await connection.status(), connection)
+        finally:
+            if connection.reusable:
+                self._idle[address].append(connection)
+            else:
+                connection.close()
+
+    async def _connect(self, address: tuple[str, int]) -> _Connection:
+        idle = self._idle[address]
+        while idle:
+            connection = idle.pop()
+            if connection.reusable:
+                return connection
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._timeout):
+            _, connection = await loop.create_connection(lambda: _Connection(loop), *address)
+        return connection
+
+    async def close(self) -> None:
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection and the response that is on it; iterating gives the bytes of each read."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiter: asyncio.Future[None] | None = None
+        self._body: list[bytes] = []
+        self._code = 0
+        self._complete = False
+        self._framed = False
+        self._error: BaseException | None = None
+        self.reusable = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def close(self) -> None:
+        self.reusable = False
+        self._transport.abort()
+
+    def send(self, path: str, host: str, request: Request) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
+        self._code, self._complete, self._framed, self.reusable = 0, False, False, False
+        headers = {"Host": host, "Accept-Encoding": "identity", **request.headers, "Content-Length": len(request.body)}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._transport.write(f"{request.method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + request.body)
+
+    async def status(self) -> int:
+        while not self._code:
+            await self._wait()
+        return self._code
+
+    def __aiter__(self) -> _Connection:
+        return self
+
+    async def __anext__(self) -> bytes:
+        body = self._body
+        while not body:
+            if self._complete:
+                raise StopAsyncIteration
+            # Not a method of its own: a coroutine more per read would be a tenth of what floor costs.
+            if self._error:
+                raise self._error
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        data = body[0] if len(body) == 1 else b"".join(body)
+        body.clear()
+        return data
+
+    async def _wait(self) -> None:
+        if self._error:
+            raise self._error
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            self._error = error
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.reusable = False
+        if self._code and not self._framed and exc is None:
+            self._complete = True  # a body without length or chunks ends with the connection
+        self._error = self._error or exc or EOFError("the connection was closed inside the response")
+        self._wake()
+
+    # httptools calls these
+    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: ARG002
+        if name.lower() in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+
+    def on_headers_complete(self) -> None:
+        self._code = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        self._complete = True
+        self.reusable = self._parser.should_keep_alive()

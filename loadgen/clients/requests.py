@@ -1,0 +1,74 @@
+"""requests, on threads. A Session per thread, as its maintainers advise, or one for all (``session: shared``)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import RemoteDisconnected
+from typing import ClassVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import IncompleteRead, InvalidChunkLength
+
+from loadgen.clients import Failures, SyncResponse
+from loadgen.model import Cell, Outcome, Request
+
+
+class Requests:
+    """See :class:`loadgen.clients.SyncClient`."""
+
+    failures: ClassVar[Failures] = (
+        (requests.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
+        (requests.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
+        (RemoteDisconnected, "", Outcome.TRUNCATED),
+        (InvalidChunkLength, "", Outcome.UNDECODABLE),
+        (IncompleteRead, "", Outcome.TRUNCATED),
+        (requests.exceptions.ChunkedEncodingError, "ended prematurely", Outcome.TRUNCATED),
+    )
+
+    def __init__(self, cell: Cell) -> None:
+        self._timeout = (cell.timeouts.connect, min(cell.timeouts.first_token, cell.timeouts.total))
+        self._shared = cell.client.options.get("session") == "shared"
+        self._size = cell.concurrency if self._shared else 1
+        self._local = threading.local()
+        self._session = self._make() if self._shared else None
+
+    def _make(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._size, max_retries=0)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        return session
+
+    @contextmanager
+    def open(self, request: Request) -> Iterator[SyncResponse]:
+        session = self._session or getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self._make()
+        with session.request(
+            request.method,
+            request.url,
+            headers={"Accept-Encoding": "identity", **request.headers},
+            data=request.body,
+            stream=True,
+            timeout=self._timeout,
+            allow_redirects=False,
+        ) as response:
+            sock: socket.socket = response.raw._fp.fp.raw._sock
+            sock.settimeout(None)
+            yield SyncResponse(response.status_code, _chunks(response), sock)
+
+    def close(self) -> None:
+        if self._session:
+            self._session.close()
+
+
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    # Without chunks iter_content(None) would wait for the end of the body.
+    if response.raw.chunked:
+        return response.iter_content(chunk_size=None)
+    return iter(lambda: response.raw.read1(65536), b"")

@@ -1,0 +1,231 @@
+"""What both drivers share: which stream comes next, which have run out of time, and what the parent hears."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+from collections import deque
+from time import perf_counter_ns
+
+from loadgen.engine.frames import Done, Edge, Frame, Pulse, Streams, encode
+from loadgen.engine.schedule import offsets
+from loadgen.engine.stopwatch import Stopwatch
+from loadgen.model import Cell, Outcome, Request, Sample, Stream
+from loadgen.protocols import Protocol
+
+TICK = 100_000_000  # ns between two looks at the timeouts
+GRACE = 1_000_000_000  # ns that streams get to end after a stop
+BATCH = 256  # streams encoded per tick at most, so that a tick never holds the loop for long
+
+
+class Outbox:
+    """Frames to the parent, written as far as the pipe takes them; never blocks before :meth:`drain`."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._rest = bytearray()
+        os.set_blocking(fd, False)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1 << 20)
+
+    def send(self, frame: Frame) -> None:
+        self._rest += encode(frame)
+        self._write()
+
+    def _write(self) -> None:
+        while self._rest:
+            try:
+                del self._rest[: os.write(self._fd, self._rest)]
+            except BlockingIOError:
+                return
+
+    def drain(self) -> None:
+        """Write what is left, however long the parent takes."""
+        os.set_blocking(self._fd, True)
+        self._write()
+
+
+class Orders:
+    """Lines from the parent on a descriptor. A parent that has died says stop."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._rest = b""
+
+    def line(self) -> bytes:
+        """The next line, however long it takes; empty when the parent has gone."""
+        while b"\n" not in self._rest:
+            data = os.read(self.fd, 1 << 20)
+            if not data:
+                return b""
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def read(self) -> list[bytes]:
+        """The lines that are there; call it when the descriptor is readable."""
+        data = os.read(self.fd, 1 << 16)
+        if not data:
+            return [b'{"stop": true}']
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return lines
+
+
+class Engine:
+    """The cell while it runs. Drivers call; nothing here knows threads or tasks."""
+
+    def __init__(self, cell: Cell, protocol: Protocol, outbox: Outbox) -> None:
+        self.cell = cell
+        self.open: dict[int, Stopwatch] = {}
+        self._stop: int | None = None
+        self._protocol = protocol
+        self._outbox = outbox
+        self._requests = [protocol.request(cell, prompt) for prompt in cell.prompts]
+        self._ended: deque[Stream] = deque()
+        self._pending: deque[tuple[int, int]] = deque()  # slot, due
+        self._slots = cell.concurrency
+        self._running: set[int] = set()
+        self._edges: list[int] = []
+        self._next_tick = 0
+        self._next_pulse = 0
+        self.go = 0
+
+    def start(self, go: int) -> None:
+        """Zero is ``go``."""
+        load = self.cell.load
+        self.go = go
+        self._pending.extend((slot, go + offset) for slot, offset in enumerate(offsets(self.cell)))
+        self._edges = [go + int(load.warmup * 1e9)]
+        if load.duration is not None:
+            self.until: int | None = go + int(load.duration * 1e9)
+            self._edges.append(self.until)
+        else:
+            self.until = None
+        self._next_tick = self._next_pulse = go
+
+    # -- slots
+
+    def due(self, now: int) -> list[tuple[int, int]]:
+        """The slots that start now, with the time they were due."""
+        slots = []
+        while self._pending and self._pending[0][1] <= now:
+            slot, due = self._pending.popleft()
+            if not self.over(due):
+                self._running.add(slot)
+                slots.append((slot, due))
+        return slots
+
+    def over(self, due: int) -> bool:
+        """Whether a stream due then is no longer started."""
+        return self._stop is not None or (self.until is not None and due >= self.until)
+
+    def again(self, slot: int, done: int, now: int) -> int | None:
+        """When the slot's next stream is due after ``done`` of them; None when the slot has come to its end."""
+        requests = self.cell.load.requests
+        if slot >= self._slots or self.over(now) or (requests is not None and done >= requests):
+            return None
+        return now
+
+    def leave(self, slot: int) -> None:
+        """The slot has come to its end."""
+        self._running.discard(slot)
+
+    def finished(self, now: int) -> bool:
+        """Whether every slot has come to its end, or was told to so long ago that it hears nothing."""
+        return (not self._running and not self._pending) or (self._stop is not None and now - self._stop > GRACE)
+
+    def request(self, slot: int, done: int) -> Request:
+        """The request of the slot's stream number ``done``."""
+        return self._requests[(slot + done) % len(self._requests)]
+
+    def watch(self, slot: int, due: int) -> Stopwatch:
+        """A stopwatch for the stream that starts now."""
+        self.open[slot] = stopwatch = Stopwatch(slot, due, self._protocol.decoder(self.cell.stream))
+        return stopwatch
+
+    def ended(self, stopwatch: Stopwatch) -> None:
+        """The stream is over."""
+        if self.open.pop(stopwatch.slot, None) is stopwatch:
+            self._ended.append(stopwatch.stream())
+
+    # -- the parent
+
+    def order(self, line: bytes, now: int) -> None:
+        """An order from the parent."""
+        order = json.loads(line)
+        if "streams" in order:
+            self._resize(int(order["streams"]), now)
+        if order.get("stop") and self._stop is None:
+            self._stop = now
+            self._pending.clear()
+
+    def _resize(self, slots: int, now: int) -> None:
+        known = self._running | {slot for slot, _ in self._pending}
+        self._slots = slots
+        self._pending = deque((slot, due) for slot, due in self._pending if slot < slots)
+        self._pending.extend((slot, now) for slot in range(slots) if slot not in known)
+
+    def wake(self) -> int:
+        """When the driver must look again."""
+        soonest = [self._next_tick, *self._edges[:1]]
+        if self._pending:
+            soonest.append(self._pending[0][1])
+        return min(soonest)
+
+    def tick(self, now: int) -> list[Stopwatch]:
+        """Tell the parent how it goes; returns the streams that must be ended."""
+        while self._edges and self._edges[0] <= now:
+            self._edges.pop(0)
+            self._edge()
+        if now < self._next_tick:
+            return []
+        self._next_tick = now + TICK
+        # A copy in one step: threads come and go while we look.
+        watched = list(self.open.values())
+        if now >= self._next_pulse:
+            self._next_pulse = now + 5 * TICK
+            self._outbox.send(Pulse(now, len(watched), sum(stopwatch.tokens for stopwatch in watched)))
+        self.flush(BATCH)
+        late = []
+        for stopwatch in watched:
+            if self._stop is not None or stopwatch.slot >= self._slots:
+                stopwatch.expired = stopwatch.expired or Outcome.STOPPED
+            elif stopwatch.expired is None:
+                stopwatch.expired = stopwatch.due_by(self.cell.timeouts, now)
+            if stopwatch.expired is not None:
+                late.append(stopwatch)
+        return late
+
+    def _edge(self) -> None:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._outbox.send(
+            Edge(
+                Sample(
+                    at=perf_counter_ns(),
+                    cpu_ns=round((usage.ru_utime + usage.ru_stime) * 1e9),
+                    voluntary=usage.ru_nvcsw,
+                    involuntary=usage.ru_nivcsw,
+                )
+            )
+        )
+
+    def flush(self, most: int) -> None:
+        """Send streams that have ended."""
+        batch = [self._ended.popleft() for _ in range(min(most, len(self._ended)))]
+        if batch:
+            self._outbox.send(Streams(batch))
+
+    def close(self) -> None:
+        """Send all that is left, the streams that are still open too."""
+        for stopwatch in list(self.open.values()):
+            stopwatch.expired = Outcome.STOPPED
+            self.ended(stopwatch)
+        if self._edges or self.until is None:
+            self._edges.clear()
+            self._edge()
+        while self._ended:
+            self.flush(BATCH)
+        self._outbox.send(Done(perf_counter_ns()))
+        self._outbox.drain()

@@ -1,0 +1,79 @@
+"""What the engine sends to its parent: MessagePack, each frame after its length in four bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from loadgen.model import Sample, Stream
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The client is imported and made; nothing has been sent. The baseline is now."""
+
+    python: str
+    library: str | None  # version
+
+
+class Edge(msgspec.Struct, frozen=True, tag=True):
+    """Totals over all threads, those that have ended too, at one edge of the measured window."""
+
+    totals: Sample
+
+
+class Pulse(msgspec.Struct, frozen=True, tag=True):
+    """How it goes: streams open now, text events so far in the open ones, and those that wait for headers."""
+
+    at: int
+    open: int
+    tokens: int
+
+
+class Streams(msgspec.Struct, frozen=True, tag=True):
+    """Streams that have ended."""
+
+    streams: list[Stream]
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The engine cannot go on."""
+
+    message: str
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """Every stream has been sent."""
+
+    at: int
+
+
+Frame = Ready | Edge | Pulse | Streams | Failed | Done
+
+encoder = msgspec.msgpack.Encoder()
+
+
+def encode(frame: Frame) -> bytes:
+    """One frame, ready to write."""
+    body = encoder.encode(frame)
+    return len(body).to_bytes(4, "little") + body
+
+
+class Reader:
+    """Incremental: bytes in, frames out."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """The frames that ``data`` completes."""
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= 4:
+            end = 4 + int.from_bytes(buffer[:4], "little")
+            if len(buffer) < end:
+                return
+            body = bytes(buffer[4:end])
+            del buffer[:end]
+            yield self._decoder.decode(body)

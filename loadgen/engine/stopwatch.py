@@ -1,0 +1,219 @@
+"""Takes the marks of one stream and the arrival of every read.
+
+``read`` is the hot path: one clock reading per read, before any decoding, and at most 14 bytes kept per text
+event (arrival 8, count 2, server's stamp 4).
+"""
+
+from __future__ import annotations
+
+import socket
+from array import array
+from collections.abc import Callable
+from time import perf_counter_ns
+
+from loadgen.clients import Failures
+from loadgen.model import Figures, Outcome, Stream, Timeouts
+from loadgen.protocols import Decoder, End, Error, Token, Undecodable
+
+ERROR_BODY = 2048  # bytes kept of the body of an answer that is no success
+
+_OS_ERRORS: Failures = (
+    (ConnectionRefusedError, "", Outcome.REFUSED),
+    (socket.gaierror, "", Outcome.UNRESOLVED),
+    (ConnectionResetError, "", Outcome.RESET),
+    (BrokenPipeError, "", Outcome.RESET),
+    (ConnectionAbortedError, "", Outcome.RESET),
+)
+
+
+def _nothing() -> None:
+    """Before the headers the library keeps the time itself."""
+
+
+class Stopwatch:
+    """One stream while it is open; :meth:`stream` is what stays of it."""
+
+    __slots__ = (
+        "_arrivals",
+        "_body",
+        "_counts",
+        "_decoder",
+        "_due",
+        "_end",
+        "_error",
+        "_feed",
+        "_figures",
+        "_first_stamp",
+        "_headers",
+        "_outcome",
+        "_size",
+        "_stamps",
+        "_start",
+        "_status",
+        "abort",
+        "expired",
+        "slot",
+        "tokens",
+    )
+
+    def __init__(self, slot: int, due: int, decoder: Decoder) -> None:
+        self.slot = slot
+        self.tokens = 0
+        self.expired: Outcome | None = None
+        self.abort: Callable[[], object] = _nothing
+        self._due = due
+        self._decoder = decoder
+        self._feed = decoder.feed
+        self._headers: int | None = None
+        self._status: int | None = None
+        self._end: int | None = None
+        self._outcome: Outcome | None = None
+        self._error = ""
+        self._body: bytearray | None = None
+        self._figures = Figures()
+        self._first_stamp: int | None = None
+        self._size = 0
+        self._arrivals = array("q")
+        self._counts = array("H")
+        self._stamps = array("i")
+        self._start = perf_counter_ns()
+
+    def answered(self, status: int) -> None:
+        """The library has handed over the headers."""
+        self._headers = perf_counter_ns()
+        self._status = status
+        if not 200 <= status < 300:
+            self._outcome = Outcome.HTTP_STATUS
+            self._body = bytearray()
+
+    def read(self, data: bytes) -> None:
+        """The library has handed over bytes. Raises Undecodable."""
+        now = perf_counter_ns()
+        if not data:
+            return
+        self._arrivals.append(now)
+        self._size += len(data)
+        if self._body is not None:
+            self._body += data[: ERROR_BODY - len(self._body)]
+            self._counts.append(0)
+            return
+        count = 0
+        try:
+            for event in self._feed(data):
+                if type(event) is Token:
+                    count += 1
+                    if event.stamp_ns is not None:
+                        self._stamp(event.stamp_ns)
+                else:
+                    self._last(event)
+        finally:
+            self.tokens += count
+            self._count(count)
+
+    def _stamp(self, stamp: int) -> None:
+        first = self._first_stamp
+        if first is None:
+            first = self._first_stamp = stamp
+        try:
+            self._stamps.append((stamp - first) // 1000)
+        except OverflowError:  # beyond 35 minutes
+            self._stamps = array("q", self._stamps)
+            self._stamps.append((stamp - first) // 1000)
+
+    def _count(self, count: int) -> None:
+        try:
+            self._counts.append(count)
+        except OverflowError:  # 65,536 events in one read
+            raise Undecodable(f"{count} events in one read") from None
+
+    def _last(self, event: End | Error) -> None:
+        if isinstance(event, End):
+            self._outcome = Outcome.OK
+            self._figures = event.figures
+        else:
+            self._outcome = Outcome.SERVER_ERROR
+            self._error = event.message
+
+    def finish(self) -> None:
+        """The body has ended. Raises Undecodable."""
+        self._end = perf_counter_ns()
+        if self._body is not None:
+            self._error = self._body.decode(errors="replace")
+            return
+        for event in self._decoder.eof():
+            if type(event) is Token:
+                self.tokens += 1
+                self._counts[-1] += 1
+                if event.stamp_ns is not None:
+                    self._stamp(event.stamp_ns)
+            else:
+                self._last(event)
+        if self._outcome is None:
+            self._outcome = Outcome.TRUNCATED
+            self._error = "the body ended before the protocol's end"
+
+    def fail(self, error: BaseException, failures: Failures) -> None:
+        """The library, or the decoder, has given up."""
+        self._end = perf_counter_ns()
+        if self._outcome is not None:  # what the server said first stands
+            if self._body is not None:
+                self._error = self._body.decode(errors="replace")
+            return
+        self._outcome = classify(error, failures)
+        self._error = f"{type(error).__name__}: {error}" if not isinstance(error, Undecodable) else str(error)
+
+    def due_by(self, timeouts: Timeouts, now: int) -> Outcome | None:
+        """Which timeout has run out at ``now``, if any."""
+        if now - self._start > timeouts.total * 1e9:
+            return Outcome.TOTAL_TIMEOUT
+        if not self.tokens:
+            return Outcome.FIRST_TOKEN_TIMEOUT if now - self._start > timeouts.first_token * 1e9 else None
+        return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
+
+    def stream(self) -> Stream:
+        """What happened."""
+        outcome, error = self._outcome, self._error
+        # A stream that its protocol has ended, or that the server refused, was not ended by us.
+        if self.expired is not None and outcome not in (Outcome.OK, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS):
+            outcome, error = self.expired, ""
+        # A server that stamps some of its events only tells no lag.
+        stamped = len(self._stamps) == self.tokens
+        return Stream(
+            slot=self.slot,
+            due=self._due,
+            start=self._start,
+            headers=self._headers,
+            end=self._end if self._end is not None else perf_counter_ns(),
+            outcome=outcome or Outcome.STOPPED,
+            status=self._status,
+            error=error[:ERROR_BODY],
+            size=self._size,
+            arrivals=self._arrivals.tobytes(),
+            counts=self._counts.tobytes(),
+            stamps=self._stamps.tobytes() if stamped else b"",
+            first_stamp_ns=self._first_stamp if stamped else None,
+            figures=self._figures,
+        )
+
+
+def classify(error: BaseException, failures: Failures) -> Outcome:
+    """The outcome behind an exception: the client's own table first, then what the system said."""
+    if isinstance(error, Undecodable):
+        return Outcome.UNDECODABLE
+    chain = _chain(error)
+    for kind, text, outcome in _OS_ERRORS[:2] + failures + _OS_ERRORS[2:]:
+        if any(isinstance(link, kind) and text in str(link) for link in chain):
+            return outcome
+    return Outcome.FAILED
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """An exception and all that it came from; libraries hide causes in ``args`` and ``reason`` too."""
+    chain: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(chain) < 32:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and not any(link is known for known in chain):
+            chain.append(link)
+            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    return chain

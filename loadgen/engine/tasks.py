@@ -1,0 +1,68 @@
+"""Drives an async client: a task per slot. The twin of threads.py."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter_ns
+
+from loadgen.clients import AsyncClient
+from loadgen.engine.core import Engine, Orders
+
+
+async def run(engine: Engine, client: AsyncClient, orders: Orders) -> None:
+    """Drive every slot to its end."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+    called = asyncio.Event()
+    loop.add_reader(orders.fd, called.set)
+    now = perf_counter_ns()
+    while not engine.finished(now):
+        for slot, due in engine.due(now):
+            task = loop.create_task(_slot(engine, client, slot, due))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        for stopwatch in engine.tick(now):
+            stopwatch.abort()
+        wait = (engine.wake() - perf_counter_ns()) / 1e9
+        if await _set(called, max(0.0, wait)):
+            called.clear()
+            for line in orders.read():
+                engine.order(line, perf_counter_ns())
+        now = perf_counter_ns()
+    loop.remove_reader(orders.fd)
+
+
+async def _set(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+async def _slot(engine: Engine, client: AsyncClient, slot: int, due: int | None) -> None:
+    done = 0
+    while due is not None:
+        await _stream(engine, client, slot, due, done)
+        done += 1
+        due = engine.again(slot, done, perf_counter_ns())
+    engine.leave(slot)
+
+
+async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done: int) -> None:
+    stopwatch = engine.watch(slot, due)
+    task = asyncio.current_task()
+    assert task is not None
+    stopwatch.abort = task.cancel
+    try:
+        async with client.open(engine.request(slot, done)) as response:
+            stopwatch.answered(response.status)
+            async for chunk in response.chunks:
+                stopwatch.read(chunk)
+        stopwatch.finish()
+    except Exception as error:
+        stopwatch.fail(error, client.failures)
+    except asyncio.CancelledError as error:
+        task.uncancel()
+        stopwatch.fail(error, client.failures)
+    engine.ended(stopwatch)

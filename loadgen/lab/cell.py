@@ -1,0 +1,265 @@
+"""Runs one cell: a fresh engine, watched from outside, recorded."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from loadgen import clients, store
+from loadgen.engine.frames import Done, Edge, Failed, Pulse, Reader, Ready, Streams
+from loadgen.lab import proc
+from loadgen.lab.listener import Listener, Progress
+from loadgen.model import Cell, Machine, Outcome, Recording, Sample, ServerRecord, Stream
+
+EVERY = 0.1  # seconds between two samples
+LEAD = 30_000_000  # ns from saying go to the first stream
+SPARE = 30.0  # seconds that an engine may outlast its own timeouts
+
+
+class EngineError(Exception):
+    """The engine said that it cannot run the cell."""
+
+
+class Engine:
+    """One engine process and what it has sent so far."""
+
+    def __init__(self, cell: Cell, listener: Listener) -> None:
+        self.cell = cell
+        self.streams: list[Stream] = []
+        self.samples: list[Sample] = []
+        self.edges: list[Sample] = []
+        self.base: Sample | None = None
+        self.library: str | None = None
+        self.go = 0
+        self.ended = "the engine never got ready"
+        self._listener = listener
+        self._machine: list[tuple[tuple[int, int] | None, tuple[int, int] | None]] = []
+        self._tokens_ended = 0
+        self._failed = 0
+        self._open = 0
+        self._reader = Reader()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
+        # A session of its own: Ctrl-C in the terminal is for us, and we tell the engine what to do.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "loadgen.engine"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            start_new_session=True,
+            bufsize=0,
+            env=_environment(),
+        )
+        self.pid = self._process.pid
+
+    def run(self, interrupted: Callable[[], bool]) -> None:
+        """Drive the cell to its end. Raises EngineError."""
+        assert self._process.stdout is not None
+        out = self._process.stdout.fileno()
+        self._order(msgspec.json.encode(self.cell))
+        deadline = time.monotonic() + _longest(self.cell)
+        next_sample = time.monotonic()
+        stopped = False
+        while self.ended:
+            wait = max(0.0, next_sample - time.monotonic())
+            if select.select([out], [], [], wait)[0]:
+                data = os.read(out, 1 << 20)
+                if not data:
+                    self.ended = f"the engine died ({self._death()})"
+                    return
+                for frame in self._reader.feed(data):
+                    self._hear(frame)
+            now = time.monotonic()
+            if now >= next_sample:
+                next_sample = max(next_sample + EVERY, now)
+                if self.go:
+                    self.samples.append(proc.sample(self.pid, self._open))
+            if interrupted() and not stopped:
+                stopped = True
+                self._order(b'{"stop": true}')
+                deadline = min(deadline, now + 10)
+            if now > deadline:
+                self.ended = "the engine did not end and was killed"
+                return
+        if stopped:
+            self.ended = "interrupted"
+
+    def _hear(self, frame: object) -> None:
+        match frame:
+            case Ready():
+                self.library = frame.library
+                self.base = proc.sample(self.pid)
+                proc.reset_peak(self.pid)
+                self.go = time.perf_counter_ns() + LEAD
+                self.ended = "the engine has not ended"
+                self._order(json.dumps({"go": self.go}).encode())
+            case Edge(totals):
+                wait = proc.run_wait_ns(self.pid)
+                self.edges.append(dataclasses.replace(totals, run_wait_ns=wait))
+                self._machine.append((proc.busy_ns(self.cell.cores), proc.listen_queue()))
+            case Streams(streams):
+                self.streams += streams
+                self._tokens_ended += sum(len(stream.stamps) // 4 for stream in streams)
+                self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
+                self._listener.ended(streams)
+            case Pulse():
+                self._open = frame.open
+                elapsed = (frame.at - self.go) / 1e9
+                self._listener.progress(
+                    Progress(
+                        elapsed=elapsed,
+                        left=max(0.0, (self.cell.load.duration or 0.0) - elapsed),
+                        open=frame.open,
+                        tokens=self._tokens_ended + frame.tokens,
+                        ended=len(self.streams),
+                        failed=self._failed,
+                    )
+                )
+            case Failed(message):
+                raise EngineError(message)
+            case Done():
+                self.ended = ""
+
+    def machine(self) -> Machine | None:
+        """What the machine did between the two edges."""
+        if len(self.edges) < 2:
+            return None
+        (busy, queue), (busy_after, queue_after) = self._machine[0], self._machine[-1]
+        first, last = self.edges[0], self.edges[-1]
+        others = steal = overflows = drops = None
+        if busy and busy_after and self.cell.cores and first.cpu_ns is not None and last.cpu_ns is not None:
+            others = max(0, busy_after[0] - busy[0] - (last.cpu_ns - first.cpu_ns))
+            steal = busy_after[1] - busy[1]
+        if queue and queue_after:
+            overflows, drops = (after - before for before, after in zip(queue, queue_after, strict=True))
+        return Machine(
+            window_ns=last.at - first.at,
+            engine_cores=len(self.cell.cores) or None,
+            others_ns=others,
+            steal_ns=steal,
+            listen_overflows=overflows,
+            listen_drops=drops,
+        )
+
+    def _order(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + b"\n")
+        except BrokenPipeError:
+            return  # its end is read from its output
+
+    def _death(self) -> str:
+        code = self._process.wait()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return f"{how}: {lines[-1]}" if lines else how
+
+    def close(self) -> None:
+        """End the process if it still runs."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def record(
+    cell: Cell,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    server: Callable[[], ServerRecord | None],
+) -> Recording:
+    """Run ``cell`` and return all that it left. ``server`` is asked for its own record afterwards."""
+    before = proc.clock_tie()
+    engine = Engine(cell, listener)
+    try:
+        engine.run(interrupted)
+        last = proc.sample(engine.pid, 0)
+        after = proc.clock_tie()
+    except EngineError as error:
+        engine.ended = f"the engine failed: {error}"
+        last, after = None, proc.clock_tie()
+    finally:
+        engine.close()
+    samples = [*engine.samples, *([last] if last is not None and last.rss_kib is not None else [])]
+    streams, arrivals, stamps = store.table_of_streams(sorted(engine.streams, key=lambda each: (each.start, each.slot)))
+    return Recording(
+        index=cell.index,
+        client=cell.client.label,
+        mode=clients.entry(cell.client.name).mode,
+        concurrency=cell.concurrency,
+        repeat=cell.repeat,
+        ended=engine.ended,
+        start=engine.go or before[0],
+        window=_window(cell, engine),
+        clock=(before, after),
+        same_host=is_here(cell.url),
+        base_rss_kib=engine.base.rss_kib if engine.base else None,
+        base_threads=engine.base.threads if engine.base else None,
+        edges=(engine.edges[0], engine.edges[-1]) if len(engine.edges) > 1 else (),
+        machine=engine.machine(),
+        server=server(),
+        streams=streams,
+        arrivals=arrivals,
+        stamps=stamps,
+        samples=store.table_of_samples(samples),
+    )
+
+
+def _window(cell: Cell, engine: Engine) -> tuple[int, int]:
+    begin = engine.go + int(cell.load.warmup * 1e9)
+    if cell.load.duration is not None and engine.ended != "interrupted":
+        return begin, engine.go + int(cell.load.duration * 1e9)
+    return begin, max([begin, *(stream.end for stream in engine.streams)])
+
+
+def _longest(cell: Cell) -> float:
+    one = cell.timeouts.connect + cell.timeouts.total
+    if cell.load.duration is not None:
+        return cell.load.duration + one + SPARE
+    return cell.load.ramp + (cell.load.requests or 1) * one + SPARE
+
+
+def _environment() -> dict[str, str]:
+    """Ours, less what would change the engine: a proxy, or somebody's flags for Python."""
+    dropped = ("PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHONDEVMODE", "PYTHONPROFILEIMPORTTIME", "PYTHONASYNCIODEBUG")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and name not in dropped
+    }
+    return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def is_here(url: str) -> bool:
+    """Whether the host of ``url`` is this one, so that server and client read the same clock."""
+    host = urlsplit(url).hostname or ""
+    try:
+        found = {info[4][0] for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except OSError:
+        return False
+    return bool(found) and all(_is_own(str(address)) for address in found)
+
+
+def _is_own(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.is_loopback:
+        return True
+    with socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True

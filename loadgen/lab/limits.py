@@ -1,0 +1,140 @@
+"""What this machine allows, against what a scenario needs."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SPARE_FILES = 64  # what an interpreter, its libraries and pipes have open beside the streams
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit. ``have`` is None where the system does not tell it; ``fatal``: a run beyond it cannot work."""
+
+    name: str
+    have: int | None
+    need: int
+    advice: str
+    fatal: bool = True
+
+    @property
+    def ok(self) -> bool:
+        return self.have is None or self.have >= self.need
+
+    def __str__(self) -> str:
+        if self.ok:
+            return f"{self.name}: {_number(self.have)}, enough for {self.need:,}"
+        assert self.have is not None
+        return f"{self.name}: {self.have:,}, which is {self.need - self.have:,} short of {self.need:,}; {self.advice}"
+
+
+def limits(streams: int, threads: bool) -> list[Limit]:
+    """The limits that matter for so many simultaneous streams, on a thread each or not."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    found = [
+        Limit(
+            "open files (hard limit)",
+            None if hard == resource.RLIM_INFINITY else hard,
+            streams + SPARE_FILES,
+            "raise it: ulimit -Hn, or nofile in /etc/security/limits.conf",
+        ),
+        Limit(
+            "ephemeral ports",
+            _span(_read("/proc/sys/net/ipv4/ip_local_port_range")),
+            streams,
+            "widen it: sysctl net.ipv4.ip_local_port_range='1024 65535'",
+        ),
+        Limit(
+            "listen queue (somaxconn)",
+            _first(_read("/proc/sys/net/core/somaxconn")),
+            min(streams, 4096),
+            "a server's queue may overflow while streams start: sysctl net.core.somaxconn=8192",
+            fatal=False,
+        ),
+    ]
+    if threads:
+        _, processes = resource.getrlimit(resource.RLIMIT_NPROC)
+        own = 0 if processes == resource.RLIM_INFINITY or os.geteuid() == 0 else _own_threads()
+        found += [
+            Limit(
+                "processes and threads of this user",
+                None if processes == resource.RLIM_INFINITY or os.geteuid() == 0 else processes - own,
+                streams + 1,
+                "raise it: ulimit -u",
+            ),
+            Limit(
+                "threads of this control group (pids.max)",
+                _pids_left(),
+                streams + 1,
+                "raise the container's pids limit",
+            ),
+            Limit(
+                "memory maps of a process (max_map_count)",
+                _first(_read("/proc/sys/vm/max_map_count")),
+                2 * streams + 1000,
+                "raise it: sysctl vm.max_map_count",
+            ),
+        ]
+    return found
+
+
+def raise_open_files() -> None:
+    """Raise this process's soft limit of open files to the hard one, for its children too."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _number(value: int | None) -> str:
+    return "not limited" if value is None else f"{value:,}"
+
+
+def _read(path: str) -> list[int] | None:
+    try:
+        return [int(word) for word in Path(path).read_text().split()]
+    except (OSError, ValueError):
+        return None
+
+
+def _first(numbers: list[int] | None) -> int | None:
+    return numbers[0] if numbers else None
+
+
+def _span(numbers: list[int] | None) -> int | None:
+    return numbers[1] - numbers[0] + 1 if numbers and len(numbers) == 2 else None
+
+
+def _pids_left() -> int | None:
+    for folder in _control_groups():
+        most = _first(_read(f"{folder}/pids.max"))
+        if most is not None:
+            return most - (_first(_read(f"{folder}/pids.current")) or 0)
+    return None
+
+
+def _control_groups() -> Iterable[str]:
+    try:
+        own = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in own:
+        _, names, path = line.split(":", 2)
+        if not names:
+            yield f"/sys/fs/cgroup{path}"
+        elif "pids" in names.split(","):
+            yield f"/sys/fs/cgroup/pids{path}"
+    yield "/sys/fs/cgroup"
+
+
+def _own_threads() -> int:
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.stat().st_uid == os.getuid():
+                total += len(os.listdir(folder / "task"))
+        except OSError:
+            continue
+    return total

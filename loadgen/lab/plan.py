@@ -1,0 +1,58 @@
+"""From a scenario to its cells, in the order they run."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import NamedTuple
+
+from loadgen.model import Cell, Scenario
+
+
+class Cores(NamedTuple):
+    """Who runs where; empty tuples: anywhere."""
+
+    engine: tuple[int, ...]
+    simulator: tuple[int, ...]
+    lab: tuple[int, ...]
+
+
+def cores() -> Cores:
+    """One core for the engine, another for the simulator; the lab keeps off the engine's."""
+    known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(known) < 2:
+        return Cores((), (), ())
+    return Cores((known[-1],), (known[0],), tuple(known[1:-1] or known[:1]))
+
+
+def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:
+    """Every client at every concurrency, once per repeat; each repeat is a block in a seeded order of its own.
+
+    The load of a block is the same for all clients: its schedule depends on seed, concurrency and repeat.
+    """
+    planned: list[Cell] = []
+    for repeat in range(scenario.repeats):
+        block = [(client, concurrency) for client in scenario.clients for concurrency in scenario.concurrency]
+        random.Random(f"{scenario.seed}/{repeat}").shuffle(block)
+        for client, concurrency in block:
+            options = dict(client.options)
+            planned.append(
+                Cell(
+                    index=len(planned) + 1,
+                    client=client,
+                    concurrency=concurrency,
+                    repeat=repeat,
+                    url=url,
+                    headers=scenario.target.headers,
+                    protocol=scenario.protocol,
+                    model=scenario.model,
+                    prompts=scenario.prompts,
+                    stream=options.get("stream", scenario.stream),
+                    options=scenario.options,
+                    load=scenario.load,
+                    timeouts=scenario.timeouts,
+                    seed=scenario.seed,
+                    cores=engine_cores,
+                )
+            )
+    return planned

@@ -1,0 +1,109 @@
+"""Reads a process and the machine from outside: Linux's /proc; elsewhere every figure is None.
+
+The figures of the whole process cost 0.04 ms to read; those of each thread 10 ms per thousand threads, so
+:func:`run_wait_ns` is for the edges of a window, never for every sample.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from loadgen.model import Sample
+
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
+
+
+def sample(pid: int, streams_open: int | None = None) -> Sample:
+    """Memory, threads and CPU of the whole process now."""
+    at = time.perf_counter_ns()
+    status = _fields(Path(f"/proc/{pid}/status"))
+    return Sample(
+        at=at,
+        rss_kib=_number(status.get("VmRSS")),
+        peak_rss_kib=_number(status.get("VmHWM")),
+        threads=_number(status.get("Threads")),
+        cpu_ns=_cpu_ns(pid),
+        streams_open=streams_open,
+    )
+
+
+def reset_peak(pid: int) -> None:
+    """Let the peak of memory begin anew: until now it was that of importing the client."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def run_wait_ns(pid: int) -> int | None:
+    """How long the living threads of the process were runnable but not running, in all."""
+    total = 0
+    try:
+        for thread in os.scandir(f"/proc/{pid}/task"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                total += int(Path(thread.path, "schedstat").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    return total
+
+
+def busy_ns(cores: Iterable[int]) -> tuple[int, int] | None:
+    """CPU that processes took on these cores since boot, and what the hypervisor took."""
+    wanted = {f"cpu{core}" for core in cores}
+    busy = steal = 0
+    try:
+        for line in Path("/proc/stat").read_text().splitlines():
+            name, *numbers = line.split()
+            if name in wanted:
+                user, nice, system, _idle, _iowait, _irq, _softirq, stolen = map(int, numbers[:8])
+                busy += user + nice + system
+                steal += stolen
+    except (OSError, ValueError):
+        return None
+    return busy * _TICK_NS, steal * _TICK_NS
+
+
+def listen_queue() -> tuple[int, int] | None:
+    """ListenOverflows and ListenDrops since boot: connects that a full queue turned away."""
+    try:
+        names, numbers = (
+            line.split() for line in Path("/proc/net/netstat").read_text().splitlines() if line.startswith("TcpExt:")
+        )
+        told = dict(zip(names, numbers, strict=True))
+        return int(told["ListenOverflows"]), int(told["ListenDrops"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def clock_tie() -> tuple[int, int]:
+    """``(perf_counter_ns, time_ns)`` of one moment, the closest of a few tries."""
+    tries = []
+    for _ in range(9):
+        before = time.perf_counter_ns()
+        wall = time.time_ns()
+        after = time.perf_counter_ns()
+        tries.append((after - before, (before + after) // 2, wall))
+    _, mark, wall = min(tries)
+    return mark, wall
+
+
+def _fields(path: Path) -> dict[str, str]:
+    try:
+        return dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+    except OSError:
+        return {}
+
+
+def _number(text: str | None) -> int | None:
+    return int(text.split()[0]) if text else None
+
+
+def _cpu_ns(pid: int) -> int | None:
+    try:
+        # The name of the program stands in brackets and may hold anything.
+        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(numbers[11]) + int(numbers[12])) * _TICK_NS
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,86 @@
+"""Asks the target, before anything is measured, whether it is one."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+from loadgen import protocols
+from loadgen.model import Cell, Request
+
+REFUSALS = {400, 401, 403, 404, 405, 410, 501}  # no load changes these; 429 and 5xx may pass
+
+
+class TargetError(Exception):
+    """The target cannot be measured; the message says what answered what."""
+
+
+def check(cell: Cell) -> None:
+    """Raise TargetError within the connect timeout if ``cell``'s target is not there, or not what it should be.
+
+    The protocol's own cheap question is asked first. Only where that tells nothing is the load's own request sent,
+    and left again: an answer that is slow to come is no refusal.
+    """
+    protocol = protocols.load(cell.protocol)
+    probe = protocol.probe(cell)
+    if probe is not None:
+        status, body = _ask(probe, cell.timeouts.connect)
+        if status == 200:
+            return
+        if status == 404 and "model" in body:
+            raise TargetError(f"{_place(probe)} answered 404 for the model {cell.model!r}: {body}")
+    request = protocol.request(cell, cell.prompts[0])
+    status, body = _ask(request, cell.timeouts.connect)
+    if status in REFUSALS:
+        raise TargetError(f"{_place(request)} answered {status} {http.client.responses.get(status, '')}: {body}")
+
+
+def _place(request: Request) -> str:
+    url = urlsplit(request.url)
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def _ask(request: Request, seconds: float) -> tuple[int | None, str]:
+    """Status and the beginning of the body; None where the answer takes longer than ``seconds``."""
+    url = urlsplit(request.url)
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.hostname or "", url.port, timeout=seconds)
+    place = _place(request)
+    try:
+        connection.connect()
+    except socket.gaierror as error:
+        raise TargetError(f"{place}: the name {url.hostname!r} has no address: {error.strerror}") from error
+    except TimeoutError as error:
+        raise TargetError(f"{place}: no connection within {seconds:g} s") from error
+    except ssl.SSLError as error:
+        raise TargetError(f"{place}: no TLS: {error.reason or error}") from error
+    except OSError as error:
+        raise TargetError(f"{place}: no connection: {error.strerror or error}") from error
+    try:
+        path = url.path + (f"?{url.query}" if url.query else "")
+        connection.request(request.method, path, request.body, dict(request.headers))
+        response = connection.getresponse()
+        return response.status, _told(response.read(2048) if response.status >= 300 else b"")
+    except TimeoutError:
+        return None, ""
+    except (http.client.HTTPException, ValueError) as error:
+        raise TargetError(f"{place}: what answers there does not speak HTTP: {_short(error)}") from error
+    except OSError as error:
+        raise TargetError(f"{place}: the connection was closed without an answer: {error.strerror or error}") from error
+    finally:
+        connection.close()
+
+
+def _told(body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, KeyError, TypeError):
+        return ascii(body[:200].decode(errors="replace"))[1:-1]
+
+
+def _short(error: Exception) -> str:
+    return ascii(str(error) or type(error).__name__)[1:101]

@@ -1,0 +1,187 @@
+"""OpenAI chat completions: server-sent events, ``data: [DONE]`` at the end.
+
+A delta that is role-only, empty or null is no token; text in ``reasoning`` or ``reasoning_content`` is one. The
+server tells no send times (``created`` counts seconds), so there is no lag. ``stream: false`` is one object.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from loadgen.model import Cell, Figures, Request
+from loadgen.protocols.events import Decoder, End, Error, Event, Token, Undecodable
+from loadgen.protocols.lines import LONGEST_LINE, Lines, excerpt
+
+
+class _Text(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    delta: _Text | None = None
+    message: _Text | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Timings(msgspec.Struct, gc=False):
+    prompt_ms: float | None = None
+    predicted_ms: float | None = None
+    predicted_n: int | None = None
+    prompt_n: int | None = None
+
+
+class _Completion(msgspec.Struct, gc=False):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+    timings: _Timings | None = None
+    error: Any = None
+
+
+_PARSER = msgspec.json.Decoder(_Completion)
+
+
+class _Events:
+    """Server-sent events to tokens."""
+
+    __slots__ = ("_data", "_ended", "_figures", "_lines", "_size")
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+        self._data: list[bytes] = []
+        self._size = 0
+        self._figures = Figures()
+        self._ended = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        events: list[Event] = []
+        for line in self._lines.feed(data):
+            self._line(line.removesuffix(b"\r"), events)
+        return events
+
+    def _line(self, line: bytes, events: list[Event]) -> None:
+        if not line:
+            if self._data:
+                message = b"\n".join(self._data)
+                self._data.clear()
+                self._size = 0
+                self._message(message, events)
+        elif line.startswith(b"data:"):
+            value = line[5:].removeprefix(b" ")
+            self._size += len(value)
+            if self._size > LONGEST_LINE:
+                raise Undecodable(f"an event longer than {LONGEST_LINE >> 20} MiB: {excerpt(value)}")
+            self._data.append(value)
+        elif not line.startswith((b":", b"event:", b"id:", b"retry:")):
+            raise Undecodable(f"not a server-sent event: {excerpt(line)}")
+
+    def eof(self) -> list[Event]:
+        # An event without its closing blank line is discarded, as the format demands.
+        return []
+
+    def _message(self, message: bytes, events: list[Event]) -> None:
+        if self._ended:
+            return
+        if message == b"[DONE]":
+            self._ended = True
+            events.append(End(self._figures))
+            return
+        item = _parse(message)
+        if item.error is not None:
+            self._ended = True
+            events.append(Error(_told(item.error)))
+            return
+        self._figures = _figures(item, self._figures)
+        if any(_has_text(choice.delta) for choice in item.choices):
+            events.append(Token(None))
+
+
+class _Whole:
+    """The one object of ``stream: false``."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._lines.feed(data.replace(b"\n", b" "))
+        return []
+
+    def eof(self) -> list[Event]:
+        body = self._lines.rest()
+        if not body.strip():
+            return []
+        item = _parse(body)
+        if item.error is not None:
+            return [Error(_told(item.error))]
+        if not item.choices:
+            return []
+        tokens: list[Event] = [Token(None)] if any(_has_text(choice.message) for choice in item.choices) else []
+        return [*tokens, End(_figures(item, Figures()))]
+
+
+def _parse(message: bytes) -> _Completion:
+    try:
+        return _PARSER.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Undecodable(f"{error}: {excerpt(message)}") from None
+
+
+def _told(error: Any) -> str:
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        return str(error["message"])
+    return error if isinstance(error, str) else json.dumps(error)
+
+
+def _has_text(text: _Text | None) -> bool:
+    return text is not None and bool(text.content or text.reasoning or text.reasoning_content)
+
+
+def _figures(item: _Completion, known: Figures) -> Figures:
+    usage, timings = item.usage, item.timings
+    if usage is None and timings is None:
+        return known
+    return Figures(
+        prompt_tokens=usage.prompt_tokens if usage else known.prompt_tokens,
+        tokens=usage.completion_tokens if usage else timings.predicted_n if timings else known.tokens,
+        prompt_ns=round(timings.prompt_ms * 1e6) if timings and timings.prompt_ms is not None else known.prompt_ns,
+        decode_ns=(
+            round(timings.predicted_ms * 1e6) if timings and timings.predicted_ms is not None else known.decode_ns
+        ),
+    )
+
+
+class Chat:
+    """``POST /v1/chat/completions``."""
+
+    def request(self, cell: Cell, prompt: str) -> Request:
+        body: dict[str, Any] = {
+            "model": cell.model,
+            "messages": [{"role": "user", "content": prompt}],
+            "stream": cell.stream,
+            **cell.options,
+        }
+        if cell.stream:
+            body["stream_options"] = {"include_usage": True}
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **cell.headers}
+        return Request("POST", _base(cell) + "/chat/completions", headers, json.dumps(body, ensure_ascii=False).encode())
+
+    def probe(self, cell: Cell) -> Request | None:  # noqa: ARG002 - servers differ in what they offer
+        return None
+
+    def decoder(self, stream: bool) -> Decoder:
+        return _Events() if stream else _Whole()
+
+
+def _base(cell: Cell) -> str:
+    url = cell.url.rstrip("/")
+    return url if url.endswith("/v1") else url + "/v1"

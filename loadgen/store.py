@@ -1,0 +1,202 @@
+"""The run folder: ``run.json`` and, per cell, ``arrivals/NNNN.npz``; everything else in it is derived.
+
+A cell's file is a NumPy archive, uncompressed, without pickles. Its columns:
+
+``streams.*``
+    a row per stream, int64, -1 where missing: ``slot``, the marks ``due``, ``start``, ``headers``, ``end``
+    (``perf_counter_ns``), ``status``, ``bytes``, ``first_stamp_ns`` (epoch), how many rows of the flat tables
+    are the stream's own (``reads``, ``tokens``, ``stamped``), the server's figures (``total_ns``, ``load_ns``,
+    ``prompt_tokens``, ``prompt_ns``, ``server_tokens``, ``decode_ns``), and ``outcome`` and ``error`` as int32
+    places in the lists ``outcomes`` and ``errors`` of ``meta``
+``arrivals.at``, ``arrivals.count``
+    a row per read: when it arrived (int64, ``perf_counter_ns``), how many text events it completed (uint16)
+``stamps.us``
+    a row per text event of a server that stamps them: its own time, in microseconds after ``first_stamp_ns``
+    (int32; int64 where that is too short)
+``samples.*``
+    a row per sample of the engine process, the fields of :class:`loadgen.model.Sample`, int64
+``meta``
+    JSON, UTF-8 bytes: the other fields of :class:`loadgen.model.Recording`
+
+A text event thus takes 14 bytes where each has a read of its own. Files are written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from loadgen.model import Recording, Run, Sample, Stream, Table
+
+FORMAT = 1
+ABOUT = "run.json"
+ARRIVALS = "arrivals"
+TABLES = ("streams", "arrivals", "stamps", "samples")
+SCALARS = {
+    "slot": "slot",
+    "due": "due",
+    "start": "start",
+    "headers": "headers",
+    "end": "end",
+    "status": "status",
+    "bytes": "size",
+    "first_stamp_ns": "first_stamp_ns",
+}
+FIGURES = {
+    "total_ns": "total_ns",
+    "load_ns": "load_ns",
+    "prompt_tokens": "prompt_tokens",
+    "prompt_ns": "prompt_ns",
+    "server_tokens": "tokens",
+    "decode_ns": "decode_ns",
+}
+
+
+class StoreError(Exception):
+    """A run folder that cannot be read or written; the message says what and where."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` under ``path``, whole or not at all. Raises StoreError."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"{path}: not written: {error.strerror or error}") from error
+
+
+def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
+    """The tables ``streams``, ``arrivals`` and ``stamps``, streams in the order given."""
+    rows = list(streams)
+
+    def column(values: Iterable[int | None]) -> np.ndarray[Any, Any]:
+        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
+
+    table: dict[str, np.ndarray[Any, Any]] = {name: column(getattr(row, field) for row in rows) for name, field in SCALARS.items()}
+    table |= {name: column(getattr(row.figures, field) for row in rows) for name, field in FIGURES.items()}
+    counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
+    arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
+    tokens = column(int(count.sum()) for count in counts)
+    stamps = [
+        np.frombuffer(row.stamps, dtype="<i8" if len(row.stamps) == 8 * own and own else "<i4")
+        for row, own in zip(rows, tokens.tolist(), strict=True)
+    ]
+    table["reads"] = column(len(each) for each in arrivals)
+    table["tokens"] = tokens
+    table["stamped"] = column(len(each) for each in stamps)
+    table["outcome"] = np.array([str(row.outcome) for row in rows], dtype=object)
+    table["error"] = np.array([row.error for row in rows], dtype=object)
+    return (
+        table,
+        {"at": _joined(arrivals, "<i8"), "count": _joined(counts, "<u2")},
+        {"us": _joined(stamps, "<i4")},
+    )
+
+
+def table_of_samples(samples: Iterable[Sample]) -> Table:
+    """The table ``samples``."""
+    rows = list(samples)
+    return {
+        field.name: np.array(
+            [-1 if getattr(row, field.name) is None else getattr(row, field.name) for row in rows], dtype=np.int64
+        )
+        for field in fields(Sample)
+    }
+
+
+def _joined(parts: list[np.ndarray[Any, Any]], dtype: str) -> np.ndarray[Any, Any]:
+    return np.concatenate(parts) if parts else np.array([], dtype=dtype)
+
+
+def create(folder: Path, about: Mapping[str, Any]) -> None:
+    """Make the run folder and prove that it can be written. Raises StoreError where it holds anything yet."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise StoreError(f"{folder}: not empty; choose another folder with --out, or move this one away")
+        (folder / ARRIVALS).mkdir()
+    except OSError as error:
+        raise StoreError(f"{folder}: no run folder can be made here: {error.strerror or error}") from error
+    write_about(folder, about)
+
+
+def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+    """Write run.json anew. Raises StoreError."""
+    write_whole(folder / ABOUT, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def save(folder: Path, recording: Recording) -> None:
+    """Write one cell's file. Raises StoreError."""
+    columns: dict[str, np.ndarray[Any, Any]] = {}
+    meta: dict[str, Any] = {}
+    for field in fields(Recording):
+        value = getattr(recording, field.name)
+        if field.name not in TABLES:
+            meta[field.name] = value
+            continue
+        columns |= {f"{field.name}.{name}": array for name, array in value.items()}
+    for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
+        known, places = np.unique(columns[f"streams.{name}"].astype(str), return_inverse=True)
+        meta[list_name] = known.tolist()
+        columns[f"streams.{name}"] = places.astype(np.int32)
+    columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
+    path = folder / ARRIVALS / f"{recording.index:04d}.npz"
+    temporary = path.with_name(f".{path.name}")
+    try:
+        try:
+            with open(temporary, "wb") as file:
+                np.savez(file, allow_pickle=False, **columns)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"{path}: not written: {error.strerror or error}") from error
+
+
+def _load(path: Path) -> Recording:
+    with np.load(path, allow_pickle=False) as archive:
+        columns = {name: archive[name] for name in archive.files}
+    meta = msgspec.json.decode(columns.pop("meta").tobytes())
+    for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
+        texts = np.array(meta.pop(list_name), dtype=object)
+        columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
+    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
+    for key, array in columns.items():
+        table, _, name = key.partition(".")
+        tables[table][name] = array
+    return msgspec.convert({**meta, **tables}, Recording)
+
+
+def load(folder: Path | str) -> Run:
+    """The run in ``folder``, its recordings in the order run. Raises StoreError."""
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+        if about.get("format") != FORMAT:
+            raise StoreError(f"{folder / ABOUT}: format {about.get('format')!r}; this loadgen reads format {FORMAT}")
+        recordings = tuple(_load(path) for path in sorted((folder / ARRIVALS).glob("*.npz")))
+    except FileNotFoundError as error:
+        raise StoreError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from error
+    except (OSError, ValueError, KeyError, msgspec.MsgspecError) as error:
+        raise StoreError(f"{folder}: cannot be read: {error}") from error
+    return Run(folder=folder, about=about, recordings=recordings)
