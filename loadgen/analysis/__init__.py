@@ -1,0 +1,36 @@
+"""From what a run left on disk to its figures, findings and tables: pure functions.
+
+    >>> run = loadgen.store.load(folder)
+    >>> summaries = summarise(run)
+    >>> exit_verdict(summaries, findings(run, summaries))
+
+The same run always gives the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadgen.analysis import claims, thresholds, validity
+from loadgen.analysis.frames import samples_frame, streams_frame, summary_frame
+from loadgen.analysis.summary import summarise
+from loadgen.model import Finding, Run, Summary, Validity
+
+__all__ = ["exit_verdict", "findings", "samples_frame", "streams_frame", "summarise", "summary_frame"]
+
+
+def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
+    """The article's claims, then what must not be believed, then the scenario's thresholds."""
+    return [
+        *claims.findings(run, summaries),
+        *validity.findings(summaries),
+        *thresholds.findings(run, summaries),
+    ]
+
+
+def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> int:
+    """The exit code: 0 done, 1 a threshold failed, 3 nothing was measured, or nothing that is not invalid."""
+    if all(summary.validity is Validity.INVALID for summary in summaries):
+        return 3
+    failed = any(finding.kind == "threshold" and finding.verdict == "failed" for finding in findings)
+    return 1 if failed else 0

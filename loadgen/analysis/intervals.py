@@ -1,0 +1,125 @@
+"""95 % intervals of percentiles from resampling repeats, then streams (a cluster bootstrap).
+
+Tokens of one stream resemble each other, and so do streams of one repeat; drawing them one by one would make
+every interval too narrow. The streams of a repeat are put at random into at most ``GROUPS`` groups (one each
+when there are fewer), every group's values into a histogram of logarithmic bins, and a replicate is a
+weighted sum of those histograms. So its cost does not grow with the tokens, and a bound is exact to half a
+bin: 0.05 % for figures per stream, 0.4 % for figures per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.analysis.measures import Flags, Ints, Tokens
+
+GROUPS = 128
+REPLICATES = 300
+STREAM_BITS = 10
+TOKEN_BITS = 7  # 2**7 bins per doubling
+LEAST_NS = np.float32(1024)  # whatever is less counts as 0
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Values of one repeat: ``counts[group, bin]``; bin 0 has the code ``first``."""
+
+    counts: NDArray[np.int64]
+    first: int
+
+
+class Resampler:
+    """Draws the same replicates for every figure of one client at one concurrency.
+
+    ``chosen`` has, per repeat, which streams count. The same ``seed`` gives the same draws.
+    """
+
+    def __init__(self, chosen: Sequence[Flags], seed: Sequence[int]) -> None:
+        rng = np.random.default_rng(list(seed))
+        numbers = [int(flags.sum()) for flags in chosen]
+        self.groups = [min(number, GROUPS) for number in numbers]
+        self._group_of = []
+        for flags, number, groups in zip(chosen, numbers, self.groups, strict=True):
+            group_of = np.zeros(len(flags), dtype=np.int64)
+            if groups:
+                group_of[flags] = rng.permutation(number) % groups
+            self._group_of.append(group_of)
+        filled = np.flatnonzero(self.groups)
+        drawn = np.zeros((REPLICATES, len(chosen)), dtype=np.int64)
+        if len(filled):
+            share = np.full(len(filled), 1 / len(filled))
+            drawn[:, filled] = rng.multinomial(len(filled), share, size=REPLICATES)
+        weights = [
+            rng.multinomial(times * groups, np.full(groups, 1 / groups))
+            for times, groups in zip(drawn.T, self.groups, strict=True)
+            if groups
+        ]
+        self._weights = np.concatenate(weights, axis=1, dtype=np.float32) if weights else None
+
+    def of_streams(self, repeat: int, values: Ints) -> Histogram:
+        """``values`` has one per row of the streams, -1 where there is none; give only chosen ones."""
+        there = values >= 0
+        return self._histogram(repeat, values[there], self._group_of[repeat][there], STREAM_BITS)
+
+    def of_tokens(self, repeat: int, tokens: Tokens) -> Histogram:
+        return self._histogram(repeat, tokens.values, self._group_of[repeat][tokens.owner], TOKEN_BITS)
+
+    def nothing(self, repeat: int) -> Histogram:
+        """The histogram of a repeat that has no values."""
+        return Histogram(np.zeros((self.groups[repeat], 0), dtype=np.int64), 0)
+
+    def interval(self, histograms: Sequence[Histogram], rank: int, bits: int) -> Interval | None:
+        """Low and high bound of the percentile ``rank``, in milliseconds, of all ``histograms`` together.
+
+        One histogram per repeat, in order. ``None`` when they are empty.
+        """
+        filled = [(h, groups) for h, groups in zip(histograms, self.groups, strict=True) if groups]
+        held = [h for h, _ in filled if h.counts.shape[1]]
+        if not held or self._weights is None:
+            return None
+        first = min(h.first for h in held)
+        last = max(h.first + h.counts.shape[1] for h in held)
+        counts = np.zeros((self._weights.shape[1], last - first), dtype=np.float32)
+        row = 0
+        for h, groups in filled:
+            counts[row : row + groups, h.first - first : h.first - first + h.counts.shape[1]] = h.counts
+            row += groups
+        occupied = np.flatnonzero(counts.any(axis=0))
+        running = np.cumsum((self._weights @ counts[:, occupied]).astype(np.float64), axis=1)
+        n = running[:, -1:]
+        running, n = running[n[:, 0] > 0], n[n[:, 0] > 0]
+        reached = np.argmax(running >= np.ceil(n * rank / 100 - 1e-6), axis=1)
+        codes = np.sort(occupied[reached]) + first
+        tail = int(len(codes) * 0.025)
+        return _value(int(codes[tail]), bits), _value(int(codes[-1 - tail]), bits)
+
+    def _histogram(self, repeat: int, values: Ints, group: Ints, bits: int) -> Histogram:
+        groups = self.groups[repeat]
+        if not len(values):
+            return self.nothing(repeat)
+        code = _codes(values, bits)
+        first = int(code.min())
+        width = int(code.max()) - first + 1
+        cell = group * width
+        cell += code
+        cell -= first
+        return Histogram(np.bincount(cell, minlength=groups * width).reshape(groups, width), first)
+
+
+def _codes(values: Ints, bits: int) -> NDArray[np.int32]:
+    """The leading bits of the float are a logarithmic bin: exponent, then ``bits`` of the mantissa."""
+    return np.maximum(values.astype(np.float32), LEAST_NS).view(np.int32) >> np.int32(23 - bits)
+
+
+def _value(code: int, bits: int) -> float:
+    """Milliseconds at the middle of a bin."""
+    shift = 23 - bits
+    if code <= int(LEAST_NS.view(np.int32)) >> shift:
+        return 0.0
+    return float(np.array((code << shift) + (1 << (shift - 1)), dtype=np.int32).view(np.float32)) / 1e6

@@ -1,0 +1,49 @@
+"""Nearest-rank percentiles of raw values: nanoseconds in, milliseconds out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEEDED: Mapping[int, int] = MappingProxyType({50: 1, 90: 10, 95: 20, 99: 100})
+"""Rank -> how many values it takes to hold it at all."""
+
+SOFT_FACTOR = 10
+"""A percentile over fewer than this many times the needed values is soft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Rank -> milliseconds over ``n`` values; a rank that ``n`` cannot hold gives ``None``."""
+
+    n: int
+    values: Mapping[int, float]
+
+    def __getitem__(self, rank: int) -> float | None:
+        return self.values.get(rank)
+
+    def soft(self, rank: int) -> bool:
+        """Whether there is a value at ``rank`` that ``n`` barely holds."""
+        return rank in self.values and self.n < NEEDED[rank] * SOFT_FACTOR
+
+
+def percentiles(values: NDArray[np.int64], ranks: Iterable[int] = tuple(NEEDED)) -> Percentiles:
+    """The nearest-rank percentiles of ``values``, 1-D, nanoseconds, in any order; they are not changed.
+
+    ``ranks`` are keys of :data:`NEEDED`; another raises ``KeyError``.
+    """
+    n = len(values)
+    at = {rank: nearest_rank(rank, n) for rank in ranks if n >= NEEDED[rank]}
+    if not at:
+        return Percentiles(n, {})
+    ordered = np.partition(values, sorted(set(at.values())))
+    return Percentiles(n, {rank: float(ordered[index]) / 1e6 for rank, index in at.items()})
+
+
+def nearest_rank(rank: int, n: int) -> int:
+    """The index, in order of size, of the least of ``n`` values that ``rank`` percent do not exceed."""
+    return -(-rank * n // 100) - 1

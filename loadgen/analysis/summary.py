@@ -1,0 +1,261 @@
+"""From a run to one row of figures per client and concurrency, pooled over its repeats."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Histogram, Interval, Resampler
+from loadgen.analysis.measures import Ints, Measured, present, relative
+from loadgen.analysis.percentiles import Percentiles, percentiles
+from loadgen.analysis.validity import Judgement, Reason, of_pool, of_recording
+from loadgen.model import Client, Recording, Run, Sample, Summary, Validity
+
+_PER_STREAM: dict[str, tuple[int, ...]] = {
+    "ttft": (50, 90, 95, 99),
+    "total": (50, 90, 95, 99),
+    "headers": (50, 99),
+    "tpot": (50, 99),
+    "ttft_corrected": (50, 99),
+    "total_corrected": (50, 99),
+    "startup_ttft": (50, 99),
+}
+_PER_TOKEN: dict[str, tuple[int, ...]] = {
+    "itl": (50, 90, 95, 99),
+    "lag": (50, 99),
+    "relative_lag": (50, 99),
+}
+_INTERVALS = (("ttft", 50), ("ttft", 99), ("itl", 99), ("total", 50), ("lag", 99))
+
+
+def summarise(run: Run) -> list[Summary]:
+    """The figures of every client at every concurrency, in the order of the scenario.
+
+    The order of the recordings does not matter, and the same run gives the same figures: what is drawn at
+    random is drawn from the run's seed. Holds the vectors of one client at one concurrency at a time.
+    """
+    pools: dict[tuple[str, int], list[Recording]] = defaultdict(list)
+    for recording in run.recordings:
+        pools[recording.client, recording.concurrency].append(recording)
+    scenario = run.about.get("scenario", {})
+    clients = [Client(c["name"], c.get("options") or {}).label for c in scenario.get("clients", [])]
+    levels = list(scenario.get("concurrency", []))
+
+    def place(key: tuple[str, int]) -> tuple[Any, ...]:
+        client, concurrency = key
+        return (
+            clients.index(client) if client in clients else len(clients),
+            client,
+            levels.index(concurrency) if concurrency in levels else len(levels),
+            concurrency,
+        )
+
+    seed = int(run.about.get("seed", scenario.get("seed", 0)) or 0)
+    return [
+        _pool(sorted(pools[key], key=lambda r: (r.repeat, r.start)), seed) for key in sorted(pools, key=place)
+    ]
+
+
+def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
+    # a cell that broke off has lost the streams it held, and with them its slowest ones
+    whole = [r for r in recordings if not r.ended] or list(recordings)
+    first = recordings[0]
+    cells = [Measured(recording) for recording in whole]
+    key = [abs(seed), zlib.crc32(first.client.encode()), first.concurrency]
+    resampler = Resampler([m.chosen for m in cells], key)
+
+    vectors: dict[str, list[Ints]] = defaultdict(list)
+    histograms: dict[str, list[Histogram]] = defaultdict(list)
+    for repeat, m in enumerate(cells):
+        chosen = m.chosen
+        for name, values in (
+            ("ttft", m.ttft),
+            ("total", m.total),
+            ("headers", m.headers_wait),
+            ("tpot", m.tpot),
+            ("ttft_corrected", m.ttft_corrected),
+            ("total_corrected", m.total_corrected),
+        ):
+            vectors[name].append(present(values[chosen]))
+            if name in ("ttft", "total"):
+                histograms[name].append(resampler.of_streams(repeat, np.where(chosen, values, -1)))
+        vectors["startup_ttft"].append(present(m.ttft[m.ok & ~m.counted]))
+        gaps = m.gaps()
+        vectors["itl"].append(gaps.values)
+        histograms["itl"].append(resampler.of_tokens(repeat, gaps))
+        lags = m.lags()
+        if lags is None:
+            histograms["lag"].append(resampler.nothing(repeat))
+        else:
+            vectors["relative_lag"].append(relative(lags))
+            same_host = m.recording.same_host
+            vectors["lag"] += [lags.values] if same_host else []
+            histograms["lag"].append(
+                resampler.of_tokens(repeat, lags) if same_host else resampler.nothing(repeat)
+            )
+    found = {
+        name: _percentiles(vectors.pop(name, []), ranks) for name, ranks in (_PER_STREAM | _PER_TOKEN).items()
+    }
+
+    figures: dict[str, Any] = {}
+    soft = []
+    for name, ranks in (_PER_STREAM | _PER_TOKEN).items():
+        for rank in ranks:
+            figures[f"{name}_p{rank}_ms"] = found[name][rank]
+            if found[name].soft(rank):
+                soft.append(f"{name}_p{rank}_ms")
+    for name, rank in _INTERVALS:
+        bits = TOKEN_BITS if name in _PER_TOKEN else STREAM_BITS
+        interval = resampler.interval(histograms[name], rank, bits)
+        low, high = _around(found[name][rank], interval)
+        figures[f"{name}_p{rank}_low_ms"], figures[f"{name}_p{rank}_high_ms"] = low, high
+
+    usage = _usage(cells)
+    counted = sum(int(m.counted.sum()) for m in cells)
+    judgement = Judgement.of(
+        [
+            *_reasons(cells, [r for r in recordings if not any(r is kept for kept in whole)]),
+            *of_pool(
+                counted=counted,
+                chosen=sum(int(m.chosen.sum()) for m in cells),
+                ttft_p50_ms=found["ttft"][50],
+                lag_p99_ms=found["lag"][99],
+                cpu_share=_cpu_share(usage["cpu_percent"], cells),
+            ),
+        ]
+    )
+    outcomes = Counter(name for m in cells for name in m.outcome[m.counted].tolist())
+    reads = sum(int(np.diff(m.text_offsets)[m.chosen].sum()) for m in cells)
+    events = sum(int(m.column("tokens")[m.chosen].sum()) for m in cells)
+    return Summary(
+        client=first.client,
+        mode=first.mode,
+        concurrency=first.concurrency,
+        repeats=len(whole),
+        streams=counted,
+        ok=sum(int(m.chosen.sum()) for m in cells),
+        errors=sum(int((m.counted & m.failed).sum()) for m in cells),
+        live_peak=_most(m.live_peak for m in cells),
+        tokens=sum(int(m.tokens[m.counted].sum()) for m in cells),
+        validity=judgement.validity,
+        reasons=judgement.reasons,
+        ttft_n=found["ttft"].n,
+        itl_n=found["itl"].n,
+        lag_n=found["lag"].n,
+        soft=tuple(soft),
+        outcomes=dict(sorted(outcomes.items())),
+        live_mean=_mean(m.live_mean for m in cells),
+        events_per_read=events / reads if reads else None,
+        load_max_ms=_milliseconds(_most(_most(present(m.column("load_ns")).tolist()) for m in cells)),
+        startup_streams=sum(int((~m.counted).sum()) for m in cells),
+        **usage,
+        **figures,
+    )
+
+
+def _percentiles(vectors: list[Ints], ranks: Iterable[int]) -> Percentiles:
+    if not vectors:
+        return Percentiles(0, {})
+    return percentiles(vectors[0] if len(vectors) == 1 else np.concatenate(vectors), ranks)
+
+
+def _around(point: float | None, interval: Interval | None) -> tuple[float, float] | tuple[None, None]:
+    if point is None or interval is None:
+        return None, None
+    return min(interval[0], point), max(interval[1], point)
+
+
+def _usage(cells: Sequence[Measured]) -> dict[str, Any]:
+    seconds = sum(m.window_ns for m in cells) / 1e9
+    base = [r.base_rss_kib for m in cells if (r := m.recording).base_rss_kib is not None]
+    peaks = [peak for m in cells if (peak := _peak_rss_kib(m.recording)) is not None]
+    grown = [
+        (peak - r.base_rss_kib) / r.concurrency
+        for m in cells
+        if (r := m.recording).base_rss_kib is not None and (peak := _peak_rss_kib(r)) is not None
+    ]
+    cpu_ns, cpu_tokens, cpu_window = _over_window(cells, lambda sample: sample.cpu_ns)
+    wait_ns, _, wait_window = _over_window(cells, lambda sample: sample.run_wait_ns)
+    voluntary, voluntary_tokens, _ = _over_window(cells, lambda sample: sample.voluntary)
+    involuntary, involuntary_tokens, _ = _over_window(cells, lambda sample: sample.involuntary)
+    return {
+        "tokens_per_s": sum(m.window_tokens for m in cells) / seconds if seconds else None,
+        "rss_base_mib": median(base) / 1024 if base else None,
+        "rss_peak_mib": median(peaks) / 1024 if peaks else None,
+        "rss_per_stream_kib": median(grown) if grown else None,
+        "threads_peak": _most(_peak(m.recording, "threads") for m in cells),
+        "cpu_s": None if cpu_ns is None else cpu_ns / 1e9,
+        "cpu_us_per_token": _ratio(cpu_ns, cpu_tokens, 1e-3),
+        "cpu_percent": _ratio(cpu_ns, cpu_window, 100),
+        "run_wait_percent": _ratio(wait_ns, wait_window, 100),
+        "voluntary_switches_per_token": _ratio(voluntary, voluntary_tokens),
+        "involuntary_switches_per_token": _ratio(involuntary, involuntary_tokens),
+    }
+
+
+def _over_window(
+    cells: Iterable[Measured], figure: Callable[[Sample], int | None]
+) -> tuple[int | None, float, int]:
+    """The growth of a figure between the edges, with the tokens and nanoseconds of the cells that have it."""
+    total: int | None = None
+    tokens, window = 0.0, 0
+    for m in cells:
+        if len(m.recording.edges) < 2:
+            continue
+        before, after = figure(m.recording.edges[0]), figure(m.recording.edges[-1])
+        if before is None or after is None:
+            continue
+        total = (total or 0) + after - before
+        tokens += m.window_tokens
+        window += m.window_ns
+    return total, tokens, window
+
+
+def _cpu_share(cpu_percent: float | None, cells: Sequence[Measured]) -> float | None:
+    cores = [r.machine.engine_cores or 1 for m in cells if (r := m.recording).machine is not None]
+    return cpu_percent / 100 / max(cores) if cpu_percent is not None and cores else None
+
+
+def _reasons(cells: Sequence[Measured], left_out: Sequence[Recording]) -> Iterable[Reason]:
+    several = len(cells) + len(left_out) > 1
+    for m in cells:
+        for verdict, text in of_recording(m):
+            yield verdict, f"repeat {m.recording.repeat + 1}: {text}" if several else text
+    for recording in left_out:
+        yield (
+            Validity.SUSPECT,
+            f"repeat {recording.repeat + 1} is left out, it did not run to its end: {recording.ended}",
+        )
+
+
+def _peak_rss_kib(recording: Recording) -> int | None:
+    peak = _peak(recording, "peak_rss_kib")
+    return peak if peak is not None else _peak(recording, "rss_kib")
+
+
+def _peak(recording: Recording, name: str) -> int | None:
+    sampled = present(recording.samples[name])
+    at_edges = [getattr(edge, name) for edge in recording.edges]
+    return _most([int(sampled.max()) if len(sampled) else None, *at_edges])
+
+
+def _most(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
+
+
+def _ratio(part: float | None, whole: float, scale: float = 1.0) -> float | None:
+    return None if part is None or not whole else part / whole * scale
+
+
+def _milliseconds(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e6
