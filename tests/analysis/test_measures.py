@@ -1,0 +1,217 @@
+"""The vectors against a naive second implementation that walks the streams one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.analysis.measures import Measured, present, relative
+from loadgen.model import Sample
+from tests import synthetic
+
+MS = 1_000_000
+ZERO, EPOCH = synthetic.ZERO, synthetic.EPOCH
+COLUMNS = "slot due start headers end status bytes first_stamp_ns reads tokens stamped total_ns load_ns".split()
+COLUMNS += "prompt_tokens prompt_ns server_tokens decode_ns".split()
+
+
+def stream(start_ms, reads, *, due_ms=None, outcome="ok", stamps_ms=(), end_ms=None, headers_ms=None, told=-1):
+    """``reads`` are (ms after the start, text events); ``stamps_ms`` when the server sent each, likewise."""
+    start = ZERO + start_ms * MS
+    at = [start + round(ms * MS) for ms, _ in reads]
+    return {
+        "due": start if due_ms is None else ZERO + due_ms * MS,
+        "start": start,
+        "headers": -1 if headers_ms is None else start + headers_ms * MS,
+        "end": start + end_ms * MS if end_ms is not None else (at[-1] if at else start),
+        "outcome": outcome,
+        "at": at,
+        "count": [count for _, count in reads],
+        "stamps": [start + round(ms * MS) + EPOCH - ZERO for ms in stamps_ms],
+        "server_tokens": told,
+    }
+
+
+def recording(*streams, window_ms=(0, 1000), **fields):
+    table = {name: np.full(len(streams), -1, dtype=np.int64) for name in COLUMNS}
+    for i, s in enumerate(streams):
+        for name in ("due", "start", "headers", "end", "server_tokens"):
+            table[name][i] = s[name]
+        table["reads"][i], table["tokens"][i] = len(s["at"]), sum(s["count"])
+        table["stamped"][i] = len(s["stamps"])
+        if s["stamps"]:
+            table["first_stamp_ns"][i] = s["stamps"][0]
+    table["outcome"] = np.array([s["outcome"] for s in streams], dtype=object)
+    table["error"] = np.array([""] * len(streams), dtype=object)
+    begin, end = (ZERO + ms * MS for ms in window_ms)
+    us = [(stamp - s["stamps"][0]) // 1000 for s in streams for stamp in s["stamps"]]
+    return replace(
+        synthetic.recording(streams=1, concurrency=1, tokens=2),
+        window=(begin, end),
+        clock=((ZERO, EPOCH), (ZERO + 1000 * MS, EPOCH + 1000 * MS)),
+        edges=(Sample(at=begin), Sample(at=end)),
+        streams=table,
+        arrivals={
+            "at": np.array([at for s in streams for at in s["at"]], dtype=np.int64),
+            "count": np.array([c for s in streams for c in s["count"]], dtype=np.uint16),
+        },
+        stamps={"us": np.array(us, dtype=np.int32)},
+        **fields,
+    )
+
+
+def test_marks_of_a_stream():
+    m = Measured(
+        recording(
+            stream(10, [(5, 0), (20, 1), (30, 2), (50, 1), (51, 0)], due_ms=4, headers_ms=3, end_ms=52),
+            stream(0, []),
+        )
+    )
+    assert m.first_byte.tolist() == [ZERO + 15 * MS, -1]
+    assert m.first_token.tolist() == [ZERO + 30 * MS, -1]  # the read at 5 ms carried no text
+    assert m.last_token.tolist() == [ZERO + 60 * MS, -1]
+    assert m.headers_wait.tolist() == [3 * MS, -1]
+    assert m.ttft.tolist() == [20 * MS, -1]
+    assert m.ttft_corrected.tolist() == [26 * MS, -1]
+    assert m.total.tolist() == [52 * MS, 0]
+    assert m.total_corrected.tolist() == [58 * MS, 0]
+    assert m.tpot.tolist() == [30 * MS // 3, -1]
+    assert present(m.ttft).tolist() == [20 * MS]
+
+
+def test_the_server_s_own_count_of_tokens_goes_first():
+    m = Measured(recording(stream(0, [(10, 1), (30, 1)], told=5), stream(0, [(10, 1)], told=60), stream(0, [(9, 3)])))
+    assert m.tokens.tolist() == [5, 60, 3]
+    assert m.tpot.tolist() == [20 * MS // 4, -1, 0]  # one event of 60 tokens tells no time per token
+
+
+def test_gaps_are_within_streams_and_zero_within_a_read():
+    m = Measured(
+        recording(
+            stream(0, [(10, 1), (30, 3), (31, 0), (70, 1)]),
+            stream(0, []),
+            stream(0, [(5, 1)]),
+            stream(0, [(5, 1), (6, 1)], outcome="truncated"),
+            stream(0, [(1, 1), (3, 1)]),
+        )
+    )
+    gaps = m.gaps()
+    assert sorted(zip(gaps.owner.tolist(), (gaps.values // MS).tolist(), strict=True)) == [
+        (0, 0),
+        (0, 0),
+        (0, 20),
+        (0, 40),
+        (4, 2),
+    ]
+
+
+def test_streams_due_in_the_warm_up_or_not_ok_do_not_count():
+    m = Measured(
+        recording(
+            stream(0, [(5, 1)]),
+            stream(100, [(5, 1)]),
+            stream(100, [(5, 1)], outcome="reset"),
+            stream(100, [(5, 1)], outcome="stopped"),
+            stream(101, [(5, 1)], due_ms=99),
+            window_ms=(100, 1000),
+        )
+    )
+    assert m.chosen.tolist() == [False, True, False, False, False]
+    assert m.counted.tolist() == [False, True, True, True, False]
+    assert m.failed.tolist() == [False, False, True, False, False]
+
+
+def test_lag_is_arrival_less_stamp_per_event():
+    m = Measured(
+        recording(
+            stream(0, [(10, 1), (31, 2)], stamps_ms=[9, 20, 30.5]),
+            stream(50, [(4, 1)], stamps_ms=[1]),
+            stream(50, [(4, 1)]),
+        )
+    )
+    lags = m.lags()
+    assert lags is not None
+    assert lags.owner.tolist() == [0, 0, 0, 1]
+    assert (lags.values / MS).tolist() == [1, 11, 0.5, 3]
+    assert (relative(lags) / MS).tolist() == [0.5, 10.5, 0, 0]
+
+
+def test_a_steered_clock_is_followed_and_a_step_voids_the_lag():
+    made = recording(stream(0, [(500, 1)], stamps_ms=[498]), stream(900, [(100, 1)], stamps_ms=[98]))
+    drift = 400_000  # ns over the second of the cell
+    steered = replace(made, clock=(made.clock[0], (made.clock[1][0], made.clock[1][1] + drift)))
+    lags = Measured(steered).lags()
+    assert lags is not None
+    assert lags.values.tolist() == [2 * MS + drift // 2, 2 * MS + drift]
+    for step in (2 * MS, -2 * MS):
+        stepped = Measured(replace(made, clock=(made.clock[0], (made.clock[1][0], made.clock[1][1] + step))))
+        assert stepped.clock_stepped
+        assert stepped.lags() is None
+
+
+def test_no_stamps_no_lag():
+    assert Measured(recording(stream(0, [(10, 1)]))).lags() is None
+    assert Measured(recording()).lags() is None
+
+
+def test_live_counts():
+    m = Measured(
+        recording(
+            stream(0, [], end_ms=500),
+            stream(100, [], end_ms=400),
+            stream(500, [], end_ms=300),  # the next of a slot: begins as the other ends
+            stream(900, [], end_ms=500),
+            window_ms=(200, 1000),
+        )
+    )
+    assert m.live_peak == 2
+    assert m.live_mean == pytest.approx((300 + 300 + 300 + 100) / 800)
+    assert Measured(recording(stream(0, [], end_ms=5), window_ms=(10, 20))).live_peak is None
+    assert Measured(recording(stream(0, [], end_ms=5), window_ms=(10, 10))).live_mean is None
+
+
+def test_window_tokens_weigh_events_by_the_tokens_of_their_stream():
+    m = Measured(
+        recording(
+            stream(0, [(100, 1), (300, 2), (999, 1), (1000, 4)], told=16),
+            stream(0, [(350, 1)], outcome="reset"),
+            stream(0, []),
+            window_ms=(200, 1000),
+        )
+    )
+    assert m.window_tokens == pytest.approx(3 * 16 / 8 + 1)
+
+
+READS = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 3)), max_size=8)
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), READS, st.sampled_from(["ok", "ok", "reset", "stopped"])), max_size=6))
+def test_agrees_with_a_walk_through_the_streams(drawn):
+    streams = []
+    for start, reads, outcome in drawn:
+        elapsed, walked = 0, []
+        for gap, count in reads:
+            elapsed += gap
+            walked.append((elapsed, count))
+        stamps = [ms / 2 for ms, count in walked for _ in range(count)]
+        streams.append(stream(start, walked, outcome=outcome, stamps_ms=stamps))
+    m = Measured(recording(*streams, window_ms=(200, 300)))
+
+    gaps, lags, ttfts, inside = [], [], [], 0
+    for s in streams:
+        inside += sum(c for at, c in zip(s["at"], s["count"], strict=True) if ZERO + 200 * MS <= at < ZERO + 300 * MS)
+        if s["outcome"] != "ok" or s["due"] < ZERO + 200 * MS:
+            continue
+        arrived = [at for at, count in zip(s["at"], s["count"], strict=True) for _ in range(count)]
+        gaps += [later - earlier for earlier, later in zip(arrived, arrived[1:], strict=False)]
+        lags += [at - (sent - EPOCH + ZERO) for at, sent in zip(arrived, s["stamps"], strict=True)]
+        ttfts += [arrived[0] - s["start"]] if arrived else []
+    found = m.lags()
+    assert sorted(m.gaps().values.tolist()) == sorted(gaps)
+    assert sorted(found.values.tolist() if found else []) == sorted(lags)
+    assert present(m.ttft[m.chosen]).tolist() == ttfts
+    assert m.window_tokens == inside
