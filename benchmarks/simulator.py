@@ -1,0 +1,140 @@
+"""What the simulator reaches on one core, read by a C loop on another: ``python -m benchmarks.simulator``.
+
+Prints a line per load: CPU per token, lateness (actual minus scheduled send time) and errors. The reader is
+``benchmarks/drain.c``, compiled where there is a C compiler, otherwise the same loop in Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadgen.model import Simulator
+from loadgen.simulator.process import Process
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Load:
+    """Streams kept open for some seconds, each at some tokens per second."""
+
+    streams: int
+    rate: float
+    seconds: float
+    ramp: float
+    tokens: int
+
+
+LOADS = (Load(4_000, 20, 10, 3, 100), Load(10_000, 5, 12, 5, 40))
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument(
+        "--python", action="store_true", help="read with Python even where there is a C compiler"
+    )
+    arguments.add_argument("--quick", action="store_true", help="a hundredth of the streams for a second")
+    asked = arguments.parse_args()
+    print(
+        f"{'streams':>8} {'tokens/s':>9} {'sim CPU':>8} {'µs/token':>9} {'late p50':>9} {'p99':>8} {'max ms':>8} {'peak':>6} errors"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        reader = _reader(Path(folder), python=asked.python)
+        for load in LOADS:
+            _measure(reader, Load(load.streams // 100, load.rate, 1, 0.2, 5) if asked.quick else load)
+    return 0
+
+
+def _measure(reader: list[str], load: Load) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    spec = Simulator(ttft=0.3, gap=1 / load.rate, tokens=load.tokens, jitter=0.5)
+    with Process.start(spec, cores=cores[:1]) as simulator:
+        host, port = simulator.url.removeprefix("http://").split(":")
+        command = [*reader, host, port, load.streams, load.seconds, load.ramp, load.tokens]
+        begun, before = time.perf_counter(), _cpu_s(simulator.pid)
+        told = subprocess.run(
+            [str(part) for part in command],
+            stdout=subprocess.PIPE,
+            check=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores[-1:]),
+        )
+        cpu, took = _cpu_s(simulator.pid) - before, time.perf_counter() - begun
+        record, drained = simulator.record(), json.loads(told.stdout)
+    late = [
+        f"{value:.2f}"
+        for value in (record.late_p50_ms, record.late_p99_ms, record.late_max_ms)
+        if value is not None
+    ]
+    print(
+        f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%} {cpu / record.sends * 1e6:9.2f}"
+        f" {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",
+        flush=True,
+    )
+
+
+def _cpu_s(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _reader(folder: Path, *, python: bool) -> list[str]:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if python or compiler is None:
+        return [sys.executable, "-c", "from benchmarks.simulator import drain; drain()"]
+    subprocess.run([compiler, "-O2", "-o", str(folder / "drain"), str(HERE / "drain.c")], check=True)
+    return [str(folder / "drain")]
+
+
+def drain() -> None:
+    """``drain.c`` in Python; takes its arguments from the command line."""
+    host, port, streams, seconds, ramp, tokens = sys.argv[1:]
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    body = json.dumps({"model": "m", "prompt": "Why?", "options": {"num_predict": int(tokens)}})
+    request = f"POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    count, start, epoll = int(streams), time.monotonic(), select.epoll()
+    opened = ended = errors = reads = size = 0
+    sockets: dict[int, socket.socket] = {}
+    while (now := time.monotonic()) < start + float(seconds):
+        due = count if float(ramp) <= 0 else min(count, int((now - start) / float(ramp) * count) + 1)
+        for _ in range(opened, due):
+            sock = socket.create_connection((host, int(port)))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.sendall(request)
+            sock.setblocking(False)
+            sockets[sock.fileno()] = sock
+            epoll.register(sock, select.EPOLLIN)
+        opened = due
+        for fd, _ in epoll.poll(0.001 if opened < count else 0.01):
+            sock = sockets[fd]
+            try:
+                data = sock.recv(65536)
+            except OSError:
+                data = b""
+            if not data:
+                errors += 1
+                epoll.unregister(fd)
+                sock.close()
+                continue
+            reads += 1
+            size += len(data)
+            if data.endswith(b"0\r\n\r\n"):
+                ended += 1
+                sock.send(request)
+    print(json.dumps({"opened": opened, "ended": ended, "errors": errors, "reads": reads, "bytes": size}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The embedded Ollama server. Always its own process: see ``loadgen.simulator.process``."""

@@ -1,0 +1,109 @@
+"""Who may decode now, and which models are loaded."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+_NS: Final = 1_000_000_000
+KEEP_ALIVE_NS: Final = 300 * _NS
+_LOADED_AT_ONCE: Final = 3
+
+
+class Waiting(Protocol):
+    """Someone who wants a slot."""
+
+    def begin(self) -> None:
+        """The slot is theirs."""
+        ...
+
+
+class Slots:
+    """``parallel`` slots (None: no end of them) with a queue, first come first served."""
+
+    __slots__ = ("_max_queue", "_parallel", "_queue", "busy")
+
+    def __init__(self, parallel: int | None, max_queue: int) -> None:
+        self._parallel = parallel
+        self._max_queue = max_queue
+        self._queue: deque[Waiting] = deque()
+        self.busy = 0
+
+    def take(self, who: Waiting) -> bool:
+        """Begin now or queue; False when the queue is full."""
+        if self._parallel is None or self.busy < self._parallel:
+            self.busy += 1
+            who.begin()
+        elif len(self._queue) < self._max_queue:
+            self._queue.append(who)
+        else:
+            return False
+        return True
+
+    def leave(self, who: Waiting) -> None:
+        """Give up waiting."""
+        self._queue.remove(who)
+
+    def free(self) -> None:
+        """Give the slot back; it goes to the next in the queue."""
+        if self._queue:
+            self._queue.popleft().begin()
+        else:
+            self.busy -= 1
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A model in memory, or on its way there. Monotonic nanoseconds; ``keep_ns`` None is for ever."""
+
+    ready: int
+    users: int = 0
+    keep_ns: int | None = KEEP_ALIVE_NS
+    idle_since: int = 0
+
+    def expired(self, now: int) -> bool:
+        return not self.users and self.keep_ns is not None and now >= self.idle_since + self.keep_ns
+
+
+class Models:
+    """Loads and unloads. The least recently used leaves when a fourth comes, as with Ollama on one GPU."""
+
+    __slots__ = ("_load_ns", "_loaded")
+
+    def __init__(self, load: float) -> None:
+        self._load_ns = round(load * _NS)
+        self._loaded: dict[str, Loaded] = {}
+
+    def loaded(self, now: int) -> dict[str, Loaded]:
+        """What is in memory, by name."""
+        for name in [name for name, model in self._loaded.items() if model.expired(now)]:
+            del self._loaded[name]
+        return self._loaded
+
+    def use(self, name: str, now: int) -> Loaded:
+        """Load it unless it is loaded; ``release`` ends the use. ``ready`` tells from when it can decode."""
+        loaded = self.loaded(now)
+        model = loaded.pop(name, None) or Loaded(now + self._load_ns)
+        loaded[name] = model
+        if len(loaded) > _LOADED_AT_ONCE:
+            idle = next((other for other, it in loaded.items() if not it.users and other != name), None)
+            if idle is not None:
+                del loaded[idle]
+        model.users += 1
+        return model
+
+    def release(self, model: Loaded, now: int, keep_ns: int | None) -> None:
+        """The use is over; it stays in memory for ``keep_ns`` more."""
+        model.users -= 1
+        model.keep_ns = keep_ns
+        model.idle_since = now
+
+    def unload(self, name: str) -> None:
+        """Forget it, for those who come from now on."""
+        self._loaded.pop(name, None)
+
+
+def full_name(model: str) -> str:
+    """With its tag: Ollama takes ``x`` for ``x:latest``."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
