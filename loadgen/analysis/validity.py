@@ -123,7 +123,8 @@ def _course(measured: Measured) -> Iterator[Reason]:
     if live is not None and live < LIVE_SUSPECT * asked:
         verdict = Validity.INVALID if live < LIVE_INVALID * asked else Validity.SUSPECT
         yield verdict, f"{live} streams were open at once at most, not the {asked} asked for"
-    late = percentiles(present(measured.column("start") - measured.column("due")), [99, 50])
+    delay = (measured.column("start") - measured.column("due"))[measured.counted]
+    late = percentiles(present(delay), [99, 50])
     worst = late[99] if late[99] is not None else late[50]
     ttft = percentiles(present(measured.ttft[measured.chosen]), [50])[50] or 0.0
     if worst is not None and worst > max(SCHEDULE_LATE_SUSPECT_MS, SCHEDULE_LATE_SHARE * ttft):

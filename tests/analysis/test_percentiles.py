@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.analysis.percentiles import NEEDED, nearest_rank, percentiles
@@ -17,12 +17,14 @@ def by_definition(values, rank):
     return ordered[max(0, math.ceil(Fraction(rank, 100) * len(ordered)) - 1)] / 1e6
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=400), st.sampled_from(sorted(NEEDED)))
 def test_agrees_with_the_definition(values, rank):
     found = percentiles(np.array(values, dtype=np.int64))[rank]
     assert found == (by_definition(values, rank) if len(values) >= NEEDED[rank] else None)
 
 
+@settings(deadline=None)
 @given(st.integers(100, 3000), st.integers(0, 2**32 - 1), st.sampled_from([50, 90, 95, 99]))
 def test_agrees_with_numpy(n, seed, rank):
     values = np.random.default_rng(seed).integers(0, 50, n) * 1_000_000

@@ -115,7 +115,16 @@ def test_intervals_hold_the_figure_and_narrow_with_more_streams():
 
 def cells():
     return [
-        recording(client=client, mode=mode, concurrency=n, repeat=repeat, index=i, jitter=0.5, lag_jitter=1, streams=150)
+        recording(
+            client=client,
+            mode=mode,
+            concurrency=n,
+            repeat=repeat,
+            index=i,
+            jitter=0.5,
+            lag_jitter=1,
+            streams=150,
+        )
         for i, (client, mode, n, repeat) in enumerate(
             (client, mode, n, repeat)
             for repeat in range(2)
@@ -141,7 +150,9 @@ def test_the_order_of_cells_changes_nothing_and_the_scenario_orders_the_rows():
 
 def test_variants_are_clients_of_their_own():
     labels = ["requests session=shared", "requests"]
-    found = summarise(run(".", [recording(client=label, index=i, mode="threads") for i, label in enumerate(labels)]))
+    found = summarise(
+        run(".", [recording(client=label, index=i, mode="threads") for i, label in enumerate(labels)])
+    )
     assert [s.client for s in found] == labels
 
 
@@ -175,7 +186,15 @@ def test_an_empty_recording_and_an_empty_run():
     s = only(empty)
     assert s.validity is Validity.INVALID
     not_measured = {f.name for f in fields(Summary) if getattr(s, f.name) is None}
-    assert {"ttft_p50_ms", "itl_p50_ms", "lag_p50_ms", "cpu_s", "tokens_per_s", "live_peak", "threads_peak"} <= not_measured
+    assert {
+        "ttft_p50_ms",
+        "itl_p50_ms",
+        "lag_p50_ms",
+        "cpu_s",
+        "tokens_per_s",
+        "live_peak",
+        "threads_peak",
+    } <= not_measured
     assert summarise(run(".", [])) == []
 
 

@@ -20,20 +20,36 @@ def judged(made):
 
 CASES = {
     "ended": ({"ended": "the engine was killed"}, INVALID, "did not run to its end: the engine was killed"),
-    "one short": ({"streams": 98, "concurrency": 100}, SUSPECT, "98 streams were open at once at most, not the 100"),
-    "half": ({"streams": 50, "concurrency": 100}, INVALID, "50 streams were open at once at most, not the 100"),
+    "one short": (
+        {"streams": 98, "concurrency": 100},
+        SUSPECT,
+        "98 streams were open at once at most, not the 100",
+    ),
+    "half": (
+        {"streams": 50, "concurrency": 100},
+        INVALID,
+        "50 streams were open at once at most, not the 100",
+    ),
     "all failed": (
         {"outcomes": {"refused": 150, "reset": 50}},
         INVALID,
         "none of the 200 streams completed: 150 refused, 50 reset",
     ),
     "some failed": ({"outcomes": {"reset": 3}}, SUSPECT, "3 of 200 streams failed (1.5%): 3 reset"),
-    "late simulator": ({"server_late_p99_ms": 12}, SUSPECT, "the simulator sent later than scheduled, p99 12.0 ms"),
+    "late simulator": (
+        {"server_late_p99_ms": 12},
+        SUSPECT,
+        "the simulator sent later than scheduled, p99 12.0 ms",
+    ),
     "very late simulator": ({"server_late_p99_ms": 51}, INVALID, "p99 51.0 ms"),
     "server saw fewer": ({"server_open_peak": 95}, SUSPECT, "the server itself saw at most 95 streams"),
     "server saw far fewer": ({"server_open_peak": 67}, INVALID, "the server itself saw at most 67 streams"),
     "others": ({"others_share": 0.2}, SUSPECT, "other processes took 20% of the engine's cores"),
-    "steal": ({"steal_share": 0.06, "engine_cores": 2}, SUSPECT, "the hypervisor took 6% of the engine's cores"),
+    "steal": (
+        {"steal_share": 0.06, "engine_cores": 2},
+        SUSPECT,
+        "the hypervisor took 6% of the engine's cores",
+    ),
     "overflows": ({"listen_overflows": 4}, SUSPECT, "4 listen-queue overflows"),
     "drops": ({"listen_drops": 2}, SUSPECT, "2 listen-queue drops"),
     "clock": ({"clock_step_ns": -30_000_000}, SUSPECT, "moved by -30.0 ms"),

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from loadgen.analysis import exit_verdict, findings, summarise
+from tests.synthetic import recording, run
+
+
+def threshold(metric, op, value, client=None, concurrency=None):
+    return {
+        "text": f"{metric} {op} {value}",
+        "metric": metric,
+        "op": op,
+        "value": value,
+        "client": client,
+        "concurrency": concurrency,
+    }
+
+
+def judged(*thresholds, made=None):
+    made = made or [
+        recording(concurrency=n, streams=200, index=i, client=client, mode=mode, outcomes={"reset": 4})
+        for i, (client, mode, n) in enumerate(
+            [("requests", "threads", 10), ("requests", "threads", 100), ("aiohttp", "tasks", 100)]
+        )
+    ]
+    held = run(".", made, thresholds=thresholds)
+    summaries = summarise(held)
+    found = findings(held, summaries)
+    return [f for f in found if f.kind == "threshold"], exit_verdict(summaries, found)
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "held"),
+    [
+        ("<", 300.2, False),
+        ("<=", 300.2, True),
+        (">", 300.2, False),
+        (">=", 300.2, True),
+        ("<", 301, True),
+        (">", 300, True),
+    ],
+)
+def test_operators(op, value, held):
+    (found,), code = judged(threshold("ttft_p50_ms", op, value))
+    assert found.verdict == ("held" if held else "failed")
+    assert code == (0 if held else 1)
+    assert len(found.evidence) == 3
+
+
+def test_errors_are_a_percentage_of_the_streams():
+    (low, high), code = judged(threshold("errors", "<", 2), threshold("errors", "<", 2.1))
+    assert (low.verdict, high.verdict, code) == ("failed", "held", 1)
+    assert low.evidence[0] == "requests@10: errors is 2%, not held"
+
+
+def test_it_is_narrowed_by_client_and_concurrency():
+    (all_of, one, nobody), _ = judged(
+        threshold("threads_peak", "<", 50, client="requests"),
+        threshold("threads_peak", "<", 50, client="requests", concurrency=10),
+        threshold("threads_peak", "<", 50, client="httpx-sync"),
+    )
+    assert (all_of.verdict, len(all_of.evidence)) == ("failed", 2)
+    assert (one.verdict, one.evidence) == ("held", ("requests@10: threads_peak is 11, held",))
+    assert (nobody.verdict, nobody.evidence) == ("failed", ("nothing that was measured matches it",))
+
+
+def test_a_client_s_name_speaks_for_its_variants():
+    made = [recording(client="requests session=shared", mode="threads")]
+    for name in ("requests", "requests session=shared"):
+        (found,), _ = judged(threshold("threads_peak", "<", 500, client=name), made=made)
+        assert found.verdict == "held"
+
+
+def test_what_was_not_measured_is_not_held():
+    (found,), code = judged(threshold("lag_p99_ms", "<", 1000), made=[recording(stamped=False)])
+    assert (found.verdict, code) == ("failed", 1)
+    assert found.evidence == ("aiohttp@100: lag_p99_ms was not measured, so it is not held",)
+
+
+def test_an_invalid_measurement_holds_nothing():
+    made = [recording(server_late_p99_ms=99), recording(client="requests", mode="threads", index=1)]
+    (found,), code = judged(threshold("ttft_p50_ms", "<", 1000), made=made)
+    assert (found.verdict, code) == ("failed", 1)
+    assert "the measurement is invalid" in found.evidence[0]
+
+
+def test_exit_verdicts_without_thresholds():
+    assert judged()[1] == 0
+    assert judged(made=[recording(ended="killed")])[1] == 3
+    assert judged(threshold("errors", "<", 1), made=[recording(outcomes={"refused": 200})])[1] == 3
+    assert exit_verdict([], []) == 3
