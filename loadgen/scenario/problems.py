@@ -1,0 +1,68 @@
+"""What is wrong with a scenario, told all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rapidfuzz import fuzz, process
+
+from loadgen.secrets import mask
+
+Path = tuple[str | int, ...]
+LONGEST = 600
+
+
+class Problem(NamedTuple):
+    """One mistake: ``where`` is ``file:line`` or the flag, ``key`` the path to the value."""
+
+    where: str
+    key: str
+    wrong: str
+    right: str
+
+    def __str__(self) -> str:
+        return ": ".join(map(_shown, (self.where, self.key, f"{self.wrong}; {self.right}")))
+
+
+class ScenarioError(Exception):
+    """The scenario cannot be run. ``problems`` has every mistake; so has the message, one to a line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def masked(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]:
+    """The problems, each told once, without any secret in what they say."""
+    hidden = frozenset(secrets)
+    return list(
+        dict.fromkeys(p._replace(wrong=mask(p.wrong, hidden), right=mask(p.right, hidden)) for p in problems)
+    )
+
+
+def spell(path: Path) -> str:
+    """``("clients", 1, "loop")`` as ``clients[1].loop``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".") or "scenario"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that ``word`` most likely means; None where nothing is near."""
+    found = process.extractOne(word, list(known), scorer=fuzz.ratio, processor=str.lower, score_cutoff=60)
+    return found[0] if found else None
+
+
+def choose(word: str, known: Iterable[str]) -> str:
+    """What would be right in place of ``word``: the nearest known word, or all of them."""
+    known = list(known)
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else f"one of {', '.join(known)}"
+
+
+def _shown(text: str) -> str:
+    # A key or a file name may hold line breaks and terminal escapes, and be a megabyte long.
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )

@@ -1,0 +1,67 @@
+"""Prompts from a file: ``.jsonl`` (a JSON string or an object with ``prompt`` in each line) or ``.txt``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Final
+
+from loadgen.scenario.problems import Problem, ScenarioError
+from loadgen.scenario.source import read_text
+
+MAX_BYTES: Final = 16 << 20
+SUFFIXES: Final = (".jsonl", ".txt")
+
+
+def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
+    """The prompts in ``file``, relative to ``folder``; ``where`` is the place that names it.
+
+    Raises ScenarioError with every line that holds none.
+    """
+    path = folder / file
+    if path.suffix not in SUFFIXES:
+        raise ScenarioError(
+            [Problem(where, "prompts.file", "is neither .jsonl nor .txt", "prompts.jsonl or prompts.txt")]
+        )
+    text, bad = read_text(path, MAX_BYTES, where, "prompts.file", SUFFIXES)
+    if bad:
+        raise ScenarioError([Problem(f"{path}:{bad}", "prompts.file", "is not UTF-8 text", "text in UTF-8")])
+    prompts: list[str] = []
+    problems: list[Problem] = []
+    for line, content in _lines(text):
+        try:
+            prompts.append(content if path.suffix == ".txt" else _prompt(content))
+        except _Bad as error:
+            right = 'a JSON string, or an object such as {"prompt": "Write a haiku."}'
+            problems.append(Problem(f"{path}:{line}", "prompts.file", str(error), right))
+    if not prompts and not problems:
+        problems.append(Problem(f"{path}:1", "prompts.file", "holds no prompt", "one in each line"))
+    if problems:
+        raise ScenarioError(problems)
+    return tuple(prompts)
+
+
+class _Bad(Exception):
+    """A line without a prompt."""
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for line, content in enumerate(text.split("\n"), 1):
+        if content.strip():
+            yield line, content.strip()
+
+
+def _prompt(content: str) -> str:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise _Bad("is not JSON") from None
+    prompt = found.get("prompt") if isinstance(found, dict) else found
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise _Bad("holds no prompt")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError:
+        raise _Bad("holds half a character (a lone surrogate)") from None
+    return prompt

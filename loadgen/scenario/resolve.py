@@ -1,0 +1,250 @@
+"""From a file to a :class:`~loadgen.model.Scenario`, and from that to what run.json may tell of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from loadgen.model import Scenario, Simulator, Target, Timeouts
+from loadgen.scenario import rules
+from loadgen.scenario.environment import fill, meaning
+from loadgen.scenario.overrides import Override, apply
+from loadgen.scenario.problems import Path, ScenarioError, masked
+from loadgen.scenario.prompts import read_prompts
+from loadgen.scenario.shape import ScenarioShape, choose_key
+from loadgen.scenario.source import BAD, Document, kind, read
+from loadgen.scenario.values import shown
+from loadgen.secrets import MASK, is_secret_name, mask, mask_url, of_header, of_url
+
+# Only what stands here can be secret; everything else is a number, or a word that is shown in every table.
+_MAY_BE_SECRET: Final[tuple[Path, ...]] = (
+    ("target", "url"),
+    ("target", "headers"),
+    ("model",),
+    ("prompts",),
+    ("options",),
+)
+
+
+def load(
+    path: str | FilePath,
+    overrides: Sequence[str | Override] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Scenario:
+    """The scenario in the YAML file at ``path``, with ``overrides`` laid over it.
+
+    An override is ``path.to.key=value`` (the value in YAML) or an :class:`Override`; problems with it name
+    its flag in place of ``file:line``. ``environ`` fills ``${NAME}``. Files named in the scenario are read,
+    relative to its folder. Raises :class:`ScenarioError`, and nothing else, for whatever is wrong with any of
+    them; no value from the environment or from a credential is in its message.
+    """
+    document = read(path)
+    in_file = dict(document.data)
+    apply(document, overrides)
+    taken = fill(document, environ)
+    from_environment = {value for values in taken.values() for value in values}
+    credentials = _credentials(document.data)
+    shape = _validate(document, in_file)
+    _check_pairs(document)
+    prompts = _prompts(document, shape, from_environment)
+    secrets = credentials | _secret(document.data, taken)
+    if shape is not None and mask(shape.name, secrets) != shape.name:
+        document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
+    if document.problems or shape is None:
+        raise ScenarioError(masked(document.problems, from_environment | credentials))
+    return _scenario(shape, prompts, FilePath(path), frozenset(secrets))
+
+
+def as_dict(scenario: Scenario) -> dict[str, Any]:
+    """The scenario as plain values that JSON can hold, seconds as numbers, with ``***`` for every secret."""
+    plain: dict[str, Any] = dataclasses.asdict(
+        dataclasses.replace(scenario, source=None, secrets=frozenset())
+    )
+    del plain["secrets"]
+    plain["source"] = scenario.source.name if scenario.source else None
+    target = plain["target"]
+    if target["url"] is not None:
+        target["url"] = mask_url(target["url"], scenario.secrets)
+    target["headers"] = {
+        name: MASK if is_secret_name(name) else mask(value, scenario.secrets)
+        for name, value in target["headers"].items()
+    }
+    for key in ("model", "prompts", "options", "source"):
+        plain[key] = _masked(plain[key], scenario.secrets)
+    return {key: _listed(value) for key, value in plain.items()}
+
+
+def _masked(value: Any, secrets: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(inner, secrets) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner, secrets) for inner in value]
+    return mask(value, secrets) if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(inner) for key, inner in value.items()}
+    return [_listed(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _scenario(
+    shape: ScenarioShape, prompts: tuple[str, ...], path: FilePath, secrets: frozenset[str]
+) -> Scenario:
+    simulator = shape.target.simulator
+    return Scenario(
+        name=shape.name,
+        target=Target(
+            url=shape.target.url,
+            headers=shape.target.headers,
+            simulator=None
+            if simulator is None
+            else Simulator(**{**dict(simulator), "models": tuple(simulator.models)}),
+        ),
+        clients=tuple(shape.clients),
+        concurrency=tuple(shape.concurrency),
+        load=shape.load.resolved(),
+        prompts=prompts,
+        protocol=shape.protocol,
+        model=shape.model,
+        stream=shape.stream,
+        options=shape.options,
+        repeats=shape.repeats,
+        timeouts=Timeouts(**dict(shape.timeouts)),
+        thresholds=tuple(t for t in shape.thresholds if rules.applies(t, shape.clients, shape.concurrency)),
+        seed=shape.seed,
+        source=path,
+        secrets=secrets,
+    )
+
+
+# --------------------------------------------------------------------------------------------------- problems
+
+
+def _validate(document: Document, in_file: Mapping[str, Any]) -> ScenarioShape | None:
+    try:
+        return ScenarioShape.model_validate(document.data, context=rules.known(in_file))
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False, include_input=False):
+            _report(document, error)
+        return None
+
+
+_SAID: Final[dict[str, tuple[str, str]]] = {
+    "list_type": ("is {kind}", "a list, in [ ] or with a - before each entry"),
+    "dict_type": ("is {kind}", "a mapping, such as {{key: value}}"),
+    "model_type": ("is {kind}", "a mapping, such as {{key: value}}"),
+    "too_short": ("is an empty list", "at least one entry"),
+    "greater_than_equal": ("{value} is too small", "at least {ge:,}"),
+    "less_than_equal": ("{value} is too large", "at most {le:,}"),
+    "less_than": ("{value} is too large", "less than {lt:,}"),
+}
+
+
+def _report(document: Document, error: ErrorDetails) -> None:
+    path, context = error["loc"], error.get("ctx", {})
+    if error["type"] == "problems":
+        for at, wrong, right in context["found"]:
+            _tell(document, (*path, *at), wrong, right)
+    elif error["type"] == "missing":
+        document.report(path, "is missing", f"such as  {path[-1]}: {_example(path)}")
+    elif error["type"] == "extra_forbidden":
+        _tell(document, path, "unknown key", choose_key(path))
+    else:
+        value = _at(document.data, path)[1]
+        wrong, right = _SAID[error["type"]]
+        _tell(document, path, wrong.format(kind=kind(value), value=shown(value)), right.format(**context))
+
+
+def _tell(document: Document, path: Path, wrong: str, right: str) -> None:
+    path, value = _at(document.data, path)
+    if value is not BAD:
+        document.report(path, wrong, right)
+
+
+def _at(data: Any, path: Path) -> tuple[Path, Any]:
+    """As much of ``path`` as there is in ``data``, and what is there."""
+    for depth, part in enumerate(path):
+        known = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not known:
+            return path[:depth], data
+        data = data[part]
+    return path, data
+
+
+def _example(path: Path) -> str:
+    examples = {"name": "smoke", "target": "{simulator: {}}", "prompts": '["Write a haiku."]'}
+    examples |= {
+        "clients": "[requests, aiohttp]",
+        "concurrency": "[1, 10]",
+        "load": "{duration: 10s, ramp: 2s}",
+    }
+    return examples[str(path[-1])]
+
+
+def _check_pairs(document: Document) -> None:
+    for key, one, other in (("target", "simulator", "url"), ("load", "duration", "requests")):
+        given = document.data.get(key)
+        if not isinstance(given, dict):
+            continue
+        if one in given and other in given:
+            document.report((key, other), f"stands beside {key}.{one}", "only one of the two")
+        elif one not in given and other not in given:
+            document.report((key,), f"has neither {one} nor {other}", "one of the two")
+        for name in (one, other):
+            if name in given and given[name] is None:
+                document.report((key, name), "is empty", "a value, or leave the key out")
+
+
+def _prompts(document: Document, shape: ScenarioShape | None, hidden: set[str]) -> tuple[str, ...]:
+    """The prompts; where they are in a file it is read even if other keys are wrong, to tell all at once."""
+    if shape is not None and not isinstance(shape.prompts, rules.PromptsFile):
+        return tuple(shape.prompts)
+    given = document.data.get("prompts")
+    file = given.get("file") if isinstance(given, dict) else None
+    if not isinstance(file, str) or not file.strip():
+        return ()
+    try:
+        return read_prompts(document.folder, file, document.place(("prompts", "file")))
+    except ScenarioError as error:
+        document.problems += [
+            problem._replace(where=mask(problem.where, hidden)) for problem in error.problems
+        ]
+        return ()
+
+
+# ---------------------------------------------------------------------------------------------------- secrets
+
+
+def _credentials(data: Any) -> set[str]:
+    """The secrets that stand in the headers and the URL, whether or not those are valid."""
+    target = data.get("target")
+    if not isinstance(target, dict):
+        return set()
+    found: set[str] = set()
+    headers = target.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if isinstance(value, str):
+            found |= of_header(name, str(value))
+    if isinstance(target.get("url"), str):
+        try:
+            found |= of_url(str(target["url"]))
+        except ValueError:
+            return found
+    return found
+
+
+def _secret(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
+    """The values from the environment that ended as text in a place that may hold a secret."""
+    found: set[str] = set()
+    for path, values in taken.items():
+        may_be = any(path[: len(place)] == place for place in _MAY_BE_SECRET)
+        if may_be and not (path[0] == "options" and not isinstance(meaning(_at(data, path)[1]), str)):
+            found |= values
+    return found

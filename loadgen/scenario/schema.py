@@ -1,0 +1,74 @@
+"""The JSON Schema of a scenario, for editors."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from loadgen import clients, protocols
+from loadgen.scenario.shape import ScenarioShape
+
+_REFERENCE: Final = {
+    "description": "A value from the environment.",
+    "type": "string",
+    "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}",
+}
+_PROMPTS: Final = [
+    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+    {
+        "type": "object",
+        "properties": {"file": {"type": "string", "minLength": 1}},
+        "required": ["file"],
+        "additionalProperties": False,
+    },
+]
+_ABOUT: Final = {"title", "description", "examples", "default"}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a scenario file, with the clients and protocols installed here.
+
+    An outsider's client is imported to know its options.
+    """
+    made = ScenarioShape.model_json_schema()
+    keys = made["properties"]
+    keys["name"]["pattern"] = r"^[^\s/\\._-][^\s/\\]*$"
+    keys["protocol"]["enum"] = protocols.names()
+    keys["prompts"]["anyOf"] = _PROMPTS
+    keys["clients"]["items"] = {"anyOf": [{"enum": clients.names()}, *map(_variant, clients.names())]}
+    levels = {key: keys["concurrency"].pop(key) for key in ("type", "items", "minItems")}
+    keys["concurrency"]["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]
+    for shape in (made, *made["$defs"].values()):
+        shape["properties"] = {key: _readable(value) for key, value in shape["properties"].items()}
+    made["$defs"]["Reference"] = _REFERENCE
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "loadgen scenario"}
+
+
+def _variant(name: str) -> dict[str, Any]:
+    options = {"stream": (True, False), **clients.entry(name).options}
+    return {
+        "type": "object",
+        "properties": {
+            "client": {"const": name},
+            **{key: {"enum": [*values]} for key, values in options.items()},
+        },
+        "required": ["client"],
+        "additionalProperties": False,
+    }
+
+
+def _readable(value: dict[str, Any]) -> dict[str, Any]:
+    """One key as its author writes it: never null, durations with a unit, or from the environment."""
+    about = {key: rule for key, rule in value.items() if key in _ABOUT - {"title"}}
+    rules = {key: rule for key, rule in value.items() if key not in _ABOUT}
+    choices = [choice for choice in rules.get("anyOf", [rules]) if choice != {"type": "null"}]
+    if any("(ms|s|m|h)" in choice.get("pattern", "") for choice in choices) and about.get("default"):
+        about["default"] = (
+            f"{about['default'] * 1000:g}ms" if about["default"] < 1 else f"{about['default']:g}s"
+        )
+    if about.get("default", ...) is None:
+        del about["default"]
+    if all("$ref" in choice or choice.get("type") in ("object", "array") for choice in choices):
+        return {**about, **(choices[0] if len(choices) == 1 else {"anyOf": choices})}
+    if choices == [{"type": "string"}]:
+        return {**about, **choices[0]}
+    return {**about, "anyOf": [*choices, {"$ref": "#/$defs/Reference"}]}

@@ -1,0 +1,270 @@
+"""The keys of a scenario: what each may hold. Pydantic validates them and writes their JSON Schema."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    WithJsonSchema,
+    model_validator,
+)
+
+from loadgen.model import Client, Load, Simulator, Threshold, Timeouts
+from loadgen.scenario import rules
+from loadgen.scenario.problems import Path, nearest, spell
+from loadgen.scenario.values import (
+    Duration,
+    Fraction,
+    PositiveDuration,
+    Seed,
+    Text,
+    Truth,
+    number,
+    whole,
+    wrongs,
+)
+from loadgen.simulator.faults import FAULTS, MEANINGS
+
+MAX_CONCURRENCY: Final = 100_000
+_SIMULATOR: Final = Simulator()
+_TIMEOUTS: Final = Timeouts()
+_UNIFORM_JITTER: Final = 1 / math.sqrt(3)
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
+
+
+Count = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(whole)]
+Level = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), BeforeValidator(whole)]
+
+
+class SimulatorShape(_Shape):
+    """The simulator that comes with loadgen, started for the run in a process of its own."""
+
+    ttft: Duration = Field(_SIMULATOR.ttft, description="Mean time to the first token.", examples=["300ms"])
+    gap: Duration = Field(_SIMULATOR.gap, description="Mean time between two tokens.", examples=["50ms"])
+    tokens: Count = Field(_SIMULATOR.tokens, description="Tokens of an answer.", examples=[60])
+    jitter: Annotated[float, Field(ge=0, le=10), BeforeValidator(number)] = Field(
+        _SIMULATOR.jitter,
+        description="How far both times vary: standard deviation over mean. 0: not at all.",
+        examples=[0.5],
+    )
+    distribution: Annotated[
+        Literal["constant", "uniform", "lognormal", "gamma"], BeforeValidator(rules.distribution)
+    ] = Field(_SIMULATOR.distribution, description="How both times are drawn, where jitter is above 0.")
+    prefill: Duration = Field(
+        _SIMULATOR.prefill,
+        description="Added to the first token's time for every token of the prompt.",
+        examples=["1ms"],
+    )
+    load: Duration = Field(
+        _SIMULATOR.load,
+        description="How long the first request waits for the model to load.",
+        examples=["2s"],
+    )
+    parallel: Count | None = Field(
+        None, description="Requests answered at once; the others wait in a queue. Left out: all."
+    )
+    max_queue: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole)] = Field(
+        _SIMULATOR.max_queue, description="Requests that may wait; the next is answered 503."
+    )
+    models: list[Text] = Field(
+        [], description="Models it knows; others get 404. Left out: every model is known."
+    )
+    split: Fraction = Field(
+        _SIMULATOR.split,
+        description="Fraction of tokens sent in two pieces, inside a UTF-8 character where there is one.",
+    )
+    merge: Fraction = Field(
+        _SIMULATOR.merge, description="Fraction of tokens sent in one piece with the next."
+    )
+    faults: Annotated[
+        dict[Annotated[str, BeforeValidator(rules.fault)], Fraction], AfterValidator(rules.together)
+    ] = Field(
+        {},
+        description="What goes wrong, by fraction of requests: "
+        + "; ".join(f"{fault} {told}" for fault, told in MEANINGS.items()),
+        examples=[{"reset": "5%", "stall": 0.01}],
+        json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
+    )
+    seed: Seed = Field(_SIMULATOR.seed, description="Draws the same times and faults again.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SimulatorShape:
+        found: list[tuple[Path, str, str]] = []
+        if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:
+            right = "at most 0.577 with a uniform distribution, which would go below 0 otherwise"
+            found.append((("jitter",), f"{self.jitter:g} is too much", right))
+        if self.distribution == "constant" and self.jitter > 0:
+            right = "0, or another distribution: uniform, lognormal, gamma"
+            found.append((("jitter",), f"{self.jitter:g}, but the distribution is constant", right))
+        if self.split + self.merge > 1:
+            found.append((("merge",), "split and merge together are more than 1", "at most 1 in all"))
+        if found:
+            raise wrongs(found)
+        return self
+
+
+class TargetShape(_Shape):
+    """Where the streams go: a simulator or a URL."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["simulator"]}, {"required": ["url"]}]}
+    )
+
+    simulator: SimulatorShape | None = Field(
+        None,
+        description="Start the simulator that comes with loadgen and answer like this; {} for its defaults.",
+        examples=[{"ttft": "300ms", "gap": "50ms", "tokens": 60, "jitter": 0.5}],
+    )
+    url: Annotated[str, BeforeValidator(rules.url)] | None = Field(
+        None,
+        description="The server's address, without the protocol's path.",
+        examples=["http://127.0.0.1:11434"],
+    )
+    headers: Annotated[dict[str, str], BeforeValidator(rules.headers)] = Field(
+        {}, description="Sent with every request.", examples=[{"Authorization": "Bearer ${API_KEY}"}]
+    )
+
+
+class LoadShape(_Shape):
+    """How long or how often every slot runs stream after stream."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["duration"]}, {"required": ["requests"]}]}
+    )
+
+    duration: PositiveDuration | None = Field(
+        None,
+        description="How long new streams are started; those open then run to their end.",
+        examples=["10s"],
+    )
+    requests: Count | None = Field(None, description="Streams per slot, in place of duration.", examples=[3])
+    ramp: Duration = Field(
+        0.0, description="Slots start spread over this time, not in one burst.", examples=["2s"]
+    )
+    warmup: Duration | None = Field(
+        None,
+        description="Streams due in this time are kept and left out of the figures. "
+        "Left out: the ramp where there is a duration, 0 where requests are counted.",
+        examples=["2s"],
+    )
+
+    @model_validator(mode="after")
+    def _in_time(self) -> LoadShape:
+        if self.duration is None:
+            return self
+        found: list[tuple[Path, str, str]] = []
+        if self.ramp >= self.duration:
+            found.append(
+                (("ramp",), f"{self.ramp:g}s lasts as long as the duration of {self.duration:g}s", "shorter")
+            )
+        if self.warmup is not None and self.warmup >= self.duration:
+            told = f"{self.warmup:g}s leaves nothing of the duration of {self.duration:g}s"
+            found.append((("warmup",), told, "shorter than the duration"))
+        if found:
+            raise wrongs(found)
+        return self
+
+    def resolved(self) -> Load:
+        warmup = self.warmup
+        if warmup is None:
+            warmup = self.ramp if self.duration is not None else 0.0
+        return Load(duration=self.duration, requests=self.requests, ramp=self.ramp, warmup=warmup)
+
+
+class TimeoutsShape(_Shape):
+    """When a stream is given up; each is an outcome of its own."""
+
+    connect: PositiveDuration = Field(_TIMEOUTS.connect, description="Until connected.", examples=["5s"])
+    first_token: PositiveDuration = Field(
+        _TIMEOUTS.first_token,
+        description="From the start of the stream to its first token.",
+        examples=["60s"],
+    )
+    idle: PositiveDuration = Field(_TIMEOUTS.idle, description="Between two reads.", examples=["30s"])
+    total: PositiveDuration = Field(
+        _TIMEOUTS.total, description="From the start of the stream to its end.", examples=["300s"]
+    )
+
+
+class ScenarioShape(_Shape):
+    """What to measure: which clients, how many streams at once, against which server."""
+
+    name: Annotated[str, BeforeValidator(rules.name)] = Field(
+        description="What the run is called, in its folder's name and its report.",
+        examples=["100-concurrent"],
+    )
+    target: TargetShape = Field(description="Where the streams go: a simulator or a URL.")
+    protocol: Annotated[str, BeforeValidator(rules.protocol)] = Field(
+        "ollama-generate", description="The wire format.", examples=["ollama-generate"]
+    )
+    model: Text = Field("qwen3:1.7b", description="The model that is asked.", examples=["qwen3:1.7b"])
+    stream: Truth = Field(
+        True, description="Whether the server is asked to stream; false: the answer as a whole."
+    )
+    options: Annotated[dict[str, Any], BeforeValidator(rules.options)] = Field(
+        {}, description="The protocol's own options, sent as they are.", examples=[{"num_predict": 100}]
+    )
+    prompts: Annotated[Any, BeforeValidator(rules.prompts), WithJsonSchema({})] = Field(
+        description="What is asked, in turn: a list, or a file beside the scenario "
+        "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
+        examples=[["Write a haiku."], {"file": "prompts.jsonl"}],
+    )
+    clients: Annotated[
+        list[Annotated[InstanceOf[Client], BeforeValidator(rules.client), WithJsonSchema({})]],
+        Field(min_length=1),
+        AfterValidator(rules.different),
+    ] = Field(
+        description="The HTTP clients to compare: names, or mappings with options.",
+        examples=[["requests", "httpx-sync", "httpx-async", "aiohttp"]],
+    )
+    concurrency: Annotated[
+        list[Level], Field(min_length=1), BeforeValidator(rules.listed), AfterValidator(rules.distinct)
+    ] = Field(description="How many streams at once; a cell for each number.", examples=[[1, 10, 100]])
+    load: LoadShape = Field(
+        description="How long or how often.", examples=[{"duration": "10s", "ramp": "2s"}]
+    )
+    repeats: Annotated[int, Field(ge=1, le=1000), BeforeValidator(whole)] = Field(
+        1, description="How often each client is measured at each concurrency, interleaved.", examples=[3]
+    )
+    timeouts: TimeoutsShape = Field(
+        default_factory=lambda: TimeoutsShape.model_validate({}), description="When a stream is given up."
+    )
+    thresholds: list[
+        Annotated[InstanceOf[Threshold], BeforeValidator(rules.threshold), WithJsonSchema({"type": "string"})]
+    ] = Field(
+        [],
+        description="What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
+        examples=[["aiohttp.ttft_p99_ms < 500", "errors < 1%"]],
+    )
+    seed: Seed = Field(0, description="Draws the same order of cells and the same schedule again.")
+
+
+# Which keys are known where, for the nearest one.
+SHAPES: Final[dict[Path, type[BaseModel]]] = {
+    (): ScenarioShape,
+    ("target",): TargetShape,
+    ("target", "simulator"): SimulatorShape,
+    ("load",): LoadShape,
+    ("timeouts",): TimeoutsShape,
+}
+
+
+def choose_key(path: Path) -> str:
+    """What would be right in place of the unknown key at ``path``."""
+    word, known = str(path[-1]), list(SHAPES[path[:-1]].model_fields)
+    near = nearest(word, known)
+    if near is None:
+        for where, shape in SHAPES.items():
+            if word in shape.model_fields:
+                return f"did you mean {spell((*where, word))}?"
+    return f"did you mean {near}?" if near else f"one of {', '.join(known)}"

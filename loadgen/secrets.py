@@ -1,0 +1,110 @@
+"""Secrets: which values are secret, and hiding them in any text."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+MASK = "***"
+SHORTEST = (
+    4  # a shorter one is hidden only where it is the whole text: cut out everywhere, it would show itself
+)
+
+_NAMES = re.compile(r"auth|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a header or a query parameter of that name holds a credential."""
+    return _NAMES.search(name) is not None
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """``text`` with ``***`` for every secret, also where it stands JSON-escaped, URL-quoted or in base64.
+
+    Longer secrets go first. One shorter than four characters is hidden only where it is the whole text.
+    """
+    hidden = frozenset(secrets) - {""}
+    if not hidden:
+        return text
+    if text in hidden:
+        return MASK
+    pattern = _pattern(hidden)
+    return pattern.sub(MASK, text) if pattern else text
+
+
+def of_header(name: str, value: str) -> set[str]:
+    """The secrets in a header: its value, what follows ``Bearer``, the parts of ``Basic`` and of cookies."""
+    if not is_secret_name(name):
+        return set()
+    found = {value}
+    scheme, _, rest = value.strip().partition(" ")
+    if rest.strip():
+        found.add(rest.strip())
+        if scheme.lower() == "basic":
+            found |= _of_basic(rest.strip())
+    if "cookie" in name.lower():
+        found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
+    return found - {""}
+
+
+def of_url(url: str) -> set[str]:
+    """The secrets in a URL: password (or user, where that is all there is) and credentials in the query.
+
+    Raises ValueError for what is no URL.
+    """
+    parts = urlsplit(url)
+    userinfo = parts.netloc.rpartition("@")[0]
+    found = {userinfo, unquote(userinfo)} if userinfo else set()
+    user, colon, password = userinfo.partition(":")
+    found |= {password, unquote(password)} if colon else {user, unquote(user)}
+    for pair in parts.query.split("&"):
+        for name, value in parse_qsl(pair):
+            if is_secret_name(name):
+                found |= {value, pair.partition("=")[2]}
+    return found - {"", ":"}
+
+
+def mask_url(url: str, secrets: Iterable[str] = ()) -> str:
+    """``url`` without its user, its password and the credentials in its query."""
+    parts = urlsplit(url)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    pairs = [pair.partition("=") for pair in parts.query.split("&")]
+    query = "&".join(
+        f"{name}={MASK}" if equals and is_secret_name(unquote(name)) else name + equals + value
+        for name, equals, value in pairs
+    )
+    shown = parts._replace(netloc=f"{MASK}@{host}" if userinfo else host, query=query).geturl()
+    return mask(shown, secrets)
+
+
+def _of_basic(token: str) -> set[str]:
+    try:
+        decoded = base64.b64decode(token, validate=True).decode()
+    except ValueError:
+        return set()
+    return {decoded, decoded.partition(":")[2]}
+
+
+@functools.lru_cache(maxsize=8)
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
+    forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _forms(secret: str) -> set[str]:
+    raw = secret.encode("utf-8", "surrogateescape")
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        quote(raw),
+        quote(raw, safe=""),
+        quote_plus(raw),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+    }
