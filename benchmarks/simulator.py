@@ -47,9 +47,7 @@ def main() -> int:
     )
     arguments.add_argument("--quick", action="store_true", help="a hundredth of the streams for a second")
     asked = arguments.parse_args()
-    print(
-        f"{'streams':>8} {'tokens/s':>9} {'sim CPU':>8} {'µs/token':>9} {'late p50':>9} {'p99':>8} {'max ms':>8} {'peak':>6} errors"
-    )
+    print(" streams  tokens/s  sim CPU  µs/token  late p50      p99   max ms   peak errors")
     with tempfile.TemporaryDirectory() as folder:
         reader = _reader(Path(folder), python=asked.python)
         for load in LOADS:
@@ -72,11 +70,8 @@ def _measure(reader: list[str], load: Load) -> None:
         )
         cpu, took = _cpu_s(simulator.pid) - before, time.perf_counter() - begun
         record, drained = simulator.record(), json.loads(told.stdout)
-    late = [
-        f"{value:.2f}"
-        for value in (record.late_p50_ms, record.late_p99_ms, record.late_max_ms)
-        if value is not None
-    ]
+    percentiles = (record.late_p50_ms, record.late_p99_ms, record.late_max_ms)
+    late = [f"{value:.2f}" for value in percentiles if value is not None]
     print(
         f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%} {cpu / record.sends * 1e6:9.2f}"
         f" {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",

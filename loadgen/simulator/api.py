@@ -14,7 +14,7 @@ from loadgen.model import Figures
 from loadgen.protocols.ollama import Kind, final_parts
 from loadgen.simulator import http
 from loadgen.simulator.scheduler import KEEP_ALIVE_NS, full_name
-from loadgen.simulator.stream import Asked
+from loadgen.simulator.stream import CONTEXT, Asked
 from loadgen.simulator.wheel import Timer
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _DETAILS: Final = {
     "quantization_level": "Q4_K_M",
 }
 _SIZE: Final = 1_359_293_444
+_FOR_EVER_NS: Final = 100 * 365 * 86_400 * 10**9
 _UNIT_NS: Final = {
     "ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
 }  # fmt: skip
@@ -159,7 +160,7 @@ def _ps(server: Server, connection: Connection, _: http.Request) -> None:
     now = time.monotonic_ns()
     models = []
     for name, loaded in server.models.loaded(now).items():
-        left = (10**9) * 86_400 * 36_500 if loaded.keep_ns is None else loaded.keep_ns
+        left = _FOR_EVER_NS if loaded.keep_ns is None else loaded.keep_ns
         since = now if loaded.users else loaded.idle_since
         expires = datetime.fromtimestamp((server.epoch + since) // 10**9, UTC) + timedelta(
             microseconds=left // 1000
@@ -169,7 +170,7 @@ def _ps(server: Server, connection: Connection, _: http.Request) -> None:
                 **_describe(name),
                 "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "size_vram": _SIZE,
-                "context_length": 4096,
+                "context_length": CONTEXT,
             }
         )
     connection.answer(200, encode({"models": models}))
@@ -185,7 +186,7 @@ def _show(server: Server, connection: Connection, request: http.Request) -> None
         "modelfile": f"FROM {model}\n",
         "template": "{{ .Prompt }}",
         "details": _DETAILS,
-        "model_info": {"general.architecture": "simulator", "simulator.context_length": 40_960},
+        "model_info": {"general.architecture": "simulator", "simulator.context_length": CONTEXT},
         "capabilities": ["completion"],
         "modified_at": _MODIFIED,
     }
@@ -277,7 +278,7 @@ def _keep_ns(value: Any) -> int | None:
             raise ValueError
     except (ValueError, OverflowError):
         raise _Refused(400, f"time: invalid duration {json.dumps(value)}") from None
-    return None if nanoseconds < 0 else nanoseconds
+    return None if nanoseconds < 0 else min(nanoseconds, _FOR_EVER_NS)
 
 
 _ROUTES: Final[dict[str, dict[str, Handler]]] = {

@@ -117,6 +117,9 @@ def _check(spec: Simulator) -> None:
         value = getattr(spec, name)
         if not (value >= 0 and math.isfinite(value)):
             raise ValueError(f"{name} must be a number from 0, not {value!r}")
+    for name in ("tokens", "max_queue"):
+        if not isinstance(getattr(spec, name), int):
+            raise ValueError(f"{name} must be a whole number, not {getattr(spec, name)!r}")
     if spec.parallel is not None and spec.parallel < 1:
         raise ValueError(f"parallel must be at least 1, not {spec.parallel!r}")
     if spec.distribution == "uniform" and spec.jitter > 1 / math.sqrt(3):

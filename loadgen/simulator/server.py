@@ -27,6 +27,7 @@ BACKLOG: Final = 8192
 _EVENTS: Final = 16
 _READ: Final = 64 << 10
 _PIPELINED: Final = 256 << 10
+_TIGHT_NS: Final = 5_000
 _LINGER_NS: Final = 1_000_000_000
 
 _IN: Final = select.EPOLLIN
@@ -49,6 +50,7 @@ class Server:
         self.models = Models(spec.load)
         self.record = Record()
         self.epoch = time.time_ns() - time.monotonic_ns()
+        self._tie_clocks()
         _raise_file_limit()
         self._running = True
         self._epoll = select.epoll()
@@ -105,8 +107,7 @@ class Server:
         gc.disable()
         try:
             while self._running:
-                now = time.monotonic_ns()
-                self.epoch = time.time_ns() - now
+                now = self._tie_clocks()
                 wheel.turn(now)
                 self.record.trim()
                 wait = wheel.wait(time.monotonic_ns())
@@ -125,6 +126,14 @@ class Server:
         finally:
             gc.enable()
             self._close()
+
+    def _tie_clocks(self) -> int:
+        """Follow the wall clock where it is slewed or set; gives the monotonic time."""
+        before, epoch, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        # Whoever was interrupted between two clocks knows nothing of their difference.
+        if after - before < _TIGHT_NS:
+            self.epoch = epoch - before
+        return after
 
     def _accept(self, _: int) -> None:
         for _ in range(_EVENTS):
@@ -369,6 +378,8 @@ class Connection:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 1 << 16:  # getaddrinfo would wrap it round
+        raise ValueError(f"port {port} is not within 0 to 65535")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:

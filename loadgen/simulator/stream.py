@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WORDS: Final = len(TOKENS)
 _SECOND: Final = 1_000_000_000
+CONTEXT: Final = 40_960
 _VOCABULARY: Final = 151_643
 _ENDLESS_STEP: Final = 256 << 10
 
@@ -368,7 +369,9 @@ class Stream:
 
     def _context(self) -> list[int]:
         first = self._plan.text * 7919
-        return [(first + i * 104_729) % _VOCABULARY for i in range(self._prompt_tokens + self._said)]
+        return [
+            (first + i * 104_729) % _VOCABULARY for i in range(min(CONTEXT, self._prompt_tokens + self._said))
+        ]
 
     def cancel(self) -> None:
         """The client has left."""

@@ -1,0 +1,183 @@
+"""The wheel, the clock, the record, the slots and the models, with times of our own."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+
+import numpy as np
+import pytest
+
+from loadgen.protocols import stamps
+from loadgen.simulator import record as record_module
+from loadgen.simulator.clock import Clock
+from loadgen.simulator.corpus import TOKENS
+from loadgen.simulator.encoder import STAMP, Encoder
+from loadgen.simulator.record import Record
+from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Models, Slots, full_name
+from loadgen.simulator.wheel import Timer, Wheel
+
+MS = 1_000_000
+
+
+def test_the_wheel_is_never_early_and_late_by_less_than_its_slot() -> None:
+    wheel, fired = Wheel(), []
+    dues = [0, 1, 999_999, MS, MS + 1, 5 * MS + 3, 250 * MS]
+    for due in dues:
+        wheel.add(due, Timer(lambda due=due: fired.append(due)))
+    for now in range(0, 252 * MS, 100_000):
+        known = len(fired)
+        wheel.turn(now)
+        assert all(due <= now < due + MS + 100_000 for due in fired[known:])
+    assert fired == dues
+    assert wheel.wait(0) is None
+
+
+def test_the_wheel_tells_how_long_to_wait() -> None:
+    wheel = Wheel()
+    wheel.add(7 * MS, Timer(lambda: None))
+    wheel.add(3 * MS - 1, Timer(lambda: None))
+    assert wheel.wait(MS) == pytest.approx(0.002)
+    assert wheel.wait(9 * MS) == 0
+
+
+def test_what_is_added_overdue_waits_for_the_next_turn() -> None:
+    wheel, turns = Wheel(), []
+
+    def again() -> None:
+        turns.append(1)
+        wheel.add(0, Timer(again))
+
+    again()
+    for _ in range(3):
+        wheel.turn(10 * MS)
+    assert len(turns) == 4
+
+
+def test_the_clock_writes_nine_digits() -> None:
+    clock = Clock()
+    clock.set(1_700_000_000_123_456_789)
+    assert (clock.second, clock.date) == (b"2023-11-14T22:13:20.", b"Tue, 14 Nov 2023 22:13:20 GMT")
+    now, text = clock.stamp()
+    assert len(text) == STAMP
+    assert stamps.parse(text.decode()) == now
+
+
+def test_the_record_counts_and_ranks() -> None:
+    record = Record()
+    streams = [record.opened(10), record.opened(20)]
+    record.closed(streams[0], 30, 2)
+    record.opened(40)
+    for late in range(1, 101):
+        record.sending(0, 1000, 1000 + late * MS)
+    assert record.summary() == {
+        "streams": 3, "open_peak": 2, "sends": 100, "late_p50_ms": 50, "late_p99_ms": 99, "late_max_ms": 100,
+        "blocked": 0, "dropped": 0,
+    }  # fmt: skip
+    assert Record().summary()["late_p99_ms"] is None
+
+
+def test_the_record_as_columns() -> None:
+    record = Record()
+    index = record.opened(10)
+    record.first_due[index] = 12
+    record.sending(index, 12, 13)
+    record.closed(index, 14, 1)
+    with np.load(io.BytesIO(record.npz())) as columns:
+        found = {name: columns[name].tolist() for name in columns}
+    assert found == {
+        "stream": [0], "due_ns": [12], "sent_ns": [13], "received_ns": [10], "first_due_ns": [12],
+        "ended_ns": [14], "tokens": [1],
+    }  # fmt: skip
+
+
+def test_a_record_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_module, "_ROWS", 10)
+    record = Record()
+    record.opened(0)
+    for i in range(100):
+        record.sending(0, i, i)
+        record.trim()
+    assert len(record.sent) <= 10
+    assert record.sent[-1] == 99
+    assert record.summary()["sends"] == 100
+
+
+class Someone:
+    def __init__(self, name: str, begun: list[str]) -> None:
+        self.name, self.begun = name, begun
+
+    def begin(self) -> None:
+        self.begun.append(self.name)
+
+
+def test_slots_are_given_first_come_first_served() -> None:
+    begun: list[str] = []
+    people = [Someone(name, begun) for name in "abcde"]
+    slots = Slots(2, 2)
+    assert [slots.take(someone) for someone in people] == [True, True, True, True, False]
+    assert begun == ["a", "b"]
+    slots.leave(people[2])
+    slots.free()
+    assert begun == ["a", "b", "d"]
+    slots.free()
+    slots.free()
+    assert slots.busy == 0
+
+
+def test_a_model_loads_once_and_leaves_when_idle_for_long() -> None:
+    models = Models(2.0)
+    first = models.use("m:latest", 0)
+    assert first.ready == 2_000 * MS
+    assert models.use("m:latest", 500 * MS) is first
+    models.release(first, 600 * MS, KEEP_ALIVE_NS)
+    assert list(models.loaded(10 * KEEP_ALIVE_NS)) == ["m:latest"], "somebody still uses it"
+    models.release(first, 700 * MS, KEEP_ALIVE_NS)
+    assert list(models.loaded(700 * MS + KEEP_ALIVE_NS - 1)) == ["m:latest"]
+    assert models.use("m:latest", 700 * MS + KEEP_ALIVE_NS).ready == 2_700 * MS + KEEP_ALIVE_NS
+
+
+def test_a_fourth_model_takes_the_place_of_the_least_recently_used() -> None:
+    models = Models(1.0)
+    for name in "abcad":
+        models.release(models.use(name, 0), 0, None)
+    assert set(models.loaded(0)) == {"c", "a", "d"}
+
+
+def test_names_without_a_tag() -> None:
+    assert full_name("x") == "x:latest"
+    assert full_name("x:1b") == "x:1b"
+    assert full_name("host:5000/x") == "host:5000/x:latest"
+
+
+def test_the_corpus_has_what_breaks_decoders() -> None:
+    text = "".join(TOKENS)
+    assert "" not in TOKENS
+    assert len(TOKENS) > 300
+    assert any("CJK" in unicodedata.name(c, "") for c in text)
+    assert any(unicodedata.combining(c) for c in text)
+    assert any("\u200d" in token and len(token) > 2 for token in TOKENS)
+    assert any(ord(c) > 0xFFFF for c in text)
+    assert set('"\\\n\t') <= set(text)
+
+
+@pytest.mark.parametrize("kind", ["generate", "chat"])
+def test_tokens_are_cut_inside_their_text_and_inside_a_character_where_one_is_wide(kind: str) -> None:
+    encoder = Encoder(kind, "m", chunked=True)  # type: ignore[arg-type]
+    for i, text in enumerate(TOKENS):
+        whole = encoder.object(i, b"2" * STAMP)
+        left, right = whole[: encoder.cuts[i]], whole[encoder.cuts[i] :]
+        assert len(whole) == encoder.sizes[i]
+        begins = whole.index(b'"response":"' if kind == "generate" else b'"content":"') + 11
+        assert begins < len(left) <= len(whole) - len(b'","done":false}\n')
+        assert right
+        if not text.isascii():
+            with pytest.raises(UnicodeDecodeError):
+                left.decode()
+        head, tail = encoder.pairs[i]
+        assert (
+            head + b"2" * (STAMP - 1) + tail
+            == b"%x\r\n" % len(whole)
+            + whole[:-1].replace(b"2" * STAMP, b"2" * (STAMP - 1) + b"Z")
+            + b"\n\r\n"
+        )

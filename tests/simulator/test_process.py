@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from loadgen.model import Simulator
+from loadgen.simulator.process import Process, SimulatorError
+from tests.simulator.conftest import Start
+from tests.simulator.wire import Wire, generate, get
+
+COMMAND = [sys.executable, "-m", "loadgen.simulator"]
+
+
+@contextmanager
+def running(order: object, **options: object) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+    with subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    ) as process:  # type: ignore[call-overload]
+        try:
+            process.stdin.write((order if isinstance(order, str) else json.dumps(order)).encode() + b"\n")
+            process.stdin.flush()
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_cleanly(number: signal.Signals) -> None:
+    with running({"spec": {"tokens": 1000}}) as (process, said), Wire(said["url"]) as wire:
+        wire.send(generate()).head()
+        process.send_signal(number)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == b""
+
+
+def test_the_end_of_stdin_ends_it() -> None:
+    with running({"spec": {}}) as (process, said), Wire(said["url"]) as wire:
+        assert wire.ask(get("/")).status == 200
+        process.stdin.write(b"more is ignored")
+        process.stdin.flush()
+        assert wire.ask(get("/")).status == 200
+        process.stdin.close()
+        assert process.wait(20) == 0
+        assert wire.gone()
+
+
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        ({"spec": {"nonsense": 1}}, "nonsense"),
+        ({"spec": {"tokens": "many"}}, "tokens|not supported"),
+        ({"spec": {"faults": {"fire": 1}}}, "unknown fault 'fire'"),
+        ({"spec": {}, "port": 70_000}, "port"),
+        ({"spec": {}, "host": "256.0.0.1"}, "."),
+        ({}, "spec"),
+        ("no json", "Expecting value"),
+        ("[]", "."),
+    ],
+)
+def test_an_order_that_cannot_be_is_told(order: object, says: str) -> None:
+    with running(order) as (process, said):
+        assert list(said) == ["error"]
+        assert re.search(says, said["error"])
+        assert process.wait(20) == 2
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores cannot be chosen here")
+def test_it_stays_on_its_cores() -> None:
+    core = max(os.sched_getaffinity(0))
+    with Process.start(Simulator(), cores=[core]) as process:
+        assert os.sched_getaffinity(process.pid) == {core}
+
+
+def test_a_taken_port_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SimulatorError, match="in use"):
+            Process.start(Simulator(), port=taken.getsockname()[1])
+
+
+def test_a_port_of_choice() -> None:
+    with Process.start(Simulator()) as first:
+        port = int(first.url.rpartition(":")[2])
+    with Process.start(Simulator(), port=port) as second:
+        assert second.url == f"http://127.0.0.1:{port}"
+
+
+def test_stop_ends_it_and_may_come_twice(start: Start) -> None:
+    process = start()
+    process.stop()
+    process.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+def test_a_dead_simulator_is_told(start: Start) -> None:
+    process = start()
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(SimulatorError, match="exit code -9"):
+        process.record()
+    with pytest.raises(SimulatorError, match="does not answer"):
+        process.reset()
+
+
+def test_a_reset_clears_the_record_and_leaves_open_streams_to_the_old_one(start: Start) -> None:
+    process = start(tokens=100_000)
+    with Wire(process.url) as wire:
+        wire.send(generate()).head()
+        assert process.record().open_peak == 1
+        process.reset()
+        wire.chunk()
+        wire.chunk()
+        empty = process.record()
+        assert (empty.streams, empty.open_peak, empty.sends, empty.late_p50_ms) == (0, 0, 0, None)
+
+
+def test_serve_says_where_it_listens_and_ends_quietly() -> None:
+    code = (
+        "from loadgen.model import Simulator; from loadgen.simulator.serve import serve;"
+        "serve(Simulator(ttft=0), port=0)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            first, second = process.stdout.readline().decode(), process.stdout.readline().decode()
+            url = re.search(r"http://[\d.]+:\d+", first)[0]
+            example = re.search(r"curl -N (\S+) -d '(.*)'", second)
+            assert example[1] == f"{url}/api/generate"
+            with Wire(url) as wire:
+                assert wire.ask(generate(**json.loads(example[2]))).objects[-1]["done"]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+            assert process.stderr.read() == b""
+        finally:
+            process.kill()
