@@ -1,2 +1,27 @@
-"""x"""
+"""Load-test streaming HTTP servers with the Python clients people really use.
+
+    run = loadgen.run("scenarios/smoke.yaml", concurrency=[1, 10])
+    run.summary()        # a pandas DataFrame, a row per client and concurrency
+    run.findings         # what may be concluded, and what must not be believed
+
+Importing this is cheap: no HTTP library, no pandas.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from loadgen.notebook import Run, run
+
+__all__ = ["Run", "__version__", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Run", "run"):
+        from loadgen import notebook
+
+        return getattr(notebook, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -34,11 +34,15 @@ class SyncResponse(NamedTuple):
     socket: socket.socket | None
 
 
+# Calls the function given with the bytes of each read, from within the library's callback, until the body ends.
+Push = Callable[[Callable[[bytes], None]], Awaitable[None]]
+
+
 class AsyncResponse(NamedTuple):
-    """A response whose body has not been read."""
+    """A response whose body has not been read. A library made of callbacks pushes; the others are iterated."""
 
     status: int
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncIterator[bytes] | Push
 
 
 class SyncClient(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ClassVar, cast
 from urllib.parse import urlsplit
@@ -40,7 +40,7 @@ class Floor:
         connection = await self._connect(address)
         try:
             connection.send(url.path + ("?" + url.query if url.query else ""), url.netloc.rpartition("@")[2], request)
-            yield AsyncResponse(await connection.status(), connection)
+            yield AsyncResponse(await connection.status(), connection.push)
         finally:
             if connection.reusable:
                 self._idle[address].append(connection)
@@ -65,16 +65,17 @@ class Floor:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection and the response that is on it; iterating gives the bytes of each read."""
+    """One connection and the response that is on it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._waiter: asyncio.Future[None] | None = None
+        self._read: Callable[[bytes], None] | None = None
         self._body: list[bytes] = []
         self._code = 0
         self._complete = False
         self._framed = False
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self.reusable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,43 +95,45 @@ class _Connection(asyncio.Protocol):
 
     async def status(self) -> int:
         while not self._code:
-            await self._wait()
+            await self._news()
         return self._code
 
-    def __aiter__(self) -> _Connection:
-        return self
+    async def push(self, read: Callable[[bytes], None]) -> None:
+        self._read = read
+        try:
+            self._deliver(read)
+            while not self._complete:
+                await self._news()
+        finally:
+            self._read = None
 
-    async def __anext__(self) -> bytes:
-        body = self._body
-        while not body:
-            if self._complete:
-                raise StopAsyncIteration
-            # Not a method of its own: a coroutine more per read would be a tenth of what floor costs.
-            if self._error:
-                raise self._error
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        data = body[0] if len(body) == 1 else b"".join(body)
-        body.clear()
-        return data
-
-    async def _wait(self) -> None:
+    async def _news(self) -> None:
         if self._error:
             raise self._error
         self._waiter = self._loop.create_future()
         await self._waiter
 
     def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _deliver(self, read: Callable[[bytes], None]) -> None:
+        body = self._body
+        if body:
+            data = body[0] if len(body) == 1 else b"".join(body)
+            body.clear()
+            read(data)
 
     def data_received(self, data: bytes) -> None:
+        read = self._read
         try:
             self._feed(data)
-        except httptools.HttpParserError as error:
+            if read is not None:
+                self._deliver(read)
+                if not self._complete:
+                    return
+        except Exception as error:  # ours to raise where the stream waits, not in the loop
             self._error = error
         self._wake()
 

@@ -102,8 +102,9 @@ class Stopwatch:
             for event in self._feed(data):
                 if type(event) is Token:
                     count += 1
-                    if event.stamp_ns is not None:
-                        self._stamp(event.stamp_ns)
+                    stamp = event.stamp_ns
+                    if stamp is not None:
+                        self._stamp(stamp)
                 else:
                     self._last(event)
         finally:

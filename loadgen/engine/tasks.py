@@ -57,8 +57,11 @@ async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done
     try:
         async with client.open(engine.request(slot, done)) as response:
             stopwatch.answered(response.status)
-            async for chunk in response.chunks:
-                stopwatch.read(chunk)
+            if callable(response.chunks):
+                await response.chunks(stopwatch.read)
+            else:
+                async for chunk in response.chunks:
+                    stopwatch.read(chunk)
         stopwatch.finish()
     except Exception as error:
         stopwatch.fail(error, client.failures)

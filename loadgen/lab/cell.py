@@ -53,7 +53,7 @@ class Engine:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
         # A session of its own: Ctrl-C in the terminal is for us, and we tell the engine what to do.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "loadgen.engine"],
+            [sys.executable, "-P", "-m", "loadgen.engine"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

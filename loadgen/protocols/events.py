@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Sequence
 
 import msgspec
 
@@ -30,8 +31,17 @@ class Error(msgspec.Struct, frozen=True):
 Event = Token | End | Error
 
 
+# A whole number that tables and frames can hold.
+Int64 = typing.Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class Undecodable(ValueError):
-    """Bytes that the protocol does not allow; the message says what and shows the beginning."""
+    """Bytes that the protocol does not allow; the message says what and shows the beginning.
+
+    ``events`` are those that the same call completed before it met them.
+    """
+
+    events: Sequence[Event] = ()
 
 
 class Decoder(typing.Protocol):

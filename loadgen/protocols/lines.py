@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from loadgen.protocols.events import Undecodable
 
 # The `context` of a real last line can take a megabyte; what is longer than this is no line of this protocol.
@@ -17,8 +19,10 @@ class Lines:
         self._parts: list[bytes] = []
         self._size = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> Iterable[bytes]:
         """The lines that ``data`` completes, without their LF. Raises Undecodable past ``LONGEST_LINE``."""
+        if len(data) > LONGEST_LINE:
+            return self._in_pieces(data)
         cut = data.find(b"\n")
         if cut < 0:
             self._keep(data)
@@ -32,6 +36,10 @@ class Lines:
         if rest:
             self._keep(rest)
         return lines
+
+    def _in_pieces(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), LONGEST_LINE):
+            yield from self.feed(data[start : start + LONGEST_LINE])
 
     def rest(self) -> bytes:
         """What came after the last LF; it is handed over once."""

@@ -16,7 +16,7 @@ import msgspec
 
 from loadgen.model import Cell, Figures, Request
 from loadgen.protocols import stamps
-from loadgen.protocols.events import Decoder, End, Error, Event, Token, Undecodable
+from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import Lines, excerpt
 
 Kind = Literal["generate", "chat"]
@@ -26,12 +26,12 @@ class _Object(msgspec.Struct, gc=False):
     created_at: str = ""
     done: bool = False
     error: Any = None
-    total_duration: int | None = None
-    load_duration: int | None = None
-    prompt_eval_count: int | None = None
-    prompt_eval_duration: int | None = None
-    eval_count: int | None = None
-    eval_duration: int | None = None
+    total_duration: Int64 | None = None
+    load_duration: Int64 | None = None
+    prompt_eval_count: Int64 | None = None
+    prompt_eval_duration: Int64 | None = None
+    eval_count: Int64 | None = None
+    eval_duration: Int64 | None = None
 
 
 class _Generated(_Object, gc=False):
@@ -60,17 +60,22 @@ T = TypeVar("T", _Generated, _Chatted)
 class _Objects(Generic[T]):
     """Lines of one kind of object to events."""
 
-    __slots__ = ("_ended", "_lines", "_parse")
+    __slots__ = ("_ended", "_lines", "_parse", "_stamp")
 
     def __init__(self, parser: msgspec.json.Decoder[T]) -> None:
         self._lines = Lines()
         self._parse = parser.decode
+        self._stamp = stamps.Parser()
         self._ended = False
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        for line in self._lines.feed(data):
-            self._decode(line, events)
+        try:
+            for line in self._lines.feed(data):
+                self._decode(line, events)
+        except Undecodable as error:
+            error.events = events
+            raise
         return events
 
     def eof(self) -> list[Event]:
@@ -81,6 +86,8 @@ class _Objects(Generic[T]):
             msgspec.json.decode(rest, type=msgspec.Raw)
         except msgspec.DecodeError:
             return events
+        except RecursionError:
+            pass
         self._decode(rest, events)
         return events
 
@@ -97,7 +104,7 @@ class _Objects(Generic[T]):
             events.append(Error(item.error if isinstance(item.error, str) else json.dumps(item.error)))
             return
         if item.has_text():
-            events.append(Token(stamps.parse(item.created_at)))
+            events.append(Token(self._stamp(item.created_at)))
         if item.done:
             self._ended = True
             events.append(

@@ -7,12 +7,12 @@ server tells no send times (``created`` counts seconds), so there is no lag. ``s
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from loadgen.model import Cell, Figures, Request
-from loadgen.protocols.events import Decoder, End, Error, Event, Token, Undecodable
+from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import LONGEST_LINE, Lines, excerpt
 
 
@@ -28,15 +28,17 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: Int64 | None = None
+    completion_tokens: Int64 | None = None
+
+
+_Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 class _Timings(msgspec.Struct, gc=False):
-    prompt_ms: float | None = None
-    predicted_ms: float | None = None
-    predicted_n: int | None = None
-    prompt_n: int | None = None
+    prompt_ms: _Milliseconds | None = None
+    predicted_ms: _Milliseconds | None = None
+    predicted_n: Int64 | None = None
 
 
 class _Completion(msgspec.Struct, gc=False):
@@ -63,8 +65,12 @@ class _Events:
 
     def feed(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        for line in self._lines.feed(data):
-            self._line(line.removesuffix(b"\r"), events)
+        try:
+            for line in self._lines.feed(data):
+                self._line(line.removesuffix(b"\r"), events)
+        except Undecodable as error:
+            error.events = events
+            raise
         return events
 
     def _line(self, line: bytes, events: list[Event]) -> None:
@@ -76,11 +82,11 @@ class _Events:
                 self._message(message, events)
         elif line.startswith(b"data:"):
             value = line[5:].removeprefix(b" ")
-            self._size += len(value)
+            self._size += len(value) + 1
             if self._size > LONGEST_LINE:
                 raise Undecodable(f"an event longer than {LONGEST_LINE >> 20} MiB: {excerpt(value)}")
             self._data.append(value)
-        elif not line.startswith((b":", b"event:", b"id:", b"retry:")):
+        elif not self._ended and not line.startswith((b":", b"event:", b"id:", b"retry:")):
             raise Undecodable(f"not a server-sent event: {excerpt(line)}")
 
     def eof(self) -> list[Event]:

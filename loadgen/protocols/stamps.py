@@ -5,10 +5,37 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
+_FARTHEST = 9_223_372_035  # seconds from 1970; what is beyond (Go's zero time is) does not fit 64 bits of nanoseconds
+
 
 @lru_cache(maxsize=64)
 def _second(head: str, zone: str) -> int:
-    return int(datetime.fromisoformat(head + zone).timestamp()) * 1_000_000_000
+    second = int(datetime.fromisoformat(head + zone).timestamp())
+    if abs(second) > _FARTHEST:
+        raise OverflowError(second)
+    return second * 1_000_000_000
+
+
+class Parser:
+    """:func:`parse` for one stream, whose times mostly fall into the second of the one before."""
+
+    __slots__ = ("_head", "_second")
+
+    def __init__(self) -> None:
+        self._head = "never"
+        self._second = 0
+
+    def __call__(self, text: str) -> int | None:
+        if len(text) == 30 and text.startswith(self._head) and text[29] == "Z":
+            try:
+                return self._second + int(text[20:29])
+            except ValueError:
+                return None
+        stamp = parse(text)
+        if stamp is not None and len(text) == 30 and text[29] == "Z":
+            self._head = text[:20]
+            self._second = _second(text[:19], "+00:00")
+        return stamp
 
 
 def parse(text: str) -> int | None:

@@ -1,0 +1,247 @@
+"""The commands. Each imports what it needs when it runs: ``loadgen --help`` must not wait for pandas."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import loadgen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from loadgen.model import Scenario
+
+DONE, FAILED, BAD, UNMEASURED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(loadgen.__version__, prog_name="loadgen")
+def cli() -> None:
+    """Load-test a streaming HTTP server with the Python clients people really use.
+
+    \b
+    loadgen run scenarios/smoke.yaml      everything, on an embedded simulator, in seconds
+    loadgen run FILE --url http://127.0.0.1:11434      against a real server
+    """
+
+
+def main() -> None:
+    """The entry point."""
+    cli()
+
+
+def _scenario(path: str, settings: tuple[str, ...] = (), **flags: Any) -> Scenario:
+    from loadgen.scenario import ScenarioError, load, overrides_from_flags
+
+    try:
+        return load(path, [*overrides_from_flags(**flags), *settings])
+    except ScenarioError as error:
+        _fail(str(error), BAD)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"loadgen: {message}" if "\n" not in message else message, err=True)
+    sys.exit(code)
+
+
+def _console(stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+@cli.command()
+@click.argument("scenario", type=click.Path())
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder itself (default: reports/<time>-<name>).")
+@click.option("--url", help="The target, in place of the scenario's.")
+@click.option("--clients", metavar="A,B", help="These clients, in place of the scenario's.")
+@click.option("--concurrency", metavar="1,10", help="These numbers of simultaneous streams.")
+@click.option("--repeats", type=int, help="How often each cell is measured.")
+@click.option("--duration", metavar="10s", help="How long new streams are started in a cell.")
+@click.option("--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario.")
+@click.option("--seed", type=int, help="Of the schedule, the order of the cells and the simulator.")
+@click.option("--quiet", is_flag=True, help="No progress; the table and the findings only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict.")
+def run(
+    scenario: str,
+    out: Path | None,
+    url: str | None,
+    clients: str | None,
+    concurrency: str | None,
+    repeats: int | None,
+    duration: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run SCENARIO; print the table and the findings; write the run folder.
+
+    \b
+    Exit codes: 0 done, every threshold held     1 a threshold failed
+                2 bad scenario or arguments      3 not measured
+                130 interrupted: what was measured is written and reported
+    """
+    planned = _scenario(
+        scenario,
+        settings,
+        url=url,
+        clients=clients,
+        concurrency=concurrency,
+        repeats=repeats,
+        duration=duration,
+        seed=seed,
+    )
+    from loadgen.lab.listener import Listener, Silent
+    from loadgen.lab.run import Refused
+    from loadgen.lab.run import run as lab_run
+    from loadgen.lab.target import TargetError
+    from loadgen.report.progress import OnTerminal, Plain
+    from loadgen.secrets import mask
+    from loadgen.simulator.process import SimulatorError
+    from loadgen.store import StoreError
+
+    console = _console()
+    listener: Listener = Silent()
+    if not (quiet or as_json):
+        listener = OnTerminal(console) if console.is_terminal else Plain(console)
+    try:
+        ran = lab_run(planned, out, listener)
+    except (Refused, StoreError) as error:
+        _fail(mask(str(error), planned.secrets), BAD)
+    except (TargetError, SimulatorError) as error:
+        _fail(mask(str(error), planned.secrets), UNMEASURED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    code = _report(ran.folder, console, told=not as_json)
+    if ran.failure:
+        click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
+        code = UNMEASURED
+    if ran.interrupted:
+        code = INTERRUPTED
+    if as_json:
+        click.echo(json.dumps({"run": str(ran.folder), "verdict": _VERDICTS[code], "exit": code}))
+    sys.exit(code)
+
+
+_VERDICTS = {DONE: "done", FAILED: "threshold failed", UNMEASURED: "not measured", INTERRUPTED: "interrupted"}
+
+
+def _report(folder: Path, console: Console, told: bool) -> int:
+    """Derive and write everything; the exit code that the figures ask for."""
+    from loadgen import analysis, store
+    from loadgen.report import terminal
+    from loadgen.report.write import ReportError, write
+
+    try:
+        measured = store.load(folder)
+    except store.StoreError as error:
+        _fail(str(error), BAD)
+    summaries = analysis.summarise(measured)
+    findings = analysis.findings(measured, summaries)
+    if told:
+        console.print(terminal.table(summaries))
+        console.print(terminal.findings(findings))
+    try:
+        path = write(measured)
+    except ReportError as error:
+        click.echo(f"loadgen: {error}", err=True)
+        return UNMEASURED
+    if told:
+        click.echo(f"Report: {path}")
+    return analysis.exit_verdict(summaries, findings)
+
+
+@cli.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--quiet", is_flag=True, help="Write the files, print nothing.")
+def report(folder: Path, quiet: bool) -> None:
+    """Make the CSV files and the HTML report of a run folder again."""
+    sys.exit(_report(folder, _console(), told=not quiet))
+
+
+@cli.command()
+@click.argument("scenario", type=click.Path())
+@click.option("--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario.")
+def validate(scenario: str, settings: tuple[str, ...]) -> None:
+    """Check a scenario file; every error with file, line and what would be right."""
+    from loadgen.lab.plan import cells
+
+    planned = _scenario(scenario, settings)
+    count = len(cells(planned, planned.target.url or "", ()))
+    click.echo(f"{scenario}: valid; {count} cells ({len(planned.clients)} clients, {planned.repeats} repeats)")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of a scenario, for editors."""
+    from loadgen.scenario import schema as made
+
+    click.echo(json.dumps(made(), indent=2))
+
+
+@cli.command()
+def clients() -> None:
+    """List every client: name, sync or async, version, or the command that installs it."""
+    from loadgen import clients as known
+
+    rows = []
+    for name in known.names():
+        entry = known.entry(name)
+        version = known.version(name)
+        told = f"{entry.distribution} {version}" if version else known.install(name)
+        rows.append((name, "sync" if entry.mode == "threads" else "async", told))
+    width = max(len(name) for name, _, _ in rows)
+    for name, mode, told in rows:
+        click.echo(f"{name:<{width}}  {mode:<5}  {told}")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=11434, show_default=True, help="Port to listen on; 0 for any free one.")
+@click.option("--ttft", metavar="300ms", help="Mean time to first token.")
+@click.option("--gap", metavar="50ms", help="Mean time between tokens.")
+@click.option("--tokens", type=int, help="Tokens of an answer.")
+@click.option("--scenario", type=click.Path(), help="Take the simulator of this scenario.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any key of target.simulator.")
+def simulate(
+    host: str,
+    port: int,
+    ttft: str | None,
+    gap: str | None,
+    tokens: int | None,
+    scenario: str | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Serve the Ollama simulator, for curl or anything else."""
+    from loadgen.scenario import ScenarioError, simulator
+    from loadgen.simulator.serve import serve
+
+    given = [("ttft", ttft), ("gap", gap), ("tokens", tokens)]
+    overrides = [f"{key}={value}" for key, value in given if value is not None] + list(settings)
+    try:
+        spec = simulator(scenario, overrides)
+    except ScenarioError as error:
+        _fail(str(error), BAD)
+    try:
+        serve(spec, host, port)
+    except OSError as error:
+        _fail(f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --port", BAD)
+
+
+@cli.command()
+@click.option("--streams", default=1000, show_default=True, help="How many simultaneous streams to check for.")
+def doctor(streams: int) -> None:
+    """Check this machine: open files, ports, threads, cores, clock, listen queue."""
+    from loadgen.lab.doctor import checks
+
+    bad = False
+    for check in checks(streams):
+        click.echo(f"{'ok  ' if check.ok else 'LOW ' if check.fatal else 'note'}  {check}")
+        bad = bad or (check.fatal and not check.ok)
+    sys.exit(FAILED if bad else DONE)

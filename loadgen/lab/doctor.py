@@ -1,0 +1,77 @@
+"""Preflight: what this machine can carry and measure, said before a run finds out."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadgen.lab import limits, plan, proc
+
+OLLAMA_PORT = 11434
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; ``fatal``: so many streams cannot run without it."""
+
+    text: str
+    ok: bool
+    fatal: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def checks(streams: int) -> list[Check]:
+    """Everything that decides whether ``streams`` simultaneous streams can run, and be believed, here."""
+    found = [Check(str(limit), limit.ok, limit.fatal) for limit in limits.limits(streams, threads=True)]
+    return [*found, _cores(), _clock(), _wall_clock(), _proc(), _port()]
+
+
+def _cores() -> Check:
+    cores = plan.cores()
+    if cores.engine:
+        return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
+    return Check(
+        "cores: only one, or no way to pin a process; engine and simulator share it, and lag is theirs together", False
+    )
+
+
+def _clock() -> Check:
+    steps = []
+    for _ in range(1000):
+        before = time.perf_counter_ns()
+        while (now := time.perf_counter_ns()) == before:
+            pass
+        steps.append(now - before)
+    step = sorted(steps)[len(steps) // 2]
+    return Check(f"clock: one reading takes {step:,} ns", step < 2_000)
+
+
+def _wall_clock() -> Check:
+    (first, wall), _ = proc.clock_tie(), time.sleep(0.2)
+    last, later = proc.clock_tie()
+    drift = abs((later - wall) - (last - first)) / 1e3
+    return Check(f"wall clock: drifts {drift:,.1f} µs from the monotonic one in 0.2 s", drift < 500)
+
+
+def _proc() -> Check:
+    own = proc.sample(os.getpid())
+    waits = proc.run_wait_ns(os.getpid())
+    missing = [name for name, value in (("memory", own.rss_kib), ("CPU", own.cpu_ns), ("run-queue wait", waits)) if value is None]
+    if missing:
+        return Check(f"/proc: does not tell {', '.join(missing)}; these columns stay empty", False)
+    resets = Path(f"/proc/{os.getpid()}/clear_refs").exists()
+    return Check("/proc: tells memory, threads, CPU, run-queue wait" + ("" if resets else "; peak memory includes imports"), True)
+
+
+def _port() -> Check:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", OLLAMA_PORT))
+        except OSError:
+            return Check(f"port {OLLAMA_PORT}: taken, by an Ollama perhaps; `loadgen simulate` wants --port", False)
+    return Check(f"port {OLLAMA_PORT}: free", True)

@@ -1,0 +1,282 @@
+"""Runs a scenario: every cell in its turn, each saved as it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import loadgen
+from loadgen import clients, store
+from loadgen.lab import cell as lab_cell
+from loadgen.lab import limits, plan, target
+from loadgen.lab.listener import Listener
+from loadgen.model import Cell, Recording, Scenario, ServerRecord
+from loadgen.scenario import as_dict
+from loadgen.secrets import mask
+from loadgen.simulator.process import Process, SimulatorError
+
+CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
+
+
+class Refused(Exception):
+    """Nothing was measured: this machine, or what is installed on it, cannot run the scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Where the run lies and how it ended; ``failure`` is empty when nothing stood in its way."""
+
+    folder: Path
+    interrupted: bool
+    failure: str
+
+
+def run(scenario: Scenario, folder: Path | None, listener: Listener) -> Ran:
+    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``).
+
+    Raises Refused and :class:`~loadgen.store.StoreError` before anything is measured, and
+    :class:`~loadgen.lab.target.TargetError` where the target is not there. The first Ctrl-C ends the cell that
+    runs, keeps what it gave and returns; a second raises KeyboardInterrupt.
+    """
+    ready(scenario)
+    limits.raise_open_files()
+    cores = plan.cores()
+    with contextlib.ExitStack() as stack:
+        server = None
+        if scenario.target.simulator is not None:
+            server = stack.enter_context(_Server(scenario, cores.simulator))
+        url = server.url if server else scenario.target.url
+        assert url is not None
+        cells = plan.cells(scenario, url, cores.engine)
+        if server is None:
+            target.check(cells[0])
+        started = datetime.now(UTC)
+        folder = folder or _free(Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{_slug(scenario.name)}")
+        about = _about(scenario, url, started, cells)
+        store.create(folder, about)
+        stack.enter_context(_pinned(cores.lab))
+        interrupted = stack.enter_context(_interruptible(listener))
+        return _cells(scenario, cells, folder, about, server, interrupted, listener)
+
+
+def _cells(
+    scenario: Scenario,
+    cells: Sequence[Cell],
+    folder: Path,
+    about: dict[str, Any],
+    server: _Server | None,
+    interrupted: Callable[[], bool],
+    listener: Listener,
+) -> Ran:
+    failure = ""
+    listener.begin(cells, sum(_seconds(scenario, cell) for cell in cells))
+    try:
+        for place, cell in enumerate(cells):
+            if interrupted():
+                break
+            listener.cell_begins(cell)
+            if server is not None:
+                server.ready(listener)
+                cell = replace(cell, url=server.url)  # noqa: PLW2901
+            recording = lab_cell.record(cell, listener, interrupted, server.record if server else _no_record)
+            recording = _masked(recording, scenario.secrets)
+            store.save(folder, recording)
+            about["cells"][place] |= {"ended": recording.ended, "at": _now(), "file": f"arrivals/{cell.index:04d}.npz"}
+            store.write_about(folder, about)
+            listener.cell_ends(recording)
+    except (store.StoreError, SimulatorError) as error:
+        failure = mask(str(error), scenario.secrets)
+    finally:
+        listener.end()
+    about["state"] = "failed" if failure else "interrupted" if interrupted() else "complete"
+    about["failure"] = failure
+    about["ended"] = _now()
+    try:
+        store.write_about(folder, about)
+    except store.StoreError as error:
+        failure = failure or str(error)
+    return Ran(folder, interrupted(), failure)
+
+
+def ready(scenario: Scenario) -> None:
+    """Raise Refused where a client is not installed or a limit of this machine is too low."""
+    missing = [
+        f"{client.name} is not installed; install it: {clients.install(client.name)}"
+        for client in scenario.clients
+        if clients.version(client.name) is None
+    ]
+    if missing:
+        raise Refused("\n".join(dict.fromkeys(missing)))
+    threads = any(clients.entry(client.name).mode == "threads" for client in scenario.clients)
+    most = max(scenario.concurrency)
+    short = [str(limit) for limit in limits.limits(most, threads) if limit.fatal and not limit.ok]
+    if short:
+        raise Refused(f"{most:,} simultaneous streams do not fit this machine:\n" + "\n".join(short))
+
+
+class _Server:
+    """The embedded simulator; started again when it has died."""
+
+    def __init__(self, scenario: Scenario, cores: tuple[int, ...]) -> None:
+        assert scenario.target.simulator is not None
+        self._spec = scenario.target.simulator
+        self._cores = cores
+        self._process = Process.start(self._spec, cores=cores)
+
+    @property
+    def url(self) -> str:
+        return self._process.url
+
+    def ready(self, listener: Listener) -> None:
+        try:
+            self._process.reset()
+        except SimulatorError as error:
+            listener.note(f"{error}; it is started again")
+            self._process.stop()
+            self._process = Process.start(self._spec, cores=self._cores)
+
+    def record(self) -> ServerRecord | None:
+        try:
+            return self._process.record()
+        except SimulatorError:
+            return None
+
+    def __enter__(self) -> _Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stop()
+
+
+def _no_record() -> None:
+    return None
+
+
+def _masked(recording: Recording, secrets: frozenset[str]) -> Recording:
+    if not secrets:
+        return recording
+    errors = recording.streams["error"].copy()
+    errors[:] = [mask(text, secrets) for text in errors]
+    return replace(
+        recording, streams={**recording.streams, "error": errors}, ended=mask(recording.ended, secrets)
+    )
+
+
+def _seconds(scenario: Scenario, cell: Cell) -> float:
+    simulator = scenario.target.simulator
+    one = simulator.ttft + simulator.gap * simulator.tokens if simulator else 0.0
+    if cell.load.duration is not None:
+        return cell.load.duration + one + CELL_COST
+    return cell.load.ramp + (cell.load.requests or 1) * one + CELL_COST
+
+
+def _about(scenario: Scenario, url: str, started: datetime, cells: Sequence[Cell]) -> dict[str, Any]:
+    return {
+        "format": store.FORMAT,
+        "loadgen": loadgen.__version__,
+        "name": scenario.name,
+        "state": "running",
+        "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        "scenario": as_dict(scenario),
+        "url": mask(url, scenario.secrets),
+        "seed": scenario.seed,
+        "versions": _versions(scenario),
+        "machine": machine(),
+        "cells": [
+            {
+                "index": cell.index,
+                "client": cell.client.label,
+                "mode": clients.entry(cell.client.name).mode,
+                "concurrency": cell.concurrency,
+                "repeat": cell.repeat,
+                "cores": list(cell.cores),
+            }
+            for cell in cells
+        ],
+    }
+
+
+def _versions(scenario: Scenario) -> Mapping[str, str | None]:
+    names = sorted({client.name for client in scenario.clients})
+    return {"python": platform.python_version(), **{name: clients.version(name) for name in names}}
+
+
+def machine() -> dict[str, Any]:
+    """What this machine is, for the record."""
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "processor": _first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_kib": int(_first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+    }
+
+
+def _first_match(path: str, pattern: str) -> str | None:
+    try:
+        found = re.search(pattern, Path(path).read_text())
+    except OSError:
+        return None
+    return found[1].strip() if found else None
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
+
+
+def _free(folder: Path) -> Path:
+    taken, number = folder, 2
+    while taken.exists():
+        taken, number = folder.with_name(f"{folder.name}-{number}"), number + 1
+    return taken
+
+
+@contextlib.contextmanager
+def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def _interruptible(listener: Listener) -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came; a second one raises KeyboardInterrupt at once."""
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+        listener.note("interrupted: ending this cell and keeping what was measured; once more ends at once")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,128 @@
+"""Progress of a run: one live line on a terminal, plain lines when piped."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from loadgen.lab.listener import Progress
+from loadgen.model import Cell, Outcome, Recording, Stream
+from loadgen.report.text import plain
+
+RECENT = 500  # ended streams behind the running TTFT and lag
+
+
+class Plain:
+    """A line per cell and per note; for a pipe or a log."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._cells = 0
+        self._place = 0
+        self._left = 0.0
+        self._recent: deque[tuple[float, float | None]] = deque(maxlen=RECENT)
+        self._rate = (0.0, 0)
+        self._begun = 0.0
+        self._planned = 0.0
+
+    def begin(self, cells: Sequence[Cell], seconds: float) -> None:
+        self._cells = len(cells)
+        self._planned = seconds
+        self._begun = time.monotonic()
+        self._print(f"{len(cells)} cells, at least {clock(seconds)}")
+
+    def cell_begins(self, cell: Cell) -> None:
+        self._place += 1
+        self._cell = cell
+        self._recent.clear()
+        self._rate = (0.0, 0)
+
+    def ended(self, streams: Sequence[Stream]) -> None:
+        for stream in streams:
+            if stream.outcome == Outcome.OK and (figures := first_token_ms(stream)):
+                self._recent.append(figures)
+
+    def progress(self, progress: Progress) -> None:
+        """Said on a terminal only."""
+
+    def cell_ends(self, recording: Recording) -> None:
+        outcomes = recording.streams["outcome"]
+        ok = int((outcomes == Outcome.OK).sum())
+        told = f"{len(outcomes)} streams, {len(outcomes) - ok} not ok"
+        if recording.ended:
+            told += f"; {plain(recording.ended)}"
+        self._print(f"{self._title()}: {told}{self._running()}")
+
+    def note(self, text: str) -> None:
+        self._print(plain(text))
+
+    def end(self) -> None:
+        """Nothing is left to say."""
+
+    def _title(self) -> str:
+        cell = self._cell
+        return f"cell {self._place}/{self._cells} {cell.client.label} x {cell.concurrency}"
+
+    def _running(self) -> str:
+        if not self._recent:
+            return ""
+        ttft = sorted(ttft for ttft, _ in self._recent)
+        lag = sorted(lag for _, lag in self._recent if lag is not None)
+        told = f", TTFT {ttft[len(ttft) // 2]:,.0f} ms"
+        return told + (f", first token's lag {lag[len(lag) // 2]:,.1f} ms" if lag else "")
+
+    def _print(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True)
+
+
+class OnTerminal(Plain):
+    """The same, and a line that lives while a cell runs."""
+
+    def begin(self, cells: Sequence[Cell], seconds: float) -> None:
+        super().begin(cells, seconds)
+        self._live = Live(Text(""), console=self._console, refresh_per_second=4, transient=True)
+        self._live.start()
+
+    def progress(self, progress: Progress) -> None:
+        before, tokens = self._rate
+        seconds = progress.elapsed - before
+        rate = (progress.tokens - tokens) / seconds if seconds > 0 else 0.0
+        self._rate = (progress.elapsed, progress.tokens)
+        left = max(0.0, self._planned - (time.monotonic() - self._begun))
+        parts = [
+            f"{progress.open:,} open",
+            f"{max(0.0, rate):,.0f} tokens/s",
+            f"{progress.ended:,} ended" + (f", {progress.failed:,} failed" if progress.failed else ""),
+            f"about {clock(left)} left",
+        ]
+        self._live.update(
+            Text(f"{self._title()}  ", style="bold") + Text(" · ".join(parts) + self._running(), style="not bold")
+        )
+
+    def end(self) -> None:
+        self._live.stop()
+
+
+def first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
+    """TTFT of one stream, and how long after the server's stamp its first token came less the least such time."""
+    counts = memoryview(stream.counts).cast("H")
+    first = next((place for place, count in enumerate(counts) if count), None)
+    if first is None:
+        return None
+    arrival = memoryview(stream.arrivals).cast("q")[first]
+    lag = None
+    if stream.first_stamp_ns is not None:
+        # Wall and monotonic clock are tied for the record at the cell's ends; for a glance the present tie is enough.
+        lag = (arrival + time.time_ns() - time.perf_counter_ns() - stream.first_stamp_ns) / 1e6
+    return (arrival - stream.start) / 1e6, lag
+
+
+def clock(seconds: float) -> str:
+    """``75.2`` is ``1:15``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
