@@ -34,8 +34,9 @@ class ScenarioError(Exception):
 
 
 def masked(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]:
-    """The problems, each told once, without any secret in what they say."""
+    """The problems by line, each told once, without any secret in what they say."""
     hidden = frozenset(secrets)
+    problems = sorted(problems, key=_line)
     return list(
         dict.fromkeys(p._replace(wrong=mask(p.wrong, hidden), right=mask(p.right, hidden)) for p in problems)
     )
@@ -58,6 +59,11 @@ def choose(word: str, known: Iterable[str]) -> str:
     known = list(known)
     near = nearest(word, known)
     return f"did you mean {near}?" if near else f"one of {', '.join(known)}"
+
+
+def _line(problem: Problem) -> tuple[str, int]:
+    place, _, line = problem.where.rpartition(":")
+    return (place, int(line)) if line.isascii() and line.isdecimal() else (problem.where, 0)
 
 
 def _shown(text: str) -> str:

@@ -196,7 +196,7 @@ def prompts(value: Any) -> tuple[str, ...] | PromptsFile:
             ((key,), "unknown key", choose(key, ["file"])) for key in value if key != "file"
         ]
         if "file" not in value:
-            found.append(((), "has no file", "{file: prompts.jsonl}"))
+            found = found or [((), "has no file", "{file: prompts.jsonl}")]
         elif not isinstance(value["file"], str) or not value["file"].strip():
             found.append((("file",), f"is {kind(value['file'])}", "a file's name, such as prompts.jsonl"))
         if found:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ruamel.yaml import YAML
 from ruamel.yaml import error as yaml_error
@@ -135,6 +136,8 @@ _WORDS: Final[dict[str, Any]] = {
 }
 _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,30}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_KEY: Final = re.compile(r"[ \t-]*([A-Za-z_][\w-]*)[ \t]*:")
+_BEYOND_UNICODE: Final = re.compile(r"\\U(?!0010|000)[0-9A-Fa-f]{8}")
 _NOT_FINITE: Final = {".nan", ".inf", "-.inf", "+.inf"}
 _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "true or false"),
@@ -157,6 +160,7 @@ class _Builder:
         self.places: dict[Path, str] = {(): f"{name}:1"}
         self._values = 0
         self._path: Path = ()
+        self._breaks = [at for at, character in enumerate(text) if character == "\n"]
 
     def problem(self, line: int, key: str, wrong: str, right: str) -> None:
         self.problems.append(Problem(f"{self.name}:{line + 1}", key, wrong, right))
@@ -186,7 +190,7 @@ class _Builder:
             yield event
 
     def _stop(self, event: Any, wrong: str, right: str) -> None:
-        self.problem(event.start_mark.line, spell(self._path), wrong, right)
+        self.problem(self._line(event.start_mark.index), spell(self._path), wrong, right)
         raise _Stop
 
     @contextmanager
@@ -194,33 +198,37 @@ class _Builder:
         try:
             yield
         except yaml_error.MarkedYAMLError as error:
-            self._syntax_problem(error)
-            raise _Stop from None
-        except (yaml_error.YAMLError, ValueError) as error:
-            position = getattr(error, "position", None)
-            line = 0 if position is None else self.text.count("\n", 0, position)
-            wrong = (
-                "holds a control character"
-                if position is not None
-                else "holds an escape that is no character"
-            )
-            self.problem(line, spell(self._path), f"YAML syntax: {wrong}", "printable text")
-            raise _Stop from None
+            self._unmarked(*self._explain(error))
+        except ValueError:  # from chr(): the parser trusts the digits
+            escape = _BEYOND_UNICODE.search(self.text)
+            at = escape.start() if escape else 0
+            self._unmarked(at, "YAML syntax: an escape that is no character", "the character itself")
+        except yaml_error.YAMLError as error:
+            at = getattr(error, "position", 0)
+            self._unmarked(at, "YAML syntax: a control character", "printable text")
 
-    def _syntax_problem(self, error: yaml_error.MarkedYAMLError) -> None:
+    def _explain(self, error: yaml_error.MarkedYAMLError) -> tuple[int, str, str]:
         mark = error.problem_mark or error.context_mark
-        if error.context_mark and mark.line >= len(self.text.splitlines()):
+        if error.context_mark and not self.text[mark.index :].strip():
             mark = error.context_mark  # what is not closed was opened there
-        lines = self.text.splitlines()
-        line = lines[mark.line] if mark.line < len(lines) else ""
-        indent = line[: len(line) - len(line.lstrip())]
-        if "\t" in indent or "'\\t'" in (error.problem or ""):
-            wrong, right = "a tab", "spaces for the indentation"
-        else:
-            context = f"{error.context}: " if error.context else ""
-            wrong = f"YAML syntax: {context}{error.problem or 'not YAML'}"
-            right = "YAML: key: value, lists in [ ] or with - , text with special characters in quotes"
-        self.problem(mark.line, spell(self._path), wrong, right)
+        start = self.text.rfind("\n", 0, mark.index) + 1
+        indent = re.compile(r"\s*").match(self.text, start)
+        if (indent and "\t" in indent[0]) or "'\\t'" in (error.problem or ""):
+            return mark.index, "a tab", "spaces for the indentation"
+        context = f"{error.context}: " if error.context else ""
+        right = "YAML: key: value, lists in [ ] or with - , text with special characters in quotes"
+        return mark.index, f"YAML syntax: {context}{error.problem or 'not YAML'}", right
+
+    def _unmarked(self, index: int, wrong: str, right: str) -> NoReturn:
+        """A mistake at a place that belongs to no value; the key is the one that its line begins with."""
+        line = self._line(index)
+        begins = _KEY.match(self.text, self.text.rfind("\n", 0, index) + 1)
+        self.problem(line, begins[1] if begins else spell(self._path), wrong, right)
+        raise _Stop
+
+    def _line(self, index: int) -> int:
+        # Not the parser's own line, which counts U+2028 and the like as ends of lines and no editor does.
+        return bisect_left(self._breaks, index)
 
     def _document(self, events: Iterator[Any]) -> Any:
         data: Any = None
@@ -237,7 +245,7 @@ class _Builder:
 
     def _value(self, event: Any, events: Iterator[Any], path: Path) -> Any:
         self._path = path
-        line = event.start_mark.line
+        line = self._line(event.start_mark.index)
         if isinstance(event, yaml_events.AliasEvent):
             self.problem(
                 line, spell(path), "is an alias", "the value itself: anchors and aliases are not followed"
@@ -263,7 +271,7 @@ class _Builder:
             if isinstance(event, yaml_events.SequenceEndEvent):
                 break
             here = (*path, len(values))
-            self.places.setdefault(here, f"{self.name}:{event.start_mark.line + 1}")
+            self.places.setdefault(here, f"{self.name}:{self._line(event.start_mark.index) + 1}")
             values.append(self._value(event, events, here))
         return values
 
@@ -272,7 +280,7 @@ class _Builder:
         for event in events:
             if isinstance(event, yaml_events.MappingEndEvent):
                 break
-            line = event.start_mark.line
+            line = self._line(event.start_mark.index)
             key = event.value if isinstance(event, yaml_events.ScalarEvent) and event.tag is None else None
             if key is None:
                 self.problem(line, spell(path), "has a key that is not text", "a key such as  name:")

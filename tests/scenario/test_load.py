@@ -1,0 +1,187 @@
+"""What a good scenario becomes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadgen.model import Client, Load, Simulator, Target, Threshold, Timeouts
+from loadgen.scenario import as_dict, load
+from tests.scenario.conftest import Load as Loader
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+DESIGN = """\
+name: 100-concurrent
+target:
+  simulator: {ttft: 300ms, gap: 50ms, tokens: 60, jitter: 0.5}
+protocol: ollama-generate
+model: qwen3:1.7b
+prompts: ["…", "…"]
+clients: [requests, httpx-sync, httpx-async, aiohttp]
+concurrency: [1, 10, 100]
+load: {duration: 10s, ramp: 2s}
+repeats: 3
+timeouts: {connect: 5s, first_token: 60s, idle: 30s, total: 300s}
+thresholds: ["aiohttp.ttft_p99_ms < 500", "errors < 1%"]
+"""
+
+
+def test_the_agreed_example(loaded: Loader) -> None:
+    scenario = loaded(DESIGN)
+    assert scenario.target == Target(simulator=Simulator(ttft=0.3, gap=0.05, tokens=60, jitter=0.5))
+    assert [client.label for client in scenario.clients] == [
+        "requests",
+        "httpx-sync",
+        "httpx-async",
+        "aiohttp",
+    ]
+    assert scenario.concurrency == (1, 10, 100)
+    assert scenario.load == Load(duration=10.0, ramp=2.0, warmup=2.0)
+    assert scenario.repeats == 3
+    assert scenario.timeouts == Timeouts()
+    assert scenario.thresholds == (
+        Threshold(
+            text="aiohttp.ttft_p99_ms < 500", metric="ttft_p99_ms", op="<", value=500.0, client="aiohttp"
+        ),
+        Threshold(text="errors < 1%", metric="errors", op="<", value=1.0),
+    )
+    assert scenario.secrets == frozenset()
+
+
+def test_defaults_are_those_of_the_model(loaded: Loader) -> None:
+    scenario = loaded()
+    assert scenario.target.simulator == Simulator()
+    assert scenario.timeouts == Timeouts()
+    assert (scenario.protocol, scenario.model, scenario.stream) == ("ollama-generate", "qwen3:1.7b", True)
+    assert (scenario.repeats, scenario.seed, scenario.options, scenario.thresholds) == (1, 0, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("300ms", 0.3), ("5s", 5), ("2m", 120), ("1h", 3600), ("0.5s", 0.5), ("0", 0), ("0s", 0), ("5 s", 5)],
+)
+def test_durations(loaded: Loader, written: str, seconds: float) -> None:
+    simulator = loaded(target=f"{{simulator: {{ttft: {written}}}}}").target.simulator
+    assert simulator.ttft == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("written", "load"),
+    [
+        ("{duration: 10s, ramp: 2s}", Load(duration=10, ramp=2, warmup=2)),
+        ("{duration: 10s}", Load(duration=10)),
+        ("{duration: 10s, ramp: 2s, warmup: 0}", Load(duration=10, ramp=2)),
+        ("{duration: 10s, warmup: 3s}", Load(duration=10, warmup=3)),
+        ("{requests: 3, ramp: 2s}", Load(requests=3, ramp=2)),
+        ("{requests: 3, ramp: 2s, warmup: 1s}", Load(requests=3, ramp=2, warmup=1)),
+    ],
+)
+def test_warmup_is_the_ramp_where_there_is_a_duration(loaded: Loader, written: str, load: Load) -> None:
+    assert loaded(load=written).load == load
+
+
+def test_a_simulator_in_full(loaded: Loader) -> None:
+    target = """{simulator: {ttft: 1s, gap: 5ms, tokens: 7, jitter: 0.5, distribution: uniform, prefill: 1ms,
+      load: 2s, parallel: 1, max_queue: 0, models: [a, b], split: 5%, merge: 0.1,
+      faults: {reset: 5%, stall: 0.01}, seed: 4}}"""
+    assert loaded(target=target).target.simulator == Simulator(
+        ttft=1, gap=0.005, tokens=7, jitter=0.5, distribution="uniform", prefill=0.001, load=2, parallel=1,
+        max_queue=0, models=("a", "b"), split=0.05, merge=0.1, faults={"reset": 0.05, "stall": 0.01}, seed=4,
+    )  # fmt: skip
+
+
+def test_clients_with_options_are_variants(loaded: Loader) -> None:
+    scenario = loaded(clients="[aiohttp, {client: aiohttp, stream: false, loop: uvloop}, {client: requests}]")
+    assert scenario.clients == (
+        Client("aiohttp"),
+        Client("aiohttp", {"stream": False, "loop": "uvloop"}),
+        Client("requests"),
+    )
+    assert scenario.clients[1].label == "aiohttp loop=uvloop stream=false"
+
+
+def test_thresholds_name_variants_and_levels(loaded: Loader) -> None:
+    scenario = loaded(
+        clients="[{client: aiohttp, stream: false}, {client: aiohttp, stream: true}]",
+        thresholds='["aiohttp stream=false@10.total_p99_ms<=1.5", "aiohttp.cpu_percent < 90%", "tokens > 0"]',
+    )
+    assert [(t.client, t.concurrency, t.metric, t.op, t.value) for t in scenario.thresholds] == [
+        ("aiohttp stream=false", 10, "total_p99_ms", "<=", 1.5),
+        ("aiohttp", None, "cpu_percent", "<", 90.0),
+        (None, None, "tokens", ">", 0.0),
+    ]
+
+
+def test_one_concurrency_needs_no_list(loaded: Loader) -> None:
+    assert loaded(concurrency="100").concurrency == (100,)
+
+
+def test_options_keep_their_types(loaded: Loader) -> None:
+    options = loaded(options='{num_predict: 9, t: 0.5, stop: ["a"], raw: true, deep: {x: "1"}}').options
+    assert options == {"num_predict": 9, "t": 0.5, "stop": ["a"], "raw": True, "deep": {"x": "1"}}
+
+
+def test_words_mean_what_yaml_1_2_says(loaded: Loader) -> None:
+    assert loaded(options="{a: no, b: 1_000, c: 010, d: 0x10, e: ~, f: 1e3, g: 12:30}").options == {
+        "a": "no", "b": "1_000", "c": 10, "d": "0x10", "e": None, "f": 1000.0, "g": "12:30",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "prompts"),
+    [
+        ("p.jsonl", '"one"\n\n{"prompt": "two\\nlines", "id": 7}\n', ("one", "two\nlines")),
+        ("p.jsonl", '"a\u2028b"\r\n"c"', ("a\u2028b", "c")),
+        ("p.txt", "one\n  two \n\n三\n", ("one", "two", "三")),
+        ("p.txt", "\ufeffone\n", ("one",)),
+    ],
+)
+def test_prompts_from_a_file_beside_the_scenario(
+    loaded: Loader, tmp_path: Path, file: str, content: str, prompts: tuple[str, ...]
+) -> None:
+    (tmp_path / file).write_text(content, encoding="utf-8")
+    assert loaded(prompts=f"{{file: {file}}}").prompts == prompts
+
+
+def test_a_scenario_is_told_as_json(loaded: Loader) -> None:
+    told = json.loads(json.dumps(as_dict(loaded(DESIGN))))
+    assert told["target"]["simulator"]["ttft"] == 0.3
+    assert told["clients"][0] == {"name": "requests", "options": {}}
+    assert told["thresholds"][0]["metric"] == "ttft_p99_ms"
+    assert told["source"] == "s.yaml"
+    assert "secrets" not in told
+
+
+def test_the_path_may_be_text(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(DESIGN, encoding="utf-8-sig")
+    assert load(str(file)).source == file
+
+
+@pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_shipped_scenarios_load(file: Path) -> None:
+    scenario = load(file, environ={})
+    assert scenario.name == file.stem
+    assert file.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_the_six_shipped_scenarios_are_there() -> None:
+    names = {file.stem for file in SCENARIOS.glob("*.yaml")}
+    assert names >= {"smoke", "100-concurrent", "ladder", "article", "stream-vs-whole", "ollama"}
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("smoke", 20), ("100-concurrent", 90), ("ladder", 480), ("article", 180)]
+)
+def test_shipped_scenarios_keep_their_promised_time(name: str, limit: float) -> None:
+    scenario = load(SCENARIOS / f"{name}.yaml", environ={})
+    simulator = scenario.target.simulator
+    assert simulator is not None
+    stream = simulator.ttft + (simulator.tokens - 1) * simulator.gap
+    cell = (scenario.load.duration or 0) + stream * (scenario.load.requests or 1) + 0.7
+    assert len(scenario.clients) * len(scenario.concurrency) * scenario.repeats * cell < 0.9 * limit
+    if scenario.load.duration is not None:
+        assert scenario.load.duration > scenario.load.ramp + stream
