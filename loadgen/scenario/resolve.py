@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from loadgen.model import Scenario, Simulator, Target, Timeouts
 from loadgen.scenario import rules
-from loadgen.scenario.environment import fill, meaning
+from loadgen.scenario.environment import FilledPlain, fill, meaning
 from loadgen.scenario.overrides import Override, apply
 from loadgen.scenario.problems import Path, ScenarioError, masked
 from loadgen.scenario.prompts import read_prompts
@@ -244,7 +244,9 @@ def _secret(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
     """The values from the environment that ended as text in a place that may hold a secret."""
     found: set[str] = set()
     for path, values in taken.items():
+        value = _at(data, path)[1]
+        is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
         may_be = any(path[: len(place)] == place for place in _MAY_BE_SECRET)
-        if may_be and not (path[0] == "options" and not isinstance(meaning(_at(data, path)[1]), str)):
+        if may_be and not (path[0] == "options" and is_number):
             found |= values
     return found

@@ -1,0 +1,107 @@
+"""``--set`` and the flags that stand for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadgen.model import Client, Load
+from loadgen.scenario import overrides_from_flags
+from tests.scenario.conftest import Fail
+from tests.scenario.conftest import Load as Loader
+
+HEADERS = "{simulator: {}, headers: {X-Org: acme}}"
+
+
+def test_flags_take_the_place_of_what_the_file_says(loaded: Loader) -> None:
+    flags = overrides_from_flags(
+        url="http://h:1/$x", clients="aiohttp, floor", concurrency="1,7", repeats=4, duration="3s", seed="9"
+    )
+    scenario = loaded(None, flags, target=HEADERS, load="{requests: 3, ramp: 1s}")
+    assert (scenario.target.url, scenario.target.simulator) == ("http://h:1/$x", None)
+    assert scenario.target.headers == {"X-Org": "acme"}
+    assert scenario.clients == (Client("aiohttp"), Client("floor"))
+    assert (scenario.concurrency, scenario.repeats, scenario.seed) == ((1, 7), 4, 9)
+    assert scenario.load == Load(duration=3, ramp=1, warmup=1)
+
+
+def test_no_flag_changes_nothing() -> None:
+    assert overrides_from_flags() == []
+
+
+@pytest.mark.parametrize(
+    ("override", "get", "value"),
+    [
+        ("load.ramp=3s", lambda s: s.load.ramp, 3.0),
+        ("load.requests=3", lambda s: (s.load.requests, s.load.duration), (3, None)),
+        ("target.simulator.tokens=7", lambda s: s.target.simulator.tokens, 7),
+        ("target.headers.X-A=b=c", lambda s: s.target.headers["X-A"], "b=c"),
+        ("options.num_predict=9", lambda s: s.options, {"num_predict": 9}),
+        ("timeouts={idle: 7s}", lambda s: s.timeouts.idle, 7.0),
+        ("clients.1=floor", lambda s: s.clients[1], Client("floor")),
+        ("clients=[{client: floor, stream: false}]", lambda s: s.clients[0].label, "floor stream=false"),
+        ("concurrency=5", lambda s: s.concurrency, (5,)),
+        ("model=${MODEL}", lambda s: s.model, "llama"),
+        ("model='7'", lambda s: s.model, "7"),
+    ],
+)
+def test_set(loaded: Loader, override: str, get: object, value: object) -> None:
+    assert callable(get)
+    assert get(loaded(None, [override], {"MODEL": "llama"})) == value
+
+
+def test_later_ones_win_and_unset_references_of_the_file_do_not_matter(loaded: Loader) -> None:
+    assert loaded(None, ["model=a", "model=b"], model="${LOADGEN_NONE}").model == "b"
+
+
+@pytest.mark.parametrize(
+    ("flags", "where", "key", "said"),
+    [
+        ({"url": "h:1"}, "--url", "target.url", "does not begin with http"),
+        ({"clients": "aiohtp"}, "--clients", "clients[0]", "did you mean aiohttp?"),
+        ({"clients": ""}, "--clients", "clients", "empty list"),
+        ({"concurrency": "1,x"}, "--concurrency", "concurrency[1]", "'x' is no whole number"),
+        ({"repeats": "0"}, "--repeats", "repeats", "at least 1"),
+        ({"duration": "10"}, "--duration", "load.duration", "10 has no unit"),
+        ({"seed": "x"}, "--seed", "seed", "'x' is no whole number"),
+    ],
+)
+def test_mistakes_name_the_flag(failed: Fail, flags: dict[str, str], where: str, key: str, said: str) -> None:
+    (problem,) = failed(None, overrides_from_flags(**flags))  # type: ignore[arg-type]
+    assert (problem.where, problem.key) == (where, key)
+    assert said in f"{problem.wrong}; {problem.right}"
+
+
+@pytest.mark.parametrize(
+    ("override", "where", "key", "said"),
+    [
+        ("model", "--set", "scenario", "such as load.ramp=2s"),
+        ("=3", "--set", "scenario", "is not path.to.key=value"),
+        ("a..b=3", "--set", "scenario", "is not path.to.key=value"),
+        ("repeat=3", "--set repeat", "repeat", "did you mean repeats?"),
+        ("load.rampe=3s", "--set load.rampe", "load.rampe", "did you mean ramp?"),
+        ("name.x=3", "--set name.x", "name.x", "nothing to set below name"),
+        ("clients.9=floor", "--set clients.9", "clients.9", "nothing to set below clients"),
+        ("model=[", "--set model", "model", "YAML syntax"),
+        ("model=!!python/name:os.system x", "--set model", "model", "tags construct nothing"),
+        ("model=", "--set model", "model", "is empty"),
+        ("options={a: {b: .nan}}", "--set options", "options.a.b", "not finite"),
+        ("model=${LOADGEN_NONE}", "--set model", "model", "is not set"),
+    ],
+)
+def test_mistakes_in_set(failed: Fail, override: str, where: str, key: str, said: str) -> None:
+    (problem,) = failed(None, [override])
+    assert (problem.where, problem.key) == (where, key)
+    assert said in f"{problem.wrong}; {problem.right}"
+
+
+def test_thresholds_of_what_a_flag_leaves_out_are_left_out(loaded: Loader, failed: Fail) -> None:
+    told = {"thresholds": "['requests.ttft_p99_ms < 5', 'aiohttp@10.ttft_p99_ms < 5', 'errors < 1%']"}
+    flags = overrides_from_flags(clients="aiohttp", concurrency="1")
+    assert [t.text for t in loaded(None, flags, **told).thresholds] == ["errors < 1%"]
+    (problem,) = failed(None, flags, thresholds="['floor.ttft_p99_ms < 5']")
+    assert problem.wrong == "floor is not among the clients of this scenario"
+
+
+def test_a_message_about_a_flag_shows_no_credential(failed: Fail) -> None:
+    for override in ("target.headers.Authorization=[sk-live]", "target.url=ftp://u:sk-live@h", "sk-live"):
+        assert "sk-live" not in "\n".join(map(str, failed(None, [override])))

@@ -1,0 +1,86 @@
+"""The JSON Schema says the same as the validation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from loadgen import clients
+from loadgen.scenario import schema
+from tests.scenario.conftest import scenario_text
+from tests.scenario.test_load import DESIGN, SCENARIOS
+
+
+def plain(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def mistakes(text: str) -> list[str]:
+    return [error.message for error in Draft202012Validator(schema()).iter_errors(plain(text))]
+
+
+def test_it_is_a_schema_in_plain_json() -> None:
+    made = json.loads(json.dumps(schema()))
+    Draft202012Validator.check_schema(made)
+    assert made["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_every_key_is_described_and_none_is_null() -> None:
+    made = schema()
+    for shape in (made, *(shape for shape in made["$defs"].values() if "properties" in shape)):
+        for key, rules in shape["properties"].items():
+            assert rules.get("description") or "$ref" in rules, key
+            assert {"type": "null"} not in rules.get("anyOf", []), key
+
+
+@pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_shipped_scenarios_fit(file: Path) -> None:
+    assert mistakes(file.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DESIGN,
+        scenario_text(
+            load='{duration: "${T:-5s}", ramp: 0}', repeats='"${N}"', stream='"${S}"', protocol='"${P}"'
+        ),
+        scenario_text(clients="[{client: aiohttp, stream: false, loop: uvloop}]", prompts="{file: p.txt}"),
+        scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
+    ],
+)
+def test_good_scenarios_fit(text: str) -> None:
+    assert mistakes(text) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"clinets": "[]"},
+        {"clients": "[aiohtp]"},
+        {"clients": "[]"},
+        {"clients": "[{client: requests, loop: uvloop}]"},
+        {"repeats": "0"},
+        {"repeats": "x"},
+        {"protocol": "olama"},
+        {"load": "{duration: 5}"},
+        {"load": "{duration: 5s, requests: 3}"},
+        {"load": "{}"},
+        {"target": "{}"},
+        {"target": "{simulator: {faults: {stal: 5%}}}"},
+        {"concurrency": "[1, 1]"},
+        {"prompts": "hello"},
+        {"name": None},
+    ],
+)
+def test_bad_scenarios_do_not(changed: dict[str, str | None]) -> None:
+    assert mistakes(scenario_text(**changed))
+
+
+def test_every_client_is_known() -> None:
+    assert mistakes(scenario_text(clients=json.dumps(clients.names()))) == []

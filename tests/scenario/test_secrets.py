@@ -1,0 +1,175 @@
+"""Values from the environment and credentials are used, and shown nowhere."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.scenario import as_dict
+from loadgen.secrets import mask, mask_url, of_header, of_url
+from tests.scenario.conftest import Fail
+from tests.scenario.conftest import Load as Loader
+
+KEY = "sk-live/0123+4567"
+
+
+def test_references_are_filled_and_secret(loaded: Loader) -> None:
+    scenario = loaded(
+        target='{url: "http://${HOST:-127.0.0.1}:${PORT}", '
+        'headers: {Authorization: "Bearer ${KEY}", X-Org: "${ORG}"}}',
+        model="${MODEL}",
+        prompts='["say ${WORD}", "costs 5$$ or $6"]',
+        options="{n: '${N}', stop: '${EMPTY:-none}'}",
+        environ={
+            "PORT": "8080",
+            "KEY": KEY,
+            "ORG": "acme",
+            "MODEL": "mistral",
+            "WORD": "hello",
+            "N": "12345",
+            "EMPTY": "",
+        },
+    )
+    assert scenario.target.url == "http://127.0.0.1:8080"
+    assert scenario.target.headers == {"Authorization": f"Bearer {KEY}", "X-Org": "acme"}
+    assert (scenario.model, scenario.prompts) == ("mistral", ("say hello", "costs 5$ or $6"))
+    assert scenario.options == {"n": "12345", "stop": "none"}
+    assert scenario.secrets == {"8080", KEY, f"Bearer {KEY}", "acme", "mistral", "hello", "12345"}
+    told = json.dumps(as_dict(scenario))
+    assert not [secret for secret in scenario.secrets if secret in told]
+
+
+def test_what_every_table_shows_is_no_secret(loaded: Loader) -> None:
+    scenario = loaded(
+        name="nightly-${SHA}",
+        clients='["${CLIENT}"]',
+        repeats="${REPEATS:-3}",
+        load='{duration: "${TIME}"}',
+        concurrency='["${LEVEL}"]',
+        options="\n  n: ${N}",
+        thresholds='["ttft_p99_ms < ${LIMIT}"]',
+        environ={
+            "SHA": "abcdef",
+            "CLIENT": "aiohttp",
+            "TIME": "10s",
+            "LEVEL": "1000",
+            "N": "5000",
+            "LIMIT": "1500",
+        },
+    )
+    assert (scenario.name, scenario.repeats, scenario.load.duration) == ("nightly-abcdef", 3, 10.0)
+    assert (scenario.concurrency, scenario.options, scenario.thresholds[0].value) == (
+        (1000,),
+        {"n": 5000},
+        1500.0,
+    )
+    assert scenario.secrets == frozenset()
+
+
+def test_a_secret_in_the_name_is_refused(failed: Fail) -> None:
+    (problem,) = failed(
+        name="run-${KEY}", target="{simulator: {}, headers: {X: '${KEY}'}}", environ={"KEY": "abcdefgh"}
+    )
+    assert (problem.where, problem.key, problem.wrong) == ("1", "name", "holds a secret")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model": "${KEY}", "repeats": "0"},
+        {"name": "${KEY}/"},
+        {"clients": '["${KEY}"]'},
+        {"clients": '[{client: aiohttp, loop: "${KEY}"}]'},
+        {"protocol": "${KEY}"},
+        {"concurrency": '["${KEY}"]'},
+        {"load": '{duration: "${KEY}"}'},
+        {"repeats": "${KEY}"},
+        {"stream": "${KEY}"},
+        {"thresholds": '["${KEY}"]'},
+        {"thresholds": '["${KEY}.ttft_p99_ms < 5"]'},
+        {"prompts": '{file: "${KEY}.txt"}'},
+        {"prompts": '{file: "${KEY}"}'},
+        {"target": '{url: "${KEY}"}'},
+        {"target": '{url: "http://u:${KEY}@h:x"}'},
+        {"target": '{url: "http://h/#${KEY}"}'},
+        {"target": '{simulator: {distribution: "${KEY}"}}'},
+        {"target": '{simulator: {faults: {stall: "${KEY}"}}}'},
+        {"target": '{simulator: {}, headers: {X: "${KEY}\\n"}}'},
+    ],
+)
+@pytest.mark.parametrize("key", [KEY, "pw"])
+def test_no_message_shows_the_environment(failed: Fail, changed: dict[str, str], key: str) -> None:
+    for problem in failed(environ={"KEY": key}, **changed):
+        said = f"{problem.where}: {problem.wrong}; {problem.right}"
+        assert key not in said or (key == "pw" and "file" in changed.get("prompts", ""))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "{headers: {Authorization: Bearer sk-live}}",
+        "{url: 'http://u:sk-live@'}",
+        "{url: 'http://u:sk-live@h:port'}",
+        "{url: 'ftp://h/?api_key=sk-live'}",
+        "{url: 'http://h', header: {Authorization: sk-live}}",
+        "{url: 'http://h', headers: {Cookie: \"a=sk-live\\n\"}}",
+        "{url: 'http://h', headers: [sk-live]}",
+        "sk-live",
+        "[sk-live",
+    ],
+)
+def test_no_message_shows_a_credential_of_the_file(failed: Fail, target: str) -> None:
+    assert "sk-live" not in "\n".join(map(str, failed(target=target)))
+
+
+def test_a_url_is_told_without_its_credentials(loaded: Loader) -> None:
+    scenario = loaded(target="{url: 'http://me:p%40ss@h:1/v1?token=abcd&x=1'}")
+    assert scenario.target.url == "http://me:p%40ss@h:1/v1?token=abcd&x=1"
+    assert {"p%40ss", "p@ss", "abcd"} <= scenario.secrets
+    assert as_dict(scenario)["target"]["url"] == "http://***@h:1/v1?token=***&x=1"
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "X-API-Key", "cookie", "Proxy-Authorization", "api-key", "X-My-Token"]
+)
+def test_headers_that_are_secret_by_their_name(loaded: Loader, name: str) -> None:
+    scenario = loaded(target=f"{{simulator: {{}}, headers: {{{name}: pw, Accept: text}}}}")
+    assert scenario.secrets == {"pw"}
+    assert as_dict(scenario)["target"]["headers"] == {name: "***", "Accept": "text"}
+
+
+def test_the_parts_of_credentials() -> None:
+    basic = base64.b64encode(b"me:secret").decode()
+    assert of_header("Authorization", f"Basic {basic}") == {f"Basic {basic}", basic, "me:secret", "secret"}
+    assert of_header("Cookie", "id=abc; theme=x") >= {"abc", "x"}
+    assert of_header("Accept", "abc") == set()
+    assert of_url("http://token@h/") == {"token"}
+    assert of_url("http://h/?q=1") == set()
+    assert mask_url("http://h/?q=1&key=a%26b", ["q=1"]) == "http://h/?q=1&key=***"
+
+
+def test_masking_hides_every_spelling() -> None:
+    secret = 'p"ä/s s+'
+    spellings = [secret, json.dumps(secret)[1:-1], quote(secret), quote(secret, safe="")]
+    spellings.append(base64.b64encode(secret.encode()).decode())
+    for spelling in spellings:
+        assert mask(f"before {spelling} after", [secret]) == "before *** after"
+
+
+def test_masking_longest_first_and_short_ones_only_as_a_whole() -> None:
+    assert mask("abcdefgh abcd", ["abcd", "abcdefgh"]) == "*** ***"
+    assert mask("a cat", ["a"]) == "a cat"
+    assert mask("a", ["a"]) == "***"
+    assert mask("text", ["", "x"]) == "text"
+    assert mask("text", []) == "text"
+
+
+@given(st.text(), st.lists(st.text(min_size=4).filter(lambda secret: set(secret) - {"*"})), st.text())
+def test_no_secret_survives(before: str, secrets: list[str], after: str) -> None:
+    masked = mask(before + "\0".join(secrets) + after, secrets)
+    assert not [secret for secret in secrets if secret in masked and "*" not in secret]
