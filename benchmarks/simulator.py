@@ -1,7 +1,8 @@
 """What the simulator reaches on one core, read by a C loop on another: ``python -m benchmarks.simulator``.
 
-Prints a line per load: CPU per token, lateness (actual minus scheduled send time) and errors. The reader is
-``benchmarks/drain.c``, compiled where there is a C compiler, otherwise the same loop in Python.
+Prints a line per load: CPU per token, beside what a bare loop over as many sockets pays for ``send`` alone,
+lateness (actual minus scheduled send time) and errors. The reader is ``benchmarks/drain.c``, compiled where
+there is a C compiler, otherwise the same loop in Python.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def main() -> int:
     )
     arguments.add_argument("--quick", action="store_true", help="a hundredth of the streams for a second")
     asked = arguments.parse_args()
-    print(" streams  tokens/s  sim CPU  µs/token  late p50      p99   max ms   peak errors")
+    print(" streams  tokens/s  sim CPU  µs/token  bare send  late p50      p99   max ms   peak errors")
     with tempfile.TemporaryDirectory() as folder:
         reader = _reader(Path(folder), python=asked.python)
         for load in LOADS:
@@ -61,22 +63,54 @@ def _measure(reader: list[str], load: Load) -> None:
     with Process.start(spec, cores=cores[:1]) as simulator:
         host, port = simulator.url.removeprefix("http://").split(":")
         command = [*reader, host, port, load.streams, load.seconds, load.ramp, load.tokens]
+        bare = _bare_send_us(reader, load, cores)
         begun, before = time.perf_counter(), _cpu_s(simulator.pid)
-        told = subprocess.run(
-            [str(part) for part in command],
-            stdout=subprocess.PIPE,
-            check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores[-1:]),
-        )
+        with _on_core(cores[-1], command) as reading:
+            told = reading.communicate()[0]
         cpu, took = _cpu_s(simulator.pid) - before, time.perf_counter() - begun
-        record, drained = simulator.record(), json.loads(told.stdout)
+        record, drained = simulator.record(), json.loads(told)
     percentiles = (record.late_p50_ms, record.late_p99_ms, record.late_max_ms)
     late = [f"{value:.2f}" for value in percentiles if value is not None]
     print(
-        f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%} {cpu / record.sends * 1e6:9.2f}"
-        f" {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",
+        f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%}"
+        f" {cpu / record.sends * 1e6:9.2f} {bare:10.2f} {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",
         flush=True,
     )
+
+
+def _on_core(core: int, command: Sequence[object]) -> subprocess.Popen[bytes]:
+    """A child inherits its parent's cores."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [core])
+    try:
+        return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE)
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def _bare_send_us(reader: list[str], load: Load, cores: list[int]) -> float:
+    """CPU of one ``send`` of a token's size, round robin over the sockets; nothing else is done."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with socket.create_server(("127.0.0.1", 0), backlog=8192) as listener:
+        port = listener.getsockname()[1]
+        command = [*reader, "127.0.0.1", port, load.streams, 3600, 0, load.tokens]
+        reading = _on_core(cores[-1], command)
+        sockets = [listener.accept()[0] for _ in range(load.streams)]
+    os.sched_setaffinity(0, cores[:1])
+    for sock in sockets:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    token, rounds, before = b"x" * 110, max(1, 40_000 // load.streams), time.process_time()
+    for _ in range(rounds):
+        for sock in sockets:
+            sock.send(token)
+    cpu = time.process_time() - before
+    os.sched_setaffinity(0, cores)
+    reading.kill()
+    reading.communicate()
+    for sock in sockets:
+        sock.close()
+    return cpu / rounds / load.streams * 1e6
 
 
 def _cpu_s(pid: int) -> float:

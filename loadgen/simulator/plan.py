@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -56,7 +57,7 @@ class Planner:
         self._draw = sampler(spec.distribution, spec.jitter)
         tables = Random(f"{spec.seed}:tables")
         gap = spec.gap * _NS
-        self.gaps = [round(gap * self._draw(tables)) for _ in range(_DRAWN)]
+        self.gaps = array("q", (round(gap * self._draw(tables)) for _ in range(_DRAWN)))
         self.framed = bool(spec.split or spec.merge)
         self.frames = (
             bytes(_frame(tables.random(), spec) for _ in range(_DRAWN)) if self.framed else bytes(_DRAWN)
