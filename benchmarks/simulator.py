@@ -71,11 +71,11 @@ def _measure(reader: list[str], load: Load) -> None:
         record, drained = simulator.record(), json.loads(told)
     percentiles = (record.late_p50_ms, record.late_p99_ms, record.late_max_ms)
     late = [f"{value:.2f}" for value in percentiles if value is not None]
-    print(
-        f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%}"
-        f" {cpu / record.sends * 1e6:9.2f} {bare:10.2f} {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",
-        flush=True,
-    )
+    figures = [
+        f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%} {cpu / record.sends * 1e6:9.2f}",
+        f"{bare:10.2f} {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",
+    ]
+    print(*figures, flush=True)
 
 
 def _on_core(core: int, command: Sequence[object]) -> subprocess.Popen[bytes]:

@@ -104,7 +104,6 @@ def test_stamps_are_the_send_times(start: Start) -> None:
         assert before + 20_000_000 <= marks[0]
         assert all(sent <= got for sent, got in zip(marks, received, strict=True))
         assert all(later - earlier >= 0 for earlier, later in pairwise(marks))
-        assert marks[-2] - marks[0] >= 9 * 10_000_000 - 2_000_000
         body = wire.ask(get("/simulator/record.npz")).body
     with np.load(io.BytesIO(body)) as columns:
         assert columns["sent_ns"].tolist() == marks
