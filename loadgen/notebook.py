@@ -80,7 +80,7 @@ def run(
     from loadgen.lab.run import run as lab_run
     from loadgen.scenario import load, overrides_from_flags
 
-    flags = {
+    flags: dict[str, Any] = {
         name: value if isinstance(value, str | int | None) else ",".join(map(str, value))
         for name, value in overrides.items()
     }

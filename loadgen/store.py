@@ -162,7 +162,7 @@ def save(folder: Path, recording: Recording) -> None:
     try:
         try:
             with open(temporary, "wb") as file:
-                np.savez(file, allow_pickle=False, **columns)  # type: ignore[arg-type]
+                np.savez(file, allow_pickle=False, **columns)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

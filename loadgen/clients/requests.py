@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import RemoteDisconnected
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -58,13 +58,20 @@ class Requests:
             timeout=self._timeout,
             allow_redirects=False,
         ) as response:
-            sock: socket.socket = response.raw._fp.fp.raw._sock
+            sock = _socket(response)
             sock.settimeout(None)
             yield SyncResponse(response.status_code, _chunks(response), sock)
 
     def close(self) -> None:
         if self._session:
             self._session.close()
+
+
+def _socket(response: requests.Response) -> socket.socket:
+    # The connection forgets its socket when the server says `Connection: close`; the reader never does.
+    reader: Any = response.raw._fp
+    sock: socket.socket = reader.fp.raw._sock
+    return sock
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:

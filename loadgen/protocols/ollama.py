@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -64,7 +64,7 @@ class _Objects(Generic[T]):
 
     def __init__(self, parser: msgspec.json.Decoder[T]) -> None:
         self._lines = Lines()
-        self._parse = parser.decode
+        self._parse: Callable[[bytes], T] = parser.decode
         self._stamp = stamps.Parser()
         self._ended = False
 
