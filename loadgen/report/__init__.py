@@ -1,0 +1,1 @@
+"""From summaries and findings to CSV, JSON, a terminal table and one HTML page."""

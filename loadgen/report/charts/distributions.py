@@ -1,0 +1,87 @@
+"""How TTFT and ITL are distributed: every percentile of every client, far into the tail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from bokeh.models import Line
+
+from loadgen.analysis.measures import Measured, present
+from loadgen.report.charts.style import LOG_SPAN, Axis, Chart, Look, axis, draw, hover, plot
+from loadgen.report.text import figure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from loadgen.model import Recording
+
+HEIGHT = 250
+POINTS = 160
+_RANKS = ((0.5, "p50"), (0.1, "p90"), (0.01, "p99"), (0.001, "p99.9"), (0.0001, "p99.99"))
+_LEAST_SHARE = 5e-6
+
+
+def distributions(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> list[Chart]:
+    """TTFT and ITL at one concurrency, pooled over the repeats of each client; ``POINTS`` a line at most."""
+    ttft: dict[str, list[NDArray[np.int64]]] = {}
+    gaps: dict[str, list[NDArray[np.int64]]] = {}
+    for recording in recordings:
+        measured = Measured(recording)
+        ttft.setdefault(recording.client, []).append(present(measured.ttft[measured.chosen]))
+        gaps.setdefault(recording.client, []).append(measured.gaps().values)
+    charts = []
+    for title, pooled in (("Time to first token (TTFT)", ttft), ("Inter-token latency (ITL)", gaps)):
+        values = {label: np.sort(np.concatenate(parts)) / 1e6 for label, parts in pooled.items()}
+        chart = _chart(title, {label: v for label, v in values.items() if len(v)}, looks)
+        if chart:
+            charts.append(chart)
+    return charts
+
+
+def _chart(title: str, ordered: Mapping[str, NDArray[np.float64]], looks: Mapping[str, Look]) -> Chart | None:
+    if not ordered:
+        return None
+    lines = {label: _line(values) for label, values in ordered.items()}
+    # where a client takes several events per read, gaps of 0 would fill a logarithmic axis with nothing
+    low = min(float(values[len(values) // 2]) for values in ordered.values()) / 10
+    high = max(float(values[-1]) for values in ordered.values())
+    log = low > 0 and high > LOG_SPAN * 10 * low
+    least = min(float(values[0]) for values in ordered.values())
+    x = axis([low if log else least, high], "ms", zero=False, log=log, count=5)
+    deepest = max(_LEAST_SHARE, min(float(share[-1]) for _, share in lines.values()))
+    shares = {share: rank for share, rank in _RANKS if share >= deepest * 0.9}
+    y = Axis(1.0, min(deepest * 0.8, 0.4), True, tuple(shares), shares)
+    made = plot(x, y, HEIGHT, left=50, right=14, grid="xy")
+    drawn = []
+    for label, (at, share) in lines.items():
+        look = looks[label]
+        data = {
+            "x": np.maximum(at, x.start).astype(np.float32),
+            "y": share.astype(np.float32),
+            "told": [
+                f"p{100 * (1 - part):.4g}: {figure(value)} ms"
+                for value, part in zip(at.tolist(), share.tolist(), strict=True)
+            ],
+            "client": [look.label] * len(at),
+        }
+        drawn.append(
+            draw(made, Line(x="x", y="y", line_width=1.75, line_dash=look.dash), data, look.variable)
+        )
+    hover(made, drawn, [("", "@client"), ("", "@told")])
+    told = "; ".join(
+        f"{looks[label].label}: half within {figure(float(values[(len(values) - 1) // 2]))} ms, "
+        f"slowest {figure(float(values[-1]))} ms, n = {len(values):,}"
+        for label, values in ordered.items()
+    )
+    return Chart(title, "ms", made, f"Distribution of {title} as percentiles. {told}.")
+
+
+def _line(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values and, for each, the share of all values that are at least as great; both tails kept."""
+    n = len(ordered)
+    even = np.linspace(0, n - 1, POINTS // 2)
+    tail = n - np.geomspace(1, n, POINTS // 2)
+    ranks = np.unique(np.concatenate([even, tail]).round().astype(np.int64).clip(0, n - 1))
+    return ordered[ranks], np.maximum((n - ranks) / n, _LEAST_SHARE)

@@ -1,0 +1,177 @@
+"""The streams themselves: a row per stream, a dot per arrival of text, all clients on one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from bokeh.models import Scatter, Segment
+
+from loadgen.analysis.measures import Measured
+from loadgen.model import Outcome
+from loadgen.report.charts.style import Axis, Chart, Look, axis, draw, hover, plot
+from loadgen.report.text import figure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from loadgen.model import Recording
+
+    Floats = NDArray[np.float64]
+
+ROWS = 100
+FEW = 8
+DOTS = 12_000
+_HEIGHT = 330
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The charts, one per client, and in words how they were chosen."""
+
+    charts: tuple[Chart, ...]
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What one client's picture shows; times in seconds after the cell's start."""
+
+    recording: Recording
+    moment: float
+    open: int
+    start: Floats
+    first: Floats  # NaN: none came
+    end: Floats
+    failed: NDArray[np.bool_]
+    dot_at: Floats
+    dot_row: NDArray[np.int64]
+
+
+def picture(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> Picture:
+    """The first cell of each client that has streams, of those given (all of one concurrency).
+
+    Shown are streams open in the middle of the measured window, evenly chosen where there are more than
+    ``ROWS``, or the ``FEW`` nearest to it where fewer were open; no more than ``DOTS`` dots a client.
+    """
+    chosen: dict[str, _Shown] = {}
+    for recording in sorted(recordings, key=lambda r: r.repeat):
+        if recording.client not in chosen and (shown := _shown(recording)):
+            chosen[recording.client] = shown
+    shown_all = [chosen[label] for label in looks if label in chosen]
+    if not shown_all:
+        return Picture((), "")
+    begin, finish = _span(shown_all)
+    gaps = np.concatenate([_silences(s)[3] for s in shown_all])
+    usual = float(np.median(gaps)) if len(gaps) else 0.0
+    silence = max(5 * usual, 0.1)
+    ticks = axis([begin, finish], zero=False, log=False, count=4)
+    within = tuple(t for t in ticks.ticks if begin <= t <= finish)
+    x = Axis(begin, finish, False, within, ticks.labels, "s since the cell began")
+    charts = tuple(_chart(shown, x, silence, looks[shown.recording.client]) for shown in shown_all)
+    most = max(s.open for s in shown_all)
+    rows = max(len(s.start) for s in shown_all)
+    middle = "open in the middle of the measured window"
+    sampled = (
+        f"{rows:,} streams, evenly chosen from the {most:,} that were {middle}"
+        if most > rows
+        else f"The streams that were {middle}, or nearest to it"
+    )
+    caption = (
+        f"{sampled}: a row each, in the order in which they started. A dot is an arrival of text, a thin "
+        f"grey line the wait for the first token, a red line a silence of over {figure(silence * 1000)} ms, "
+        "a red cross the end of a stream that failed. A gap at the same moment in all rows is a stall of "
+        "everything; a gap in one row only is that stream’s own."
+    )
+    return Picture(charts, caption)
+
+
+def _span(shown: Sequence[_Shown]) -> tuple[float, float]:
+    """From the first start to the last end, or as much of it about the middle as ``DOTS`` allow."""
+    begin, finish = min(float(s.start.min()) for s in shown), max(float(s.end.max()) for s in shown)
+    moment = float(np.median([s.moment for s in shown]))
+    while max(_inside(s, begin, finish).sum() for s in shown) > DOTS:
+        begin, finish = moment - (moment - begin) * 0.8, moment + (finish - moment) * 0.8
+    return begin, finish
+
+
+def _inside(shown: _Shown, begin: float, finish: float) -> NDArray[np.bool_]:
+    return (shown.dot_at >= begin) & (shown.dot_at <= finish)
+
+
+def _shown(recording: Recording) -> _Shown | None:
+    measured = Measured(recording)
+    start, end = measured.column("start"), measured.column("end")
+    if not len(start):
+        return None
+    moment = sum(recording.window) // 2
+    open_then = np.flatnonzero((start <= moment) & (end > moment))
+    if len(open_then) < FEW:
+        away = np.maximum(start - moment, 0) + np.maximum(moment - end, 0)
+        open_then = np.argsort(away, kind="stable")[:FEW]
+    order = open_then[np.argsort(start[open_then], kind="stable")]
+    rows = order[np.linspace(0, len(order) - 1, min(ROWS, len(order))).round().astype(np.int64)]
+    at = recording.arrivals["at"]
+    begins, ends = measured.text_offsets[:-1], measured.text_offsets[1:]
+    pieces = [at[measured.text_reads[begins[row] : ends[row]]] for row in rows]
+    dots = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
+    first = measured.first_token[rows]
+    outcome = measured.outcome[rows]
+
+    def seconds(marks: NDArray[np.int64]) -> Floats:
+        return (marks - recording.start) / 1e9
+
+    return _Shown(
+        recording=recording,
+        moment=(moment - recording.start) / 1e9,
+        open=len(open_then),
+        start=seconds(start[rows]),
+        first=np.where(first >= 0, seconds(first), np.nan),
+        end=seconds(end[rows]),
+        failed=(outcome != Outcome.OK.value) & (outcome != Outcome.STOPPED.value),
+        dot_at=seconds(dots),
+        dot_row=np.repeat(np.arange(len(rows)), [len(piece) for piece in pieces]),
+    )
+
+
+def _silences(shown: _Shown) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
+    """From, to, row and length of every gap between two dots of one row."""
+    same = shown.dot_row[1:] == shown.dot_row[:-1]
+    before, after = shown.dot_at[:-1][same], shown.dot_at[1:][same]
+    return before, after, shown.dot_row[1:][same], after - before
+
+
+def _chart(shown: _Shown, x: Axis, silence: float, look: Look) -> Chart:
+    rows = len(shown.start)
+    y = Axis(rows - 0.25, -0.75, False, (), {})
+    made = plot(x, y, min(_HEIGHT, 64 + 12 * rows), left=8, right=12, grid="x")
+    numbers = np.arange(rows, dtype=np.float32)
+    waited = np.where(np.isnan(shown.first), shown.end, shown.first)
+    waits = {"x0": shown.start.astype(np.float32), "x1": waited.astype(np.float32), "y": numbers}
+    draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y"), waits, "--wait")
+    before, after, row, length = _silences(shown)
+    long = length > silence
+    stalls = {
+        "x0": before[long].astype(np.float32),
+        "x1": after[long].astype(np.float32),
+        "y": row[long].astype(np.float32),
+        "told": [f"{figure(1000 * value)} ms of silence" for value in length[long].tolist()],
+    }
+    red = draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=1.5), stalls, "--alarm")
+    inside = _inside(shown, x.start, x.end)
+    dots = {"x": shown.dot_at[inside].astype(np.float32), "y": shown.dot_row[inside].astype(np.float32)}
+    size = 2.4 if rows > 40 else 4
+    draw(made, Scatter(x="x", y="y", size=size, marker="circle", line_color=None), dots, look.variable)
+    crosses = {"x": shown.end[shown.failed], "y": numbers[shown.failed]}
+    draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
+    hover(made, [red], [("", "@told")])
+    number = int(long.sum())
+    silences = f"{number:,} silence{'' if number == 1 else 's'} over {figure(silence * 1000)} ms"
+    failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""
+    alternative = (
+        f"{look.label}: {rows:,} rows of token arrivals from {figure(x.start)} to {figure(x.end)} s, "
+        f"{silences}{failures}, longest gap {figure(1000 * float(length.max())) if len(length) else '–'} ms."
+    )
+    return Chart(look.label, f"{silences}{failures}", made, alternative)

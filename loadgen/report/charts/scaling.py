@@ -1,0 +1,199 @@
+"""The main figures over concurrency, a line per client; dots where there is one concurrency only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from bokeh.models import Line, Scatter, Segment
+
+from loadgen.report.charts.style import BORDER_TOP, Axis, Chart, Look, Mark, axis, draw, ends, hover, plot
+from loadgen.report.text import figure, plain, tick
+
+if TYPE_CHECKING:
+    from loadgen.model import Summary
+
+HEIGHT = 226
+_BOTTOM = 44
+_ROOM = 86
+_ROW = 26
+_INTERVAL_ROOM = 2.0  # an interval may stretch the axis to this many times the greatest figure
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a summary, or a pair such as p50 and p99."""
+
+    title: str
+    unit: str
+    figures: tuple[Callable[[Summary], float | None], ...]
+    interval: str = ""  # the stem of the summary's *_low_ms and *_high_ms
+    whole: bool = False
+
+
+def _switches(summary: Summary) -> float | None:
+    parts = (summary.voluntary_switches_per_token, summary.involuntary_switches_per_token)
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+COSTS = (
+    Metric("Memory per stream", "KiB", (attrgetter("rss_per_stream_kib"),)),
+    Metric("CPU per token", "µs", (attrgetter("cpu_us_per_token"),)),
+    Metric("Threads", "threads", (attrgetter("threads_peak"),), whole=True),
+    Metric("Context switches per token", "switches", (_switches,)),
+)
+
+
+def latencies(summaries: Sequence[Summary], looks: Mapping[str, Look]) -> list[Chart]:
+    """Lag, TTFT and ITL, each at p50 and p99; without any common clock the lag is the relative one."""
+    absolute = any(s.lag_p50_ms is not None for s in summaries)
+    lag = ("Lag", "lag") if absolute else ("Lag above the least of its stream", "relative_lag")
+    told = (lag, ("TTFT", "ttft"), ("ITL", "itl"))
+    if _several(summaries):
+        metrics = [
+            Metric(f"{title} {rank}", "ms", (attrgetter(f"{name}_{rank}_ms"),), f"{name}_{rank}")
+            for rank in ("p50", "p99")
+            for title, name in told
+        ]
+        return _drawn(_curve, metrics, summaries, looks)
+    pairs = [
+        Metric(title, "ms", (attrgetter(f"{name}_p50_ms"), attrgetter(f"{name}_p99_ms")))
+        for title, name in (*told, ("Total time", "total"))
+    ]
+    return _drawn(_dots, pairs, summaries, looks)
+
+
+def costs(summaries: Sequence[Summary], looks: Mapping[str, Look]) -> list[Chart]:
+    """Memory, CPU, threads and context switches."""
+    return _drawn(_curve if _several(summaries) else _dots, COSTS, summaries, looks)
+
+
+def _several(summaries: Sequence[Summary]) -> bool:
+    return len({s.concurrency for s in summaries}) > 1
+
+
+def _drawn(
+    drawing: Callable[[Metric, Sequence[Summary], Mapping[str, Look]], Chart | None],
+    metrics: Sequence[Metric],
+    summaries: Sequence[Summary],
+    looks: Mapping[str, Look],
+) -> list[Chart]:
+    return [chart for metric in metrics if (chart := drawing(metric, summaries, looks)) is not None]
+
+
+def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Look]) -> Chart | None:
+    ordered = sorted(summaries, key=lambda s: s.concurrency)
+    (of,) = metric.figures
+    lines = {
+        label: line
+        for label in looks
+        if (line := [(s, value) for s in ordered if s.client == label and (value := of(s)) is not None])
+    }
+    values = [value for line in lines.values() for _, value in line]
+    if not values:
+        return None
+    intervals = [pair for line in lines.values() for s, _ in line if (pair := _interval(metric, s))]
+    edges = [edge for pair in intervals for edge in pair if edge <= _INTERVAL_ROOM * max(values)]
+    x = _levels([s.concurrency for s in ordered])
+    y = axis([*values, *edges], metric.unit, whole=metric.whole)
+    made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
+    points = []
+    for label, line in lines.items():
+        look = looks[label]
+        whiskers = [(s.concurrency, *pair) for s, _ in line if (pair := _interval(metric, s))]
+        data = {
+            "x": [s.concurrency for s, _ in line],
+            "y": [value for _, value in line],
+            "client": [look.label] * len(line),
+            "told": [_told(metric, s, value) for s, value in line],
+        }
+        if whiskers:
+            at, low, high = (list(column) for column in zip(*whiskers, strict=True))
+            glyph = Segment(x0="x", y0="low", x1="x", y1="high", line_alpha=0.45)
+            draw(made, glyph, {"x": at, "low": low, "high": high}, look.variable)
+        draw(made, Line(x="x", y="y", line_width=2, line_dash=look.dash), data, look.variable)
+        points.append(draw(made, Scatter(x="x", y="y", size=7, marker=look.marker), data, look.variable))
+    hover(made, points, [("", "@client, @x{0,0} at once"), ("", "@told")])
+    told = "; ".join(
+        f"{looks[label].label}: " + ", ".join(f"{figure(value)} at {s.concurrency:,}" for s, value in line)
+        for label, line in lines.items()
+    )
+    return Chart(
+        metric.title,
+        metric.unit,
+        made,
+        f"{metric.title} in {metric.unit} over streams at once. {told}.",
+        ends(y, HEIGHT, _BOTTOM, [(looks[label], line[-1][1]) for label, line in lines.items()]),
+        _ROOM,
+    )
+
+
+def _interval(metric: Metric, summary: Summary) -> tuple[float, float] | None:
+    low = getattr(summary, f"{metric.interval}_low_ms", None)
+    high = getattr(summary, f"{metric.interval}_high_ms", None)
+    return None if low is None or high is None else (low, high)
+
+
+def _told(metric: Metric, summary: Summary, value: float, rank: str = "") -> str:
+    pair = _interval(metric, summary)
+    between = f" (95 % between {figure(pair[0])} and {figure(pair[1])})" if pair else ""
+    return f"{rank}{figure(value)} {metric.unit}{between}, {summary.validity}"
+
+
+def _levels(concurrency: Sequence[int]) -> Axis:
+    """The axis of concurrency, with ticks at what was run: at most five of them."""
+    levels = sorted(set(concurrency))
+    log = levels[-1] / levels[0] > 4
+    margin = (levels[-1] - levels[0]) * 0.05
+    start, end = (levels[0] / 1.15, levels[-1] * 1.15) if log else (levels[0] - margin, levels[-1] + margin)
+    shown = [float(level) for level in levels[:: -(-len(levels) // 5)]]
+    return Axis(start, end, log, tuple(shown), {level: tick(level) for level in shown}, "streams at once")
+
+
+def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Look]) -> Chart | None:
+    rows = [
+        (s, looks[s.client], [value for of in metric.figures if (value := of(s)) is not None])
+        for s in summaries
+    ]
+    values = [value for _, _, here in rows for value in here]
+    if not values:
+        return None
+    x = axis(values, metric.unit, whole=metric.whole)
+    if not x.log:  # room for half a mark at 0
+        x = replace(x, start=x.start - 0.015 * (x.end - x.start))
+    places = {float(len(rows) - n): plain(look.label, 24) for n, (_, look, _) in enumerate(rows)}
+    y = Axis(0.4, len(rows) + 0.6, False, tuple(places), places)
+    height = BORDER_TOP + _BOTTOM + _ROW * len(rows)
+    left = 16 + round(6.6 * max(map(len, places.values())))
+    pair = len(metric.figures) > 1
+    room = 92 if pair else 54
+    made = plot(x, y, height, left=left, right=room, bottom=_BOTTOM, grid="xy" if x.log and not pair else "x")
+    points, marks, told = [], [], []
+    for place, (summary, look, here) in zip(places, rows, strict=True):
+        text = " – ".join(map(figure, here)) or figure(None)
+        told.append(f"{look.label} {text}")
+        top = BORDER_TOP + (height - BORDER_TOP - _BOTTOM) * (y.end - place) / (y.end - y.start)
+        marks.append(Mark(text, "--ink", 100 * top / height))
+        if not here:
+            continue
+        if len(here) > 1 or not x.log:
+            stem = {"x0": [here[0] if len(here) > 1 else x.start], "x1": [here[-1]], "y": [place]}
+            weight = 0.9 if len(here) > 1 else 0.4
+            glyph = Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=2, line_alpha=weight)
+            draw(made, glyph, stem, look.variable)
+        ranks = ("p50 ", "p99 ") if pair else ("",)
+        data = {
+            "x": here,
+            "y": [place] * len(here),
+            "client": [look.label] * len(here),
+            "told": [_told(metric, summary, v, rank) for rank, v in zip(ranks, here, strict=False)],
+        }
+        points.append(draw(made, Scatter(x="x", y="y", size=9, marker=look.marker), data, look.variable))
+    hover(made, points, [("", "@client"), ("", "@told")])
+    title = f"{metric.title}, p50 – p99" if pair else metric.title
+    return Chart(
+        title, metric.unit, made, f"{title} in {metric.unit}. {'; '.join(told)}.", tuple(marks), room
+    )

@@ -1,0 +1,409 @@
+"""The report as one HTML page that needs nothing but itself.
+
+The page carries its scripts, styles and data; a content security policy lets it run exactly those scripts and
+load nothing. Every text goes through :func:`~loadgen.report.text.plain` and the template's own escaping.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from loadgen.model import Client, Outcome, Validity
+from loadgen.report.text import figure, plain
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from loadgen.model import Finding, Recording, Run, Summary
+    from loadgen.report.charts.style import Chart, Look
+
+TEXT = 400  # characters of one foreign text that the page shows
+FINDING = 2000
+PROMPTS = 5
+ERRORS = 4
+
+_SAYS = {"for": "speaks for", "against": "speaks against", "open": "left open"}
+_Columns = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+_LATENCY: _Columns = (
+    ("Streams", (("ok", "ok"), ("errors", "errors"))),
+    ("TTFT, ms", (("ttft_p50_ms", "p50"), ("ttft_p90_ms", "p90"), ("ttft_p99_ms", "p99"), ("ttft_n", "n"))),
+    ("ITL, ms", (("itl_p50_ms", "p50"), ("itl_p90_ms", "p90"), ("itl_p99_ms", "p99"), ("itl_n", "n"))),
+    ("Total, ms", (("total_p50_ms", "p50"), ("total_p99_ms", "p99"))),
+    ("Lag, ms", (("lag_p50_ms", "p50"), ("lag_p99_ms", "p99"), ("lag_n", "n"))),
+)
+_COST: _Columns = (
+    ("Streams open", (("live_peak", "at most"), ("live_mean", "mean"))),
+    ("Output", (("tokens_per_s", "tokens/s"), ("events_per_read", "texts/read"))),
+    (
+        "Memory",
+        (("rss_base_mib", "base MiB"), ("rss_peak_mib", "peak MiB"), ("rss_per_stream_kib", "KiB/stream")),
+    ),
+    ("Threads", (("threads_peak", "peak"),)),
+    (
+        "CPU",
+        (("cpu_us_per_token", "µs/token"), ("cpu_percent", "% of a core"), ("run_wait_percent", "% waiting")),
+    ),
+    (
+        "Switches per token",
+        (("voluntary_switches_per_token", "voluntary"), ("involuntary_switches_per_token", "involuntary")),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A chart with the id of the element that it is put into."""
+
+    id: str
+    chart: Chart
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Charts under one heading."""
+
+    title: str
+    charts: tuple[_Placed, ...]
+
+
+def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
+    """The page, well under 5 MB; the same text from the same run."""
+    from loadgen.report.charts.distributions import distributions
+    from loadgen.report.charts.rows import picture
+    from loadgen.report.charts.scaling import costs, latencies
+    from loadgen.report.charts.style import looks
+    from loadgen.report.charts.usage import usage
+
+    look = looks({s.client: s.mode for s in summaries})
+    by_level = _by_level(run.recordings)
+    shown = picture(by_level[max(by_level)] if by_level else (), look)
+    place = _Placer()
+    scenario = run.about.get("scenario") or {}
+    page = {
+        "name": plain(scenario.get("name") or run.folder.name, TEXT),
+        "started": _moment(run.about.get("started")),
+        "about": _about(run),
+        "verdicts": _verdicts(summaries),
+        "claims": _told(findings, "claim"),
+        "thresholds": _told(findings, "threshold"),
+        "tables": [
+            _table("Latency", _LATENCY, summaries, look),
+            _table("What it cost the client", _COST, summaries, look),
+        ],
+        "reasons": _reasons(summaries, look),
+        "failures": _failures(run.recordings, look),
+        "looks": list(look.values()),
+        "curves": len({s.concurrency for s in summaries}) > 1,
+        "latencies": _Group("", place(latencies(summaries, look))),
+        "costs": _Group("", place(costs(summaries, look))),
+        "distributions": [_Group(_at(n), place(distributions(of, look))) for n, of in by_level.items()],
+        "rows": _Group(_at(max(by_level)) if by_level else "", place(shown.charts)),
+        "rows_caption": shown.caption,
+        "usage": [_Group(_at(n), place(usage(of, look))) for n, of in by_level.items()],
+        "setup": _setup(run.about),
+        "prompts": _prompts(scenario),
+        "order": _order(run.recordings, look),
+    }
+    scripts = [*_bokeh_js(), _resource("report.js")]
+    template = _environment().get_template("report.html")
+    return template.render(
+        page,
+        css=_resource("report.css"),
+        scripts=scripts,
+        policy=_policy(scripts),
+        data=_data(place.placed),
+    )
+
+
+class _Placer:
+    """Gives charts their ids, in the order of the page."""
+
+    def __init__(self) -> None:
+        self.placed: list[_Placed] = []
+
+    def __call__(self, charts: Sequence[Chart]) -> tuple[_Placed, ...]:
+        new = [_Placed(f"chart-{len(self.placed) + n}", chart) for n, chart in enumerate(charts)]
+        self.placed.extend(new)
+        return tuple(new)
+
+
+# ------------------------------------------------------------------------------------------- the page's parts
+
+
+def _by_level(recordings: Sequence[Recording]) -> dict[int, list[Recording]]:
+    levels: dict[int, list[Recording]] = {}
+    for recording in recordings:
+        levels.setdefault(recording.concurrency, []).append(recording)
+    return dict(sorted(levels.items()))
+
+
+def _at(concurrency: int) -> str:
+    return f"{concurrency:,} {'stream' if concurrency == 1 else 'streams'} at once"
+
+
+def _moment(stamp: Any) -> str:
+    """An ISO time as people write it; as it stands where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(stamp)).astimezone(UTC)
+    except ValueError:
+        return plain(stamp or "", 40)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _about(run: Run) -> list[str]:
+    """What stands under the title: the target, the wire format, the model, the machine."""
+    scenario = run.about.get("scenario") or {}
+    machine = run.about.get("machine") or {}
+    target = scenario.get("target") or {}
+    cores = machine.get("cores")
+    told = (
+        target.get("url") or ("the embedded simulator" if target.get("simulator") else None),
+        scenario.get("protocol"),
+        scenario.get("model"),
+        machine.get("cpu"),
+        f"{cores} cores" if cores else None,
+    )
+    return [plain(part, 120) for part in told if part]
+
+
+def _verdicts(summaries: Sequence[Summary]) -> dict[str, int]:
+    counted = Counter(s.validity for s in summaries)
+    return {validity.value: counted[validity] for validity in Validity}
+
+
+def _told(findings: Sequence[Finding], kind: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "verdict": plain(finding.verdict),
+            "says": plain(_SAYS.get(finding.verdict, finding.verdict)),
+            "statement": plain(finding.statement, FINDING),
+            "evidence": _sides(finding.evidence),
+        }
+        for finding in findings
+        if finding.kind == kind
+    ]
+
+
+def _sides(evidence: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The lines of evidence by the side they take, in the order of the sides; "" where they take none."""
+    sides: dict[str, list[str]] = {side: [] for side in ("For", "Against", "Undecided", "Not counted", "")}
+    for line in evidence:
+        side, colon, rest = line.partition(": ")
+        known = bool(colon) and side in sides
+        sides[side if known else ""].append(plain(rest if known else line, FINDING))
+    return [(side, lines) for side, lines in sides.items() if lines]
+
+
+def _table(
+    title: str, columns: _Columns, summaries: Sequence[Summary], look: Mapping[str, Look]
+) -> dict[str, Any]:
+    """A table of figures, its rows by concurrency."""
+    levels: dict[int, list[Summary]] = {}
+    for summary in summaries:
+        levels.setdefault(summary.concurrency, []).append(summary)
+    return {
+        "title": title,
+        "columns": columns,
+        "levels": [
+            {
+                "title": _at(concurrency),
+                "rows": [
+                    {
+                        "look": look[s.client],
+                        "mode": s.mode,
+                        "repeats": s.repeats,
+                        "groups": [[_cell(s, name) for name, _ in names] for _, names in columns],
+                        "validity": s.validity.value,
+                    }
+                    for s in of
+                ],
+            }
+            for concurrency, of in sorted(levels.items())
+        ],
+    }
+
+
+def _reasons(summaries: Sequence[Summary], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+    """Why measurements are not simply valid; those at one concurrency for the same reasons together."""
+    alike: dict[tuple[int, str, tuple[str, ...]], list[str]] = {}
+    for s in summaries:
+        if s.reasons:
+            alike.setdefault((s.concurrency, s.validity.value, s.reasons), []).append(look[s.client].label)
+    return [
+        {
+            "validity": validity,
+            "who": ", ".join(clients),
+            "at": _at(concurrency),
+            "reasons": [plain(reason, FINDING) for reason in reasons],
+        }
+        for (concurrency, validity, reasons), clients in sorted(alike.items())
+    ]
+
+
+def _cell(summary: Summary, name: str) -> dict[str, Any]:
+    value = getattr(summary, name)
+    low, high = (getattr(summary, name.removesuffix("_ms") + edge, None) for edge in ("_low_ms", "_high_ms"))
+    between = None if low is None or high is None else f"{figure(low)}–{figure(high)}"
+    kind = "n" if name.endswith("_n") else "bad" if name == "errors" and value else ""
+    return {"text": figure(value), "soft": name in summary.soft, "between": between, "kind": kind}
+
+
+def _failures(recordings: Sequence[Recording], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+    """Streams that did not end well: by client, concurrency and outcome, with the most frequent texts."""
+    counted: dict[tuple[int, str, str], Counter[str]] = {}
+    for recording in recordings:
+        outcomes, errors = recording.streams["outcome"], recording.streams["error"]
+        for row in (outcomes != Outcome.OK.value).nonzero()[0].tolist():
+            key = (recording.concurrency, recording.client, str(outcomes[row]))
+            counted.setdefault(key, Counter())[str(errors[row])] += 1
+    return [
+        {
+            "look": look.get(client),
+            "client": plain(client, 60),
+            "concurrency": concurrency,
+            "outcome": plain(outcome).replace("_", " "),
+            "count": texts.total(),
+            "texts": [(plain(text, TEXT), n) for text, n in texts.most_common(ERRORS) if text],
+            "more": max(0, len(texts) - ERRORS),
+        }
+        for (concurrency, client, outcome), texts in sorted(counted.items())
+    ]
+
+
+def _setup(about: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """run.json but for prompts and cells, as lists of dotted names and values."""
+    parts: dict[str, Mapping[str, Any]] = {
+        "run": {
+            k: v for k, v in about.items() if not isinstance(v, Mapping) and k not in ("cells", "format")
+        },
+        **{k: v for k, v in about.items() if isinstance(v, Mapping) and k != "scenario"},
+        "scenario": _readable(about.get("scenario") or {}),
+    }
+    facts = {plain(k): [(plain(n, 80), plain(v, TEXT)) for n, v in _flat(part)] for k, part in parts.items()}
+    return [(title.capitalize(), told) for title, told in facts.items() if told]
+
+
+def _readable(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    """The scenario without its prompts, its clients and thresholds as a scenario file spells them."""
+    shown = {key: value for key, value in scenario.items() if key != "prompts"}
+    clients = [entry for entry in scenario.get("clients") or () if isinstance(entry, Mapping)]
+    if clients:
+        shown["clients"] = [Client(str(e.get("name")), e.get("options") or {}).label for e in clients]
+    thresholds = [entry for entry in scenario.get("thresholds") or () if isinstance(entry, Mapping)]
+    if thresholds:
+        shown["thresholds"] = [entry.get("text") for entry in thresholds]
+    return shown
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple) and any(
+        isinstance(inner, Mapping | list | tuple) for inner in value
+    ):
+        for number, inner in enumerate(value, 1):
+            yield from _flat(inner, f"{path}.{number}")
+    elif isinstance(value, list | tuple):
+        if value:
+            yield path, ", ".join(map(str, value))
+    elif value is not None and value != "":
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _prompts(scenario: Mapping[str, Any]) -> dict[str, Any]:
+    prompts = scenario.get("prompts") or []
+    return {
+        "shown": [plain(prompt, TEXT) for prompt in prompts[:PROMPTS]],
+        "more": max(0, len(prompts) - PROMPTS),
+    }
+
+
+def _order(recordings: Sequence[Recording], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+    return [
+        {
+            "look": look.get(r.client),
+            "client": plain(r.client, 60),
+            "concurrency": r.concurrency,
+            "repeat": r.repeat + 1,
+            "ended": plain(r.ended, TEXT),
+        }
+        for r in recordings
+    ]
+
+
+# ------------------------------------------------------------------------------------------- scripts and data
+
+
+def _data(placed: Sequence[_Placed]) -> str:
+    """All figures as JSON that may stand inside a script element."""
+    from bokeh.embed import json_item
+
+    numbers: dict[str, str] = {}
+    items = [{"target": p.id, "item": _renumbered(json_item(p.chart.figure), numbers)} for p in placed]
+    text = json.dumps(items, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
+    """Bokeh counts models over the life of the process; count anew, so that a run gives one text only."""
+    if isinstance(value, dict):
+        return {
+            key: numbers.setdefault(inner, f"m{len(numbers)}")
+            if key in ("id", "root_id") and isinstance(inner, str)
+            else _renumbered(inner, numbers)
+            for key, inner in value.items()
+        }
+    return [_renumbered(inner, numbers) for inner in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _bokeh_js() -> tuple[str, ...]:
+    from bokeh.resources import Resources
+
+    return tuple(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)
+
+
+def _resource(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Exactly these scripts may run, and nothing may be loaded."""
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("loadgen.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["count"] = lambda n: f"{n:,}"
+    made.filters["dash"] = lambda dash: {
+        "solid": "none",
+        "dashed": "6 3",
+        "dotted": "2 3",
+        "dotdash": "2 3 6 3",
+        "dashdot": "6 3 2 3",
+    }[dash]
+    return made

@@ -1,0 +1,53 @@
+"""Text and figures as people read them, the same in the terminal, the tables and the charts."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+NOT_MEASURED = "–"
+_JOINERS = "\u200c\u200d"  # format characters that scripts and emoji need
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+
+
+def plain(text: object, limit: int | None = None) -> str:
+    """``text`` with every control, bidi and other invisible character spelled out (``\\x1b``, ``\\u202e``).
+
+    What a server or a file wrote can then neither move a cursor, nor turn the reading direction, nor break a
+    line. ``limit`` is the greatest length in characters, an ellipsis included.
+    """
+    shown = str(text)
+    if limit is not None and len(shown) > limit:
+        shown = shown[: limit - 1] + "…"
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(_visible(character) for character in shown)
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) in _HIDDEN and character not in _JOINERS:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def figure(value: float | None) -> str:
+    """Three significant digits, thousands separated; ``–`` where there is no figure."""
+    if value is None or not math.isfinite(value):
+        return NOT_MEASURED
+    if isinstance(value, int):
+        return f"{value:,}"
+    rounded = float(f"{value:.3g}")
+    if rounded == 0:
+        return "0"
+    if abs(rounded) < 0.001:
+        return "<0.001" if value > 0 else ">-0.001"
+    digits = min(3, max(0, 2 - math.floor(math.log10(abs(rounded)))))
+    return f"{value:,.{digits}f}"
+
+
+def tick(value: float) -> str:
+    """A tick label: ``0.5``, ``20``, ``1 k``, ``2.5 M``."""
+    for unit, scale in (("M", 1e6), ("k", 1e3)):
+        if abs(value) >= scale:
+            return f"{value / scale:g} {unit}"
+    return f"{value:g}"

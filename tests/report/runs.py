@@ -1,0 +1,80 @@
+"""Runs for the report's tests: a ladder, one concurrency, one where nothing succeeded, and a hostile one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from loadgen import analysis
+from loadgen.model import Finding, Run, Summary
+from loadgen.report.html import html
+from tests import synthetic
+
+HOSTILE = (
+    "</script><script>document.title='owned'</script>{{7*7}}{% raw %}<!--"
+    "\x1b[31mred\u202egnirts\x00\x07$$x^2$$@{told}"
+)
+FORMULA = '=HYPERLINK("http://127.0.0.1/","x")'
+CLIENTS = (("requests", "threads"), ("httpx-sync", "threads"), ("httpx-async", "tasks"), ("aiohttp", "tasks"))
+
+
+def run_of(
+    folder: Path | str, levels: tuple[int, ...] = (1, 20), repeats: int = 1, name: str = "ladder"
+) -> Run:
+    recordings = []
+    for repeat in range(repeats):
+        for concurrency in levels:
+            for place, (client, mode) in enumerate(CLIENTS):
+                recordings.append(
+                    synthetic.recording(
+                        client=client,
+                        mode=mode,
+                        concurrency=concurrency,
+                        repeat=repeat,
+                        index=len(recordings),
+                        streams=max(12, 2 * concurrency),
+                        tokens=20,
+                        jitter=0.4,
+                        ramp_ms=500,
+                        lag_us=100.0 * 10**place,
+                        lag_jitter=0.5,
+                        rss_per_stream_kib=20.0 * (place + 1),
+                    )
+                )
+    return synthetic.run(folder, recordings, name=name)
+
+
+def failed_run(folder: Path | str) -> Run:
+    cell = synthetic.recording(
+        client="aiohttp", concurrency=2, streams=4, outcomes={"refused": 4}, server_late_p99_ms=None,
+        base_rss_kib=None, cpu_us_per_token=None, voluntary_per_token=None, involuntary_per_token=None,
+    )  # fmt: skip
+    return synthetic.run(folder, [cell], name="nothing")
+
+
+def hostile_run(folder: Path | str) -> Run:
+    """Every text that a server, a file or an argument could have written is ``HOSTILE``."""
+    cell = synthetic.recording(
+        client="aiohttp", concurrency=3, streams=12, outcomes={"server_error": 2, "failed": 1}, ended=HOSTILE
+    )
+    streams = dict(cell.streams)
+    streams["error"] = np.where(streams["outcome"] == "ok", "", HOSTILE)
+    streams["error"][-1] = FORMULA
+    made = synthetic.run(folder, [cell])
+    made = replace(made, recordings=(replace(cell, client=f"aiohttp note={HOSTILE}", streams=streams),))
+    scenario = {**made.about["scenario"], "name": HOSTILE, "prompts": [HOSTILE], "model": HOSTILE}
+    scenario[HOSTILE] = HOSTILE
+    about = {**made.about, "scenario": scenario, "started": HOSTILE, "machine": {HOSTILE: HOSTILE}}
+    return replace(made, about=about)
+
+
+def analysed(run: Run) -> tuple[list[Summary], list[Finding]]:
+    summaries = analysis.summarise(run)
+    return summaries, analysis.findings(run, summaries)
+
+
+def page(run: Run) -> str:
+    summaries, findings = analysed(run)
+    return html(run, summaries, findings)

@@ -1,0 +1,183 @@
+"""The page in a real browser: what it paints, and that it asks for nothing and complains of nothing."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.report.runs import failed_run, hostile_run, page, run_of
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+IDLE = "document.documentElement.dataset.charts === 'ready' && Bokeh.documents.every((d) => d.is_idle)"
+PAINTED = """() => {
+  const found = [];
+  const walk = (node) => {
+    if (node.shadowRoot) walk(node.shadowRoot);
+    for (const child of node.children) walk(child);
+    if (node.localName === 'canvas' && node.width && node.height) {
+      const pixels = node.getContext('2d').getImageData(0, 0, node.width, node.height).data;
+      let painted = 0;
+      for (let i = 3; i < pixels.length; i += 4) painted += pixels[i] > 0;
+      found.push(painted);
+    }
+  };
+  const most = (host) => { found.length = 0; walk(host); return Math.max(0, ...found); };
+  return [...document.querySelectorAll('.canvas')].map(most);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("no Chromium on the path, and CI must have one")
+        pytest.skip("no Chromium on the path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    runs = {"ladder": run_of(folder), "one": run_of(folder, (5,)), "failed": failed_run(folder)}
+    for name, run in {**runs, "hostile": hostile_run(folder)}.items():
+        (folder / f"{name}.html").write_text(page(run), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def opened(browser, files):
+    """Opens a page and, at the end, fails on anything it complained of or asked for."""
+    complaints, contexts = [], []
+
+    def opener(name, *, scheme="light", width=1280, touch=False):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844}, color_scheme=scheme, has_touch=touch
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on(
+            "request",
+            lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else complaints.append(r.url),
+        )
+        tab.goto((files / f"{name}.html").as_uri())
+        tab.wait_for_function(IDLE)
+        return tab
+
+    yield opener
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    [
+        ("ladder", "light", 1280),
+        ("ladder", "dark", 1280),
+        ("ladder", "light", 390),
+        ("one", "dark", 390),
+        ("failed", "light", 390),
+        ("hostile", "light", 390),
+    ],
+)
+def test_every_chart_is_painted(opened, name, scheme, width):
+    tab = opened(name, scheme=scheme, width=width)
+    painted = tab.evaluate(PAINTED)
+    assert len(painted) == tab.locator("[role=img]").count()
+    assert all(pixels > 200 for pixels in painted)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_tables_and_axes_say_what_they_show(opened):
+    tab = opened("ladder")
+    summary = tab.locator("table.summary").first
+    assert summary.locator("tbody tr:not(.level)").count() == 8
+    first = summary.locator("tbody tr:not(.level)").first
+    assert first.locator("th").inner_text().startswith("requests")
+    assert first.locator("td").first.inner_text() == "12"
+    labels = tab.evaluate(
+        "Bokeh.index.roots.map((v) => [v.model.below, v.model.left].map(([axis]) => axis.axis_label?.text))"
+    )
+    assert ["streams at once", "ms"] in labels
+    assert ["streams at once", "KiB"] in labels
+    assert ["ms", None] in labels
+    assert all(label[0] for label in labels)
+
+
+def test_hovering_tells_the_exact_value(opened):
+    tab = opened("ladder")
+    tab.locator("#chart-0").scroll_into_view_if_needed()
+    spot = tab.evaluate("""() => {
+      const view = Bokeh.index.roots.find((v) => document.querySelector('#chart-0').contains(v.el));
+      const points = view.model.renderers.find((r) => r.glyph.type === 'Scatter').data_source.data;
+      const box = view.el.getBoundingClientRect();
+      const {x_scale, y_scale} = view.frame;
+      return [box.x + x_scale.compute(points.x[1]), box.y + y_scale.compute(points.y[1])];
+    }""")
+    tab.mouse.move(*spot)
+    tooltip = tab.get_by_text("requests, 20 at once")
+    tooltip.wait_for()
+    assert tooltip.is_visible()
+
+
+def test_charts_follow_the_colour_scheme_while_open(opened):
+    tab = opened("ladder")
+    colours = """() => {
+      const tagged = [...Bokeh.documents.flatMap((d) => [...d.all_models])].filter((m) => m.tags.length);
+      return [...new Set(tagged.map((m) => m.line_color?.value ?? m.fill_color?.value))].sort();
+    }"""
+    light = tab.evaluate(colours)
+    tab.emulate_media(color_scheme="dark")
+    tab.wait_for_function(f"(light) => !({colours})().some((colour) => light.includes(colour))", arg=light)
+    assert len(tab.evaluate(colours)) == len(light) >= 5
+    tab.emulate_media(color_scheme="light")
+    tab.wait_for_function(f"(light) => String(({colours})()) === String(light)", arg=light)
+
+
+def test_a_finger_on_a_chart_scrolls_the_page(opened):
+    tab = opened("one", width=390, touch=True)
+    tab.locator("#chart-0").evaluate("(chart) => chart.scrollIntoView({block: 'center'})")
+    box = tab.locator("#chart-0").bounding_box()
+    before = tab.evaluate("scrollY")
+    finger = tab.context.new_cdp_session(tab)
+    x, y = box["x"] + 150, box["y"] + 40
+    for kind, moved in (("touchStart", 0), *(("touchMove", 20 * n) for n in range(1, 11))):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y - moved}]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    tab.wait_for_function("(before) => scrollY > before + 50", arg=before)
+
+
+def test_printing_gives_light_pictures_and_leaves_the_page_as_it_was(opened):
+    tab = opened("one", scheme="dark")
+    pictures = tab.evaluate("""async () => {
+      dispatchEvent(new Event('beforeprint'));
+      const found = [...document.querySelectorAll('.canvas > img')];
+      await Promise.all(found.map((img) => img.decode()));
+      const narrowest = Math.min(...found.map((img) => img.naturalWidth));
+      return [found.length, narrowest, document.documentElement.dataset.scheme];
+    }""")
+    assert pictures[0] == tab.locator("[role=img]").count()
+    assert pictures[1] > 100
+    assert pictures[2] == "light"
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.locator(".canvas > img").count() == 0
+    assert tab.pdf().startswith(b"%PDF")
+    assert all(pixels > 200 for pixels in tab.evaluate(PAINTED))
+
+
+def test_foreign_text_runs_nothing(opened):
+    tab = opened("hostile")
+    assert tab.title().startswith("</script><script>")
+    assert "{{7*7}}" in tab.locator("h1").inner_text()
+    assert tab.evaluate("document.scripts.length") == opened("one").evaluate("document.scripts.length")

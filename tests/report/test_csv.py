@@ -1,0 +1,85 @@
+import csv as reader
+import io
+import json
+
+import pytest
+
+from loadgen.report import csv
+from tests.report.runs import FORMULA, analysed, failed_run, hostile_run, run_of
+
+CONTRACT = """
+client, mode, concurrency, repeats, streams, ok, errors, live_peak, tokens, tokens_per_s,
+ttft_p50_ms, ttft_p90_ms, ttft_p95_ms, ttft_p99_ms, itl_p50_ms, itl_p90_ms, itl_p95_ms, itl_p99_ms,
+total_p50_ms, total_p90_ms, total_p95_ms, total_p99_ms, lag_p50_ms, lag_p99_ms,
+rss_base_mib, rss_peak_mib, rss_per_stream_kib, threads_peak, cpu_s, cpu_us_per_token,
+voluntary_switches_per_token, involuntary_switches_per_token, validity, reasons
+"""
+
+
+def rows(text):
+    return list(reader.DictReader(io.StringIO(text)))
+
+
+def test_summary_columns_are_those_of_the_contract():
+    summaries, _ = analysed(run_of("/nowhere", (1, 10)))
+    text = csv.summary_csv(summaries)
+    names = [name.strip() for name in CONTRACT.replace("\n", " ").split(",")]
+    assert text.splitlines()[0].split(",")[: len(names)] == names
+    assert [(row["client"], int(row["concurrency"])) for row in rows(text)] == [
+        (s.client, s.concurrency) for s in summaries
+    ]
+    assert float(rows(text)[0]["ttft_p50_ms"]) == pytest.approx(summaries[0].ttft_p50_ms, abs=1e-6)
+
+
+def test_what_was_not_measured_is_empty():
+    run = failed_run("/nowhere")
+    (row,) = rows(csv.summary_csv(analysed(run)[0]))
+    assert [row[name] for name in ("ttft_p50_ms", "lag_p99_ms", "rss_base_mib", "cpu_us_per_token")] == [
+        ""
+    ] * 4
+    assert row["errors"] == "4"
+    assert {row["ttft_ms"] for row in rows(csv.streams_csv(run))} == {""}
+    assert {row["rss_kib"] for row in rows(csv.samples_csv(run))} == {""}
+
+
+def test_a_run_always_gives_the_same_bytes():
+    def texts():
+        run = run_of("/nowhere", (1, 10), repeats=2)
+        summaries, findings = analysed(run)
+        return [
+            csv.summary_csv(summaries),
+            csv.streams_csv(run),
+            csv.samples_csv(run),
+            csv.summary_json(run, summaries, findings),
+        ]
+
+    first = texts()
+    assert first == texts()
+    assert not any("\r" in text for text in first)
+    assert all(text.endswith("\n") for text in first)
+
+
+def test_text_from_a_server_is_neither_formula_nor_control():
+    text = csv.streams_csv(hostile_run("/nowhere"))
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert rows(text)[-1]["error"] == "'" + FORMULA
+    assert len(rows(text)) == 12
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "＝1"])
+def test_formulas_get_an_apostrophe(text):
+    assert csv._text(text) == "'" + text
+
+
+def test_text_that_is_no_formula_stays():
+    assert csv._text("a=1") == "a=1"
+
+
+def test_json_holds_summaries_and_findings():
+    run = run_of("/nowhere", (10,))
+    summaries, findings = analysed(run)
+    document = json.loads(csv.summary_json(run, summaries, findings))
+    assert document["name"] == "ladder"
+    assert [s["ttft_p50_ms"] for s in document["summaries"]] == [s.ttft_p50_ms for s in summaries]
+    assert [f["statement"] for f in document["findings"]] == [f.statement for f in findings]
+    assert document["summaries"][0]["load_max_ms"] is None

@@ -1,0 +1,173 @@
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from loadgen.report.charts.style import _apart, axis, looks
+from tests.report.runs import HOSTILE, failed_run, hostile_run, page, run_of
+
+VOID = {"meta", "path", "rect", "circle", "link", "br", "img"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, its visible text, and what does not nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.text, self.scripts, self.wrong = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            self.wrong.append((tag, list(self.open[-3:])))
+        elif self.open:
+            self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+        elif not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def ladder():
+    return page(run_of("/nowhere"))
+
+
+def test_the_page_nests_and_carries_every_section(ladder):
+    parsed = Page(ladder)
+    assert parsed.wrong == []
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert [i for i in ids if re.fullmatch("[a-z]+", i) and i not in ("data", "reasons")] == [
+        "findings", "figures", "scaling", "distributions", "streams", "usage", "setup", "reading"
+    ]  # fmt: skip
+
+
+def test_the_page_is_small_and_the_same_every_time(ladder):
+    assert len(ladder.encode()) < 2_500_000
+    assert page(run_of("/nowhere")) == ladder
+
+
+def test_the_page_refers_to_nothing_outside(ladder):
+    for _, attributes in Page(ladder).elements:
+        assert "src" not in attributes
+        assert attributes.get("href", "#").startswith("#")
+    (policy,) = (a["content"] for tag, a in Page(ladder).elements if a.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy.split(";")[1]
+
+
+def test_every_chart_has_a_place_and_words(ladder):
+    parsed = Page(ladder)
+    charts = [a for tag, a in parsed.elements if tag == "div" and a.get("role") == "img"]
+    places = {a["id"] for _, a in parsed.elements if a.get("class") == "canvas"}
+    data = json.loads(parsed.scripts[0])
+    assert len(charts) == len(data) == len(places) > 20
+    assert {item["target"] for item in data} == places
+    assert all(len(chart["aria-label"]) > 20 for chart in charts)
+    assert any("requests: " in chart["aria-label"] and "at 20" in chart["aria-label"] for chart in charts)
+
+
+def test_tables_have_captions_and_scopes(ladder):
+    parsed = Page(ladder)
+    tables = sum(tag == "table" for tag, _ in parsed.elements)
+    assert tables == sum(tag == "caption" for tag, _ in parsed.elements) == 2
+    assert {a.get("scope") for tag, a in parsed.elements if tag == "th"} == {
+        "col",
+        "colgroup",
+        "row",
+        "rowgroup",
+    }
+
+
+def test_one_concurrency_gives_dots_instead_of_curves():
+    text = "".join(Page(page(run_of("/nowhere", (5,)))).text)
+    assert "The clients compared" in text
+    assert "Scaling with concurrency" not in text
+
+
+def test_nothing_succeeded_and_nothing_at_all_still_give_a_page():
+    text = " ".join(Page(page(failed_run("/nowhere"))).text)
+    assert "No stream succeeded" in text
+    assert "it ended as refused" in text
+    from loadgen.report.html import html
+
+    empty = run_of("/nowhere", ())
+    parsed = Page(html(empty, [], []))
+    assert parsed.wrong == []
+    assert "Nothing was measured" in " ".join(parsed.text)
+
+
+def test_foreign_text_is_text():
+    text = page(hostile_run("/nowhere"))
+    parsed = Page(text)
+    assert parsed.wrong == []
+    assert sum(tag == "script" for tag, _ in parsed.elements) == sum(
+        tag == "script" for tag, _ in Page(page(run_of("/nowhere", (1,)))).elements
+    )
+    shown = (
+        HOSTILE.replace("\x1b", "\\x1b")
+        .replace("\u202e", "\\u202e")
+        .replace("\x00", "\\x00")
+        .replace("\x07", "\\x07")
+    )
+    assert "".join(parsed.text).count(shown) >= 6  # title, name, model, prompt, error, machine
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "49" not in re.findall(r"owned&#39;&lt;/script&gt;(..)", text)
+
+
+def test_clients_keep_their_look_and_never_share_one():
+    modes = {
+        "aiohttp": "tasks",
+        "requests": "threads",
+        "requests session=shared": "threads",
+        "floor": "tasks",
+    }
+    given = looks(modes)
+    assert list(given) == list(modes)
+    assert len({(look.light, look.marker, look.dash) for look in given.values()}) == 4
+    assert given["requests"].light == looks({"requests": "threads"})["requests"].light
+    assert len({look.variable for look in given.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "ticks"),
+    [
+        ([1, 10, 100, 1000], True, (1, 10, 100, 1000)),
+        ([3, 80], False, (0, 20, 40, 60, 80)),
+        ([0, 5000], False, (0, 2000, 4000)),
+        ([0.2, 9], True, (0.2, 0.5, 1, 2, 5, 10)),
+        ([0, 0], False, (0, 0.5, 1)),
+        ([], False, (0, 0.5, 1)),
+    ],
+)
+def test_axes_are_logarithmic_where_the_range_asks_for_it(values, log, ticks):
+    made = axis(values)
+    assert made.log is log
+    assert made.ticks == ticks
+
+
+def test_whole_axes_have_whole_ticks():
+    assert axis([1, 2], whole=True).ticks == (0, 1, 2)
+
+
+def test_labels_keep_their_order_and_distance():
+    spots = _apart([10.0, 11.0, 12.0, 60.0, 99.0, 100.0], 13.0, 100.0)
+    assert spots == sorted(spots)
+    assert min(b - a for a, b in pairwise(spots)) >= 13.0 - 1e-9
+    assert max(spots) <= 100.0

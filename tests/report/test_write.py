@@ -1,0 +1,48 @@
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from loadgen.report.write import ReportError, write
+from tests.report.runs import run_of
+
+FILES = {"summary.csv", "summary.json", "streams.csv", "samples.csv", "report.html"}
+
+
+def test_everything_is_written_and_written_again_the_same(tmp_path):
+    run = run_of(tmp_path, (2,))
+    assert write(run) == tmp_path / "report.html"
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(first) == FILES
+    write(run)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+
+
+def test_a_file_that_cannot_be_replaced_is_named_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "streams.csv").mkdir()
+    with pytest.raises(ReportError, match=r"streams\.csv: not written"):
+        write(run_of(tmp_path, (1,)))
+    assert {path.name for path in tmp_path.iterdir()} == {"summary.csv", "summary.json", "streams.csv"}
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+    def full(_handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ReportError, match=r"summary\.csv: not written: No space left"):
+        write(run_of(tmp_path, (1,)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(ReportError, match=r"summary\.csv"):
+        write(run_of(tmp_path / "gone", (1,)))
+
+
+def test_the_report_room_imports_no_charts_until_a_page_is_made():
+    code = "import sys, loadgen.report.terminal, loadgen.report.write; print('bokeh' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
