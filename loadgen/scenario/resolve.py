@@ -15,10 +15,10 @@ from loadgen.model import Scenario, Simulator, Target, Timeouts
 from loadgen.scenario import rules
 from loadgen.scenario.environment import FilledPlain, fill, meaning
 from loadgen.scenario.overrides import Override, apply
-from loadgen.scenario.problems import Path, ScenarioError, masked
+from loadgen.scenario.problems import Path, Problem, ScenarioError, masked
 from loadgen.scenario.prompts import read_prompts
 from loadgen.scenario.shape import ScenarioShape, choose_key
-from loadgen.scenario.source import BAD, Document, kind, read
+from loadgen.scenario.source import BAD, Document, kind, parse, read
 from loadgen.scenario.values import shown
 from loadgen.secrets import MASK, is_secret_name, mask, mask_url, of_header, of_url
 
@@ -44,7 +44,38 @@ def load(
     relative to its folder. Raises :class:`ScenarioError`, and nothing else, for whatever is wrong with any of
     them; no value from the environment or from a credential is in its message.
     """
-    document = read(path)
+    return _resolved(read(path), FilePath(path), overrides, environ)
+
+
+def simulator(
+    path: str | FilePath | None,
+    overrides: Sequence[str | Override] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Simulator:
+    """The simulator of the scenario at ``path``, or one with every default, with ``overrides`` laid over it.
+
+    Raises :class:`ScenarioError` for whatever is wrong with it, and for a scenario that has none.
+    """
+    if path is None:
+        document, path = parse("scenario", _DEFAULT), FilePath("scenario")
+    else:
+        document = read(path)
+    scenario = _resolved(document, FilePath(path), overrides, environ)
+    if scenario.target.simulator is None:
+        where, right = document.place(("target", "url")), "a scenario with  target: {simulator: {}}"
+        raise ScenarioError([Problem(where, "target", "has no simulator", right)])
+    return scenario.target.simulator
+
+
+_DEFAULT: Final = (
+    "{name: simulator, target: {simulator: {}}, "
+    "prompts: [Hello.], clients: [floor], concurrency: 1, load: {requests: 1}}"
+)
+
+
+def _resolved(
+    document: Document, path: FilePath, overrides: Sequence[str | Override], environ: Mapping[str, str]
+) -> Scenario:
     in_file = dict(document.data)
     apply(document, overrides)
     taken = fill(document, environ)
@@ -58,7 +89,7 @@ def load(
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
     if document.problems or shape is None:
         raise ScenarioError(masked(document.problems, from_environment | credentials))
-    return _scenario(shape, prompts, FilePath(path), frozenset(secrets))
+    return _scenario(shape, prompts, path, frozenset(secrets))
 
 
 def as_dict(scenario: Scenario) -> dict[str, Any]:

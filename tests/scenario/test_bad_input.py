@@ -424,7 +424,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=_KEYS, value=_VALUES)
 def test_no_value_does_worse_than_a_scenario_error(tmp_path: Path, key: str, value: object) -> None:
     file = tmp_path / "s.yaml"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from loadgen.model import Client, Load
-from loadgen.scenario import overrides_from_flags
-from tests.scenario.conftest import Fail
+from loadgen.model import Client, Load, Simulator
+from loadgen.scenario import Override, ScenarioError, overrides_from_flags, simulator
+from tests.scenario.conftest import Fail, scenario_text
 from tests.scenario.conftest import Load as Loader
 
 HEADERS = "{simulator: {}, headers: {X-Org: acme}}"
@@ -105,3 +107,17 @@ def test_thresholds_of_what_a_flag_leaves_out_are_left_out(loaded: Loader, faile
 def test_a_message_about_a_flag_shows_no_credential(failed: Fail) -> None:
     for override in ("target.headers.Authorization=[sk-live]", "target.url=ftp://u:sk-live@h", "sk-live"):
         assert "sk-live" not in "\n".join(map(str, failed(None, [override])))
+
+
+def test_a_simulator_alone(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(scenario_text(target="{simulator: {ttft: 1s}}"), encoding="utf-8")
+    flags = [Override("--gap", "target.simulator.gap", "5ms"), "target.simulator.tokens=7"]
+    assert simulator(None) == Simulator()
+    assert simulator(None, flags) == Simulator(gap=0.005, tokens=7)
+    assert simulator(file, flags) == Simulator(ttft=1.0, gap=0.005, tokens=7)
+    with pytest.raises(ScenarioError, match=r"^--ttft: target\.simulator\.ttft: 'x' is no duration"):
+        simulator(None, [Override("--ttft", "target.simulator.ttft", "x")])
+    file.write_text(scenario_text(target="{url: 'http://h'}"), encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"s\.yaml:2: target: has no simulator"):
+        simulator(file)
