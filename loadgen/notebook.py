@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from loadgen import analysis, model, store
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 class Run(model.Run):
     """A run folder, read: what was measured and everything that follows from it.
 
-    ``about`` is run.json as a dict, ``recordings`` the raw cells (:class:`loadgen.model.Recording`), ``folder``
-    where it lies. Figures that were not measured are ``NA``, never 0.
+    ``about`` is run.json as a dict, ``recordings`` the raw cells (:class:`loadgen.model.Recording`),
+    ``folder`` where it lies. Figures that were not measured are ``NA``, never 0.
     """
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The run in ``folder``. Raises :class:`loadgen.store.StoreError` where there is none that can be read."""
+        """The run in ``folder``. Raises :class:`loadgen.store.StoreError` where none can be read."""
         run = store.load(folder)
         return cls(folder=run.folder, about=run.about, recordings=run.recordings)
 
@@ -64,28 +65,47 @@ def run(
     scenario: str | Path,
     *,
     out: str | Path | None = None,
+    url: str | None = None,
+    clients: str | Sequence[str] | None = None,
+    concurrency: int | Sequence[int] | None = None,
+    repeats: int | None = None,
+    duration: str | None = None,
+    seed: int | None = None,
     settings: Sequence[str] = (),
-    **overrides: Any,
 ) -> Run:
     """Run a scenario file and return the run, its reports written.
 
-    ``overrides`` are the flags of ``loadgen run``: ``url``, ``clients`` (names), ``concurrency`` (numbers),
-    ``repeats``, ``duration`` (such as ``"10s"``), ``seed``; ``settings`` are ``path.to.key=value`` for anything else;
-    ``out`` is the run folder, by default ``reports/<UTC time>-<name>``.
+    ``out`` is the run folder, by default ``reports/<UTC time>-<name>``; the others are the flags of
+    ``loadgen run``: ``clients`` are names, ``duration`` is text such as ``"10s"``, ``settings`` are
+    ``path.to.key=value`` for anything else in the scenario. ``run.about["state"]`` says whether it is
+    ``complete``, ``interrupted`` (Ctrl-C keeps what was measured) or ``failed``; the latter warns too.
 
-    Raises :class:`loadgen.scenario.ScenarioError` with every error of the file, and before anything is measured
-    :class:`loadgen.lab.run.Refused`, :class:`loadgen.lab.target.TargetError` or :class:`loadgen.store.StoreError`.
+    Raises :class:`loadgen.scenario.ScenarioError` with every error of the file and, before anything is
+    measured, :class:`loadgen.lab.run.Refused`, :class:`loadgen.lab.target.TargetError` or
+    :class:`loadgen.store.StoreError`.
     """
     from loadgen.lab.listener import Silent
     from loadgen.lab.run import run as lab_run
     from loadgen.scenario import load, overrides_from_flags
 
-    flags: dict[str, Any] = {
-        name: value if isinstance(value, str | int | None) else ",".join(map(str, value))
-        for name, value in overrides.items()
-    }
-    planned = load(scenario, [*overrides_from_flags(**flags), *settings])
-    ran = lab_run(planned, Path(out) if out is not None else None, Silent())
+    flags = overrides_from_flags(
+        url=url,
+        clients=_listed(clients),
+        concurrency=_listed(concurrency),
+        repeats=repeats,
+        duration=duration,
+        seed=seed,
+    )
+    ran = lab_run(load(scenario, [*flags, *settings]), Path(out) if out is not None else None, Silent())
+    if ran.failure:
+        warnings.warn(f"the run could not be finished: {ran.failure}", stacklevel=2)
     measured = Run.load(ran.folder)
     measured.report()
     return measured
+
+
+def _listed(given: str | int | Sequence[str] | Sequence[int] | None) -> str | None:
+    """As the command line takes it."""
+    if given is None or isinstance(given, str):
+        return given
+    return str(given) if isinstance(given, int) else ",".join(map(str, given))

@@ -7,7 +7,6 @@ library: a process that measures one must never import another.
 
 from __future__ import annotations
 
-import importlib.metadata
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -143,9 +142,12 @@ def load(client: Client) -> Any:
 
 def version(name: str) -> str | None:
     """The version of the client's library; None where it is not installed."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
     try:
-        return importlib.metadata.version(entry(name).distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return installed(entry(name).distribution)
+    except PackageNotFoundError:
         return None
 
 

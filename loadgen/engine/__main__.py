@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import platform
 import resource
 import sys
 
 import msgspec
 
 from loadgen import clients, protocols
-from loadgen.engine import tasks, threads
 from loadgen.engine.core import Engine, Orders, Outbox
 from loadgen.engine.frames import Failed, Ready
 from loadgen.model import Cell
@@ -28,27 +25,16 @@ def main() -> None:
         _prepare(cell)
         kind = clients.load(cell.client)
         engine = Engine(cell, protocols.load(cell.protocol), outbox)
-        ready = Ready(platform.python_version(), clients.version(cell.client.name))
         if clients.entry(cell.client.name).mode == "threads":
-            client = kind(cell)
-            if _go(engine, outbox, orders, ready):
-                threads.run(engine, client, orders)
+            from loadgen.engine.threads import drive
         else:
-            with asyncio.Runner(loop_factory=_loop_factory(cell)) as runner:
-                runner.run(_tasks(engine, kind, outbox, orders, ready))
-                engine.close()
-                _exit()
+            from loadgen.engine.tasks import drive
+        drive(engine, kind, orders, lambda: _go(engine, outbox, orders))
         engine.close()
     except Exception as error:
         outbox.send(Failed(f"{type(error).__name__}: {error}"))
         outbox.drain()
     _exit()
-
-
-async def _tasks(engine: Engine, kind: type, outbox: Outbox, orders: Orders, ready: Ready) -> None:
-    client = kind(engine.cell)
-    if _go(engine, outbox, orders, ready):
-        await tasks.run(engine, client, orders)
 
 
 def _prepare(cell: Cell) -> None:
@@ -60,18 +46,9 @@ def _prepare(cell: Cell) -> None:
         del os.environ[name]
 
 
-def _loop_factory(cell: Cell):  # type: ignore[no-untyped-def]
-    default = clients.entry(cell.client.name).options.get("loop", ("asyncio",))[0]
-    if cell.client.options.get("loop", default) == "uvloop":
-        import uvloop
-
-        return uvloop.new_event_loop
-    return asyncio.new_event_loop
-
-
-def _go(engine: Engine, outbox: Outbox, orders: Orders, ready: Ready) -> bool:
+def _go(engine: Engine, outbox: Outbox, orders: Orders) -> bool:
     """Say ready; False when the parent has gone instead of saying go."""
-    outbox.send(ready)
+    outbox.send(Ready())
     line = orders.line()
     if line:
         engine.start(json.loads(line)["go"])

@@ -17,6 +17,7 @@ from loadgen.protocols import Protocol
 
 TICK = 100_000_000  # ns between two looks at the timeouts
 GRACE = 1_000_000_000  # ns that streams get to end after a stop
+PAUSE = 250_000_000  # ns that a slot waits after a failure: a dead server must not turn it into a busy loop
 BATCH = 256  # streams encoded per tick at most, so that a tick never holds the loop for long
 
 
@@ -121,12 +122,13 @@ class Engine:
         """Whether a stream due then is no longer started."""
         return self._stop is not None or (self.until is not None and due >= self.until)
 
-    def again(self, slot: int, done: int, now: int) -> int | None:
+    def again(self, slot: int, done: int, ok: bool, now: int) -> int | None:
         """When the slot's next stream is due after ``done`` of them; None when the slot has come to its end."""
         requests = self.cell.load.requests
-        if slot >= self._slots or self.over(now) or (requests is not None and done >= requests):
+        due = now if ok else now + PAUSE
+        if slot >= self._slots or self.over(due) or (requests is not None and done >= requests):
             return None
-        return now
+        return due
 
     def leave(self, slot: int) -> None:
         """The slot has come to its end."""
@@ -145,10 +147,15 @@ class Engine:
         self.open[slot] = stopwatch = Stopwatch(slot, due, self._protocol.decoder(self.cell.stream))
         return stopwatch
 
-    def ended(self, stopwatch: Stopwatch) -> None:
-        """The stream is over."""
-        if self.open.pop(stopwatch.slot, None) is stopwatch:
-            self._ended.append(stopwatch.stream())
+    def ended(self, stopwatch: Stopwatch) -> bool:
+        """The stream is over; whether it was a success."""
+        if self.open.pop(stopwatch.slot, None) is not stopwatch:
+            return False
+        # A library that keeps a timeout itself may be ahead of the next tick.
+        stopwatch.expired = stopwatch.expired or stopwatch.due_by(self.cell.timeouts, perf_counter_ns())
+        stream = stopwatch.stream()
+        self._ended.append(stream)
+        return stream.outcome == Outcome.OK
 
     # -- the parent
 

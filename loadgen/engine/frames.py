@@ -12,9 +12,6 @@ from loadgen.model import Sample, Stream
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The client is imported and made; nothing has been sent. The baseline is now."""
 
-    python: str
-    library: str | None  # version
-
 
 class Edge(msgspec.Struct, frozen=True, tag=True):
     """Totals over all threads, those that have ended too, at one edge of the measured window."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import socket
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
 from loadgen.clients import Failures
 from loadgen.model import Figures, Outcome, Stream, Timeouts
-from loadgen.protocols import Decoder, End, Error, Token, Undecodable
+from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
 ERROR_BODY = 2048  # bytes kept of the body of an answer that is no success
+MOST = 0xFFFF  # text events that a row of arrivals can hold
 
 _OS_ERRORS: Failures = (
     (ConnectionRefusedError, "", Outcome.REFUSED),
@@ -97,19 +98,23 @@ class Stopwatch:
             self._body += data[: ERROR_BODY - len(self._body)]
             self._counts.append(0)
             return
-        count = 0
+        count, failure = 0, None
         try:
-            for event in self._feed(data):
-                if type(event) is Token:
-                    count += 1
-                    stamp = event.stamp_ns
-                    if stamp is not None:
-                        self._stamp(stamp)
-                else:
-                    self._last(event)
-        finally:
-            self.tokens += count
-            self._count(count)
+            events: Sequence[Event] = self._feed(data)
+        except Undecodable as error:
+            events, failure = error.events, error
+        for event in events:
+            if type(event) is Token:
+                count += 1
+                stamp = event.stamp_ns
+                if stamp is not None:
+                    self._stamp(stamp)
+            else:
+                self._last(event)
+        self.tokens += count
+        self._count(count)
+        if failure is not None:
+            raise failure
 
     def _stamp(self, stamp: int) -> None:
         first = self._first_stamp
@@ -124,14 +129,16 @@ class Stopwatch:
     def _count(self, count: int) -> None:
         try:
             self._counts.append(count)
-        except OverflowError:  # 65,536 events in one read
-            raise Undecodable(f"{count} events in one read") from None
+        except OverflowError:  # such a read takes several rows
+            full, rest = divmod(count, MOST)
+            self._arrivals.extend(self._arrivals[-1:] * full)
+            self._counts.extend([MOST] * full + [rest])
 
-    def _last(self, event: End | Error) -> None:
+    def _last(self, event: Event) -> None:
         if isinstance(event, End):
             self._outcome = Outcome.OK
             self._figures = event.figures
-        else:
+        elif isinstance(event, Error):
             self._outcome = Outcome.SERVER_ERROR
             self._error = event.message
 
@@ -187,7 +194,7 @@ class Stopwatch:
             end=self._end if self._end is not None else perf_counter_ns(),
             outcome=outcome or Outcome.STOPPED,
             status=self._status,
-            error=error[:ERROR_BODY],
+            error=error[:ERROR_BODY].encode(errors="replace").decode(),
             size=self._size,
             arrivals=self._arrivals.tobytes(),
             counts=self._counts.tobytes(),

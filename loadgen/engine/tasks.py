@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter_ns
 
-from loadgen.clients import AsyncClient
+from loadgen.clients import AsyncClient, entry
 from loadgen.engine.core import Engine, Orders
+from loadgen.model import Cell
 
 
-async def run(engine: Engine, client: AsyncClient, orders: Orders) -> None:
-    """Drive every slot to its end."""
+def drive(engine: Engine, kind: Callable[[Cell], AsyncClient], orders: Orders, go: Callable[[], bool]) -> None:
+    """Make the client, wait for ``go`` and drive every slot to its end."""
+    # Not asyncio.run: it would wait for streams that a stop has left behind.
+    _new_loop(engine.cell).run_until_complete(_drive(engine, kind, orders, go))
+
+
+def _new_loop(cell: Cell) -> asyncio.AbstractEventLoop:
+    default, *_ = entry(cell.client.name).options.get("loop", ("asyncio",))
+    if cell.client.options.get("loop", default) == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
+
+
+async def _drive(
+    engine: Engine, kind: Callable[[Cell], AsyncClient], orders: Orders, go: Callable[[], bool]
+) -> None:
+    client = kind(engine.cell)
+    if not go():
+        return
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
     called = asyncio.Event()
@@ -43,13 +64,14 @@ async def _set(event: asyncio.Event, seconds: float) -> bool:
 async def _slot(engine: Engine, client: AsyncClient, slot: int, due: int | None) -> None:
     done = 0
     while due is not None:
-        await _stream(engine, client, slot, due, done)
+        await asyncio.sleep(max(0, due - perf_counter_ns()) / 1e9)
+        ok = await _stream(engine, client, slot, due, done)
         done += 1
-        due = engine.again(slot, done, perf_counter_ns())
+        due = engine.again(slot, done, ok, perf_counter_ns())
     engine.leave(slot)
 
 
-async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done: int) -> None:
+async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done: int) -> bool:
     stopwatch = engine.watch(slot, due)
     task = asyncio.current_task()
     assert task is not None
@@ -68,4 +90,4 @@ async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done
     except asyncio.CancelledError as error:
         task.uncancel()
         stopwatch.fail(error, client.failures)
-    engine.ended(stopwatch)
+    return engine.ended(stopwatch)

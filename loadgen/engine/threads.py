@@ -6,15 +6,21 @@ import contextlib
 import select
 import socket
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
 
 from loadgen.clients import SyncClient
 from loadgen.engine.core import Engine, Orders
+from loadgen.model import Cell
 
 
-def run(engine: Engine, client: SyncClient, orders: Orders) -> None:
-    """Drive every slot to its end."""
+def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go: Callable[[], bool]) -> None:
+    """Make the client, wait for ``go`` and drive every slot to its end."""
+    client = kind(engine.cell)
+    if not go():
+        return
     now = perf_counter_ns()
     while not engine.finished(now):
         for slot, due in engine.due(now):
@@ -31,13 +37,14 @@ def run(engine: Engine, client: SyncClient, orders: Orders) -> None:
 def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> None:
     done = 0
     while due is not None:
-        _stream(engine, client, slot, due, done)
+        time.sleep(max(0, due - perf_counter_ns()) / 1e9)
+        ok = _stream(engine, client, slot, due, done)
         done += 1
-        due = engine.again(slot, done, perf_counter_ns())
+        due = engine.again(slot, done, ok, perf_counter_ns())
     engine.leave(slot)
 
 
-def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) -> None:
+def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) -> bool:
     stopwatch = engine.watch(slot, due)
     try:
         with client.open(engine.request(slot, done)) as response:
@@ -49,7 +56,7 @@ def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) 
         stopwatch.finish()
     except Exception as error:
         stopwatch.fail(error, client.failures)
-    engine.ended(stopwatch)
+    return engine.ended(stopwatch)
 
 
 def _shutdown(sock: socket.socket) -> None:

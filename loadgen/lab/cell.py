@@ -41,7 +41,6 @@ class Engine:
         self.samples: list[Sample] = []
         self.edges: list[Sample] = []
         self.base: Sample | None = None
-        self.library: str | None = None
         self.go = 0
         self.ended = "the engine never got ready"
         self._listener = listener
@@ -86,6 +85,9 @@ class Engine:
                 if self.go:
                     self.samples.append(proc.sample(self.pid, self._open))
             if interrupted() and not stopped:
+                if not self.go:  # an engine that waits for its go understands nothing else
+                    self.ended = "interrupted"
+                    return
                 stopped = True
                 self._order(b'{"stop": true}')
                 deadline = min(deadline, now + 10)
@@ -98,7 +100,6 @@ class Engine:
     def _hear(self, frame: object) -> None:
         match frame:
             case Ready():
-                self.library = frame.library
                 self.base = proc.sample(self.pid)
                 proc.reset_peak(self.pid)
                 self.go = time.perf_counter_ns() + LEAD
@@ -193,8 +194,11 @@ def record(
         last, after = None, proc.clock_tie()
     finally:
         engine.close()
+    start = engine.go or before[0]
     samples = [*engine.samples, *([last] if last is not None and last.rss_kib is not None else [])]
-    streams, arrivals, stamps = store.table_of_streams(sorted(engine.streams, key=lambda each: (each.start, each.slot)))
+    streams, arrivals, stamps = store.table_of_streams(
+        sorted(engine.streams, key=lambda each: (each.start, each.slot))
+    )
     return Recording(
         index=cell.index,
         client=cell.client.label,
@@ -202,8 +206,8 @@ def record(
         concurrency=cell.concurrency,
         repeat=cell.repeat,
         ended=engine.ended,
-        start=engine.go or before[0],
-        window=_window(cell, engine),
+        start=start,
+        window=_window(cell, engine, start),
         clock=(before, after),
         same_host=is_here(cell.url),
         base_rss_kib=engine.base.rss_kib if engine.base else None,
@@ -218,10 +222,10 @@ def record(
     )
 
 
-def _window(cell: Cell, engine: Engine) -> tuple[int, int]:
-    begin = engine.go + int(cell.load.warmup * 1e9)
+def _window(cell: Cell, engine: Engine, start: int) -> tuple[int, int]:
+    begin = start + int(cell.load.warmup * 1e9)
     if cell.load.duration is not None and engine.ended != "interrupted":
-        return begin, engine.go + int(cell.load.duration * 1e9)
+        return begin, start + int(cell.load.duration * 1e9)
     return begin, max([begin, *(stream.end for stream in engine.streams)])
 
 
@@ -234,7 +238,13 @@ def _longest(cell: Cell) -> float:
 
 def _environment() -> dict[str, str]:
     """Ours, less what would change the engine: a proxy, or somebody's flags for Python."""
-    dropped = ("PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHONDEVMODE", "PYTHONPROFILEIMPORTTIME", "PYTHONASYNCIODEBUG")
+    dropped = (
+        "PYTHONMALLOC",
+        "PYTHONTRACEMALLOC",
+        "PYTHONDEVMODE",
+        "PYTHONPROFILEIMPORTTIME",
+        "PYTHONASYNCIODEBUG",
+    )
     kept = {
         name: value
         for name, value in os.environ.items()
