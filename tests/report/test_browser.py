@@ -106,9 +106,10 @@ def test_tables_and_axes_say_what_they_show(opened):
     first = summary.locator("tbody tr:not(.level)").first
     assert first.locator("th").inner_text().startswith("requests")
     assert first.locator("td").first.inner_text() == "12"
-    labels = tab.evaluate(
-        "Bokeh.index.roots.map((v) => [v.model.below, v.model.left].map(([axis]) => axis.axis_label?.text))"
-    )
+    labels = tab.evaluate("""() => {
+      const figures = Bokeh.documents.flatMap((d) => d.roots());
+      return figures.map((f) => [f.below[0], f.left[0]].map((axis) => axis.axis_label?.text ?? null));
+    }""")
     assert ["streams at once", "ms"] in labels
     assert ["streams at once", "KiB"] in labels
     assert ["ms", None] in labels

@@ -174,12 +174,14 @@ def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Look
     points, marks, told = [], [], []
     for place, (summary, look, here) in zip(places, rows, strict=True):
         text = " – ".join(map(figure, here)) or figure(None)
+        if pair and len(here) == 1:
+            text = f"p50 {text}"
         told.append(f"{look.label} {text}")
         top = BORDER_TOP + (height - BORDER_TOP - _BOTTOM) * (y.end - place) / (y.end - y.start)
         marks.append(Mark(text, "--ink", 100 * top / height))
         if not here:
             continue
-        if len(here) > 1 or not x.log:
+        if len(here) > 1 or not (pair or x.log):
             stem = {"x0": [here[0] if len(here) > 1 else x.start], "x1": [here[-1]], "y": [place]}
             weight = 0.9 if len(here) > 1 else 0.4
             glyph = Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=2, line_alpha=weight)
