@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loadgen.model import Scenario
+    from loadgen.scenario import ScenarioError
 
 DONE, FAILED, BAD, UNMEASURED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -30,9 +32,16 @@ def cli() -> None:
     """
 
 
-def main() -> None:
+def main() -> NoReturn:
     """The entry point."""
-    cli()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
 
 
 def _scenario(path: str, settings: tuple[str, ...] = (), **flags: Any) -> Scenario:
@@ -41,11 +50,17 @@ def _scenario(path: str, settings: tuple[str, ...] = (), **flags: Any) -> Scenar
     try:
         return load(path, [*overrides_from_flags(**flags), *settings])
     except ScenarioError as error:
-        _fail(str(error), BAD)
+        _refuse(error)
+
+
+def _refuse(error: ScenarioError) -> NoReturn:
+    # Without our name in front: editors find file:line at the beginning of a line.
+    click.echo(str(error), err=True)
+    sys.exit(BAD)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"loadgen: {message}" if "\n" not in message else message, err=True)
+    click.echo(f"loadgen: {message}", err=True)
     sys.exit(code)
 
 
@@ -57,17 +72,24 @@ def _console(stderr: bool = False) -> Console:
 
 @cli.command()
 @click.argument("scenario", type=click.Path())
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder itself (default: reports/<time>-<name>).")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The run folder itself (default: reports/<time>-<name>)."
+)
 @click.option("--url", help="The target, in place of the scenario's.")
 @click.option("--clients", metavar="A,B", help="These clients, in place of the scenario's.")
 @click.option("--concurrency", metavar="1,10", help="These numbers of simultaneous streams.")
 @click.option("--repeats", type=int, help="How often each cell is measured.")
 @click.option("--duration", metavar="10s", help="How long new streams are started in a cell.")
-@click.option("--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario.")
+@click.option(
+    "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario."
+)
 @click.option("--seed", type=int, help="Of the schedule, the order of the cells and the simulator.")
 @click.option("--quiet", is_flag=True, help="No progress; the table and the findings only.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict."
+)
 def run(
+    *,
     scenario: str,
     out: Path | None,
     url: str | None,
@@ -102,7 +124,6 @@ def run(
     from loadgen.lab.run import run as lab_run
     from loadgen.lab.target import TargetError
     from loadgen.report.progress import OnTerminal, Plain
-    from loadgen.secrets import mask
     from loadgen.simulator.process import SimulatorError
     from loadgen.store import StoreError
 
@@ -113,12 +134,13 @@ def run(
     try:
         ran = lab_run(planned, out, listener)
     except (Refused, StoreError) as error:
-        _fail(mask(str(error), planned.secrets), BAD)
+        _fail(str(error), BAD)
     except (TargetError, SimulatorError) as error:
-        _fail(mask(str(error), planned.secrets), UNMEASURED)
+        _fail(str(error), UNMEASURED)
+    try:
+        code = _report(ran.folder, console, told=not as_json)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    code = _report(ran.folder, console, told=not as_json)
+        _fail(f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}", INTERRUPTED)
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
         code = UNMEASURED
@@ -167,14 +189,18 @@ def report(folder: Path, quiet: bool) -> None:
 
 @cli.command()
 @click.argument("scenario", type=click.Path())
-@click.option("--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario.")
+@click.option(
+    "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario."
+)
 def validate(scenario: str, settings: tuple[str, ...]) -> None:
     """Check a scenario file; every error with file, line and what would be right."""
     from loadgen.lab.plan import cells
 
     planned = _scenario(scenario, settings)
     count = len(cells(planned, planned.target.url or "", ()))
-    click.echo(f"{scenario}: valid; {count} cells ({len(planned.clients)} clients, {planned.repeats} repeats)")
+    click.echo(
+        f"{scenario}: valid; {count} cells ({len(planned.clients)} clients, {planned.repeats} repeats)"
+    )
 
 
 @cli.command()
@@ -203,39 +229,59 @@ def clients() -> None:
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=11434, show_default=True, help="Port to listen on; 0 for any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=11434,
+    show_default=True,
+    help="Port to listen on; 0 for any free one.",
+)
 @click.option("--ttft", metavar="300ms", help="Mean time to first token.")
 @click.option("--gap", metavar="50ms", help="Mean time between tokens.")
-@click.option("--tokens", type=int, help="Tokens of an answer.")
+@click.option("--tokens", metavar="60", help="Tokens of an answer.")
 @click.option("--scenario", type=click.Path(), help="Take the simulator of this scenario.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any key of target.simulator.")
 def simulate(
+    *,
     host: str,
     port: int,
     ttft: str | None,
     gap: str | None,
-    tokens: int | None,
+    tokens: str | None,
     scenario: str | None,
     settings: tuple[str, ...],
 ) -> None:
     """Serve the Ollama simulator, for curl or anything else."""
-    from loadgen.scenario import ScenarioError, simulator
+    from loadgen.scenario import Override, ScenarioError, simulator
+    from loadgen.scenario.source import scalar
     from loadgen.simulator.serve import serve
 
-    given = [("ttft", ttft), ("gap", gap), ("tokens", tokens)]
-    overrides = [f"{key}={value}" for key, value in given if value is not None] + list(settings)
+    flags = {"ttft": ttft, "gap": gap, "tokens": tokens}
+    given = [
+        Override(f"--{key}", f"target.simulator.{key}", scalar(value))
+        for key, value in flags.items()
+        if value is not None
+    ]
     try:
-        spec = simulator(scenario, overrides)
+        spec = simulator(scenario, [*given, *(f"target.simulator.{setting}" for setting in settings)])
     except ScenarioError as error:
-        _fail(str(error), BAD)
+        _refuse(error)
     try:
         serve(spec, host, port)
     except OSError as error:
-        _fail(f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --port", BAD)
+        _fail(
+            f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --port", BAD
+        )
 
 
 @cli.command()
-@click.option("--streams", default=1000, show_default=True, help="How many simultaneous streams to check for.")
+@click.option(
+    "--streams",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="How many simultaneous streams to check for.",
+)
 def doctor(streams: int) -> None:
     """Check this machine: open files, ports, threads, cores, clock, listen queue."""
     from loadgen.lab.doctor import checks

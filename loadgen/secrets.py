@@ -36,6 +36,21 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return pattern.sub(MASK, text) if pattern else text
 
 
+def mask_cut(text: str, secrets: Iterable[str]) -> str:
+    """The same for text that may have been cut short: the beginning of a secret at its end is hidden too."""
+    masked = mask(text, secrets)
+    shown = masked.rstrip("…")
+    beginnings = (
+        form[:size]
+        for secret in secrets
+        if len(secret) >= SHORTEST
+        for form in _forms(secret)
+        for size in range(SHORTEST, len(form))
+    )
+    longest = max((len(start) for start in beginnings if shown.endswith(start)), default=0)
+    return shown[:-longest] + MASK + masked[len(shown) :] if longest else masked
+
+
 def of_header(name: str, value: str) -> set[str]:
     """The secrets in a header: its value, what follows ``Bearer``, the parts of ``Basic`` and of cookies."""
     if not is_secret_name(name):
@@ -102,6 +117,7 @@ def _forms(secret: str) -> set[str]:
         secret,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
+        ascii(secret)[1:-1],
         quote(raw),
         quote(raw, safe=""),
         quote_plus(raw),

@@ -1,1 +1,1 @@
-"""The parent: plans and orders the cells, runs one engine per cell, watches it from outside, writes the run."""
+"""The parent: plans the cells, runs one engine per cell, watches it from outside, writes the run."""

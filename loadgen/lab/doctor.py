@@ -36,7 +36,8 @@ def _cores() -> Check:
     if cores.engine:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
     return Check(
-        "cores: only one, or no way to pin a process; engine and simulator share it, and lag is theirs together", False
+        "cores: only one, or no way to pin a process; lag is the engine's and the simulator's together",
+        False,
     )
 
 
@@ -52,7 +53,8 @@ def _clock() -> Check:
 
 
 def _wall_clock() -> Check:
-    (first, wall), _ = proc.clock_tie(), time.sleep(0.2)
+    first, wall = proc.clock_tie()
+    time.sleep(0.2)
     last, later = proc.clock_tie()
     drift = abs((later - wall) - (last - first)) / 1e3
     return Check(f"wall clock: drifts {drift:,.1f} µs from the monotonic one in 0.2 s", drift < 500)
@@ -61,11 +63,19 @@ def _wall_clock() -> Check:
 def _proc() -> Check:
     own = proc.sample(os.getpid())
     waits = proc.run_wait_ns(os.getpid())
-    missing = [name for name, value in (("memory", own.rss_kib), ("CPU", own.cpu_ns), ("run-queue wait", waits)) if value is None]
+    missing = [
+        name
+        for name, value in (("memory", own.rss_kib), ("CPU", own.cpu_ns), ("run-queue wait", waits))
+        if value is None
+    ]
     if missing:
         return Check(f"/proc: does not tell {', '.join(missing)}; these columns stay empty", False)
     resets = Path(f"/proc/{os.getpid()}/clear_refs").exists()
-    return Check("/proc: tells memory, threads, CPU, run-queue wait" + ("" if resets else "; peak memory includes imports"), True)
+    return Check(
+        "/proc: tells memory, threads, CPU, run-queue wait"
+        + ("" if resets else "; peak memory includes imports"),
+        True,
+    )
 
 
 def _port() -> Check:
@@ -73,5 +83,7 @@ def _port() -> Check:
         try:
             probe.bind(("127.0.0.1", OLLAMA_PORT))
         except OSError:
-            return Check(f"port {OLLAMA_PORT}: taken, by an Ollama perhaps; `loadgen simulate` wants --port", False)
+            return Check(
+                f"port {OLLAMA_PORT}: taken, by an Ollama perhaps; `loadgen simulate` wants --port", False
+            )
     return Check(f"port {OLLAMA_PORT}: free", True)

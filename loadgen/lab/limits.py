@@ -13,7 +13,7 @@ SPARE_FILES = 64  # what an interpreter, its libraries and pipes have open besid
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit. ``have`` is None where the system does not tell it; ``fatal``: a run beyond it cannot work."""
+    """One limit. ``have`` is None where the system does not tell; ``fatal``: a run beyond it cannot work."""
 
     name: str
     have: int | None
@@ -29,7 +29,8 @@ class Limit:
         if self.ok:
             return f"{self.name}: {_number(self.have)}, enough for {self.need:,}"
         assert self.have is not None
-        return f"{self.name}: {self.have:,}, which is {self.need - self.have:,} short of {self.need:,}; {self.advice}"
+        short = self.need - self.have
+        return f"{self.name}: {self.have:,}, which is {short:,} short of {self.need:,}; {self.advice}"
 
 
 def limits(streams: int, threads: bool) -> list[Limit]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import random
+from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Scenario
 
@@ -26,10 +29,11 @@ def cores() -> Cores:
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:
-    """Every client at every concurrency, once per repeat; each repeat is a block in a seeded order of its own.
+    """Every client at every concurrency, once per repeat; each repeat is a block in its own seeded order.
 
     The load of a block is the same for all clients: its schedule depends on seed, concurrency and repeat.
     """
+    url, headers = _open(url, scenario.target.headers)
     planned: list[Cell] = []
     for repeat in range(scenario.repeats):
         block = [(client, concurrency) for client in scenario.clients for concurrency in scenario.concurrency]
@@ -43,7 +47,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     concurrency=concurrency,
                     repeat=repeat,
                     url=url,
-                    headers=scenario.target.headers,
+                    headers=headers,
                     protocol=scenario.protocol,
                     model=scenario.model,
                     prompts=scenario.prompts,
@@ -56,3 +60,17 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                 )
             )
     return planned
+
+
+def _open(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """User and password as a header: libraries differ in what they make of them in a URL."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, headers
+    bare = parts._replace(netloc=host).geturl()
+    if any(name.lower() == "authorization" for name in headers):
+        return bare, headers
+    name, _, password = user.partition(":")
+    token = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return bare, {**headers, "Authorization": f"Basic {token}"}

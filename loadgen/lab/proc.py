@@ -69,7 +69,9 @@ def listen_queue() -> tuple[int, int] | None:
     """ListenOverflows and ListenDrops since boot: connects that a full queue turned away."""
     try:
         names, numbers = (
-            line.split() for line in Path("/proc/net/netstat").read_text().splitlines() if line.startswith("TcpExt:")
+            line.split()
+            for line in Path("/proc/net/netstat").read_text().splitlines()
+            if line.startswith("TcpExt:")
         )
         told = dict(zip(names, numbers, strict=True))
         return int(told["ListenOverflows"]), int(told["ListenDrops"])

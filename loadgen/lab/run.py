@@ -22,7 +22,7 @@ from loadgen.lab import limits, plan, target
 from loadgen.lab.listener import Listener
 from loadgen.model import Cell, Recording, Scenario, ServerRecord
 from loadgen.scenario import as_dict
-from loadgen.secrets import mask
+from loadgen.secrets import mask, mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 
 CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
@@ -45,8 +45,8 @@ def run(scenario: Scenario, folder: Path | None, listener: Listener) -> Ran:
     """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``).
 
     Raises Refused and :class:`~loadgen.store.StoreError` before anything is measured, and
-    :class:`~loadgen.lab.target.TargetError` where the target is not there. The first Ctrl-C ends the cell that
-    runs, keeps what it gave and returns; a second raises KeyboardInterrupt.
+    :class:`~loadgen.lab.target.TargetError` where the target is not there. The first Ctrl-C ends the cell
+    that runs, keeps what it gave and returns; a second raises KeyboardInterrupt.
     """
     ready(scenario)
     limits.raise_open_files()
@@ -59,14 +59,16 @@ def run(scenario: Scenario, folder: Path | None, listener: Listener) -> Ran:
         assert url is not None
         cells = plan.cells(scenario, url, cores.engine)
         if server is None:
-            target.check(cells[0])
+            _check(cells[0], scenario.secrets)
         started = datetime.now(UTC)
         folder = folder or _free(Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{_slug(scenario.name)}")
         about = _about(scenario, url, started, cells)
         store.create(folder, about)
         stack.enter_context(_pinned(cores.lab))
         interrupted = stack.enter_context(_interruptible(listener))
-        return _cells(scenario, cells, folder, about, server, interrupted, listener)
+        return _cells(
+            scenario, cells, folder, about, server=server, interrupted=interrupted, listener=listener
+        )
 
 
 def _cells(
@@ -74,6 +76,7 @@ def _cells(
     cells: Sequence[Cell],
     folder: Path,
     about: dict[str, Any],
+    *,
     server: _Server | None,
     interrupted: Callable[[], bool],
     listener: Listener,
@@ -91,10 +94,14 @@ def _cells(
             recording = lab_cell.record(cell, listener, interrupted, server.record if server else _no_record)
             recording = _masked(recording, scenario.secrets)
             store.save(folder, recording)
-            about["cells"][place] |= {"ended": recording.ended, "at": _now(), "file": f"arrivals/{cell.index:04d}.npz"}
+            about["cells"][place] |= {
+                "ended": recording.ended,
+                "at": _now(),
+                "file": f"arrivals/{cell.index:04d}.npz",
+            }
             store.write_about(folder, about)
             listener.cell_ends(recording)
-    except (store.StoreError, SimulatorError) as error:
+    except (store.StoreError, SimulatorError, OSError) as error:
         failure = mask(str(error), scenario.secrets)
     finally:
         listener.end()
@@ -122,6 +129,13 @@ def ready(scenario: Scenario) -> None:
     short = [str(limit) for limit in limits.limits(most, threads) if limit.fatal and not limit.ok]
     if short:
         raise Refused(f"{most:,} simultaneous streams do not fit this machine:\n" + "\n".join(short))
+
+
+def _check(cell: Cell, secrets: frozenset[str]) -> None:
+    try:
+        target.check(cell)
+    except target.TargetError as error:
+        raise target.TargetError(mask_cut(str(error), secrets)) from None
 
 
 class _Server:
@@ -166,9 +180,10 @@ def _masked(recording: Recording, secrets: frozenset[str]) -> Recording:
     if not secrets:
         return recording
     errors = recording.streams["error"].copy()
-    errors[:] = [mask(text, secrets) for text in errors]
+    masked = {text: mask_cut(text, secrets) for text in set(errors)}
+    errors[:] = [masked[text] for text in errors]
     return replace(
-        recording, streams={**recording.streams, "error": errors}, ended=mask(recording.ended, secrets)
+        recording, streams={**recording.streams, "error": errors}, ended=mask_cut(recording.ended, secrets)
     )
 
 
@@ -260,23 +275,38 @@ def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+class _Interrupts:
+    """Whether Ctrl-C or SIGTERM came; a second one raises KeyboardInterrupt at once."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._came = self._told = 0
+
+    def __call__(self) -> bool:
+        # Not from the handler: it may stand in the middle of another line that is being printed.
+        if self._told < self._came:
+            self._told = self._came
+            self._listener.note(
+                "interrupted: ending this cell, keeping what was measured; once more ends at once"
+            )
+        return self._came > 0
+
+    def come(self, _: int, __: FrameType | None) -> None:
+        """The handler of the signals."""
+        self._came += 1
+        if self._came > 1:
+            raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def _interruptible(listener: Listener) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or SIGTERM came; a second one raises KeyboardInterrupt at once."""
-    came: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        came.append(number)
-        if len(came) > 1:
-            raise KeyboardInterrupt
-        listener.note("interrupted: ending this cell and keeping what was measured; once more ends at once")
-
+    interrupts = _Interrupts(listener)
     if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield interrupts
         return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, interrupts.come) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(came)
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

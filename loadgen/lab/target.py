@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import queue
 import socket
 import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from loadgen import protocols
@@ -13,29 +18,33 @@ from loadgen.model import Cell, Request
 
 REFUSALS = {400, 401, 403, 404, 405, 410, 501}  # no load changes these; 429 and 5xx may pass
 
+T = TypeVar("T")
+
 
 class TargetError(Exception):
     """The target cannot be measured; the message says what answered what."""
 
 
 def check(cell: Cell) -> None:
-    """Raise TargetError within the connect timeout if ``cell``'s target is not there, or not what it should be.
+    """Raise TargetError, within the connect timeout, if ``cell``'s target is not there or no target.
 
-    The protocol's own cheap question is asked first. Only where that tells nothing is the load's own request sent,
-    and left again: an answer that is slow to come is no refusal.
+    The protocol's own cheap question is asked first. Only where that tells nothing is the load's own request
+    sent, and left again. An answer that is slow to come is no refusal.
     """
+    until = time.monotonic() + cell.timeouts.connect
     protocol = protocols.load(cell.protocol)
     probe = protocol.probe(cell)
     if probe is not None:
-        status, body = _ask(probe, cell.timeouts.connect)
-        if status == 200:
+        status, body = _ask(probe, until)
+        if status in (200, None):
             return
         if status == 404 and "model" in body:
             raise TargetError(f"{_place(probe)} answered 404 for the model {cell.model!r}: {body}")
     request = protocol.request(cell, cell.prompts[0])
-    status, body = _ask(request, cell.timeouts.connect)
+    status, body = _ask(request, until)
     if status in REFUSALS:
-        raise TargetError(f"{_place(request)} answered {status} {http.client.responses.get(status, '')}: {body}")
+        reason = http.client.responses.get(status, "")
+        raise TargetError(f"{_place(request)} answered {status} {reason}: {body}")
 
 
 def _place(request: Request) -> str:
@@ -43,35 +52,61 @@ def _place(request: Request) -> str:
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
-def _ask(request: Request, seconds: float) -> tuple[int | None, str]:
-    """Status and the beginning of the body; None where the answer takes longer than ``seconds``."""
+def _ask(request: Request, until: float) -> tuple[int | None, str]:
+    """Status and the beginning of the body; None where the answer is not there in time."""
     url = urlsplit(request.url)
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    seconds = max(0.001, until - time.monotonic())
     connection = kind(url.hostname or "", url.port, timeout=seconds)
     place = _place(request)
     try:
-        connection.connect()
+        _within(until, connection.connect)
     except socket.gaierror as error:
         raise TargetError(f"{place}: the name {url.hostname!r} has no address: {error.strerror}") from error
     except TimeoutError as error:
-        raise TargetError(f"{place}: no connection within {seconds:g} s") from error
+        raise TargetError(f"{place}: no connection within {seconds:.3g} s") from error
     except ssl.SSLError as error:
         raise TargetError(f"{place}: no TLS: {error.reason or error}") from error
     except OSError as error:
         raise TargetError(f"{place}: no connection: {error.strerror or error}") from error
-    try:
-        path = url.path + (f"?{url.query}" if url.query else "")
+
+    def exchange() -> tuple[int, str]:
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.request(request.method, path, request.body, dict(request.headers))
         response = connection.getresponse()
         return response.status, _told(response.read(2048) if response.status >= 300 else b"")
+
+    try:
+        return _within(until, exchange)
     except TimeoutError:
         return None, ""
     except (http.client.HTTPException, ValueError) as error:
         raise TargetError(f"{place}: what answers there does not speak HTTP: {_short(error)}") from error
     except OSError as error:
-        raise TargetError(f"{place}: the connection was closed without an answer: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise TargetError(f"{place}: the connection was closed without an answer: {reason}") from error
     finally:
         connection.close()
+
+
+def _within(until: float, action: Callable[[], T]) -> T:
+    """What ``action`` gives, or TimeoutError: neither a resolver nor a dripping server knows our timeout."""
+    given: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+
+    def act() -> None:
+        try:
+            given.put(action())
+        except Exception as error:
+            given.put(error)
+
+    threading.Thread(target=act, daemon=True).start()
+    try:
+        result = given.get(timeout=max(0.0, until - time.monotonic()))
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _told(body: bytes) -> str:

@@ -101,7 +101,8 @@ class OnTerminal(Plain):
             f"about {clock(left)} left",
         ]
         self._live.update(
-            Text(f"{self._title()}  ", style="bold") + Text(" · ".join(parts) + self._running(), style="not bold")
+            Text(f"{self._title()}  ", style="bold")
+            + Text(" · ".join(parts) + self._running(), style="not bold")
         )
 
     def end(self) -> None:

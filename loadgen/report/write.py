@@ -41,6 +41,13 @@ def write(run: Run) -> Path:
     return run.folder / "report.html"
 
 
+def write_html(run: Run, path: Path) -> Path:
+    """Write the HTML report alone, to ``path``, and return it. Raises :class:`ReportError`."""
+    summaries = analysis.summarise(run)
+    _replace(path, html(run, summaries, analysis.findings(run, summaries)))
+    return path
+
+
 def _replace(path: Path, text: str) -> None:
     temporary: str | None = None
     try:
