@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -26,7 +27,6 @@ from loadgen.secrets import MASK, is_secret_name, mask, mask_url, of_header, of_
 _MAY_BE_SECRET: Final[tuple[Path, ...]] = (
     ("target", "url"),
     ("target", "headers"),
-    ("model",),
     ("prompts",),
     ("options",),
 )
@@ -278,6 +278,17 @@ def _secret(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
         value = _at(data, path)[1]
         is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
         may_be = any(path[: len(place)] == place for place in _MAY_BE_SECRET)
+        if path == ("target", "url"):
+            values = {value for value in values if not _is_place(value, str(_at(data, path)[1]))}
         if may_be and not (path[0] == "options" and is_number):
             found |= values
     return found
+
+
+def _is_place(value: str, url: str) -> bool:
+    """Whether a value from the environment is where ``url`` leads, which must be told, and no credential in it.
+
+    The whole of a URL is a place; the credentials that it holds are found in it.
+    """
+    place = urlsplit(url).netloc.rpartition("@")[2] if "://" in url else ""
+    return "://" in value or (value in place and value not in url.replace(place, "", 1))
