@@ -119,7 +119,7 @@ class Claim:
             statement=self.statement,
             evidence=(
                 *(check.sentence for part in parts for check in part.checks),
-                *(f"Not counted: {_name(s)} is invalid: {'; '.join(s.reasons)}" for s in evidence.invalid),
+                *(f"Not counted: {_name(s)} is invalid" for s in evidence.invalid),
             ),
         )
 
@@ -366,7 +366,7 @@ def _leaner(
         return Check(None, f"{at}: {ours:.4g}{unit} against {theirs:.4g}{unit}")
     ratio = ours / theirs
     holds = True if ratio < 1 - NOISE else False if ratio > 1 + NOISE else None
-    return Check(holds, f"{at}: {ours:.4g}{unit} against {theirs:.4g}{unit}, {ratio:.3g} times")
+    return Check(holds, f"{at}: {ours:.4g}{unit} against {theirs:.4g}{unit}, {ratio:.2g} times")
 
 
 # -------------------------------------------------------------------------------------------------- shared

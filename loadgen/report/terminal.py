@@ -62,17 +62,17 @@ _COLUMNS = (
     _Column("TTFT", "p50", _of("ttft_p50_ms"), 0),
     _Column("TTFT", "p90", _of("ttft_p90_ms"), 20),
     _Column("TTFT", "p99", _of("ttft_p99_ms"), 1),
-    _Column("ITL", "p50", _of("itl_p50_ms"), 5),
+    _Column("ITL", "p50", _of("itl_p50_ms"), 9),
     _Column("ITL", "p90", _of("itl_p90_ms"), 21),
-    _Column("ITL", "p99", _of("itl_p99_ms"), 4),
+    _Column("ITL", "p99", _of("itl_p99_ms"), 6),
     _Column("total", "p50", _of("total_p50_ms"), 14),
     _Column("total", "p99", _of("total_p99_ms"), 15),
-    _Column("lag", "p50", _of("lag_p50_ms"), 7),
+    _Column("lag", "p50", _of("lag_p50_ms"), 10),
     _Column("lag", "p99", _of("lag_p99_ms"), 2),
-    _Column("KiB/", "stream", _of("rss_per_stream_kib"), 6),
-    _Column("", "threads", _of("threads_peak"), 8),
-    _Column("CPU µs", "/token", _of("cpu_us_per_token"), 9),
-    _Column("switch", "/token", _switches, 10),
+    _Column("KiB/", "stream", _of("rss_per_stream_kib"), 4),
+    _Column("", "threads", _of("threads_peak"), 5),
+    _Column("CPU µs", "/token", _of("cpu_us_per_token"), 7),
+    _Column("switch", "/token", _switches, 8),
     _Column("", "verdict", lambda s: str(s.validity), 2),
 )
 
@@ -161,12 +161,22 @@ class _Findings:
             grid.add_column(no_wrap=True, min_width=8)
             grid.add_column()
             for (verdict, evidence), alike in _alike(of_kind).items():
+                shown = _brief(evidence) if kind == "claim" else evidence
                 lines = [Text(spelled(plain(finding.statement, _LONGEST))) for finding in alike]
-                lines += [Text(spelled(plain(line, _LONGEST)), style="dim") for line in evidence]
+                lines += [Text(spelled(plain(line, _LONGEST)), style="dim") for line in shown]
                 grid.add_row(Text(plain(verdict), style=STYLES.get(verdict, "")), Group(*lines))
             yield Text(title, style="bold")
             yield grid
             yield Text("")
+
+
+def _brief(evidence: Sequence[str]) -> list[str]:
+    """The first line of each kind, ``For:``, ``Against:`` and so on; the report has them all."""
+    first: dict[str, str] = {}
+    for line in evidence:
+        first.setdefault(line.partition(":")[0], line)
+    more = len(evidence) - len(first)
+    return [*first.values(), *([f"… and {more} more in the report"] if more else [])]
 
 
 def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Finding]]:

@@ -106,7 +106,7 @@ def test_one_per_claim_in_the_article_s_order_even_of_an_empty_run():
 
 def test_evidence_has_the_figures_of_this_run():
     found = verdicts(ladder())
-    memory = "aiohttp against requests, memory per stream: 20 KiB against 120 KiB, 0.167 times"
+    memory = "aiohttp against requests, memory per stream: 20 KiB against 120 KiB, 0.17 times"
     assert f"For: at 100 streams, {memory}" in found[SCALES].evidence
     assert (
         "For: at 100 streams, aiohttp against requests, threads: 1 against 101, 0.0099 times"
@@ -146,7 +146,7 @@ def test_invalid_measurements_do_not_testify_and_are_named():
     )
     found = verdicts(made)[SCALES]
     assert found.verdict == "for"
-    assert any(text.startswith("Not counted: aiohttp at 200 streams is invalid: ") for text in found.evidence)
+    assert "Not counted: aiohttp at 200 streams is invalid" in found.evidence
 
 
 def test_suspect_measurements_testify_and_are_marked():
