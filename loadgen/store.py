@@ -30,6 +30,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -194,9 +195,9 @@ def load(folder: Path | str) -> Run:
         about = json.loads((folder / ABOUT).read_bytes())
         if about.get("format") != FORMAT:
             raise StoreError(f"{folder / ABOUT}: format {about.get('format')!r}; this loadgen reads format {FORMAT}")
-        recordings = tuple(_load(path) for path in sorted((folder / ARRIVALS).glob("*.npz")))
+        recordings = tuple(_load(path) for path in sorted((folder / ARRIVALS).glob("[0-9]*.npz")))
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, msgspec.MsgspecError) as error:
+    except (OSError, EOFError, BadZipFile, ValueError, KeyError, msgspec.MsgspecError) as error:
         raise StoreError(f"{folder}: cannot be read: {error}") from error
     return Run(folder=folder, about=about, recordings=recordings)

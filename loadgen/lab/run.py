@@ -63,9 +63,9 @@ def run(scenario: Scenario, folder: Path | None, listener: Listener) -> Ran:
         started = datetime.now(UTC)
         folder = folder or _free(Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{_slug(scenario.name)}")
         about = _about(scenario, url, started, cells)
+        interrupted = stack.enter_context(_interruptible(listener))
         store.create(folder, about)
         stack.enter_context(_pinned(cores.lab))
-        interrupted = stack.enter_context(_interruptible(listener))
         return _cells(
             scenario, cells, folder, about, server=server, interrupted=interrupted, listener=listener
         )

@@ -35,13 +35,13 @@ def check(cell: Cell) -> None:
     protocol = protocols.load(cell.protocol)
     probe = protocol.probe(cell)
     if probe is not None:
-        status, body = _ask(probe, until)
+        status, body = _ask(probe, cell.timeouts.connect, until)
         if status in (200, None):
             return
         if status == 404 and "model" in body:
             raise TargetError(f"{_place(probe)} answered 404 for the model {cell.model!r}: {body}")
     request = protocol.request(cell, cell.prompts[0])
-    status, body = _ask(request, until)
+    status, body = _ask(request, cell.timeouts.connect, until)
     if status in REFUSALS:
         reason = http.client.responses.get(status, "")
         raise TargetError(f"{_place(request)} answered {status} {reason}: {body}")
@@ -52,11 +52,10 @@ def _place(request: Request) -> str:
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
-def _ask(request: Request, until: float) -> tuple[int | None, str]:
-    """Status and the beginning of the body; None where the answer is not there in time."""
+def _ask(request: Request, seconds: float, until: float) -> tuple[int | None, str]:
+    """Status and the beginning of the body; None where the answer is not there by ``until``."""
     url = urlsplit(request.url)
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    seconds = max(0.001, until - time.monotonic())
     connection = kind(url.hostname or "", url.port, timeout=seconds)
     place = _place(request)
     try:
@@ -64,7 +63,7 @@ def _ask(request: Request, until: float) -> tuple[int | None, str]:
     except socket.gaierror as error:
         raise TargetError(f"{place}: the name {url.hostname!r} has no address: {error.strerror}") from error
     except TimeoutError as error:
-        raise TargetError(f"{place}: no connection within {seconds:.3g} s") from error
+        raise TargetError(f"{place}: no connection within {seconds:g} s") from error
     except ssl.SSLError as error:
         raise TargetError(f"{place}: no TLS: {error.reason or error}") from error
     except OSError as error:

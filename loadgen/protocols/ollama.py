@@ -18,6 +18,7 @@ from loadgen.model import Cell, Figures, Request
 from loadgen.protocols import stamps
 from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import Lines, excerpt
+from loadgen.protocols.urls import below
 
 Kind = Literal["generate", "chat"]
 
@@ -139,7 +140,7 @@ class _Ollama(ABC):
 
 def _post(cell: Cell, path: str, body: dict[str, Any]) -> Request:
     headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson", **cell.headers}
-    return Request("POST", cell.url.rstrip("/") + path, headers, json.dumps(body, ensure_ascii=False).encode())
+    return Request("POST", below(cell.url, path), headers, json.dumps(body, ensure_ascii=False).encode())
 
 
 _GENERATED = msgspec.json.Decoder(_Generated)

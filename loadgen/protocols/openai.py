@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from loadgen.model import Cell, Figures, Request
 from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import LONGEST_LINE, Lines, excerpt
+from loadgen.protocols.urls import below
 
 
 class _Text(msgspec.Struct, gc=False):
@@ -179,7 +181,7 @@ class Chat:
         if cell.stream:
             body["stream_options"] = {"include_usage": True}
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **cell.headers}
-        return Request("POST", _base(cell) + "/chat/completions", headers, json.dumps(body, ensure_ascii=False).encode())
+        return Request("POST", _url(cell), headers, json.dumps(body, ensure_ascii=False).encode())
 
     def probe(self, cell: Cell) -> Request | None:  # noqa: ARG002 - servers differ in what they offer
         return None
@@ -188,6 +190,6 @@ class Chat:
         return _Events() if stream else _Whole()
 
 
-def _base(cell: Cell) -> str:
-    url = cell.url.rstrip("/")
-    return url if url.endswith("/v1") else url + "/v1"
+def _url(cell: Cell) -> str:
+    version = "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
+    return below(cell.url, f"{version}/chat/completions")
