@@ -95,13 +95,21 @@ BUILTIN: dict[str, Entry] = {
         {"session": ("per-thread", "shared")},
     ),
     "httpx-sync": Entry(
-        "loadgen.clients.httpx_sync:HttpxSync", "threads", "httpx", "httpx", {"session": ("shared", "per-thread")}
+        "loadgen.clients.httpx_sync:HttpxSync",
+        "threads",
+        "httpx",
+        "httpx",
+        {"session": ("shared", "per-thread")},
     ),
     "httpx-async": Entry(
         "loadgen.clients.httpx_async:HttpxAsync", "tasks", "httpx", "httpx", {"loop": ("asyncio", "uvloop")}
     ),
-    "aiohttp": Entry("loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", {"loop": ("asyncio", "uvloop")}),
-    "floor": Entry("loadgen.clients.floor:Floor", "tasks", "httptools", "floor", {"loop": ("uvloop", "asyncio")}),
+    "aiohttp": Entry(
+        "loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", {"loop": ("asyncio", "uvloop")}
+    ),
+    "floor": Entry(
+        "loadgen.clients.floor:Floor", "tasks", "httptools", "floor", {"loop": ("uvloop", "asyncio")}
+    ),
 }
 
 
@@ -137,7 +145,9 @@ def load(client: Client) -> Any:
     try:
         return registry.load(known.path, GROUP, client.name)
     except ImportError as error:
-        raise Missing(f"{client.name} needs {error.name or known.distribution}: {install(client.name)}") from error
+        raise Missing(
+            f"{client.name} needs {error.name or known.distribution}: {install(client.name)}"
+        ) from error
 
 
 def version(name: str) -> str | None:

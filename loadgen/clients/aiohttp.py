@@ -18,6 +18,7 @@ class Aiohttp:
     failures: ClassVar[Failures] = (
         (aiohttp.ConnectionTimeoutError, "", Outcome.CONNECT_TIMEOUT),
         (aiohttp.ServerDisconnectedError, "", Outcome.TRUNCATED),
+        (aiohttp.ClientPayloadError, "ConnectionResetError", Outcome.RESET),
         (aiohttp.ClientPayloadError, "not completed", Outcome.TRUNCATED),
         (aiohttp.ClientPayloadError, "Not enough data", Outcome.TRUNCATED),
         (aiohttp.ClientPayloadError, "", Outcome.UNDECODABLE),

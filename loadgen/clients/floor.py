@@ -39,7 +39,9 @@ class Floor:
         address = (url.hostname or "", url.port or 80)
         connection = await self._connect(address)
         try:
-            connection.send(url.path + ("?" + url.query if url.query else ""), url.netloc.rpartition("@")[2], request)
+            connection.send(
+                url.path + ("?" + url.query if url.query else ""), url.netloc.rpartition("@")[2], request
+            )
             yield AsyncResponse(await connection.status(), connection.push)
         finally:
             if connection.reusable:
@@ -53,6 +55,7 @@ class Floor:
             connection = idle.pop()
             if connection.reusable:
                 return connection
+            connection.close()
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeout):
             _, connection = await loop.create_connection(lambda: _Connection(loop), *address)
@@ -87,11 +90,18 @@ class _Connection(asyncio.Protocol):
 
     def send(self, path: str, host: str, request: Request) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self._feed = self._parser.feed_data
+        self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
-        headers = {"Host": host, "Accept-Encoding": "identity", **request.headers, "Content-Length": len(request.body)}
+        headers = {
+            "Host": host,
+            "Accept-Encoding": "identity",
+            **request.headers,
+            "Content-Length": len(request.body),
+        }
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._transport.write(f"{request.method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + request.body)
+        self._transport.write(
+            f"{request.method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + request.body
+        )
 
     async def status(self) -> int:
         while not self._code:
@@ -134,7 +144,7 @@ class _Connection(asyncio.Protocol):
                 if not self._complete:
                     return
         except Exception as error:  # ours to raise where the stream waits, not in the loop
-            self._error = error
+            self._error, self._complete, self.reusable = error, False, False
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,3 +168,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._complete = True
         self.reusable = self._parser.should_keep_alive()
+        self._feed = self._unasked
+
+    def _unasked(self, data: bytes) -> None:  # noqa: ARG002
+        self.reusable = False

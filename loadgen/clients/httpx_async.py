@@ -9,7 +9,7 @@ from typing import ClassVar
 import httpx
 
 from loadgen.clients import AsyncResponse, Failures
-from loadgen.clients.httpx_sync import FAILURES, LIMITS
+from loadgen.clients.httpx_sync import FAILURES, LIMITS, no_cookies
 from loadgen.model import Cell, Request
 
 
@@ -23,6 +23,7 @@ class HttpxAsync:
             timeout=httpx.Timeout(None, connect=cell.timeouts.connect),
             limits=LIMITS,
             verify=httpx.create_ssl_context(trust_env=False),
+            cookies=no_cookies(),
             trust_env=False,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import ClassVar
 
 import httpx
@@ -22,6 +23,11 @@ FAILURES: Failures = (
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
+def no_cookies() -> CookieJar:
+    """A jar that takes none and gives none."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
 class HttpxSync:
     """See :class:`loadgen.clients.SyncClient`."""
 
@@ -35,7 +41,9 @@ class HttpxSync:
         self._shared = None if cell.client.options.get("session") == "per-thread" else self._make()
 
     def _make(self) -> httpx.Client:
-        return httpx.Client(timeout=self._timeout, limits=LIMITS, verify=self._verify, trust_env=False)
+        return httpx.Client(
+            timeout=self._timeout, limits=LIMITS, verify=self._verify, cookies=no_cookies(), trust_env=False
+        )
 
     @contextmanager
     def open(self, request: Request) -> Iterator[SyncResponse]:

@@ -1,4 +1,4 @@
-"""requests, on threads. A Session per thread, as its maintainers advise, or one for all (``session: shared``)."""
+"""requests, on threads. A Session per thread, as its maintainers advise, or one for all (``session``)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import RemoteDisconnected
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import IncompleteRead, InvalidChunkLength
+from urllib3.exceptions import InvalidChunkLength
 
 from loadgen.clients import Failures, SyncResponse
 from loadgen.model import Cell, Outcome, Request
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        # requests reads the body of a redirect to its end first, also where it must not follow.
+        return None
 
 
 class Requests:
@@ -27,6 +34,7 @@ class Requests:
         (InvalidChunkLength, "", Outcome.UNDECODABLE),
         (IncompleteRead, "", Outcome.TRUNCATED),
         (requests.exceptions.ChunkedEncodingError, "ended prematurely", Outcome.TRUNCATED),
+        (HTTPException, "", Outcome.UNDECODABLE),
     )
 
     def __init__(self, cell: Cell) -> None:
@@ -37,8 +45,9 @@ class Requests:
         self._session = self._make() if self._shared else None
 
     def _make(self) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         session.trust_env = False
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._size, max_retries=0)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
@@ -75,7 +84,8 @@ def _socket(response: requests.Response) -> socket.socket:
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
-    # Without chunks iter_content(None) would wait for the end of the body.
+    # Without chunks iter_content(None) would wait for the end of the body; with them it would unpack it.
     if response.raw.chunked:
+        response.raw.headers.pop("Content-Encoding", None)
         return response.iter_content(chunk_size=None)
     return iter(lambda: response.raw.read1(65536), b"")

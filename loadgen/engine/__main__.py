@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import sys
+from functools import partial
 
 import msgspec
 
@@ -25,11 +26,15 @@ def main() -> None:
         _prepare(cell)
         kind = clients.load(cell.client)
         engine = Engine(cell, protocols.load(cell.protocol), outbox)
+        go = partial(_go, engine, outbox, orders)
         if clients.entry(cell.client.name).mode == "threads":
-            from loadgen.engine.threads import drive
+            from loadgen.engine import threads
+
+            threads.drive(engine, kind, orders, go)
         else:
-            from loadgen.engine.tasks import drive
-        drive(engine, kind, orders, lambda: _go(engine, outbox, orders))
+            from loadgen.engine import tasks
+
+            tasks.drive(engine, kind, orders, go)
         engine.close()
     except Exception as error:
         outbox.send(Failed(f"{type(error).__name__}: {error}"))

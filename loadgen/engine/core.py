@@ -136,7 +136,14 @@ class Engine:
 
     def finished(self, now: int) -> bool:
         """Whether every slot has come to its end, or was told to so long ago that it hears nothing."""
-        return (not self._running and not self._pending) or (self._stop is not None and now - self._stop > GRACE)
+        if self._stop is not None and now - self._stop > GRACE:
+            return True
+        return not self._pending and all(self._is_deaf(slot, now) for slot in list(self._running))
+
+    def _is_deaf(self, slot: int, now: int) -> bool:
+        """A thread that waits for headers in its library is not to be ended from outside."""
+        stopwatch = self.open.get(slot)
+        return stopwatch is not None and stopwatch.due_by(self.cell.timeouts, now - GRACE) is not None
 
     def request(self, slot: int, done: int) -> Request:
         """The request of the slot's stream number ``done``."""
@@ -227,7 +234,7 @@ class Engine:
     def close(self) -> None:
         """Send all that is left, the streams that are still open too."""
         for stopwatch in list(self.open.values()):
-            stopwatch.expired = Outcome.STOPPED
+            stopwatch.expired = stopwatch.expired or Outcome.STOPPED
             self.ended(stopwatch)
         if self._edges or self.until is None:
             self._edges.clear()

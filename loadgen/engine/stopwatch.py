@@ -182,7 +182,11 @@ class Stopwatch:
         """What happened."""
         outcome, error = self._outcome, self._error
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
-        if self.expired is not None and outcome not in (Outcome.OK, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS):
+        if self.expired is not None and outcome not in (
+            Outcome.OK,
+            Outcome.SERVER_ERROR,
+            Outcome.HTTP_STATUS,
+        ):
             outcome, error = self.expired, ""
         # A server that stamps some of its events only tells no lag.
         stamped = len(self._stamps) == self.tokens

@@ -11,7 +11,9 @@ from loadgen.engine.core import Engine, Orders
 from loadgen.model import Cell
 
 
-def drive(engine: Engine, kind: Callable[[Cell], AsyncClient], orders: Orders, go: Callable[[], bool]) -> None:
+def drive(
+    engine: Engine, kind: Callable[[Cell], AsyncClient], orders: Orders, go: Callable[[], bool]
+) -> None:
     """Make the client, wait for ``go`` and drive every slot to its end."""
     # Not asyncio.run: it would wait for streams that a stop has left behind.
     _new_loop(engine.cell).run_until_complete(_drive(engine, kind, orders, go))

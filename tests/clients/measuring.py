@@ -1,0 +1,73 @@
+"""One cell through a real engine, and its streams as rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loadgen.lab import cell as lab_cell
+from loadgen.lab.listener import Silent
+from loadgen.model import Cell, Client, Outcome, Recording
+
+CLIENTS = (
+    Client("requests"),
+    Client("requests", {"session": "shared"}),
+    Client("httpx-sync"),
+    Client("httpx-sync", {"session": "per-thread"}),
+    Client("httpx-async"),
+    Client("aiohttp"),
+    Client("aiohttp", {"loop": "uvloop"}),
+    Client("floor"),
+)
+LABELS = [client.label for client in CLIENTS]
+
+
+class Row(NamedTuple):
+    """One stream. ``arrivals`` are nanoseconds after its start."""
+
+    slot: int
+    outcome: Outcome
+    status: int
+    error: str
+    tokens: int
+    arrivals: Sequence[int]
+    counts: Sequence[int]
+    table: Mapping[str, Any]
+
+
+def record(cell: Cell) -> Recording:
+    recording = lab_cell.record(cell, Silent(), lambda: False, lambda: None)
+    assert recording.ended == "", recording.ended
+    return recording
+
+
+def rows(recording: Recording) -> list[Row]:
+    table = recording.streams
+    edges = np.concatenate([[0], np.cumsum(table["reads"])]).tolist()
+    found = []
+    for place, (begin, end) in enumerate(itertools.pairwise(edges)):
+        own = {name: column[place] for name, column in table.items()}
+        found.append(
+            Row(
+                slot=int(own["slot"]),
+                outcome=Outcome(own["outcome"]),
+                status=int(own["status"]),
+                error=str(own["error"]),
+                tokens=int(own["tokens"]),
+                arrivals=(recording.arrivals["at"][begin:end] - own["start"]).tolist(),
+                counts=recording.arrivals["count"][begin:end].tolist(),
+                table=own,
+            )
+        )
+    assert edges[-1] == len(recording.arrivals["at"])
+    assert sum(row.tokens for row in found) == int(recording.arrivals["count"].sum())
+    return found
+
+
+def peak_kib(recording: Recording) -> int:
+    """Peak memory above the baseline."""
+    assert recording.base_rss_kib is not None
+    return int(recording.samples["peak_rss_kib"].max()) - recording.base_rss_kib

@@ -1,0 +1,34 @@
+"""Feeding a decoder in any pieces, and what it made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from loadgen import protocols
+from loadgen.protocols import Event, Undecodable
+
+
+class Made(NamedTuple):
+    events: list[Event]
+    undecodable: bool
+
+
+def decode(protocol: str, pieces: Iterable[bytes], *, stream: bool = True) -> Made:
+    decoder = protocols.load(protocol).decoder(stream)
+    events: list[Event] = []
+    try:
+        for piece in pieces:
+            events += decoder.feed(piece)
+        events += decoder.eof()
+    except Undecodable as error:
+        return Made([*events, *error.events], True)
+    return Made(events, False)
+
+
+def cuts(data: bytes) -> Iterator[list[bytes]]:
+    """Whole, byte by byte, and in two at every position."""
+    yield [data]
+    yield [data[at : at + 1] for at in range(len(data))]
+    for at in range(len(data) + 1):
+        yield [data[:at], data[at:]]
