@@ -46,7 +46,9 @@ def in_engine(cell: Cell, simulator: Process) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=60)
@@ -80,23 +82,37 @@ def main() -> None:
                 if name == "floor":
                     if not compiler:
                         continue
-                    tokens, us = map(float, pinned([loop, port, str(asked.streams), "m", "p"], cores.engine).split())
+                    tokens, us = map(
+                        float, pinned([loop, port, str(asked.streams), "m", "p"], cores.engine).split()
+                    )
                     found[name].append((cpu, us / tokens, memory, float("nan")))
                 else:
-                    command = [sys.executable, str(HERE / "bare.py"), name, simulator.url, str(asked.streams), str(RAMP)]
+                    command = [
+                        sys.executable,
+                        str(HERE / "bare.py"),
+                        name,
+                        simulator.url,
+                        str(asked.streams),
+                        str(RAMP),
+                    ]
                     bare = json.loads(pinned(command, cores.engine))
                     found[name].append((cpu, bare["cpu_us_per_token"], memory, bare["kib_per_stream"]))
-    print(f"{asked.streams} streams x {asked.tokens} tokens, 20 tokens/s each; median of {asked.rounds} rounds")
-    print(f"{'client':<12} {'CPU µs/token':>13} {'bare':>8} {'ratio':>6}   {'KiB/stream':>10} {'bare':>8} {'ratio':>6}")
+    print(
+        f"{asked.streams} streams x {asked.tokens} tokens, 20 tokens/s each; median of {asked.rounds} rounds"
+    )
+    print(
+        f"{'client':<12} {'CPU µs/token':>13} {'bare':>8} {'ratio':>6}   {'KiB/stream':>10} {'bare':>8} {'ratio':>6}"
+    )
     for name, rows in found.items():
         if not rows:
             print(f"{name:<12} no C compiler: not compared")
             continue
         cpu, bare, memory, bare_memory = (statistics.median(column) for column in zip(*rows, strict=True))
         ratio = statistics.median(row[0] / row[1] for row in rows)
+        told = "   (bare: C epoll loop)" if name == "floor" else ""
         print(
-            f"{name:<12} {cpu:13.1f} {bare:8.1f} {ratio:6.2f}   {memory:10.1f} {bare_memory:8.1f} {memory / bare_memory:6.2f}"
-            + ("   (bare: C epoll loop)" if name == "floor" else "")
+            f"{name:<12} {cpu:13.1f} {bare:8.1f} {ratio:6.2f}   "
+            f"{memory:10.1f} {bare_memory:8.1f} {memory / bare_memory:6.2f}{told}"
         )
 
 

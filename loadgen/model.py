@@ -96,7 +96,10 @@ class Client:
     @property
     def label(self) -> str:
         """The name in every table, for example ``requests`` or ``requests session=shared``."""
-        told = (f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in sorted(self.options.items()))
+        told = (
+            f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+            for key, value in sorted(self.options.items())
+        )
         return " ".join([self.name, *told])
 
 

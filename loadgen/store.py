@@ -90,7 +90,9 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
     def column(values: Iterable[int | None]) -> np.ndarray[Any, Any]:
         return np.array([-1 if value is None else value for value in values], dtype=np.int64)
 
-    table: dict[str, np.ndarray[Any, Any]] = {name: column(getattr(row, field) for row in rows) for name, field in SCALARS.items()}
+    table: dict[str, np.ndarray[Any, Any]] = {
+        name: column(getattr(row, field) for row in rows) for name, field in SCALARS.items()
+    }
     table |= {name: column(getattr(row.figures, field) for row in rows) for name, field in FIGURES.items()}
     counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
     arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
@@ -116,7 +118,8 @@ def table_of_samples(samples: Iterable[Sample]) -> Table:
     rows = list(samples)
     return {
         field.name: np.array(
-            [-1 if getattr(row, field.name) is None else getattr(row, field.name) for row in rows], dtype=np.int64
+            [-1 if getattr(row, field.name) is None else getattr(row, field.name) for row in rows],
+            dtype=np.int64,
         )
         for field in fields(Sample)
     }
@@ -194,7 +197,9 @@ def load(folder: Path | str) -> Run:
     try:
         about = json.loads((folder / ABOUT).read_bytes())
         if about.get("format") != FORMAT:
-            raise StoreError(f"{folder / ABOUT}: format {about.get('format')!r}; this loadgen reads format {FORMAT}")
+            raise StoreError(
+                f"{folder / ABOUT}: format {about.get('format')!r}; this loadgen reads format {FORMAT}"
+            )
         recordings = tuple(_load(path) for path in sorted((folder / ARRIVALS).glob("[0-9]*.npz")))
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from error

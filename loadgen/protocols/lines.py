@@ -51,7 +51,9 @@ class Lines:
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > LONGEST_LINE:
-            raise Undecodable(f"a line longer than {LONGEST_LINE >> 20} MiB: {excerpt(b''.join([*self._parts[:1], data]))}")
+            raise Undecodable(
+                f"a line longer than {LONGEST_LINE >> 20} MiB: {excerpt(b''.join([*self._parts[:1], data]))}"
+            )
         self._parts.append(data)
 
 

@@ -180,7 +180,13 @@ def token_parts(kind: Kind, model: str, text: str) -> tuple[bytes, bytes]:
 
 
 def final_parts(
-    kind: Kind, model: str, figures: Figures, *, text: str = "", reason: str = "stop", context: Sequence[int] = ()
+    kind: Kind,
+    model: str,
+    figures: Figures,
+    *,
+    text: str = "",
+    reason: str = "stop",
+    context: Sequence[int] = (),
 ) -> tuple[bytes, bytes]:
     """The last object, cut like :func:`token_parts`. Figures that are zero or None are left out, as Ollama does."""
     told = {

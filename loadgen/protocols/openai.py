@@ -133,7 +133,9 @@ class _Whole:
             return [Error(_told(item.error))]
         if not item.choices:
             return []
-        tokens: list[Event] = [Token(None)] if any(_has_text(choice.message) for choice in item.choices) else []
+        tokens: list[Event] = (
+            [Token(None)] if any(_has_text(choice.message) for choice in item.choices) else []
+        )
         return [*tokens, End(_figures(item, Figures()))]
 
 
@@ -161,9 +163,13 @@ def _figures(item: _Completion, known: Figures) -> Figures:
     return Figures(
         prompt_tokens=usage.prompt_tokens if usage else known.prompt_tokens,
         tokens=usage.completion_tokens if usage else timings.predicted_n if timings else known.tokens,
-        prompt_ns=round(timings.prompt_ms * 1e6) if timings and timings.prompt_ms is not None else known.prompt_ns,
+        prompt_ns=round(timings.prompt_ms * 1e6)
+        if timings and timings.prompt_ms is not None
+        else known.prompt_ns,
         decode_ns=(
-            round(timings.predicted_ms * 1e6) if timings and timings.predicted_ms is not None else known.decode_ns
+            round(timings.predicted_ms * 1e6)
+            if timings and timings.predicted_ms is not None
+            else known.decode_ns
         ),
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-_FARTHEST = 9_223_372_035  # seconds from 1970; what is beyond (Go's zero time is) does not fit 64 bits of nanoseconds
+_FARTHEST = (
+    9_223_372_035  # seconds from 1970; what is beyond (Go's zero time is) does not fit 64 bits of nanoseconds
+)
 
 
 @lru_cache(maxsize=64)

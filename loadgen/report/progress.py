@@ -97,7 +97,8 @@ class OnTerminal(Plain):
         parts = [
             f"{progress.open:,} open",
             f"{max(0.0, rate):,.0f} tokens/s",
-            f"{progress.ended:,} ended" + (f", {progress.failed:,} failed" if progress.failed else ""),
+            f"{progress.ended:,} ended",
+            f"{progress.failed:,} errors",
             f"about {clock(left)} left",
         ]
         self._live.update(

@@ -278,10 +278,9 @@ def _secret(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
         value = _at(data, path)[1]
         is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
         may_be = any(path[: len(place)] == place for place in _MAY_BE_SECRET)
-        if path == ("target", "url"):
-            values = {value for value in values if not _is_place(value, str(_at(data, path)[1]))}
         if may_be and not (path[0] == "options" and is_number):
-            found |= values
+            url = str(value) if path == ("target", "url") else ""
+            found |= {each for each in values if not (url and _is_place(each, url))}
     return found
 
 
