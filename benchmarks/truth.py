@@ -1,0 +1,124 @@
+"""Are the figures true? Reported TTFT and ITL against another server's own record of what it sent when.
+
+    python benchmarks/truth.py [--streams 100,1000] [--clients requests,aiohttp,…] [--duration 12s]
+
+The server (``paced.py``) shares no line with loadgen and records the true time of every send. Its TTFT runs from the
+whole request to the first send, its ITL is the gap between sends; both are taken over the streams that the run counts.
+A figure is true within 2 % or 2 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loadgen import Run
+from loadgen.model import Recording
+
+HERE = Path(__file__).parent
+SCENARIO = """
+name: truth
+target: {{url: "{url}"}}
+prompts: ["p"]
+clients: [{clients}]
+concurrency: [{streams}]
+load: {{{load}}}
+"""
+Stream = Mapping[str, Any]
+
+
+@contextmanager
+def server(record: Path, *flags: str) -> Iterator[str]:
+    """The server's address; ``record`` is there afterwards."""
+    command = [sys.executable, str(HERE / "paced.py"), "--record", str(record), *flags]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+            process.stdin.close()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
+def counted(recording: Recording, records: Sequence[Stream]) -> list[Stream]:
+    """The server's own record of the streams that the figures of ``recording`` are taken over.
+
+    A stream is known by the stamp of its first token, in nanoseconds.
+    """
+    known = {stream["stamps"][0]: stream for stream in records if stream["stamps"]}
+    table = recording.streams
+    chosen = (table["outcome"] == "ok") & (table["due"] >= recording.window[0])
+    return [known[stamp] for stamp in table["first_stamp_ns"][chosen].tolist()]
+
+
+def nearest_rank(values: np.ndarray[Any, Any], percent: int) -> float:
+    """Milliseconds."""
+    ordered = np.sort(values)
+    return float(ordered[max(0, -(-len(ordered) * percent // 100) - 1)]) / 1e6
+
+
+def figures(streams: Sequence[Stream]) -> dict[str, float]:
+    """TTFT and ITL by the server's record, under the names of summary.csv."""
+    ttft = np.array([stream["sent"][0] - stream["received"] for stream in streams])
+    itl = np.concatenate([np.diff(stream["sent"]) for stream in streams])
+    return {
+        f"{name}_p{percent}_ms": nearest_rank(values, percent)
+        for name, values in (("ttft", ttft), ("itl", itl))
+        for percent in (50, 90, 99)
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--streams", default="100,1000")
+    parser.add_argument("--clients", default="requests,httpx-sync,httpx-async,aiohttp,floor")
+    parser.add_argument("--load", default="duration: 12s, ramp: 4s")
+    parser.add_argument("--tokens", type=int, default=30)
+    parser.add_argument("--gap", type=float, default=0.1)
+    asked = parser.parse_args()
+    core = min(os.sched_getaffinity(0))
+    print(f"{'streams':>7} {'client':<12} {'figure':<5} {'reported':>9} {'recorded':>9} {'ms':>8} {'%':>7}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        flags = ("--tokens", str(asked.tokens), "--gap", str(asked.gap), "--core", str(core))
+        with server(folder / "record.json", *flags) as url:
+            text = SCENARIO.format(url=url, clients=asked.clients, streams=asked.streams, load=asked.load)
+            (folder / "truth.yaml").write_text(text)
+            command = [sys.executable, "-m", "loadgen", "run", str(folder / "truth.yaml"), "--json"]
+            ran = subprocess.run(
+                [*command, "--out", str(folder / "run")], check=False, stdout=subprocess.PIPE
+            )
+            assert ran.returncode in (0, 3), ran
+        records = json.loads((folder / "record.json").read_text())
+        run = Run.load(folder / "run")
+        cells = {(recording.client, recording.concurrency): recording for recording in run.recordings}
+        for row in run.summary().to_dict("records"):
+            streams = counted(cells[row["client"], row["concurrency"]], records)
+            print(f"{row['concurrency']:7,} {row['client']:<12} {len(streams):,} streams, {row['validity']}")
+            for figure, true in figures(streams).items():
+                told = row[figure]
+                if pd.isna(told):
+                    print(f"{'':20} {figure:<12} not held by so few values")
+                    continue
+                off = told - true
+                within = "" if abs(off) <= max(2.0, 0.02 * true) else "  beyond 2 % and 2 ms"
+                print(f"{'':20} {figure:<12} {told:9.2f} {true:9.2f} {off:8.2f} {off / true:7.2%}{within}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Every benchmark runs, at a tiny size, and prints its table. What it measures is not judged here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = {  # arguments, and what every line of the table looks like
+    "analysis.py": (["24000"], r"^tokens +[\d,]+"),
+    "engine.py": (
+        ["--streams", "4", "--rounds", "1", "--tokens", "5", "--clients", "aiohttp"],
+        r"^aiohttp +\d",
+    ),
+    "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),
+    "simulator.py": (["--quick"], r"^ +(40|100) "),
+    "truth.py": (
+        ["--streams", "4", "--clients", "aiohttp", "--load", "requests: 1", "--tokens", "4", "--gap", "0.01"],
+        r"^ +itl_p50_ms +\d",
+    ),
+}
+HELPERS = {"bare.py", "paced.py"}  # run by engine.py and truth.py
+
+
+def test_every_script_is_run_here() -> None:
+    assert {path.name for path in (ROOT / "benchmarks").glob("*.py")} == set(SCRIPTS) | HELPERS
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_it_runs(script: str) -> None:
+    arguments, line = SCRIPTS[script]
+    module = f"benchmarks.{script.removesuffix('.py')}"
+    ran = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(line, ran.stdout, re.MULTILINE), ran.stdout
