@@ -178,7 +178,7 @@ def save(folder: Path, recording: Recording) -> None:
 
 
 def _load(path: Path) -> Recording:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         columns = {name: archive[name] for name in archive.files}
     meta = msgspec.json.decode(columns.pop("meta").tobytes())
     for name, list_name in (("outcome", "outcomes"), ("error", "errors")):

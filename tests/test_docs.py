@@ -1,0 +1,123 @@
+"""What README and docs show works: scenarios, commands, Python, links."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from loadgen.cli import cli
+from loadgen.scenario import load
+from loadgen.scenario.source import parse
+from tests.cli.command import loadgen, scenario
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def fenced(*languages: str) -> list[tuple[str, str]]:
+    """Every block of these languages, with the page and line it stands at."""
+    return [
+        (f"{page.relative_to(ROOT)}:{page.read_text()[: block.start()].count(chr(10)) + 1}", block[2])
+        for page in PAGES
+        for block in FENCE.finditer(page.read_text())
+        if block[1] in languages
+    ]
+
+
+def whole(block: str) -> bool:
+    data = parse("block", block).data
+    return isinstance(data, dict) and {"name", "target"} <= data.keys()
+
+
+SCENARIOS = [(where, block) for where, block in fenced("yaml") if whole(block)]
+SPANS = [
+    (f"{page.relative_to(ROOT)}", span)
+    for page in PAGES
+    for span in re.findall(r"`((?:\.venv/bin/)?loadgen [^`\n]+)`", FENCE.sub("", page.read_text()))
+]
+COMMANDS = [
+    (where, part.strip())
+    for where, line in [
+        *((where, line) for where, block in fenced("sh", "console", "bash") for line in block.splitlines()),
+        *SPANS,
+    ]
+    for part in re.split(r"&&|\|", line.removeprefix("$ "))
+    if re.match(r"\s*(\.venv/bin/)?loadgen ", part)
+]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert any(where.startswith("README.md") for where, _ in SCENARIOS)
+    assert {command.split()[1] for _, command in COMMANDS} >= {
+        "run",
+        "report",
+        "clients",
+        "simulate",
+        "doctor",
+    }
+
+
+@pytest.mark.parametrize(("where", "block"), SCENARIOS, ids=[where for where, _ in SCENARIOS])
+def test_scenarios_are_valid(tmp_path: Path, where: str, block: str) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(block)
+    load(file, environ={})
+
+
+@pytest.mark.parametrize(("where", "command"), COMMANDS)
+def test_commands_exist_with_these_flags(where: str, command: str) -> None:
+    _, *words = shlex.split(command, comments=True)
+    if words[0].startswith("-"):
+        known = cli
+    else:
+        found = cli.commands.get(words[0])
+        assert found is not None, f"{where}: there is no command {words[0]}"
+        known = found
+    flags = {flag for parameter in known.get_params(click.Context(known)) for flag in parameter.opts}
+    asked = {word.partition("=")[0] for word in words if word.startswith("-")}
+    assert asked <= flags, where
+    for word in words:
+        if word.startswith("scenarios/") and word.endswith(".yaml"):
+            assert (ROOT / word).exists(), where
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder, with the scenarios beside its files: what the examples may expect around them."""
+    made = tmp_path_factory.mktemp("docs")
+    ran = loadgen("run", scenario(made, load={"requests": 3}), "--out", made / "run", "--quiet")
+    assert ran.returncode == 0, ran.stderr
+    (made / "run" / "scenarios").symlink_to(ROOT / "scenarios")
+    return made / "run"
+
+
+@pytest.mark.parametrize(("where", "code"), fenced("python"), ids=[where for where, _ in fenced("python")])
+def test_python_runs(folder: Path, where: str, code: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, f"{where}\n{ran.stderr}"
+
+
+def anchors(page: Path) -> set[str]:
+    text = FENCE.sub("", page.read_text())
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
+        if re.match(r"https?:|mailto:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        to = (page.parent / path).resolve() if path else page
+        assert to.exists(), link
+        assert not anchor or anchor in anchors(to), link
