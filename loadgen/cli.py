@@ -159,6 +159,9 @@ def run(
 _VERDICTS = {DONE: "done", FAILED: "threshold failed", UNMEASURED: "not measured", INTERRUPTED: "interrupted"}
 
 
+_NOT_WHOLE = {"interrupted": "was interrupted", "failed": "failed", "running": "never ended"}
+
+
 def _report(folder: Path, console: Console, told: bool) -> int:
     """Derive and write everything; the exit code that the figures ask for."""
     from loadgen import analysis, store
@@ -172,6 +175,9 @@ def _report(folder: Path, console: Console, told: bool) -> int:
     summaries = analysis.summarise(measured)
     findings = analysis.findings(measured, summaries)
     if told:
+        if measured.about.get("state") in _NOT_WHOLE:
+            planned, state = len(measured.about["cells"]), _NOT_WHOLE[measured.about["state"]]
+            click.echo(f"The run {state}: {len(measured.recordings)} of {planned} cells were measured.")
         console.print(terminal.table(summaries))
         console.print(terminal.findings(findings))
     try:

@@ -87,6 +87,7 @@ def kept_and_told(ran: subprocess.CompletedProcess[str], out: Path, reason: str)
     assert run.about["cells"][0]["concurrency"] == 1
     assert list(run.streams()["outcome"]) == ["ok"] * 3
     assert list(run.summary()["concurrency"]) == [1]
+    assert "The run failed: 1 of 2 cells were measured." in ran.stdout
     assert "1 stream" in ran.stdout, "the table has what was measured"
     assert not (out / "report.html").exists()
     assert "report.html: not written" in ran.stderr
