@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import resource
+import select
 from collections import deque
 from time import perf_counter_ns
 
@@ -66,11 +67,18 @@ class Orders:
         return line
 
     def read(self) -> list[bytes]:
-        """The lines that are there; call it when the descriptor is readable."""
+        """The lines that are there. Never waits: a loop may tell of the same bytes twice."""
+        if not select.select([self.fd], [], [], 0)[0]:
+            return []
         data = os.read(self.fd, 1 << 16)
         if not data:
             return [b'{"stop": true}']
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest += data
+        return self.left()
+
+    def left(self) -> list[bytes]:
+        """The lines that came together with the last one asked for."""
+        *lines, self._rest = self._rest.split(b"\n")
         return lines
 
 

@@ -39,6 +39,8 @@ async def _drive(
     called = asyncio.Event()
     loop.add_reader(orders.fd, called.set)
     now = perf_counter_ns()
+    for line in orders.left():
+        engine.order(line, now)
     while not engine.finished(now):
         for slot, due in engine.due(now):
             task = loop.create_task(_slot(engine, client, slot, due))

@@ -22,6 +22,8 @@ def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go
     if not go():
         return
     now = perf_counter_ns()
+    for line in orders.left():
+        engine.order(line, now)
     while not engine.finished(now):
         for slot, due in engine.due(now):
             threading.Thread(target=_slot, args=(engine, client, slot, due), daemon=True).start()

@@ -1,0 +1,159 @@
+"""A client of each shape that plays the same script, and a driver run inside the test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
+
+from loadgen import protocols
+from loadgen.clients import AsyncResponse, Failures, SyncResponse
+from loadgen.engine import tasks, threads
+from loadgen.engine.core import Engine, Orders, Outbox
+from loadgen.engine.frames import Frame, Reader, Streams
+from loadgen.model import Cell, Outcome, Request, Stream
+
+
+class Odd(Exception):
+    """The library's own."""
+
+
+FOR_EVER = object()
+
+
+class Script(NamedTuple):
+    """What a request meets: bytes handed over, an exception raised, or FOR_EVER: nothing until it is ended.
+
+    ``status`` None: it never gets as far as the headers.
+    """
+
+    status: int | None
+    steps: Sequence[bytes | Exception | object]
+
+
+FAILURES: Failures = ((Odd, "", Outcome.RESET),)
+
+
+class _Fake:
+    failures: ClassVar[Failures] = FAILURES
+
+    def __init__(self, scripts: Mapping[str, Script], cell: Cell) -> None:
+        self._scripts = scripts
+
+    def script(self, request: Request) -> Script:
+        return next(script for name, script in self._scripts.items() if f'"{name}"'.encode() in request.body)
+
+
+class FakeSync(_Fake):
+    @contextmanager
+    def open(self, request: Request) -> Iterator[SyncResponse]:
+        script = self.script(request)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            if script.status is None:
+                self._play(script.steps[0], ours)
+            else:
+                yield SyncResponse(script.status, self._chunks(script.steps, ours), ours)
+
+    def _chunks(self, steps: Sequence[Any], sock: socket.socket) -> Iterator[bytes]:
+        for step in steps:
+            yield self._play(step, sock)
+            if step is FOR_EVER:
+                return
+
+    def _play(self, step: Any, sock: socket.socket) -> bytes:
+        if isinstance(step, Exception):
+            raise step
+        return sock.recv(1) if step is FOR_EVER else step
+
+    def close(self) -> None: ...
+
+
+class FakeAsync(_Fake):
+    @asynccontextmanager
+    async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
+        script = self.script(request)
+        if script.status is None:
+            await self._play(script.steps[0])
+        else:
+            yield AsyncResponse(script.status, self._chunks(script.steps))
+
+    def _chunks(self, steps: Sequence[Any]) -> Any:
+        return self._iterated(steps)
+
+    async def _iterated(self, steps: Sequence[Any]) -> AsyncIterator[bytes]:
+        for step in steps:
+            yield await self._play(step)
+
+    async def _play(self, step: Any) -> bytes:
+        await asyncio.sleep(0)
+        if isinstance(step, Exception):
+            raise step
+        if step is FOR_EVER:
+            await asyncio.Event().wait()
+        return step
+
+    async def close(self) -> None: ...
+
+
+class FakePush(FakeAsync):
+    """Made of callbacks, as ``floor`` is."""
+
+    def _chunks(self, steps: Sequence[Any]) -> Callable[[Callable[[bytes], None]], Awaitable[None]]:
+        async def push(read: Callable[[bytes], None]) -> None:
+            async for data in self._iterated(steps):
+                read(data)
+
+        return push
+
+
+SHAPES: dict[str, tuple[Callable[..., None], type[_Fake]]] = {
+    "threads": (threads.drive, FakeSync),
+    "tasks": (tasks.drive, FakeAsync),
+    "tasks, pushed": (tasks.drive, FakePush),
+}
+
+
+def drive(shape: str, cell: Cell, scripts: Mapping[str, Script], orders: bytes = b"") -> list[Frame]:
+    """Run ``cell``; the orders are there before it starts. The frames that the parent gets."""
+    driver, kind = SHAPES[shape]
+    order_reader, order_writer = os.pipe()
+    frame_reader, frame_writer = os.pipe()
+    frames: list[Frame] = []
+
+    def listen() -> None:
+        reader = Reader()
+        while data := os.read(frame_reader, 1 << 16):
+            frames.extend(reader.feed(data))
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        os.write(order_writer, orders)
+        engine = Engine(cell, protocols.load(cell.protocol), Outbox(frame_writer))
+
+        def go() -> bool:
+            engine.start(threads.perf_counter_ns())
+            return True
+
+        driver(engine, partial(kind, scripts), Orders(order_reader), go)
+        engine.close()
+    finally:
+        os.close(frame_writer)
+        listener.join()
+        for end in (order_reader, order_writer, frame_reader):
+            with contextlib.suppress(OSError):
+                os.close(end)
+    return frames
+
+
+def streams(frames: Sequence[Frame]) -> list[Stream]:
+    """In the order of their slots, and within a slot as they came."""
+    found = [stream for frame in frames if isinstance(frame, Streams) for stream in frame.streams]
+    return sorted(found, key=lambda stream: (stream.slot, stream.start))

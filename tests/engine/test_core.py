@@ -1,0 +1,363 @@
+"""What both drivers share, on a clock of our own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from loadgen import protocols
+from loadgen.engine import core
+from loadgen.engine.core import GRACE, PAUSE, TICK, Engine, Orders, Outbox
+from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams, encode
+from loadgen.engine.schedule import offsets
+from loadgen.model import Cell, Client, Load, Outcome, Timeouts
+from tests.engine.test_stopwatch import Clock, token
+from tests.lab.cells import cell
+
+SECOND = 1_000_000_000
+END = b'{"done":true}\n'
+
+
+class Kept(Outbox):
+    """Keeps its frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def send(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def drain(self) -> None: ...
+
+    def streams(self) -> list[tuple[int, Outcome]]:
+        return [
+            (stream.slot, stream.outcome)
+            for frame in self.frames
+            if isinstance(frame, Streams)
+            for stream in frame.streams
+        ]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    made.now = 0
+    monkeypatch.setattr("loadgen.engine.core.perf_counter_ns", made)
+    monkeypatch.setattr("loadgen.engine.stopwatch.perf_counter_ns", made)
+    return made
+
+
+def engine(**changes: Any) -> tuple[Engine, Kept]:
+    outbox = Kept()
+    wanted = cell(**changes)
+    made = Engine(wanted, protocols.load(wanted.protocol), outbox)
+    made.start(0)
+    return made, outbox
+
+
+# ------------------------------------------------------------------------------------------------ schedule
+
+
+def ramped(**changes: Any) -> Cell:
+    return cell(**{"concurrency": 50, "load": Load(requests=1, ramp=2.0), "seed": 7, **changes})
+
+
+def test_one_slot_starts_in_each_share_of_the_ramp() -> None:
+    found = offsets(ramped())
+    share = 2 * SECOND // 50
+    assert [at // share for at in found] == list(range(50))
+    assert len({at % share for at in found}) > 40
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"client": Client("requests", {"session": "shared"})},
+        {"index": 9},
+        {"url": "http://h"},
+        {"cores": (1,)},
+    ],
+)
+def test_the_schedule_is_the_same_for_all_clients(change: dict[str, Any]) -> None:
+    assert offsets(ramped(**change)) == offsets(ramped())
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"repeat": 1}, {"concurrency": 51}])
+def test_another_seed_repeat_or_concurrency_has_its_own(change: dict[str, Any]) -> None:
+    assert offsets(ramped(**change)) != offsets(ramped())
+
+
+def test_without_a_ramp_all_start_at_once() -> None:
+    assert offsets(cell(concurrency=3, load=Load(requests=1))) == [0, 0, 0]
+
+
+# --------------------------------------------------------------------------------------------------- slots
+
+
+def test_slots_come_when_they_are_due(clock: Clock) -> None:
+    made, _ = engine(concurrency=4, load=Load(requests=1, ramp=4.0))
+    planned = offsets(made.cell)
+    assert made.due(planned[0] - 1) == []
+    assert made.due(planned[1]) == [(0, planned[0]), (1, planned[1])]
+    assert made.due(planned[1]) == []
+    assert made.due(10 * SECOND) == [(2, planned[2]), (3, planned[3])]
+
+
+def test_no_stream_starts_after_the_duration(clock: Clock) -> None:
+    made, _ = engine(concurrency=2, load=Load(duration=1.0, ramp=4.0))
+    planned = offsets(made.cell)
+    assert made.due(10 * SECOND) == [(slot, at) for slot, at in enumerate(planned) if at < SECOND]
+    assert made.again(0, 1, True, SECOND - 1) == SECOND - 1
+    assert made.again(0, 1, True, SECOND) is None
+
+
+def test_a_slot_makes_its_number_of_requests(clock: Clock) -> None:
+    made, _ = engine(load=Load(requests=2))
+    assert made.again(0, 1, True, 5) == 5
+    assert made.again(0, 2, True, 5) is None
+
+
+def test_a_slot_pauses_after_a_failure(clock: Clock) -> None:
+    made, _ = engine(load=Load(duration=1.0))
+    assert made.again(0, 1, False, 5) == 5 + PAUSE
+    assert made.again(0, 1, False, SECOND - PAUSE) is None
+
+
+def test_slots_take_the_prompts_in_turn(clock: Clock) -> None:
+    made, _ = engine(prompts=("a", "b", "c"))
+    asked = [made.request(slot, done).body for slot, done in [(0, 0), (1, 0), (2, 0), (3, 0), (1, 1)]]
+    assert [body.split(b'"prompt": "')[1][:1] for body in asked] == [b"a", b"b", b"c", b"a", b"c"]
+
+
+def test_the_cell_is_finished_when_every_slot_has_left(clock: Clock) -> None:
+    made, _ = engine(concurrency=2, load=Load(requests=1))
+    assert not made.finished(0)
+    made.due(0)
+    made.leave(0)
+    assert not made.finished(0)
+    made.leave(1)
+    assert made.finished(0)
+
+
+def test_a_stop_ends_what_runs_and_what_waits(clock: Clock) -> None:
+    made, outbox = engine(concurrency=2, load=Load(duration=10.0, ramp=10.0))
+    ((slot, due),) = made.due(offsets(made.cell)[0])
+    watched = made.watch(slot, due)
+    clock.now = SECOND
+    made.order(b'{"stop": true}', clock.now)
+    assert made.due(20 * SECOND) == []
+    assert made.again(0, 1, True, clock.now) is None
+    assert made.tick(clock.now) == [watched]
+    assert not made.finished(clock.now + GRACE)
+    assert made.finished(clock.now + GRACE + 1)  # it does not hear
+    made.close()
+    assert outbox.streams() == [(0, Outcome.STOPPED)]
+    assert isinstance(outbox.frames[-1], Done)
+
+
+def test_more_and_fewer_slots(clock: Clock) -> None:
+    made, outbox = engine(concurrency=2, load=Load(duration=100.0))
+    watched = [made.watch(slot, due) for slot, due in made.due(0)]
+    made.order(b'{"streams": 4}', SECOND)
+    assert made.due(SECOND) == [(2, SECOND), (3, SECOND)]
+    clock.now = SECOND
+    made.order(b'{"streams": 1}', SECOND)
+    assert made.tick(SECOND) == [watched[1]]
+    assert made.again(0, 1, True, SECOND) == SECOND
+    assert [made.again(slot, 1, True, SECOND) for slot in (1, 2, 3)] == [None] * 3
+    made.ended(watched[1])
+    made.leave(1)
+    made.order(b'{"streams": 2}', 2 * SECOND)
+    assert made.due(2 * SECOND) == [(1, 2 * SECOND)]
+    made.flush(9)
+    assert outbox.streams() == [(1, Outcome.STOPPED)]
+
+
+def test_fewer_slots_drop_those_that_wait(clock: Clock) -> None:
+    made, _ = engine(concurrency=4, load=Load(requests=1, ramp=4.0))
+    made.order(b'{"streams": 2}', 0)
+    assert [slot for slot, _ in made.due(10 * SECOND)] == [0, 1]
+
+
+# --------------------------------------------------------------------------------------------------- ticks
+
+
+def test_streams_that_are_late_are_told_once_a_tick(clock: Clock) -> None:
+    made, _ = engine(timeouts=Timeouts(first_token=1, idle=2, total=10))
+    silent, talking = (made.watch(slot, due) for slot, due in made.due(0))
+    clock.now = SECOND // 2
+    talking.read(token())
+    assert made.tick(SECOND) == []
+    assert made.tick(SECOND + TICK - 1) == []
+    assert made.tick(SECOND + TICK) == [silent]
+    assert silent.expired == Outcome.FIRST_TOKEN_TIMEOUT
+    assert made.tick(3 * SECOND) == [silent, talking]
+    assert talking.expired == Outcome.IDLE_TIMEOUT
+    assert silent.expired == Outcome.FIRST_TOKEN_TIMEOUT
+
+
+def test_a_timeout_that_a_library_keeps_itself_has_the_same_name(clock: Clock) -> None:
+    made, outbox = engine(timeouts=Timeouts(first_token=2, idle=2, total=1))
+    first, second = (made.watch(slot, due) for slot, due in made.due(0))
+    second.read(END)
+    clock.now = SECOND + 1
+    first.fail(TimeoutError(), ((TimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),))
+    second.finish()
+    assert [made.ended(first), made.ended(second)] == [False, True]
+    made.flush(9)
+    assert outbox.streams() == [(0, Outcome.TOTAL_TIMEOUT), (1, Outcome.OK)]
+
+
+def test_a_stream_ends_once(clock: Clock) -> None:
+    made, outbox = engine(concurrency=1)
+    watched = made.watch(0, 0)
+    watched.read(END)
+    assert made.ended(watched)
+    assert not made.ended(watched)
+    made.close()
+    assert outbox.streams() == [(0, Outcome.OK)]
+
+
+def test_streams_that_cannot_be_ended_do_not_hold_up_the_cell(clock: Clock) -> None:
+    made, outbox = engine(concurrency=2, timeouts=Timeouts(first_token=1, idle=2, total=10))
+    for slot, due in made.due(0):
+        made.watch(slot, due)
+    clock.now = SECOND + TICK
+    assert len(made.tick(clock.now)) == 2
+    assert not made.finished(SECOND + GRACE)
+    assert made.finished(SECOND + GRACE + 1)
+    made.close()
+    assert outbox.streams() == [(0, Outcome.FIRST_TOKEN_TIMEOUT), (1, Outcome.FIRST_TOKEN_TIMEOUT)]
+
+
+def test_a_slot_between_two_streams_is_waited_for(clock: Clock) -> None:
+    made, _ = engine(concurrency=1, timeouts=Timeouts(first_token=1, idle=2, total=10))
+    made.due(0)
+    assert not made.finished(100 * SECOND)
+
+
+def test_the_parent_hears_the_edges_of_the_window_and_how_it_goes(clock: Clock) -> None:
+    made, outbox = engine(load=Load(duration=2.0, warmup=1.0))
+    for slot, due in made.due(0):
+        made.watch(slot, due).read(token() * 3)
+    for now in range(0, 3 * SECOND, TICK):
+        clock.now = now
+        made.tick(now)
+    edges = [frame.totals.at for frame in outbox.frames if isinstance(frame, Edge)]
+    assert edges == [SECOND, 2 * SECOND]
+    pulses = [frame for frame in outbox.frames if isinstance(frame, Pulse)]
+    assert [pulse.at for pulse in pulses] == list(range(0, 3 * SECOND, 5 * TICK))
+    assert {(pulse.open, pulse.tokens) for pulse in pulses} == {(2, 6)}
+    made.close()
+    assert len([frame for frame in outbox.frames if isinstance(frame, Edge)]) == 2
+
+
+def test_a_cell_that_counts_requests_has_its_second_edge_at_the_end(clock: Clock) -> None:
+    made, outbox = engine(load=Load(requests=1))
+    made.tick(0)
+    clock.now = 5 * SECOND
+    made.close()
+    assert [frame.totals.at for frame in outbox.frames if isinstance(frame, Edge)] == [0, 5 * SECOND]
+
+
+def test_the_driver_is_told_when_to_look_again(clock: Clock) -> None:
+    made, _ = engine(concurrency=1, load=Load(duration=1.0, ramp=0.08, warmup=0.09))
+    (first,) = offsets(made.cell)
+    made.tick(0)
+    assert made.wake() == first
+    made.due(first)
+    assert made.wake() == int(0.09 * SECOND)
+    made.tick(int(0.09 * SECOND))
+    assert made.wake() == TICK
+
+
+def test_a_tick_sends_no_more_than_a_batch(clock: Clock) -> None:
+    made, outbox = engine(concurrency=core.BATCH + 5)
+    for slot, due in made.due(0):
+        watched = made.watch(slot, due)
+        watched.read(END)
+        made.ended(watched)
+    made.tick(0)
+    assert len(outbox.streams()) == core.BATCH
+    made.close()
+    assert len(outbox.streams()) == core.BATCH + 5
+
+
+# -------------------------------------------------------------------------------------------------- orders
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue
+
+
+def test_orders_come_in_any_pieces(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    orders = Orders(reader)
+    os.write(writer, b"first\nsec")
+    assert orders.line() == b"first"
+    os.write(writer, b"ond\nthird\nfou")
+    assert orders.line() == b"second"
+    os.write(writer, b"rth\n")
+    assert orders.read() == [b"third", b"fourth"]
+    os.write(writer, b"fif")
+    assert orders.read() == []
+    assert orders.read() == []  # and does not wait for more
+    os.write(writer, b"th\n")
+    assert orders.read() == [b"fifth"]
+
+
+def test_a_parent_that_has_gone_says_stop(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    orders = Orders(reader)
+    os.write(writer, b"half a li")
+    os.close(writer)
+    assert orders.line() == b""
+    assert orders.read() == [b'{"stop": true}']
+
+
+def test_orders_that_came_with_the_go_are_not_lost(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    orders = Orders(reader)
+    os.write(writer, b'{"go": 1}\n{"streams": 3}\n')
+    assert orders.line() == b'{"go": 1}'
+    assert orders.left() == [b'{"streams": 3}']
+    assert orders.left() == []
+
+
+# -------------------------------------------------------------------------------------------------- frames
+
+
+def test_frames_are_read_in_any_pieces() -> None:
+    frames: list[Frame] = [Ready(), Pulse(1, 2, 3), Failed("né"), Streams([]), Done(2**62)]
+    data = b"".join(encode(frame) for frame in frames)
+    for size in (1, 3, 7, len(data)):
+        reader = Reader()
+        pieces = (data[at : at + size] for at in range(0, len(data), size))
+        assert [frame for piece in pieces for frame in reader.feed(piece)] == frames
+
+
+def test_the_outbox_never_blocks_before_it_is_drained(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    outbox = Outbox(writer)
+    frames = [Failed(f"{index}:" + "x" * 500_000) for index in range(8)]
+    for frame in frames:
+        outbox.send(frame)  # four megabytes into a pipe of one, and nobody reads
+    drained = threading.Thread(target=outbox.drain)
+    drained.start()
+    frames_read: list[Frame] = []
+    decoder = Reader()
+    while len(frames_read) < len(frames):
+        frames_read += decoder.feed(os.read(reader, 100_000))
+    drained.join()
+    assert frames_read == frames

@@ -1,0 +1,319 @@
+"""Real engine processes: orders, deaths, and what is loaded in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import pytest
+
+from loadgen.clients import BUILTIN, entry
+from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
+from loadgen.lab import cell as lab_cell
+from loadgen.lab.listener import Silent
+from loadgen.model import Cell, Client, Load, Outcome, Stream, Timeouts
+from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, for_ever, says
+from tests.clients.measuring import record, rows
+from tests.clients.raw import Raw
+from tests.lab.cells import cell
+
+PATIENCE = 20.0  # seconds until a test gives up
+
+one_of_each = pytest.mark.parametrize("name", ["requests", "aiohttp"])
+
+
+class Live:
+    """An engine process, and what it has said so far."""
+
+    def __init__(self, wanted: Cell | bytes, *flags: str, **environment: str) -> None:
+        self.frames: list[Frame] = []
+        self._reader = Reader()
+        self.process = subprocess.Popen(
+            [sys.executable, *flags, "-P", "-m", "loadgen.engine"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, **environment},
+        )
+        self.order(wanted if isinstance(wanted, bytes) else msgspec.json.encode(wanted))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def order(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + b"\n")
+
+    def go(self) -> None:
+        self.until(lambda frame: isinstance(frame, Ready))
+        self.order(json.dumps({"go": time.perf_counter_ns()}).encode())
+
+    def until(self, wanted: Callable[[Frame], bool]) -> None:
+        """Listen until a frame is the one wanted. Fails where the engine ends without it."""
+        assert self.process.stdout is not None
+        latest = time.monotonic() + PATIENCE
+        while True:
+            assert time.monotonic() < latest, self.frames
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert data, self.frames
+            new = list(self._reader.feed(data))
+            self.frames += new
+            if any(wanted(frame) for frame in new):
+                return
+
+    def rest(self) -> bytes:
+        """Listen until the engine ends; what it wrote to stderr."""
+        said, complaints = self.process.communicate(timeout=PATIENCE)
+        self.frames += self._reader.feed(said)
+        return complaints
+
+    @property
+    def streams(self) -> list[Stream]:
+        return [stream for frame in self.frames if isinstance(frame, Streams) for stream in frame.streams]
+
+
+def open_streams(count: int) -> Callable[[Frame], bool]:
+    return lambda frame: isinstance(frame, Pulse) and frame.open == count
+
+
+@contextmanager
+def talkative() -> Iterator[Raw]:
+    """A server whose streams never end."""
+    with Raw({"Why?": for_ever(CHUNKED, chunk(TOKEN))}) as server:
+        yield server
+
+
+def endless(server: Raw, name: str, concurrency: int = 2) -> Cell:
+    return cell(
+        client=Client(name),
+        url=server.url,
+        concurrency=concurrency,
+        load=Load(duration=60.0),
+        timeouts=Timeouts(connect=5, first_token=60, idle=60, total=60),
+    )
+
+
+@one_of_each
+def test_more_streams_fewer_streams_and_a_stop(name: str) -> None:
+    with talkative() as server, Live(endless(server, name)) as engine:
+        engine.go()
+        engine.until(open_streams(2))
+        engine.order(b'{"streams": 5}')
+        engine.until(open_streams(5))
+        engine.order(b'{"streams": 1}')
+        engine.until(open_streams(1))
+        engine.order(b'{"stop": true}')
+        engine.rest()
+        assert isinstance(engine.frames[-1], Done)
+        assert sorted(stream.slot for stream in engine.streams) == [0, 1, 2, 3, 4]
+        assert {stream.outcome for stream in engine.streams} == {Outcome.STOPPED}
+        assert engine.streams[-1].slot == 0
+        assert all(stream.counts for stream in engine.streams)
+        assert engine.process.returncode == 0
+
+
+@one_of_each
+def test_an_engine_ends_its_streams_when_its_parent_is_gone(name: str) -> None:
+    with talkative() as server, Live(endless(server, name)) as engine:
+        engine.go()
+        engine.until(open_streams(2))
+        engine.rest()  # which closes its stdin first
+        assert [stream.outcome for stream in engine.streams] == [Outcome.STOPPED] * 2
+        assert isinstance(engine.frames[-1], Done)
+
+
+@one_of_each
+@pytest.mark.parametrize("ends", ["stdout", "both"])
+def test_an_engine_that_nobody_listens_to_ends(name: str, ends: str) -> None:
+    with talkative() as server, Live(endless(server, name)) as engine:
+        engine.go()
+        engine.until(open_streams(2))
+        assert engine.process.stdout is not None
+        assert engine.process.stdin is not None
+        engine.process.stdout.close()
+        if ends == "both":
+            engine.process.stdin.close()
+        assert engine.process.wait(PATIENCE) is not None
+
+
+@one_of_each
+def test_a_parent_that_dies_before_it_says_go_starts_nothing(name: str) -> None:
+    with talkative() as server, Live(endless(server, name)) as engine:
+        engine.until(lambda frame: isinstance(frame, Ready))
+        engine.rest()
+        assert engine.streams == []
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (b"{}", "ValidationError"),
+        (b"not JSON", "DecodeError"),
+        (cell(client=Client("nobody")), "LookupError"),
+        (cell(protocol="nothing"), "LookupError"),
+    ],
+)
+def test_an_engine_that_cannot_start_says_why(wanted: Cell | bytes, message: str) -> None:
+    with Live(wanted) as engine:
+        engine.rest()
+        (failed,) = engine.frames
+        assert isinstance(failed, Failed)
+        assert message in failed.message
+
+
+def test_an_engine_that_is_killed_leaves_what_it_had_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines: list[lab_cell.Engine] = []
+
+    class Spied(lab_cell.Engine):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)  # type: ignore[arg-type]
+            engines.append(self)
+
+    class Killer(Silent):
+        def ended(self, streams: Sequence[Stream]) -> None:
+            os.kill(engines[0].pid, signal.SIGKILL)
+
+    monkeypatch.setattr(lab_cell, "Engine", Spied)
+    handlers = {
+        "good": says(CHUNKED, chunk(TOKEN), chunk(END), LAST),
+        "hang": for_ever(CHUNKED, chunk(TOKEN)),
+    }
+    with Raw(handlers) as server:
+        recording = lab_cell.record(
+            cell(url=server.url, prompts=("good", "hang")), Killer(), lambda: False, lambda: None
+        )
+    assert recording.ended == "the engine died (signal 9)"
+    (row,) = rows(recording)
+    assert (row.outcome, row.tokens) == (Outcome.OK, 1)
+    assert recording.base_rss_kib is not None
+    assert recording.window[1] >= recording.window[0]
+    assert recording.edges == ()
+
+
+def test_an_interrupt_ends_the_cell_and_keeps_its_streams() -> None:
+    heard: list[bool] = []
+
+    class Waits(Silent):
+        def progress(self, progress: object) -> None:
+            heard.append(True)
+
+    with talkative() as server:
+        recording = lab_cell.record(endless(server, "floor"), Waits(), lambda: len(heard) > 1, lambda: None)
+    assert recording.ended == "interrupted"
+    assert [row.outcome for row in rows(recording)] == [Outcome.STOPPED] * 2
+    assert all(row.tokens for row in rows(recording))
+
+
+# ------------------------------------------------------------------------------------- what is loaded in it
+
+LIBRARIES = {
+    "requests": "requests",
+    "httpx-sync": "httpx",
+    "httpx-async": "httpx",
+    "aiohttp": "aiohttp",
+    "floor": "httptools",
+}
+NEVER = {"numpy", "pandas", "pydantic", "bokeh", "jinja2", "ruamel", "locust", "gevent", "hypothesis"}
+# httpx imports what its own command line needs wherever that is installed.
+COMMAND_LINE = {"rich", "click", "pygments"}
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_an_engine_imports_its_own_library_and_no_other(name: str) -> None:
+    with Live(cell(client=Client(name)), "-X", "importtime") as engine:
+        engine.until(lambda frame: isinstance(frame, Ready))
+        complaints = engine.rest().decode()
+    imported = {found.partition(".")[0] for found in re.findall(r"\|\s+([\w.]+)$", complaints, re.MULTILINE)}
+    own = LIBRARIES[name]
+    assert own in imported
+    assert not imported & (set(LIBRARIES.values()) - {own})
+    assert not imported & NEVER
+    assert own == "httpx" or not imported & COMMAND_LINE
+    assert ("uvloop" in imported) == (name == "floor")
+    assert ("asyncio" in imported) >= (entry(name).mode == "tasks")
+
+
+# ----------------------------------------------------------------------------------------------- outsiders
+
+NOISY = '''
+import os, sys
+from contextlib import contextmanager
+from loadgen.clients import SyncResponse
+print("imported, and glad to be")
+
+class Noisy:
+    """Says everything on stdout, and answers with what it sees of the environment."""
+    mode = "threads"
+    distribution = "noisy"
+    failures = ()
+
+    def __init__(self, cell):
+        print("made")
+
+    @contextmanager
+    def open(self, request):
+        print("open " * 10_000, flush=True)
+        os.write(1, b"straight to the descriptor\\n")
+        seen = sorted(name for name in os.environ if name.lower().endswith("_proxy"))
+        yield SyncResponse(200, iter([b'{"error":"proxies: %s"}\\n' % ",".join(seen).encode()]), None)
+
+    def close(self): ...
+'''
+
+
+@pytest.fixture
+def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A client that comes in through an entry point."""
+    (tmp_path / "noisy.py").write_text(NOISY)
+    about = tmp_path / "noisy-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: noisy\nVersion: 1.2\n")
+    (about / "entry_points.txt").write_text("[loadgen.clients]\nnoisy = noisy:Noisy\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return Client("noisy")
+
+
+def test_what_a_library_prints_does_not_reach_the_frames(noisy: Client) -> None:
+    found = rows(record(cell(client=noisy, load=Load(requests=3))))
+    assert [row.outcome for row in found] == [Outcome.SERVER_ERROR] * 6
+
+
+def test_the_engine_itself_takes_proxies_out_of_its_environment(noisy: Client) -> None:
+    proxies = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "x", "No_Proxy": "x"}
+    with Live(cell(client=noisy), **proxies) as engine:
+        engine.go()
+        engine.rest()
+        assert [stream.error for stream in engine.streams] == ["proxies: "] * 2
+        assert sum(isinstance(frame, Edge) for frame in engine.frames) == 2
+
+
+@pytest.mark.parametrize("flag", ["PYTHONMALLOC", "PYTHONDEVMODE", "PYTHONASYNCIODEBUG", "HTTP_PROXY"])
+def test_somebodys_environment_does_not_reach_the_engine(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(flag, "1")
+    monkeypatch.setenv("KEPT", "1")
+    passed_on = lab_cell._environment()
+    assert flag not in passed_on
+    assert passed_on["KEPT"] == "1"

@@ -1,0 +1,320 @@
+"""The marks of one stream, on a clock that stands still until it is told."""
+
+from __future__ import annotations
+
+import socket
+from array import array
+from collections.abc import Callable
+
+import pytest
+
+from loadgen import protocols
+from loadgen.clients import Failures
+from loadgen.engine import stopwatch as module
+from loadgen.engine.stopwatch import Stopwatch, classify
+from loadgen.model import Figures, Outcome, Stream, Timeouts
+from loadgen.protocols import stamps
+
+SECOND = 1_000_000_000
+EPOCH = 1_769_860_800_000_000_000
+END = b'{"done":true,"eval_count":2}\n'
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "perf_counter_ns", made)
+    return made
+
+
+def watch(protocol: str = "ollama-generate", stream: bool = True) -> Stopwatch:
+    return Stopwatch(3, 900, protocols.load(protocol).decoder(stream))
+
+
+def token(at: int | None = None) -> bytes:
+    told = b"" if at is None else b'"created_at":"%b",' % stamps.render(at).encode()
+    return b'{%b"response":"a"}\n' % told
+
+
+def ints(data: bytes, code: str) -> list[int]:
+    return array(code, data).tolist()
+
+
+def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
+    watched = watch()
+    clock.now = 1_100
+    watched.answered(200)
+    for now, data in [
+        (1_200, token() + token()),
+        (1_250, b""),
+        (1_300, token()[:5]),
+        (1_400, token()[5:] + END),
+    ]:
+        clock.now = now
+        watched.read(data)
+    clock.now = 1_500
+    watched.finish()
+    clock.now = 9_999
+    assert watched.stream() == Stream(
+        slot=3,
+        due=900,
+        start=1_000,
+        headers=1_100,
+        end=1_500,
+        outcome=Outcome.OK,
+        status=200,
+        error="",
+        size=3 * len(token()) + len(END),
+        arrivals=array("q", [1_200, 1_300, 1_400]).tobytes(),
+        counts=array("H", [2, 0, 1]).tobytes(),
+        stamps=b"",
+        first_stamp_ns=None,
+        figures=Figures(tokens=2),
+    )
+
+
+def test_the_clock_is_read_before_the_bytes_are_decoded(clock: Clock) -> None:
+    class Slow:
+        def feed(self, data: bytes) -> list[protocols.Event]:
+            clock.now += 50
+            return [protocols.Token(None)]
+
+        def eof(self) -> list[protocols.Event]:
+            return []
+
+    watched = Stopwatch(0, 0, Slow())
+    clock.now = 2_000
+    watched.read(b"x")
+    assert ints(watched.stream().arrivals, "q") == [2_000]
+
+
+def test_server_times_are_microseconds_after_the_first(clock: Clock) -> None:
+    watched = watch()
+    watched.read(token(EPOCH + 999) + token(EPOCH + 2_500_000))
+    watched.read(token(EPOCH - 5_000) + END)
+    made = watched.stream()
+    assert made.first_stamp_ns == EPOCH + 999
+    assert ints(made.stamps, "i") == [0, 2499, -6]
+
+
+def test_a_stream_longer_than_35_minutes_takes_wider_stamps(clock: Clock) -> None:
+    watched = watch()
+    hour = 3600 * SECOND
+    for at in (EPOCH, EPOCH + SECOND, EPOCH + hour, EPOCH + hour + 1000):
+        watched.read(token(at))
+    made = watched.stream()
+    assert ints(made.stamps, "q") == [0, 1_000_000, 3_600_000_000, 3_600_000_001]
+
+
+@pytest.mark.parametrize("times", [[EPOCH, None, EPOCH], [None, EPOCH], [EPOCH, None]])
+def test_a_stream_that_is_stamped_in_parts_keeps_no_stamps(clock: Clock, times: list[int | None]) -> None:
+    watched = watch()
+    for at in times:
+        watched.read(token(at))
+    made = watched.stream()
+    assert (made.stamps, made.first_stamp_ns) == (b"", None)
+    assert sum(ints(made.counts, "H")) == len(times)
+
+
+def test_a_token_takes_at_most_16_bytes(clock: Clock) -> None:
+    watched = watch()
+    for index in range(1000):
+        watched.read(token(EPOCH + index))
+    made = watched.stream()
+    assert len(made.arrivals) + len(made.counts) + len(made.stamps) <= 16 * 1000
+
+
+def test_more_tokens_in_a_read_than_a_row_can_hold(clock: Clock) -> None:
+    watched = watch()
+    watched.read(token())
+    clock.now = 2_000
+    watched.read(token() * 140_000 + END)
+    made = watched.stream()
+    assert made.outcome == Outcome.OK
+    assert ints(made.counts, "H") == [1, 65_535, 65_535, 140_000 - 2 * 65_535]
+    assert ints(made.arrivals, "q") == [1_000, 2_000, 2_000, 2_000]
+
+
+def test_tokens_before_a_broken_line_of_the_same_read_count(clock: Clock) -> None:
+    watched = watch()
+    with pytest.raises(protocols.Undecodable) as raised:
+        watched.read(token(EPOCH) + token(EPOCH) + b"}\n")
+    watched.fail(raised.value, ())
+    made = watched.stream()
+    assert (made.outcome, made.error) == (Outcome.UNDECODABLE, str(raised.value))
+    assert ints(made.counts, "H") == [2]
+    assert len(ints(made.stamps, "i")) == 2
+
+
+def test_a_whole_answer_has_its_text_in_the_last_read(clock: Clock) -> None:
+    watched = watch("openai-chat", stream=False)
+    body = b'{"choices":[{"message":{"content":"Hi"}}]}'
+    watched.read(body[:9])
+    clock.now = 3_000
+    watched.read(body[9:])
+    watched.finish()
+    made = watched.stream()
+    assert (made.outcome, ints(made.counts, "H"), ints(made.arrivals, "q")) == (
+        Outcome.OK,
+        [0, 1],
+        [1_000, 3_000],
+    )
+
+
+def test_an_empty_body_is_truncated(clock: Clock) -> None:
+    watched = watch()
+    watched.answered(200)
+    watched.finish()
+    made = watched.stream()
+    assert (made.outcome, made.arrivals, made.size) == (Outcome.TRUNCATED, b"", 0)
+    assert made.error
+
+
+@pytest.mark.parametrize("ends", ["finish", "fail"])
+def test_the_body_of_a_refusal_is_kept_and_bounded(clock: Clock, ends: str) -> None:
+    watched = watch()
+    watched.answered(503)
+    for _ in range(100):
+        watched.read(b"no \xff" * 100)
+    if ends == "finish":
+        watched.finish()
+    else:
+        watched.fail(ConnectionResetError(), ())
+    made = watched.stream()
+    assert (made.outcome, made.status, made.size) == (Outcome.HTTP_STATUS, 503, 40_000)
+    assert made.error.startswith("no \ufffdno \ufffd")
+    assert len(made.error) <= module.ERROR_BODY
+    assert set(ints(made.counts, "H")) == {0}
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome"),
+    [(END, Outcome.OK), (b'{"error":"no"}\n', Outcome.SERVER_ERROR), (b"", Outcome.RESET)],
+)
+@pytest.mark.parametrize("expired", [None, Outcome.IDLE_TIMEOUT])
+def test_what_the_server_said_stands(
+    clock: Clock, data: bytes, outcome: Outcome, expired: Outcome | None
+) -> None:
+    watched = watch()
+    watched.answered(200)
+    watched.read(data)
+    watched.expired = expired
+    watched.fail(ConnectionResetError("gone"), ())
+    made = watched.stream()
+    assert made.outcome == (expired if expired and outcome == Outcome.RESET else outcome)
+    assert ("gone" in made.error) == (made.outcome == Outcome.RESET)
+
+
+def test_a_stream_that_nobody_ended_was_stopped(clock: Clock) -> None:
+    watched = watch()
+    clock.now = 4_000
+    made = watched.stream()
+    assert (made.outcome, made.end, made.status, made.headers) == (Outcome.STOPPED, 4_000, None, None)
+
+
+def test_an_error_is_text_that_can_be_sent(clock: Clock) -> None:
+    watched = watch()
+    watched.fail(RuntimeError("\udcff" + "x" * 9000), ())
+    made = watched.stream()
+    assert made.outcome == Outcome.FAILED
+    assert made.error.startswith("RuntimeError: ?xxx")
+    assert len(made.error) == module.ERROR_BODY
+
+
+LIMITS = Timeouts(connect=1, first_token=2, idle=3, total=10)
+
+
+def late(watched: Stopwatch, seconds: float) -> Outcome | None:
+    return watched.due_by(LIMITS, 1_000 + int(seconds * SECOND))
+
+
+def test_which_timeout_has_run_out(clock: Clock) -> None:
+    watched = watch()
+    assert late(watched, 2) is None
+    assert late(watched, 2.1) == Outcome.FIRST_TOKEN_TIMEOUT
+    watched.answered(200)
+    clock.now += SECOND
+    watched.read(b"\n")
+    assert late(watched, 2.1) == Outcome.FIRST_TOKEN_TIMEOUT
+    watched.read(token())
+    assert late(watched, 4) is None
+    assert late(watched, 4.1) == Outcome.IDLE_TIMEOUT
+    clock.now += 3 * SECOND
+    watched.read(b"\n")
+    assert late(watched, 6.9) is None
+    assert late(watched, 7.1) == Outcome.IDLE_TIMEOUT
+    clock.now += 3 * SECOND
+    watched.read(b"\n")
+    assert late(watched, 10) is None
+    assert late(watched, 10.1) == Outcome.TOTAL_TIMEOUT
+
+
+def test_the_total_timeout_counts_before_the_others(clock: Clock) -> None:
+    watched = watch()
+    both = Timeouts(first_token=2, total=1)
+    assert watched.due_by(both, 1_000 + int(2.5 * SECOND)) == Outcome.TOTAL_TIMEOUT
+
+
+class Odd(Exception):
+    """A library's own."""
+
+
+def causing(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+def during(error: BaseException, context: BaseException) -> BaseException:
+    error.__context__ = context
+    return error
+
+
+def reasoned(error: BaseException, reason: BaseException) -> BaseException:
+    error.reason = reason  # type: ignore[attr-defined]
+    return error
+
+
+TABLE: Failures = ((Odd, "late", Outcome.CONNECT_TIMEOUT), (Odd, "odd", Outcome.UNDECODABLE))
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (ConnectionRefusedError(), Outcome.REFUSED),
+        (socket.gaierror(-2, "unknown"), Outcome.UNRESOLVED),
+        (ConnectionResetError(), Outcome.RESET),
+        (BrokenPipeError(), Outcome.RESET),
+        (ConnectionAbortedError(), Outcome.RESET),
+        (OSError("disk"), Outcome.FAILED),
+        (Odd("too late"), Outcome.CONNECT_TIMEOUT),
+        (Odd("odd"), Outcome.UNDECODABLE),
+        (Odd("other"), Outcome.FAILED),
+        (causing(Odd("other"), ConnectionResetError()), Outcome.RESET),
+        (causing(Odd("odd"), ConnectionResetError()), Outcome.UNDECODABLE),
+        (causing(Odd("odd"), ConnectionRefusedError()), Outcome.REFUSED),
+        (causing(RuntimeError(), during(RuntimeError(), Odd("late"))), Outcome.CONNECT_TIMEOUT),
+        (RuntimeError("text", RuntimeError(ConnectionRefusedError())), Outcome.REFUSED),
+        (reasoned(RuntimeError(), socket.gaierror()), Outcome.UNRESOLVED),
+        (protocols.Undecodable("x"), Outcome.UNDECODABLE),
+        (causing(protocols.Undecodable("x"), ConnectionRefusedError()), Outcome.UNDECODABLE),
+    ],
+    ids=repr,
+)
+def test_the_outcome_behind_an_exception(error: BaseException, outcome: Outcome) -> None:
+    assert classify(error, TABLE) == outcome
+
+
+@pytest.mark.parametrize("tie", [causing, during, reasoned])
+def test_a_circle_of_causes_ends(tie: Callable[[BaseException, BaseException], BaseException]) -> None:
+    first, second = RuntimeError(), RuntimeError()
+    tie(first, second)
+    tie(second, first)
+    assert classify(first, TABLE) == Outcome.FAILED
