@@ -110,6 +110,8 @@ def main() -> None:
         for row in run.summary().to_dict("records"):
             streams = counted(cells[row["client"], row["concurrency"]], records)
             print(f"{row['concurrency']:7,} {row['client']:<12} {len(streams):,} streams, {row['validity']}")
+            for reason in filter(None, row["reasons"].split("; ")):
+                print(f"{'':20} {reason}")
             for figure, true in figures(streams).items():
                 told = row[figure]
                 if pd.isna(told):

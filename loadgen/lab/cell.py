@@ -13,9 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+import numpy as np
 
 from loadgen import clients, store
 from loadgen.engine.frames import Done, Edge, Failed, Pulse, Reader, Ready, Streams
@@ -32,6 +34,21 @@ class EngineError(Exception):
     """The engine said that it cannot run the cell."""
 
 
+class _Look(NamedTuple):
+    """What the machine has done so far, and the engine with it."""
+
+    at: int
+    cpu_ns: int | None
+    busy: tuple[int, int] | None
+    queue: tuple[int, int] | None
+
+    @classmethod
+    def now(cls, pid: int, cores: tuple[int, ...]) -> _Look:
+        sample = proc.sample(pid)
+        busy = proc.busy_ns(cores) if cores else None
+        return cls(sample.at, sample.cpu_ns, busy, proc.listen_queue())
+
+
 class Engine:
     """One engine process and what it has sent so far."""
 
@@ -44,7 +61,7 @@ class Engine:
         self.go = 0
         self.ended = "the engine never got ready"
         self._listener = listener
-        self._machine: list[tuple[tuple[int, int] | None, tuple[int, int] | None]] = []
+        self._looks: list[_Look] = []
         self._tokens_ended = 0
         self._failed = 0
         self._open = 0
@@ -108,10 +125,10 @@ class Engine:
             case Edge(totals):
                 wait = proc.run_wait_ns(self.pid)
                 self.edges.append(dataclasses.replace(totals, run_wait_ns=wait))
-                self._machine.append((proc.busy_ns(self.cell.cores), proc.listen_queue()))
+                self._looks.append(_Look.now(self.pid, self.cell.cores))
             case Streams(streams):
                 self.streams += streams
-                self._tokens_ended += sum(len(stream.stamps) // 4 for stream in streams)
+                self._tokens_ended += sum(int(np.frombuffer(each.counts, "<u2").sum()) for each in streams)
                 self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
                 self._listener.ended(streams)
             case Pulse():
@@ -136,16 +153,19 @@ class Engine:
         """What the machine did between the two edges."""
         if len(self.edges) < 2:
             return None
-        (busy, queue), (busy_after, queue_after) = self._machine[0], self._machine[-1]
-        first, last = self.edges[0], self.edges[-1]
+        before, after = self._looks[0], self._looks[-1]
+        window = self.edges[-1].at - self.edges[0].at
         others = steal = overflows = drops = None
-        if busy and busy_after and self.cell.cores and first.cpu_ns is not None and last.cpu_ns is not None:
-            others = max(0, busy_after[0] - busy[0] - (last.cpu_ns - first.cpu_ns))
-            steal = busy_after[1] - busy[1]
-        if queue and queue_after:
-            overflows, drops = (after - before for before, after in zip(queue, queue_after, strict=True))
+        if before.busy and after.busy and before.cpu_ns is not None and after.cpu_ns is not None:
+            # We look when we hear of an edge, and an engine that is short of CPU tells late.
+            scale = window / max(1, after.at - before.at)
+            own = after.cpu_ns - before.cpu_ns
+            others = round(max(0, after.busy[0] - before.busy[0] - own) * scale)
+            steal = round((after.busy[1] - before.busy[1]) * scale)
+        if before.queue and after.queue:
+            overflows, drops = (late - early for early, late in zip(before.queue, after.queue, strict=True))
         return Machine(
-            window_ns=last.at - first.at,
+            window_ns=window,
             engine_cores=len(self.cell.cores) or None,
             others_ns=others,
             steal_ns=steal,

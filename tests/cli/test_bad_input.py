@@ -173,7 +173,7 @@ def test_a_resolver_that_does_not_answer_costs_the_connect_timeout(tmp_path: Pat
     assert time.monotonic() - begun < 60
 
 
-@pytest.mark.parametrize("first", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x00\xff\x1b[31m\r\n\r\n", b""])
+@pytest.mark.parametrize("first", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x00\xff\x1b[31m\r\n\r\n"])
 def test_what_answers_does_not_speak_http(tmp_path: Path, first: bytes) -> None:
     with speaking(first) as url:
         told = refused(tmp_path, url)
@@ -181,6 +181,11 @@ def test_what_answers_does_not_speak_http(tmp_path: Path, first: bytes) -> None:
     assert told.rstrip("\n").isprintable()
     if first.startswith(b"SSH"):
         assert "SSH-2.0" in told
+
+
+def test_the_connection_is_closed_without_an_answer(tmp_path: Path) -> None:
+    with speaking(b"") as url:
+        assert f"{url}/api/show: the connection was closed without an answer" in refused(tmp_path, url)
 
 
 def test_tls_is_expected_where_there_is_none(tmp_path: Path) -> None:
