@@ -157,9 +157,11 @@ def save(folder: Path, recording: Recording) -> None:
             continue
         columns |= {f"{field.name}.{name}": array for name, array in value.items()}
     for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
-        known, places = np.unique(columns[f"streams.{name}"].astype(str), return_inverse=True)
-        meta[list_name] = known.tolist()
-        columns[f"streams.{name}"] = places.astype(np.int32)
+        # Not np.unique: an array of fixed-width text takes for each the room of the longest.
+        texts = columns[f"streams.{name}"].tolist()
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        meta[list_name] = list(places)
+        columns[f"streams.{name}"] = np.array([places[text] for text in texts], dtype=np.int32)
     columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
     path = folder / ARRIVALS / f"{recording.index:04d}.npz"
     temporary = path.with_name(f".{path.name}")
@@ -196,13 +198,12 @@ def load(folder: Path | str) -> Run:
     folder = Path(folder)
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        if about.get("format") != FORMAT:
-            raise StoreError(
-                f"{folder / ABOUT}: format {about.get('format')!r}; this loadgen reads format {FORMAT}"
-            )
+        found = about.get("format") if isinstance(about, dict) else None
+        if found != FORMAT:
+            raise StoreError(f"{folder / ABOUT}: format {found!r}; this loadgen reads format {FORMAT}")
         recordings = tuple(_load(path) for path in sorted((folder / ARRIVALS).glob("[0-9]*.npz")))
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from error
-    except (OSError, EOFError, BadZipFile, ValueError, KeyError, msgspec.MsgspecError) as error:
+    except (OSError, EOFError, BadZipFile, ValueError, LookupError, msgspec.MsgspecError) as error:
         raise StoreError(f"{folder}: cannot be read: {error}") from error
     return Run(folder=folder, about=about, recordings=recordings)

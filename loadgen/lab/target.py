@@ -60,8 +60,9 @@ def _ask(request: Request, seconds: float, until: float) -> tuple[int | None, st
     place = _place(request)
     try:
         _within(until, connection.connect)
-    except socket.gaierror as error:
-        raise TargetError(f"{place}: the name {url.hostname!r} has no address: {error.strerror}") from error
+    except (socket.gaierror, UnicodeError) as error:  # the latter for what cannot be a name
+        reason = getattr(error, "strerror", None) or error
+        raise TargetError(f"{place}: the name {url.hostname!r} has no address: {reason}") from error
     except TimeoutError as error:
         raise TargetError(f"{place}: no connection within {seconds:g} s") from error
     except ssl.SSLError as error:
@@ -79,11 +80,11 @@ def _ask(request: Request, seconds: float, until: float) -> tuple[int | None, st
         return _within(until, exchange)
     except TimeoutError:
         return None, ""
-    except (http.client.HTTPException, ValueError) as error:
-        raise TargetError(f"{place}: what answers there does not speak HTTP: {_short(error)}") from error
-    except OSError as error:
+    except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
         reason = error.strerror or error
         raise TargetError(f"{place}: the connection was closed without an answer: {reason}") from error
+    except (http.client.HTTPException, ValueError) as error:
+        raise TargetError(f"{place}: what answers there does not speak HTTP: {_short(error)}") from error
     finally:
         connection.close()
 
@@ -117,4 +118,4 @@ def _told(body: bytes) -> str:
 
 
 def _short(error: Exception) -> str:
-    return ascii(str(error) or type(error).__name__)[1:101]
+    return ascii((str(error) or type(error).__name__)[:100])[1:-1]

@@ -88,6 +88,9 @@ class Raw:
             thread.join()
         self._listener.close()
 
+    def handle(self, wire: Wire, received: Received) -> None:
+        self._handlers[received.prompt](wire)
+
     def _begin(self, work: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=work, args=args)
         self._threads.append(thread)
@@ -109,7 +112,7 @@ class Raw:
         try:
             while (received := _receive(sock, number)) is not None:
                 self.requests.append(received)
-                self._handlers[received.prompt](wire)
+                self.handle(wire, received)
         except (OSError, Gone):
             pass
         finally:

@@ -1,0 +1,124 @@
+"""From a scenario to its cells."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loadgen.lab import plan
+from loadgen.model import Client, Load, Scenario, Target, Timeouts
+
+SCENARIO = Scenario(
+    name="x",
+    target=Target(url="http://h", headers={"X-Own": "1"}),
+    clients=(Client("requests"), Client("aiohttp"), Client("aiohttp", {"loop": "uvloop"})),
+    concurrency=(1, 10, 100),
+    load=Load(duration=1.0),
+    prompts=("a", "b"),
+    protocol="ollama-chat",
+    model="m",
+    options={"num_predict": 3},
+    repeats=4,
+    timeouts=Timeouts(connect=1.0),
+    seed=5,
+)
+
+
+def order(scenario: Scenario) -> list[tuple[str, int, int]]:
+    return [
+        (cell.client.label, cell.concurrency, cell.repeat) for cell in plan.cells(scenario, "http://h", ())
+    ]
+
+
+def test_every_repeat_is_a_whole_block() -> None:
+    found = order(SCENARIO)
+    blocks = [found[at : at + 9] for at in range(0, 36, 9)]
+    wanted = Counter(
+        (client.label, concurrency) for client in SCENARIO.clients for concurrency in (1, 10, 100)
+    )
+    for repeat, block in enumerate(blocks):
+        assert {told[2] for told in block} == {repeat}
+        assert Counter(told[:2] for told in block) == wanted
+
+
+def test_the_order_is_seeded_and_differs_between_blocks() -> None:
+    found = order(SCENARIO)
+    assert found == order(SCENARIO)
+    assert found != order(replace(SCENARIO, seed=6))
+    assert [told[:2] for told in found[:9]] != [told[:2] for told in found[9:18]]
+    assert [told[0] for told in found[:9]] != sorted(told[0] for told in found[:9])
+
+
+def test_cells_carry_the_scenario_and_are_counted_from_1() -> None:
+    cells = plan.cells(SCENARIO, "http://target", (3,))
+    assert [cell.index for cell in cells] == list(range(1, 37))
+    for cell in cells:
+        assert (cell.url, cell.headers, cell.protocol, cell.model) == (
+            "http://target",
+            {"X-Own": "1"},
+            "ollama-chat",
+            "m",
+        )
+        assert (cell.prompts, cell.options, cell.load) == (SCENARIO.prompts, SCENARIO.options, SCENARIO.load)
+        assert (cell.timeouts, cell.seed, cell.cores, cell.stream) == (SCENARIO.timeouts, 5, (3,), True)
+
+
+def test_a_variant_may_ask_for_whole_answers() -> None:
+    variants = (
+        Client("requests", {"stream": False}),
+        Client("requests", {"stream": True}),
+        Client("requests"),
+    )
+    cells = plan.cells(replace(SCENARIO, clients=variants, stream=True), "http://h", ())
+    assert {(cell.client.label, cell.stream) for cell in cells} == {
+        ("requests stream=false", False),
+        ("requests stream=true", True),
+        ("requests", True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "bare", "sent"),
+    [
+        ("http://h:1/x", {}, "http://h:1/x", {}),
+        (
+            "http://me:p%40ss@h:1/x?y=1",
+            {},
+            "http://h:1/x?y=1",
+            {"Authorization": "Basic " + base64.b64encode(b"me:p@ss").decode()},
+        ),
+        ("http://me:pass@h", {"authorization": "Bearer k"}, "http://h", {"authorization": "Bearer k"}),
+    ],
+)
+def test_a_password_in_the_url_becomes_a_header(
+    url: str, headers: dict[str, str], bare: str, sent: dict[str, str]
+) -> None:
+    wanted = replace(SCENARIO, target=Target(url=url, headers=headers))
+    for cell in plan.cells(wanted, url, ()):
+        assert (cell.url, cell.headers) == (bare, sent)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({0}, ((), (), ())),
+        ({0, 1}, ((1,), (0,), (0,))),
+        ({2, 5, 7}, ((7,), (2,), (5,))),
+        (set(range(8)), ((7,), (0,), (1, 2, 3, 4, 5, 6))),
+    ],
+)
+def test_engine_and_simulator_get_cores_of_their_own(
+    known: set[int], expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: known, raising=False)
+    assert plan.cores() == expected
+
+
+def test_where_processes_cannot_be_pinned_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert plan.cores() == ((), (), ())

@@ -1,0 +1,150 @@
+"""A real child process, watched from outside."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from loadgen.lab import proc
+from loadgen.model import Sample
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells this")
+
+CHILD = """
+import sys, threading, time
+kept = []
+for line in sys.stdin:
+    order, number = line.split()
+    number = int(number)
+    if order == "threads":
+        for _ in range(number):
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+    elif order == "memory":
+        kept.append(b"x" * (number << 20))
+    elif order == "free":
+        kept.clear()
+    elif order == "burn":
+        until = time.process_time() + number / 1000
+        while time.process_time() < until:
+            pass
+    print("done", flush=True)
+"""
+
+
+class Child:
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.pid = self.process.pid
+        self.do("free", 0)
+
+    def do(self, order: str, number: int) -> Sample:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{order} {number}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+        return proc.sample(self.pid, 7)
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def child() -> Iterator[Child]:
+    made = Child()
+    yield made
+    made.end()
+
+
+def figure(value: int | None) -> int:
+    assert value is not None
+    return value
+
+
+def test_threads_are_counted(child: Child) -> None:
+    assert child.do("threads", 20).threads == 21
+
+
+def test_cpu_is_that_of_the_whole_process(child: Child) -> None:
+    before, after = child.do("burn", 0), child.do("burn", 200)
+    assert 150e6 < figure(after.cpu_ns) - figure(before.cpu_ns) < 400e6
+    assert (after.streams_open, after.voluntary) == (7, None)
+    assert after.at > before.at
+
+
+def test_memory_rises_and_its_peak_stays(child: Child) -> None:
+    before, full, after = child.do("free", 0), child.do("memory", 40), child.do("free", 0)
+    assert figure(full.rss_kib) - figure(before.rss_kib) > 38 << 10
+    assert figure(after.rss_kib) < figure(full.rss_kib) - (30 << 10)
+    assert figure(after.peak_rss_kib) > figure(full.rss_kib) - 1024  # the kernel counts in lumps
+
+
+def test_the_peak_can_begin_anew(child: Child) -> None:
+    child.do("memory", 40)
+    full = child.do("free", 0)
+    proc.reset_peak(child.pid)
+    anew = proc.sample(child.pid)
+    assert figure(anew.peak_rss_kib) < figure(full.peak_rss_kib) - (30 << 10)
+
+
+def test_run_wait_grows_where_two_share_a_core() -> None:
+    one, two = Child(), Child()
+    try:
+        core = min(os.sched_getaffinity(0))
+        for each in (one, two):
+            os.sched_setaffinity(each.pid, {core})
+        before = proc.run_wait_ns(one.pid)
+        assert one.process.stdin is not None
+        one.process.stdin.write("burn 150\n")
+        one.process.stdin.flush()
+        two.do("burn", 150)
+        assert one.process.stdout is not None
+        one.process.stdout.readline()
+        assert figure(proc.run_wait_ns(one.pid)) - figure(before) > 50e6
+    finally:
+        one.end()
+        two.end()
+
+
+def test_a_process_that_is_gone_has_no_figures(child: Child) -> None:
+    child.end()
+    gone = proc.sample(child.pid, 0)
+    assert (gone.rss_kib, gone.peak_rss_kib, gone.threads, gone.cpu_ns) == (None, None, None, None)
+    assert proc.run_wait_ns(child.pid) is None
+    proc.reset_peak(child.pid)
+
+
+def test_a_program_may_have_any_name(tmp_path: os.PathLike[str]) -> None:
+    odd = os.path.join(tmp_path, "a) S 1 (b")
+    os.symlink(sys.executable, odd)
+    with subprocess.Popen(["sleep", "30"], executable="/bin/sleep") as plain:
+        assert proc.sample(plain.pid).cpu_ns is not None
+        plain.kill()
+
+
+def test_busy_cores_are_told_apart(child: Child) -> None:
+    core = min(os.sched_getaffinity(0))
+    os.sched_setaffinity(child.pid, {core})
+    before = proc.busy_ns([core])
+    child.do("burn", 200)
+    after = proc.busy_ns([core])
+    assert before is not None
+    assert after is not None
+    assert after[0] - before[0] > 150e6
+    assert after[1] >= before[1]
+    assert proc.busy_ns([]) == (0, 0)
+
+
+def test_listen_queue_and_clock_can_be_read() -> None:
+    queue = proc.listen_queue()
+    assert queue is not None
+    assert min(queue) >= 0
+    mark, wall = proc.clock_tie()
+    assert abs((time.time_ns() - wall) - (time.perf_counter_ns() - mark)) < 50e6

@@ -1,0 +1,150 @@
+"""What is said of a target that is none, before anything is measured."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from loadgen.lab import target
+from loadgen.lab.target import TargetError
+from loadgen.model import Cell, Simulator, Timeouts
+from loadgen.simulator.process import Process
+from tests.clients.conditions import length, says_and_closes, says_and_holds, slowly
+from tests.clients.raw import Handler, Raw, Received, Wire
+from tests.lab.cells import cell
+
+
+class ByPath(Raw):
+    """Answers by path; what is not named gets a 404 of its own."""
+
+    def __init__(self, answers: Mapping[str, Handler]) -> None:
+        super().__init__({})
+        self._answers = answers
+
+    def handle(self, wire: Wire, received: Received) -> None:
+        self._answers.get(received.path, answers(404, "404 page not found"))(wire)
+
+
+def answers(status: int, body: Any) -> Handler:
+    data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return lambda wire: wire.send(length(len(data), b"%d Told" % status), data)
+
+
+def asking(url: str, **changes: Any) -> Cell:
+    return cell(url=url, timeouts=Timeouts(connect=0.5), **changes)
+
+
+def refusal(wanted: Cell) -> str:
+    with pytest.raises(TargetError) as raised:
+        target.check(wanted)
+    assert str(raised.value).isprintable()
+    return str(raised.value)
+
+
+def test_a_server_that_knows_the_model_is_asked_no_more() -> None:
+    with ByPath({"/api/show": answers(200, {"details": {}})}) as server:
+        target.check(asking(server.url))
+        assert [request.path for request in server.requests] == ["/api/show"]
+
+
+def test_a_simulator_is_a_target() -> None:
+    with Process.start(Simulator(models=("known",))) as simulator:
+        target.check(asking(simulator.url, model="known"))
+        target.check(asking(simulator.url, model="known", protocol="ollama-chat"))
+        said = refusal(asking(simulator.url, model="other"))
+        assert said == f"{simulator.url}/api/show answered 404 for the model 'other': model 'other' not found"
+
+
+def test_a_server_without_show_is_asked_for_a_stream() -> None:
+    with ByPath({"/api/generate": answers(200, {"done": True})}) as server:
+        target.check(asking(server.url))
+        assert [request.path for request in server.requests] == ["/api/show", "/api/generate"]
+
+
+def test_a_model_that_only_generate_does_not_know() -> None:
+    missing = answers(404, {"error": "model 'm' not found"})
+    with ByPath({"/api/show": answers(405, "no"), "/api/generate": missing}) as server:
+        said = refusal(asking(server.url))
+    assert said == f"{server.url}/api/generate answered 404 Not Found: model 'm' not found"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 501])
+def test_a_refusal_that_no_load_will_change(status: int) -> None:
+    with ByPath({"/v1/chat/completions": answers(status, {"error": {"message": "bad key"}})}) as server:
+        said = refusal(asking(server.url, protocol="openai-chat"))
+    assert said.startswith(f"{server.url}/v1/chat/completions answered {status} ")
+    assert said.endswith(": bad key")
+
+
+@pytest.mark.parametrize("status", [200, 307, 408, 429, 500, 503])
+def test_what_may_pass_is_no_refusal(status: int) -> None:
+    with ByPath({"/api/generate": answers(status, "busy")}) as server:
+        target.check(asking(server.url))
+
+
+@pytest.mark.parametrize("path", ["/api/show", "/api/generate"])
+def test_an_answer_that_is_slow_to_come_is_no_refusal(path: str) -> None:
+    with ByPath({path: says_and_holds()}) as server:
+        before = time.monotonic()
+        target.check(asking(server.url))
+        assert time.monotonic() - before < 3
+
+
+def test_headers_that_drip_take_no_longer_than_the_timeout() -> None:
+    with ByPath({"/api/show": slowly(*[b"H"] * 1000)}) as server:
+        before = time.monotonic()
+        target.check(asking(server.url))
+        assert time.monotonic() - before < 3
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    assert refusal(asking(url)) == f"{url}/api/show: no connection: Connection refused"
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 64 + ".invalid"])
+def test_a_name_without_address(host: str) -> None:
+    assert f"the name {host!r} has no address" in refusal(
+        cell(url=f"http://{host}:1", timeouts=Timeouts(connect=20))
+    )
+
+
+@pytest.mark.parametrize(
+    "said", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x01\x00\x02\x02\x46\r\n", b"HTTP/1.1 \xff\r\n\r\n"]
+)
+def test_what_answers_does_not_speak_http(said: bytes) -> None:
+    with ByPath({"/api/show": says_and_closes(said)}) as server:
+        assert "what answers there does not speak HTTP" in refusal(asking(server.url))
+
+
+@pytest.mark.parametrize("how", [says_and_closes(), lambda wire: wire.reset()], ids=["closed", "reset"])
+def test_a_connection_that_is_closed_without_an_answer(how: Handler) -> None:
+    with ByPath({"/api/show": how}) as server:
+        assert "the connection was closed without an answer" in refusal(asking(server.url))
+
+
+class Blunt(Raw):
+    """Answers before it has heard a request."""
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        with sock:
+            sock.recv(1)
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_server_without_tls_is_told_as_such() -> None:
+    with Blunt({}) as server:
+        assert "no TLS" in refusal(asking(server.url.replace("http", "https")))
+
+
+def test_a_password_in_the_url_is_not_told() -> None:
+    with ByPath({"/api/generate": answers(401, "who?\x1b[31m")}) as server:
+        said = refusal(asking(server.url.replace("http://", "http://me:secret@")))
+    assert "secret" not in said
+    assert "answered 401 Unauthorized: who?" in said

@@ -1,0 +1,262 @@
+"""Imports point one way, and what is measured or merely asked for help loads nothing that it does not need."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import loadgen
+
+ROOT = Path(loadgen.__file__).parent
+
+# room -> the rooms that it may know. `model` may know none; `cli` and `notebook` are known by nobody inside.
+ARROWS: dict[str, set[str]] = {
+    "model": set(),
+    "registry": set(),
+    "secrets": set(),
+    "protocols": {"model", "registry"},
+    "clients": {"model", "registry"},
+    "engine": {"model", "protocols", "clients"},
+    "store": {"model"},
+    "scenario": {"model", "protocols", "clients", "secrets"},
+    "simulator": {"model", "protocols"},
+    "lab": {"model", "protocols", "clients", "engine", "store", "scenario", "secrets"},
+    "analysis": {"model"},
+    "report": {"model", "analysis"},
+    "notebook": {"model", "store", "scenario", "lab", "analysis", "report"},
+    "cli": {
+        "model",
+        "store",
+        "scenario",
+        "lab",
+        "clients",
+        "secrets",
+        "analysis",
+        "report",
+        "simulator",
+        "notebook",
+    },
+    "__main__": {"cli"},
+    "": {"notebook"},
+}
+
+# module, the module it knows beyond its room's arrows -> why
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("loadgen.lab.run", "loadgen.simulator.process"): "the run starts and stops the simulator, as a process",
+    ("loadgen.report.progress", "loadgen.lab.listener"): "it is a Listener, and shows a Progress",
+    (
+        "loadgen.scenario.rules",
+        "loadgen.simulator.faults",
+    ): "the faults that a scenario may ask for, a literal table",
+    ("loadgen.scenario.shape", "loadgen.simulator.faults"): "their meanings, for the schema",
+}
+
+# room -> what it may import from outside; the standard library goes without saying
+OUTSIDE: dict[str, set[str]] = {
+    "model": set(),
+    "registry": set(),
+    "secrets": set(),
+    "protocols": {"msgspec"},
+    "clients": {"requests", "urllib3", "httpx", "aiohttp", "httptools"},
+    "engine": {"msgspec", "uvloop"},
+    "store": {"msgspec", "numpy"},
+    "scenario": {"pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
+    "simulator": {"numpy"},
+    "lab": {"msgspec", "numpy"},
+    "analysis": {"numpy", "pandas"},
+    "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
+    "notebook": {"pandas"},
+    "cli": {"click", "rich"},
+    "__main__": set(),
+    "": set(),
+}
+
+# Of the libraries under test, each client knows its own.
+OWN = {
+    "loadgen.clients": set[str](),
+    "loadgen.clients.requests": {"requests", "urllib3"},
+    "loadgen.clients.httpx_sync": {"httpx"},
+    "loadgen.clients.httpx_async": {"httpx"},
+    "loadgen.clients.aiohttp": {"aiohttp"},
+    "loadgen.clients.floor": {"httptools"},
+}
+
+
+class Import(NamedTuple):
+    module: str
+    known: str
+    lazy: bool  # inside a function, or for the type checker only
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return room(self.module), room(self.known)
+
+
+def room(module: str) -> str:
+    return [*module.split("."), ""][1]
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in ROOT.rglob("*.py")
+    }
+
+
+MODULES = modules()
+
+
+def imports(module: str) -> Iterator[Import]:
+    """Every import of the module, those under TYPE_CHECKING too."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    lazy = {id(node) for block in ast.walk(tree) if _is_lazy(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (Import(module, alias.name, id(node) in lazy) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            assert node.module is not None
+            for alias in node.names:
+                deeper = f"{node.module}.{alias.name}"
+                yield Import(module, deeper if deeper in MODULES else node.module, id(node) in lazy)
+
+
+def _is_lazy(block: ast.AST) -> bool:
+    if isinstance(block, ast.If):
+        return isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+    return isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def ours() -> list[Import]:
+    return [
+        found for module in MODULES for found in imports(module) if found.known.split(".")[0] == "loadgen"
+    ]
+
+
+def test_every_room_has_its_arrows() -> None:
+    assert {room(module) for module in MODULES} == set(ARROWS) == set(OUTSIDE)
+
+
+def test_imports_follow_the_arrows() -> None:
+    beyond = {
+        (found.module, found.known)
+        for found in ours()
+        if found.pair[0] != found.pair[1]
+        and found.known != "loadgen"  # its version
+        and found.pair[1] not in ARROWS[found.pair[0]]
+    }
+    assert beyond == set(EXCEPTIONS)
+
+
+def test_the_arrows_go_round_in_no_circle() -> None:
+    left = {name: set(known) for name, known in ARROWS.items()}
+    while left:
+        free = {name for name, known in left.items() if not known & set(left)}
+        assert free, left
+        left = {name: known for name, known in left.items() if name not in free}
+
+
+@pytest.mark.parametrize("leaf", ["report", "simulator", "cli", "notebook"])
+def test_leaves_are_known_only_to_who_gathers_them(leaf: str) -> None:
+    known_by = {found.module for found in ours() if found.pair[1] == leaf and found.pair[0] != leaf}
+    allowed = {"loadgen", "loadgen.__main__", "loadgen.cli", "loadgen.notebook"}
+    assert known_by - allowed == {module for module, known in EXCEPTIONS if room(known) == leaf}
+
+
+def test_the_commands_import_rooms_only_inside_functions() -> None:
+    for found in ours():
+        if found.pair[0] == "cli" and found.known != "loadgen":
+            assert found.lazy, found
+
+
+def test_rooms_import_from_outside_what_they_are_known_for() -> None:
+    for module in MODULES:
+        outside = {found.known.split(".")[0] for found in imports(module)} - set(sys.stdlib_module_names)
+        unknown = outside - {"loadgen", "__future__"} - OUTSIDE[room(module)]
+        assert not unknown, module
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if room(module) == "clients"])
+def test_a_client_knows_its_own_library(module: str) -> None:
+    outside = {found.known.split(".")[0] for found in imports(module)} - set(sys.stdlib_module_names)
+    assert outside - {"loadgen"} == OWN[module]
+
+
+def test_the_simulator_needs_numpy_only_for_its_archive() -> None:
+    using = [
+        found
+        for module in MODULES
+        if room(module) == "simulator"
+        for found in imports(module)
+        if found.known == "numpy"
+    ]
+    assert all(found.lazy for found in using)
+
+
+# -------------------------------------------------------------------------------------------- what is loaded
+
+HTTP = {"requests", "urllib3", "httpx", "httpcore", "h11", "anyio", "aiohttp", "yarl", "httptools", "uvloop"}
+HEAVY = {"numpy", "pandas", "pydantic", "bokeh", "rich", "jinja2", "ruamel", "rapidfuzz"}
+
+HELP = """
+from loadgen.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+"""
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after ``code``."""
+    tell = "\nimport json, sys\nprint(json.dumps([name.partition('.')[0] for name in sys.modules]), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code + tell, *arguments], check=True, capture_output=True, text=True
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import loadgen", "import loadgen, sys; loadgen.__version__; loadgen.__all__", HELP],
+    ids=["import", "names", "help"],
+)
+def test_what_is_cheap_loads_nothing_heavy(code: str) -> None:
+    found = loaded(code, "--help")
+    assert "loadgen" in found
+    assert not found & (HTTP | HEAVY | {"msgspec", "asyncio"})
+
+
+@pytest.mark.parametrize("command", ["run", "report", "validate", "clients", "simulate", "doctor"])
+def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
+    assert not loaded(HELP, command, "--help") & (HTTP | HEAVY)
+
+
+def test_listing_the_clients_loads_none_of_them() -> None:
+    assert not loaded(HELP, "clients") & (HTTP | HEAVY)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "loadgen.protocols",
+        "loadgen.clients",
+        "loadgen.engine.core",
+        "loadgen.engine.threads",
+        "loadgen.simulator.server",
+    ],
+)
+def test_what_runs_beside_the_streams_loads_nothing_heavy(module: str) -> None:
+    assert not loaded(f"import {module}") & (HTTP | HEAVY)
+
+
+def test_the_nouns_need_the_standard_library_alone() -> None:
+    before = loaded("import dataclasses, enum, typing, pathlib")
+    assert loaded("import loadgen.model") - before <= set(sys.stdlib_module_names) | {"loadgen"}

@@ -1,0 +1,372 @@
+"""What is written is read again, whole, or nothing is there."""
+
+from __future__ import annotations
+
+import json
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loadgen import store
+from loadgen.model import Figures, Machine, Outcome, Recording, Sample, ServerRecord, Stream
+from loadgen.store import StoreError
+from tests import synthetic
+
+PLAIN = Stream(
+    slot=0,
+    due=100,
+    start=110,
+    headers=120,
+    end=190,
+    outcome=Outcome.OK,
+    status=200,
+    error="",
+    size=321,
+    arrivals=array("q", [130, 140, 2**62]).tobytes(),
+    counts=array("H", [0, 1, 65_535]).tobytes(),
+    stamps=b"",
+    first_stamp_ns=None,
+    figures=Figures(1, 2, 3, 4, 5, 6),
+)
+NOTHING = replace(
+    PLAIN,
+    slot=1,
+    headers=None,
+    status=None,
+    outcome=Outcome.REFUSED,
+    error="né: 你好 \u2028 🌍\0",
+    size=0,
+    arrivals=b"",
+    counts=b"",
+    figures=Figures(),
+)
+STAMPED = replace(
+    PLAIN,
+    slot=2,
+    counts=array("H", [1, 0, 2]).tobytes(),
+    stamps=array("i", [0, -5, 9]).tobytes(),
+    first_stamp_ns=2**60,
+)
+LONG = replace(STAMPED, slot=3, stamps=array("q", [0, 1, 2**40]).tobytes(), error="né: 你好 \u2028 🌍\0")
+
+
+def recording(*streams: Stream, **changes: Any) -> Recording:
+    table, arrivals, stamps = store.table_of_streams(streams)
+    samples = [Sample(at=1, rss_kib=2, streams_open=0), Sample(at=3)] if streams else []
+    plain: dict[str, Any] = {
+        "index": 7,
+        "client": "requests session=shared",
+        "mode": "threads",
+        "concurrency": 4,
+        "repeat": 2,
+        "ended": "the engine died (signal 9): né",
+        "start": 99,
+        "window": (99, 2**61),
+        "clock": ((1, 2**62), (3, 4)),
+        "same_host": True,
+        "base_rss_kib": None,
+        "base_threads": 1,
+        "edges": (Sample(at=1, cpu_ns=5), Sample(at=2, run_wait_ns=2**61)),
+        "machine": Machine(window_ns=1, engine_cores=2, others_ns=None, listen_drops=0),
+        "server": ServerRecord(
+            streams=1, open_peak=2, sends=3, late_p50_ms=None, late_p99_ms=0.25, late_max_ms=1e9
+        ),
+        "streams": table,
+        "arrivals": arrivals,
+        "stamps": stamps,
+        "samples": store.table_of_samples(samples),
+    }
+    return Recording(**plain | changes)
+
+
+def saved(folder: Path, *recordings: Recording, **about: Any) -> Path:
+    store.create(folder, {"format": store.FORMAT, **about})
+    for each in recordings:
+        store.save(folder, each)
+    return folder
+
+
+def assert_same(found: Recording, wanted: Recording) -> None:
+    for field in fields(Recording):
+        one, other = getattr(found, field.name), getattr(wanted, field.name)
+        if field.name not in store.TABLES:
+            assert one == other, field.name
+            assert type(one) is type(other)
+            continue
+        assert set(one) == set(other)
+        for name, column in other.items():
+            assert one[name].tolist() == column.tolist(), (field.name, name)
+            assert one[name].dtype == column.dtype, (field.name, name)
+
+
+ALL = (PLAIN, NOTHING, STAMPED, LONG)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        recording(*ALL),
+        recording(PLAIN),
+        recording(NOTHING),
+        recording(STAMPED),
+        recording(),
+        recording(ended="", edges=(), machine=None, server=None, same_host=False, base_rss_kib=5),
+    ],
+    ids=["all", "no stamps", "nothing came", "stamped", "no streams", "never began"],
+)
+def test_a_recording_is_read_as_it_was_written(tmp_path: Path, wanted: Recording) -> None:
+    (found,) = store.load(saved(tmp_path / "run", wanted)).recordings
+    assert_same(found, wanted)
+
+
+def test_streams_become_rows() -> None:
+    table, arrivals, stamps = store.table_of_streams(ALL)
+    assert {len(column) for column in table.values()} == {4}
+    rows = [{name: column[place] for name, column in table.items()} for place in range(4)]
+    assert rows[0]["headers"] == 120
+    assert [
+        rows[1][name] for name in ("headers", "status", "first_stamp_ns", "total_ns", "server_tokens")
+    ] == [-1] * 5
+    assert [rows[0][name] for name in store.FIGURES] == [1, 2, 3, 4, 5, 6]
+    assert [(row["reads"], row["tokens"], row["stamped"], row["bytes"]) for row in rows] == [
+        (3, 65_536, 0, 321),
+        (0, 0, 0, 0),
+        (3, 3, 3, 321),
+        (3, 3, 3, 321),
+    ]
+    assert arrivals["at"].tolist() == [130, 140, 2**62] * 3
+    assert arrivals["count"].dtype == np.uint16
+    assert stamps["us"].tolist() == [0, -5, 9, 0, 1, 2**40]
+    assert store.table_of_streams([STAMPED])[2]["us"].dtype == np.int32
+
+
+def test_one_long_error_does_not_make_every_row_as_long(tmp_path: Path) -> None:
+    long = replace(NOTHING, error="x" * 2048)
+    wanted = recording(long, *[PLAIN] * 20_000)
+    folder = saved(tmp_path / "run", wanted)
+    (path,) = (folder / "arrivals").iterdir()
+    assert path.stat().st_size < 6_000_000
+    assert store.load(folder).recordings[0].streams["error"][0] == long.error
+
+
+def test_a_token_takes_at_most_16_bytes_on_disk(tmp_path: Path) -> None:
+    many = 50_000
+    stream = replace(
+        PLAIN,
+        arrivals=array("q", range(many)).tobytes(),
+        counts=array("H", [1] * many).tobytes(),
+        stamps=array("i", range(many)).tobytes(),
+        first_stamp_ns=1,
+    )
+    (path,) = (saved(tmp_path / "run", recording(stream)) / "arrivals").iterdir()
+    assert path.stat().st_size <= 16 * many
+
+
+def test_a_synthetic_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+    wanted = [
+        synthetic.recording(index=index, jitter=0.5, outcomes={"reset": 3, "refused": 2})
+        for index in (2, 10, 9)
+    ]
+    about = {"name": "né", "cells": [1, 2]}
+    run = store.load(str(saved(tmp_path / "run", *wanted, **about)))
+    assert [each.index for each in run.recordings] == [2, 9, 10]
+    assert dict(run.about) == {"format": store.FORMAT, **about}
+    assert run.recordings[0].streams["outcome"].tolist() == wanted[0].streams["outcome"].tolist()
+    assert "né" in (tmp_path / "run" / "run.json").read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------- failures
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_but_the_files_is_left(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN))
+    assert set(contents(folder)) == {"run.json", "arrivals/0007.npz"}
+    assert (folder / "run.json").stat().st_mode & 0o777 == 0o644
+
+
+def full_disk(*_: Any, **__: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: store.save(folder, recording(*ALL)),
+        lambda folder: store.write_about(folder, {"format": store.FORMAT, "new": True}),
+    ],
+    ids=["save", "about"],
+)
+def test_a_full_disk_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None], fails: str
+) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN), old=True)
+    before = contents(folder)
+    monkeypatch.setattr(store.os, fails, full_disk)
+    with pytest.raises(StoreError, match=r"not written: No space left on device") as raised:
+        write(folder)
+    assert str(folder) in str(raised.value)
+    assert contents(folder) == before
+    monkeypatch.undo()
+    assert_same(store.load(folder).recordings[0], recording(PLAIN))
+
+
+def test_a_disk_that_fills_inside_a_file_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path / "run")
+    before = contents(folder)
+
+    def half(file: Any, **columns: Any) -> None:
+        file.write(b"PK half of it")
+        full_disk()
+
+    monkeypatch.setattr(store.np, "savez", half)
+    with pytest.raises(StoreError, match="No space left"):
+        store.save(folder, recording(PLAIN))
+    assert contents(folder) == before
+
+
+def test_an_interrupt_while_writing_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = saved(tmp_path / "run")
+    before = contents(folder)
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.os, "fsync", interrupt)
+    for write in (lambda: store.save(folder, recording(PLAIN)), lambda: store.write_about(folder, {})):
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    assert contents(folder) == before
+
+
+def test_what_a_killed_run_was_writing_is_no_cell(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN))
+    (folder / "arrivals" / ".0008.npz").write_bytes(b"PK half of it")
+    assert [each.index for each in store.load(folder).recordings] == [7]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0o500)
+    for folder in (closed, closed / "deep" / "run"):
+        with (
+            as_nobody(),
+            pytest.raises(StoreError, match="no run folder can be made here: Permission denied"),
+        ):
+            store.create(folder, {})
+    assert list(closed.iterdir()) == []
+
+
+def test_a_folder_where_a_file_is(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(StoreError, match="no run folder can be made here"):
+            store.create(folder, {})
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_that_holds_anything_is_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN))
+    before = contents(folder)
+    with pytest.raises(StoreError, match="not empty"):
+        store.create(folder, {})
+    assert contents(folder) == before
+
+
+def test_an_empty_folder_may_be_there(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert store.load(saved(tmp_path / "run")).recordings == ()
+
+
+def spoil(name: str, content: bytes) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes(content)
+
+
+def cut(folder: Path) -> None:
+    path = folder / "arrivals" / "0007.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def without(column: str) -> Callable[[Path], None]:
+    def remove(folder: Path) -> None:
+        path = folder / "arrivals" / "0007.npz"
+        with np.load(path) as archive:
+            columns = {name: archive[name] for name in archive.files if name != column}
+        np.savez(path, **columns)
+
+    return remove
+
+
+def beyond_the_errors(folder: Path) -> None:
+    path = folder / "arrivals" / "0007.npz"
+    with np.load(path) as archive:
+        columns = {name: archive[name] for name in archive.files}
+    np.savez(path, **columns | {"streams.error": np.array([99], dtype=np.int32)})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "run.json").unlink(), "not a run folder: run.json is missing"),
+        (spoil("run.json", b""), "cannot be read"),
+        (spoil("run.json", b"\xff\xfe"), "cannot be read"),
+        (spoil("run.json", b"[1]"), "format None; this loadgen reads format 1"),
+        (spoil("run.json", b"{}"), "format None"),
+        (spoil("run.json", json.dumps({"format": 2}).encode()), "format 2; this loadgen reads format 1"),
+        (spoil("arrivals/0008.npz", b""), "cannot be read"),
+        (spoil("arrivals/0008.npz", b"not an archive"), "cannot be read"),
+        (spoil("arrivals/0008.npz", b"PK\x03\x04 not an archive"), "cannot be read"),
+        (cut, "cannot be read"),
+        (without("meta"), "cannot be read"),
+        (without("streams.outcome"), "cannot be read"),
+        (beyond_the_errors, "cannot be read"),
+    ],
+)
+def test_a_folder_that_is_no_run(tmp_path: Path, spoil: Callable[[Path], object], message: str) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN))
+    spoil(folder)
+    with pytest.raises(StoreError, match=message) as raised:
+        store.load(folder)
+    assert str(folder) in str(raised.value)
+
+
+def test_no_folder_at_all(tmp_path: Path) -> None:
+    for path in (tmp_path / "none", __file__):
+        with pytest.raises(StoreError):
+            store.load(path)
+
+
+def test_pickles_are_not_opened(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN))
+    np.savez(folder / "arrivals" / "0008.npz", meta=np.array([{}], dtype=object))
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.load(folder)
