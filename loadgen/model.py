@@ -323,9 +323,10 @@ class Summary:
     """The figures of one client at one concurrency, pooled over its repeats; field order is column order.
 
     Percentiles are nearest-rank over the pooled raw values of the streams due after the warm-up, ``None``
-    where ``n`` cannot hold them. ``*_corrected_*`` count from ``due`` instead of ``start``; ``*_low`` and
-    ``*_high`` are a 95 % interval from resampling repeats, then streams. CPU, switches and tokens/s belong to
-    the measured window.
+    where ``n`` cannot hold them. ``repeats`` are those that count: an invalid one is left out while others
+    stand, but for ``streams``, ``ok``, ``errors`` and ``outcomes``. ``*_corrected_*`` count from ``due`` instead
+    of ``start``; ``*_low`` and ``*_high`` are a 95 % interval from resampling repeats, then streams. CPU,
+    switches and tokens/s belong to the measured window.
     """
 
     client: str

@@ -286,7 +286,7 @@ def run(
             "python": "3.11.7",
             **{entry["name"]: "1.0" for entry in named},
         },
-        "machine": {"system": "Linux 6.1", "cpu": "a processor", "cores": 2, "memory_kib": 8_000_000},
+        "machine": {"system": "Linux 6.1", "processor": "a processor", "cores": 2, "memory_kib": 8_000_000},
         "cells": [
             {"index": r.index, "client": r.client, "concurrency": r.concurrency, "repeat": r.repeat}
             for r in recordings

@@ -62,10 +62,16 @@ def summarise(run: Run) -> list[Summary]:
 
 
 def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
-    # a cell that broke off has lost the streams it held, and with them its slowest ones
-    whole = [r for r in recordings if not r.ended] or list(recordings)
     first = recordings[0]
-    cells = [Measured(recording) for recording in whole]
+    every = [Measured(recording) for recording in recordings]
+    against = [list(of_recording(m)) for m in every]
+    # An invalid cell says nothing of latency or cost while another stands; its failures count all the same.
+    sound = [
+        m
+        for m, reasons in zip(every, against, strict=True)
+        if Judgement.of(reasons).validity is not Validity.INVALID
+    ]
+    cells = sound or every
     key = [abs(seed), zlib.crc32(first.client.encode()), first.concurrency]
     resampler = Resampler([m.chosen for m in cells], key)
 
@@ -116,10 +122,10 @@ def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
         figures[f"{name}_p{rank}_low_ms"], figures[f"{name}_p{rank}_high_ms"] = low, high
 
     usage = _usage(cells)
-    counted = sum(int(m.counted.sum()) for m in cells)
+    counted = sum(int(m.counted.sum()) for m in every)
     judgement = Judgement.of(
         [
-            *_reasons(cells, [r for r in recordings if not any(r is kept for kept in whole)]),
+            *_reasons(every, against, cells),
             *of_pool(
                 counted=counted,
                 chosen=sum(int(m.chosen.sum()) for m in cells),
@@ -129,17 +135,17 @@ def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
             ),
         ]
     )
-    outcomes = Counter(name for m in cells for name in m.outcome[m.counted].tolist())
+    outcomes = Counter(name for m in every for name in m.outcome[m.counted].tolist())
     reads = sum(int(np.diff(m.text_offsets)[m.chosen].sum()) for m in cells)
     events = sum(int(m.column("tokens")[m.chosen].sum()) for m in cells)
     return Summary(
         client=first.client,
         mode=first.mode,
         concurrency=first.concurrency,
-        repeats=len(whole),
+        repeats=len(cells),
         streams=counted,
-        ok=sum(int(m.chosen.sum()) for m in cells),
-        errors=sum(int((m.counted & m.failed).sum()) for m in cells),
+        ok=sum(int(m.chosen.sum()) for m in every),
+        errors=sum(int((m.counted & m.failed).sum()) for m in every),
         live_peak=_most(m.live_peak for m in cells),
         tokens=sum(int(m.tokens[m.counted].sum()) for m in cells),
         validity=judgement.validity,
@@ -221,16 +227,16 @@ def _cpu_share(cpu_percent: float | None, cells: Sequence[Measured]) -> float | 
     return cpu_percent / 100 / max(cores) if cpu_percent is not None and cores else None
 
 
-def _reasons(cells: Sequence[Measured], left_out: Sequence[Recording]) -> Iterable[Reason]:
-    several = len(cells) + len(left_out) > 1
-    for m in cells:
-        for verdict, text in of_recording(m):
-            yield verdict, f"repeat {m.recording.repeat + 1}: {text}" if several else text
-    for recording in left_out:
-        yield (
-            Validity.SUSPECT,
-            f"repeat {recording.repeat + 1} is left out, it did not run to its end: {recording.ended}",
-        )
+def _reasons(
+    every: Sequence[Measured], against: Sequence[Sequence[Reason]], kept: Sequence[Measured]
+) -> Iterable[Reason]:
+    for m, reasons in zip(every, against, strict=True):
+        which = f"repeat {m.recording.repeat + 1}" if len(every) > 1 else ""
+        if m in kept:
+            yield from ((verdict, f"{which}: {text}" if which else text) for verdict, text in reasons)
+        else:
+            text = "; ".join(Judgement.of(reasons).reasons)
+            yield Validity.SUSPECT, f"{which} is left out but for its failures: {text}"
 
 
 def _peak_rss_kib(recording: Recording) -> int | None:

@@ -93,6 +93,7 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "started": _moment(run.about.get("started")),
         "about": _about(run),
         "verdicts": _verdicts(summaries),
+        "unfinished": _unfinished(run),
         "claims": _told(findings, "claim"),
         "thresholds": _told(findings, "threshold"),
         "tables": [
@@ -169,10 +170,21 @@ def _about(run: Run) -> list[str]:
         target.get("url") or ("the embedded simulator" if target.get("simulator") else None),
         scenario.get("protocol"),
         scenario.get("model"),
-        machine.get("cpu"),
+        machine.get("processor"),
         f"{cores} cores" if cores else None,
     )
     return [plain(part, 120) for part in told if part]
+
+
+def _unfinished(run: Run) -> str:
+    """What kept the run from its end; empty where nothing did."""
+    how = {"interrupted": "was interrupted", "failed": "failed", "running": "never ended"}
+    state = how.get(str(run.about.get("state")))
+    if state is None:
+        return ""
+    failure = plain(run.about.get("failure") or "", TEXT)
+    cells = f"{len(run.recordings)} of {len(run.about.get('cells') or ())} cells were measured"
+    return f"The run {state}: {cells}" + (f" ({failure})" if failure else "")
 
 
 def _verdicts(summaries: Sequence[Summary]) -> dict[str, int]:

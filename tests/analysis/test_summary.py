@@ -165,8 +165,10 @@ def test_pooling_is_over_raw_values_not_over_percentiles():
 
 def test_a_cell_that_broke_off_is_left_out_while_others_stand():
     s = only(recording(), recording(repeat=1, index=1, ttft_ms=9, ended="interrupted"))
-    assert (s.repeats, s.streams, s.validity) == (1, 200, Validity.SUSPECT)
-    assert s.reasons == ("repeat 2 is left out, it did not run to its end: interrupted",)
+    assert (s.repeats, s.streams, s.ttft_n, s.validity) == (1, 400, 200, Validity.SUSPECT)
+    assert s.reasons == (
+        "repeat 2 is left out but for its failures: the cell did not run to its end: interrupted",
+    )
     alone = only(recording(ended="the engine died: signal 9"))
     assert (alone.repeats, alone.validity) == (1, Validity.INVALID)
 
@@ -201,3 +203,9 @@ def test_an_empty_recording_and_an_empty_run():
 def test_every_figure_is_a_plain_python_value():
     s = only(recording())
     assert not [f.name for f in fields(Summary) if isinstance(getattr(s, f.name), np.generic)]
+
+
+def test_failures_of_a_cell_that_is_left_out_count_all_the_same():
+    s = only(recording(streams=200), recording(repeat=1, index=1, streams=200, outcomes={"refused": 200}))
+    assert (s.repeats, s.ok, s.errors, s.validity) == (1, 200, 200, Validity.SUSPECT)
+    assert any("repeat 2 is left out but for its failures" in reason for reason in s.reasons)

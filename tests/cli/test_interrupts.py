@@ -120,7 +120,7 @@ def test_an_engine_that_is_killed_costs_its_own_cell_only(tmp_path: Path) -> Non
     assert [recording.ended for recording in run.recordings] == ["the engine died (signal 9)", ""]
     assert list(run.streams().query("cell == 2")["outcome"]) == ["ok"] * 10
     assert "the engine died (signal 9)" in run.summary()["reasons"][0]
-    assert run.summary()["streams"][0] == 10, "the figures are those of the whole cell"
+    assert run.summary()["ttft_n"][0] == 10, "the figures are those of the whole cell"
 
 
 @pytest.mark.parametrize("client", ["floor", "requests"])
