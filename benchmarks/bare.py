@@ -1,8 +1,9 @@
-"""A bare loop of one library, as the article writes it, with one stamp per token kept in a list.
+"""A bare loop of one library, as the article writes it, with one stamp per token kept in a list. It reads to the
+end of the body, as the engine does: leaving at ``done`` would close the connection instead of giving it back.
 
 ``python bare.py CLIENT URL STREAMS RAMP`` runs STREAMS streams, started evenly over RAMP seconds, and prints JSON:
 tokens, CPU microseconds and peak resident memory above the baseline taken before the first stream. CPU counts from
-the end of the ramp to the last token, as the engine's window does.
+that baseline to the last token.
 """
 
 from __future__ import annotations
@@ -29,14 +30,18 @@ def peak_kib() -> int:
 
 
 class Count:
-    """What has been seen; ``mark`` is taken when the ramp is over."""
+    """What has been seen, and what was used at the baseline."""
 
     def __init__(self) -> None:
         self.stamps: list[list[float]] = []
-        self.mark = (0.0, 0)
+        self.cpu_us = 0.0
+        self.kib = 0
 
-    def take(self) -> None:
-        self.mark = (cpu_us(), sum(map(len, self.stamps)))
+    def baseline(self) -> None:
+        """The library is imported and its session made; nothing has been sent."""
+        Path("/proc/self/clear_refs").write_text("5")
+        self.kib = peak_kib()
+        self.cpu_us = cpu_us()
 
 
 def with_requests(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -53,11 +58,9 @@ def with_requests(url: str, streams: int, ramp: float, count: Count) -> None:
                     chunk = json.loads(line.decode())
                     if chunk["response"]:
                         stamps.append(time.perf_counter())
-                    if chunk["done"]:
-                        break
 
-    baseline(count)
-    threads(one, streams, ramp, count)
+    count.baseline()
+    threads(one, streams, ramp)
 
 
 def with_httpx_sync(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -76,11 +79,9 @@ def with_httpx_sync(url: str, streams: int, ramp: float, count: Count) -> None:
                     chunk = json.loads(line)
                     if chunk["response"]:
                         stamps.append(time.perf_counter())
-                    if chunk["done"]:
-                        break
 
-    baseline(count)
-    threads(one, streams, ramp, count)
+    count.baseline()
+    threads(one, streams, ramp)
 
 
 async def with_httpx_async(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -99,11 +100,9 @@ async def with_httpx_async(url: str, streams: int, ramp: float, count: Count) ->
                         chunk = json.loads(line)
                         if chunk["response"]:
                             stamps.append(time.perf_counter())
-                        if chunk["done"]:
-                            break
 
-        baseline(count)
-        await tasks(one, streams, ramp, count)
+        count.baseline()
+        await tasks(one, streams, ramp)
 
 
 async def with_aiohttp(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -121,39 +120,28 @@ async def with_aiohttp(url: str, streams: int, ramp: float, count: Count) -> Non
                         chunk = json.loads(line.decode())
                         if chunk["response"]:
                             stamps.append(time.perf_counter())
-                        if chunk["done"]:
-                            break
 
-        baseline(count)
-        await tasks(one, streams, ramp, count)
+        count.baseline()
+        await tasks(one, streams, ramp)
 
 
-def baseline(count: Count) -> None:
-    Path("/proc/self/clear_refs").write_text("5")
-    count.base = peak_kib()  # type: ignore[attr-defined]
-
-
-def threads(one, streams: int, ramp: float, count: Count) -> None:  # type: ignore[no-untyped-def]
+def threads(one, streams: int, ramp: float) -> None:  # type: ignore[no-untyped-def]
     started = []
     begin = time.monotonic()
     for number in range(streams):
         time.sleep(max(0.0, begin + ramp * number / streams - time.monotonic()))
         started.append(threading.Thread(target=one))
         started[-1].start()
-    time.sleep(max(0.0, begin + ramp - time.monotonic()))
-    count.take()
     for thread in started:
         thread.join()
 
 
-async def tasks(one, streams: int, ramp: float, count: Count) -> None:  # type: ignore[no-untyped-def]
+async def tasks(one, streams: int, ramp: float) -> None:  # type: ignore[no-untyped-def]
     started = []
     begin = time.monotonic()
     for number in range(streams):
         await asyncio.sleep(max(0.0, begin + ramp * number / streams - time.monotonic()))
         started.append(asyncio.create_task(one()))
-    await asyncio.sleep(max(0.0, begin + ramp - time.monotonic()))
-    count.take()
     await asyncio.gather(*started)
 
 
@@ -172,16 +160,13 @@ def main() -> None:
     way = WAYS[name](url + "/api/generate", streams, ramp, count)
     if asyncio.iscoroutine(way):
         asyncio.run(way)
-    cpu, tokens = count.mark
-    print(
-        json.dumps(
-            {
-                "tokens": sum(map(len, count.stamps)),
-                "cpu_us_per_token": (cpu_us() - cpu) / (sum(map(len, count.stamps)) - tokens),
-                "kib_per_stream": (peak_kib() - count.base) / streams,  # type: ignore[attr-defined]
-            }
-        )
-    )
+    tokens = sum(map(len, count.stamps))
+    found = {
+        "tokens": tokens,
+        "cpu_us_per_token": (cpu_us() - count.cpu_us) / tokens,
+        "kib_per_stream": (peak_kib() - count.kib) / streams,
+    }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

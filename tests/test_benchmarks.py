@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {  # arguments, and what every line of the table looks like
     "analysis.py": (["24000"], r"^tokens +[\d,]+"),
     "engine.py": (
-        ["--streams", "4", "--rounds", "1", "--tokens", "5", "--clients", "aiohttp"],
+        ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
         r"^aiohttp +\d",
     ),
     "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),

@@ -48,7 +48,8 @@ def test_nobody_answers_the_connect(client: Client) -> None:
         )
     for row in rows(recording):
         assert row.outcome == Outcome.CONNECT_TIMEOUT, row.error
-        assert 0.2e9 <= row.table["end"] - row.table["start"] < 2e9
+        # uvloop's timers may fire a millisecond early
+        assert 0.199e9 <= row.table["end"] - row.table["start"] < 2e9
 
 
 @every_client
