@@ -3,7 +3,7 @@
 
     python benchmarks/engine.py [--streams 1000] [--rounds 3] [--clients requests,aiohttp,…]
 
-CPU is measured at 20 tokens/s per stream, over the whole of the cell, connects included. Memory is measured in a
+CPU is measured at 20 tokens/s per stream, over the whole of the cell, connects included; for ``floor`` after the ramp. Memory is measured in a
 pass of its own, with a long wait for the first token and few tokens, so that every stream is open at once on both
 sides. ``open`` says how many the server saw, engine first: where it is far below the number of streams, the client
 could not keep up here, and its CPU per token is that of an overloaded client.
@@ -93,6 +93,7 @@ def compare(
     ramp: float,
     spec: Simulator,
     other: Callable[[Cell, Process], Cost],
+    warmup: float = 0.0,
 ) -> dict[str, list[tuple[Cost, Cost]]]:
     """Engine and the other side, one after the other, cell by cell."""
     found: dict[str, list[tuple[Cost, Cost]]] = {name: [] for name in names}
@@ -102,7 +103,7 @@ def compare(
             target=Target(url=server.url),
             clients=tuple(Client(name) for name in names),
             concurrency=(streams,),
-            load=Load(requests=1, ramp=ramp),
+            load=Load(requests=1, ramp=ramp, warmup=warmup),
             prompts=("p",),
             model="m",
             repeats=rounds,
@@ -158,6 +159,7 @@ def main() -> None:
                 asked.ramp,
                 fast,
                 lambda cell, server: c_loop(loop, cell, server),
+                warmup=asked.ramp,
             )
         table("CPU µs per token; other: a C epoll loop that only reads", "cpu", costs)
     elif "floor" in names:

@@ -129,8 +129,8 @@ def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
             *of_pool(
                 counted=counted,
                 chosen=sum(int(m.chosen.sum()) for m in cells),
-                ttft_p50_ms=found["ttft"][50],
-                lag_p99_ms=found["lag"][99],
+                ttft_ms={rank: found["ttft"][rank] for rank in (50, 99)},
+                lag_ms={rank: found["lag"][rank] for rank in (50, 99)},
                 cpu_share=_cpu_share(usage["cpu_percent"], cells),
             ),
         ]
