@@ -3,10 +3,10 @@
 
     python benchmarks/engine.py [--streams 1000] [--rounds 3] [--clients requests,aiohttp,…]
 
-CPU is measured at 20 tokens/s per stream, over the whole of the cell, connects included; for ``floor`` after the ramp. Memory is measured in a
-pass of its own, with a long wait for the first token and few tokens, so that every stream is open at once on both
-sides. ``open`` says how many the server saw, engine first: where it is far below the number of streams, the client
-could not keep up here, and its CPU per token is that of an overloaded client.
+CPU is measured at 20 tokens/s per stream, over the whole of the cell, connects included; for ``floor`` after the
+ramp. Memory is measured in a pass of its own, with a long wait for the first token and few tokens, so that every
+stream is open at once on both sides. ``open`` says how many the server saw, engine first: where it is far below the
+number of streams, the client could not keep up here, and its CPU per token is that of an overloaded client.
 """
 
 from __future__ import annotations
