@@ -1,6 +1,6 @@
 """Are the figures true? Reported TTFT and ITL against another server's own record of what it sent when.
 
-    python benchmarks/truth.py [--streams 100,1000] [--clients requests,aiohttp,…] [--duration 12s]
+    python benchmarks/truth.py [--streams 100,1000] [--clients requests,aiohttp,…] [--load "duration: 12s, ramp: 2s"]
 
 The server (``paced.py``) shares no line with loadgen and records the true time of every send. Its TTFT runs from the
 whole request to the first send, its ITL is the gap between sends; both are taken over the streams that the run counts.
