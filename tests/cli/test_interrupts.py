@@ -83,7 +83,9 @@ def test_two_interrupts_end_it_at_once_and_leave_no_process(tmp_path: Path, clie
         until(lambda: "once more ends at once" in process.stdout.readline(), "the note")
         interrupt(process)
         code, _, stderr = ended(process)
-        assert (code, stderr.strip()) == (130, "")
+        # On a busy machine the engine may have been given up by then, and the report is what was interrupted.
+        assert code == 130
+        assert stderr.strip() == "" or stderr.startswith("loadgen: interrupted; what was measured is kept")
         until(lambda: not any(map(alive, pids)), "the end of engine and simulator")
     assert not (out / "report.html").exists()
 
