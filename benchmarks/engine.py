@@ -1,18 +1,21 @@
 """What the engine adds: its CPU per token and memory per stream over a bare loop of the same library, and
-``floor`` over a C epoll loop that only reads. Side by side in one run, on the same cores, as ratios.
+``floor`` over a C epoll loop that only reads and, where it is installed, over k6. Side by side in one run, on
+the same cores, as ratios.
 
     python benchmarks/engine.py [--streams 1000] [--rounds 3] [--clients requests,aiohttp,…]
 
 CPU is measured at 20 tokens/s per stream, over the whole of the cell, connects included; for ``floor`` after the
-ramp. Memory is measured in a pass of its own, with a long wait for the first token and few tokens, so that every
-stream is open at once on both sides. ``open`` says how many the server saw, engine first: where it is far below the
-number of streams, the client could not keep up here, and its CPU per token is that of an overloaded client.
+ramp, unless k6 is counted whole, from the start of its process. Memory is measured in a pass of its own, with a long
+wait for the first token and few tokens, so that every stream is open at once on both sides. ``open`` says how many
+the server saw, engine first: where it is far below the number of streams, the client could not keep up here, and its
+CPU per token is that of an overloaded client.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import shutil
 import statistics
 import subprocess
@@ -86,6 +89,29 @@ def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
     return Cost(us / tokens, float("nan"), server.record().open_peak)
 
 
+def k6_whole(cell: Cell, server: Process, tokens: int) -> Cost:
+    """All that the process took, by its tokens."""
+    server.reset()
+    cpu = _k6_cpu(cell, tokens) * 1e6 / tokens / cell.concurrency
+    return Cost(cpu, float("nan"), server.record().open_peak)
+
+
+def k6_further(cell: Cell, server: Process, tokens: int) -> Cost:
+    """A further token: answers of that many tokens less answers of one."""
+    whole = k6_whole(cell, server, tokens)
+    one = k6_whole(cell, server, 1)
+    return whole._replace(cpu=(whole.cpu * tokens - one.cpu) / (tokens - 1))
+
+
+def _k6_cpu(cell: Cell, tokens: int) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = {"URL": cell.url, "STREAMS": cell.concurrency, "TOKENS": tokens}
+    given = [part for name, value in told.items() for part in ("-e", f"{name}={value}")]
+    pinned(["k6", "run", "--quiet", "--no-usage-report", *given, str(HERE / "k6.js")])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def compare(
     names: list[str],
     streams: int,
@@ -147,23 +173,33 @@ def main() -> None:
         table(f"CPU µs per token, {asked.tokens} tokens at 20/s; other: a bare loop", "cpu", costs)
         costs = compare(libraries, asked.streams, 1, 5 * asked.ramp, slow, bare)
         table("KiB per stream; other: a bare loop", "memory", costs)
+    if "floor" in names:
+        floor(asked, fast)
+
+
+def floor(asked: argparse.Namespace, spec: Simulator) -> None:
+    """The yardstick beside others' least."""
+
+    def beside(title: str, other: Callable[[Cell, Process], Cost], warmup: float = asked.ramp) -> None:
+        costs = compare(["floor"], asked.streams, asked.rounds, asked.ramp, spec, other, warmup)
+        table(f"CPU µs per token; other: {title}", "cpu", costs)
+
     compiler = shutil.which("gcc") or shutil.which("cc")
-    if "floor" in names and compiler:
+    if compiler:
         with tempfile.TemporaryDirectory() as folder:
             loop = f"{folder}/epoll"
             subprocess.run([compiler, "-O2", "-D_GNU_SOURCE", "-o", loop, str(HERE / "epoll.c")], check=True)
-            costs = compare(
-                ["floor"],
-                asked.streams,
-                asked.rounds,
-                asked.ramp,
-                fast,
+            beside(
+                "a C epoll loop that only reads, after the ramp",
                 lambda cell, server: c_loop(loop, cell, server),
-                warmup=asked.ramp,
             )
-        table("CPU µs per token; other: a C epoll loop that only reads", "cpu", costs)
-    elif "floor" in names:
-        print("no C compiler: floor is not compared")
+    else:
+        print("no C compiler: floor is not compared with a C loop")
+    if shutil.which("k6"):
+        beside("k6, a further token", lambda cell, server: k6_further(cell, server, asked.tokens))
+        beside("k6, its whole process", lambda cell, server: k6_whole(cell, server, asked.tokens), warmup=0.0)
+    else:
+        print("no k6: floor is not compared with it")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Load:
     tokens: int
 
 
-LOADS = (Load(4_000, 20, 10, 3, 100), Load(10_000, 5, 12, 5, 40))
+LOADS = (Load(4_000, 20, 10, 3, 100), Load(10_000, 1, 20, 8, 40))
 
 
 def main() -> int:
