@@ -181,7 +181,7 @@ def _report(folder: Path, console: Console, told: bool) -> int:
         console.print(terminal.table(summaries))
         console.print(terminal.findings(findings))
     try:
-        path = write(measured)
+        path = write(measured, summaries, findings)
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
         return UNMEASURED

@@ -51,7 +51,9 @@ class Run(model.Run):
         """
         from loadgen.report import write
 
-        return write.write(self) if path is None else write.write_html(self, Path(path))
+        if path is None:
+            return write.write(self, self._summaries, self.findings)
+        return write.write_html(self, self._summaries, self.findings, Path(path))
 
     def _repr_html_(self) -> str:
         return str(self.summary().to_html())

@@ -24,8 +24,6 @@ A text event thus takes 14 bytes where each has a read of its own. Files are wri
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -35,6 +33,7 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
+from loadgen import files
 from loadgen.model import Recording, Run, Sample, Stream, Table
 
 FORMAT = 1
@@ -65,20 +64,11 @@ class StoreError(Exception):
     """A run folder that cannot be read or written; the message says what and where."""
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def _write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` under ``path``, whole or not at all. Raises StoreError."""
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with files.whole(path) as file:
+            file.write(content)
     except OSError as error:
         raise StoreError(f"{path}: not written: {error.strerror or error}") from error
 
@@ -143,7 +133,7 @@ def create(folder: Path, about: Mapping[str, Any]) -> None:
 
 def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     """Write run.json anew. Raises StoreError."""
-    write_whole(folder / ABOUT, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+    _write_whole(folder / ABOUT, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def save(folder: Path, recording: Recording) -> None:
@@ -164,17 +154,9 @@ def save(folder: Path, recording: Recording) -> None:
         columns[f"streams.{name}"] = np.array([places[text] for text in texts], dtype=np.int32)
     columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
     path = folder / ARRIVALS / f"{recording.index:04d}.npz"
-    temporary = path.with_name(f".{path.name}")
     try:
-        try:
-            with open(temporary, "wb") as file:
-                np.savez(file, allow_pickle=False, **columns)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with files.whole(path) as file:
+            np.savez(file, allow_pickle=False, **columns)
     except OSError as error:
         raise StoreError(f"{path}: not written: {error.strerror or error}") from error
 

@@ -213,7 +213,7 @@ def test_a_full_disk_leaves_what_was_there(
 ) -> None:
     folder = saved(tmp_path / "run", recording(PLAIN), old=True)
     before = contents(folder)
-    monkeypatch.setattr(store.os, fails, full_disk)
+    monkeypatch.setattr(store.files.os, fails, full_disk)
     with pytest.raises(StoreError, match=r"not written: No space left on device") as raised:
         write(folder)
     assert str(folder) in str(raised.value)
@@ -247,7 +247,7 @@ def test_an_interrupt_while_writing_leaves_what_was_there(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store.os, "fsync", interrupt)
+    monkeypatch.setattr(store.files.os, "fsync", interrupt)
     for write in (lambda: store.save(folder, recording(PLAIN)), lambda: store.write_about(folder, {})):
         with pytest.raises(KeyboardInterrupt):
             write()

@@ -207,7 +207,15 @@ def _text(kind: Kind, text: str) -> dict[str, Any]:
     return {"response": text} if kind == "generate" else {"message": {"role": "assistant", "content": text}}
 
 
+def _json(value: Any) -> str:
+    """As Go's encoding/json spells it, which escapes what could end a script element or a line of JavaScript."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED_BY_GO)
+
+
+_ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
 def _parts(model: str, rest: dict[str, Any]) -> tuple[bytes, bytes]:
-    head = f'{{"model":{json.dumps(model, ensure_ascii=False)},"created_at":"'
-    tail = '",' + json.dumps(rest, ensure_ascii=False, separators=(",", ":"))[1:] + "\n"
+    head = f'{{"model":{_json(model)},"created_at":"'
+    tail = '",' + _json(rest)[1:] + "\n"
     return head.encode(), tail.encode()
