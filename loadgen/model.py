@@ -103,18 +103,33 @@ class Client:
         return " ".join([self.name, *told])
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """From the number of streams before to ``to``, evenly within ``over`` seconds; 0: at once."""
+
+    to: int
+    over: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Closed-loop load: every slot runs stream after stream, for ``duration`` or ``requests`` times.
+    """Closed-loop load: every slot runs stream after stream, for ``duration``, ``requests`` times, or as
+    ``stages`` say.
 
-    Exactly one of the two is set. Slots start at seeded offsets within ``ramp`` seconds; streams due within
-    ``warmup`` seconds are kept but left out of the figures.
+    One of the three is set in a scenario; none of them means until told to stop. Slots start at seeded offsets
+    within ``ramp`` seconds; streams due within ``warmup`` seconds are kept but left out of the figures.
     """
 
     duration: float | None = None
     requests: int | None = None
+    stages: tuple[Stage, ...] = ()
     ramp: float = 0.0
     warmup: float = 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long new streams are started; None where that is not a matter of time."""
+        return sum(stage.over for stage in self.stages) if self.stages else self.duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +199,7 @@ class Cell:
     timeouts: Timeouts
     seed: int
     cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any
+    slots: tuple[int, ...] | None = None  # those of the cell's slots that are this engine's; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +299,9 @@ class Recording:
     ``tokens`` (how many rows of the two flat tables are its own, in order); missing integers are -1.
     ``arrivals`` has ``at`` and ``count`` per read, ``stamps`` has ``us`` per text event, ``samples`` the fields
     of :class:`Sample`, missing as -1.
+
+    A cell that was spread over several workers leaves a recording for each, with marks of that worker's own
+    clock; all have the index, client, concurrency and repeat of the cell.
     """
 
     index: int
@@ -304,6 +323,8 @@ class Recording:
     arrivals: Table
     stamps: Table
     samples: Table
+    worker: str = ""  # who drove it; "" where the run had no workers
+    share: int | None = None  # how many of the streams were this worker's; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
