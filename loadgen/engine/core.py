@@ -5,13 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import resource
 import select
+import threading
 from collections import deque
+from collections.abc import Collection
 from time import perf_counter_ns
 
 from loadgen.engine.frames import Done, Edge, Frame, Pulse, Streams, encode
-from loadgen.engine.schedule import offsets
+from loadgen.engine.schedule import intervals, spread
 from loadgen.engine.stopwatch import Stopwatch
 from loadgen.model import Cell, Outcome, Request, Sample, Stream
 from loadgen.protocols import Protocol
@@ -20,6 +23,8 @@ TICK = 100_000_000  # ns between two looks at the timeouts
 GRACE = 1_000_000_000  # ns that streams get to end after a stop
 PAUSE = 250_000_000  # ns that a slot waits after a failure: a dead server must not turn it into a busy loop
 BATCH = 256  # streams encoded per tick at most, so that a tick never holds the loop for long
+FEW = 5  # slots that an order may begin at one instant; more are spread over a second
+NEVER = 1 << 62
 
 
 class Outbox:
@@ -88,65 +93,85 @@ class Engine:
     def __init__(self, cell: Cell, protocol: Protocol, outbox: Outbox) -> None:
         self.cell = cell
         self.open: dict[int, Stopwatch] = {}
+        self.go = 0
         self._stop: int | None = None
         self._protocol = protocol
         self._outbox = outbox
         self._requests = [protocol.request(cell, prompt) for prompt in cell.prompts]
         self._ended: deque[Stream] = deque()
-        self._pending: deque[tuple[int, int]] = deque()  # slot, due
-        self._slots = cell.concurrency
-        self._running: set[int] = set()
+        self._mine = set(range(cell.concurrency) if cell.slots is None else cell.slots)
+        self._chance = random.Random(f"{cell.seed}/{cell.concurrency}/{cell.repeat}/orders")
+        # Slot threads leave while the driver extends or restarts them: these two change under the lock only.
+        self._lock = threading.Lock()
+        self._running: dict[int, int] = {}  # slot -> when it starts no more streams
+        self._surplus: dict[int, int] = {}  # slot -> when the stream it still has must end
+        self._pending: deque[tuple[int, int, int]] = deque()  # begin, slot, end
+        self._until = 0
         self._edges: list[int] = []
         self._next_tick = 0
         self._next_pulse = 0
-        self.go = 0
 
     def start(self, go: int) -> None:
         """Zero is ``go``."""
         load = self.cell.load
         self.go = go
-        self._pending.extend((slot, go + offset) for slot, offset in enumerate(offsets(self.cell)))
+        self._await(self._scheduled(self._mine))
         self._edges = [go + int(load.warmup * 1e9)]
-        if load.duration is not None:
-            self.until: int | None = go + int(load.duration * 1e9)
-            self._edges.append(self.until)
-        else:
-            self.until = None
+        self._until = go if load.requests is not None else NEVER
+        if load.seconds is not None:
+            self._until = go + int(load.seconds * 1e9)
+            self._edges.append(self._until)
         self._next_tick = self._next_pulse = go
 
     # -- slots
 
+    def _scheduled(self, slots: Collection[int]) -> list[tuple[int, int, int]]:
+        """The intervals of these slots."""
+        return [
+            (self.go + begin, slot, NEVER if end is None else self.go + end)
+            for slot, begin, end in intervals(self.cell)
+            if slot in slots
+        ]
+
+    def _await(self, more: list[tuple[int, int, int]]) -> None:
+        self._pending = deque(sorted([*self._pending, *more]))
+
     def due(self, now: int) -> list[tuple[int, int]]:
-        """The slots that start now, with the time they were due."""
+        """The slots to start now, with the time they were due. One that is still busy goes on by itself."""
         slots = []
-        while self._pending and self._pending[0][1] <= now:
-            slot, due = self._pending.popleft()
-            if not self.over(due):
-                self._running.add(slot)
-                slots.append((slot, due))
+        with self._lock:
+            while self._pending and self._pending[0][0] <= now:
+                due, slot, end = self._pending.popleft()
+                if slot not in self._running:
+                    slots.append((slot, due))
+                self._running[slot] = end
+                self._surplus.pop(slot, None)
         return slots
 
-    def over(self, due: int) -> bool:
-        """Whether a stream due then is no longer started."""
-        return self._stop is not None or (self.until is not None and due >= self.until)
+    def leaves(self, slot: int, due: int) -> bool:
+        """Whether the slot starts no stream that is due then. If so it has left, and may be started anew."""
+        with self._lock:
+            leaves = self._stop is not None or due >= self._running[slot]
+            if leaves:
+                del self._running[slot]
+                self._surplus.pop(slot, None)
+            return leaves
 
     def again(self, slot: int, done: int, ok: bool, now: int) -> int | None:
-        """When the slot's next stream is due after ``done`` of them; None when the slot has come to its end."""
+        """When the slot's next stream is due after ``done`` of them; None when the slot has left."""
         requests = self.cell.load.requests
         due = now if ok else now + PAUSE
-        if slot >= self._slots or self.over(due) or (requests is not None and done >= requests):
-            return None
-        return due
-
-    def leave(self, slot: int) -> None:
-        """The slot has come to its end."""
-        self._running.discard(slot)
+        if requests is not None and done >= requests:
+            due = NEVER
+        return None if self.leaves(slot, due) else due
 
     def finished(self, now: int) -> bool:
-        """Whether every slot has come to its end, or was told to so long ago that it hears nothing."""
+        """Whether the load is over and every slot has left, or was told to so long ago that it hears nothing."""
         if self._stop is not None and now - self._stop > GRACE:
             return True
-        return not self._pending and all(self._is_deaf(slot, now) for slot in list(self._running))
+        if self._stop is None and (self._pending or now < self._until):
+            return False
+        return all(self._is_deaf(slot, now) for slot in list(self._running))
 
     def _is_deaf(self, slot: int, now: int) -> bool:
         """A thread that waits for headers in its library is not to be ended from outside."""
@@ -175,25 +200,57 @@ class Engine:
     # -- the parent
 
     def order(self, line: bytes, now: int) -> None:
-        """An order from the parent."""
+        """An order from the parent; see the package. Raises ValueError for one that the load does not allow."""
         order = json.loads(line)
-        if "streams" in order:
-            self._resize(int(order["streams"]), now)
-        if order.get("stop") and self._stop is None:
+        if self._stop is not None:
+            return
+        if order.get("stop"):
             self._stop = now
             self._pending.clear()
+        elif "streams" in order:
+            self._resize(int(order["streams"]), now, now + int(order.get("grace", 0) * 1e9))
+        elif "add" in order:
+            self._add(set(order["add"]), now)
 
-    def _resize(self, slots: int, now: int) -> None:
-        known = self._running | {slot for slot, _ in self._pending}
-        self._slots = slots
-        self._pending = deque((slot, due) for slot, due in self._pending if slot < slots)
-        self._pending.extend((slot, now) for slot in range(slots) if slot not in known)
+    def _resize(self, slots: int, now: int, latest: int) -> None:
+        if self._until != NEVER:
+            raise ValueError("the number of streams of this load is not to be ordered: it has a schedule")
+        with self._lock:
+            for slot in self._running:
+                if slot < slots:
+                    self._running[slot] = NEVER
+                    self._surplus.pop(slot, None)
+                else:
+                    self._running[slot] = min(self._running[slot], now)
+                    self._surplus[slot] = min(self._surplus.get(slot, NEVER), latest)
+            waiting = [each for each in self._pending if each[1] < slots]
+            known = {*self._running, *(slot for _, slot, _ in waiting)}
+        self._pending = deque(waiting)
+        new = [slot for slot in range(slots) if slot not in known]
+        self._await(
+            [(begin, slot, NEVER) for begin, slot in zip(self._soon(len(new), now), new, strict=True)]
+        )
+
+    def _add(self, slots: set[int], now: int) -> None:
+        new = slots - self._mine
+        self._mine |= new
+        scheduled = [each for each in self._scheduled(new) if each[2] > now]
+        running = [(slot, end) for begin, slot, end in scheduled if begin <= now]
+        begins = self._soon(len(running), now)
+        self._await([each for each in scheduled if each[0] > now])
+        self._await([(begin, slot, end) for begin, (slot, end) in zip(begins, running, strict=True)])
+
+    def _soon(self, count: int, now: int) -> list[int]:
+        """When so many slots begin that are wanted now."""
+        if count <= FEW:
+            return [now] * count
+        return [now + offset for offset in spread(count, 1.0, self._chance)]
 
     def wake(self) -> int:
         """When the driver must look again."""
         soonest = [self._next_tick, *self._edges[:1]]
         if self._pending:
-            soonest.append(self._pending[0][1])
+            soonest.append(self._pending[0][0])
         return min(soonest)
 
     def tick(self, now: int) -> list[Stopwatch]:
@@ -212,7 +269,7 @@ class Engine:
         self.flush(BATCH)
         late = []
         for stopwatch in watched:
-            if self._stop is not None or stopwatch.slot >= self._slots:
+            if self._stop is not None or self._surplus.get(stopwatch.slot, NEVER) <= now:
                 stopwatch.expired = stopwatch.expired or Outcome.STOPPED
             elif stopwatch.expired is None:
                 stopwatch.expired = stopwatch.due_by(self.cell.timeouts, now)
@@ -244,7 +301,7 @@ class Engine:
         for stopwatch in list(self.open.values()):
             stopwatch.expired = stopwatch.expired or Outcome.STOPPED
             self.ended(stopwatch)
-        if self._edges or self.until is None:
+        if self._edges or self.cell.load.seconds is None:
             self._edges.clear()
             self._edge()
         while self._ended:

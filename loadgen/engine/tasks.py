@@ -69,10 +69,11 @@ async def _slot(engine: Engine, client: AsyncClient, slot: int, due: int | None)
     done = 0
     while due is not None:
         await asyncio.sleep(max(0, due - perf_counter_ns()) / 1e9)
+        if engine.leaves(slot, due):
+            return
         ok = await _stream(engine, client, slot, due, done)
         done += 1
         due = engine.again(slot, done, ok, perf_counter_ns())
-    engine.leave(slot)
 
 
 async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done: int) -> bool:

@@ -40,10 +40,11 @@ def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> Non
     done = 0
     while due is not None:
         time.sleep(max(0, due - perf_counter_ns()) / 1e9)
+        if engine.leaves(slot, due):
+            return
         ok = _stream(engine, client, slot, due, done)
         done += 1
         due = engine.again(slot, done, ok, perf_counter_ns())
-    engine.leave(slot)
 
 
 def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) -> bool:

@@ -9,11 +9,12 @@ from typing import Any, Final, NamedTuple
 from loadgen.scenario.problems import Path, Problem, ScenarioError, spell
 from loadgen.scenario.source import Document, parse, scalar
 
-# Where one of two keys is given, the other has to go.
-_REPLACES: Final[dict[Path, Path]] = {
-    ("target", "url"): ("target", "simulator"),
-    ("load", "duration"): ("load", "requests"),
-    ("load", "requests"): ("load", "duration"),
+# Where one of these keys is given, those beside it have to go.
+_REPLACES: Final[dict[Path, tuple[str, ...]]] = {
+    ("target", "url"): ("simulator",),
+    ("load", "duration"): ("requests",),
+    ("load", "requests"): ("duration",),
+    ("stages",): ("concurrency", "load"),
 }
 
 
@@ -94,9 +95,8 @@ def _put(document: Document, override: Override) -> None:
     if step is None:
         _refuse(document, override, path)
         return
-    gone = _REPLACES.get((*path, step))
-    if gone is not None:
-        inside.pop(gone[-1], None)
+    for gone in _REPLACES.get((*path, step), ()):
+        inside.pop(gone, None)
     inside[step] = override.value
     path = (*path, step)
     document.places = {p: place for p, place in document.places.items() if p[: len(path)] != path}

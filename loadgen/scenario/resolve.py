@@ -139,8 +139,8 @@ def _scenario(
             else Simulator(**{**dict(simulator), "models": tuple(simulator.models)}),
         ),
         clients=tuple(shape.clients),
-        concurrency=tuple(shape.concurrency),
-        load=shape.load.resolved(),
+        concurrency=shape.levels(),
+        load=shape.resolved_load(),
         prompts=prompts,
         protocol=shape.protocol,
         model=shape.model,
@@ -148,7 +148,7 @@ def _scenario(
         options=shape.options,
         repeats=shape.repeats,
         timeouts=Timeouts(**dict(shape.timeouts)),
-        thresholds=tuple(t for t in shape.thresholds if rules.applies(t, shape.clients, shape.concurrency)),
+        thresholds=tuple(t for t in shape.thresholds if rules.applies(t, shape.clients, shape.levels())),
         seed=shape.seed,
         source=path,
         secrets=secrets,
@@ -184,7 +184,7 @@ def _report(document: Document, error: ErrorDetails) -> None:
         for at, wrong, right in context["found"]:
             _tell(document, (*path, *at), wrong, right)
     elif error["type"] == "missing":
-        document.report(path, "is missing", f"such as  {path[-1]}: {_example(path)}")
+        _miss(document, str(path[-1]))
     elif error["type"] == "extra_forbidden":
         _tell(document, path, "unknown key", choose_key(path))
     else:
@@ -209,19 +209,26 @@ def _at(data: Any, path: Path) -> tuple[Path, Any]:
     return path, data
 
 
-def _example(path: Path) -> str:
+def _miss(document: Document, key: str) -> None:
     examples = {"name": "smoke", "target": "{simulator: {}}", "prompts": '["Write a haiku."]'}
     examples |= {
         "clients": "[requests, aiohttp]",
         "concurrency": "[1, 10]",
         "load": "{duration: 10s, ramp: 2s}",
     }
-    return examples[str(path[-1])]
+    document.report((key,), "is missing", f"such as  {key}: {examples[key]}")
 
 
 def _check_pairs(document: Document) -> None:
+    data = document.data
+    for key in ("concurrency", "load"):
+        if "stages" in data and key in data:
+            right = "only one of the two: the stages say how many streams, and how long"
+            document.report((key,), "stands beside stages", right)
+        elif "stages" not in data and key not in data:
+            _miss(document, key)
     for key, one, other in (("target", "simulator", "url"), ("load", "duration", "requests")):
-        given = document.data.get(key)
+        given = data.get(key)
         if not isinstance(given, dict):
             continue
         if one in given and other in given:

@@ -272,8 +272,10 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
         if about not in names | elsewhere["clients"]:
             says = f"{'***' if hidden else about} is not among the clients of this scenario"
             found.append(((), says, choose(about, sorted(names))))
-    levels: list[int] | None = info.data.get("concurrency")
-    if level and levels is not None and int(level) not in {*levels, *elsewhere["concurrency"]}:
+    levels: list[int] = info.data.get("concurrency") or most(
+        [stage.to for stage in info.data.get("stages", ())]
+    )
+    if level and levels and int(level) not in {*levels, *elsewhere["concurrency"]}:
         says = f"{'***' if hidden else level} is not among the concurrencies of this scenario"
         found.append(((), says, f"one of {', '.join(map(str, levels))}"))
     if found:
@@ -294,11 +296,18 @@ def known(data: Mapping[str, Any]) -> dict[str, set[Any]]:
     for value in data["clients"] if isinstance(data.get("clients"), list) else ():
         with suppress(PydanticCustomError):
             made.append(client(value))
-    levels = listed(data.get("concurrency"))
+    levels = listed(data.get("concurrency")) or []
+    stages = data["stages"] if isinstance(data.get("stages"), list) else []
+    levels = [*levels, *most([stage.get("to") for stage in stages if isinstance(stage, dict)])]
     return {
         "clients": _names(made),
-        "concurrency": {level for level in levels or () if isinstance(level, int)},
+        "concurrency": {level for level in levels if isinstance(level, int)},
     }
+
+
+def most(numbers: Iterable[Any]) -> list[int]:
+    """The concurrency of stages that go to these numbers, where any of them is one."""
+    return sorted(number for number in numbers if isinstance(number, int))[-1:]
 
 
 def applies(threshold: Threshold, told: Sequence[Client], levels: Sequence[int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -16,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from loadgen.model import Client, Load, Simulator, Threshold, Timeouts
+from loadgen.model import Client, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.scenario import rules
 from loadgen.scenario.problems import Path, nearest, spell
 from loadgen.scenario.values import (
@@ -28,6 +29,7 @@ from loadgen.scenario.values import (
     Truth,
     number,
     whole,
+    wrong,
     wrongs,
 )
 from loadgen.simulator.faults import FAULTS, MEANINGS
@@ -181,6 +183,72 @@ class LoadShape(_Shape):
         return Load(duration=self.duration, requests=self.requests, ramp=self.ramp, warmup=warmup)
 
 
+class StageShape(_Shape):
+    """A step of the load: to another number of streams, or a while at the same."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["to"], "properties": {"hold": False}},
+                {"required": ["hold"], "properties": {"to": False, "over": False}},
+            ]
+        }
+    )
+
+    to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), BeforeValidator(whole)] | None = Field(
+        None, description="How many streams at once at the end of this stage.", examples=[200]
+    )
+    over: Duration = Field(
+        0.0, description="How long the way there takes, evenly. Left out: all at once.", examples=["60s"]
+    )
+    hold: Duration | None = Field(
+        None, description="How long the number of streams stays as it is.", examples=["2m"]
+    )
+
+    @model_validator(mode="after")
+    def _either(self) -> StageShape:
+        given = self.model_fields_set
+        found: list[tuple[Path, str, str]] = [
+            ((key,), "is empty", "a value, or leave the key out")
+            for key in ("to", "hold")
+            if key in given and getattr(self, key) is None
+        ]
+        if {"to", "hold"} <= given:
+            found.append((("hold",), "stands beside to", "only one of the two"))
+        elif not {"to", "hold"} & given:
+            found.append(
+                ((), "has neither to nor hold", "one of the two: {to: 200, over: 60s} or {hold: 2m}")
+            )
+        elif {"over", "hold"} <= given:
+            found.append((("over",), "stands beside hold", "hold alone, such as {hold: 2m}"))
+        if found:
+            raise wrongs(found)
+        return self
+
+
+def stages_of(shapes: Sequence[StageShape]) -> tuple[Stage, ...]:
+    """The stages with their numbers; one that holds goes to where it is."""
+    stages: list[Stage] = []
+    number = 0
+    for shape in shapes:
+        number = number if shape.to is None else shape.to
+        stages.append(Stage(number, shape.over if shape.hold is None else shape.hold))
+    return tuple(stages)
+
+
+def _some_load(shapes: list[StageShape]) -> list[StageShape]:
+    stages = stages_of(shapes)
+    if not any(stage.over for stage in stages):
+        raise wrong("last 0s in all", "a stage that lasts, such as {hold: 10s}")
+    befores = [0, *(stage.to for stage in stages)]
+    # The last of those that come within a stage comes at its very end.
+    if not any(
+        stage.over and (before or stage.to > 1) for before, stage in zip(befores, stages, strict=False)
+    ):
+        raise wrong("never hold a stream", "a stage above 0, such as {to: 10, over: 5s}, and time after it")
+    return shapes
+
+
 class TimeoutsShape(_Shape):
     """When a stream is given up; each is an outcome of its own."""
 
@@ -198,6 +266,15 @@ class TimeoutsShape(_Shape):
 
 class ScenarioShape(_Shape):
     """What to measure: which clients, how many streams at once, against which server."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["concurrency", "load"], "properties": {"stages": False}},
+                {"required": ["stages"], "properties": {"concurrency": False, "load": False}},
+            ]
+        }
+    )
 
     name: Annotated[str, BeforeValidator(rules.name)] = Field(
         description="What the run is called, in its folder's name and its report.",
@@ -229,9 +306,20 @@ class ScenarioShape(_Shape):
     )
     concurrency: Annotated[
         list[Level], Field(min_length=1), BeforeValidator(rules.listed), AfterValidator(rules.distinct)
-    ] = Field(description="How many streams at once; a cell for each number.", examples=[[1, 10, 100]])
+    ] = Field(
+        default_factory=list,
+        description="How many streams at once; a cell for each number.",
+        examples=[[1, 10, 100]],
+    )
     load: LoadShape = Field(
-        description="How long or how often.", examples=[{"duration": "10s", "ramp": "2s"}]
+        default_factory=lambda: LoadShape.model_validate({}),
+        description="How long or how often.",
+        examples=[{"duration": "10s", "ramp": "2s"}],
+    )
+    stages: Annotated[list[StageShape], Field(min_length=1), AfterValidator(_some_load)] = Field(
+        default_factory=list,
+        description="In place of concurrency and load: how the number of streams changes in each cell.",
+        examples=[[{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}]],
     )
     repeats: Annotated[int, Field(ge=1, le=1000), BeforeValidator(whole)] = Field(
         1, description="How often each client is measured at each concurrency, interleaved.", examples=[3]
@@ -248,6 +336,13 @@ class ScenarioShape(_Shape):
     )
     seed: Seed = Field(0, description="Draws the same order of cells and the same schedule again.")
 
+    def resolved_load(self) -> Load:
+        return Load(stages=stages_of(self.stages)) if self.stages else self.load.resolved()
+
+    def levels(self) -> tuple[int, ...]:
+        """How many streams at once; of stages the most."""
+        return tuple(self.concurrency) or (max(stage.to for stage in stages_of(self.stages)),)
+
 
 # Which keys are known where, for the nearest one.
 SHAPES: Final[dict[Path, type[BaseModel]]] = {
@@ -255,13 +350,15 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("target",): TargetShape,
     ("target", "simulator"): SimulatorShape,
     ("load",): LoadShape,
+    ("stages",): StageShape,
     ("timeouts",): TimeoutsShape,
 }
 
 
 def choose_key(path: Path) -> str:
     """What would be right in place of the unknown key at ``path``."""
-    word, known = str(path[-1]), list(SHAPES[path[:-1]].model_fields)
+    inside = tuple(part for part in path[:-1] if isinstance(part, str))
+    word, known = str(path[-1]), list(SHAPES[inside].model_fields)
     near = nearest(word, known)
     if near is None:
         for where, shape in SHAPES.items():

@@ -16,7 +16,7 @@ from loadgen import protocols
 from loadgen.clients import AsyncResponse, Failures, SyncResponse
 from loadgen.engine import tasks, threads
 from loadgen.engine.core import Engine, Orders, Outbox
-from loadgen.engine.frames import Frame, Reader, Streams
+from loadgen.engine.frames import Frame, Pulse, Reader, Streams
 from loadgen.model import Cell, Outcome, Request, Stream
 
 
@@ -120,8 +120,17 @@ SHAPES: dict[str, tuple[Callable[..., None], type[_Fake]]] = {
 }
 
 
-def drive(shape: str, cell: Cell, scripts: Mapping[str, Script], orders: bytes = b"") -> list[Frame]:
-    """Run ``cell``; the orders are there before it starts. The frames that the parent gets."""
+def drive(
+    shape: str,
+    cell: Cell,
+    scripts: Mapping[str, Script],
+    orders: bytes = b"",
+    later: tuple[int, bytes] = (-1, b""),
+) -> list[Frame]:
+    """Run ``cell``; the orders are there before it starts, those of ``later`` come when so many streams are open.
+
+    The frames that the parent gets.
+    """
     driver, kind = SHAPES[shape]
     order_reader, order_writer = os.pipe()
     frame_reader, frame_writer = os.pipe()
@@ -130,7 +139,10 @@ def drive(shape: str, cell: Cell, scripts: Mapping[str, Script], orders: bytes =
     def listen() -> None:
         reader = Reader()
         while data := os.read(frame_reader, 1 << 16):
-            frames.extend(reader.feed(data))
+            new = list(reader.feed(data))
+            frames.extend(new)
+            if any(isinstance(frame, Pulse) and frame.open == later[0] for frame in new):
+                os.write(order_writer, later[1])
 
     listener = threading.Thread(target=listen)
     listener.start()

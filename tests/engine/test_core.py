@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from loadgen.engine import core
 from loadgen.engine.core import GRACE, PAUSE, TICK, Engine, Orders, Outbox
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams, encode
 from loadgen.engine.schedule import offsets
-from loadgen.model import Cell, Client, Load, Outcome, Timeouts
+from loadgen.model import Cell, Client, Load, Outcome, Stage, Timeouts
 from tests.engine.test_stopwatch import Clock, token
 from tests.lab.cells import cell
 
@@ -117,12 +119,14 @@ def test_no_stream_starts_after_the_duration(clock: Clock) -> None:
 
 def test_a_slot_makes_its_number_of_requests(clock: Clock) -> None:
     made, _ = engine(load=Load(requests=2))
+    made.due(0)
     assert made.again(0, 1, True, 5) == 5
     assert made.again(0, 2, True, 5) is None
 
 
 def test_a_slot_pauses_after_a_failure(clock: Clock) -> None:
     made, _ = engine(load=Load(duration=1.0))
+    made.due(0)
     assert made.again(0, 1, False, 5) == 5 + PAUSE
     assert made.again(0, 1, False, SECOND - PAUSE) is None
 
@@ -137,10 +141,20 @@ def test_the_cell_is_finished_when_every_slot_has_left(clock: Clock) -> None:
     made, _ = engine(concurrency=2, load=Load(requests=1))
     assert not made.finished(0)
     made.due(0)
-    made.leave(0)
-    assert not made.finished(0)
-    made.leave(1)
-    assert made.finished(0)
+    made.again(0, 1, True, 5)
+    assert not made.finished(5)
+    made.again(1, 1, True, 5)
+    assert made.finished(5)
+
+
+def test_a_cell_lasts_as_long_as_its_load(clock: Clock) -> None:
+    made, _ = engine(
+        concurrency=1, load=Load(stages=(Stage(1, 0.0), Stage(1, 1.0), Stage(0, 0.0), Stage(0, 1.0)))
+    )
+    made.due(0)
+    assert made.again(0, 1, True, SECOND) is None
+    assert not made.finished(2 * SECOND - 1)
+    assert made.finished(2 * SECOND)
 
 
 def test_a_stop_ends_what_runs_and_what_waits(clock: Clock) -> None:
@@ -150,7 +164,6 @@ def test_a_stop_ends_what_runs_and_what_waits(clock: Clock) -> None:
     clock.now = SECOND
     made.order(b'{"stop": true}', clock.now)
     assert made.due(20 * SECOND) == []
-    assert made.again(0, 1, True, clock.now) is None
     assert made.tick(clock.now) == [watched]
     assert not made.finished(clock.now + GRACE)
     assert made.finished(clock.now + GRACE + 1)  # it does not hear
@@ -159,8 +172,109 @@ def test_a_stop_ends_what_runs_and_what_waits(clock: Clock) -> None:
     assert isinstance(outbox.frames[-1], Done)
 
 
+def test_a_slot_that_waits_when_the_stop_comes_starts_no_stream(clock: Clock) -> None:
+    made, _ = engine(concurrency=1, load=Load(duration=10.0))
+    made.due(0)
+    due = made.again(0, 1, False, SECOND)
+    assert due is not None
+    made.order(b'{"stop": true}', SECOND)
+    assert made.leaves(0, due)
+    assert made.finished(SECOND)
+    made.order(b'{"streams": 3}', SECOND)  # comes too late
+    assert made.due(2 * SECOND) == []
+
+
+# ------------------------------------------------------------------------------------------- shares of a cell
+
+UP_AND_DOWN = Load(stages=(Stage(4, 4.0), Stage(0, 2.0), Stage(4, 0.0), Stage(4, 1.0)))
+
+
+def test_the_union_of_the_workers_is_the_whole(clock: Clock) -> None:
+    for load in (UP_AND_DOWN, Load(requests=1, ramp=2.0), Load(duration=5.0, ramp=2.0)):
+        shared = [
+            started
+            for worker in range(3)
+            for started in engine(concurrency=4, load=load, slots=tuple(range(worker, 4, 3)))[0].due(
+                3 * SECOND
+            )
+        ]
+        whole, _ = engine(concurrency=4, load=load)
+        assert sorted(shared) == whole.due(3 * SECOND)
+
+
+def test_no_slot_is_finished_at_once(clock: Clock) -> None:
+    made, _ = engine(load=Load(requests=1), slots=())
+    assert made.due(SECOND) == []
+    assert made.finished(0)
+
+
+def test_slots_of_a_lost_worker_begin_now_or_at_their_time(clock: Clock) -> None:
+    made, _ = engine(concurrency=4, load=UP_AND_DOWN, slots=(3,))
+    made.order(b'{"add": [0, 1, 2, 3]}', 2 * SECOND + SECOND // 2)
+    assert made.due(3 * SECOND - 1) == [(0, 2 * SECOND + SECOND // 2), (1, 2 * SECOND + SECOND // 2)]
+    assert made.due(4 * SECOND) == [(2, 3 * SECOND), (3, 4 * SECOND)]
+    made.order(b'{"add": [0, 1]}', 4 * SECOND)
+    assert made.due(5 * SECOND) == []
+    for slot in range(4):
+        assert made.again(slot, 1, True, 6 * SECOND) is None
+    assert made.due(6 * SECOND) == [(slot, 6 * SECOND) for slot in range(4)]
+
+
+def test_slots_whose_time_is_over_are_not_taken(clock: Clock) -> None:
+    made, _ = engine(concurrency=4, load=UP_AND_DOWN, slots=())
+    made.order(b'{"add": [2, 3]}', 5 * SECOND)
+    assert made.due(6 * SECOND - 1) == []
+    assert made.due(6 * SECOND) == [(2, 6 * SECOND), (3, 6 * SECOND)]
+
+
+def test_many_slots_of_a_lost_worker_begin_within_a_second(clock: Clock) -> None:
+    made, _ = engine(concurrency=40, load=Load(duration=9.0), slots=tuple(range(20)))
+    assert len(made.due(0)) == 20
+    made.order(b'{"add": %s}' % str(list(range(40))).encode(), 5 * SECOND)
+    assert spread_over(made, 20, 5 * SECOND) == list(range(20, 40))
+
+
+def test_a_slot_that_is_still_busy_when_its_next_interval_begins_goes_on(clock: Clock) -> None:
+    made, _ = engine(concurrency=4, load=UP_AND_DOWN)
+    assert made.due(4 * SECOND) == [(slot, (slot + 1) * SECOND) for slot in range(4)]
+    assert made.again(1, 1, True, 5 * SECOND + SECOND // 2) is None
+    assert made.due(6 * SECOND) == [(1, 6 * SECOND)]
+    assert made.again(0, 1, True, 6 * SECOND + 5) == 6 * SECOND + 5
+    assert made.again(0, 2, True, 7 * SECOND) is None
+
+
+# -------------------------------------------------------------------------------------- streams as ordered
+
+
+def spread_over(made: Engine, count: int, begin: int) -> list[int]:
+    """The slots that start in the second from ``begin``, one in each share of it."""
+    slots = []
+    for place in range(count):
+        share = begin + SECOND * place // count, begin + SECOND * (place + 1) // count
+        ((slot, due),) = made.due(share[1] - 1)
+        assert share[0] <= due <= share[1]
+        slots.append(slot)
+    return slots
+
+
+def ordered(**changes: Any) -> tuple[Engine, Kept]:
+    return engine(**{"load": Load(), **changes})
+
+
+def test_a_load_to_be_ordered_starts_with_nothing_and_ends_when_it_is_stopped(clock: Clock) -> None:
+    made, outbox = ordered()
+    assert made.due(9 * SECOND) == []
+    assert not made.finished(9_999 * SECOND)
+    made.order(b'{"stop": true}', 9_999 * SECOND)
+    assert made.finished(9_999 * SECOND)
+    made.tick(0)
+    made.close()
+    assert sum(isinstance(frame, Edge) for frame in outbox.frames) == 2
+
+
 def test_more_and_fewer_slots(clock: Clock) -> None:
-    made, outbox = engine(concurrency=2, load=Load(duration=100.0))
+    made, outbox = ordered()
+    made.order(b'{"streams": 2}', 0)
     watched = [made.watch(slot, due) for slot, due in made.due(0)]
     made.order(b'{"streams": 4}', SECOND)
     assert made.due(SECOND) == [(2, SECOND), (3, SECOND)]
@@ -170,17 +284,119 @@ def test_more_and_fewer_slots(clock: Clock) -> None:
     assert made.again(0, 1, True, SECOND) == SECOND
     assert [made.again(slot, 1, True, SECOND) for slot in (1, 2, 3)] == [None] * 3
     made.ended(watched[1])
-    made.leave(1)
     made.order(b'{"streams": 2}', 2 * SECOND)
     assert made.due(2 * SECOND) == [(1, 2 * SECOND)]
     made.flush(9)
     assert outbox.streams() == [(1, Outcome.STOPPED)]
 
 
+def test_many_new_slots_begin_within_a_second(clock: Clock) -> None:
+    made, _ = ordered()
+    made.order(b'{"streams": 30}', SECOND)
+    assert spread_over(made, 30, SECOND) == list(range(30))
+
+
 def test_fewer_slots_drop_those_that_wait(clock: Clock) -> None:
-    made, _ = engine(concurrency=4, load=Load(requests=1, ramp=4.0))
+    made, _ = ordered()
+    made.order(b'{"streams": 30}', 0)
     made.order(b'{"streams": 2}', 0)
-    assert [slot for slot, _ in made.due(10 * SECOND)] == [0, 1]
+    made.order(b'{"streams": 3}', 0)
+    assert sorted(slot for slot, _ in made.due(SECOND)) == [0, 1, 2]
+
+
+def test_surplus_streams_get_their_time_to_end(clock: Clock) -> None:
+    made, _ = ordered()
+    made.order(b'{"streams": 3}', 0)
+    first, second, third = (made.watch(slot, due) for slot, due in made.due(0))
+    made.order(b'{"streams": 1, "grace": 2}', SECOND)
+    assert made.tick(3 * SECOND - 1) == []
+    made.ended(third)
+    assert made.again(2, 1, True, 2 * SECOND) is None
+    assert made.tick(3 * SECOND - 1 + TICK) == [second]
+    assert (first.expired, second.expired, third.expired) == (None, Outcome.STOPPED, None)
+
+
+def test_less_time_to_end_may_be_given_later_and_no_more(clock: Clock) -> None:
+    made, _ = ordered()
+    made.order(b'{"streams": 2}', 0)
+    watched = [made.watch(slot, due) for slot, due in made.due(0)]
+    made.order(b'{"streams": 1, "grace": 2}', 0)
+    made.order(b'{"streams": 1, "grace": 9}', SECOND)
+    assert made.tick(2 * SECOND) == [watched[1]]
+    made.order(b'{"streams": 0, "grace": 9}', 2 * SECOND)
+    made.order(b'{"streams": 0}', 3 * SECOND)
+    assert made.tick(3 * SECOND) == watched
+
+
+def test_a_surplus_slot_that_is_wanted_again_goes_on(clock: Clock) -> None:
+    made, _ = ordered()
+    made.order(b'{"streams": 2}', 0)
+    watched = [made.watch(slot, due) for slot, due in made.due(0)]
+    made.order(b'{"streams": 1, "grace": 1}', SECOND)
+    made.order(b'{"streams": 2}', SECOND + 5)
+    assert made.due(9 * SECOND) == []
+    assert made.tick(3 * SECOND) == []
+    made.ended(watched[1])
+    assert made.again(1, 1, True, 3 * SECOND) == 3 * SECOND
+
+
+def test_a_surplus_slot_that_waits_starts_no_stream(clock: Clock) -> None:
+    made, _ = ordered()
+    made.order(b'{"streams": 1}', 0)
+    made.due(0)
+    due = made.again(0, 1, False, SECOND)
+    assert due == SECOND + PAUSE
+    made.order(b'{"streams": 0, "grace": 9}', SECOND + 5)
+    assert made.leaves(0, due)
+    made.order(b'{"streams": 1}', SECOND + 6)
+    assert made.due(SECOND + 6) == [(0, SECOND + 6)]
+
+
+@pytest.mark.parametrize("load", [Load(duration=1.0), Load(requests=1), UP_AND_DOWN])
+def test_a_load_with_a_schedule_takes_no_number_of_streams(clock: Clock, load: Load) -> None:
+    made, _ = engine(load=load)
+    with pytest.raises(ValueError, match="has a schedule"):
+        made.order(b'{"streams": 3}', 0)
+
+
+def test_a_slot_that_leaves_while_it_is_ordered_is_neither_lost_nor_doubled() -> None:
+    """Slot threads end streams as fast as they can, while orders come and go."""
+    made, _ = ordered()
+    alive: Counter[int] = Counter()
+    most: Counter[int] = Counter()
+    errors: list[BaseException] = []
+
+    def slot_thread(slot: int, due: int | None) -> None:
+        try:
+            alive[slot] += 1
+            most[slot] = max(most[slot], alive[slot])
+            done = 0
+            while due is not None and not made.leaves(slot, due):
+                done += 1
+                alive[slot] -= 1  # from here on the slot may have left
+                due = made.again(slot, done, True, perf_counter_ns())
+                if due is not None:
+                    alive[slot] += 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads: list[threading.Thread] = []
+
+    def turn() -> None:
+        for slot, due in made.due(perf_counter_ns()):
+            threads.append(threading.Thread(target=slot_thread, args=(slot, due)))
+            threads[-1].start()
+
+    for number in [3, 1, 4, 0, 2, 5] * 60:
+        made.order(b'{"streams": %d}' % number, perf_counter_ns())
+        turn()
+    assert sorted(made._running) == list(range(5))
+    made.order(b'{"stop": true}', perf_counter_ns())
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert set(most.values()) == {1}
+    assert not made._running
 
 
 # --------------------------------------------------------------------------------------------------- ticks

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from loadgen.engine.frames import Done, Edge, Frame
-from loadgen.engine.schedule import offsets
-from loadgen.model import Load, Outcome, Stream, Timeouts
+from loadgen.engine.schedule import intervals, offsets
+from loadgen.model import Load, Outcome, Stage, Stream, Timeouts
 from tests.engine.fakes import FOR_EVER, SHAPES, Odd, Script, drive, streams
 from tests.lab.cells import cell
 
@@ -30,6 +31,9 @@ SCRIPTS = {
     "silence": Script(200, [FOR_EVER]),
     "done, then silence": Script(200, [TOKEN, END, FOR_EVER]),
 }
+STAGES = Load(
+    stages=(Stage(6, 0.1), Stage(2, 0.0), Stage(2, 0.1), Stage(5, 0.0), Stage(5, 0.05), Stage(0, 0.05))
+)
 OUTCOMES = {
     "good": Outcome.OK,
     "short": Outcome.TRUNCATED,
@@ -121,17 +125,48 @@ def test_a_slot_rests_after_a_failure(shape: str) -> None:
 def test_a_stop_ends_every_stream(shape: str) -> None:
     wanted = cell(concurrency=3, load=Load(requests=5), prompts=("stall",))
     frames = drive(shape, wanted, SCRIPTS, b'{"stop": true}\n')
-    assert [stream.outcome for stream in streams(frames)] in ([], [Outcome.STOPPED] * 3)
+    assert {stream.outcome for stream in streams(frames)} <= {Outcome.STOPPED}
     assert isinstance(frames[-1], Done)
 
 
 @every_shape
-@pytest.mark.parametrize("slots", [1, 5])
-def test_an_order_changes_the_number_of_slots(shape: str, slots: int) -> None:
-    wanted = cell(concurrency=3, load=Load(requests=1, ramp=0.2), prompts=("good",))
-    frames = drive(shape, wanted, SCRIPTS, b'{"streams": %d}\n' % slots)
-    assert {stream.slot for stream in streams(frames)} >= set(range(slots))
-    assert len(streams(frames)) <= max(3, slots)
+@pytest.mark.parametrize("load", [Load(duration=0.2, ramp=0.1), STAGES], ids=["duration", "stages"])
+def test_a_share_of_the_slots_has_the_times_of_the_whole(shape: str, load: Load) -> None:
+    whole = cell(concurrency=6, load=load, prompts=("good",), seed=5)
+    found = streams(drive(shape, replace(whole, slots=(1, 4)), SCRIPTS))
+    zero = found[0].due - next(begin for slot, begin, _ in intervals(whole) if slot == 1)
+    for slot, begin, end in intervals(whole):
+        dues = [
+            stream.due - zero for stream in found if stream.slot == slot and begin <= stream.due - zero < end
+        ]
+        assert dues[:1] == ([begin] if slot in (1, 4) else [])
+    assert {stream.outcome for stream in found} == {Outcome.OK}
+
+
+@every_shape
+def test_streams_come_and_go_as_the_stages_say(shape: str) -> None:
+    wanted = cell(concurrency=6, load=STAGES, prompts=("good",))
+    frames = drive(shape, wanted, SCRIPTS)
+    found = streams(frames)
+    planned = intervals(wanted)
+    zero = min(stream.due for stream in found) - planned[0].begin
+    for stream in found:
+        assert any(
+            slot == stream.slot and begin <= stream.due - zero < end for slot, begin, end in planned
+        ), stream
+    started = {(stream.slot, stream.due - zero) for stream in found}
+    assert started >= {(slot, begin) for slot, begin, _ in planned}
+    edges = [frame.totals.at for frame in frames if isinstance(frame, Edge)]
+    assert edges[1] - zero >= 0.3e9
+
+
+@every_shape
+def test_streams_as_ordered(shape: str) -> None:
+    wanted = cell(concurrency=9, load=Load(), prompts=("stall",), timeouts=Timeouts(idle=60, total=60))
+    frames = drive(shape, wanted, SCRIPTS, b'{"streams": 3}\n', (3, b'{"stop": true}\n'))
+    found = streams(frames)
+    assert [stream.slot for stream in found] == [0, 1, 2]
+    assert {stream.outcome for stream in found} == {Outcome.STOPPED}
 
 
 def test_a_thread_that_its_library_holds_does_not_hold_up_the_cell() -> None:

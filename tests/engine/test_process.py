@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,9 +83,13 @@ class Live:
             if any(wanted(frame) for frame in new):
                 return
 
-    def rest(self) -> bytes:
-        """Listen until the engine ends; what it wrote to stderr."""
+    def rest(self, *, orphaned: bool = True) -> bytes:
+        """Listen until the engine ends; what it wrote to stderr. ``orphaned``: its stdin is closed first."""
+        orders = self.process.stdin
+        if not orphaned:
+            self.process.stdin = None  # which communicate would close
         said, complaints = self.process.communicate(timeout=PATIENCE)
+        self.process.stdin = orders
         self.frames += self._reader.feed(said)
         return complaints
 
@@ -116,8 +121,9 @@ def endless(server: Raw, name: str, concurrency: int = 2) -> Cell:
 
 @one_of_each
 def test_more_streams_fewer_streams_and_a_stop(name: str) -> None:
-    with talkative() as server, Live(endless(server, name)) as engine:
+    with talkative() as server, Live(replace(endless(server, name), load=Load())) as engine:
         engine.go()
+        engine.order(b'{"streams": 2}')
         engine.until(open_streams(2))
         engine.order(b'{"streams": 5}')
         engine.until(open_streams(5))
@@ -305,7 +311,7 @@ def test_the_engine_itself_takes_proxies_out_of_its_environment(noisy: Client) -
     proxies = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "x", "No_Proxy": "x"}
     with Live(cell(client=noisy), **proxies) as engine:
         engine.go()
-        engine.rest()
+        engine.rest(orphaned=False)
         assert [stream.error for stream in engine.streams] == ["proxies: "] * 2
         assert sum(isinstance(frame, Edge) for frame in engine.frames) == 2
 
