@@ -1,6 +1,7 @@
 """The run folder: ``run.json`` and, per cell, ``arrivals/NNNN.npz``; everything else in it is derived.
 
-A cell's file is a NumPy archive, uncompressed, without pickles. Its columns:
+A cell that was spread over workers has a file for each of them, ``arrivals/NNNN-<worker>.npz``. A file is a NumPy
+archive, uncompressed, without pickles. Its columns:
 
 ``streams.*``
     a row per stream, int64, -1 where missing: ``slot``, the marks ``due``, ``start``, ``headers``, ``end``
@@ -23,7 +24,9 @@ A text event thus takes 14 bytes where each has a read of its own. Files are wri
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -136,8 +139,8 @@ def write_about(folder: Path, about: Mapping[str, Any]) -> None:
     _write_whole(folder / ABOUT, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def save(folder: Path, recording: Recording) -> None:
-    """Write one cell's file. Raises StoreError."""
+def save(folder: Path, recording: Recording) -> str:
+    """Write one recording's file; return its name in the folder. Raises StoreError."""
     columns: dict[str, np.ndarray[Any, Any]] = {}
     meta: dict[str, Any] = {}
     for field in fields(Recording):
@@ -153,12 +156,27 @@ def save(folder: Path, recording: Recording) -> None:
         meta[list_name] = list(places)
         columns[f"streams.{name}"] = np.array([places[text] for text in texts], dtype=np.int32)
     columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
-    path = folder / ARRIVALS / f"{recording.index:04d}.npz"
+    path = folder / ARRIVALS / _file_name(recording)
     try:
         with files.whole(path) as file:
             np.savez(file, allow_pickle=False, **columns)
     except OSError as error:
         raise StoreError(f"{path}: not written: {error.strerror or error}") from error
+    return f"{ARRIVALS}/{path.name}"
+
+
+def _file_name(recording: Recording) -> str:
+    """A name of its own for every worker, also where a file system takes capital letters for small ones.
+
+    A ``~`` parts what is left of an unsafe name from its digest; a safe name has none.
+    """
+    worker = recording.worker
+    if not worker:
+        return f"{recording.index:04d}.npz"
+    safe = re.sub(r"[^a-z0-9._-]", "_", worker.lower()[:64])
+    if safe != worker:
+        safe += f"~{hashlib.sha256(worker.encode()).hexdigest()[:16]}"
+    return f"{recording.index:04d}-{safe}.npz"
 
 
 def _load(path: Path) -> Recording:
@@ -176,7 +194,7 @@ def _load(path: Path) -> Recording:
 
 
 def load(folder: Path | str) -> Run:
-    """The run in ``folder``, its recordings in the order run. Raises StoreError."""
+    """The run in ``folder``, its recordings in the order run, parts of a cell by worker. Raises StoreError."""
     folder = Path(folder)
     try:
         about = json.loads((folder / ABOUT).read_bytes())

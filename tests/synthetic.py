@@ -8,8 +8,8 @@ so ten million tokens take seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,53 @@ def recording(
     )
 
 
+def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> list[Recording]:
+    """The recording as it were had ``workers`` driven it, slots dealt in turn, each by a clock ``apart_s`` further.
+
+    What was counted (memory, threads, CPU, switches) is dealt to them evenly, to the last of it.
+    """
+    parts = []
+    for number in range(workers):
+        shift = round(number * apart_s * 1e9)
+        own = whole.streams["slot"] % workers == number
+
+        def marks(column: NDArray[np.int64], by: int = shift) -> NDArray[np.int64]:
+            return np.where(column >= 0, column + by, -1)
+
+        def dealt(amount: Any, number: int = number) -> Any:
+            return None if amount is None else (amount + workers - 1 - number) // workers
+
+        def sample(edge: Sample, by: int = shift, dealt: Callable[[Any], Any] = dealt) -> Sample:
+            told = {field.name: dealt(getattr(edge, field.name)) for field in fields(Sample)}
+            return Sample(**{**told, "at": edge.at + by})
+
+        table = {name: column[own] for name, column in whole.streams.items()}
+        table |= {name: marks(table[name]) for name in ("due", "start", "headers", "end")}
+        reads, stamps = np.repeat(own, whole.streams["reads"]), np.repeat(own, whole.streams["stamped"])
+        arrivals = {"at": whole.arrivals["at"][reads] + shift, "count": whole.arrivals["count"][reads]}
+        samples = {n: np.where(column >= 0, dealt(column), -1) for n, column in whole.samples.items()}
+        samples["at"] = whole.samples["at"] + shift
+        parts.append(
+            replace(
+                whole,
+                worker=f"host-{number + 1}",
+                share=dealt(whole.concurrency),
+                start=whole.start + shift,
+                window=(whole.window[0] + shift, whole.window[1] + shift),
+                clock=tuple((mono + shift, wall) for mono, wall in whole.clock),
+                base_rss_kib=dealt(whole.base_rss_kib),
+                base_threads=dealt(whole.base_threads),
+                edges=tuple(sample(edge) for edge in whole.edges),
+                server=None if number else whole.server,
+                streams=table,
+                arrivals=arrivals,
+                stamps={"us": whole.stamps["us"][stamps]},
+                samples=samples,
+            )
+        )
+    return parts
+
+
 def run(
     folder: Path | str,
     recordings: Sequence[Recording],
@@ -289,7 +336,7 @@ def run(
         "machine": {"system": "Linux 6.1", "processor": "a processor", "cores": 2, "memory_kib": 8_000_000},
         "cells": [
             {"index": r.index, "client": r.client, "concurrency": r.concurrency, "repeat": r.repeat}
-            for r in recordings
+            for r in {r.index: r for r in recordings}.values()
         ],
     }
     return Run(folder=Path(folder), about={**made, **(about or {})}, recordings=tuple(recordings))

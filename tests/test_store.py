@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -370,3 +371,59 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
     np.savez(folder / "arrivals" / "0008.npz", meta=np.array([{}], dtype=object))
     with pytest.raises(StoreError, match="cannot be read"):
         store.load(folder)
+
+
+# -------------------------------------------------------------------------------------------------- workers
+
+
+def test_parts_of_a_cell_lie_beside_each_other(tmp_path: Path) -> None:
+    parts = synthetic.split(synthetic.recording(index=3, jitter=0.5), 3)
+    folder = tmp_path / "run"
+    store.create(folder, {"format": store.FORMAT})
+    names = [store.save(folder, part) for part in [*parts[::-1], recording(PLAIN, index=4)]]
+    assert names == [*(f"arrivals/0003-host-{n}.npz" for n in (3, 2, 1)), "arrivals/0004.npz"]
+    found = store.load(folder).recordings
+    assert [(each.index, each.worker, each.share) for each in found] == [
+        (3, "host-1", 34),
+        (3, "host-2", 33),
+        (3, "host-3", 33),
+        (4, "", None),
+    ]
+    for one, other in zip(found, parts, strict=False):
+        assert one.start == other.start
+        assert one.arrivals["at"].tolist() == other.arrivals["at"].tolist()
+
+
+def test_two_workers_never_share_a_file(tmp_path: Path) -> None:
+    names = [
+        "host-1",
+        "Host-1",
+        "host_1",
+        "host/1",
+        "host 1",
+        "../host",
+        "né",
+        "ne",
+        "x" * 300,
+        "x" * 301,
+        ".",
+    ]
+    folder = tmp_path / "run"
+    store.create(folder, {"format": store.FORMAT})
+    written = [store.save(folder, recording(PLAIN, worker=name)) for name in names]
+    assert len({name.lower() for name in written}) == len(names)
+    assert all(re.fullmatch(r"arrivals/0007-[a-z0-9._~-]{1,100}\.npz", name) for name in written)
+    assert {each.worker for each in store.load(folder).recordings} == set(names)
+
+
+def test_a_folder_written_before_there_were_workers_is_read(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN))
+    path = folder / "arrivals" / "0007.npz"
+    with np.load(path) as archive:
+        columns = dict(archive)
+    meta = json.loads(columns["meta"].tobytes())
+    del meta["worker"], meta["share"]
+    np.savez(path, **{**columns, "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)})
+    (found,) = store.load(folder).recordings
+    assert (found.worker, found.share) == ("", None)
+    assert_same(found, recording(PLAIN))

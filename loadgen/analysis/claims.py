@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from loadgen.analysis.repeats import repeats_of
 from loadgen.model import Finding, Run, Summary, Validity
 
 # What decides a check.
@@ -62,11 +63,11 @@ class Evidence:
     """The measurements that may testify, found by client and concurrency."""
 
     def __init__(self, run: Run, summaries: Sequence[Summary]) -> None:
-        self._base_threads = {
-            recording.client: recording.base_threads
-            for recording in run.recordings
-            if recording.base_threads is not None
-        }
+        self._base_threads: dict[tuple[str, int], int] = {}
+        for repeat in repeats_of(run.recordings):
+            before = [r.base_threads for m in repeat.parts if (r := m.recording).base_threads is not None]
+            if before:
+                self._base_threads[repeat.recording.client, repeat.recording.concurrency] = sum(before)
         named = [s for s in summaries if s.client.split(" ")[0] not in YARDSTICKS]
         self.invalid = [s for s in named if s.validity is Validity.INVALID]
         believed = [s for s in named if s.validity is not Validity.INVALID]
@@ -91,7 +92,7 @@ class Evidence:
 
     def added_threads(self, summary: Summary) -> int | None:
         """Threads at the peak beyond those there were before the first stream."""
-        base = self._base_threads.get(summary.client)
+        base = self._base_threads.get((summary.client, summary.concurrency))
         return None if base is None or summary.threads_peak is None else summary.threads_peak - base
 
 

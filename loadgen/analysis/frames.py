@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
@@ -20,6 +21,7 @@ STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
         "client": "string",
         "concurrency": "Int64",
         "repeat": "Int64",
+        "worker": "string",
         "stream": "Int64",
         "outcome": "string",
         "status": "Int64",
@@ -53,6 +55,7 @@ SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
         "client": "string",
         "concurrency": "Int64",
         "repeat": "Int64",
+        "worker": "string",
         "at_ms": "Float64",
         "rss_kib": "Int64",
         "peak_rss_kib": "Int64",
@@ -67,13 +70,19 @@ SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
 
 
 def streams_frame(run: Run) -> pd.DataFrame:
-    """A row per stream, cells in the order they ran, streams in the order they were recorded.
+    """A row per stream, cells in the order they ran, streams in the order they were recorded; where workers shared
+    a cell, one worker's after the other's, numbered through.
 
     ``due_ms``, ``start_ms``, ``headers_ms`` and ``first_byte_ms`` are marks, counted from the cell's start;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
     told of the stream. ``lag_max_ms`` is NA where lag is void or the server is another host.
     """
-    return _joined([_streams(recording) for recording in run.recordings], STREAM_COLUMNS)
+    before: Counter[int] = Counter()
+    frames = []
+    for recording in run.recordings:
+        frames.append(_streams(recording, before[recording.index]))
+        before[recording.index] += len(frames[-1])
+    return _joined(frames, STREAM_COLUMNS)
 
 
 def samples_frame(run: Run) -> pd.DataFrame:
@@ -97,13 +106,13 @@ def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
     )
 
 
-def _streams(recording: Recording) -> pd.DataFrame:
+def _streams(recording: Recording, before: int) -> pd.DataFrame:
     m = Measured(recording)
     marks = {"due": m.column("due"), "start": m.column("start"), "headers": m.column("headers")}
     told = {name: m.column(f"{name}_ns") for name in ("total", "load", "prompt", "decode")}
     columns = {
         **_cell_columns(recording, len(m.outcome)),
-        "stream": pd.array(np.arange(len(m.outcome)), dtype="Int64"),
+        "stream": pd.array(np.arange(before, before + len(m.outcome)), dtype="Int64"),
         "outcome": pd.array(m.outcome, dtype="string"),
         "error": pd.array(m.column("error").astype(np.str_), dtype="string"),
         "warmup": pd.array(~m.counted, dtype="boolean"),
@@ -147,6 +156,7 @@ def _cell_columns(recording: Recording, n: int) -> dict[str, Any]:
         "client": pd.array([recording.client] * n, dtype="string"),
         "concurrency": pd.array(np.full(n, recording.concurrency), dtype="Int64"),
         "repeat": pd.array(np.full(n, recording.repeat), dtype="Int64"),
+        "worker": pd.array([recording.worker] * n, dtype="string"),
     }
 
 

@@ -28,7 +28,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Values of one repeat: ``counts[group, bin]``; bin 0 has the code ``first``."""
+    """Values of one part of a repeat: ``counts[group, bin]``; bin 0 has the code ``first``."""
 
     counts: NDArray[np.int64]
     first: int
@@ -37,19 +37,23 @@ class Histogram:
 class Resampler:
     """Draws the same replicates for every figure of one client at one concurrency.
 
-    ``chosen`` has, per repeat, which streams count. The same ``seed`` gives the same draws.
+    ``chosen`` has, per repeat and per part of it (one for each worker), which streams count. A repeat is drawn
+    with all its parts. Parts are numbered through all repeats. The same ``seed`` gives the same draws.
     """
 
-    def __init__(self, chosen: Sequence[Flags], seed: Sequence[int]) -> None:
+    def __init__(self, chosen: Sequence[Sequence[Flags]], seed: Sequence[int]) -> None:
         rng = np.random.default_rng(list(seed))
-        numbers = [int(flags.sum()) for flags in chosen]
+        numbers = [sum(int(flags.sum()) for flags in parts) for parts in chosen]
         self.groups = [min(number, GROUPS) for number in numbers]
+        self._repeat_of = [repeat for repeat, parts in enumerate(chosen) for _ in parts]
         self._group_of = []
-        for flags, number, groups in zip(chosen, numbers, self.groups, strict=True):
-            group_of = np.zeros(len(flags), dtype=np.int64)
-            if groups:
-                group_of[flags] = rng.permutation(number) % groups
-            self._group_of.append(group_of)
+        for parts, number, groups in zip(chosen, numbers, self.groups, strict=True):
+            dealt = rng.permutation(number) % groups if groups else np.zeros(0, dtype=np.int64)
+            for flags in parts:
+                group_of = np.zeros(len(flags), dtype=np.int64)
+                own = int(flags.sum())
+                group_of[flags], dealt = dealt[:own], dealt[own:]
+                self._group_of.append(group_of)
         filled = np.flatnonzero(self.groups)
         drawn = np.zeros((REPLICATES, len(chosen)), dtype=np.int64)
         if len(filled):
@@ -62,34 +66,33 @@ class Resampler:
         ]
         self._weights = np.concatenate(weights, axis=1, dtype=np.float32) if weights else None
 
-    def of_streams(self, repeat: int, values: Ints) -> Histogram:
+    def of_streams(self, part: int, values: Ints) -> Histogram:
         """``values`` has one per row of the streams, -1 where there is none; give only chosen ones."""
         there = values >= 0
-        return self._histogram(repeat, values[there], self._group_of[repeat][there], STREAM_BITS)
+        return self._histogram(part, values[there], self._group_of[part][there], STREAM_BITS)
 
-    def of_tokens(self, repeat: int, tokens: Tokens) -> Histogram:
-        return self._histogram(repeat, tokens.values, self._group_of[repeat][tokens.owner], TOKEN_BITS)
+    def of_tokens(self, part: int, tokens: Tokens) -> Histogram:
+        return self._histogram(part, tokens.values, self._group_of[part][tokens.owner], TOKEN_BITS)
 
-    def nothing(self, repeat: int) -> Histogram:
-        """The histogram of a repeat that has no values."""
-        return Histogram(np.zeros((self.groups[repeat], 0), dtype=np.int64), 0)
+    def nothing(self, part: int) -> Histogram:
+        """The histogram of a part that has no values."""
+        return Histogram(np.zeros((self._groups(part), 0), dtype=np.int64), 0)
 
     def interval(self, histograms: Sequence[Histogram], rank: int, bits: int) -> Interval | None:
         """Low and high bound of the percentile ``rank``, in milliseconds, of all ``histograms`` together.
 
-        One histogram per repeat, in order. ``None`` when they are empty.
+        One histogram per part, in order. ``None`` when they are empty.
         """
-        filled = [(h, groups) for h, groups in zip(histograms, self.groups, strict=True) if groups]
-        held = [h for h, _ in filled if h.counts.shape[1]]
+        held = [(h, part) for part, h in enumerate(histograms) if h.counts.shape[1]]
         if not held or self._weights is None:
             return None
-        first = min(h.first for h in held)
-        last = max(h.first + h.counts.shape[1] for h in held)
+        first = min(h.first for h, _ in held)
+        last = max(h.first + h.counts.shape[1] for h, _ in held)
         counts = np.zeros((self._weights.shape[1], last - first), dtype=np.float32)
-        row = 0
-        for h, groups in filled:
-            counts[row : row + groups, h.first - first : h.first - first + h.counts.shape[1]] = h.counts
-            row += groups
+        rows = np.cumsum([0, *self.groups])
+        for h, part in held:
+            row, own = rows[self._repeat_of[part]], counts[:, h.first - first :]
+            own[row : row + len(h.counts), : h.counts.shape[1]] += h.counts
         occupied = np.flatnonzero(counts.any(axis=0))
         running = np.cumsum((self._weights @ counts[:, occupied]).astype(np.float64), axis=1)
         n = running[:, -1:]
@@ -99,10 +102,13 @@ class Resampler:
         tail = int(len(codes) * 0.025)
         return _value(int(codes[tail]), bits), _value(int(codes[-1 - tail]), bits)
 
-    def _histogram(self, repeat: int, values: Ints, group: Ints, bits: int) -> Histogram:
-        groups = self.groups[repeat]
+    def _groups(self, part: int) -> int:
+        return self.groups[self._repeat_of[part]]
+
+    def _histogram(self, part: int, values: Ints, group: Ints, bits: int) -> Histogram:
+        groups = self._groups(part)
         if not len(values):
-            return self.nothing(repeat)
+            return self.nothing(part)
         code = _codes(values, bits)
         first = int(code.min())
         width = int(code.max()) - first + 1

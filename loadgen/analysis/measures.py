@@ -160,28 +160,6 @@ class Measured:
         weight = self.tokens / np.maximum(self.column("tokens"), 1)
         return float((events * weight).sum())
 
-    @cached_property
-    def live_peak(self) -> int | None:
-        """Most streams open at once during the window."""
-        begin, end = self.recording.window
-        start, close = self.column("start"), self.column("end")
-        there = (close > begin) & (start < end)
-        if not there.any():
-            return None
-        # at one moment a close goes before a start: a slot's next stream is not a second one
-        times = np.concatenate([close[there], np.maximum(start[there], begin)])
-        steps = np.repeat(np.array([-1, 1]), int(there.sum()))
-        return int(np.cumsum(steps[np.argsort(times, kind="stable")]).max())
-
-    @cached_property
-    def live_mean(self) -> float | None:
-        """Streams open, averaged over the window."""
-        begin, end = self.recording.window
-        if end <= begin:
-            return None
-        open_ns = np.minimum(self.column("end"), end) - np.maximum(self.column("start"), begin)
-        return float(np.clip(open_ns, 0, None).sum() / (end - begin))
-
     def gaps(self, chosen: Flags | None = None) -> Tokens:
         """Gaps between the token arrivals within each of the ``chosen`` streams (default: those that count).
 

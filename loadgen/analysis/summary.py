@@ -13,7 +13,8 @@ import numpy as np
 from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Histogram, Interval, Resampler
 from loadgen.analysis.measures import Ints, Measured, present, relative
 from loadgen.analysis.percentiles import Percentiles, percentiles
-from loadgen.analysis.validity import Judgement, Reason, of_pool, of_recording
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.analysis.validity import Judgement, Reason, of_pool, of_repeat
 from loadgen.model import Client, Recording, Run, Sample, Summary, Validity
 
 _PER_STREAM: dict[str, tuple[int, ...]] = {
@@ -37,7 +38,8 @@ def summarise(run: Run) -> list[Summary]:
     """The figures of every client at every concurrency, in the order of the scenario.
 
     The order of the recordings does not matter, and the same run gives the same figures: what is drawn at
-    random is drawn from the run's seed. Holds the vectors of one client at one concurrency at a time.
+    random is drawn from the run's seed. What several workers recorded of one repeat counts as that one repeat.
+    Holds the vectors of one client at one concurrency at a time.
     """
     pools: dict[tuple[str, int], list[Recording]] = defaultdict(list)
     for recording in run.recordings:
@@ -56,28 +58,28 @@ def summarise(run: Run) -> list[Summary]:
         )
 
     seed = int(run.about.get("seed", scenario.get("seed", 0)) or 0)
-    return [
-        _pool(sorted(pools[key], key=lambda r: (r.repeat, r.start)), seed) for key in sorted(pools, key=place)
-    ]
+    ramps = bool((scenario.get("load") or {}).get("stages"))
+    return [_pool(pools[key], seed, ramps=ramps) for key in sorted(pools, key=place)]
 
 
-def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
+def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary:
     first = recordings[0]
-    every = [Measured(recording) for recording in recordings]
-    against = [list(of_recording(m)) for m in every]
-    # An invalid cell says nothing of latency or cost while another stands; its failures count all the same.
+    every = sorted(repeats_of(recordings), key=lambda repeat: repeat.recording.repeat)
+    against = [of_repeat(repeat) for repeat in every]
+    # An invalid repeat says nothing of latency or cost while another stands; its failures count all the same.
     sound = [
-        m
-        for m, reasons in zip(every, against, strict=True)
+        repeat
+        for repeat, reasons in zip(every, against, strict=True)
         if Judgement.of(reasons).validity is not Validity.INVALID
     ]
-    cells = sound or every
+    kept = sound or every
+    parts, every_part = _parts(kept), _parts(every)
     key = [abs(seed), zlib.crc32(first.client.encode()), first.concurrency]
-    resampler = Resampler([m.chosen for m in cells], key)
+    resampler = Resampler([[m.chosen for m in repeat.parts] for repeat in kept], key)
 
     vectors: dict[str, list[Ints]] = defaultdict(list)
     histograms: dict[str, list[Histogram]] = defaultdict(list)
-    for repeat, m in enumerate(cells):
+    for part, m in enumerate(parts):
         chosen = m.chosen
         for name, values in (
             ("ttft", m.ttft),
@@ -89,20 +91,20 @@ def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
         ):
             vectors[name].append(present(values[chosen]))
             if name in ("ttft", "total"):
-                histograms[name].append(resampler.of_streams(repeat, np.where(chosen, values, -1)))
+                histograms[name].append(resampler.of_streams(part, np.where(chosen, values, -1)))
         vectors["startup_ttft"].append(present(m.ttft[m.ok & ~m.counted]))
         gaps = m.gaps()
         vectors["itl"].append(gaps.values)
-        histograms["itl"].append(resampler.of_tokens(repeat, gaps))
+        histograms["itl"].append(resampler.of_tokens(part, gaps))
         lags = m.lags()
         if lags is None:
-            histograms["lag"].append(resampler.nothing(repeat))
+            histograms["lag"].append(resampler.nothing(part))
         else:
             vectors["relative_lag"].append(relative(lags))
             same_host = m.recording.same_host
             vectors["lag"] += [lags.values] if same_host else []
             histograms["lag"].append(
-                resampler.of_tokens(repeat, lags) if same_host else resampler.nothing(repeat)
+                resampler.of_tokens(part, lags) if same_host else resampler.nothing(part)
             )
     found = {
         name: _percentiles(vectors.pop(name, []), ranks) for name, ranks in (_PER_STREAM | _PER_TOKEN).items()
@@ -121,33 +123,33 @@ def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
         low, high = _around(found[name][rank], interval)
         figures[f"{name}_p{rank}_low_ms"], figures[f"{name}_p{rank}_high_ms"] = low, high
 
-    usage = _usage(cells)
-    counted = sum(int(m.counted.sum()) for m in every)
+    usage = _usage(kept)
+    counted = sum(int(m.counted.sum()) for m in every_part)
     judgement = Judgement.of(
         [
-            *_reasons(every, against, cells),
+            *_reasons(every, against, kept),
             *of_pool(
                 counted=counted,
-                chosen=sum(int(m.chosen.sum()) for m in cells),
+                chosen=sum(int(m.chosen.sum()) for m in parts),
                 ttft_ms={rank: found["ttft"][rank] for rank in (50, 99)},
                 lag_ms={rank: found["lag"][rank] for rank in (50, 99)},
-                cpu_share=_cpu_share(usage["cpu_percent"], cells),
+                cpu_share=_cpu_share(usage["cpu_percent"], kept),
             ),
         ]
     )
-    outcomes = Counter(name for m in every for name in m.outcome[m.counted].tolist())
-    reads = sum(int(np.diff(m.text_offsets)[m.chosen].sum()) for m in cells)
-    events = sum(int(m.column("tokens")[m.chosen].sum()) for m in cells)
+    outcomes = Counter(name for m in every_part for name in m.outcome[m.counted].tolist())
+    reads = sum(int(np.diff(m.text_offsets)[m.chosen].sum()) for m in parts)
+    events = sum(int(m.column("tokens")[m.chosen].sum()) for m in parts)
     return Summary(
         client=first.client,
         mode=first.mode,
         concurrency=first.concurrency,
-        repeats=len(cells),
+        repeats=len(kept),
         streams=counted,
-        ok=sum(int(m.chosen.sum()) for m in every),
-        errors=sum(int((m.counted & m.failed).sum()) for m in every),
-        live_peak=_most(m.live_peak for m in cells),
-        tokens=sum(int(m.tokens[m.counted].sum()) for m in cells),
+        ok=sum(int(m.chosen.sum()) for m in every_part),
+        errors=sum(int((m.counted & m.failed).sum()) for m in every_part),
+        live_peak=_most(repeat.live_peak for repeat in kept),
+        tokens=sum(int(m.tokens[m.counted].sum()) for m in parts),
         validity=judgement.validity,
         reasons=judgement.reasons,
         ttft_n=found["ttft"].n,
@@ -155,13 +157,17 @@ def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
         lag_n=found["lag"].n,
         soft=tuple(soft),
         outcomes=dict(sorted(outcomes.items())),
-        live_mean=_mean(m.live_mean for m in cells),
+        live_mean=None if ramps else _mean(repeat.live_mean for repeat in kept),
         events_per_read=events / reads if reads else None,
-        load_max_ms=_milliseconds(_most(_most(present(m.column("load_ns")).tolist()) for m in cells)),
-        startup_streams=sum(int((~m.counted).sum()) for m in cells),
+        load_max_ms=_milliseconds(_most(_most(present(m.column("load_ns")).tolist()) for m in parts)),
+        startup_streams=sum(int((~m.counted).sum()) for m in parts),
         **usage,
         **figures,
     )
+
+
+def _parts(repeats: Iterable[Repeat]) -> list[Measured]:
+    return [part for repeat in repeats for part in repeat.parts]
 
 
 def _percentiles(vectors: list[Ints], ranks: Iterable[int]) -> Percentiles:
@@ -176,25 +182,21 @@ def _around(point: float | None, interval: Interval | None) -> tuple[float, floa
     return min(interval[0], point), max(interval[1], point)
 
 
-def _usage(cells: Sequence[Measured]) -> dict[str, Any]:
-    seconds = sum(m.window_ns for m in cells) / 1e9
-    base = [r.base_rss_kib for m in cells if (r := m.recording).base_rss_kib is not None]
-    peaks = [peak for m in cells if (peak := _peak_rss_kib(m.recording)) is not None]
-    grown = [
-        (peak - r.base_rss_kib) / r.concurrency
-        for m in cells
-        if (r := m.recording).base_rss_kib is not None and (peak := _peak_rss_kib(r)) is not None
-    ]
-    cpu_ns, cpu_tokens, cpu_window = _over_window(cells, lambda sample: sample.cpu_ns)
-    wait_ns, _, wait_window = _over_window(cells, lambda sample: sample.run_wait_ns)
-    voluntary, voluntary_tokens, _ = _over_window(cells, lambda sample: sample.voluntary)
-    involuntary, involuntary_tokens, _ = _over_window(cells, lambda sample: sample.involuntary)
+def _usage(repeats: Sequence[Repeat]) -> dict[str, Any]:
+    seconds = sum(repeat.window_ns for repeat in repeats) / 1e9
+    base = [kib for repeat in repeats if (kib := _summed(repeat, _base_rss_kib)) is not None]
+    peaks = [kib for repeat in repeats if (kib := _summed(repeat, _peak_rss_kib)) is not None]
+    grown = [each for repeat in repeats if (each := _grown_kib_per_stream(repeat)) is not None]
+    cpu_ns, cpu_tokens, cpu_window = _over_window(repeats, lambda sample: sample.cpu_ns)
+    wait_ns, _, wait_window = _over_window(repeats, lambda sample: sample.run_wait_ns)
+    voluntary, voluntary_tokens, _ = _over_window(repeats, lambda sample: sample.voluntary)
+    involuntary, involuntary_tokens, _ = _over_window(repeats, lambda sample: sample.involuntary)
     return {
-        "tokens_per_s": sum(m.window_tokens for m in cells) / seconds if seconds else None,
+        "tokens_per_s": sum(m.window_tokens for m in _parts(repeats)) / seconds if seconds else None,
         "rss_base_mib": median(base) / 1024 if base else None,
         "rss_peak_mib": median(peaks) / 1024 if peaks else None,
         "rss_per_stream_kib": median(grown) if grown else None,
-        "threads_peak": _most(_peak(m.recording, "threads") for m in cells),
+        "threads_peak": _most(_summed(repeat, lambda r: _peak(r, "threads")) for repeat in repeats),
         "cpu_s": None if cpu_ns is None else cpu_ns / 1e9,
         "cpu_us_per_token": _ratio(cpu_ns, cpu_tokens, 1e-3),
         "cpu_percent": _ratio(cpu_ns, cpu_window, 100),
@@ -204,39 +206,61 @@ def _usage(cells: Sequence[Measured]) -> dict[str, Any]:
     }
 
 
+def _summed(repeat: Repeat, figure: Callable[[Recording], int | None]) -> int | None:
+    """Over all parts; ``None`` where one of them lacks it."""
+    values = [figure(m.recording) for m in repeat.parts]
+    there = [value for value in values if value is not None]
+    return sum(there) if len(there) == len(values) else None
+
+
+def _grown_kib_per_stream(repeat: Repeat) -> float | None:
+    base, peak = _summed(repeat, _base_rss_kib), _summed(repeat, _peak_rss_kib)
+    streams = _summed(repeat, lambda r: r.concurrency if r.share is None else r.share)
+    return None if base is None or peak is None or not streams else (peak - base) / streams
+
+
 def _over_window(
-    cells: Iterable[Measured], figure: Callable[[Sample], int | None]
+    repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]
 ) -> tuple[int | None, float, int]:
-    """The growth of a figure between the edges, with the tokens and nanoseconds of the cells that have it."""
+    """The growth of a figure between the edges, with the tokens of the parts that have it and the nanoseconds
+    of their repeats."""
     total: int | None = None
     tokens, window = 0.0, 0
-    for m in cells:
-        if len(m.recording.edges) < 2:
-            continue
-        before, after = figure(m.recording.edges[0]), figure(m.recording.edges[-1])
-        if before is None or after is None:
-            continue
-        total = (total or 0) + after - before
-        tokens += m.window_tokens
-        window += m.window_ns
+    for repeat in repeats:
+        longest = 0
+        for m in repeat.parts:
+            if len(m.recording.edges) < 2:
+                continue
+            before, after = figure(m.recording.edges[0]), figure(m.recording.edges[-1])
+            if before is None or after is None:
+                continue
+            total = (total or 0) + after - before
+            tokens += m.window_tokens
+            longest = max(longest, m.window_ns)
+        window += longest
     return total, tokens, window
 
 
-def _cpu_share(cpu_percent: float | None, cells: Sequence[Measured]) -> float | None:
-    cores = [r.machine.engine_cores or 1 for m in cells if (r := m.recording).machine is not None]
-    return cpu_percent / 100 / max(cores) if cpu_percent is not None and cores else None
+def _cpu_share(cpu_percent: float | None, repeats: Iterable[Repeat]) -> float | None:
+    machines = [[r.machine for m in repeat.parts if (r := m.recording).machine] for repeat in repeats]
+    cores = max((sum(machine.engine_cores or 1 for machine in of) for of in machines), default=0)
+    return cpu_percent / 100 / cores if cpu_percent is not None and cores else None
 
 
 def _reasons(
-    every: Sequence[Measured], against: Sequence[Sequence[Reason]], kept: Sequence[Measured]
+    every: Sequence[Repeat], against: Sequence[Sequence[Reason]], kept: Sequence[Repeat]
 ) -> Iterable[Reason]:
-    for m, reasons in zip(every, against, strict=True):
-        which = f"repeat {m.recording.repeat + 1}" if len(every) > 1 else ""
-        if m in kept:
+    for repeat, reasons in zip(every, against, strict=True):
+        which = f"repeat {repeat.recording.repeat + 1}" if len(every) > 1 else ""
+        if repeat in kept:
             yield from ((verdict, f"{which}: {text}" if which else text) for verdict, text in reasons)
         else:
             text = "; ".join(Judgement.of(reasons).reasons)
             yield Validity.SUSPECT, f"{which} is left out but for its failures: {text}"
+
+
+def _base_rss_kib(recording: Recording) -> int | None:
+    return recording.base_rss_kib
 
 
 def _peak_rss_kib(recording: Recording) -> int | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
+from loadgen.analysis.repeats import Repeat
 from loadgen.model import Finding, Summary, Validity
 
 # What makes a measurement suspect, and what invalid.
@@ -44,9 +46,29 @@ class Judgement:
         return cls(ordered[0][0] if ordered else Validity.VALID, tuple(text for _, text in ordered))
 
 
-def of_recording(measured: Measured) -> list[Reason]:
-    """What is wrong with one cell by itself, whatever the figures of its repeats together are."""
-    return [*_course(measured), *_surroundings(measured)]
+def of_repeat(repeat: Repeat) -> list[Reason]:
+    """What is wrong with one repeat by itself, whatever the figures of all repeats together are.
+
+    Its parts are judged together where figures are theirs together, and each by itself where one can spoil them;
+    those reasons name the workers. What makes a part invalid, or ended it early, makes the repeat suspect while
+    another part stands.
+    """
+    parts = repeat.parts
+    going = any(not m.recording.ended for m in parts)
+    lost = [m for m in parts if going and m.recording.ended and m.recording.worker]
+    courses = [[] if m in lost else list(_course(m, alone=len(parts) == 1)) for m in parts]
+    stands = any(
+        m not in lost and Judgement.of(of).validity is not Validity.INVALID
+        for m, of in zip(parts, courses, strict=True)
+    )
+    return [
+        *((Validity.SUSPECT, _loss(m)) for m in lost),
+        *((Validity.SUSPECT if stands else verdict, text) for verdict, text in _named(parts, courses)),
+        *_together(repeat, lost=bool(lost)),
+        *_named(parts, [list(_clocks(m)) for m in parts]),
+        *(reason for m in parts for reason in _server(m)),
+        *_named(parts, [list(_machine(m)) for m in parts]),
+    ]
 
 
 def of_pool(
@@ -107,9 +129,29 @@ def findings(summaries: Iterable[Summary]) -> list[Finding]:
     ]
 
 
-def _course(measured: Measured) -> Iterator[Reason]:
+def _named(parts: Sequence[Measured], reasons: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """The reasons of the parts with the names of their workers, equal ones told once."""
+    told: dict[Reason, list[str]] = {}
+    for m, own in zip(parts, reasons, strict=True):
+        for reason in own:
+            told.setdefault(reason, []).append(m.recording.worker)
+    return [
+        (verdict, f"{', '.join(workers)}: {text}" if any(workers) else text)
+        for (verdict, text), workers in told.items()
+    ]
+
+
+def _loss(measured: Measured) -> str:
     recording = measured.recording
-    asked = recording.concurrency
+    ended = len(measured.outcome)
+    when = (
+        f"after {ended:,} of its streams had ended; they count" if ended else "before a stream of its ended"
+    )
+    return f"worker {recording.worker} was lost {when} (reason: {recording.ended})"
+
+
+def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
+    recording = measured.recording
     if recording.ended:
         yield Validity.INVALID, f"the cell did not run to its end: {recording.ended}"
     counted = int(measured.counted.sum())
@@ -120,20 +162,40 @@ def _course(measured: Measured) -> Iterator[Reason]:
             f"no stream was due after the warm-up of {warmup_s:g} s, so nothing counts: "
             "lengthen load.duration or shorten load.warmup",
         )
-        return
-    failed = int((measured.counted & measured.failed).sum())
-    if not measured.chosen.any():
-        yield Validity.INVALID, f"none of the {_streams(counted)} completed{_outcomes(measured)}"
-    elif failed > FAILED_SUSPECT * counted:
+    elif not measured.chosen.any():
+        yield Validity.INVALID, f"none of the {_streams(counted)} completed{_outcomes([measured])}"
+    if counted and not alone:
+        yield from _live(
+            Repeat((measured,)), recording.concurrency if recording.share is None else recording.share
+        )
+
+
+def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
+    """``lost``: a worker went, and with it the record of the streams that it had open."""
+    counted = sum(int(m.counted.sum()) for m in repeat.parts)
+    failed = sum(int((m.counted & m.failed).sum()) for m in repeat.parts)
+    if failed > FAILED_SUSPECT * counted and any(m.chosen.any() for m in repeat.parts):
         yield (
             Validity.SUSPECT,
-            f"{failed} of {_streams(counted)} failed ({failed / counted:.1%}){_outcomes(measured)}; "
+            f"{failed} of {_streams(counted)} failed ({failed / counted:.1%}){_outcomes(repeat.parts)}; "
             "latencies are those of the others",
         )
-    live = measured.live_peak
+    if counted:
+        for verdict, text in _live(repeat, repeat.recording.concurrency):
+            yield (Validity.SUSPECT if lost else verdict), text
+
+
+def _live(repeat: Repeat, asked: int) -> Iterator[Reason]:
+    live = repeat.live_peak
     if live is not None and live < LIVE_SUSPECT * asked:
         verdict = Validity.INVALID if live < LIVE_INVALID * asked else Validity.SUSPECT
         yield verdict, f"{live} streams were open at once at most, not the {asked} asked for"
+
+
+def _clocks(measured: Measured) -> Iterator[Reason]:
+    """Of the schedule, and of the clock that it is held by."""
+    if not measured.counted.any():
+        return
     delay = (measured.column("start") - measured.column("due"))[measured.counted]
     late = percentiles(present(delay), [99, 50])
     worst = late[99] if late[99] is not None else late[50]
@@ -153,25 +215,26 @@ def _course(measured: Measured) -> Iterator[Reason]:
         )
 
 
-def _surroundings(measured: Measured) -> Iterator[Reason]:
-    recording, machine, server = measured.recording, measured.recording.machine, measured.recording.server
-    if server is not None:
-        late = server.late_p99_ms
-        if late is not None and late > SERVER_LATE_SUSPECT_MS:
-            verdict = Validity.INVALID if late > SERVER_LATE_INVALID_MS else Validity.SUSPECT
-            yield verdict, f"the simulator sent later than scheduled, p99 {late:.1f} ms"
-        least = math.ceil(LIVE_SUSPECT * recording.concurrency)
-        if server.open_peak < least:
-            verdict = (
-                Validity.INVALID
-                if server.open_peak < LIVE_INVALID * recording.concurrency
-                else Validity.SUSPECT
-            )
-            yield (
-                verdict,
-                f"the server itself saw at most {_streams(server.open_peak)} open at once, "
-                f"not the {recording.concurrency} asked for",
-            )
+def _server(measured: Measured) -> Iterator[Reason]:
+    recording, server = measured.recording, measured.recording.server
+    if server is None:
+        return
+    late = server.late_p99_ms
+    if late is not None and late > SERVER_LATE_SUSPECT_MS:
+        verdict = Validity.INVALID if late > SERVER_LATE_INVALID_MS else Validity.SUSPECT
+        yield verdict, f"the simulator sent later than scheduled, p99 {late:.1f} ms"
+    least = math.ceil(LIVE_SUSPECT * recording.concurrency)
+    if server.open_peak < least:
+        few = server.open_peak < LIVE_INVALID * recording.concurrency
+        yield (
+            Validity.INVALID if few else Validity.SUSPECT,
+            f"the server itself saw at most {_streams(server.open_peak)} open at once, "
+            f"not the {recording.concurrency} asked for",
+        )
+
+
+def _machine(measured: Measured) -> Iterator[Reason]:
+    machine = measured.recording.machine
     if machine is None:
         return
     capacity = machine.window_ns * (machine.engine_cores or 1)
@@ -193,9 +256,9 @@ def _surroundings(measured: Measured) -> Iterator[Reason]:
             )
 
 
-def _outcomes(measured: Measured) -> str:
-    names = measured.outcome[measured.counted & ~measured.ok]
-    told = ", ".join(f"{int((names == name).sum())} {name}" for name in sorted(set(names.tolist())))
+def _outcomes(parts: Sequence[Measured]) -> str:
+    names = Counter(name for m in parts for name in m.outcome[m.counted & ~m.ok].tolist())
+    told = ", ".join(f"{number} {name}" for name, number in sorted(names.items()))
     return f": {told}" if told else ""
 
 

@@ -15,6 +15,7 @@ STREAM_CONTRACT = [
     "client",
     "concurrency",
     "repeat",
+    "worker",
     "stream",
     "outcome",
     "status",
@@ -118,7 +119,7 @@ def test_samples():
     frame = samples_frame(
         run(".", [recording(), recording(client="requests", mode="threads", index=1, repeat=1)])
     )
-    assert list(frame.columns)[4:] == ["at_ms", *[f.name for f in fields(Sample) if f.name != "at"]]
+    assert list(frame.columns)[5:] == ["at_ms", *[f.name for f in fields(Sample) if f.name != "at"]]
     assert frame["at_ms"].iloc[0] == 0
     assert frame["voluntary"].isna().all()
     assert frame.groupby("client")["threads"].max().to_dict() == {"aiohttp": 1, "requests": 101}

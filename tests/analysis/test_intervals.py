@@ -17,7 +17,7 @@ def test_the_same_seed_draws_the_same():
     values = np.random.default_rng(1).integers(1 * MS, 900 * MS, 500)
 
     def interval(seed):
-        resampler = Resampler([all_of(500)], seed)
+        resampler = Resampler([[all_of(500)]], seed)
         return resampler.interval([resampler.of_streams(0, values)], 99, STREAM_BITS)
 
     assert interval([1, 2]) == interval([1, 2])
@@ -25,7 +25,7 @@ def test_the_same_seed_draws_the_same():
 
 
 def test_constant_values_have_no_width_and_keep_their_size():
-    resampler = Resampler([all_of(50)], [0])
+    resampler = Resampler([[all_of(50)]], [0])
     low, high = resampler.interval([resampler.of_streams(0, np.full(50, 300 * MS))], 50, STREAM_BITS)
     assert low == high == pytest.approx(300, rel=0.0005)
     tokens = Tokens(np.full(5000, 300 * MS), np.repeat(np.arange(50, dtype=np.int32), 100))
@@ -34,20 +34,20 @@ def test_constant_values_have_no_width_and_keep_their_size():
 
 
 def test_what_is_below_a_microsecond_or_negative_is_zero():
-    resampler = Resampler([all_of(3)], [0])
+    resampler = Resampler([[all_of(3)]], [0])
     tokens = Tokens(np.array([-5000, 0, 900]), np.arange(3, dtype=np.int32))
     assert resampler.interval([resampler.of_tokens(0, tokens)], 99, TOKEN_BITS) == (0.0, 0.0)
 
 
 def test_nothing_gives_nothing():
-    resampler = Resampler([np.zeros(3, dtype=bool), all_of(2)], [0])
+    resampler = Resampler([[np.zeros(3, dtype=bool)], [all_of(2)]], [0])
     nothing = [resampler.nothing(0), resampler.nothing(1)]
     assert resampler.interval(nothing, 50, TOKEN_BITS) is None
     assert Resampler([], [0]).interval([], 50, TOKEN_BITS) is None
 
 
 def test_repeats_without_values_and_of_other_sizes_go_together():
-    resampler = Resampler([all_of(3 * GROUPS), np.zeros(9, dtype=bool), all_of(2)], [0])
+    resampler = Resampler([[all_of(3 * GROUPS)], [np.zeros(9, dtype=bool)], [all_of(2)]], [0])
     histograms = [
         resampler.of_streams(0, np.full(3 * GROUPS, 10 * MS)),
         resampler.of_streams(1, np.full(9, -1)),
@@ -58,11 +58,26 @@ def test_repeats_without_values_and_of_other_sizes_go_together():
     assert high == pytest.approx(1000, rel=0.001)  # the small repeat drawn alone
 
 
+def test_parts_of_a_repeat_are_drawn_together():
+    fast, slow = np.full(60, 10 * MS), np.full(60, 1000 * MS)
+
+    def interval(chosen):
+        resampler = Resampler(chosen, [0])
+        return resampler.interval(
+            [resampler.of_streams(0, fast), resampler.of_streams(1, slow)], 90, STREAM_BITS
+        )
+
+    low, _ = interval([[all_of(60)], [all_of(60)]])
+    assert low == pytest.approx(10, rel=0.001)  # two repeats: the fast one may be drawn twice
+    low, high = interval([[all_of(60), all_of(60)]])
+    assert low == high == pytest.approx(1000, rel=0.001)  # one: half of its streams are slow in every draw
+
+
 def coverage(rng, repeats, streams, between_repeats, draws=200):
     """How often the interval of the median holds the true one, where tokens of a stream are alike."""
     truth, hits = 50.0, 0
     for draw in range(draws):
-        resampler = Resampler([all_of(streams)] * repeats, [draw])
+        resampler = Resampler([[all_of(streams)]] * repeats, [draw])
         histograms = []
         for repeat in range(repeats):
             level = truth * np.exp(rng.normal(0, between_repeats))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.analysis.measures import Measured, present, relative
+from loadgen.analysis.repeats import repeats_of
 from loadgen.model import Sample
 from tests import synthetic
 
@@ -178,19 +179,23 @@ def test_no_stamps_no_lag():
 
 
 def test_live_counts():
-    m = Measured(
-        recording(
-            stream(0, [], end_ms=500),
-            stream(100, [], end_ms=400),
-            stream(500, [], end_ms=300),  # the next of a slot: begins as the other ends
-            stream(900, [], end_ms=500),
-            window_ms=(200, 1000),
-        )
+    (repeat,) = repeats_of(
+        [
+            recording(
+                stream(0, [], end_ms=500),
+                stream(100, [], end_ms=400),
+                stream(500, [], end_ms=300),  # the next of a slot: begins as the other ends
+                stream(900, [], end_ms=500),
+                window_ms=(200, 1000),
+            )
+        ]
     )
-    assert m.live_peak == 2
-    assert m.live_mean == pytest.approx((300 + 300 + 300 + 100) / 800)
-    assert Measured(recording(stream(0, [], end_ms=5), window_ms=(10, 20))).live_peak is None
-    assert Measured(recording(stream(0, [], end_ms=5), window_ms=(10, 10))).live_mean is None
+    assert repeat.live_peak == 2
+    assert repeat.live_mean == pytest.approx((300 + 300 + 300 + 100) / 800)
+    for window_ms in ((10, 20), (10, 10)):
+        (over,) = repeats_of([recording(stream(0, [], end_ms=5), window_ms=window_ms)])
+        assert over.live_peak is None
+        assert over.live_mean == (0 if window_ms == (10, 20) else None)
 
 
 def test_window_tokens_weigh_events_by_the_tokens_of_their_stream():

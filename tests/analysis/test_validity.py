@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loadgen.analysis import summarise, validity
-from loadgen.analysis.measures import Measured
+from loadgen.analysis.repeats import repeats_of
 from loadgen.analysis.validity import Judgement
 from loadgen.model import Machine, Validity
 from tests.synthetic import recording, run
@@ -121,8 +121,9 @@ def test_reasons_name_their_repeat():
     assert summary.reasons[0].startswith("repeat 2: 1 listen-queue drops")
 
 
-def test_one_recording_can_be_judged_alone():
-    judgement = Judgement.of(validity.of_recording(Measured(recording(server_late_p99_ms=6))))
+def test_one_repeat_can_be_judged_alone():
+    (repeat,) = repeats_of([recording(server_late_p99_ms=6)])
+    judgement = Judgement.of(validity.of_repeat(repeat))
     assert judgement.validity is SUSPECT
     assert Judgement.of([]) == Judgement(Validity.VALID, ())
 

@@ -1,0 +1,96 @@
+"""The repeats of a run: what several workers recorded of one belongs together."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from loadgen.analysis.measures import Ints, Measured
+from loadgen.model import Recording
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat:
+    """One repeat of a client at one concurrency: a part for each worker that drove streams of it, locally one.
+
+    Each part has a clock of its own. What is laid side by side counts from each part's own start, in
+    nanoseconds.
+    """
+
+    parts: tuple[Measured, ...]
+
+    @property
+    def recording(self) -> Recording:
+        """The first part's; client, mode, concurrency and repeat are those of all parts."""
+        return self.parts[0].recording
+
+    @cached_property
+    def window(self) -> tuple[int, int]:
+        """From the first begin of the measured windows to their last end."""
+        edges = [(r.window[0] - r.start, r.window[1] - r.start) for m in self.parts for r in (m.recording,)]
+        return min(begin for begin, _ in edges), max(end for _, end in edges)
+
+    @property
+    def window_ns(self) -> int:
+        """Between the moments at which CPU was counted, in the part where they lie furthest apart."""
+        return max(m.window_ns for m in self.parts)
+
+    @cached_property
+    def start(self) -> Ints:
+        """When each stream began, parts one after the other."""
+        return self._marks("start")
+
+    @cached_property
+    def end(self) -> Ints:
+        """When each stream ended, parts one after the other."""
+        return self._marks("end")
+
+    @cached_property
+    def open(self) -> tuple[Ints, Ints]:
+        """The moments at which streams began or ended, and how many were open from each on."""
+        # at one moment an end goes before a start: a slot's next stream is not a second one
+        times = np.concatenate([self.end, self.start])
+        steps = np.repeat(np.array([-1, 1]), len(self.start))
+        order = np.argsort(times, kind="stable")
+        return times[order], np.cumsum(steps[order])
+
+    @cached_property
+    def live_peak(self) -> int | None:
+        """Most streams open at once during the window."""
+        times, number = self.open
+        begin, end = np.searchsorted(times, self.window[0], "right"), np.searchsorted(times, self.window[1])
+        return int(number[max(begin - 1, 0) : end].max(initial=0)) or None
+
+    @cached_property
+    def live_mean(self) -> float | None:
+        """Streams open, averaged over the window."""
+        begin, end = self.window
+        if end <= begin:
+            return None
+        open_ns = np.minimum(self.end, end) - np.maximum(self.start, begin)
+        return float(np.clip(open_ns, 0, None).sum() / (end - begin))
+
+    def _marks(self, name: str) -> Ints:
+        return np.concatenate([m.column(name) - m.recording.start for m in self.parts])
+
+
+def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
+    """The repeats in the order in which the recordings name them first; parts in the order of their workers."""
+    together: dict[tuple[str, int, int], list[Recording]] = defaultdict(list)
+    for recording in recordings:
+        together[recording.client, recording.concurrency, recording.repeat].append(recording)
+    return [
+        Repeat(tuple(Measured(part) for part in sorted(parts, key=_natural))) for parts in together.values()
+    ]
+
+
+def _natural(recording: Recording) -> list[str | int]:
+    """``host-2`` before ``host-10``."""
+    return [
+        int(text) if place % 2 else text for place, text in enumerate(re.split(r"(\d+)", recording.worker))
+    ]

@@ -1,0 +1,224 @@
+"""A cell that several workers shared gives the figures of one that nobody shared."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from loadgen.analysis import findings, samples_frame, streams_frame, summarise
+from loadgen.analysis.repeats import repeats_of
+from loadgen.model import Summary, Validity
+from tests.synthetic import recording, run, split
+
+INTERVALS = {f.name for f in fields(Summary) if f.name.endswith(("_low_ms", "_high_ms"))}
+MADE = {
+    "jitter": 0.5,
+    "lag_jitter": 1.0,
+    "ramp_ms": 400,
+    "warmup_ms": 400,
+    "duration_ms": 9000,
+    "streams": 500,
+    "threads": 6,
+    "outcomes": {"reset": 5, "stopped": 20},
+}
+
+
+def only(recordings, **about):
+    (summary,) = summarise(run(".", recordings, about=about))
+    return summary
+
+
+def lost(part, *, ended="not heard of for 5 s", streams=None):
+    """The part as it is when its worker went after ``streams`` of its streams."""
+    kept = np.arange(len(part.streams["slot"])) < (len(part.streams["slot"]) if streams is None else streams)
+    reads, stamps = np.repeat(kept, part.streams["reads"]), np.repeat(kept, part.streams["stamped"])
+    return replace(
+        part,
+        ended=ended,
+        edges=(),
+        machine=None,
+        streams={name: column[kept] for name, column in part.streams.items()},
+        arrivals={name: column[reads] for name, column in part.arrivals.items()},
+        stamps={"us": part.stamps["us"][stamps]},
+    )
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_the_parts_together_are_the_whole(workers):
+    wholes = [recording(repeat=i, index=i, **MADE) for i in range(2)]
+    whole = only(wholes)
+    shared = only([part for each in wholes for part in split(each, workers)])
+    for field in fields(Summary):
+        found, wanted = getattr(shared, field.name), getattr(whole, field.name)
+        if field.name in INTERVALS:  # other streams are grouped together
+            assert found == pytest.approx(wanted, rel=0.1)
+        elif isinstance(wanted, float):
+            assert found == pytest.approx(wanted, rel=1e-12), field.name
+        else:
+            assert found == wanted, field.name
+    assert (shared.repeats, shared.threads_peak) == (2, 6)
+
+
+def test_the_order_of_parts_changes_nothing():
+    parts = split(recording(**MADE), 4)
+    assert only(parts) == only(parts[::-1])
+
+
+def test_workers_are_ordered_by_number():
+    (repeat,) = repeats_of(split(recording(), 12)[::-1])
+    assert [m.recording.worker for m in repeat.parts] == [f"host-{n}" for n in range(1, 13)]
+
+
+def test_clocks_far_apart_change_no_figure():
+    made = recording(**MADE)
+    assert only(split(made, apart_s=0)) == only(split(made, apart_s=-3000.25))
+
+
+def test_a_worker_that_is_short_of_cores_counts_with_the_cores_of_all():
+    # 95 % of one core each: saturated, though each repeat had the cores of two workers
+    parts = split(recording(lag_us=60_000, cpu_us_per_token=1080))
+    s = only(parts)
+    assert s.cpu_percent == pytest.approx(2 * 95, rel=0.1)
+    assert any("engine used 9" in reason and "was saturated" in reason for reason in s.reasons)
+
+
+def test_memory_that_one_worker_could_not_tell_is_not_told_of_all():
+    parts = split(recording())
+    s = only([parts[0], replace(parts[1], base_rss_kib=None)])
+    assert s.rss_base_mib is s.rss_per_stream_kib is None
+    assert s.rss_peak_mib is not None
+
+
+def test_a_lost_worker_makes_the_row_suspect_and_its_streams_count():
+    one, two = split(recording(streams=200, concurrency=100))
+    s = only([one, lost(two, streams=60)])
+    assert (s.validity, s.repeats, s.streams, s.ttft_n, s.tokens) == (
+        Validity.SUSPECT,
+        1,
+        160,
+        160,
+        160 * 60,
+    )
+    assert s.reasons == (
+        "worker host-2 was lost after 60 of its streams had ended; they count (reason: not heard of for 5 s)",
+    )
+
+
+def test_a_worker_lost_before_its_first_stream_leaves_the_others_standing():
+    one, two = split(recording())
+    s = only([one, lost(two, streams=0)])
+    assert s.validity is Validity.SUSPECT
+    assert s.reasons == (
+        "worker host-2 was lost before a stream of its ended (reason: not heard of for 5 s)",
+        "50 streams were open at once at most, not the 100 asked for",
+    )
+
+
+def test_when_every_worker_ended_early_the_repeat_did():
+    s = only([replace(part, ended="interrupted") for part in split(recording())])
+    assert s.validity is Validity.INVALID
+    assert s.reasons == ("host-1, host-2: the cell did not run to its end: interrupted",)
+
+
+def test_a_worker_alone_that_ended_early_is_no_loss_to_others():
+    (alone,) = split(recording(), 1)
+    s = only([replace(alone, ended="the engine died")])
+    assert (s.validity, s.reasons) == (
+        Validity.INVALID,
+        ("host-1: the cell did not run to its end: the engine died",),
+    )
+
+
+def test_a_lost_worker_does_not_excuse_the_others():
+    one, two = split(recording())
+    refused = np.full(len(one.streams["slot"]), "refused")
+    s = only([replace(one, streams={**one.streams, "outcome": refused}), lost(two)])
+    assert s.validity is Validity.INVALID
+    assert s.reasons[0] == "host-1: none of the 100 streams completed: 100 refused"
+
+
+def test_a_part_is_held_against_its_share():
+    one, two = split(recording())
+    assert only([one, two]).validity is Validity.VALID
+    s = only([one, replace(two, share=60)])
+    assert (s.validity, s.reasons) == (
+        Validity.SUSPECT,
+        ("host-2: 50 streams were open at once at most, not the 60 asked for",),
+    )
+
+
+def test_what_the_parts_do_not_reach_together_is_told_of_all():
+    fewer = split(recording(streams=80, concurrency=80, server_open_peak=100))
+    s = only([replace(part, concurrency=100) for part in fewer])
+    assert (s.validity, s.reasons) == (
+        Validity.INVALID,
+        ("80 streams were open at once at most, not the 100 asked for",),
+    )
+
+
+def test_equal_reasons_are_told_once_and_others_by_their_worker():
+    parts = split(recording(listen_drops=3), 3)
+    stepped = replace(
+        parts[1], clock=(parts[1].clock[0], (parts[1].clock[1][0], parts[1].clock[1][1] + 10**8))
+    )
+    s = only([parts[0], stepped, parts[2]])
+    assert s.reasons == (
+        "host-2: the wall clock moved by +100.0 ms against the monotonic clock during the cell, so its lag is "
+        "void; the other figures do not depend on it",
+        "host-1, host-2, host-3: 3 listen-queue drops on this machine: some connects waited a second or more",
+    )
+    assert s.lag_n == (200 - 66) * 60
+
+
+def test_one_worker_whose_streams_all_failed_does_not_void_the_others():
+    one, two = split(recording())
+    outcome = np.full(len(two.streams["slot"]), "refused")
+    s = only([one, replace(two, streams={**two.streams, "outcome": outcome})])
+    assert (s.validity, s.ok, s.errors) == (Validity.SUSPECT, 100, 100)
+    assert s.reasons == (
+        "host-2: none of the 100 streams completed: 100 refused",
+        "100 of 200 streams failed (50.0%): 100 refused; latencies are those of the others",
+    )
+
+
+def test_what_the_simulator_did_is_told_of_the_whole_cell():
+    s = only(split(recording(server_late_p99_ms=60)))
+    assert (s.validity, s.reasons) == (
+        Validity.INVALID,
+        ("the simulator sent later than scheduled, p99 60.0 ms",),
+    )
+
+
+def test_claims_take_the_threads_of_all_workers():
+    made = recording(client="requests", mode="threads", threads=102)
+    made = replace(made, base_threads=2)
+    parts = split(made)
+    shared = run(".", parts)
+    (claim,) = (f for f in findings(shared, summarise(shared)) if f.id == "sync-blocks")
+    assert "requests at 100 streams used 100 threads beyond its own, 1.00 per stream" in claim.evidence[0]
+
+
+def test_tables_name_the_worker():
+    parts, local = split(recording(streams=10, concurrency=4)), recording(index=1, repeat=1)
+    frame = streams_frame(run(".", [*parts, local]))
+    assert frame.groupby(["cell", "worker"]).size().to_dict() == {
+        (0, "host-1"): 5,
+        (0, "host-2"): 5,
+        (1, ""): 200,
+    }
+    assert frame[frame["cell"] == 0]["stream"].tolist() == list(range(10))
+    assert frame[frame["worker"] == "host-2"]["start_ms"].min() == 0
+    samples = samples_frame(run(".", [*parts, local]))
+    assert set(samples["worker"]) == {"host-1", "host-2", ""}
+    assert samples.groupby("worker")["at_ms"].min().to_dict() == {"": 0, "host-1": 0, "host-2": 0}
+
+
+def test_a_ramp_has_no_mean_of_open_streams():
+    stages = [{"to": 100, "over": 5.0}, {"to": 0, "over": 5.0}]
+    made = run(".", [recording()])
+    scenario = {**made.about["scenario"], "load": {"stages": stages}}
+    s = only([recording()], scenario=scenario)
+    assert (s.live_peak, s.live_mean) == (100, None)
+    assert s.validity is Validity.VALID
