@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from loadgen.scenario import ScenarioError
 
 PIPED_COLUMNS = 110
+MASTER_PORT = 5557
+WEB_PORT = 8089
 DONE, FAILED, BAD, UNMEASURED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -66,6 +68,14 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _patch() -> None:
+    """Let Locust patch this process, before anything else is imported that it would patch too late."""
+    try:
+        import locust  # noqa: F401
+    except ImportError:
+        _fail('Locust is not installed; install it: pip install "loadgen[locust]"', BAD)
+
+
 def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
@@ -89,6 +99,14 @@ def _console(stderr: bool = False) -> Console:
     "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario."
 )
 @click.option("--seed", type=int, help="Of the schedule, the order of the cells and the simulator.")
+@click.option("--workers", type=click.IntRange(min=1), help="Spread every cell over so many processes.")
+@click.option("--master", is_flag=True, help="Wait for those workers instead: loadgen worker --host HERE.")
+@click.option("--master-host", default="127.0.0.1", show_default=True, help="Where to listen for workers.")
+@click.option(
+    "--master-port",
+    type=click.IntRange(0, 65535),
+    help="The port of that [default: any; 5557 with --master].",
+)
 @click.option("--quiet", is_flag=True, help="No progress; the table and the findings only.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict."
@@ -104,6 +122,10 @@ def run(
     duration: str | None,
     settings: tuple[str, ...],
     seed: int | None,
+    workers: int | None,
+    master: bool,
+    master_host: str,
+    master_port: int | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -114,16 +136,19 @@ def run(
                 2 bad scenario or arguments      3 not measured
                 130 interrupted: what was measured is written and reported
     """
-    planned = _scenario(
-        scenario,
-        settings,
-        url=url,
-        clients=clients,
-        concurrency=concurrency,
-        repeats=repeats,
-        duration=duration,
-        seed=seed,
-    )
+    if master and workers is None:
+        raise click.UsageError("--master needs --workers N: how many to wait for")
+    if workers is not None:
+        _patch()
+    flags: dict[str, Any] = {
+        "url": url,
+        "clients": clients,
+        "concurrency": concurrency,
+        "repeats": repeats,
+        "duration": duration,
+        "seed": seed,
+    }
+    planned = _scenario(scenario, settings, **flags)
     from loadgen.lab.listener import Listener, Silent
     from loadgen.lab.run import Refused
     from loadgen.lab.run import run as lab_run
@@ -137,7 +162,25 @@ def run(
     if not (quiet or as_json):
         listener = OnTerminal(console) if console.is_terminal else Plain(console)
     try:
-        ran = lab_run(planned, out, listener)
+        if workers is None:
+            ran = lab_run(planned, out, listener)
+        else:
+            from loadgen.scenario import overrides_from_flags
+            from loadgen.swarm.run import NoWorkers, Swarm
+
+            try:
+                with Swarm(
+                    planned,
+                    [*overrides_from_flags(**flags), *settings],
+                    workers=workers,
+                    host=master_host,
+                    port=master_port if master_port is not None else MASTER_PORT if master else 0,
+                    start=not master,
+                    note=listener.note,
+                ) as swarm:
+                    ran = lab_run(planned, out, listener, swarm.record)
+            except NoWorkers as error:
+                _fail(str(error), BAD)
     except (Refused, StoreError) as error:
         _fail(str(error), BAD)
     except (TargetError, SimulatorError) as error:
@@ -300,3 +343,49 @@ def doctor(streams: int) -> None:
         click.echo(f"{'ok  ' if check.ok else 'LOW ' if check.fatal else 'note'}  {check}")
         bad = bad or (check.fatal and not check.ok)
     sys.exit(FAILED if bad else DONE)
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the master listens.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=MASTER_PORT, show_default=True, help="And on which port."
+)
+@click.option(
+    "--patience", type=click.IntRange(min=1), default=60, show_default=True, help="Seconds to wait for it."
+)
+def worker(host: str, port: int, patience: int) -> None:
+    """Measure for a master: loadgen run --master, or Locust's own.
+
+    The scenario must lie where the master says it does. Keys come from this worker's environment.
+    """
+    _patch()
+    from loadgen.swarm.worker import NoMaster, work
+
+    try:
+        sys.exit(work(host, port, max(1, patience // 5)))
+    except NoMaster as error:
+        _fail(str(error), UNMEASURED)
+
+
+@cli.command()
+@click.argument("scenario", type=click.Path())
+@click.option("--client", help="The client to begin with (default: the scenario's first).")
+@click.option("--workers", type=click.IntRange(min=1), help="Measure in so many processes.")
+@click.option("--web-host", default="127.0.0.1", show_default=True, help="Where the web UI listens.")
+@click.option(
+    "--web-port",
+    type=click.IntRange(1, 65535),
+    default=WEB_PORT,
+    show_default=True,
+    help="And on which port.",
+)
+def ui(scenario: str, client: str | None, workers: int | None, web_host: str, web_port: int) -> None:
+    """Open Locust's web UI for SCENARIO: its users are streams, and a tab shows them live."""
+    _patch()
+    from loadgen.swarm.ui import Taken, serve
+
+    planned = _scenario(scenario)
+    try:
+        serve(scenario, client or planned.clients[0].label, workers, web_host, web_port)
+    except Taken as error:
+        _fail(str(error), BAD)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -50,7 +50,10 @@ class _Look(NamedTuple):
 
 
 class Engine:
-    """One engine process and what it has sent so far."""
+    """One engine process and what it has sent so far.
+
+    ``streams`` and ``samples`` may be taken away while it runs, by who keeps them himself.
+    """
 
     def __init__(self, cell: Cell, listener: Listener) -> None:
         self.cell = cell
@@ -62,8 +65,10 @@ class Engine:
         self.ended = "the engine never got ready"
         self._listener = listener
         self._looks: list[_Look] = []
-        self._tokens_ended = 0
-        self._failed = 0
+        self._same_host = is_here(cell.url)
+        self._clock = [proc.clock_tie()]
+        self._tokens_ended = self._streams_ended = self._failed = 0
+        self._last_end = 0
         self._open = 0
         self._reader = Reader()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
@@ -83,8 +88,8 @@ class Engine:
         """Drive the cell to its end. Raises EngineError."""
         assert self._process.stdout is not None
         out = self._process.stdout.fileno()
-        self._order(msgspec.json.encode(self.cell))
-        deadline = time.monotonic() + _longest(self.cell)
+        self._write(msgspec.json.encode(self.cell))
+        deadline = time.monotonic() + longest(self.cell)
         next_sample = time.monotonic()
         stopped = False
         while self.ended:
@@ -106,7 +111,7 @@ class Engine:
                     self.ended = "interrupted"
                     return
                 stopped = True
-                self._order(b'{"stop": true}')
+                self.order(stop=True)
                 deadline = min(deadline, now + 10)
             if now > deadline:
                 self.ended = "the engine did not end and was killed"
@@ -121,7 +126,7 @@ class Engine:
                 proc.reset_peak(self.pid)
                 self.go = time.perf_counter_ns() + LEAD
                 self.ended = "the engine has not ended"
-                self._order(json.dumps({"go": self.go}).encode())
+                self.order(go=self.go)
             case Edge(totals):
                 wait = proc.run_wait_ns(self.pid)
                 self.edges.append(dataclasses.replace(totals, run_wait_ns=wait))
@@ -129,6 +134,8 @@ class Engine:
             case Streams(streams):
                 self.streams += streams
                 self._tokens_ended += sum(int(np.frombuffer(each.counts, "<u2").sum()) for each in streams)
+                self._streams_ended += len(streams)
+                self._last_end = max([self._last_end, *(stream.end for stream in streams)])
                 self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
                 self._listener.ended(streams)
             case Pulse():
@@ -137,10 +144,10 @@ class Engine:
                 self._listener.progress(
                     Progress(
                         elapsed=elapsed,
-                        left=max(0.0, (self.cell.load.duration or 0.0) - elapsed),
+                        left=max(0.0, (self.cell.load.seconds or 0.0) - elapsed),
                         open=frame.open,
                         tokens=self._tokens_ended + frame.tokens,
-                        ended=len(self.streams),
+                        ended=self._streams_ended,
                         failed=self._failed,
                     )
                 )
@@ -149,7 +156,45 @@ class Engine:
             case Done():
                 self.ended = ""
 
-    def machine(self) -> Machine | None:
+    def order(self, **order: object) -> None:
+        """Tell the engine: ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
+        self._write(json.dumps(order).encode())
+
+    def recording(self, server: ServerRecord | None = None) -> Recording:
+        """All but the tables, which :func:`filled` adds; at any time."""
+        cell = self.cell
+        start = self.go or self._clock[0][0]
+        edges = self.edges
+        return Recording(
+            index=cell.index,
+            client=cell.client.label,
+            mode=clients.entry(cell.client.name).mode,
+            concurrency=cell.concurrency,
+            repeat=cell.repeat,
+            ended=self.ended,
+            start=start,
+            window=self._window(start),
+            clock=(self._clock[0], self._clock[1] if len(self._clock) > 1 else proc.clock_tie()),
+            same_host=self._same_host,
+            base_rss_kib=self.base.rss_kib if self.base else None,
+            base_threads=self.base.threads if self.base else None,
+            edges=(edges[0], edges[-1]) if len(edges) > 1 else (),
+            machine=self._machine(),
+            server=server,
+            streams={},
+            arrivals={},
+            stamps={},
+            samples={},
+        )
+
+    def _window(self, start: int) -> tuple[int, int]:
+        load = self.cell.load
+        begin = start + int(load.warmup * 1e9)
+        if load.seconds is not None and self.ended != "interrupted":
+            return begin, start + int(load.seconds * 1e9)
+        return begin, max(begin, self._last_end)
+
+    def _machine(self) -> Machine | None:
         """What the machine did between the two edges."""
         if len(self.edges) < 2:
             return None
@@ -173,7 +218,7 @@ class Engine:
             listen_drops=drops,
         )
 
-    def _order(self, line: bytes) -> None:
+    def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(line + b"\n")
@@ -189,6 +234,12 @@ class Engine:
 
     def close(self) -> None:
         """End the process if it still runs."""
+        if len(self._clock) > 1:
+            return
+        last = proc.sample(self.pid, 0)
+        if self.go and last.rss_kib is not None:
+            self.samples.append(last)
+        self._clock.append(proc.clock_tie())
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._stderr):
@@ -203,57 +254,38 @@ def record(
     server: Callable[[], ServerRecord | None],
 ) -> Recording:
     """Run ``cell`` and return all that it left. ``server`` is asked for its own record afterwards."""
-    before = proc.clock_tie()
     engine = Engine(cell, listener)
     try:
         engine.run(interrupted)
-        last = proc.sample(engine.pid, 0)
-        after = proc.clock_tie()
     except EngineError as error:
         engine.ended = f"the engine failed: {error}"
-        last, after = None, proc.clock_tie()
     finally:
         engine.close()
-    start = engine.go or before[0]
-    samples = [*engine.samples, *([last] if last is not None and last.rss_kib is not None else [])]
-    streams, arrivals, stamps = store.table_of_streams(
-        sorted(engine.streams, key=lambda each: (each.start, each.slot))
+    return filled(engine.recording(server()), engine.streams, engine.samples)
+
+
+def filled(recording: Recording, streams: Iterable[Stream], samples: Iterable[Sample]) -> Recording:
+    """The recording with its tables."""
+    table, arrivals, stamps = store.table_of_streams(
+        sorted(streams, key=lambda each: (each.start, each.slot))
     )
-    return Recording(
-        index=cell.index,
-        client=cell.client.label,
-        mode=clients.entry(cell.client.name).mode,
-        concurrency=cell.concurrency,
-        repeat=cell.repeat,
-        ended=engine.ended,
-        start=start,
-        window=_window(cell, engine, start),
-        clock=(before, after),
-        same_host=is_here(cell.url),
-        base_rss_kib=engine.base.rss_kib if engine.base else None,
-        base_threads=engine.base.threads if engine.base else None,
-        edges=(engine.edges[0], engine.edges[-1]) if len(engine.edges) > 1 else (),
-        machine=engine.machine(),
-        server=server(),
-        streams=streams,
+    return dataclasses.replace(
+        recording,
+        streams=table,
         arrivals=arrivals,
         stamps=stamps,
         samples=store.table_of_samples(samples),
     )
 
 
-def _window(cell: Cell, engine: Engine, start: int) -> tuple[int, int]:
-    begin = start + int(cell.load.warmup * 1e9)
-    if cell.load.duration is not None and engine.ended != "interrupted":
-        return begin, start + int(cell.load.duration * 1e9)
-    return begin, max([begin, *(stream.end for stream in engine.streams)])
-
-
-def _longest(cell: Cell) -> float:
+def longest(cell: Cell) -> float:
+    """Seconds after which an engine has hung, whatever the server does."""
     one = cell.timeouts.connect + cell.timeouts.total
-    if cell.load.duration is not None:
-        return cell.load.duration + one + SPARE
-    return cell.load.ramp + (cell.load.requests or 1) * one + SPARE
+    if cell.load.seconds is not None:
+        return cell.load.seconds + one + SPARE
+    if cell.load.requests is None:
+        return float("inf")
+    return cell.load.ramp + cell.load.requests * one + SPARE
 
 
 def _environment() -> dict[str, str]:

@@ -25,11 +25,20 @@ from loadgen.scenario import as_dict
 from loadgen.secrets import mask, mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 
+# Runs one cell, in as many pieces as there are engines; what is left of each.
+Record = Callable[
+    [Cell, Listener, Callable[[], bool], Callable[[], ServerRecord | None]], Sequence[Recording]
+]
+
 CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
 
 
 class Refused(Exception):
     """Nothing was measured: this machine, or what is installed on it, cannot run the scenario."""
+
+
+class CellError(Exception):
+    """A cell could not be run at all, so the others cannot either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,18 @@ class Ran:
     failure: str
 
 
-def run(scenario: Scenario, folder: Path | None, listener: Listener) -> Ran:
-    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``).
+def alone(
+    cell: Cell,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    server: Callable[[], ServerRecord | None],
+) -> Sequence[Recording]:
+    """Run a cell by one engine, here."""
+    return [lab_cell.record(cell, listener, interrupted, server)]
+
+
+def run(scenario: Scenario, folder: Path | None, listener: Listener, record: Record = alone) -> Ran:
+    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), each cell by ``record``.
 
     Raises Refused and :class:`~loadgen.store.StoreError` before anything is measured, and
     :class:`~loadgen.lab.target.TargetError` where the target is not there. The first Ctrl-C ends the cell
@@ -61,13 +80,20 @@ def run(scenario: Scenario, folder: Path | None, listener: Listener) -> Ran:
         if server is None:
             _check(cells[0], scenario.secrets)
         started = datetime.now(UTC)
-        folder = folder or _free(Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{_slug(scenario.name)}")
-        about = _about(scenario, url, started, cells)
+        folder = folder or new_folder(scenario, started)
+        about = about_run(scenario, url, started, cells)
         interrupted = stack.enter_context(_interruptible(listener))
         store.create(folder, about)
         stack.enter_context(_pinned(cores.lab))
         return _cells(
-            scenario, cells, folder, about, server=server, interrupted=interrupted, listener=listener
+            scenario,
+            cells,
+            folder,
+            about,
+            record=record,
+            server=server,
+            interrupted=interrupted,
+            listener=listener,
         )
 
 
@@ -77,6 +103,7 @@ def _cells(
     folder: Path,
     about: dict[str, Any],
     *,
+    record: Record,
     server: _Server | None,
     interrupted: Callable[[], bool],
     listener: Listener,
@@ -91,17 +118,15 @@ def _cells(
             if server is not None:
                 server.ready(listener)
                 cell = replace(cell, url=server.url)  # noqa: PLW2901
-            recording = lab_cell.record(cell, listener, interrupted, server.record if server else _no_record)
-            recording = _masked(recording, scenario.secrets)
-            store.save(folder, recording)
-            about["cells"][place] |= {
-                "ended": recording.ended,
-                "at": _now(),
-                "file": f"arrivals/{cell.index:04d}.npz",
-            }
+            parts = [
+                masked(part, scenario.secrets)
+                for part in record(cell, listener, interrupted, server.record if server else _no_record)
+            ]
+            files = [store.save(folder, part) for part in parts]
+            about["cells"][place] |= told(parts, files)
             store.write_about(folder, about)
-            listener.cell_ends(recording)
-    except (store.StoreError, SimulatorError, OSError) as error:
+            listener.cell_ends(parts)
+    except (store.StoreError, SimulatorError, CellError, OSError) as error:
         failure = mask(str(error), scenario.secrets)
     finally:
         listener.end()
@@ -176,12 +201,24 @@ def _no_record() -> None:
     return None
 
 
-def _masked(recording: Recording, secrets: frozenset[str]) -> Recording:
+def told(parts: Sequence[Recording], files: Sequence[str]) -> dict[str, Any]:
+    """What run.json says of a cell that has ended."""
+    workers = [part.worker for part in parts if part.worker]
+    return {
+        "ended": "; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
+        "at": _now(),
+        "files": list(files),
+        **({"workers": workers} if workers else {}),
+    }
+
+
+def masked(recording: Recording, secrets: frozenset[str]) -> Recording:
+    """The recording without the secrets that errors may quote."""
     if not secrets:
         return recording
     errors = recording.streams["error"].copy()
-    masked = {text: mask_cut(text, secrets) for text in set(errors)}
-    errors[:] = [masked[text] for text in errors]
+    shown = {text: mask_cut(text, secrets) for text in set(errors)}
+    errors[:] = [shown[text] for text in errors]
     return replace(
         recording, streams={**recording.streams, "error": errors}, ended=mask_cut(recording.ended, secrets)
     )
@@ -190,12 +227,13 @@ def _masked(recording: Recording, secrets: frozenset[str]) -> Recording:
 def _seconds(scenario: Scenario, cell: Cell) -> float:
     simulator = scenario.target.simulator
     one = simulator.ttft + simulator.gap * simulator.tokens if simulator else 0.0
-    if cell.load.duration is not None:
-        return cell.load.duration + one + CELL_COST
+    if cell.load.seconds is not None:
+        return cell.load.seconds + one + CELL_COST
     return cell.load.ramp + (cell.load.requests or 1) * one + CELL_COST
 
 
-def _about(scenario: Scenario, url: str, started: datetime, cells: Sequence[Cell]) -> dict[str, Any]:
+def about_run(scenario: Scenario, url: str, started: datetime, cells: Sequence[Cell]) -> dict[str, Any]:
+    """run.json as the run begins."""
     return {
         "format": store.FORMAT,
         "loadgen": loadgen.__version__,
@@ -249,6 +287,11 @@ def _first_match(path: str, pattern: str) -> str | None:
 
 def _now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def new_folder(scenario: Scenario, started: datetime) -> Path:
+    """Where a run goes unless told: ``reports/<UTC time>-<name>``, numbered where that is taken."""
+    return _free(Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{_slug(scenario.name)}")
 
 
 def _slug(name: str) -> str:

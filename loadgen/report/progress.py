@@ -50,12 +50,12 @@ class Plain:
     def progress(self, progress: Progress) -> None:
         """Said on a terminal only."""
 
-    def cell_ends(self, recording: Recording) -> None:
-        outcomes = recording.streams["outcome"]
-        ok = int((outcomes == Outcome.OK).sum())
-        told = f"{len(outcomes)} streams, {len(outcomes) - ok} not ok"
-        if recording.ended:
-            told += f"; {plain(recording.ended)}"
+    def cell_ends(self, parts: Sequence[Recording]) -> None:
+        outcomes = [outcome for part in parts for outcome in part.streams["outcome"].tolist()]
+        failed = sum(outcome != Outcome.OK for outcome in outcomes)
+        told = f"{len(outcomes)} streams, {failed} not ok"
+        for ended in dict.fromkeys(part.ended for part in parts if part.ended):
+            told += f"; {plain(ended)}"
         self._print(f"{self._title()}: {told}{self._running()}")
 
     def note(self, text: str) -> None:

@@ -1,0 +1,303 @@
+"""The worker's side: an engine for each client of the job, driven as the master and Locust's users say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import gevent
+import msgspec
+from gevent.event import Event
+from locust.runners import LocalRunner
+
+import loadgen
+from loadgen.lab import cell as lab_cell
+from loadgen.lab import limits, plan
+from loadgen.lab.listener import Progress, Silent
+from loadgen.lab.run import Refused, masked, ready
+from loadgen.model import Cell, Load, Outcome, Sample, Scenario, Stream
+from loadgen.scenario import Override, ScenarioError, as_dict, load
+from loadgen.secrets import mask_cut
+from loadgen.swarm import wire
+from loadgen.swarm.figures import Figures
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+    from locust.rpc import Message
+
+PIECES: Final = 0.5  # seconds between two pieces
+ORDERS: Final = 0.05  # seconds in which changes of the number of users become one order
+LAST: Final = 10.0  # seconds that an engine gets to tell the rest when it was told to end
+
+log = logging.getLogger("loadgen")
+
+crews: WeakKeyDictionary[Environment, Crew] = WeakKeyDictionary()
+
+
+class StreamError(Exception):
+    """How a stream failed, for Locust's table of failures."""
+
+
+def fingerprint(scenario: Scenario) -> str:
+    """The same for scenarios that ask for the same, whatever secrets they were given."""
+    told = {**as_dict(scenario), "source": None}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Crew:
+    """What a worker, or a Locust of one process, does."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.drives: dict[str, Drive] = {}
+        self._users: Counter[str] = Counter()
+        self._cores = plan.cores()
+        self._engine_cores = _engine_cores(self._cores)
+        if self._cores.lab:
+            os.sched_setaffinity(0, self._cores.lab)
+        limits.raise_open_files()
+        runner = environment.runner
+        assert runner is not None
+        runner.register_message(wire.JOB, self._job)
+        runner.register_message(wire.ADD, self._add)
+        runner.register_message(wire.END, self._end, concurrent=True)
+        environment.events.report_to_master.add_listener(self._report)
+        crews[environment] = self
+        gevent.spawn(self._follow)
+
+    # -- Locust's users
+
+    def joins(self, client: str) -> None:
+        """A user, that is a stream, more."""
+        self._users[client] += 1
+
+    def leaves(self, client: str) -> None:
+        """One less."""
+        self._users[client] -= 1
+
+    def _follow(self) -> None:
+        while True:
+            gevent.sleep(ORDERS)
+            for label, drive in self.drives.items():
+                # A user class that leaves the choice of the client to the job counts as "".
+                drive.users(self._users[label] + self._users[""], self.environment.stop_timeout or 0.0)
+
+    # -- the master's messages
+
+    def _job(self, msg: Message, **_: object) -> None:
+        try:
+            job = wire.unpack(wire.Job, msg.data)
+            overrides = [each if isinstance(each, str) else Override(*each) for each in job.overrides]
+            scenario = load(job.scenario, overrides)
+            if fingerprint(scenario) != job.fingerprint:
+                raise Refused(f"{job.scenario} is not the same file here as where the master runs")
+            ready(scenario)
+            cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
+        except (ScenarioError, Refused, LookupError, msgspec.MsgspecError) as error:
+            self.send(wire.FAILED, f"{type(error).__name__}: {error}")
+            return
+        self._abandon()
+        self.drives = {cell.client.label: Drive(self, job, cell, scenario) for cell in cells}
+
+    def _cell(self, scenario: Scenario, job: wire.Job, place: int, part: wire.Part) -> Cell:
+        at = (job.place * len(job.parts) + place) % max(1, len(self._engine_cores))
+        cores = self._engine_cores[at : at + 1]
+        cell = plan.cells(scenario, job.url or scenario.target.url or "", cores)[part.index]
+        if part.slots is None:
+            return replace(cell, load=Load(), concurrency=1, slots=())
+        return replace(cell, slots=part.slots)
+
+    def _add(self, msg: Message, **_: object) -> None:
+        add = wire.unpack(wire.Add, msg.data)
+        drive = self.drives.get(add.client)
+        if drive is not None and drive.job.number == add.job:
+            drive.add(add.slots)
+
+    def _end(self, msg: Message, **_: object) -> None:
+        end = wire.unpack(wire.End, msg.data)
+        gevent.joinall(
+            [
+                gevent.spawn(drive.finish, end.grace)
+                for drive in self.drives.values()
+                if drive.job.number == end.job
+            ]
+        )
+
+    def _abandon(self) -> None:
+        """A job that comes while another still runs replaces it."""
+        gevent.joinall([gevent.spawn(drive.finish, 0.0) for drive in self.drives.values()])
+
+    def close(self) -> None:
+        """End what runs."""
+        self._abandon()
+
+    def send(self, kind: str, message: wire.Piece | str) -> None:
+        """To the master, or to ourselves where that is us."""
+        assert self.environment.runner is not None
+        data = message if isinstance(message, str) else wire.pack(message)
+        self.environment.runner.send_message(kind, data)
+
+    def hello(self) -> None:
+        """Tell the master which version this is."""
+        self.send(wire.HELLO, loadgen.__version__)
+
+    # -- Locust's own figures
+
+    def rows(self, cell: Cell, streams: Sequence[Stream]) -> None:
+        """One row a stream; those that we ended are neither a success nor a failure."""
+        for stream in streams:
+            if stream.outcome == Outcome.STOPPED:
+                continue
+            error = None
+            if stream.outcome != Outcome.OK:
+                error = StreamError(": ".join(filter(None, (str(stream.outcome), stream.error))))
+            self.environment.events.request.fire(
+                request_type="STREAM",
+                name=cell.client.label,
+                response_time=(stream.end - stream.start) / 1e6,
+                response_length=stream.size,
+                exception=error,
+                context={},
+            )
+
+    def report(self) -> dict[str, Any]:
+        """Per client what is new and how it goes."""
+        return {label: drive.report() for label, drive in self.drives.items()}
+
+    def _report(self, data: dict[str, Any], **_: object) -> None:
+        data[wire.REPORT] = self.report()
+
+
+class Drive(Silent):
+    """One engine and what is told of it."""
+
+    def __init__(self, crew: Crew, job: wire.Job, cell: Cell, scenario: Scenario) -> None:
+        self.job = job
+        self.engine = lab_cell.Engine(cell, self)
+        self._crew, self._cell, self._secrets = crew, cell, scenario.secrets
+        self._scheduled = cell.load != Load()
+        self._asked = self._most = len(cell.slots or ())
+        self._open = self._tokens = 0
+        self._outcomes: Counter[str] = Counter()
+        self._figures = Figures()
+        self._sample = self._sample_told = Sample(at=0)
+        self._stopping = False
+        self._over = Event()
+        gevent.spawn(self._run)
+        gevent.spawn(self._tell)
+
+    # -- what the engine says
+
+    def progress(self, progress: Progress) -> None:
+        self._open, self._tokens = progress.open, progress.tokens
+
+    def _run(self) -> None:
+        try:
+            self.engine.run(lambda: self._stopping)
+        except lab_cell.EngineError as error:
+            self.engine.ended = f"the engine failed: {error}"
+        finally:
+            self.engine.close()
+            if not self._scheduled and self.engine.ended == "interrupted":
+                self.engine.ended = ""  # to be told so is how such a load ends
+            self._open = 0
+            self._over.set()
+
+    def _tell(self) -> None:
+        while not self._over.wait(PIECES):
+            if self.engine.go:
+                self._piece(done=False)
+        self._piece(done=True)
+
+    def _piece(self, *, done: bool) -> None:
+        streams, self.engine.streams = self.engine.streams, []
+        samples, self.engine.samples = self.engine.samples, []
+        bare = masked(self.engine.recording(), self._secrets)
+        streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
+        if streams:
+            self._figures.add(lab_cell.filled(bare, streams, samples))
+            self._outcomes.update(str(stream.outcome) for stream in streams)
+            self._crew.rows(self._cell, streams)
+        if samples:
+            self._sample = samples[-1]
+        piece = wire.Piece(
+            job=self.job.number,
+            client=self._cell.client.label,
+            bare=bare,
+            streams=streams,
+            samples=samples,
+            asked=self._most,
+            open=self._open,
+            tokens=self._tokens,
+            done=done,
+        )
+        self._crew.send(wire.PIECE, piece)
+
+    def report(self) -> dict[str, Any]:
+        """Histograms since the last report, and how it goes now."""
+        before, now = self._sample_told, self._sample
+        self._sample_told = now
+        cpu = None
+        if before.cpu_ns is not None and now.cpu_ns is not None and now.at > before.at:
+            cpu = 100 * (now.cpu_ns - before.cpu_ns) / (now.at - before.at)
+        return {
+            "job": self.job.number,
+            "histograms": self._figures.take(),
+            "asked": self._asked,
+            "open": self._open,
+            "tokens": self._tokens,
+            "outcomes": dict(self._outcomes),
+            "rss_kib": now.rss_kib,
+            "threads": now.threads,
+            "cpu_percent": cpu,
+        }
+
+    # -- what it is told
+
+    def users(self, number: int, grace: float) -> None:
+        """So many streams from now on, where no schedule says how many."""
+        if self._scheduled or self._stopping or not self.engine.go or number == self._asked:
+            return
+        self._asked = number
+        self._most = max(self._most, number)
+        self.engine.order(streams=number, grace=grace)
+
+    def add(self, slots: Sequence[int]) -> None:
+        """These slots of the schedule too."""
+        self._asked += len(slots)
+        self._most = self._asked
+        self.engine.order(add=list(slots))
+
+    def finish(self, grace: float | None) -> None:
+        """No new streams; returns when those that are open have ended, or were ended after ``grace`` seconds."""
+        if grace is None:
+            self._over.wait()
+            return
+        if grace and self.engine.go:
+            self._asked = 0
+            self.engine.order(streams=0, grace=grace)
+            until = time.monotonic() + grace
+            while self._open and time.monotonic() < until and not self._over.wait(PIECES):
+                pass
+        self._stopping = True
+        self._over.wait(LAST)
+
+
+def _engine_cores(cores: plan.Cores) -> tuple[int, ...]:
+    """Those that engines may have: all but the simulator's, from the last one down."""
+    if not cores.engine:
+        return ()
+    return tuple(sorted(os.sched_getaffinity(0) - set(cores.simulator), reverse=True))
+
+
+def is_alone(environment: Environment) -> bool:
+    """Whether this process is master and worker at once."""
+    return isinstance(environment.runner, LocalRunner)

@@ -1,0 +1,276 @@
+"""The master's side: hands out jobs, gathers what comes back, notices who is lost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import gevent
+import msgspec
+from locust.runners import STATE_MISSING, MasterRunner
+
+import loadgen
+from loadgen.lab import cell as lab_cell
+from loadgen.model import Cell, Recording, Sample, Scenario, ServerRecord, Stream
+from loadgen.scenario import Override
+from loadgen.swarm import wire
+from loadgen.swarm.crew import fingerprint
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+    from locust.rpc import Message
+
+LOOK: Final = 0.25  # seconds between two looks at who is there
+LOST: Final = "the worker was lost"
+ALONE: Final = "local"
+
+log = logging.getLogger("loadgen")
+
+
+@dataclass
+class Share:
+    """What one worker does for one client of the job, and what came of it."""
+
+    worker: str  # "" where this process is the worker
+    node: str  # Locust's name of it
+    client: str
+    slots: tuple[int, ...] | None
+    bare: Recording | None = None
+    streams: list[Stream] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    asked: int = 0
+    open: int = 0
+    tokens: int = 0
+    done: bool = False
+    lost: bool = False
+
+
+class Desk:
+    """One job at a time, the ``job``-th. ``note`` hears what a user must know, ``ended`` the streams as they come."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        note: Callable[[str], None],
+        ended: Callable[[Sequence[Stream]], None] = lambda _: None,
+    ) -> None:
+        self.environment = environment
+        self.shares: list[Share] = []
+        self.failures: list[str] = []
+        self.most: dict[str, int] = {}  # client -> the largest number of streams asked for at one time
+        self._note, self._ended = note, ended
+        self.job = 0
+        self._ending = False
+        self._late: Callable[[str], None] | None = None
+        self._names: dict[str, str] = {}
+        self._refused: set[str] = set()
+        runner = environment.runner
+        assert runner is not None
+        self._runner = runner
+        runner.register_message(wire.PIECE, self._piece)
+        runner.register_message(wire.HELLO, self._hello)
+        runner.register_message(wire.FAILED, self._failed)
+        gevent.spawn(self._watch)
+
+    # -- who is there
+
+    def nodes(self) -> list[str]:
+        """The workers that may be given work, in the order in which they came."""
+        runner = self._runner
+        if not isinstance(runner, MasterRunner):
+            return [ALONE]
+        there = [node for node in runner.clients.all if node.state != STATE_MISSING]
+        return sorted(
+            (node.id for node in there if node.id in self._names and node.id not in self._refused),
+            key=runner.get_worker_index,
+        )
+
+    def name(self, node: str) -> str:
+        """The name of a worker in tables and files."""
+        return self._names.get(node, "")
+
+    def _hello(self, msg: Message, **_: object) -> None:
+        assert isinstance(self._runner, MasterRunner)
+        host = msg.node_id.rpartition("_")[0] or msg.node_id
+        self._names[msg.node_id] = f"{host}-{self._runner.get_worker_index(msg.node_id) + 1}"
+        if msg.data != loadgen.__version__:
+            text = f"a worker of loadgen {msg.data} cannot work for a master of loadgen {loadgen.__version__}"
+            self._refused.add(msg.node_id)
+            self._note(f"{self._names[msg.node_id]} is refused: {text}")
+            self._send(wire.REFUSED, text, msg.node_id)
+        elif self._late is not None:
+            self._late(msg.node_id)
+
+    def _failed(self, msg: Message, **_: object) -> None:
+        name = self.name(msg.node_id)
+        self.failures.append(f"{name}: {msg.data}" if name else str(msg.data))
+        self._note(self.failures[-1])
+        for share in self.shares:
+            if share.node == msg.node_id:
+                share.done = True
+
+    def _watch(self) -> None:
+        while True:
+            gevent.sleep(LOOK)
+            there = set(self.nodes())
+            for share in self.shares:
+                if share.node not in there and not share.done and not share.lost:
+                    self._lose(share)
+
+    def _lose(self, share: Share) -> None:
+        share.lost = True
+        heirs = [
+            other
+            for other in self.shares
+            if other.client == share.client and not other.lost and not other.done
+        ]
+        self._note(
+            f"worker {share.worker} was lost; "
+            + ("its streams go to the others" if heirs else "nobody is left for its streams")
+        )
+        if share.slots is None or self._ending:
+            return  # Locust gives its users to the others
+        for place, heir in enumerate(heirs):
+            slots = share.slots[place :: len(heirs)]
+            if slots:
+                heir.slots = (*(heir.slots or ()), *slots)
+                add = wire.Add(self.job, share.client, slots)
+                self._send(wire.ADD, wire.pack(add), heir.node)
+
+    # -- a job
+
+    def begin(
+        self,
+        scenario: Scenario,
+        overrides: Sequence[str | Override],
+        url: str | None,
+        cells: Sequence[Cell],
+        *,
+        scheduled: bool,
+    ) -> None:
+        """Give every worker its share of ``cells``, which run at the same time.
+
+        ``scheduled``: the cells' own schedule; otherwise the users of Locust are the streams.
+        """
+        self.job += 1
+        self._ending = False
+        self.shares, self.failures, self.most = [], [], {}
+        nodes = self.nodes()
+        for place, node in enumerate(nodes):
+            shares = [tuple(range(cell.concurrency))[place :: len(nodes)] for cell in cells]
+            self._give(
+                node,
+                [
+                    (cell, slots if scheduled else None)
+                    for cell, slots in zip(cells, shares, strict=True)
+                    if slots or not scheduled
+                ],
+                scenario,
+                overrides,
+                url,
+            )
+        # Those who come later help where the streams are Locust's users.
+        self._late = (
+            None
+            if scheduled
+            else lambda node: self._give(node, [(cell, None) for cell in cells], scenario, overrides, url)
+        )
+
+    def _give(
+        self,
+        node: str,
+        work: Sequence[tuple[Cell, tuple[int, ...] | None]],
+        scenario: Scenario,
+        overrides: Sequence[str | Override],
+        url: str | None,
+    ) -> None:
+        if not work:
+            return
+        name = self.name(node)
+        self.shares += [Share(name, node, cell.client.label, slots) for cell, slots in work]
+        job = wire.Job(
+            number=self.job,
+            scenario=str(scenario.source),
+            overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
+            fingerprint=fingerprint(scenario),
+            url=url,
+            worker=name,
+            place=self._place(node),
+            parts=tuple(wire.Part(cell.index - 1, cell.client.label, slots) for cell, slots in work),
+        )
+        self._send(wire.JOB, wire.pack(job), node)
+
+    def _place(self, node: str) -> int:
+        """Its number among the workers of its machine."""
+        host = node.rpartition("_")[0]
+        alike = [other for other in self.nodes() if other.rpartition("_")[0] == host]
+        return alike.index(node) if node in alike else 0
+
+    def _send(self, kind: str, data: Any, node: str) -> None:
+        self._runner.send_message(kind, data, node)
+
+    def _piece(self, msg: Message, **_: object) -> None:
+        try:
+            piece = wire.unpack(wire.Piece, msg.data)
+        except msgspec.MsgspecError as error:
+            self._note(f"{self.name(msg.node_id)} sent what cannot be read: {error}")
+            return
+        share = self._share(msg.node_id, piece)
+        if share is None:
+            return
+        share.bare = piece.bare
+        share.streams += piece.streams
+        share.samples += piece.samples
+        share.asked, share.open, share.tokens, share.done = piece.asked, piece.open, piece.tokens, piece.done
+        now = sum(each.asked for each in self.shares if each.client == share.client and not each.lost)
+        self.most[share.client] = max(self.most.get(share.client, 0), now)
+        if piece.streams:
+            self._ended(piece.streams)
+
+    def _share(self, node: str, piece: wire.Piece) -> Share | None:
+        if piece.job != self.job:
+            return None
+        of_node = (share for share in self.shares if share.node == node)
+        return next((share for share in of_node if share.client == piece.client), None)
+
+    def over(self) -> bool:
+        """Whether everybody who is left has told everything."""
+        return all(share.done or share.lost for share in self.shares)
+
+    def end(self, grace: float | None, seconds: float) -> None:
+        """Tell everybody to end, and wait until they have, for ``seconds`` at most. See :class:`wire.End`."""
+        self._ending, self._late = True, None
+        end = wire.pack(wire.End(self.job, grace))
+        for node in {share.node for share in self.shares if not share.done and not share.lost}:
+            if node == ALONE:
+                gevent.spawn(self._send, wire.END, end, node)  # it is run here, and takes its time
+            else:
+                self._send(wire.END, end, node)
+        until = time.monotonic() + seconds
+        while not self.over() and time.monotonic() < until:
+            gevent.sleep(LOOK)
+
+    def recordings(self, cells: Sequence[Cell], server: ServerRecord | None) -> list[Recording]:
+        """What came of the job: a recording for each worker and client. The first has the server's own record."""
+        found: list[Recording] = []
+        for cell in cells:
+            label = cell.client.label
+            concurrency = max(cell.concurrency, 1)
+            for share in self.shares:
+                if share.client != label or share.bare is None:
+                    continue
+                bare = replace(
+                    share.bare,
+                    index=cell.index,
+                    concurrency=concurrency,
+                    repeat=cell.repeat,
+                    ended=LOST if share.lost else share.bare.ended,
+                    worker=share.worker,
+                    share=share.asked if share.worker else None,
+                    server=server if not found else None,
+                )
+                found.append(lab_cell.filled(bare, share.streams, share.samples))
+        return found

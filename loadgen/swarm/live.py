@@ -1,0 +1,200 @@
+"""What the Streaming tab shows: histograms of all workers merged, and how it goes over time."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from loadgen.analysis.validity import (
+    LAG_SHARE,
+    LAG_SUSPECT_MS,
+    LIVE_SUSPECT,
+    SATURATED,
+    SCHEDULE_LATE_SUSPECT_MS,
+)
+from loadgen.model import Outcome
+from loadgen.swarm.figures import Figures
+
+ROWS: Final = 3600  # of history; the oldest go first
+SETTLED: Final = 2  # rows in which the number of streams asked for must stand still to be judged
+
+
+@dataclass
+class _Worker:
+    """The last report of one worker about one client."""
+
+    name: str
+    client: str
+    report: Mapping[str, Any] = field(default_factory=dict)
+    lost: bool = False
+
+
+class Live:
+    """Figures of one job. Times are seconds since it began, by this process's clock alone."""
+
+    def __init__(self) -> None:
+        self.begin(0, "", "")
+
+    def begin(self, job: int, run: str, scenario: str) -> None:
+        """Forget the job before."""
+        self._job, self._run, self._scenario = job, run, scenario
+        self._began = time.monotonic()
+        self._ended: float | None = None
+        self._totals: dict[str, Figures] = {}
+        self._recent: dict[str, Figures] = {}
+        self._workers: dict[tuple[str, str], _Worker] = {}
+        self._history: deque[dict[str, Any]] = deque(maxlen=ROWS)
+        self._before: dict[str, tuple[float, int]] = {}
+        self.notes: list[str] = []
+        self.verdicts: list[dict[str, str]] = []
+
+    def end(self) -> None:
+        """The clock stands still."""
+        self._ended = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the job began, until it ended."""
+        return (self._ended or time.monotonic()) - self._began
+
+    def take(self, node: str, name: str, reports: Mapping[str, Any]) -> None:
+        """What a worker reports; see :meth:`loadgen.swarm.crew.Drive.report`."""
+        for label, report in reports.items():
+            if report["job"] != self._job:
+                continue
+            worker = self._workers.setdefault((node, label), _Worker(name, label))
+            worker.report = report
+            for figures in (self._totals, self._recent):
+                figures.setdefault(label, Figures()).merge(report["histograms"])
+
+    def lose(self, node: str) -> None:
+        """Nothing more comes from there."""
+        for (of, _), worker in self._workers.items():
+            worker.lost = worker.lost or of == node
+
+    def tick(self) -> None:
+        """A row of history for every client: how it went since the last one."""
+        at = self.elapsed
+        for label in self._clients():
+            there = [worker.report for worker in self._of(label)]
+            tokens = sum(
+                worker.report["tokens"] for worker in self._workers.values() if worker.client == label
+            )
+            since, before = self._before.get(label, (0.0, 0))
+            self._before[label] = (at, tokens)
+            recent = self._recent.pop(label, Figures()).told()
+            self._history.append(
+                {
+                    "at": round(at, 2),
+                    "client": label,
+                    "asked": sum(report["asked"] for report in there),
+                    "open": sum(report["open"] for report in there),
+                    "tokens_per_s": max(0.0, (tokens - before) / (at - since)) if at > since else None,
+                    **{
+                        f"{name}_p{rank}": (recent[name] or {}).get(f"p{rank}")
+                        for name in ("ttft", "itl", "lag")
+                        for rank in (50, 99)
+                    },
+                    "rss_mib": _mib(_sum(report["rss_kib"] for report in there)),
+                    "threads": _sum(report["threads"] for report in there),
+                    "cpu_percent": _sum(report["cpu_percent"] for report in there),
+                }
+            )
+
+    def snapshot(self, state: str) -> dict[str, Any]:
+        """What the page shows, as plain values."""
+        return {
+            "run": self._run,
+            "scenario": self._scenario,
+            "state": state,
+            "elapsed": self.elapsed,
+            "clients": [self._client(label) for label in self._clients()],
+            "workers": [
+                {
+                    "worker": worker.name or "this process",
+                    "client": worker.client,
+                    "state": "lost" if worker.lost else state,
+                    "open": 0 if worker.lost else worker.report["open"],
+                    "rss_mib": _mib(worker.report["rss_kib"]),
+                    "threads": worker.report["threads"],
+                    "cpu_percent": worker.report["cpu_percent"],
+                    "streams": sum(worker.report["outcomes"].values()),
+                }
+                for worker in self._workers.values()
+            ],
+            "validity": self.verdicts or self._validity(),
+            "history": list(self._history),
+            "notes": self.notes,
+        }
+
+    def _clients(self) -> list[str]:
+        return list(dict.fromkeys(worker.client for worker in self._workers.values()))
+
+    def _of(self, label: str) -> Sequence[_Worker]:
+        return [worker for worker in self._workers.values() if worker.client == label and not worker.lost]
+
+    def _client(self, label: str) -> dict[str, Any]:
+        rows = [row for row in self._history if row["client"] == label]
+        outcomes: Counter[str] = Counter()
+        for worker in self._workers.values():
+            if worker.client == label:
+                outcomes.update(worker.report["outcomes"])
+        ok, stopped = outcomes[Outcome.OK], outcomes[Outcome.STOPPED]
+        return {
+            "client": label,
+            "asked": sum(worker.report["asked"] for worker in self._of(label)),
+            "open": sum(worker.report["open"] for worker in self._of(label)),
+            "tokens_per_s": rows[-1]["tokens_per_s"] if rows else None,
+            "ended": outcomes.total(),
+            "ok": ok,
+            "failed": outcomes.total() - ok - stopped,
+            "stopped": stopped,
+            **{
+                name: told
+                for name, told in self._totals.get(label, Figures()).told().items()
+                if name != "late"
+            },
+        }
+
+    def _validity(self) -> list[dict[str, str]]:
+        """What already speaks against the figures; the report judges the whole."""
+        return [
+            {"verdict": "suspect", "who": label, "text": text}
+            for label in self._clients()
+            for text in self._against(label)
+        ]
+
+    def _against(self, label: str) -> list[str]:
+        found = []
+        rows = [row for row in self._history if row["client"] == label][-SETTLED:]
+        asked, least = rows[-1]["asked"] if rows else 0, min((row["open"] for row in rows), default=0)
+        settled = len(rows) == SETTLED and all(row["asked"] == asked for row in rows)
+        if settled and max(row["open"] for row in rows) < LIVE_SUSPECT * asked:
+            found.append(f"only {least:,} of the {asked:,} streams asked for are open")
+        for worker in self._of(label):
+            cpu = worker.report["cpu_percent"]
+            if cpu is not None and cpu > 100 * SATURATED:
+                whose = f"the engine of {worker.name}" if worker.name else "the engine"
+                found.append(f"{whose} used {cpu:.0f} % of a core and was saturated")
+        told = self._totals.get(label, Figures()).told()
+        late = (told["late"] or {}).get("p99")
+        if late is not None and late > SCHEDULE_LATE_SUSPECT_MS:
+            found.append(f"streams were started later than they were due, p99 {late:,.1f} ms")
+        lag, ttft = ((told[name] or {}).get("p99") for name in ("lag", "ttft"))
+        if lag is not None and ttft and lag > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
+            found.append(
+                f"the client's own lag, p99 {lag:,.1f} ms, is {lag / ttft:.0%} of the TTFT's p99 of {ttft:,.1f} ms"
+            )
+        return found
+
+
+def _mib(kib: int | None) -> float | None:
+    return None if kib is None else kib / 1024
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    there = [value for value in values if value is not None]
+    return sum(there) if there else None

@@ -1,0 +1,30 @@
+"""Locust's user: it stands for a stream of an engine, and does nothing itself."""
+
+from __future__ import annotations
+
+from locust import User, constant, task
+
+from loadgen.swarm.crew import crews
+
+
+class Streaming(User):
+    """As many simultaneous streams as there are users of this class.
+
+    ``client`` is a name of ``loadgen clients`` or a label of the scenario's clients; empty: the option
+    ``--client``, and without that the scenario's first.
+    """
+
+    abstract = True
+    client = ""
+    # Waiting is the state that Locust ends at once.
+    wait_time = constant(3600)
+
+    @task
+    def stream(self) -> None:
+        """The engine does it."""
+
+    def on_start(self) -> None:
+        crews[self.environment].joins(self.client)
+
+    def on_stop(self) -> None:
+        crews[self.environment].leaves(self.client)

@@ -1,0 +1,79 @@
+"""``loadgen worker``: a process that measures for a master, and the processes that a master starts here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+import gevent
+import locust.runners
+from gevent import subprocess
+from locust.env import Environment
+from locust.event import Events
+
+from loadgen.swarm.crew import Crew
+from loadgen.swarm.locustfile import Stream
+from loadgen.swarm.plugin import follow
+
+MASTER_SILENT: Final = 10  # seconds without a heartbeat after which a master is taken for dead
+ENDS: Final = 5.0  # seconds that a worker gets to end
+
+
+class NoMaster(Exception):
+    """Nobody answers there."""
+
+
+def work(host: str, port: int, patience: int) -> int:
+    """Work for the master there until it lets go or is lost; the exit code. Raises NoMaster.
+
+    ``patience`` is how many times, five seconds each, it is asked before that.
+    """
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENT
+    locust.runners.CONNECT_RETRY_COUNT = patience
+    environment = Environment(user_classes=[Stream], events=Events())
+    try:
+        runner = environment.create_worker_runner(host, port)
+    except (ConnectionError, OSError) as error:
+        raise NoMaster(f"no master answers at {host}:{port}: {error or 'no answer'}") from None
+    crew = Crew(environment)
+    follow(environment, crew)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, runner.quit)
+    runner.greenlet.join()
+    crew.close()
+    return environment.process_exit_code or 0
+
+
+class Hands:
+    """Worker processes on this machine. They have sessions of their own: Ctrl-C reaches their master alone."""
+
+    def __init__(self, count: int, host: str, port: int) -> None:
+        command = [sys.executable, "-P", "-m", "loadgen", "worker", "--host", host, "--port", str(port)]
+        self._processes = [
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) for _ in range(count)
+        ]
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """Their process ids."""
+        return [process.pid for process in self._processes]
+
+    def dead(self) -> int:
+        """How many have ended."""
+        return sum(process.poll() is not None for process in self._processes)
+
+    def close(self) -> None:
+        """End them."""
+        for process in self._processes:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(ENDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
