@@ -7,7 +7,7 @@ page asks for is relative: a base path, and a proxy that takes one off, make no 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
     from bokeh.util.paths import static_path
     from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
 
+    from loadgen.report.charts.style import looks
+
     app = web_ui.app
     assert app is not None
     room = Blueprint(
@@ -77,8 +79,9 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
         if request.args.get("run") == told["run"]:
             after = request.args.get("after", -math.inf, type=float)
             told = told | {"history": [row for row in told["history"] if row["at"] > after]}
-        looks = _looks(row["client"] for row in told["clients"])
-        return jsonify(_plain(told | {"looks": looks}))
+        given = looks({row["client"]: _mode(row["client"]) for row in told["clients"]})
+        colours = {label: {"light": look.light, "dark": look.dark} for label, look in given.items()}
+        return jsonify(_plain(told | {"looks": colours}))
 
     @room.get("/files/<name>")
     @guarded
@@ -119,16 +122,6 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
             if name.endswith(".csv")
         ),
     ]
-
-
-def _looks(labels: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The colours that the report will give these clients."""
-    from loadgen.report.charts.style import looks
-
-    return {
-        label: {"light": look.light, "dark": look.dark}
-        for label, look in looks({label: _mode(label) for label in labels}).items()
-    }
 
 
 def _mode(label: str) -> Mode:

@@ -56,6 +56,10 @@
   const hidden = new Set(); // "title|client|column" of lines that the legend has switched off
 
   const last = () => Math.max(0, ...[...history.values()].map((rows) => rows.at(-1)?.at ?? 0));
+  const first = () => {
+    const firsts = [...history.values()].filter((rows) => rows.length).map((rows) => rows[0].at);
+    return firsts.length ? Math.min(...firsts) : 0;
+  };
   const take = (data) => {
     const known = data.run === run;
     if (!known) {
@@ -121,12 +125,13 @@
     ]));
     at("workers").hidden = !data.workers.length;
   };
-  const validity = ({run, validity: told}) => {
+  const validity = ({run, clients, validity: told}) => {
     const against = told.filter(({verdict}) => verdict !== "valid");
-    const worst = against.some(({verdict}) => verdict === "invalid") ? "invalid" : against.length ? "suspect" : run ? "valid" : "";
+    const some = clients.length ? "valid" : "";
+    const worst = against.some(({verdict}) => verdict === "invalid") ? "invalid" : against.length ? "suspect" : some;
     at("validity").className = worst;
-    replace(at("validity"), [worst, against], () => {
-      if (!worst) return [make("p", "", "Nothing was run yet: start a test, and its figures appear here.")];
+    replace(at("validity"), [run, worst, against], () => {
+      if (!worst) return [make("p", "", run ? "There are no figures yet." : "Nothing was run yet: start a test, and its figures appear here.")];
       if (!against.length) return [make("p", "", "✓ Nothing speaks against these figures so far.")];
       return against.map(({verdict, who, text}) => {
         const line = make("p");
@@ -209,7 +214,7 @@
 
   const draw = () => {
     const clients = [...history.keys()].filter((client) => client in looks);
-    const [from, to] = zoom ?? [0, Math.max(last(), 2)];
+    const [from, to] = zoom ?? [first(), Math.max(last(), first() + 2)];
     for (const chart of charts) {
       const gone = chart.lines.filter(({client}) => !clients.includes(client));
       if (gone.length) {
