@@ -67,11 +67,11 @@ def _crossings(stages: Sequence[Stage]) -> list[Interval]:
 
 
 def streams_at(stages: Iterable[Stage], seconds: float) -> float:
-    """How many streams the stages ask for; of several at one instant the last, and the last one's after all."""
+    """How many streams the stages ask for so many seconds after go; where two meet the later, at the end the last."""
     number: float = 0
     for stage in stages:
         if seconds < stage.over:
-            return number + (stage.to - number) * max(seconds, 0.0) / stage.over
+            return number + (stage.to - number) * seconds / stage.over
         number = stage.to
         seconds -= stage.over
     return number

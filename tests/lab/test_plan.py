@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loadgen.lab import plan
-from loadgen.model import Client, Load, Scenario, Target, Timeouts
+from loadgen.model import Client, Load, Scenario, Stage, Target, Timeouts
 
 SCENARIO = Scenario(
     name="x",
@@ -66,6 +66,12 @@ def test_cells_carry_the_scenario_and_are_counted_from_1() -> None:
         )
         assert (cell.prompts, cell.options, cell.load) == (SCENARIO.prompts, SCENARIO.options, SCENARIO.load)
         assert (cell.timeouts, cell.seed, cell.cores, cell.stream) == (SCENARIO.timeouts, 5, (3,), True)
+
+
+def test_stages_make_one_level() -> None:
+    load = Load(stages=(Stage(7, 1.0), Stage(0, 1.0)))
+    cells = plan.cells(replace(SCENARIO, concurrency=(7,), load=load, repeats=1), "http://h", ())
+    assert [(cell.concurrency, cell.load, cell.slots) for cell in cells] == [(7, load, None)] * 3
 
 
 def test_a_variant_may_ask_for_whole_answers() -> None:

@@ -41,6 +41,14 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "ramp beyond the end": ({"load": "{duration: 5s, ramp: 6s}"}, 6, "load.ramp", "shorter"),
     "duration and requests": ({"load": "{duration: 5s, requests: 2}"}, 6, "load.requests", "only one"),
     "neither of them": ({"load": "{ramp: 5s}"}, 6, "load", "neither duration nor requests"),
+    "no concurrency at all": (
+        {"concurrency": None},
+        1,
+        "concurrency",
+        "is missing; such as  concurrency: [1, 10]",
+    ),
+    "no load": ({"load": None}, 1, "load", "is missing; such as  load: {duration: 10s, ramp: 2s}"),
+    "nothing for concurrency": ({"concurrency": ""}, 5, "concurrency", "is empty; a list"),
     "empty client list": ({"clients": "[]"}, 4, "clients", "is an empty list; at least one"),
     "unknown client": (
         {"clients": "[aiohtp]"},
@@ -180,6 +188,57 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "escape beyond Unicode": ({"model": '"\\U00110000"'}, 7, "model", "escape that is no character"),
     "control character": ({"model": "a\x01"}, 7, "model", "control character"),
 }
+
+
+STAGED: dict[str, tuple[str, str, str]] = {
+    "no stages": ("[]", "", "is an empty list; at least one entry"),
+    "nothing": ("", "", "is empty; a list"),
+    "one stage alone": ("{to: 5, over: 1s}", "", "is a mapping; a list"),
+    "neither": ("[{over: 5s}]", "[0]", "has neither to nor hold; one of the two: {to: 200, over: 60s} or"),
+    "both": ("[{to: 1, hold: 5s}]", "[0].hold", "stands beside to; only one of the two"),
+    "over beside hold": ("[{to: 1}, {hold: 5s, over: 5s}]", "[1].over", "stands beside hold; hold alone"),
+    "empty to": ("[{to: , over: 5s}]", "[0].to", "is empty; a value"),
+    "empty hold": ("[{to: 1}, {hold: }]", "[1].hold", "is empty; a value"),
+    "negative streams": ("[{to: -1, over: 5s}]", "[0].to", "-1 is too small; at least 0"),
+    "negative time": ("[{to: 1, over: -5s}]", "[0].over", "'-5s' is negative; 0 or more"),
+    "negative hold": ("[{to: 1}, {hold: -5s}]", "[1].hold", "'-5s' is negative"),
+    "half a stream": ("[{to: 1.5, over: 5s}]", "[0].to", "1.5 is no whole number"),
+    "time without unit": ("[{to: 1, over: 5}]", "[0].over", "5 has no unit"),
+    "streams beyond all": ("[{to: 100001, over: 5s}]", "[0].to", "100001 is too large; at most 100,000"),
+    "unknown key": ("[{too: 5, to: 5, over: 5s}]", "[0].too", "unknown key; did you mean to?"),
+    "no stage": ("[5]", "[0]", "is a number; a mapping"),
+    "no time": ("[{to: 9}, {to: 0, over: 0s}]", "", "last 0s in all; a stage that lasts"),
+    "no streams": ("[{hold: 5s}, {to: 0, over: 5s}]", "", "never hold a stream; a stage above 0"),
+    "streams at the very end": ("[{to: 1, over: 5s}, {to: 9}]", "", "never hold a stream"),
+}
+
+
+@pytest.mark.parametrize(("stages", "key", "said"), STAGED.values(), ids=STAGED)
+def test_one_mistake_in_the_stages(failed: Fail, stages: str, key: str, said: str) -> None:
+    (problem,) = failed(concurrency=None, load=None, stages=stages)
+    assert (problem.where, problem.key) == ("5", f"stages{key}")
+    assert said in f"{problem.wrong}; {problem.right}"
+
+
+def test_stages_and_load_do_not_stand_side_by_side(failed: Fail) -> None:
+    stages = "[{to: 5, over: 5s}]"
+    for changed, told in (
+        ({}, [("5", "concurrency"), ("6", "load")]),
+        ({"load": None}, [("5", "concurrency")]),
+        ({"concurrency": None}, [("5", "load")]),
+    ):
+        problems = failed(stages=stages, **changed)
+        assert [(p.where, p.key) for p in problems] == told
+        assert {p.wrong for p in problems} == {"stands beside stages"}
+        assert all("only one of the two" in p.right for p in problems)
+
+
+def test_a_threshold_names_the_most_streams_of_the_stages(failed: Fail) -> None:
+    (problem,) = failed(
+        concurrency=None, load=None, stages="[{to: 9, over: 5s}, {hold: 1s}]", thresholds="['floor@8.ttft_p99_ms < 5']",
+        clients="[floor]",
+    )  # fmt: skip
+    assert (problem.key, problem.right) == ("thresholds[0]", "one of 9")
 
 
 @pytest.mark.parametrize(("changed", "line", "key", "said"), WRONG.values(), ids=WRONG)
@@ -385,6 +444,10 @@ _KEYS = st.sampled_from(
         "clients",
         "concurrency",
         "load",
+        "stages",
+        "to",
+        "over",
+        "hold",
         "simulator",
         "url",
         "headers",

@@ -21,6 +21,8 @@ def test_examples_load(tmp_path: Path, example: str) -> None:
     (tmp_path / "prompts.jsonl").write_text('"hello"\n', encoding="utf-8")
     keys = dict.fromkeys(re.findall(r"^(\w+):", example, re.MULTILINE))
     file = tmp_path / "s.yaml"
+    if "stages" in keys:
+        keys |= dict.fromkeys(("concurrency", "load"))
     file.write_text(scenario_text(**{"concurrency": "100", **keys}) + example, encoding="utf-8")
     assert load(file, environ={})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.model import Client, Load, Simulator, Target, Threshold, Timeouts
+from loadgen.model import Client, Load, Simulator, Stage, Target, Threshold, Timeouts
 from loadgen.scenario import as_dict, load
 from tests.scenario.conftest import Load as Loader
 
@@ -81,6 +81,35 @@ def test_durations(loaded: Loader, written: str, seconds: float) -> None:
 )
 def test_warmup_is_the_ramp_where_there_is_a_duration(loaded: Loader, written: str, load: Load) -> None:
     assert loaded(load=written).load == load
+
+
+RAMP = {"concurrency": None, "load": None, "stages": "[{to: 200, over: 60s}, {hold: 2m}, {to: 0, over: 10s}]"}
+
+
+def test_stages_stand_for_concurrency_and_load(loaded: Loader) -> None:
+    scenario = loaded(**RAMP, thresholds="['aiohttp@200.ttft_p99_ms < 5']")
+    assert scenario.load == Load(stages=(Stage(200, 60.0), Stage(200, 120.0), Stage(0, 10.0)))
+    assert scenario.load.seconds == 190.0
+    assert scenario.concurrency == (200,)
+    assert scenario.thresholds[0].concurrency == 200
+    told = json.loads(json.dumps(as_dict(scenario)))
+    assert told["load"]["stages"][1] == {"to": 200, "over": 120.0}
+
+
+@pytest.mark.parametrize(
+    ("written", "stages"),
+    [
+        ("[{to: 5}, {hold: 500ms}]", [Stage(5, 0.0), Stage(5, 0.5)]),
+        ("[{hold: 1s}, {to: 5, over: 0}, {hold: 1s}]", [Stage(0, 1.0), Stage(5, 0.0), Stage(5, 1.0)]),
+        ('[{to: "${N}", over: "${T:-3s}"}, {hold: 0s}]', [Stage(9, 3.0), Stage(9, 0.0)]),
+        ("[{to: 2, over: 1s}]", [Stage(2, 1.0)]),
+        ("[{to: 1, over: 1s}, {to: 0, over: 1s}]", [Stage(1, 1.0), Stage(0, 1.0)]),
+    ],
+)
+def test_stages_as_written(loaded: Loader, written: str, stages: list[Stage]) -> None:
+    scenario = loaded(**RAMP | {"stages": written}, environ={"N": "9"})
+    assert scenario.load == Load(stages=tuple(stages))
+    assert scenario.concurrency == (max(stage.to for stage in stages),)
 
 
 def test_a_simulator_in_full(loaded: Loader) -> None:
@@ -168,20 +197,21 @@ def test_shipped_scenarios_load(file: Path) -> None:
     assert file.read_text(encoding="utf-8").startswith("# ")
 
 
-def test_the_six_shipped_scenarios_are_there() -> None:
+def test_the_seven_shipped_scenarios_are_there() -> None:
     names = {file.stem for file in SCENARIOS.glob("*.yaml")}
-    assert names >= {"smoke", "100-concurrent", "ladder", "article", "stream-vs-whole", "ollama"}
+    assert names >= {"smoke", "100-concurrent", "ladder", "ramp", "article", "stream-vs-whole", "ollama"}
 
 
 @pytest.mark.parametrize(
-    ("name", "limit"), [("smoke", 20), ("100-concurrent", 90), ("ladder", 480), ("article", 180)]
+    ("name", "limit"),
+    [("smoke", 20), ("100-concurrent", 90), ("ladder", 480), ("article", 180), ("ramp", 120)],
 )
 def test_shipped_scenarios_keep_their_promised_time(name: str, limit: float) -> None:
     scenario = load(SCENARIOS / f"{name}.yaml", environ={})
     simulator = scenario.target.simulator
     assert simulator is not None
     stream = simulator.ttft + (simulator.tokens - 1) * simulator.gap
-    cell = (scenario.load.duration or 0) + stream * (scenario.load.requests or 1) + 0.7
+    cell = (scenario.load.seconds or 0) + stream * (scenario.load.requests or 1) + 0.7
     assert len(scenario.clients) * len(scenario.concurrency) * scenario.repeats * cell < 0.9 * limit
     if scenario.load.duration is not None:
         assert scenario.load.duration > scenario.load.ramp + stream

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.model import Client, Load, Simulator
+from loadgen.model import Client, Load, Simulator, Stage
 from loadgen.scenario import Override, ScenarioError, overrides_from_flags, simulator
 from tests.scenario.conftest import Fail, scenario_text
 from tests.scenario.conftest import Load as Loader
@@ -71,6 +71,28 @@ def test_mistakes_name_the_flag(failed: Fail, flags: dict[str, str], where: str,
     (problem,) = failed(None, overrides_from_flags(**flags))  # type: ignore[arg-type]
     assert (problem.where, problem.key) == (where, key)
     assert said in f"{problem.wrong}; {problem.right}"
+
+
+STAGES = {"concurrency": None, "load": None, "stages": "[{to: 5, over: 1s}, {hold: 1s}]"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "key"), [({"duration": "3s"}, "load"), ({"concurrency": "1,7"}, "concurrency")]
+)
+def test_flags_about_the_load_do_not_go_with_stages(failed: Fail, flags: dict[str, str], key: str) -> None:
+    (problem,) = failed(None, overrides_from_flags(**flags), **STAGES)  # type: ignore[arg-type]
+    assert (problem.where, problem.key, problem.wrong) == (
+        f"--{next(iter(flags))}",
+        key,
+        "stands beside stages",
+    )
+    assert problem.right == "only one of the two: the stages say how many streams, and how long"
+
+
+def test_stages_take_the_place_of_concurrency_and_load(loaded: Loader) -> None:
+    scenario = loaded(None, ["stages=[{to: 5}, {hold: 1s}]"])
+    assert (scenario.concurrency, scenario.load.stages) == ((5,), (Stage(5, 0.0), Stage(5, 1.0)))
+    assert loaded(None, ["stages.1.hold=9s"], **STAGES).load.stages[1] == Stage(5, 9.0)
 
 
 @pytest.mark.parametrize(

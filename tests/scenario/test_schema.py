@@ -51,6 +51,7 @@ def test_shipped_scenarios_fit(file: Path) -> None:
             load='{duration: "${T:-5s}", ramp: 0}', repeats='"${N}"', stream='"${S}"', protocol='"${P}"'
         ),
         scenario_text(clients="[{client: aiohttp, stream: false, loop: uvloop}]", prompts="{file: p.txt}"),
+        scenario_text(concurrency=None, load=None, stages='[{to: 5}, {to: "${N}", over: 5s}, {hold: 1s}]'),
         scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
     ],
 )
@@ -76,6 +77,16 @@ def test_good_scenarios_fit(text: str) -> None:
         {"concurrency": "[1, 1]"},
         {"prompts": "hello"},
         {"name": None},
+        {"concurrency": None},
+        {"load": None},
+        {"stages": "[{to: 5, over: 5s}]"},
+        {"load": None, "stages": "[{to: 5, over: 5s}]"},
+        {"concurrency": None, "load": None},
+        {"concurrency": None, "load": None, "stages": "[]"},
+        {"concurrency": None, "load": None, "stages": "[{to: 5, hold: 5s}]"},
+        {"concurrency": None, "load": None, "stages": "[{hold: 5s, over: 5s}]"},
+        {"concurrency": None, "load": None, "stages": "[{over: 5s}]"},
+        {"concurrency": None, "load": None, "stages": "[{to: -1}]"},
     ],
 )
 def test_bad_scenarios_do_not(changed: dict[str, str | None]) -> None:

@@ -1,0 +1,39 @@
+"""Stages against the simulator: both drivers start the same streams, and end none of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from loadgen.engine.schedule import intervals
+from loadgen.model import Client, Load, Outcome, Simulator, Stage
+from loadgen.simulator.process import Process
+from tests.clients.measuring import record
+from tests.lab.cells import cell
+
+# Slots 3 to 5 leave and are wanted again while they still have a stream, which takes half a second.
+STAGES = (Stage(8, 0.2), Stage(8, 0.05), Stage(3, 0.0), Stage(6, 0.1), Stage(6, 0.65))
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Process]:
+    with Process.start(Simulator(ttft=0.3, gap=0.05, tokens=5)) as process:
+        yield process
+
+
+@pytest.mark.parametrize("name", ["requests", "aiohttp"])
+def test_the_same_streams_start_and_run_to_their_end(simulator: Process, name: str) -> None:
+    wanted = cell(client=Client(name), url=simulator.url, concurrency=8, load=Load(stages=STAGES))
+    recording = record(wanted)
+    found = recording.streams
+    assert set(found["outcome"].tolist()) == {Outcome.OK}
+    assert Counter(found["slot"].tolist()) == {**dict.fromkeys(range(6), 2), 6: 1, 7: 1}
+    dues = (found["due"] - recording.start).tolist()
+    firsts = dict(sorted(zip(found["slot"].tolist(), dues, strict=True), reverse=True))
+    assert firsts == {slot: begin for slot, begin, _ in reversed(intervals(wanted))}
+    lasts = recording.start + 1_000_000_000
+    assert recording.window == (recording.start, lasts)
+    assert found["due"].max() < lasts < found["end"].max()
+    assert recording.edges[1].at >= lasts
