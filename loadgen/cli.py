@@ -386,6 +386,7 @@ def ui(scenario: str, client: str | None, workers: int | None, web_host: str, we
 
     planned = _scenario(scenario)
     try:
-        serve(scenario, client or planned.clients[0].label, workers, web_host, web_port)
+        first = client or planned.clients[0].label
+        serve(scenario, first, max(planned.concurrency), workers, web_host, web_port)
     except Taken as error:
         _fail(str(error), BAD)

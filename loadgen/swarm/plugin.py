@@ -29,14 +29,14 @@ log = logging.getLogger("loadgen")
 
 
 def _options(parser: LocustArgumentParser, **_: object) -> None:
-    group = parser.add_argument_group("loadgen")
-    group.add_argument(
+    # Not in a group of their own: the form shows only what the parser itself was given.
+    parser.add_argument(
         "--scenario",
         default="",
         env_var="LOADGEN_SCENARIO",
         help="The scenario's file, the same on every worker.",
     )
-    group.add_argument(
+    parser.add_argument(
         "--client",
         default="",
         choices=["", *clients.names()],

@@ -27,7 +27,7 @@ from loadgen.swarm.crew import LAST, Crew
 from loadgen.swarm.desk import ALONE, Desk
 from loadgen.swarm.live import Live
 from loadgen.swarm.shape import Stages
-from loadgen.swarm.users import Streaming
+from loadgen.swarm.users import TARGET, Streaming
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -116,10 +116,11 @@ class Session:
     def planned(self, form: dict[str, str] | None = None) -> Plan:
         """The plan of the options, with what the form says. Raises Wrong."""
         options = vars(self.environment.parsed_options) | (form or {})
+        host = options.get("host") or ""
         return make_plan(
             options.get("scenario") or "",
             options.get("client") or "",
-            options.get("host") or "",
+            "" if host == TARGET else host,
             self.environment.user_classes,
         )
 
@@ -241,7 +242,7 @@ class Session:
             check=False,
         )
         if done.stderr:
-            self._note(done.stderr.strip())
+            self._note(done.stderr.strip().splitlines()[-1])
 
     def _record(self) -> ServerRecord | None:
         try:

@@ -19,8 +19,11 @@ class Taken(Exception):
     """The port is not free; the message says by which flag to choose another."""
 
 
-def serve(scenario: str, client: str, workers: int | None, host: str, port: int) -> None:
-    """Serve the web UI until it is ended; does not return. Raises Taken."""
+def serve(scenario: str, client: str, streams: int, workers: int | None, host: str, port: int) -> None:
+    """Serve the web UI until it is ended; does not return. Raises Taken.
+
+    ``client`` and ``streams`` are what the form proposes.
+    """
     _free(host, port)
     command = ["locust", "-f", str(locustfile.__file__), "--web-host", host, "--web-port", str(port)]
     if workers:
@@ -29,6 +32,7 @@ def serve(scenario: str, client: str, workers: int | None, host: str, port: int)
         atexit.register(Hands(workers, "127.0.0.1", master).close)
     if host not in LOOPBACK:
         command.append("--web-login")
+    command += ["--users", str(streams), "--spawn-rate", str(max(1, streams // 10))]
     sys.argv = [*command, "--scenario", scenario, "--client", client]
     print(f"http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
     locust.main.main()

@@ -6,6 +6,8 @@ from locust import User, constant, task
 
 from loadgen.swarm.crew import crews
 
+TARGET = "the scenario's target"
+
 
 class Streaming(User):
     """As many simultaneous streams as there are users of this class.
@@ -16,6 +18,7 @@ class Streaming(User):
 
     abstract = True
     client = ""
+    host = TARGET  # what Locust's form shows; a URL in its place is the target
     # Waiting is the state that Locust ends at once.
     wait_time = constant(3600)
 
