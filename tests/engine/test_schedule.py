@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.engine.schedule import Interval, intervals, offsets, streams_at
@@ -103,6 +103,7 @@ def exact(stages: list[Stage], now: int) -> tuple[Fraction, Fraction]:
     return min(asked), max(asked)
 
 
+@settings(deadline=None)
 @given(STAGES, st.data())
 def test_at_any_time_as_many_are_open_as_the_stages_ask_for(stages: list[Stage], data: st.DataObject) -> None:
     found = staged(*((stage.to, stage.over) for stage in stages))
@@ -119,6 +120,7 @@ def test_at_any_time_as_many_are_open_as_the_stages_ask_for(stages: list[Stage],
         assert abs(streams_at(stages, now / 1e9) - float(least)) < 1e-3
 
 
+@settings(deadline=None)
 @given(STAGES)
 def test_the_peak_is_where_the_stages_put_it(stages: list[Stage]) -> None:
     found = staged(*((stage.to, stage.over) for stage in stages), (0, 1.0))
@@ -130,6 +132,7 @@ def test_the_peak_is_where_the_stages_put_it(stages: list[Stage]) -> None:
     assert max((len(open_at(found, begin)) for _, begin, _ in found), default=0) <= max(s.to for s in stages)
 
 
+@settings(deadline=None)
 @given(STAGES)
 def test_a_slot_is_in_one_interval_at_a_time(stages: list[Stage]) -> None:
     found = staged(*((stage.to, stage.over) for stage in stages))
@@ -141,6 +144,7 @@ def test_a_slot_is_in_one_interval_at_a_time(stages: list[Stage]) -> None:
         free[slot] = end
 
 
+@settings(deadline=None)
 @given(STAGES)
 def test_streams_and_seconds_are_those_of_the_stages(stages: list[Stage]) -> None:
     """The integral: stream-seconds differ from the stages' by less than one stream in each."""
