@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -130,34 +129,22 @@ def test_a_stop_ends_every_stream(shape: str) -> None:
 
 
 @every_shape
+@pytest.mark.parametrize("slots", [None, (1, 4)], ids=["all", "a share"])
 @pytest.mark.parametrize("load", [Load(duration=0.2, ramp=0.1), STAGES], ids=["duration", "stages"])
-def test_a_share_of_the_slots_has_the_times_of_the_whole(shape: str, load: Load) -> None:
-    whole = cell(concurrency=6, load=load, prompts=("good",), seed=5)
-    found = streams(drive(shape, replace(whole, slots=(1, 4)), SCRIPTS))
-    zero = found[0].due - next(begin for slot, begin, _ in intervals(whole) if slot == 1)
-    for slot, begin, end in intervals(whole):
-        dues = [
-            stream.due - zero for stream in found if stream.slot == slot and begin <= stream.due - zero < end
-        ]
-        assert dues[:1] == ([begin] if slot in (1, 4) else [])
-    assert {stream.outcome for stream in found} == {Outcome.OK}
-
-
-@every_shape
-def test_streams_come_and_go_as_the_stages_say(shape: str) -> None:
-    wanted = cell(concurrency=6, load=STAGES, prompts=("good",))
+def test_streams_come_and_go_as_scheduled(shape: str, load: Load, slots: tuple[int, ...] | None) -> None:
+    wanted = cell(concurrency=6, load=load, prompts=("good",), seed=5, slots=slots)
     frames = drive(shape, wanted, SCRIPTS)
     found = streams(frames)
-    planned = intervals(wanted)
+    planned = [each for each in intervals(wanted) if slots is None or each.slot in slots]
     zero = min(stream.due for stream in found) - planned[0].begin
     for stream in found:
-        assert any(
-            slot == stream.slot and begin <= stream.due - zero < end for slot, begin, end in planned
-        ), stream
-    started = {(stream.slot, stream.due - zero) for stream in found}
-    assert started >= {(slot, begin) for slot, begin, _ in planned}
-    edges = [frame.totals.at for frame in frames if isinstance(frame, Edge)]
-    assert edges[1] - zero >= 0.3e9
+        assert any(slot == stream.slot and begin <= stream.due - zero < end for slot, begin, end in planned)
+    # On a busy machine a slot may still have a stream when it is wanted again; the first time it has none.
+    firsts = {stream.slot: stream.due - zero for stream in reversed(found)}
+    assert firsts == {slot: begin for slot, begin, _ in reversed(planned)}
+    assert {stream.outcome for stream in found} == {Outcome.OK}
+    assert load.seconds is not None
+    assert [frame.totals.at for frame in frames if isinstance(frame, Edge)][1] - zero >= load.seconds * 1e9
 
 
 @every_shape
