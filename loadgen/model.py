@@ -225,6 +225,7 @@ class Figures:
     prompt_ns: int | None = None
     tokens: int | None = None
     decode_ns: int | None = None
+    at_ns: int | None = None  # its clock at that event, since the epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

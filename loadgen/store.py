@@ -7,8 +7,8 @@ archive, uncompressed, without pickles. Its columns:
     a row per stream, int64, -1 where missing: ``slot``, the marks ``due``, ``start``, ``headers``, ``end``
     (``perf_counter_ns``), ``status``, ``bytes``, ``first_stamp_ns`` (epoch), how many rows of the flat tables
     are the stream's own (``reads``, ``tokens``, ``stamped``), the server's figures (``total_ns``, ``load_ns``,
-    ``prompt_tokens``, ``prompt_ns``, ``server_tokens``, ``decode_ns``), and ``outcome`` and ``error`` as int32
-    places in the lists ``outcomes`` and ``errors`` of ``meta``
+    ``prompt_tokens``, ``prompt_ns``, ``server_tokens``, ``decode_ns``, ``end_stamp_ns``: its clock as it told
+    them), and ``outcome`` and ``error`` as int32 places in the lists ``outcomes`` and ``errors`` of ``meta``
 ``arrivals.at``, ``arrivals.count``
     a row per read: when it arrived (int64, ``perf_counter_ns``), how many text events it completed (uint16)
 ``stamps.us``
@@ -60,6 +60,7 @@ FIGURES = {
     "prompt_ns": "prompt_ns",
     "server_tokens": "tokens",
     "decode_ns": "decode_ns",
+    "end_stamp_ns": "at_ns",
 }
 
 

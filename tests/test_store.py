@@ -34,7 +34,7 @@ PLAIN = Stream(
     counts=array("H", [0, 1, 65_535]).tobytes(),
     stamps=b"",
     first_stamp_ns=None,
-    figures=Figures(1, 2, 3, 4, 5, 6),
+    figures=Figures(1, 2, 3, 4, 5, 6, 7),
 )
 NOTHING = replace(
     PLAIN,
@@ -135,7 +135,7 @@ def test_streams_become_rows() -> None:
     assert [
         rows[1][name] for name in ("headers", "status", "first_stamp_ns", "total_ns", "server_tokens")
     ] == [-1] * 5
-    assert [rows[0][name] for name in store.FIGURES] == [1, 2, 3, 4, 5, 6]
+    assert [rows[0][name] for name in store.FIGURES] == [1, 2, 3, 4, 5, 6, 7]
     assert [(row["reads"], row["tokens"], row["stamped"], row["bytes"]) for row in rows] == [
         (3, 65_536, 0, 321),
         (0, 0, 0, 0),

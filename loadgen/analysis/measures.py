@@ -129,6 +129,26 @@ class Measured:
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
 
     @cached_property
+    def request_delay(self) -> Ints:
+        """From just before the library was called until the server had the whole request, by its own account:
+        its clock at the end less the duration that it tells. None of a server that tells neither, of one on
+        another host, and after a clock step.
+        """
+        stamp = self.recording.streams.get("end_stamp_ns")
+        if stamp is None or not self.recording.same_host or self.clock_stepped:
+            return np.full(len(self.column("start")), -1, dtype=np.int64)
+        total, start = self.column("total_ns"), self.column("start")
+        (mono, wall), _ = self.recording.clock
+        delay = (stamp - total - wall) - (start - mono) - self._drift(start - mono)
+        return np.where((stamp >= 0) & (total >= 0), np.maximum(delay, 0), -1)
+
+    def _drift(self, since: Ints) -> Ints:
+        """How far the wall clock moved away from the monotonic one, so long after the first tie of the two."""
+        (mono, _), (mono_after, _) = self.recording.clock
+        drift: Ints = np.rint(since * (self.clock_step_ns / max(mono_after - mono, 1))).astype(np.int64)
+        return drift
+
+    @cached_property
     def clock_step_ns(self) -> int:
         """How far wall clock and monotonic clock moved apart during the cell."""
         (mono, wall), (mono_after, wall_after) = self.recording.clock
@@ -203,10 +223,10 @@ class Measured:
             us = us[np.repeat(chosen, stamped)]
         owners = np.flatnonzero(chosen).astype(np.int32)
         owner = np.repeat(owners, events[owners])
-        (mono, wall), (mono_after, _) = self.recording.clock
+        (mono, wall), _ = self.recording.clock
         lag = at - mono
         if self.clock_step_ns:
-            lag += np.rint(lag * (self.clock_step_ns / max(mono_after - mono, 1))).astype(np.int64)
+            lag += self._drift(lag)
         lag -= np.repeat(self.column("first_stamp_ns")[owners] - wall, events[owners])
         lag -= us.astype(np.int64) * 1000
         return Tokens(lag, owner)

@@ -117,6 +117,7 @@ class _Objects(Generic[T]):
                         prompt_ns=item.prompt_eval_duration,
                         tokens=item.eval_count,
                         decode_ns=item.eval_duration,
+                        at_ns=self._stamp(item.created_at),
                     )
                 )
             )

@@ -31,8 +31,8 @@ def full_end() -> bytes:
     )
 
 
-FULL = End(Figures(5_000_000_000, 1, 26, 130_000_000, 259, 4_232_710_000))
-BARE = End(Figures())
+FULL = End(Figures(5_000_000_000, 1, 26, 130_000_000, 259, 4_232_710_000, NOON + 1_000_000_000))
+BARE = End(Figures(at_ns=NOON))
 NOON_LINE = object_line("2026-01-31T12:00:00Z")
 AT_NOON = Token(NOON)
 
@@ -192,7 +192,7 @@ def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
 
 def test_a_context_of_a_hundred_thousand_tokens_is_read() -> None:
     before, after = final_parts("generate", "m", Figures(tokens=3), context=range(100_000, 200_000))
-    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [End(Figures(tokens=3))]
+    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [End(Figures(tokens=3, at_ns=NOON))]
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
@@ -221,7 +221,7 @@ def test_what_is_encoded_is_read_again(kind: Kind, text: str) -> None:
     ]
     data = parts[0] + stamp + parts[1] + parts[2] + stamp + parts[3]
     token: list[Event] = [Token(NOON + 7)] if text else []
-    told = End(Figures(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1))
+    told = End(Figures(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
     assert decode(f"ollama-{kind}", [data]).events == [*token, *token, told]
     first, last = (json.loads(line) for line in data.split(b"\n")[:2])
     assert first["model"] == 'ein Modell: "ü"'
