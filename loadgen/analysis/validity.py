@@ -53,7 +53,8 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
     those reasons name the workers. What makes a part invalid, or ended it early, makes the repeat suspect while
     another part stands.
     """
-    parts = repeat.parts
+    # a worker that was given no stream is neither well nor ill
+    parts = [m for m in repeat.parts if m.recording.share != 0 or len(m.outcome)] or repeat.parts
     going = any(not m.recording.ended for m in parts)
     lost = [m for m in parts if going and m.recording.ended and m.recording.worker]
     courses = [[] if m in lost else list(_course(m, alone=len(parts) == 1)) for m in parts]
@@ -77,13 +78,14 @@ def of_pool(
     chosen: int,
     ttft_ms: Mapping[int, float | None],
     lag_ms: Mapping[int, float | None],
+    request_delay_ms: Mapping[int, float | None],
     cpu_share: float | None,
 ) -> list[Reason]:
     """What is wrong with the figures of all repeats together.
 
     ``counted`` streams were due after the warm-up and ``chosen`` of them are ok; ``cpu_share`` is the
-    engine's CPU time divided by the window and its cores. ``ttft_ms`` and ``lag_ms`` have p50 and p99; like is
-    compared with like, since a rare lag touches rare values only.
+    engine's CPU time divided by the window and its cores. ``ttft_ms``, ``lag_ms`` and ``request_delay_ms`` have
+    p50 and p99; like is compared with like, since a rare lag touches rare values only.
     """
     reasons: list[Reason] = []
     if counted and 0 < chosen < FEW_STREAMS_SUSPECT:
@@ -94,23 +96,25 @@ def of_pool(
                 "lengthen load.duration, or raise load.requests or repeats",
             )
         )
-    for rank in (99, 50):
-        lag, ttft = lag_ms[rank], ttft_ms[rank]
-        if lag is None or not ttft:
-            continue
-        if lag > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
-            busy = ""
-            if cpu_share is not None:
-                state = "saturated" if cpu_share > SATURATED else "not saturated"
-                busy = f"; the engine used {cpu_share:.0%} of its cores' time and was {state}"
-            reasons.append(
-                (
-                    Validity.SUSPECT,
-                    f"the client's own lag, p{rank} {lag:.1f} ms, is {lag / ttft:.0%} of the TTFT's p{rank} of "
-                    f"{ttft:.1f} ms: read it as the client's limit, not the server's{busy}",
+    busy = ""
+    if cpu_share is not None:
+        state = "saturated" if cpu_share > SATURATED else "not saturated"
+        busy = f"; the engine used {cpu_share:.0%} of its cores' time and was {state}"
+    for what, share_ms in (
+        ("the client's own lag", lag_ms),
+        ("the time until the server had the request", request_delay_ms),
+    ):
+        for rank in (99, 50):
+            share, ttft = share_ms[rank], ttft_ms[rank]
+            if share is not None and ttft and share > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
+                reasons.append(
+                    (
+                        Validity.SUSPECT,
+                        f"{what}, p{rank} {share:.1f} ms, is {share / ttft:.0%} of the TTFT's p{rank} of "
+                        f"{ttft:.1f} ms: read it as the client's limit, not the server's{busy}",
+                    )
                 )
-            )
-            break
+                break
     return reasons
 
 
@@ -182,7 +186,10 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
         )
     if counted:
         for verdict, text in _live(repeat, repeat.recording.concurrency):
-            yield (Validity.SUSPECT if lost else verdict), text
+            if lost:
+                yield Validity.SUSPECT, f"{text} (what was open when a worker was lost left no record)"
+            else:
+                yield verdict, text
 
 
 def _live(repeat: Repeat, asked: int) -> Iterator[Reason]:

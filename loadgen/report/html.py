@@ -17,6 +17,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from loadgen.analysis.repeats import repeats_of
 from loadgen.model import Client, Outcome, Validity
 from loadgen.report.text import figure, plain
 
@@ -110,7 +111,8 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "rows": _Group(_at(max(by_level)) if by_level else "", place(shown.charts)),
         "rows_caption": shown.caption,
         "usage": [_Group(_at(n), place(usage(of, look))) for n, of in by_level.items()],
-        "setup": _setup(run.about),
+        "shared": any(r.worker for r in run.recordings),
+        "setup": [*_setup(run.about), *_workers(run.recordings)],
         "prompts": _prompts(scenario),
         "order": _order(run.recordings, look),
     }
@@ -161,17 +163,19 @@ def _moment(stamp: Any) -> str:
 
 
 def _about(run: Run) -> list[str]:
-    """What stands under the title: the target, the wire format, the model, the machine."""
+    """What stands under the title: the target, the wire format, the model, the machine, the workers."""
     scenario = run.about.get("scenario") or {}
     machine = run.about.get("machine") or {}
     target = scenario.get("target") or {}
     cores = machine.get("cores")
+    workers = len({r.worker for r in run.recordings if r.worker})
     told = (
         target.get("url") or ("the embedded simulator" if target.get("simulator") else None),
         scenario.get("protocol"),
         scenario.get("model"),
         machine.get("processor"),
         f"{cores} cores" if cores else None,
+        f"{workers} worker{'' if workers == 1 else 's'}" if workers else None,
     )
     return [plain(part, 120) for part in told if part]
 
@@ -183,7 +187,8 @@ def _unfinished(run: Run) -> str:
     if state is None:
         return ""
     failure = plain(run.about.get("failure") or "", TEXT)
-    cells = f"{len(run.recordings)} of {len(run.about.get('cells') or ())} cells were measured"
+    measured = len({r.index for r in run.recordings})
+    cells = f"{measured} of {len(run.about.get('cells') or ())} cells were measured"
     return f"The run {state}: {cells}" + (f" ({failure})" if failure else "")
 
 
@@ -304,8 +309,23 @@ def _setup(about: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(title.capitalize(), told) for title, told in facts.items() if told]
 
 
+def _workers(recordings: Sequence[Recording]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What each worker did, and what became of it; nothing where there were none."""
+    facts: dict[str, list[Recording]] = {}
+    for repeat in repeats_of(recordings):
+        for m in repeat.parts:
+            facts.setdefault(m.recording.worker, []).append(m.recording)
+    told = []
+    for worker, parts in facts.items():
+        streams = sum(len(part.streams["slot"]) for part in parts)
+        ended = "; ".join(dict.fromkeys(part.ended for part in parts if part.ended))
+        does = f"{streams:,} streams in {len(parts):,} cell{'' if len(parts) == 1 else 's'}"
+        told.append((plain(worker, 80), plain(f"{does}; {ended}" if ended else does, TEXT)))
+    return [("Workers", told)] if any(facts) else []
+
+
 def _readable(scenario: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario without its prompts, its clients and thresholds as a scenario file spells them."""
+    """The scenario without its prompts; its clients, thresholds and stages as people write them."""
     shown = {key: value for key, value in scenario.items() if key != "prompts"}
     clients = [entry for entry in scenario.get("clients") or () if isinstance(entry, Mapping)]
     if clients:
@@ -313,7 +333,24 @@ def _readable(scenario: Mapping[str, Any]) -> dict[str, Any]:
     thresholds = [entry for entry in scenario.get("thresholds") or () if isinstance(entry, Mapping)]
     if thresholds:
         shown["thresholds"] = [entry.get("text") for entry in thresholds]
+    load = scenario.get("load") or {}
+    if load.get("stages"):
+        shown["load"] = {**load, "stages": list(_stages(load["stages"]))}
     return shown
+
+
+def _stages(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    before = 0
+    for stage in stages:
+        to, over = stage["to"], stage["over"]
+        yield (
+            f"hold {over:g} s"
+            if to == before
+            else f"to {to:,} over {over:g} s"
+            if over
+            else f"to {to:,} at once"
+        )
+        before = to
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -347,9 +384,14 @@ def _order(recordings: Sequence[Recording], look: Mapping[str, Look]) -> list[di
             "client": plain(r.client, 60),
             "concurrency": r.concurrency,
             "repeat": r.repeat + 1,
-            "ended": plain(r.ended, TEXT),
+            "ended": "; ".join(
+                plain(f"{part.worker}: {part.ended}" if part.worker else part.ended, TEXT)
+                for part in (m.recording for m in repeat.parts)
+                if part.ended
+            ),
         }
-        for r in recordings
+        for repeat in repeats_of(recordings)
+        for r in (repeat.recording,)
     ]
 
 

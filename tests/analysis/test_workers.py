@@ -112,7 +112,8 @@ def test_a_worker_lost_before_its_first_stream_leaves_the_others_standing():
     assert s.validity is Validity.SUSPECT
     assert s.reasons == (
         "worker host-2 was lost before a stream of its ended (reason: not heard of for 5 s)",
-        "50 streams were open at once at most, not the 100 asked for",
+        "50 streams were open at once at most, not the 100 asked for "
+        "(what was open when a worker was lost left no record)",
     )
 
 
@@ -147,6 +148,13 @@ def test_a_part_is_held_against_its_share():
         Validity.SUSPECT,
         ("host-2: 50 streams were open at once at most, not the 60 asked for",),
     )
+
+
+def test_a_worker_without_a_stream_is_no_fault():
+    one = recording(concurrency=1, streams=20)
+    assert only(split(one)).validity is Validity.VALID
+    nobody = [replace(part, ended="interrupted") for part in split(one)]
+    assert only(nobody).validity is Validity.INVALID
 
 
 def test_what_the_parts_do_not_reach_together_is_told_of_all():

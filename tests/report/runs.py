@@ -46,6 +46,13 @@ def run_of(
     return synthetic.run(folder, recordings, name=name)
 
 
+def shared_run(folder: Path | str) -> Run:
+    """As :func:`run_of`, by two workers, of which the second was lost in the last cell."""
+    parts = [part for cell in run_of(folder).recordings for part in synthetic.split(cell)]
+    parts[-1] = replace(parts[-1], ended="it was not heard of for 5 s")
+    return synthetic.run(folder, parts, name="shared")
+
+
 def failed_run(folder: Path | str) -> Run:
     cell = synthetic.recording(
         client="aiohttp", concurrency=2, streams=4, outcomes={"refused": 4}, server_late_p99_ms=None,

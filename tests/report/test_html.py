@@ -1,12 +1,13 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
 from loadgen.report.charts.style import _apart, axis, looks
-from tests.report.runs import HOSTILE, failed_run, hostile_run, page, run_of
+from tests.report.runs import HOSTILE, failed_run, hostile_run, page, run_of, shared_run
 
 VOID = {"meta", "path", "rect", "circle", "link", "br", "img"}
 
@@ -110,6 +111,36 @@ def test_nothing_succeeded_and_nothing_at_all_still_give_a_page():
     parsed = Page(html(empty, [], []))
     assert parsed.wrong == []
     assert "Nothing was measured" in " ".join(parsed.text)
+
+
+def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(ladder):
+    shared = Page(page(shared_run("/nowhere")))
+    assert shared.wrong == []
+    assert len(json.loads(shared.scripts[0])) == len(json.loads(Page(ladder).scripts[0]))
+    text = " ".join(" ".join(shared.text).split())
+    assert "2 workers" in text
+    assert "host-1 128 streams in 8 cells" in text
+    assert "host-2 80 streams in 8 cells; it was not heard of for 5 s" in text
+    assert "worker host-2 was lost after 20 of its streams had ended; they count" in text
+    assert "host-2: it was not heard of for 5 s" in text
+    assert sum(tag == "ol" and a.get("class") == "order" for tag, a in shared.elements) == 1
+    assert text.count("× 20, repeat 1") == 4
+    assert "worker" not in "".join(Page(ladder).text)
+
+
+def test_an_unfinished_run_counts_cells_and_not_their_parts():
+    made = shared_run("/nowhere")
+    about = {**made.about, "state": "interrupted"}
+    text = " ".join(Page(page(replace(made, about=about, recordings=made.recordings[:6]))).text)
+    assert "The run was interrupted: 3 of 8 cells were measured" in text
+
+
+def test_stages_are_told_as_people_write_them():
+    stages = [{"to": 5, "over": 0.5}, {"to": 5, "over": 60.0}, {"to": 1000, "over": 0.0}]
+    made = run_of("/nowhere", (5,))
+    scenario = {**made.about["scenario"], "load": {"stages": stages}}
+    text = " ".join(Page(page(replace(made, about={**made.about, "scenario": scenario}))).text)
+    assert "to 5 over 0.5 s, hold 60 s, to 1,000 at once" in text
 
 
 def test_foreign_text_is_text():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bokeh.models import Scatter, Segment
 
-from loadgen.analysis.measures import Measured
+from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import Outcome
 from loadgen.report.charts.style import Axis, Chart, Look, axis, draw, hover, plot
 from loadgen.report.text import figure
@@ -39,7 +39,7 @@ class Picture:
 class _Shown:
     """What one client's picture shows; times in seconds after the cell's start."""
 
-    recording: Recording
+    client: str
     moment: float
     open: int
     start: Floats
@@ -51,15 +51,16 @@ class _Shown:
 
 
 def picture(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> Picture:
-    """The first cell of each client that has streams, of those given (all of one concurrency).
+    """The first cell of each client that has streams, of those given (all of one concurrency), its workers together.
 
     Shown are streams open in the middle of the measured window, evenly chosen where there are more than
     ``ROWS``, or the ``FEW`` nearest to it where fewer were open; no more than ``DOTS`` dots a client.
     """
     chosen: dict[str, _Shown] = {}
-    for recording in sorted(recordings, key=lambda r: r.repeat):
-        if recording.client not in chosen and (shown := _shown(recording)):
-            chosen[recording.client] = shown
+    for repeat in repeats_of(sorted(recordings, key=lambda r: r.repeat)):
+        client = repeat.recording.client
+        if client not in chosen and (shown := _shown(repeat)):
+            chosen[client] = shown
     shown_all = [chosen[label] for label in looks if label in chosen]
     if not shown_all:
         return Picture((), "")
@@ -70,7 +71,7 @@ def picture(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> Pictu
     ticks = axis([begin, finish], zero=False, log=False, count=4)
     within = tuple(t for t in ticks.ticks if begin <= t <= finish)
     x = Axis(begin, finish, False, within, ticks.labels, "s since the cell began")
-    charts = tuple(_chart(shown, x, silence, looks[shown.recording.client]) for shown in shown_all)
+    charts = tuple(_chart(shown, x, silence, looks[shown.client]) for shown in shown_all)
     most = max(s.open for s in shown_all)
     rows = max(len(s.start) for s in shown_all)
     middle = "open in the middle of the measured window"
@@ -101,37 +102,34 @@ def _inside(shown: _Shown, begin: float, finish: float) -> NDArray[np.bool_]:
     return (shown.dot_at >= begin) & (shown.dot_at <= finish)
 
 
-def _shown(recording: Recording) -> _Shown | None:
-    measured = Measured(recording)
-    start, end = measured.column("start"), measured.column("end")
+def _shown(repeat: Repeat) -> _Shown | None:
+    start, end = repeat.start, repeat.end
     if not len(start):
         return None
-    moment = sum(recording.window) // 2
+    moment = sum(repeat.window) // 2
     open_then = np.flatnonzero((start <= moment) & (end > moment))
     if len(open_then) < FEW:
         away = np.maximum(start - moment, 0) + np.maximum(moment - end, 0)
         open_then = np.argsort(away, kind="stable")[:FEW]
     order = open_then[np.argsort(start[open_then], kind="stable")]
     rows = order[np.linspace(0, len(order) - 1, min(ROWS, len(order))).round().astype(np.int64)]
-    at = recording.arrivals["at"]
-    begins, ends = measured.text_offsets[:-1], measured.text_offsets[1:]
-    pieces = [at[measured.text_reads[begins[row] : ends[row]]] for row in rows]
-    dots = np.concatenate(pieces) if pieces else np.zeros(0, np.int64)
-    first = measured.first_token[rows]
-    outcome = measured.outcome[rows]
-
-    def seconds(marks: NDArray[np.int64]) -> Floats:
-        return (marks - recording.start) / 1e9
-
+    begins = np.cumsum([0, *(len(m.outcome) for m in repeat.parts)])
+    part_of = np.searchsorted(begins, rows, "right") - 1
+    shown = [(repeat.parts[part], row) for part, row in zip(part_of, rows - begins[part_of], strict=True)]
+    pieces = [
+        (m.recording.arrivals["at"][m.text_reads[slice(*m.text_offsets[row : row + 2])]] - m.recording.start)
+        for m, row in shown
+    ]
+    outcome = np.array([m.outcome[row] for m, row in shown])
     return _Shown(
-        recording=recording,
-        moment=(moment - recording.start) / 1e9,
+        client=repeat.recording.client,
+        moment=moment / 1e9,
         open=len(open_then),
-        start=seconds(start[rows]),
-        first=np.where(first >= 0, seconds(first), np.nan),
-        end=seconds(end[rows]),
+        start=start[rows] / 1e9,
+        first=np.array([piece[0] / 1e9 if len(piece) else np.nan for piece in pieces]),
+        end=end[rows] / 1e9,
         failed=(outcome != Outcome.OK.value) & (outcome != Outcome.STOPPED.value),
-        dot_at=seconds(dots),
+        dot_at=np.concatenate(pieces) / 1e9,
         dot_row=np.repeat(np.arange(len(rows)), [len(piece) for piece in pieces]),
     )
 

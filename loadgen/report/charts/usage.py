@@ -1,14 +1,15 @@
-"""What the engines used over time: memory, threads and CPU, a line per cell."""
+"""Over time: the streams that were open, and what the engines used for them, a line per cell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from bokeh import models
 
-from loadgen.report.charts.style import Chart, Look, axis, draw, ends, hover, plot
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.report.charts.style import Axis, Chart, Look, axis, draw, ends, hover, plot
 from loadgen.report.text import figure
 
 if TYPE_CHECKING:
@@ -23,29 +24,35 @@ _BOTTOM = 44
 _ROOM = 86
 POINTS = 200
 CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show the ticks
+GONE_S = 2 * CPU_BIN_S  # a worker of which there is nothing for so long uses nothing any more
 
 
 def usage(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> list[Chart]:
-    """The charts of the cells of one concurrency; at most ``POINTS`` points a line."""
-    charts = []
+    """The charts of the cells of one concurrency; at most ``POINTS`` points a line.
+
+    What the workers of a cell used is added up, each from its own start.
+    """
+    repeats = [repeat for repeat in repeats_of(recordings) if repeat.recording.client in looks]
     kinds = (
-        ("Memory (RSS)", "MiB", _memory),
-        ("Threads", "threads", _threads),
-        ("CPU", "% of one core", _cpu),
+        ("Streams open", "streams", _open),
+        ("Memory (RSS)", "MiB", _added(_memory)),
+        ("Threads", "threads", _added(_threads)),
+        ("CPU", "% of one core", _added(_cpu)),
     )
-    for title, unit, line in kinds:
-        lines = [(r, found) for r in recordings if r.client in looks and len((found := line(r))[0])]
-        if lines:
-            charts.append(_chart(title, unit, lines, looks))
-    return charts
+    found = {
+        (title, unit): [(repeat.recording, own) for repeat in repeats if len((own := line(repeat))[0])]
+        for title, unit, line in kinds
+    }
+    last = [float(at[-1]) for lines in found.values() for _, (at, _) in lines]
+    x = axis(last, "s since the cell began", log=False)
+    return [_chart(title, unit, x, lines, looks) for (title, unit), lines in found.items() if lines]
 
 
 def _chart(
-    title: str, unit: str, lines: Sequence[tuple[Recording, Line]], looks: Mapping[str, Look]
+    title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], looks: Mapping[str, Look]
 ) -> Chart:
-    x = axis([float(at[-1]) for _, (at, _) in lines], "s since the cell began", log=False)
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
-    y = axis(values, unit, count=3, whole=title == "Threads")
+    y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
     drawn, told = [], []
     last: dict[Look, float] = {}
@@ -59,7 +66,37 @@ def _chart(
         told.append(f"{cell}: up to {figure(float(value.max()))}")
     hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
     alternative = f"{title} in {unit} over time. {'; '.join(told)}."
-    return Chart(title, unit, made, alternative, ends(y, HEIGHT, _BOTTOM, list(last.items())), _ROOM)
+    apart = len(set(last.values())) > 1  # names beside one and the same point tell nothing
+    marks = ends(y, HEIGHT, _BOTTOM, list(last.items())) if apart else ()
+    return Chart(title, unit, made, alternative, marks, _ROOM)
+
+
+def _open(repeat: Repeat) -> Line:
+    """The most that were open in each of ``POINTS`` equal spans, so that no spike is lost."""
+    times, number = repeat.open
+    if not len(times):
+        return np.zeros(0), np.zeros(0)
+    edges = np.linspace(min(0, times[0]), times[-1], POINTS)
+    after = np.searchsorted(times, edges, "right")
+    at_edges = np.concatenate([[0], number])[after]
+    most = np.maximum.reduceat(np.insert(number, after, at_edges), after + np.arange(POINTS))
+    return edges / 1e9, most.astype(np.float64)
+
+
+def _added(line: Callable[[Recording], Line]) -> Callable[[Repeat], Line]:
+    """The lines of all parts of a repeat as one, at the moments of the part that lasted longest."""
+
+    def added(repeat: Repeat) -> Line:
+        lines = [line(m.recording) for m in repeat.parts]
+        at = max((own for own, _ in lines), key=lambda own: own.max(initial=0))
+        total = np.zeros(len(at))
+        for own, value in lines:
+            if len(own):
+                last = np.maximum(np.searchsorted(own, at, "right") - 1, 0)
+                total += np.where(at > own[-1] + GONE_S, 0, value[last])
+        return _thinned(at, total)
+
+    return added
 
 
 def _thinned(at: NDArray[np.float64], value: NDArray[np.float64]) -> Line:
@@ -76,11 +113,11 @@ def _column(recording: Recording, name: str, scale: float) -> Line:
 
 
 def _memory(recording: Recording) -> Line:
-    return _thinned(*_column(recording, "rss_kib", 1024))
+    return _column(recording, "rss_kib", 1024)
 
 
 def _threads(recording: Recording) -> Line:
-    return _thinned(*_column(recording, "threads", 1))
+    return _column(recording, "threads", 1)
 
 
 def _cpu(recording: Recording) -> Line:
@@ -89,4 +126,4 @@ def _cpu(recording: Recording) -> Line:
         return at[:0], total[:0]
     keep = np.concatenate([[0], np.flatnonzero(np.diff(np.floor((at - at[0]) / CPU_BIN_S)) > 0) + 1])
     at, total = at[keep], total[keep]
-    return _thinned((at[1:] + at[:-1]) / 2, 100 * np.diff(total) / np.diff(at))
+    return (at[1:] + at[:-1]) / 2, 100 * np.diff(total) / np.diff(at)
