@@ -401,6 +401,8 @@ class Summary:
     ttft_corrected_p99_ms: float | None
     total_corrected_p50_ms: float | None
     total_corrected_p99_ms: float | None
+    request_delay_p50_ms: float | None  # from the call of the library until the server had the request
+    request_delay_p99_ms: float | None
     relative_lag_p50_ms: float | None  # lag above the least lag of its own stream: needs no common clock
     relative_lag_p99_ms: float | None
     cpu_percent: float | None  # of one core

@@ -24,6 +24,7 @@ _PER_STREAM: dict[str, tuple[int, ...]] = {
     "tpot": (50, 99),
     "ttft_corrected": (50, 99),
     "total_corrected": (50, 99),
+    "request_delay": (50, 99),
     "startup_ttft": (50, 99),
 }
 _PER_TOKEN: dict[str, tuple[int, ...]] = {
@@ -88,6 +89,7 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
             ("tpot", m.tpot),
             ("ttft_corrected", m.ttft_corrected),
             ("total_corrected", m.total_corrected),
+            ("request_delay", m.request_delay),
         ):
             vectors[name].append(present(values[chosen]))
             if name in ("ttft", "total"):
@@ -133,6 +135,7 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
                 chosen=sum(int(m.chosen.sum()) for m in parts),
                 ttft_ms={rank: found["ttft"][rank] for rank in (50, 99)},
                 lag_ms={rank: found["lag"][rank] for rank in (50, 99)},
+                request_delay_ms={rank: found["request_delay"][rank] for rank in (50, 99)},
                 cpu_share=_cpu_share(usage["cpu_percent"], kept),
             ),
         ]

@@ -56,6 +56,11 @@ CASES = {
     "few": ({"streams": 9, "concurrency": 9}, SUSPECT, "only 9 streams counted"),
     "none": ({"warmup_ms": 60_000}, INVALID, "no stream was due after the warm-up of 60 s"),
     "late start": ({"late_start_ms": 80}, SUSPECT, "started later than scheduled, p99 80.0 ms"),
+    "request": (
+        {"request_delay_ms": 120},
+        SUSPECT,
+        "the time until the server had the request, p99 120.0 ms, is 40% of the TTFT's p99 of 300.2 ms",
+    ),
     "lag": ({"lag_us": 60_000}, SUSPECT, "p99 60.0 ms, is 17% of the TTFT's p99 of 360.0 ms"),
 }
 
@@ -76,6 +81,7 @@ FINE = {
     "one percent failed": {"outcomes": {"reset": 2}},
     "stopped is no failure": {"outcomes": {"stopped": 50}},
     "queues of threads": {"mode": "threads", "run_wait_share": 40.0},
+    "request small beside the TTFT": {"request_delay_ms": 20},
     "lag small beside the TTFT": {"lag_us": 20_000},
     "lag large beside a tiny TTFT, but small": {"lag_us": 4_000, "ttft_ms": 1},
     "late start small beside the TTFT": {"late_start_ms": 55, "ttft_ms": 2000},

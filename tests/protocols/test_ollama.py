@@ -192,7 +192,9 @@ def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
 
 def test_a_context_of_a_hundred_thousand_tokens_is_read() -> None:
     before, after = final_parts("generate", "m", Figures(tokens=3), context=range(100_000, 200_000))
-    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [End(Figures(tokens=3, at_ns=NOON))]
+    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [
+        End(Figures(tokens=3, at_ns=NOON))
+    ]
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
