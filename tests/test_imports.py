@@ -31,6 +31,17 @@ ARROWS: dict[str, set[str]] = {
     "lab": {"model", "protocols", "clients", "engine", "store", "scenario", "secrets"},
     "analysis": {"model"},
     "report": {"model", "analysis", "files"},
+    "swarm": {
+        "model",
+        "protocols",
+        "clients",
+        "engine",
+        "store",
+        "scenario",
+        "secrets",
+        "lab",
+        "analysis",
+    },
     "notebook": {"model", "store", "scenario", "lab", "analysis", "report"},
     "cli": {
         "model",
@@ -42,6 +53,7 @@ ARROWS: dict[str, set[str]] = {
         "analysis",
         "report",
         "simulator",
+        "swarm",
         "notebook",
     },
     "__main__": {"cli"},
@@ -51,6 +63,12 @@ ARROWS: dict[str, set[str]] = {
 # module, the module it knows beyond its room's arrows -> why
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("loadgen.lab.run", "loadgen.simulator.process"): "the run starts and stops the simulator, as a process",
+    (
+        "loadgen.swarm.session",
+        "loadgen.simulator.process",
+    ): "a run that Locust steers starts and stops it, as a process",
+    ("loadgen.swarm.web", "loadgen.report.charts.style"): "a client has one colour, live and in the report",
+    ("loadgen.swarm.web", "loadgen.report.text"): "foreign text is made printable in one way",
     ("loadgen.report.progress", "loadgen.lab.listener"): "it is a Listener, and shows a Progress",
     (
         "loadgen.scenario.rules",
@@ -74,8 +92,9 @@ OUTSIDE: dict[str, set[str]] = {
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "pandas"},
     "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
+    "swarm": {"bokeh", "flask", "flask_login", "gevent", "hdrh", "locust", "msgspec", "numpy"},
     "notebook": {"pandas"},
-    "cli": {"click", "rich"},
+    "cli": {"click", "locust", "rich"},
     "__main__": set(),
     "": set(),
 }
@@ -165,7 +184,7 @@ def test_the_arrows_go_round_in_no_circle() -> None:
         left = {name: known for name, known in left.items() if name not in free}
 
 
-@pytest.mark.parametrize("leaf", ["report", "simulator", "cli", "notebook"])
+@pytest.mark.parametrize("leaf", ["report", "simulator", "swarm", "cli", "notebook"])
 def test_leaves_are_known_only_to_who_gathers_them(leaf: str) -> None:
     known_by = {found.module for found in ours() if found.pair[1] == leaf and found.pair[0] != leaf}
     allowed = {"loadgen", "loadgen.__main__", "loadgen.cli", "loadgen.notebook"}
@@ -205,6 +224,7 @@ def test_the_simulator_needs_numpy_only_for_its_archive() -> None:
 # -------------------------------------------------------------------------------------------- what is loaded
 
 HTTP = {"requests", "urllib3", "httpx", "httpcore", "h11", "anyio", "aiohttp", "yarl", "httptools", "uvloop"}
+PATCHED = {"locust", "gevent", "flask"}
 HEAVY = {"numpy", "pandas", "pydantic", "bokeh", "rich", "jinja2", "ruamel", "rapidfuzz"}
 
 HELP = """
@@ -233,12 +253,14 @@ def loaded(code: str, *arguments: str) -> set[str]:
 def test_what_is_cheap_loads_nothing_heavy(code: str) -> None:
     found = loaded(code, "--help")
     assert "loadgen" in found
-    assert not found & (HTTP | HEAVY | {"msgspec", "asyncio"})
+    assert not found & (HTTP | HEAVY | PATCHED | {"msgspec", "asyncio"})
 
 
-@pytest.mark.parametrize("command", ["run", "report", "validate", "clients", "simulate", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "report", "validate", "clients", "simulate", "doctor", "worker", "ui"]
+)
 def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
-    assert not loaded(HELP, command, "--help") & (HTTP | HEAVY)
+    assert not loaded(HELP, command, "--help") & (HTTP | HEAVY | PATCHED)
 
 
 def test_listing_the_clients_loads_none_of_them() -> None:
@@ -256,7 +278,12 @@ def test_listing_the_clients_loads_none_of_them() -> None:
     ],
 )
 def test_what_runs_beside_the_streams_loads_nothing_heavy(module: str) -> None:
-    assert not loaded(f"import {module}") & (HTTP | HEAVY)
+    assert not loaded(f"import {module}") & (HTTP | HEAVY | PATCHED)
+
+
+@pytest.mark.parametrize("module", ["loadgen.swarm.wire", "loadgen.swarm.figures", "loadgen.lab.run"])
+def test_nothing_is_patched_by_who_does_not_ask_for_it(module: str) -> None:
+    assert not loaded(f"import {module}") & {"locust", "gevent"}
 
 
 def test_the_nouns_need_the_standard_library_alone() -> None:
