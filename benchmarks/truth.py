@@ -1,10 +1,12 @@
-"""Are the figures true? Reported TTFT and ITL against another server's own record of what it sent when.
+"""Are the figures true? Reported TTFT, ITL and total against another server's own record of what it sent when.
 
     python benchmarks/truth.py [--streams 100,1000] [--clients requests,aiohttp,…] [--load "duration: 12s, ramp: 2s"]
+                               [--workers 0,1]
 
 The server (``paced.py``) shares no line with loadgen and records the true time of every send. Its TTFT runs from the
-whole request to the first send, its ITL is the gap between sends; both are taken over the streams that the run counts.
-A figure is true within 2 % or 2 ms.
+whole request to the first send, its ITL is the gap between sends, its total ends with the last send; all are taken over
+the streams that the run counts. A figure is true within 2 % or 2 ms. With ``--workers 0,1`` the same is run here and
+through one of Locust's workers, one after the other, so that the two can be held side by side.
 """
 
 from __future__ import annotations
@@ -74,9 +76,10 @@ def figures(streams: Sequence[Stream]) -> dict[str, float]:
     """TTFT and ITL by the server's record, under the names of summary.csv."""
     ttft = np.array([stream["sent"][0] - stream["received"] for stream in streams])
     itl = np.concatenate([np.diff(stream["sent"]) for stream in streams])
+    total = np.array([stream["sent"][-1] - stream["received"] for stream in streams])
     return {
         f"{name}_p{percent}_ms": nearest_rank(values, percent)
-        for name, values in (("ttft", ttft), ("itl", itl))
+        for name, values in (("ttft", ttft), ("itl", itl), ("total", total))
         for percent in (50, 90, 99)
     }
 
@@ -90,36 +93,44 @@ def main() -> None:
     parser.add_argument("--load", default="duration: 12s, ramp: 4s")
     parser.add_argument("--tokens", type=int, default=30)
     parser.add_argument("--gap", type=float, default=0.1)
+    parser.add_argument("--workers", default="0", help="of Locust; 0: none, one engine here")
     asked = parser.parse_args()
     core = min(os.sched_getaffinity(0))
     print(f"{'streams':>7} {'client':<12} {'figure':<5} {'reported':>9} {'recorded':>9} {'ms':>8} {'%':>7}")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        flags = ("--tokens", str(asked.tokens), "--gap", str(asked.gap), "--core", str(core))
-        with server(folder / "record.json", *flags) as url:
-            text = SCENARIO.format(url=url, clients=asked.clients, streams=asked.streams, load=asked.load)
-            (folder / "truth.yaml").write_text(text)
-            command = [sys.executable, "-m", "loadgen", "run", str(folder / "truth.yaml"), "--json"]
-            ran = subprocess.run(
-                [*command, "--out", str(folder / "run")], check=False, stdout=subprocess.PIPE
-            )
-            assert ran.returncode in (0, 3), ran
-        records = json.loads((folder / "record.json").read_text())
-        run = Run.load(folder / "run")
-        cells = {(recording.client, recording.concurrency): recording for recording in run.recordings}
-        for row in run.summary().to_dict("records"):
-            streams = counted(cells[row["client"], row["concurrency"]], records)
-            print(f"{row['concurrency']:7,} {row['client']:<12} {len(streams):,} streams, {row['validity']}")
-            for reason in filter(None, row["reasons"].split("; ")):
-                print(f"{'':20} {reason}")
-            for figure, true in figures(streams).items():
-                told = row[figure]
-                if pd.isna(told):
-                    print(f"{'':20} {figure:<12} not held by so few values")
-                    continue
-                off = told - true
-                within = "" if abs(off) <= max(2.0, 0.02 * true) else "  beyond 2 % and 2 ms"
-                print(f"{'':20} {figure:<12} {told:9.2f} {true:9.2f} {off:8.2f} {off / true:7.2%}{within}")
+        for workers in map(int, asked.workers.split(",")):
+            folder = Path(name, str(workers))
+            folder.mkdir()
+            print("one engine, here" if not workers else f"{workers} of Locust's workers")
+            measure(folder, asked, core, ["--workers", str(workers)] if workers else [])
+
+
+def measure(folder: Path, asked: argparse.Namespace, core: int, how: Sequence[str]) -> None:
+    """Run it and print every figure beside the server's."""
+    flags = ("--tokens", str(asked.tokens), "--gap", str(asked.gap), "--core", str(core))
+    with server(folder / "record.json", *flags) as url:
+        text = SCENARIO.format(url=url, clients=asked.clients, streams=asked.streams, load=asked.load)
+        (folder / "truth.yaml").write_text(text)
+        command = [sys.executable, "-m", "loadgen", "run", str(folder / "truth.yaml"), "--json", *how]
+        ran = subprocess.run([*command, "--out", str(folder / "run")], check=False, stdout=subprocess.PIPE)
+        assert ran.returncode in (0, 3), ran
+    records = json.loads((folder / "record.json").read_text())
+    run = Run.load(folder / "run")
+    for row in run.summary().to_dict("records"):
+        of_row = (row["client"], row["concurrency"])
+        parts = [part for part in run.recordings if (part.client, part.concurrency) == of_row]
+        streams = [stream for part in parts for stream in counted(part, records)]
+        print(f"{row['concurrency']:7,} {row['client']:<12} {len(streams):,} streams, {row['validity']}")
+        for reason in filter(None, row["reasons"].split("; ")):
+            print(f"{'':20} {reason}")
+        for figure, true in figures(streams).items():
+            told = row[figure]
+            if pd.isna(told):
+                print(f"{'':20} {figure:<12} not held by so few values")
+                continue
+            off = told - true
+            within = "" if abs(off) <= max(2.0, 0.02 * true) else "  beyond 2 % and 2 ms"
+            print(f"{'':20} {figure:<12} {told:9.2f} {true:9.2f} {off:8.2f} {off / true:7.2%}{within}")
 
 
 if __name__ == "__main__":
