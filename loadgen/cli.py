@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PIPED_COLUMNS = 110
 MASTER_PORT = 5557
 WEB_PORT = 8089
+UNPROTECTED = "Locust's protocol is not encrypted and has no login, so use it in a network that you trust"
 DONE, FAILED, BAD, UNMEASURED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -74,6 +75,27 @@ def _patch() -> None:
         import locust  # noqa: F401
     except ImportError:
         _fail('Locust is not installed; install it: pip install "loadgen[locust]"', BAD)
+
+
+def _refuse_to_send(scenario: Scenario, url: str | None, settings: tuple[str, ...]) -> None:
+    """Exit where the arguments, which workers are told, hold a secret."""
+    from loadgen.secrets import mask, of_url
+
+    given = [setting.partition("=") for setting in settings]
+    found = [
+        f"--set {key}"
+        for key, _, value in given
+        for text in (value.strip(), value.replace("$$", "$"))
+        if mask(text, scenario.secrets) != text
+    ]
+    if url is not None and (of_url(url) or mask(url, scenario.secrets) != url):
+        found.append("--url")
+    if found:
+        _fail(
+            f"{found[0]} holds a secret, which would be sent to every worker: "
+            "name it as ${NAME} in the scenario, and set NAME where the workers run",
+            BAD,
+        )
 
 
 def _console(stderr: bool = False) -> Console:
@@ -136,7 +158,7 @@ def run(
                 2 bad scenario or arguments      3 not measured
                 130 interrupted: what was measured is written and reported
     """
-    if master and workers is None:
+    if workers is None and (master or master_port is not None):
         raise click.UsageError("--master needs --workers N: how many to wait for")
     if workers is not None:
         _patch()
@@ -166,21 +188,21 @@ def run(
             ran = lab_run(planned, out, listener)
         else:
             from loadgen.scenario import overrides_from_flags
-            from loadgen.swarm.run import NoWorkers, Swarm
+            from loadgen.swarm.run import Swarm, is_exposed
 
-            try:
-                with Swarm(
-                    planned,
-                    [*overrides_from_flags(**flags), *settings],
-                    workers=workers,
-                    host=master_host,
-                    port=master_port if master_port is not None else MASTER_PORT if master else 0,
-                    start=not master,
-                    note=listener.note,
-                ) as swarm:
-                    ran = lab_run(planned, out, listener, swarm.record)
-            except NoWorkers as error:
-                _fail(str(error), BAD)
+            _refuse_to_send(planned, url, settings)
+            swarm = Swarm(
+                planned,
+                [*overrides_from_flags(**flags), *settings],
+                workers=workers,
+                host=master_host,
+                port=master_port if master_port is not None else MASTER_PORT if master else 0,
+                start=not master,
+                note=listener.note,
+            )
+            if is_exposed(master_host):
+                click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
+            ran = lab_run(planned, out, listener, swarm)
     except (Refused, StoreError) as error:
         _fail(str(error), BAD)
     except (TargetError, SimulatorError) as error:
@@ -220,7 +242,9 @@ def _report(folder: Path, console: Console, told: bool) -> int:
     if told:
         if measured.about.get("state") in _NOT_WHOLE:
             planned, state = len(measured.about["cells"]), _NOT_WHOLE[measured.about["state"]]
-            click.echo(f"The run {state}: {len(measured.recordings)} of {planned} cells were measured.")
+            click.echo(
+                f"The run {state}: {len({r.index for r in measured.recordings})} of {planned} cells were measured."
+            )
         console.print(terminal.table(summaries))
         console.print(terminal.findings(findings))
     try:
@@ -362,7 +386,7 @@ def worker(host: str, port: int, patience: int) -> None:
     from loadgen.swarm.worker import NoMaster, work
 
     try:
-        sys.exit(work(host, port, max(1, patience // 5)))
+        sys.exit(work(host, port, patience))
     except NoMaster as error:
         _fail(str(error), UNMEASURED)
 
@@ -374,19 +398,44 @@ def worker(host: str, port: int, patience: int) -> None:
 @click.option("--web-host", default="127.0.0.1", show_default=True, help="Where the web UI listens.")
 @click.option(
     "--web-port",
-    type=click.IntRange(1, 65535),
+    type=click.IntRange(0, 65535),
     default=WEB_PORT,
     show_default=True,
-    help="And on which port.",
+    help="And on which port; 0 for any free one.",
 )
-def ui(scenario: str, client: str | None, workers: int | None, web_host: str, web_port: int) -> None:
-    """Open Locust's web UI for SCENARIO: its users are streams, and a tab shows them live."""
+@click.option("--tls-cert", type=click.Path(exists=True), help="Serve over HTTPS with this certificate,")
+@click.option("--tls-key", type=click.Path(exists=True), help="and its key.")
+def ui(
+    *,
+    scenario: str,
+    client: str | None,
+    workers: int | None,
+    web_host: str,
+    web_port: int,
+    tls_cert: str | None,
+    tls_key: str | None,
+) -> None:
+    """Open Locust's web UI for SCENARIO: its users are streams, and a tab shows them live.
+
+    Other machines reach it only with --web-host, and then after a login: LOADGEN_UI_USER (loadgen) and
+    LOADGEN_UI_PASSWORD (made and shown here where it is not set).
+    """
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
     _patch()
-    from loadgen.swarm.ui import Taken, serve
+    from loadgen.swarm.session import Wrong
+    from loadgen.swarm.ui import serve
 
     planned = _scenario(scenario)
     try:
-        first = client or planned.clients[0].label
-        serve(scenario, first, max(planned.concurrency), workers, web_host, web_port)
-    except Taken as error:
+        serve(
+            scenario,
+            client or planned.clients[0].label,
+            max(planned.concurrency),
+            workers=workers,
+            host=web_host,
+            port=web_port,
+            tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
+        )
+    except Wrong as error:
         _fail(str(error), BAD)

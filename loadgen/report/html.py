@@ -39,7 +39,10 @@ _LATENCY: _Columns = (
     ("TTFT, ms", (("ttft_p50_ms", "p50"), ("ttft_p90_ms", "p90"), ("ttft_p99_ms", "p99"), ("ttft_n", "n"))),
     ("ITL, ms", (("itl_p50_ms", "p50"), ("itl_p90_ms", "p90"), ("itl_p99_ms", "p99"), ("itl_n", "n"))),
     ("Total, ms", (("total_p50_ms", "p50"), ("total_p99_ms", "p99"))),
-    ("Lag, ms", (("lag_p50_ms", "p50"), ("lag_p99_ms", "p99"), ("lag_n", "n"))),
+    (
+        "Client's share, ms",
+        (("lag_p50_ms", "lag p50"), ("lag_p99_ms", "lag p99"), ("request_delay_p99_ms", "request p99")),
+    ),
 )
 _COST: _Columns = (
     ("Streams open", (("live_peak", "at most"), ("live_mean", "mean"))),
