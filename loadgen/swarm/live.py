@@ -29,6 +29,8 @@ class _Worker:
     name: str
     client: str
     report: Mapping[str, Any] = field(default_factory=dict)
+    at: float = 0.0  # when it came
+    tokens_per_s: float | None = None  # since the report before
     lost: bool = False
 
 
@@ -47,7 +49,6 @@ class Live:
         self._recent: dict[str, Figures] = {}
         self._workers: dict[tuple[str, str], _Worker] = {}
         self._history: deque[dict[str, Any]] = deque(maxlen=ROWS)
-        self._before: dict[str, tuple[float, int]] = {}
         self.notes: list[str] = []
         self.verdicts: list[dict[str, str]] = []
 
@@ -66,25 +67,31 @@ class Live:
             if report["job"] != self._job:
                 continue
             worker = self._workers.setdefault((node, label), _Worker(name, label))
+            at, tokens = self.elapsed, report["tokens"] - worker.report.get("tokens", 0)
+            if at > worker.at:
+                # By its own last two reports: between two of our rows there may be none, or two.
+                worker.tokens_per_s = max(0.0, tokens / (at - worker.at))
+                worker.at = at
             worker.report = report
             for figures in (self._totals, self._recent):
                 figures.setdefault(label, Figures()).merge(report["histograms"])
 
-    def lose(self, node: str) -> None:
+    def ended(self, node: str, label: str) -> int:
+        """How many streams it has told of."""
+        worker = self._workers.get((node, label))
+        return sum(worker.report["outcomes"].values()) if worker else 0
+
+    def lose(self, node: str, label: str) -> None:
         """Nothing more comes from there."""
-        for (of, _), worker in self._workers.items():
-            worker.lost = worker.lost or of == node
+        if (node, label) in self._workers:
+            self._workers[node, label].lost = True
 
     def tick(self) -> None:
         """A row of history for every client: how it went since the last one."""
         at = self.elapsed
         for label in self._clients():
-            there = [worker.report for worker in self._of(label)]
-            tokens = sum(
-                worker.report["tokens"] for worker in self._workers.values() if worker.client == label
-            )
-            since, before = self._before.get(label, (0.0, 0))
-            self._before[label] = (at, tokens)
+            workers = self._of(label)
+            there = [worker.report for worker in workers]
             recent = self._recent.pop(label, Figures()).told()
             self._history.append(
                 {
@@ -92,7 +99,7 @@ class Live:
                     "client": label,
                     "asked": sum(report["asked"] for report in there),
                     "open": sum(report["open"] for report in there),
-                    "tokens_per_s": max(0.0, (tokens - before) / (at - since)) if at > since else None,
+                    "tokens_per_s": _sum(worker.tokens_per_s for worker in workers),
                     **{
                         f"{name}_p{rank}": (recent[name] or {}).get(f"p{rank}")
                         for name in ("ttft", "itl", "lag")
@@ -172,7 +179,7 @@ class Live:
         rows = [row for row in self._history if row["client"] == label][-SETTLED:]
         asked, least = rows[-1]["asked"] if rows else 0, min((row["open"] for row in rows), default=0)
         settled = len(rows) == SETTLED and all(row["asked"] == asked for row in rows)
-        if settled and max(row["open"] for row in rows) < LIVE_SUSPECT * asked:
+        if settled and self._ended is None and max(row["open"] for row in rows) < LIVE_SUSPECT * asked:
             found.append(f"only {least:,} of the {asked:,} streams asked for are open")
         for worker in self._of(label):
             cpu = worker.report["cpu_percent"]

@@ -1,6 +1,7 @@
 """What importing it adds to Locust: the options ``--scenario`` and ``--client``, the engines, the tab.
 
 The options are Locust's own kind: fields of the form in its web UI, or LOADGEN_SCENARIO and LOADGEN_CLIENT.
+A locustfile needs ``from loadgen.swarm.plugin import Streaming`` and a class of it.
 """
 
 from __future__ import annotations
@@ -16,16 +17,26 @@ from locust.runners import LocalRunner, WorkerRunner
 from loadgen import clients
 from loadgen.swarm import wire
 from loadgen.swarm.crew import Crew
-from loadgen.swarm.session import Session, Wrong
+from loadgen.swarm.login import is_local, protect
+from loadgen.swarm.session import Session, Wrong, offered
+from loadgen.swarm.users import Streaming
 from loadgen.swarm.web import install
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
     from locust.rpc import Message
     from locust.web import WebUI
 
+__all__ = ["Streaming", "follow"]
+
 log = logging.getLogger("loadgen")
+
+# Locust makes a parser for its command line and another for each of its pages. The first takes any client,
+# because only the scenario knows its variants; the others offer these.
+_choices: list[str] = []
 
 
 def _options(parser: LocustArgumentParser, **_: object) -> None:
@@ -39,7 +50,7 @@ def _options(parser: LocustArgumentParser, **_: object) -> None:
     parser.add_argument(
         "--client",
         default="",
-        choices=["", *clients.names()],
+        choices=_choices or None,
         env_var="LOADGEN_CLIENT",
         help="The HTTP client, where the locustfile names none. Empty: the scenario's first.",
     )
@@ -58,16 +69,31 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
         return
     session = Session(environment, crew)
     options = environment.parsed_options
-    if web_ui is None or (options is not None and options.scenario):
+    assert options is not None
+    scenario = None
+    if web_ui is None or options.scenario:
         try:
-            session.check()
+            scenario = session.check().scenario
         except Wrong as error:
-            sys.stderr.write(f"{error}\n")
-            sys.exit(2)
-    if web_ui is None:
-        return
-    install(web_ui, session.snapshot, session.file)
-    _guard(web_ui, session)
+            _refuse(str(error))
+    _choices[:] = ["", *offered(scenario)]
+    if options.client not in _choices:
+        _refuse(f"no client {options.client!r}: one of {', '.join(clients.names())}")
+    if options.master and not is_local(options.master_bind_host):
+        log.warning(
+            "The master listens on %s: Locust's protocol is not encrypted, and asks nobody for a password.",
+            options.master_bind_host,
+        )
+    if web_ui is not None:
+        install(web_ui, session.snapshot, session.file)
+        _guard(web_ui, session)
+        _remember(web_ui, options)
+        protect(web_ui)
+
+
+def _refuse(why: str) -> None:
+    sys.stderr.write(f"{why}\n")
+    sys.exit(2)
 
 
 def follow(environment: Environment, crew: Crew) -> None:
@@ -88,17 +114,30 @@ def _guard(web_ui: WebUI, session: Session) -> None:
     """Let the form be answered where the run would not start."""
     from flask import jsonify, request
 
-    def check() -> Any:
-        if request.method != "POST" or not request.path.endswith("/swarm"):
-            return None
+    assert web_ui.app is not None
+    start = web_ui.app.view_functions["locust.swarm"]
+
+    def swarm() -> Any:
         try:
-            session.check(request.form.to_dict())
+            asked = session.check(request.form.to_dict())
         except Wrong as error:
             return jsonify({"success": False, "message": str(error), "host": request.form.get("host")})
-        return None
+        _choices[:] = dict.fromkeys([*_choices, *offered(asked.scenario)])
+        return start()
 
-    assert web_ui.app is not None
-    web_ui.app.before_request(check)
+    web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)
+
+
+def _remember(web_ui: WebUI, options: Namespace) -> None:
+    """Let a page that is loaded anew propose what was chosen last; Locust proposes what it was started with."""
+    update = web_ui.update_template_args
+
+    def updated() -> None:
+        update()
+        for name in ("scenario", "client"):
+            web_ui.template_args["extra_options"][name]["default_value"] = getattr(options, name)
+
+    web_ui.update_template_args = updated  # type: ignore[method-assign]
 
 
 events.init_command_line_parser.add_listener(_options)

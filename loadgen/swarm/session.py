@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gevent
-from gevent import subprocess
-from locust.runners import STATE_INIT, WORKER_REPORT_INTERVAL
+from gevent import Greenlet, subprocess
+from gevent.lock import RLock
+from locust.runners import STATE_INIT, STATE_SPAWNING, WORKER_REPORT_INTERVAL, MasterRunner
 
 from loadgen import clients, store
 from loadgen.lab import plan, target
@@ -24,7 +27,7 @@ from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 from loadgen.swarm import wire
 from loadgen.swarm.crew import LAST, Crew
-from loadgen.swarm.desk import ALONE, Desk
+from loadgen.swarm.desk import ALONE, LOOK, Desk
 from loadgen.swarm.live import Live
 from loadgen.swarm.shape import Stages
 from loadgen.swarm.users import TARGET, Streaming
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 TICK: Final = 2.0  # seconds between two rows of history where this process is alone
+ARRIVE: Final = 5.0  # seconds that workers get to introduce themselves
+NOT_MEASURED: Final = 3  # the exit code
 
 log = logging.getLogger("loadgen")
 
@@ -43,16 +48,34 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """A job that can be begun: a cell for each client, all at the same time."""
+    """A job that can be begun: a cell for each client, all at the same time.
+
+    ``client`` is the label that stands for users whose class names none.
+    """
 
     scenario: Scenario
     overrides: tuple[Override, ...]
     cells: tuple[Cell, ...]
+    client: str
 
     @property
     def scheduled(self) -> bool:
         """Whether the scenario's stages say how many streams there are, and not the users of Locust."""
         return bool(self.scenario.load.stages)
+
+    def is_another(self, other: Plan) -> bool:
+        """Whether a run of it would need other engines."""
+        return (
+            self.scenario.source,
+            self.scenario.target,
+            self.client,
+            [cell.client for cell in self.cells],
+        ) != (
+            other.scenario.source,
+            other.scenario.target,
+            other.client,
+            [cell.client for cell in other.cells],
+        )
 
 
 def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -> Plan:
@@ -64,7 +87,13 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         raise Wrong("no scenario: give --scenario FILE, or LOADGEN_SCENARIO, or fill in the field")
     try:
         scenario = load(path)
-        wanted = [_client(each.client or client, scenario) for each in classes if issubclass(each, Streaming)]
+        own = _client(client, scenario)
+        each = [
+            _client(one.client, scenario) if one.client else own
+            for one in classes
+            if issubclass(one, Streaming)
+        ]
+        wanted = list({one.label: one for one in each}.values())
         spelled = [{"client": one.name, **one.options} if one.options else one.name for one in wanted]
         overrides = [Override("--client", "clients", spelled)]
         overrides += overrides_from_flags(url=host or None)
@@ -78,32 +107,47 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         )
     every = plan.cells(scenario, scenario.target.url or "", ())
     first = [next(cell for cell in every if cell.client == one) for one in wanted]
-    return Plan(scenario, tuple(overrides), tuple(first))
+    return Plan(scenario, tuple(overrides), tuple(first), own.label)
 
 
 def _client(label: str, scenario: Scenario) -> Client:
-    """The scenario's client of that label, or any other by its name."""
+    """The scenario's client of that label, or any other by its name; the scenario's first where there is none."""
     if not label:
         return scenario.clients[0]
     found = next((client for client in scenario.clients if client.label == label), None)
     if found is None and label not in clients.names():
-        raise Wrong(f"no client {label!r}: one of {', '.join(clients.names())}")
+        raise Wrong(f"no client {label!r}: one of {', '.join(offered(scenario))}")
     return found or Client(label)
 
 
+def offered(scenario: Scenario | None) -> Iterable[str]:
+    """The clients to choose from: those of the scenario, variants too, and all others."""
+    own = [client.label for client in scenario.clients] if scenario else []
+    return dict.fromkeys([*own, *clients.names()])
+
+
 class Session:
-    """The master's life, or that of a Locust of one process."""
+    """The master's life, or that of a Locust of one process.
+
+    Locust may kill the greenlet in which it tells us something, when another Start or Stop comes. What must be
+    done whole has a greenlet of its own.
+    """
 
     def __init__(self, environment: Environment, crew: Crew | None) -> None:
+        assert environment.parsed_options is not None
         self.environment = environment
+        self._options = environment.parsed_options
         self.desk = Desk(environment, self._note)
         self.live = Live()
         self.folder: Path | None = None
         self._crew = crew
-        self._plan: Plan | None = None
+        self._plan: Plan | None = None  # of the run under way
         self._about: dict[str, Any] = {}
         self._simulator: tuple[Simulator, Process] | None = None
-        self._ending = False
+        self._own_shape = environment.shape_class
+        self._beginning: Greenlet[[], None] = gevent.spawn(lambda: None)
+        self._ending = self._finishing = self._beginning
+        self._files = RLock()
         events = environment.events
         events.test_start.add_listener(self._start)
         events.test_stopping.add_listener(self._stop)
@@ -115,7 +159,7 @@ class Session:
 
     def planned(self, form: dict[str, str] | None = None) -> Plan:
         """The plan of the options, with what the form says. Raises Wrong."""
-        options = vars(self.environment.parsed_options) | (form or {})
+        options = vars(self._options) | (form or {})
         host = options.get("host") or ""
         return make_plan(
             options.get("scenario") or "",
@@ -124,125 +168,190 @@ class Session:
             self.environment.user_classes,
         )
 
-    def check(self, form: dict[str, str] | None = None) -> None:
+    def check(self, form: dict[str, str] | None = None) -> Plan:
         """Raise Wrong where the run would not start; set the shape that the scenario asks for."""
         asked = self.planned(form)
-        if asked.scenario.target.simulator is None:
-            try:
-                target.check(asked.cells[0])
-            except target.TargetError as error:
-                # The run starts all the same: the failures tab is where users of Locust look.
-                self._note(mask_cut(str(error), asked.scenario.secrets))
-        shape = self.environment.shape_class
-        if asked.scheduled:
-            self.environment.shape_class = Stages(asked.scenario.load.stages)
-            self.environment.shape_class.runner = self.environment.runner
-        elif isinstance(shape, Stages):
-            self.environment.shape_class = None
+        if self._plan is not None:
+            if asked.is_another(self._plan):
+                raise Wrong("the scenario, the client and the host of a run stay as they are: stop it first")
+            return asked
+        shape = Stages(asked.scenario.load.stages) if asked.scheduled else self._own_shape
+        if shape is not None:
+            shape.runner = self.environment.runner
+        self.environment.shape_class = shape
+        return asked
 
     # -- Locust says
 
     def _start(self, **_: object) -> None:
+        runner = self.environment.runner
+        assert runner is not None
+        runner.update_state(STATE_SPAWNING)  # in a state of rest Locust would not hear a Stop
+        self._beginning = gevent.spawn(self._begin)
+        self._beginning.get()
+        if self._plan is None:
+            raise gevent.GreenletExit  # users need not come
+
+    def _begin(self) -> None:
+        self._finishing.join()
+        self._arrived()
         try:
             asked = self.planned()
             url = self._serve(asked.scenario)
-        except (Wrong, SimulatorError) as error:
+            started = datetime.now(UTC)
+            folder = new_folder(asked.scenario, started)
+            about = about_run(asked.scenario, url or asked.scenario.target.url or "", started, asked.cells)
+            store.create(folder, about)
+        except (Wrong, SimulatorError, store.StoreError) as error:
+            self.live.begin(self.desk.job, "", "")
             self._note(str(error))
-            runner = self.environment.runner
-            assert runner is not None
-            gevent.spawn(runner.quit if self._headless else runner.stop)
+            self._leave(failed=True)
             return
-        started = datetime.now(UTC)
-        self.folder = new_folder(asked.scenario, started)
-        self._plan = asked
-        self._about = about_run(asked.scenario, url or asked.scenario.target.url or "", started, asked.cells)
-        store.create(self.folder, self._about)
+        self._plan, self._about, self.folder = asked, about, folder
+        self._options.client = asked.client  # to the users, wherever they are
+        self.live.begin(self.desk.job + 1, folder.name, asked.scenario.name)
         self.desk.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
-        self.live.begin(self.desk.job, self.folder.name, asked.scenario.name)
-        self._ending = False
+        if self.environment.shape_class is not None:
+            self.environment.shape_class.reset_time()  # what went before took its time
+        if url is None:
+            gevent.spawn(self._look, asked)
+
+    def _arrived(self) -> None:
+        """Wait for the workers whom Locust knows already and we do not."""
+        runner, until = self.environment.runner, time.monotonic() + ARRIVE
+        while isinstance(runner, MasterRunner) and len(self.desk.nodes()) < runner.worker_count:
+            if time.monotonic() > until:
+                return
+            gevent.sleep(LOOK / 5)
+
+    def _look(self, asked: Plan) -> None:
+        """Say so where the target is not there. The run goes on: its failures tell of it too."""
+        try:
+            target.check(asked.cells[0])
+        except target.TargetError as error:
+            if self._plan is asked:
+                self._note(mask_cut(str(error), asked.scenario.secrets))
 
     def _serve(self, scenario: Scenario) -> str | None:
         """The simulator's URL, started where it does not run yet."""
         spec = scenario.target.simulator
-        if spec is None:
-            return None
         if self._simulator is not None and self._simulator[0] != spec:
             self._simulator[1].stop()
             self._simulator = None
+        if spec is None:
+            return None
         if self._simulator is None:
             self._simulator = spec, Process.start(spec, cores=plan.cores().simulator)
-        self._simulator[1].reset()
+        try:
+            self._simulator[1].reset()
+        except SimulatorError:
+            self._simulator[1].stop()
+            self._simulator = None
+            raise
         return self._simulator[1].url
 
     def _stop(self, **_: object) -> None:
-        if self._plan is None or self._ending or self.folder is None:
-            return
-        self._ending = True
-        load_of, timeouts = self._plan.scenario.load, self._plan.scenario.timeouts
+        self._beginning.join()
+        if self._plan is not None and self._ending.ready():
+            self._ending = gevent.spawn(partial(self._end, self._plan))
+        self._ending.get()
+
+    def _end(self, asked: Plan) -> None:
+        """End the engines and hear everything; the files are made afterwards."""
+        load_of, timeouts = asked.scenario.load, asked.scenario.timeouts
         grace: float | None = self.environment.stop_timeout or 0.0
         seconds = (grace or 0.0) + LAST
-        if self._plan.scheduled and self.live.elapsed >= (load_of.seconds or 0.0):
+        if asked.scheduled and self.live.elapsed >= (load_of.seconds or 0.0):
             grace, seconds = None, timeouts.total + LAST
         self.desk.end(grace, seconds)
+        self.live.end()
         self._hear_all()
         self.live.tick()
-        self.live.end()
         self._about["state"] = "complete"
-        self._write()
-        self._judge()
         self._plan = None
+        self._finishing = gevent.spawn(partial(self._finish, asked))
+
+    def _finish(self, asked: Plan) -> None:
+        self._write(asked)
+        self._judge()
+        assert self.folder is not None
         log.info("Report: %s", self.folder / "report.html")
 
     def _quit(self, **_: object) -> None:
+        self._finishing.join()
         if self._simulator is not None:
             self._simulator[1].stop()
             self._simulator = None
+
+    def _leave(self, *, failed: bool) -> None:
+        """End a run in which nothing is left to do."""
+        runner = self.environment.runner
+        assert runner is not None
+        headless = bool(self._options.headless)
+        if failed and headless:
+            self.environment.process_exit_code = NOT_MEASURED
+        gevent.spawn(runner.quit if headless else runner.stop)
 
     def _report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
         if wire.REPORT in data:
             self.live.take(client_id, self.desk.name(client_id), data[wire.REPORT])
 
     def _hear_all(self) -> None:
+        """Our own figures; those of workers come by themselves, the last ones with Locust's own rows."""
         if self._crew is not None:
             self.live.take(ALONE, "", self._crew.report())
+            return
+        until = time.monotonic() + WORKER_REPORT_INTERVAL + ARRIVE
+        while time.monotonic() < until and any(
+            len(share.streams) > self.live.ended(share.node, share.client)
+            for share in self.desk.shares
+            if not share.lost
+        ):
+            gevent.sleep(LOOK / 5)
 
     def _tick(self) -> None:
         while True:
             gevent.sleep(TICK if self._crew is not None else WORKER_REPORT_INTERVAL)
-            if self._plan is not None and not self._ending:
+            if self._plan is None or not self._beginning.ready() or not self._ending.ready():
+                continue
+            if self._crew is not None:
                 self._hear_all()
-                for share in self.desk.shares:
-                    if share.lost:
-                        self.live.lose(share.node)
-                self.live.tick()
+            for share in self.desk.shares:
+                if share.lost:
+                    self.live.lose(share.node, share.client)
+            self.live.tick()
+            if self.desk.over():
+                self._leave(failed=any(share.lost for share in self.desk.shares))
 
     # -- the run folder
 
-    def _write(self) -> None:
-        assert self._plan is not None
-        assert self.folder is not None
-        cells = [
-            replace(cell, concurrency=max(1, self.desk.most.get(cell.client.label, 0)))
-            if not self._plan.scheduled
-            else cell
-            for cell in self._plan.cells
-        ]
-        parts = self.desk.recordings(cells, self._record())
-        for cell, entry in zip(cells, self._about["cells"], strict=True):
-            own = [part for part in parts if part.index == cell.index]
-            files = [store.save(self.folder, part) for part in own]
-            entry |= {"concurrency": cell.concurrency, **told(own, files)}
-        self._about["scenario"]["concurrency"] = sorted({cell.concurrency for cell in cells})
-        store.write_about(self.folder, self._about)
-        # A process of its own: this one must go on to answer.
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "loadgen", "report", str(self.folder), "--quiet"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.stderr:
-            self._note(done.stderr.strip().splitlines()[-1])
+    def _write(self, asked: Plan) -> None:
+        """Everything that the run has left so far. Waits for whoever writes already."""
+        with self._files:
+            cells = [
+                cell
+                if asked.scheduled
+                else replace(cell, concurrency=max(1, self.desk.most.get(cell.client.label, 0)))
+                for cell in asked.cells
+            ]
+            parts = self.desk.recordings(cells, self._record())
+            assert self.folder is not None
+            for cell, entry in zip(cells, self._about["cells"], strict=True):
+                own = [part for part in parts if part.index == cell.index]
+                files = [store.save(self.folder, part) for part in own]
+                entry |= {"concurrency": cell.concurrency, **told(own, files)}
+            self._about["scenario"]["concurrency"] = sorted({cell.concurrency for cell in cells})
+            store.write_about(self.folder, self._about)
+            # A process of its own: this one must go on to answer. A session of its own: Ctrl-C is for us.
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "loadgen", "report", str(self.folder), "--quiet"],
+                capture_output=True,
+                text=True,
+                check=False,
+                start_new_session=True,
+            )
+            if done.stderr:
+                self._note(done.stderr.strip().splitlines()[-1])
 
     def _record(self) -> ServerRecord | None:
         try:
@@ -267,14 +376,15 @@ class Session:
         runner = self.environment.runner
         states = {STATE_INIT: "ready", "spawning": "running", "cleanup": "stopping"}
         state = str(runner.state) if runner is not None else STATE_INIT
-        return self.live.snapshot(states.get(state, state))
+        return self.live.snapshot(states.get(state, state) if self._ending.ready() else "stopping")
 
     def file(self, name: str) -> Path:
         """A file of the run folder, of the streams that have ended by now. Raises LookupError before a run."""
         if self.folder is None:
             raise LookupError("nothing has been run yet: start a test first")
         if self._plan is not None:
-            self._write()
+            self._write(self._plan)
+        self._finishing.join()
         path = self.folder / name
         if not path.exists():
             raise LookupError(f"{name} could not be made")
@@ -284,7 +394,3 @@ class Session:
         log.warning(text)
         if text not in self.live.notes:
             self.live.notes.append(text)
-
-    @property
-    def _headless(self) -> bool:
-        return bool(getattr(self.environment.parsed_options, "headless", False))

@@ -5,50 +5,57 @@ from __future__ import annotations
 import atexit
 import socket
 import sys
-from typing import Final
 
 import locust.main
 
 from loadgen.swarm import locustfile
+from loadgen.swarm.login import is_local
+from loadgen.swarm.session import Wrong, make_plan
 from loadgen.swarm.worker import Hands
 
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
+def serve(
+    scenario: str,
+    client: str,
+    streams: int,
+    *,
+    workers: int | None,
+    host: str,
+    port: int,
+    tls: tuple[str, str] | None,
+) -> None:
+    """Serve the web UI until it is ended; does not return. Raises Wrong.
 
-class Taken(Exception):
-    """The port is not free; the message says by which flag to choose another."""
-
-
-def serve(scenario: str, client: str, streams: int, workers: int | None, host: str, port: int) -> None:
-    """Serve the web UI until it is ended; does not return. Raises Taken.
-
-    ``client`` and ``streams`` are what the form proposes.
+    ``client`` and ``streams`` are what the form proposes; ``port`` 0 is any free one; ``tls`` are the files of
+    certificate and key.
     """
-    _free(host, port)
+    make_plan(scenario, client, "", [locustfile.Stream])
+    try:
+        port = _free(host, port)
+    except OSError as error:
+        raise Wrong(
+            f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --web-port"
+        ) from None
     command = ["locust", "-f", str(locustfile.__file__), "--web-host", host, "--web-port", str(port)]
     if workers:
-        master = _some_port()
+        master = _free("127.0.0.1", 0)
         command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
         atexit.register(Hands(workers, "127.0.0.1", master).close)
-    if host not in LOOPBACK:
+    if not is_local(host):
         command.append("--web-login")
+    if tls:
+        command += ["--tls-cert", tls[0], "--tls-key", tls[1]]
     command += ["--users", str(streams), "--spawn-rate", str(max(1, streams // 10))]
     sys.argv = [*command, "--scenario", scenario, "--client", client]
-    print(f"http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
+    shown = f"[{host}]" if ":" in host else host
+    print(f"{'https' if tls else 'http'}://{shown}:{port}", flush=True)  # noqa: T201
     locust.main.main()
 
 
-def _free(host: str, port: int) -> None:
-    try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            return
-    except OSError as error:
-        raise Taken(
-            f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --web-port"
-        ) from None
-
-
-def _some_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def _free(host: str, port: int) -> int:
+    """``port`` if it is free, for 0 another one. Raises OSError."""
+    with socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+    ) as server:
         number: int = server.getsockname()[1]
         return number

@@ -16,8 +16,17 @@
     if (chosen && frame.parentNode !== room) room.append(frame);
     frame.style.display = chosen ? "block" : "none";
   };
-  new MutationObserver(place).observe(document.body, {
+  // Scenario and client stand in a panel that Locust shows closed.
+  const open = () => {
+    for (const panel of document.querySelectorAll("button[aria-expanded=false]:not([data-opened])")) {
+      if (panel.textContent.trim() !== "Custom parameters") continue;
+      panel.dataset.opened = "";
+      panel.click();
+    }
+  };
+  new MutationObserver(() => { place(); open(); }).observe(document.body, {
     subtree: true, childList: true, attributes: true, attributeFilter: ["aria-selected"],
   });
   place();
+  open();
 })();

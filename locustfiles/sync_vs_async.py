@@ -1,0 +1,29 @@
+# Two clients at the same time, side by side in every table and chart: threads and an event loop.
+#
+#   locust -f locustfiles/sync_vs_async.py
+#   locust -f locustfiles/sync_vs_async.py --headless -u 200 -r 20 -t 60s
+#
+# Each has an engine process of its own, but both share the machine: where cores are few they disturb each other.
+# `loadgen run` measures one after the other. Any client of `loadgen clients` can take either place.
+import os
+from pathlib import Path
+
+from loadgen.swarm.plugin import Streaming
+
+os.environ.setdefault(
+    "LOADGEN_SCENARIO", str(Path(__file__).parents[1] / "scenarios" / "100-concurrent.yaml")
+)
+
+
+class Sync(Streaming):
+    """A thread for each stream."""
+
+    client = "requests"
+    weight = 1  # of every two users one is of this class
+
+
+class Async(Streaming):
+    """All streams on one event loop."""
+
+    client = "aiohttp"
+    weight = 1
