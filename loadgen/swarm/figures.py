@@ -9,7 +9,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 
 from loadgen.analysis.measures import Ints, Measured, present
-from loadgen.analysis.percentiles import NEEDED
+from loadgen.analysis.percentiles import NEEDED, nearest_rank
 from loadgen.model import Recording
 
 # Values are whole microseconds up to an hour, or thousandths of a token per second, with three digits.
@@ -78,7 +78,10 @@ class Figures:
         if not n:
             return None
         held = {
-            f"p{rank}": histogram.get_value_at_percentile(rank) / 1e3 if n >= NEEDED[rank] else None
+            # The library rounds the rank to the nearest; ours is the nearest-rank percentile, rounded up.
+            f"p{rank}": histogram.get_value_at_percentile(100 * (nearest_rank(rank, n) + 1) / n) / 1e3
+            if n >= NEEDED[rank]
+            else None
             for rank in RANKS
         }
         return {"n": n, **held}
