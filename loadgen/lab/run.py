@@ -60,14 +60,21 @@ def alone(
     return [lab_cell.record(cell, listener, interrupted, server)]
 
 
-def run(scenario: Scenario, folder: Path | None, listener: Listener, record: Record = alone) -> Ran:
-    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), each cell by ``record``.
+def run(
+    scenario: Scenario,
+    folder: Path | None,
+    listener: Listener,
+    workers: contextlib.AbstractContextManager[Record] | None = None,
+) -> Ran:
+    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), each cell by ``workers`` if given.
+
+    They are begun when the target has answered; each holds its share against the limits of its machine.
 
     Raises Refused and :class:`~loadgen.store.StoreError` before anything is measured, and
     :class:`~loadgen.lab.target.TargetError` where the target is not there. The first Ctrl-C ends the cell
     that runs, keeps what it gave and returns; a second raises KeyboardInterrupt.
     """
-    ready(scenario)
+    ready(scenario if workers is None else replace(scenario, concurrency=(1,)))
     limits.raise_open_files()
     cores = plan.cores()
     with contextlib.ExitStack() as stack:
@@ -79,6 +86,7 @@ def run(scenario: Scenario, folder: Path | None, listener: Listener, record: Rec
         cells = plan.cells(scenario, url, cores.engine)
         if server is None:
             _check(cells[0], scenario.secrets)
+        record = alone if workers is None else stack.enter_context(workers)
         started = datetime.now(UTC)
         folder = folder or new_folder(scenario, started)
         about = about_run(scenario, url, started, cells)

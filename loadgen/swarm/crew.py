@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -16,13 +17,12 @@ from weakref import WeakKeyDictionary
 import gevent
 import msgspec
 from gevent.event import Event
-from locust.runners import LocalRunner
 
 import loadgen
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan
 from loadgen.lab.listener import Progress, Silent
-from loadgen.lab.run import Refused, masked, ready
+from loadgen.lab.run import Refused, ready
 from loadgen.model import Cell, Load, Outcome, Sample, Scenario, Stream
 from loadgen.scenario import Override, ScenarioError, as_dict, load
 from loadgen.secrets import mask_cut
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PIECES: Final = 0.5  # seconds between two pieces
 ORDERS: Final = 0.05  # seconds in which changes of the number of users become one order
-LAST: Final = 10.0  # seconds that an engine gets to tell the rest when it was told to end
+LAST: Final = 15.0  # seconds in which an engine that was told to end has ended, or was killed
 
 log = logging.getLogger("loadgen")
 
@@ -67,7 +67,7 @@ class Crew:
         runner = environment.runner
         assert runner is not None
         runner.register_message(wire.JOB, self._job)
-        runner.register_message(wire.ADD, self._add)
+        runner.register_message(wire.ADD, self._add, concurrent=True)
         runner.register_message(wire.END, self._end, concurrent=True)
         environment.events.report_to_master.add_listener(self._report)
         crews[environment] = self
@@ -86,9 +86,11 @@ class Crew:
     def _follow(self) -> None:
         while True:
             gevent.sleep(ORDERS)
+            chosen = getattr(self.environment.parsed_options, "client", "")
             for label, drive in self.drives.items():
-                # A user class that leaves the choice of the client to the job counts as "".
-                drive.users(self._users[label] + self._users[""], self.environment.stop_timeout or 0.0)
+                # Users whose class names no client count as "".
+                users = self._users[label] + (self._users[""] if label == chosen else 0)
+                drive.users(users, self.environment.stop_timeout or 0.0)
 
     # -- the master's messages
 
@@ -99,13 +101,13 @@ class Crew:
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} is not the same file here as where the master runs")
-            ready(scenario)
+            ready(replace(scenario, concurrency=(max(len(part.slots or (0,)) for part in job.parts),)))
             cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
-        except (ScenarioError, Refused, LookupError, msgspec.MsgspecError) as error:
-            self.send(wire.FAILED, f"{type(error).__name__}: {error}")
-            return
-        self._abandon()
-        self.drives = {cell.client.label: Drive(self, job, cell, scenario) for cell in cells}
+            self._abandon()
+            self.drives = {cell.client.label: Drive(self, job, cell, scenario) for cell in cells}
+        except (ScenarioError, Refused, OSError, msgspec.MsgspecError) as error:
+            log.error("%s", error)
+            self.send(wire.FAILED, str(error))
 
     def _cell(self, scenario: Scenario, job: wire.Job, place: int, part: wire.Part) -> Cell:
         at = (job.place * len(job.parts) + place) % max(1, len(self._engine_cores))
@@ -136,8 +138,9 @@ class Crew:
         gevent.joinall([gevent.spawn(drive.finish, 0.0) for drive in self.drives.values()])
 
     def close(self) -> None:
-        """End what runs."""
-        self._abandon()
+        """Leave no engine: nobody hears any more what it would tell."""
+        for drive in self.drives.values():
+            drive.kill()
 
     def send(self, kind: str, message: wire.Piece | str) -> None:
         """To the master, or to ourselves where that is us."""
@@ -158,7 +161,8 @@ class Crew:
                 continue
             error = None
             if stream.outcome != Outcome.OK:
-                error = StreamError(": ".join(filter(None, (str(stream.outcome), stream.error))))
+                status = f" {stream.status}" if stream.outcome == Outcome.HTTP_STATUS else ""
+                error = StreamError(": ".join(filter(None, (f"{stream.outcome}{status}", stream.error))))
             self.environment.events.request.fire(
                 request_type="STREAM",
                 name=cell.client.label,
@@ -189,7 +193,7 @@ class Drive(Silent):
         self._outcomes: Counter[str] = Counter()
         self._figures = Figures()
         self._sample = self._sample_told = Sample(at=0)
-        self._stopping = False
+        self._ending = self._stopping = False
         self._over = Event()
         gevent.spawn(self._run)
         gevent.spawn(self._tell)
@@ -212,15 +216,16 @@ class Drive(Silent):
             self._over.set()
 
     def _tell(self) -> None:
+        self._piece(done=False)
         while not self._over.wait(PIECES):
-            if self.engine.go:
-                self._piece(done=False)
+            self._piece(done=False)
         self._piece(done=True)
 
     def _piece(self, *, done: bool) -> None:
         streams, self.engine.streams = self.engine.streams, []
         samples, self.engine.samples = self.engine.samples, []
-        bare = masked(self.engine.recording(), self._secrets)
+        bare = self.engine.recording()
+        bare = replace(bare, ended=mask_cut(bare.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
         if streams:
             self._figures.add(lab_cell.filled(bare, streams, samples))
@@ -264,20 +269,25 @@ class Drive(Silent):
 
     def users(self, number: int, grace: float) -> None:
         """So many streams from now on, where no schedule says how many."""
-        if self._scheduled or self._stopping or not self.engine.go or number == self._asked:
+        if self._scheduled or self._ending or not self.engine.go or number == self._asked:
             return
         self._asked = number
         self._most = max(self._most, number)
         self.engine.order(streams=number, grace=grace)
 
     def add(self, slots: Sequence[int]) -> None:
-        """These slots of the schedule too."""
+        """These slots of the schedule too, where it is not over."""
+        while not self.engine.go and not self._over.wait(ORDERS):
+            pass  # before its go an engine takes no orders
+        if self._over.is_set():
+            return
         self._asked += len(slots)
         self._most = self._asked
         self.engine.order(add=list(slots))
 
     def finish(self, grace: float | None) -> None:
         """No new streams; returns when those that are open have ended, or were ended after ``grace`` seconds."""
+        self._ending = True
         if grace is None:
             self._over.wait()
             return
@@ -285,10 +295,16 @@ class Drive(Silent):
             self._asked = 0
             self.engine.order(streams=0, grace=grace)
             until = time.monotonic() + grace
-            while self._open and time.monotonic() < until and not self._over.wait(PIECES):
+            while not self._over.wait(PIECES) and self._open and time.monotonic() < until:
                 pass
         self._stopping = True
         self._over.wait(LAST)
+
+    def kill(self) -> None:
+        """End it at once; what it has not told yet is lost."""
+        if not self._over.is_set():
+            os.kill(self.engine.pid, signal.SIGKILL)
+            self._over.wait(LAST)
 
 
 def _engine_cores(cores: plan.Cores) -> tuple[int, ...]:
@@ -296,8 +312,3 @@ def _engine_cores(cores: plan.Cores) -> tuple[int, ...]:
     if not cores.engine:
         return ()
     return tuple(sorted(os.sched_getaffinity(0) - set(cores.simulator), reverse=True))
-
-
-def is_alone(environment: Environment) -> bool:
-    """Whether this process is master and worker at once."""
-    return isinstance(environment.runner, LocalRunner)

@@ -13,6 +13,7 @@ import msgspec
 from locust.runners import STATE_MISSING, MasterRunner
 
 import loadgen
+from loadgen import clients
 from loadgen.lab import cell as lab_cell
 from loadgen.model import Cell, Recording, Sample, Scenario, ServerRecord, Stream
 from loadgen.scenario import Override
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.rpc import Message
 
-LOOK: Final = 0.25  # seconds between two looks at who is there
-LOST: Final = "the worker was lost"
+LOOK: Final = 0.1  # seconds between two looks at who is there
+SILENT: Final = 10.0  # seconds without a piece after which a worker is lost, whatever its heartbeat says
+LOST: Final = "no heartbeat from the worker"
 ALONE: Final = "local"
 
 log = logging.getLogger("loadgen")
@@ -45,7 +47,13 @@ class Share:
     open: int = 0
     tokens: int = 0
     done: bool = False
-    lost: bool = False
+    lost: str = ""  # why nothing more comes of it
+    heard: float = field(default_factory=time.monotonic)
+
+    @property
+    def going(self) -> bool:
+        """Whether there is more to come."""
+        return not self.done and not self.lost
 
 
 class Desk:
@@ -107,32 +115,31 @@ class Desk:
     def _failed(self, msg: Message, **_: object) -> None:
         name = self.name(msg.node_id)
         self.failures.append(f"{name}: {msg.data}" if name else str(msg.data))
-        self._note(self.failures[-1])
         for share in self.shares:
-            if share.node == msg.node_id:
-                share.done = True
+            if share.node == msg.node_id and share.going:
+                self._lose(share, str(msg.data))
 
     def _watch(self) -> None:
         while True:
             gevent.sleep(LOOK)
             there = set(self.nodes())
             for share in self.shares:
-                if share.node not in there and not share.done and not share.lost:
-                    self._lose(share)
+                if share.going and share.node not in there:
+                    self._lose(share, LOST)
+                elif share.going and time.monotonic() - share.heard > SILENT:
+                    self._lose(share, "no news from the worker")
 
-    def _lose(self, share: Share) -> None:
-        share.lost = True
-        heirs = [
-            other
-            for other in self.shares
-            if other.client == share.client and not other.lost and not other.done
-        ]
+    def _lose(self, share: Share, why: str) -> None:
+        share.lost, share.open = why, 0
+        who = f"worker {share.worker}" if share.worker else f"the engine of {share.client}"
+        if share.slots is None or self._ending:  # Locust gives its users to the others
+            self._note(f"{who} was lost: {why}")
+            return
+        heirs = [other for other in self.shares if other.client == share.client and other.going]
         self._note(
-            f"worker {share.worker} was lost; "
+            f"{who} was lost: {why}; "
             + ("its streams go to the others" if heirs else "nobody is left for its streams")
         )
-        if share.slots is None or self._ending:
-            return  # Locust gives its users to the others
         for place, heir in enumerate(heirs):
             slots = share.slots[place :: len(heirs)]
             if slots:
@@ -190,16 +197,17 @@ class Desk:
         if not work:
             return
         name = self.name(node)
-        self.shares += [Share(name, node, cell.client.label, slots) for cell, slots in work]
+        self.shares += [
+            Share(name, node, cell.client.label, slots, asked=len(slots or ())) for cell, slots in work
+        ]
         job = wire.Job(
             number=self.job,
             scenario=str(scenario.source),
             overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
             fingerprint=fingerprint(scenario),
             url=url,
-            worker=name,
             place=self._place(node),
-            parts=tuple(wire.Part(cell.index - 1, cell.client.label, slots) for cell, slots in work),
+            parts=tuple(wire.Part(cell.index - 1, slots) for cell, slots in work),
         )
         self._send(wire.JOB, wire.pack(job), node)
 
@@ -219,8 +227,12 @@ class Desk:
             self._note(f"{self.name(msg.node_id)} sent what cannot be read: {error}")
             return
         share = self._share(msg.node_id, piece)
-        if share is None:
+        if share is None or share.done:
             return
+        if share.lost:  # others have its streams: it was only slow
+            self._send(wire.END, wire.pack(wire.End(self.job, 0.0)), share.node)
+            return
+        share.heard = time.monotonic()
         share.bare = piece.bare
         share.streams += piece.streams
         share.samples += piece.samples
@@ -229,6 +241,8 @@ class Desk:
         self.most[share.client] = max(self.most.get(share.client, 0), now)
         if piece.streams:
             self._ended(piece.streams)
+        if piece.done and piece.bare.ended and not self._ending:
+            self._lose(share, piece.bare.ended)
 
     def _share(self, node: str, piece: wire.Piece) -> Share | None:
         if piece.job != self.job:
@@ -238,13 +252,13 @@ class Desk:
 
     def over(self) -> bool:
         """Whether everybody who is left has told everything."""
-        return all(share.done or share.lost for share in self.shares)
+        return not any(share.going for share in self.shares)
 
     def end(self, grace: float | None, seconds: float) -> None:
         """Tell everybody to end, and wait until they have, for ``seconds`` at most. See :class:`wire.End`."""
         self._ending, self._late = True, None
         end = wire.pack(wire.End(self.job, grace))
-        for node in {share.node for share in self.shares if not share.done and not share.lost}:
+        for node in {share.node for share in self.shares if share.going}:
             if node == ALONE:
                 gevent.spawn(self._send, wire.END, end, node)  # it is run here, and takes its time
             else:
@@ -254,23 +268,54 @@ class Desk:
             gevent.sleep(LOOK)
 
     def recordings(self, cells: Sequence[Cell], server: ServerRecord | None) -> list[Recording]:
-        """What came of the job: a recording for each worker and client. The first has the server's own record."""
+        """What came of the job: a recording for each worker and client, none where nobody began.
+
+        The first has the server's own record.
+        """
+        if not any(share.bare for share in self.shares):
+            return []
         found: list[Recording] = []
         for cell in cells:
             label = cell.client.label
             concurrency = max(cell.concurrency, 1)
             for share in self.shares:
-                if share.client != label or share.bare is None:
+                if share.client != label:
                     continue
                 bare = replace(
-                    share.bare,
+                    share.bare or _nothing(cell),
                     index=cell.index,
                     concurrency=concurrency,
                     repeat=cell.repeat,
-                    ended=LOST if share.lost else share.bare.ended,
+                    ended=share.lost or (share.bare.ended if share.bare else "it told nothing"),
                     worker=share.worker,
                     share=share.asked if share.worker else None,
                     server=server if not found else None,
                 )
                 found.append(lab_cell.filled(bare, share.streams, share.samples))
         return found
+
+
+def _nothing(cell: Cell) -> Recording:
+    """What a worker leaves that was lost before its first piece. Its clock begins with the cell."""
+    begin = int(cell.load.warmup * 1e9)
+    return Recording(
+        index=cell.index,
+        client=cell.client.label,
+        mode=clients.entry(cell.client.name).mode,
+        concurrency=cell.concurrency,
+        repeat=cell.repeat,
+        ended="",
+        start=0,
+        window=(begin, max(begin, int((cell.load.seconds or 0.0) * 1e9))),
+        clock=((0, 0), (0, 0)),
+        same_host=False,
+        base_rss_kib=None,
+        base_threads=None,
+        edges=(),
+        machine=None,
+        server=None,
+        streams={},
+        arrivals={},
+        stamps={},
+        samples={},
+    )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
+import socket
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import gevent
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import RPCError
 
 from loadgen.lab.cell import longest
 from loadgen.lab.listener import Listener, Progress
-from loadgen.lab.run import CellError
+from loadgen.lab.run import CellError, Record, Refused
 from loadgen.model import Cell, Outcome, Recording, Scenario, ServerRecord, Stream
 from loadgen.scenario import Override
-from loadgen.swarm.crew import LAST
+from loadgen.swarm.crew import LAST, PIECES
 from loadgen.swarm.desk import LOOK, Desk
 from loadgen.swarm.locustfile import Stream as StreamUser
 from loadgen.swarm.worker import Hands
@@ -25,12 +27,8 @@ from loadgen.swarm.worker import Hands
 ARRIVE: Final = 60.0  # seconds in which workers started here must have arrived
 
 
-class NoWorkers(Exception):
-    """The run cannot begin; the message says what is missing."""
-
-
 class Swarm:
-    """A Locust master in this process. :meth:`record` takes the place of a single engine."""
+    """A Locust master in this process; as a context, its workers. Raises Refused where they cannot be had."""
 
     def __init__(
         self,
@@ -43,40 +41,60 @@ class Swarm:
         start: bool,
         note: Callable[[str], None],
     ) -> None:
+        if is_exposed(host) and scenario.target.simulator is not None:
+            raise Refused(
+                "the scenario's simulator serves this machine alone: workers elsewhere need a server of its own, "
+                "such as loadgen simulate --host, and its --url"
+            )
         self._scenario, self._overrides = scenario, overrides
         self._workers, self._start, self._note = workers, start, note
         self._listener: Listener | None = None
         self._failed = self._streams = 0
         self._hands: Hands | None = None
+        _free(host, port)
+        # What goes wrong is told by our own notes, and by the workers themselves.
+        logging.getLogger("locust").setLevel(logging.CRITICAL)
+        hub = gevent.get_hub()
+        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # it ends us; the hub would print where it came
         environment = Environment(user_classes=[StreamUser], events=Events())
-        try:
-            self._runner = environment.create_master_runner(host, port)
-        except (RPCError, SystemExit):
-            raise NoWorkers(f"{host}:{port} is taken: choose another port with --master-port") from None
+        self._runner = environment.create_master_runner(host, port)
         self._desk = Desk(environment, self._say, self._ended)
-        self.host, self.port = host, self._runner.server.port if port == 0 else port
+        self._host, self._port = host, self._runner.server.port
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Record:
+        try:
+            self._gather()
+        except BaseException:
+            self.close()
+            raise
+        return self.record
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _gather(self) -> None:
         if self._start:
-            self._hands = Hands(self._workers, self.host, self.port)
+            self._hands = Hands(self._workers, self._host, self._port)
         else:
+            here = socket.gethostname() if self._host in ("0.0.0.0", "::") else self._host
             self._note(
-                f"waiting for {self._workers} workers: loadgen worker --host {self.host} --port {self.port}"
+                f"waiting for {self._workers} workers: loadgen worker --host {here} --port {self._port}"
             )
         until = time.monotonic() + ARRIVE
         while len(self._desk.nodes()) < self._workers:
             gevent.sleep(LOOK)
             if self._hands is not None and (self._hands.dead() or time.monotonic() > until):
-                self.__exit__(None, None, None)
-                raise NoWorkers(f"only {len(self._desk.nodes())} of {self._workers} workers came up")
-        return self
+                raise Refused(f"only {len(self._desk.nodes())} of {self._workers} workers came up")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._runner.quit()
-        if self._hands is not None:
-            self._hands.close()
+    def close(self) -> None:
+        """Let the workers go; those started here are ended."""
+        try:
+            self._runner.quit()
+        finally:
+            if self._hands is not None:
+                self._hands.close()
 
     def record(
         self,
@@ -89,16 +107,17 @@ class Swarm:
         self._listener, self._failed, self._streams = listener, 0, 0
         url = cell.url if self._scenario.target.simulator is not None else None
         self._desk.begin(self._scenario, self._overrides, url, [cell], scheduled=True)
-        began = time.monotonic()
+        began = told = time.monotonic()
         until = began + longest(cell)
         while not self._desk.over():
             gevent.sleep(LOOK)
-            self._tell(listener, time.monotonic() - began, cell)
-            if interrupted():
+            now = time.monotonic()
+            if now - told > PIECES:
+                told = now
+                self._tell(listener, now - began, cell)
+            if interrupted() or now > until:
                 self._desk.end(0.0, LAST)
                 break
-            if time.monotonic() > until:
-                self._desk.end(0.0, LAST)
         parts = self._desk.recordings([cell], server())
         if not parts:
             raise CellError("; ".join(self._desk.failures) or "no worker is left")
@@ -125,3 +144,22 @@ class Swarm:
 
     def _say(self, text: str) -> None:
         (self._listener.note if self._listener is not None else self._note)(text)
+
+
+def is_exposed(host: str) -> bool:
+    """Whether others than this machine reach what listens there."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def _free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
+        raise Refused(
+            f"{host}:{port}: cannot listen there: {reason}; choose another with --master-port"
+        ) from None

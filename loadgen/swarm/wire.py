@@ -24,12 +24,11 @@ REPORT = "loadgen"
 class Part(msgspec.Struct, frozen=True):
     """One cell of a job, and what of it is this worker's.
 
-    ``index`` is the cell's in the plan of the scenario. ``client`` is the label of the client that runs it, and
-    ``slots`` the worker's share of its schedule; None: as many as there are users of Locust, until told to end.
+    ``index`` is the cell's place in the plan of the scenario, ``slots`` the worker's share of its schedule; None:
+    as many as there are users of Locust, until told to end.
     """
 
     index: int
-    client: str
     slots: tuple[int, ...] | None
 
 
@@ -46,7 +45,6 @@ class Job(msgspec.Struct, frozen=True):
     overrides: tuple[str | tuple[str, str, Any], ...]
     fingerprint: str
     url: str | None
-    worker: str
     place: int
     parts: tuple[Part, ...]
 

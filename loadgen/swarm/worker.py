@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from collections.abc import Sequence
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -21,6 +20,7 @@ from loadgen.swarm.plugin import follow
 
 MASTER_SILENT: Final = 10  # seconds without a heartbeat after which a master is taken for dead
 ENDS: Final = 5.0  # seconds that a worker gets to end
+TRY: Final = 5  # seconds between two tries to reach a master: Locust's
 
 
 class NoMaster(Exception):
@@ -30,19 +30,26 @@ class NoMaster(Exception):
 def work(host: str, port: int, patience: int) -> int:
     """Work for the master there until it lets go or is lost; the exit code. Raises NoMaster.
 
-    ``patience`` is how many times, five seconds each, it is asked before that.
+    ``patience`` is the seconds to wait for it, rounded up to Locust's tries.
     """
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENT
-    locust.runners.CONNECT_RETRY_COUNT = patience
+    locust.runners.CONNECT_RETRY_COUNT = (patience - 1) // TRY
     environment = Environment(user_classes=[Stream], events=Events())
     try:
         runner = environment.create_worker_runner(host, port)
     except (ConnectionError, OSError) as error:
         raise NoMaster(f"no master answers at {host}:{port}: {error or 'no answer'}") from None
+    # Locust begins to watch a master with its first heartbeat; this one may be dead before that.
+    runner.last_heartbeat_timestamp = time.time()
+
+    def leave() -> None:
+        environment.events.quitting.fire(environment=environment)  # tells the master
+        runner.quit()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, leave)
     crew = Crew(environment)
     follow(environment, crew)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, runner.quit)
     runner.greenlet.join()
     crew.close()
     return environment.process_exit_code or 0
@@ -57,23 +64,20 @@ class Hands:
             subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) for _ in range(count)
         ]
 
-    @property
-    def pids(self) -> Sequence[int]:
-        """Their process ids."""
-        return [process.pid for process in self._processes]
-
     def dead(self) -> int:
         """How many have ended."""
         return sum(process.poll() is not None for process in self._processes)
 
     def close(self) -> None:
-        """End them."""
-        for process in self._processes:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGTERM)
-        for process in self._processes:
-            try:
-                process.wait(ENDS)
-            except subprocess.TimeoutExpired:
+        """End them; at once where somebody interrupts that."""
+        try:
+            for process in self._processes:
+                process.terminate()
+            until = time.monotonic() + ENDS
+            for process in self._processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, until - time.monotonic()))
+        finally:
+            for process in self._processes:
                 process.kill()
                 process.wait()

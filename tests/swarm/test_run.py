@@ -1,0 +1,484 @@
+"""Runs spread over workers: real processes, on this machine or in network namespaces of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import loadgen
+from loadgen.engine.schedule import intervals
+from loadgen.lab import plan
+from loadgen.scenario import load
+from tests.cli.command import COMMAND, SECONDS, alive, children, holds, interrupt, scenario, started, until
+from tests.cli.command import loadgen as command
+from tests.cli.server import ENDLESS, Handler, Ollama, ollama
+from tests.swarm.namespaces import HUB, NotAllowed, namespaces
+from tests.swarm.relay import Relay
+
+ENGINE, WORKER = "loadgen.engine", "worker"
+OLD = "0.0.1"
+WAIT = """
+import json, sys, time, urllib.request
+while json.load(urllib.request.urlopen(sys.argv[1] + "/simulator/record"))["streams"] < int(sys.argv[2]):
+    time.sleep(0.05)
+"""
+ROOT = Path(__file__).parents[2]
+
+
+def streams_of(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "streams.csv", keep_default_na=False)
+
+
+def summary_of(out: Path) -> dict[str, object]:
+    [row] = json.loads((out / "summary.json").read_text())["summaries"]
+    return dict(row)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    stdout, stderr = process.communicate(timeout=SECONDS)
+    return process.returncode, stdout, stderr
+
+
+@contextmanager
+def worker(
+    port: int, *, cwd: Path, before: Sequence[str] = (), env: dict[str, str] | None = None, odd: str = ""
+) -> Iterator[subprocess.Popen[str]]:
+    """A worker for the master at that port."""
+    own = [sys.executable, "-m", "tests.swarm.odd_worker", odd] if odd else [*COMMAND, WORKER]
+    with subprocess.Popen(
+        [*before, *own, "--port", str(port)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
+        return number
+
+
+# ------------------------------------------------------------------------------------------------- the union
+
+
+def test_two_workers_do_together_what_one_engine_does_alone(tmp_path: Path) -> None:
+    simulator = {"ttft": "20ms", "gap": "5ms", "tokens": 8}
+    path = scenario(
+        tmp_path,
+        target={"simulator": simulator},
+        concurrency=7,
+        load={"requests": 4, "ramp": "200ms"},
+        seed=5,
+    )
+    runs = {}
+    for name, flags in (("local", []), ("spread", ["--workers", "2"])):
+        ran = command("run", path, *flags, "--out", tmp_path / name, cwd=tmp_path)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        runs[name] = streams_of(tmp_path / name)
+    local, spread = runs["local"], runs["spread"]
+    assert (
+        dict(spread["slot"].value_counts())
+        == dict(local["slot"].value_counts())
+        == dict.fromkeys(range(7), 4)
+    )
+    first = [streams.groupby("slot")["due_ms"].min().to_dict() for streams in (local, spread)]
+    assert first[0] == first[1], "the schedule is the same to the nanosecond"
+    about = json.loads((tmp_path / "spread" / "run.json").read_text())
+    workers = about["cells"][0]["workers"]
+    assert len(set(workers)) == 2
+    shares = {name: set(own["slot"]) for name, own in spread.groupby("worker")}
+    assert shares == dict(zip(workers, [{0, 2, 4, 6}, {1, 3, 5}], strict=True))
+    summary = summary_of(tmp_path / "spread")
+    assert (summary["streams"], summary["ok"], summary["tokens"]) == (28, 28, 28 * 8)
+    assert summary["live_peak"] == 7
+    assert {
+        recording.worker: recording.share for recording in loadgen.Run.load(tmp_path / "spread").recordings
+    } == {
+        workers[0]: 4,
+        workers[1]: 3,
+    }
+
+
+def test_the_union_follows_the_stages(tmp_path: Path) -> None:
+    stages = [{"to": 5, "over": "1s"}, {"hold": "500ms"}, {"to": 1, "over": "1s"}]
+    path = scenario(tmp_path, stages=stages, concurrency=None, load=None)
+    ran = command("run", path, "--workers", "2", "--out", tmp_path / "run", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    streams = streams_of(tmp_path / "run")
+    [cell] = plan.cells(load(path), "http://x", ())
+    assert set(streams["slot"]) == set(range(5))
+    for slot, begin, end in intervals(cell):
+        due = streams.loc[streams["slot"] == slot, "due_ms"] * 1e6
+        assert due.min() == pytest.approx(begin, abs=1)
+        assert end is not None
+        assert due.max() < end
+    assert streams["worker"].nunique() == 2
+
+
+def test_more_workers_than_streams(tmp_path: Path) -> None:
+    path = scenario(tmp_path, concurrency=2, load={"requests": 2})
+    ran = command("run", path, "--workers", "3", "--out", tmp_path / "run", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert len(loadgen.Run.load(tmp_path / "run").about["cells"][0]["workers"]) == 2
+    assert len(streams_of(tmp_path / "run")) == 4
+
+
+# ------------------------------------------------------------------------------------------------- losses
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[str, list[list[str]]]]:
+    """Where master and workers are: an address that all reach, and the commands that run another one there."""
+    with ExitStack() as stack:
+        try:
+            hub, others = stack.enter_context(namespaces(4))
+        except NotAllowed as why:
+            sys.stderr.write(f"processes in place of network namespaces: {why}\n")
+            yield "127.0.0.1", [[]] * 5
+        else:
+            yield HUB, [["ip", "netns", "exec", name] for name in (hub, *others)]
+
+
+def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str, list[list[str]]]) -> None:
+    host, (hub, *others) = hosts
+    out, port = tmp_path / "run", free_port()
+    path = scenario(
+        tmp_path,
+        target={"url": "http://to-be-replaced"},
+        concurrency=8,
+        load={"duration": "10s"},
+    )
+    with ExitStack() as stack:
+
+        def start(before: Sequence[str], *arguments: object) -> subprocess.Popen[str]:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [*before, *COMMAND, *map(str, arguments)],
+                    cwd=tmp_path,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        server = start(
+            hub,
+            "simulate",
+            "--host",
+            host,
+            "--port",
+            "0",
+            "--ttft",
+            "50ms",
+            "--gap",
+            "10ms",
+            "--tokens",
+            "10",
+        )
+        assert server.stdout is not None
+        url = next(word for line in server.stdout for word in line.split() if word.startswith("http://"))
+        master = start(
+            hub, "run", path, "--master", "--master-host", host, "--master-port", port,
+            "--workers", 4, "--url", url, "--out", out,
+        )  # fmt: skip
+        workers = [start(before, "worker", "--host", host, "--port", port) for before in others]
+        engines = until(lambda: all_engines(workers), "an engine in every worker")
+        subprocess.run([*hub, sys.executable, "-c", WAIT, url, "150"], timeout=SECONDS, check=True)
+        workers[2].kill()
+        until(lambda: not alive(engines[2]), "the end of the engine that has lost its worker")
+        code, stdout, stderr = ended(master)
+        assert [process.wait(SECONDS) for process in workers] == [0, 0, -signal.SIGKILL, 0]
+    told = f"loadgen: {host} is open to others: Locust's protocol is not encrypted and has no login"
+    assert stderr.startswith(told) == (host != "127.0.0.1")
+    assert code == 0, stdout + stderr
+    streams = streams_of(out)
+    dead = one_lost(out, stdout)
+    assert (streams["worker"].nunique(), set(streams["outcome"])) == (4, {"ok"})
+    lost, rest = streams[streams["worker"] == dead], streams[streams["worker"] != dead]
+    own = set(lost["slot"])
+    assert len(own) == 2
+    assert rest.loc[rest["slot"].isin(own), "start_ms"].min() > lost["start_ms"].max()
+    assert set(rest.loc[rest["start_ms"] > 8500, "slot"]) == set(range(8)), (
+        "as many are open again as asked for"
+    )
+    assert rest.groupby("slot")["worker"].nunique().max() == 1
+
+
+def all_engines(workers: Sequence[subprocess.Popen[str]]) -> list[int]:
+    found = [children(process.pid, ENGINE) for process in workers]
+    return [engine for [engine] in found] if all(found) else []
+
+
+def one_lost(out: Path, stdout: str) -> str:
+    """The worker that was lost, which both terminal and report name."""
+    summary = summary_of(out)
+    reasons = summary["reasons"]
+    assert summary["validity"] == "suspect"
+    assert isinstance(reasons, list)
+    [reason] = [reason for reason in reasons if "was lost after" in reason]
+    name = str(reason).split()[1]
+    assert f"worker {name} was lost: " in stdout
+    assert "its streams go to the others" in stdout
+    return name
+
+
+def test_an_engine_that_is_killed_costs_none_of_the_load(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ollama(lambda handler: handler.stream(8)) as server:
+        path = scenario(tmp_path, concurrency=4, load={"duration": "4s"})
+        flags = ("--workers", "2", "--url", server.url, "--out", out)
+        with started("run", path, *flags, cwd=tmp_path) as process:
+            until(lambda: server.tokens > 400, "a second of streams")
+            os.kill(children(process.pid, ENGINE)[0], signal.SIGKILL)
+            code, stdout, stderr = ended(process)
+    assert (code, stderr) == (0, ""), stdout
+    dead = one_lost(out, stdout)
+    assert "the engine died (signal 9)" in stdout
+    streams = streams_of(out)
+    lost, rest = streams[streams["worker"] == dead], streams[streams["worker"] != dead]
+    assert len(lost) > 0
+    assert set(rest.loc[rest["start_ms"] > 3000, "slot"]) == set(range(4))
+
+
+def test_workers_and_engines_end_by_themselves_when_the_master_is_killed(tmp_path: Path) -> None:
+    with ollama(answer_without_end) as server:
+        path = scenario(tmp_path, concurrency=2, timeouts={"total": "24h"}, load={"duration": "24h"})
+        with started("run", path, "--workers", "2", "--url", server.url, cwd=tmp_path) as process:
+            pids = streaming(process, server)
+            process.kill()
+            until(lambda: not any(map(alive, pids)), "the end of workers and engines")
+
+
+def answer_without_end(handler: Handler) -> None:
+    if handler.path == "/api/generate":
+        handler.stream(ENDLESS)
+    else:
+        handler.say(200, {})
+
+
+def streaming(process: subprocess.Popen[str], server: Ollama) -> list[int]:
+    """The two workers and then their engines, as soon as tokens come."""
+    until(lambda: server.tokens > 20, "tokens")
+    workers, engines = children(process.pid, WORKER), children(process.pid, ENGINE)
+    assert (len(workers), len(engines)) == (2, 2)
+    return workers + engines
+
+
+# ------------------------------------------------------------------------------------------------- Ctrl-C
+
+
+def test_one_interrupt_keeps_and_reports_what_was_measured(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with ollama(answer_without_end) as server:
+        path = scenario(tmp_path, concurrency=2, load={"duration": "24h"})
+        with started(
+            "run", path, "--workers", "2", "--url", server.url, "--out", out, cwd=tmp_path
+        ) as process:
+            pids = streaming(process, server)
+            interrupt(process)
+            code, stdout, stderr = ended(process)
+            assert not any(map(alive, pids))
+    assert (code, stderr) == (130, "")
+    assert f"Report: {out / 'report.html'}" in stdout
+    streams = streams_of(out)
+    assert list(streams["outcome"]) == ["stopped"] * 2
+    assert streams["tokens"].min() > 0
+    assert streams["worker"].nunique() == 2
+    assert "was lost" not in stdout
+    assert loadgen.Run.load(out).about["state"] == "interrupted"
+
+
+def test_two_interrupts_end_it_at_once_and_leave_no_process(tmp_path: Path) -> None:
+    with ollama(answer_without_end) as server:
+        path = scenario(tmp_path, concurrency=2, load={"duration": "24h"})
+        with started("run", path, "--workers", "2", "--url", server.url, cwd=tmp_path) as process:
+            pids = streaming(process, server)
+            os.kill(pids[-1], signal.SIGSTOP)  # an engine that hears nobody must not keep us
+            interrupt(process)
+            assert process.stdout is not None
+            until(lambda: "once more ends at once" in process.stdout.readline(), "the note")
+            begun = time.monotonic()
+            interrupt(process)
+            code, stdout, stderr = ended(process)
+            assert (code, stderr.strip()) == (130, "")
+            assert "Report" not in stdout
+            assert time.monotonic() - begun < 5
+            until(lambda: not any(map(alive, pids)), "the end of workers and engines")
+
+
+# ------------------------------------------------------------------------------------------------- what is wrong
+
+
+def test_a_run_goes_on_without_the_workers_that_cannot_take_part(tmp_path: Path) -> None:
+    out, port, elsewhere = tmp_path / "run", free_port(), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    scenario(tmp_path, concurrency=6, load={"duration": "7s"})
+    scenario(elsewhere, concurrency=6, load={"duration": "8s"})
+    flags = ("--master", "--workers", "3", "--master-port", str(port), "--out", out)
+    with (
+        started("run", "scenario.yaml", *flags, cwd=tmp_path) as master,
+        worker(port, cwd=tmp_path, odd=OLD) as old,
+        worker(port, cwd=tmp_path, odd="frail") as frail,
+        worker(port, cwd=elsewhere) as other,
+        worker(port, cwd=tmp_path) as right,
+    ):
+        code, stdout, stderr = ended(master)
+        refused, told = ended(old), ended(other)
+        assert frail.wait(SECONDS) == -signal.SIGKILL
+        assert right.wait(SECONDS) == 0
+    versions = f"a worker of loadgen {OLD} cannot work for a master of loadgen {loadgen.__version__}"
+    assert (refused[0], refused[2]) == (2, f"refused: {versions}\n")
+    assert f"is refused: {versions}" in stdout
+    differs = "scenario.yaml is not the same file here as where the master runs"
+    assert (told[0], told[2]) == (0, f"{differs}\n")
+    assert f" was lost: {differs}; its streams go to the others" in stdout
+    assert (code, stderr) == (0, ""), stdout
+    streams = streams_of(out)
+    assert streams["worker"].nunique() == 1
+    summary = summary_of(out)
+    reasons = str(summary["reasons"])
+    assert summary["validity"] == "suspect"
+    assert f"was lost before a stream of its ended (reason: {differs})" in reasons
+    assert "was lost before a stream of its ended (reason: no heartbeat from the worker)" in reasons
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [((), "no such file"), (("prlimit", "--nofile=66:66"), "simultaneous streams do not fit this machine")],
+    ids=["no scenario", "open files"],
+)
+def test_no_worker_can_take_part(tmp_path: Path, before: tuple[str, ...], reason: str) -> None:
+    port, elsewhere = free_port(), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    scenario(tmp_path, concurrency=10)
+    flags = ("--master", "--workers", "1", "--master-port", str(port), "--out", tmp_path / "run")
+    with (
+        started("run", "scenario.yaml", *flags, cwd=tmp_path) as master,
+        worker(port, cwd=tmp_path if before else elsewhere, before=before) as poor,
+    ):
+        code, _, stderr = ended(master)
+        told = ended(poor)
+    assert code == 3
+    assert stderr.startswith("loadgen: the run could not be finished: ")
+    assert reason in stderr
+    assert reason in told[2]
+
+
+def test_a_target_that_is_not_there_ends_it_before_workers_are_waited_for(tmp_path: Path) -> None:
+    path = scenario(tmp_path)
+    flags = ("--workers", "2", "--master", "--master-port", "0", "--url", f"http://127.0.0.1:{free_port()}")
+    ran = command("run", path, *flags, cwd=tmp_path)
+    assert ran.returncode == 3
+    assert "Connection refused" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1, "nothing about Locust's protocol: this machine only"
+    ran = command("run", path, *flags, "--master-host", "0.0.0.0", cwd=tmp_path)
+    assert ran.returncode == 3
+    assert "Locust's protocol is not encrypted and has no login" in ran.stderr.splitlines()[0]
+
+
+def test_arguments_that_cannot_be(tmp_path: Path) -> None:
+    path = scenario(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = command("run", path, "--workers", "2", "--master-port", port, cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"loadgen: 127.0.0.1:{port}: cannot listen there: Address already in use; ")
+    assert "--master-port" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    for flags in (("--workers", "0"), ("--master",), ("--workers", "1", "--master-host", "0.0.0.0")):
+        ran = command("run", path, *flags, cwd=tmp_path)
+        assert (ran.returncode, ran.stdout) == (2, ""), flags
+    assert not (tmp_path / "reports").exists()
+
+
+# ------------------------------------------------------------------------------------------------- secrets
+
+
+def test_a_key_reaches_the_server_from_the_workers_environment_and_no_message(tmp_path: Path) -> None:
+    key, port, out = "sk-8Zq4/Vw+7n3XkR=x", free_port(), tmp_path / "run"
+    path = scenario(
+        tmp_path,
+        target={"url": "http://x", "headers": {"X-Api-Key": "${API_KEY}", "X-Plain": "plain-header"}},
+        concurrency=2,
+        load={"requests": 40},
+    )
+
+    def answer(handler: Handler) -> None:
+        if handler.path != "/api/generate":
+            handler.say(200, {})
+        elif len(handler.server.seen) % 5:
+            handler.stream(2)
+        else:
+            handler.say(500, {"error": f"bad key {handler.headers['X-Api-Key']}"})
+
+    flags = ("--workers", "1", "--master", "--master-port", str(port), "--out", out)
+    with (
+        ollama(answer) as server,
+        Relay(port) as relay,
+        started(
+            "run", path, *flags, "--url", server.url, cwd=tmp_path, env={"API_KEY": "of-the-master"}
+        ) as master,
+        worker(relay.port, cwd=tmp_path, env={"API_KEY": key}) as own,
+    ):
+        until(lambda: children(own.pid, ENGINE), "the engine")
+        arguments = [
+            Path(f"/proc/{pid}/cmdline").read_bytes() for pid in [own.pid, *children(own.pid, ENGINE)]
+        ]
+        code, stdout, stderr = ended(master)
+        told = ended(own)
+        sent = [seen["X-Api-Key"] for seen in server.seen if "X-Plain" in seen]
+    assert code == 0, stdout + stderr
+    assert sent.count(key) == 80
+    assert len(streams_of(out)) == 80
+    assert b"loadgen-piece" in relay.seen
+    for secret in (key, "of-the-master"):
+        assert not any(secret.encode() in text for text in [bytes(relay.seen), *arguments])
+        assert secret not in stdout + stderr + told[2]
+        assert not holds(out, secret)
+    assert b"plain-header" not in relay.seen
+    assert "***" in streams_of(out).query("outcome == 'http_status'")["error"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--set", "target.headers.Authorization=Bearer sk-123456"), "--set target.headers.Authorization"),
+        (("--set", "target.headers={X-Key: a$$b-123456}"), "--set target.headers"),
+        (("--url", "http://anna:pw@127.0.0.1:1"), "--url"),
+    ],
+)
+def test_a_secret_in_the_arguments_is_refused(tmp_path: Path, flags: tuple[str, str], named: str) -> None:
+    path = scenario(tmp_path, target={"url": "http://127.0.0.1:1"})
+    ran = command("run", path, *flags, "--workers", "1", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"loadgen: {named} holds a secret")
+    assert "name it as ${NAME}" in ran.stderr
+    assert not any(text in ran.stderr for text in ("123456", "pw"))
+
+
+def test_a_secret_that_the_arguments_name_is_fine(tmp_path: Path) -> None:
+    path = scenario(tmp_path, target={"url": "http://127.0.0.1:1"})
+    named_instead = ("--set", "target.headers.Authorization=Bearer ${API_KEY}")
+    ran = command("run", path, *named_instead, "--workers", "1", cwd=tmp_path, env={"API_KEY": "sk-123456"})
+    assert ran.returncode == 3, "only the target is missing"
