@@ -1,0 +1,111 @@
+"""What master and workers say to each other arrives as it was sent, or is refused."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.model import Figures, Outcome, Recording, Sample, Stream
+from loadgen.swarm import wire
+
+SLOTS = st.lists(st.integers(0, 1 << 20), max_size=5).map(tuple)
+MARKS = st.integers(0, 1 << 62)
+
+BARE = Recording(
+    index=3,
+    client="requests session=shared",
+    mode="threads",
+    concurrency=10,
+    repeat=1,
+    ended="the engine died (signal 9)",
+    start=5,
+    window=(6, 7),
+    clock=((1, 2), (3, 4)),
+    same_host=True,
+    base_rss_kib=40_000,
+    base_threads=None,
+    edges=(Sample(at=6, cpu_ns=1), Sample(at=7, cpu_ns=2)),
+    machine=None,
+    server=None,
+    streams={},
+    arrivals={},
+    stamps={},
+    samples={},
+)
+
+streams = st.builds(
+    Stream,
+    slot=st.integers(0, 9999),
+    due=MARKS,
+    start=MARKS,
+    headers=st.none() | MARKS,
+    end=MARKS,
+    outcome=st.sampled_from(Outcome),
+    status=st.none() | st.integers(100, 599),
+    error=st.text(),
+    size=MARKS,
+    arrivals=st.binary(),
+    counts=st.binary(),
+    stamps=st.binary(),
+    first_stamp_ns=st.none() | MARKS,
+    figures=st.builds(Figures, tokens=st.none() | MARKS),
+)
+jobs = st.builds(
+    wire.Job,
+    number=st.integers(1),
+    scenario=st.text(),
+    overrides=st.lists(st.text() | st.tuples(st.text(), st.text(), st.lists(st.integers(0, 99)))).map(tuple),
+    fingerprint=st.text(),
+    url=st.none() | st.text(),
+    place=st.integers(0, 99),
+    parts=st.lists(st.builds(wire.Part, st.integers(0, 99), st.none() | SLOTS), max_size=3).map(tuple),
+)
+pieces = st.builds(
+    wire.Piece,
+    job=st.integers(1, 99),
+    client=st.text(),
+    bare=st.just(BARE),
+    streams=st.lists(streams, max_size=3),
+    samples=st.lists(st.builds(Sample, at=MARKS, rss_kib=st.none() | MARKS), max_size=3),
+    asked=MARKS,
+    open=MARKS,
+    tokens=MARKS,
+    done=st.booleans(),
+)
+
+
+@given(
+    pieces
+    | st.builds(wire.Add, MARKS, st.text(), SLOTS)
+    | st.builds(wire.End, MARKS, st.none() | st.floats(0, 9))
+)
+def test_what_is_sent_arrives(message: wire.Piece | wire.Add | wire.End) -> None:
+    assert wire.unpack(type(message), wire.pack(message)) == message
+
+
+@given(jobs)
+def test_a_job_arrives_with_its_overrides(job: wire.Job) -> None:
+    arrived = wire.unpack(wire.Job, wire.pack(job))
+    assert msgspec.to_builtins(arrived) == msgspec.to_builtins(job)
+    assert [type(each) for each in arrived.overrides] == [type(each) for each in job.overrides]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", wire.pack(wire.End(1, None)), b"text"])
+def test_what_is_no_such_message_is_refused(data: bytes) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        wire.unpack(wire.Job, data)
+
+
+def test_a_job_has_no_room_for_headers() -> None:
+    """Each worker reads them, and the keys in them, from its own file and environment."""
+    assert {field.name for field in msgspec.structs.fields(wire.Job)} == {
+        "number",
+        "scenario",
+        "overrides",
+        "fingerprint",
+        "url",
+        "place",
+        "parts",
+    }
