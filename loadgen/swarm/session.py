@@ -211,8 +211,10 @@ class Session:
         self._options.client = asked.client  # to the users, wherever they are
         self.live.begin(self.desk.job + 1, folder.name, asked.scenario.name)
         self.desk.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
+        # What went before took its time, which is none of the run's.
+        self.environment.stats.total.start_time = time.time()
         if self.environment.shape_class is not None:
-            self.environment.shape_class.reset_time()  # what went before took its time
+            self.environment.shape_class.reset_time()
         if url is None:
             gevent.spawn(self._look, asked)
 

@@ -1,7 +1,5 @@
 """The tab in Locust's own web UI, in a real browser, over figures that move."""
 
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -17,14 +15,6 @@ from loadgen.report.charts.style import looks
 RUN = "20261122T100000Z-toy"
 HOSTILE = "requests session=<b>shared</b>"
 LOOKS = looks({"requests": "threads", HOSTILE: "threads", "aiohttp": "tasks"})
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 
 POINTS = """() => Bokeh.documents.flatMap((d) => d.roots()).map((plot) =>
   plot.renderers.map((r) => r.data_source.data.value.length).reduce((a, b) => a + b, 0))"""
@@ -54,27 +44,6 @@ def idle(tmp_path_factory):
     """A UI in which nothing is ever run."""
     with ui(tmp_path_factory.mktemp("idle")) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no Chromium on the path, and CI must have one")
-        pytest.skip("no Chromium on the path")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def tab(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    yield context.new_page()
-    context.close()
 
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):

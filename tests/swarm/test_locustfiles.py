@@ -1,0 +1,167 @@
+"""The example locustfiles by the command `locust`, without a browser: Locust's own files and our run folder agree."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import scenario
+from tests.swarm.steer import FILES, QUICK, free_port, headless, outcomes, rows, runs, worker
+
+HEADER = (
+    "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
+    "Max Response Time,Average Content Size,Requests/s,Failures/s,"
+    "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%"
+)
+COMPLETE = {
+    "arrivals", "report.html", "run.json", "samples.csv", "streams.csv", "summary.csv", "summary.json",
+}  # fmt: skip
+
+PLANS = """
+import os, sys
+from locust.util.load_locustfile import load_locustfile
+for path in sys.argv[1:]:
+    os.environ.pop("LOADGEN_SCENARIO", None)
+    users, _ = load_locustfile(path)
+    from loadgen.swarm.session import make_plan
+    plan = make_plan(os.environ["LOADGEN_SCENARIO"], "", "", list(users.values()))
+    print(*(cell.client.label for cell in plan.cells))
+"""
+
+
+class Parsed(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+
+def end(stream: dict[str, str]) -> float:
+    """Seconds after the engine began."""
+    return (float(stream["start_ms"]) + float(stream["total_ms"])) / 1e3
+
+
+def test_they_run_without_any_argument(tmp_path: Path) -> None:
+    """Wherever that is: each finds its scenario beside itself."""
+    files = sorted(FILES.glob("*.py"))
+    done = subprocess.run(
+        [sys.executable, "-c", PLANS, *map(str, files)],
+        cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    told = dict(zip((file.stem for file in files), done.stdout.splitlines(), strict=True))
+    assert told == {"step_ramp": "requests", "streaming": "requests", "sync_vs_async": "requests aiohttp"}
+
+
+def test_headless_leaves_locusts_own_files_and_a_run_folder(tmp_path: Path) -> None:
+    faults = {"truncate": 0.1, "error_line": 0.1, "status_503": 0.1}
+    target = {"simulator": {**QUICK["simulator"], "faults": faults, "seed": 3}}
+    file = scenario(tmp_path, target=target, seed=3)
+    code, log = headless(
+        tmp_path, "-f", FILES / "streaming.py", "--scenario", file, "--client", "aiohttp",
+        *["-u", "10", "-r", "10", "-t", "4s", "--html", "r.html", "--csv", "r"],
+    )  # fmt: skip
+    assert code == 1, log  # Locust's own, where there were failures
+
+    [run] = runs(tmp_path)
+    assert {path.name for path in run.iterdir()} == COMPLETE
+    found = outcomes(run)
+    assert set(found) - {"stopped"} == {"ok", "truncated", "server_error", "http_status"}
+    counted = found.total() - found["stopped"]
+
+    assert (tmp_path / "r_stats.csv").read_text().splitlines()[0] == HEADER
+    row, total = rows(tmp_path / "r_stats.csv")
+    assert (row["Type"], row["Name"], total["Name"]) == ("STREAM", "aiohttp", "Aggregated")
+    for each in (row, total):
+        assert int(each["Request Count"]) == counted
+        assert int(each["Failure Count"]) == counted - found["ok"]
+    streams = [each for each in rows(run / "streams.csv") if each["outcome"] != "stopped"]
+    last = max(end(each) for each in streams)
+    # Locust counts from the moment when it began, an engine from its own.
+    assert counted / (last + 3) < float(row["Requests/s"]) < 1.05 * counted / last
+    sizes = [int(each["bytes"]) for each in streams]
+    assert float(row["Average Content Size"]) == pytest.approx(sum(sizes) / len(sizes))
+    failures = {each["Error"]: int(each["Occurrences"]) for each in rows(tmp_path / "r_failures.csv")}
+    assert sum(failures.values()) == counted - found["ok"]
+    assert any("http_status 503: " in error for error in failures), failures
+
+    page = Parsed((tmp_path / "r.html").read_text())
+    assert {"html", "script", "body"} <= set(page.tags)
+    assert "aiohttp" in (tmp_path / "r.html").read_text()
+
+    stamps = [
+        datetime.fromisoformat(re.search(rf"\[(\S+ \S+),\d+\].*{words}", log)[1])  # type: ignore[index]
+        for words in ("Run time limit set", "--run-time limit reached")
+    ]
+    assert 3 <= (stamps[1] - stamps[0]).total_seconds() <= 5
+
+
+def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
+    """As many of each on each; with time to end, every stream is heard to its end."""
+    file = scenario(tmp_path, target=QUICK)
+    port, given = str(free_port()), {"LOADGEN_SCENARIO": str(file)}
+    with ExitStack() as stack:
+        for number in range(2):
+            stack.enter_context(worker(tmp_path, number, FILES / "sync_vs_async.py", port))
+        code, log = headless(
+            tmp_path, "-f", FILES / "sync_vs_async.py", "--master", "--master-bind-port", port,
+            *["--expect-workers", "2", "-u", "8", "-r", "8", "-t", "4s", "--stop-timeout", "20", "--csv", "r"],
+            env=given,
+        )  # fmt: skip
+    assert code == 0, log
+    [run] = runs(tmp_path)
+    streams = rows(run / "streams.csv")
+    assert {each["outcome"] for each in streams} == {"ok"}
+    spread = {(each["client"], each["worker"], each["slot"]) for each in streams}
+    assert Counter(client for client, _, _ in spread) == {"requests": 4, "aiohttp": 4}
+    assert list(Counter(name for _, name, _ in spread).values()) == [4, 4]
+    counts = {each["Name"]: int(each["Request Count"]) for each in rows(tmp_path / "r_stats.csv")}
+    of_each = {name: sum(each["client"] == name for each in streams) for name in ("aiohttp", "requests")}
+    assert counts == {**of_each, "Aggregated": len(streams)}
+
+
+def test_stages_drive_the_users_and_end_the_run(tmp_path: Path) -> None:
+    """Before a shape of the locustfile's own, and the streams open at the end run to their own."""
+    target = {"simulator": {"ttft": "200ms", "gap": "50ms", "tokens": 15}}
+    stages = [{"to": 6, "over": "500ms"}, {"hold": "1500ms"}]
+    file = scenario(tmp_path, target=target, stages=stages, load=None, concurrency=None)
+    code, log = headless(tmp_path, "-f", FILES / "step_ramp.py", "--scenario", file, "--client", "requests")
+    assert code == 0, log
+    [run] = runs(tmp_path)
+    streams = rows(run / "streams.csv")
+    assert {each["outcome"] for each in streams} == {"ok"}
+    assert {each["slot"] for each in streams} == {str(slot) for slot in range(6)}
+    begun = {each["slot"]: float(each["due_ms"]) for each in reversed(streams)}
+    assert max(begun.values()) <= 500
+    assert max(map(end, streams)) > 2.0
+    assert json.loads((run / "run.json").read_text())["state"] == "complete"
+    [row] = rows(run / "summary.csv")
+    assert (row["concurrency"], row["live_peak"]) == ("6", "6")
+
+
+def test_a_shape_of_ones_own_drives_the_streams(tmp_path: Path) -> None:
+    """The step ramp, in steps of a second."""
+    text = (FILES / "step_ramp.py").read_text()
+    quick = text.replace("STEP = 10 ", "STEP = 2 ").replace("STEPS = 10\n", "STEPS = 2\n")
+    assert text != quick
+    (tmp_path / "steps.py").write_text(quick)
+    code, log = headless(
+        tmp_path, "-f", "steps.py", "--scenario", scenario(tmp_path, target=QUICK), "--client", "aiohttp"
+    )
+    assert code == 0, log
+    [run] = runs(tmp_path)
+    counts = [int(row["streams_open"]) for row in rows(run / "samples.csv") if row["streams_open"]]
+    assert max(counts) == 4
+    steps = [n for n, count in enumerate(counts) if count == 4]
+    assert counts[: steps[0]].count(2) > 5
