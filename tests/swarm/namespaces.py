@@ -31,12 +31,23 @@ def namespaces(count: int) -> Iterator[tuple[str, Sequence[str]]]:
             _ip("-n", name, "link", "set", "lo", "up")
         for number, name in enumerate(others, 1):
             _ip(
-                "-n", hub, "link", "add", f"wire{number}", "type", "veth", "peer", "name", "up", "netns", name
+                "-n",
+                hub,
+                "link",
+                "add",
+                f"wire{number}",
+                "type",
+                "veth",
+                "peer",
+                "name",
+                "wire0",
+                "netns",
+                name,
             )
             _ip("-n", hub, "address", "add", f"10.99.{number}.1/24", "dev", f"wire{number}")
-            _ip("-n", name, "address", "add", f"10.99.{number}.2/24", "dev", "up")
+            _ip("-n", name, "address", "add", f"10.99.{number}.2/24", "dev", "wire0")
             _ip("-n", hub, "link", "set", f"wire{number}", "up")
-            _ip("-n", name, "link", "set", "up", "up")
+            _ip("-n", name, "link", "set", "wire0", "up")
             _ip("-n", name, "route", "add", "default", "via", f"10.99.{number}.1")
         yield hub, others
     finally:

@@ -144,17 +144,21 @@ def test_more_workers_than_streams(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- losses
 
 
-@pytest.fixture
-def hosts() -> Iterator[tuple[str, list[list[str]]]]:
-    """Where master and workers are: an address that all reach, and the commands that run another one there."""
+@pytest.fixture(params=["namespaces", "processes"])
+def hosts(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[list[str]]]]:
+    """An address that all reach, and the commands that run another one at the master's host and at four others."""
+    separate = request.param == "namespaces"
     with ExitStack() as stack:
         try:
             hub, others = stack.enter_context(namespaces(4))
         except NotAllowed as why:
-            sys.stderr.write(f"processes in place of network namespaces: {why}\n")
+            if separate:
+                pytest.skip(f"no network namespaces: {why}")
             yield "127.0.0.1", [[]] * 5
-        else:
-            yield HUB, [["ip", "netns", "exec", name] for name in (hub, *others)]
+            return
+        if not separate:
+            pytest.skip("network namespaces are allowed here, and show more")
+        yield HUB, [["ip", "netns", "exec", name] for name in (hub, *others)]
 
 
 def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str, list[list[str]]]) -> None:
@@ -223,6 +227,8 @@ def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str,
         "as many are open again as asked for"
     )
     assert rest.groupby("slot")["worker"].nunique().max() == 1
+    lag = summary_of(out)["lag_p50_ms"]
+    assert (lag is None) == (host == HUB), "the clock of another host is never subtracted"
 
 
 def all_engines(workers: Sequence[subprocess.Popen[str]]) -> list[int]:
@@ -325,6 +331,19 @@ def test_two_interrupts_end_it_at_once_and_leave_no_process(tmp_path: Path) -> N
             assert "Report" not in stdout
             assert time.monotonic() - begun < 5
             until(lambda: not any(map(alive, pids)), "the end of workers and engines")
+
+
+def test_an_interrupt_while_workers_start(tmp_path: Path) -> None:
+    with (
+        ollama(answer_without_end) as server,
+        started("run", scenario(tmp_path), "--workers", "2", "--url", server.url, cwd=tmp_path) as process,
+    ):
+        pids = until(lambda: children(process.pid, WORKER)[1:] and children(process.pid, WORKER), "both")
+        interrupt(process)
+        code, stdout, stderr = ended(process)
+        assert not any(map(alive, pids))
+    assert (code, stdout, stderr.strip()) == (130, "", "")
+    assert not (tmp_path / "reports").exists()
 
 
 # ------------------------------------------------------------------------------------------------- what is wrong
