@@ -7,6 +7,7 @@ A locustfile needs ``from loadgen.swarm.plugin import Streaming`` and a class of
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +86,27 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
             options.master_bind_host,
         )
     if web_ui is not None:
+        try:
+            free_port(web_ui.host, web_ui.port)
+        except Wrong as error:
+            _refuse(str(error))
         install(web_ui, session.snapshot, session.file)
         _guard(web_ui, session)
         _remember(web_ui, options)
         protect(web_ui)
+
+
+def free_port(host: str, port: int) -> int:
+    """``port`` if a web UI can listen there, for 0 any that is free. Raises Wrong."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family) as server:
+            number: int = server.getsockname()[1]
+            return number
+    except OSError as error:
+        raise Wrong(
+            f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --web-port"
+        ) from None
 
 
 def _refuse(why: str) -> None:

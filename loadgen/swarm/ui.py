@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import socket
 import sys
 
 import locust.main
 
 from loadgen.swarm import locustfile
 from loadgen.swarm.login import is_local
-from loadgen.swarm.session import Wrong, make_plan
+from loadgen.swarm.plugin import free_port
+from loadgen.swarm.session import make_plan
 from loadgen.swarm.worker import Hands
 
 
@@ -30,15 +30,10 @@ def serve(
     certificate and key.
     """
     make_plan(scenario, client, "", [locustfile.Stream])
-    try:
-        port = _free(host, port)
-    except OSError as error:
-        raise Wrong(
-            f"{host}:{port}: cannot listen there: {error.strerror or error}; choose another with --web-port"
-        ) from None
+    port = free_port(host, port)
     command = ["locust", "-f", str(locustfile.__file__), "--web-host", host, "--web-port", str(port)]
     if workers:
-        master = _free("127.0.0.1", 0)
+        master = free_port("127.0.0.1", 0)
         command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
         atexit.register(Hands(workers, "127.0.0.1", master).close)
     if not is_local(host):
@@ -50,12 +45,3 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     print(f"{'https' if tls else 'http'}://{shown}:{port}", flush=True)  # noqa: T201
     locust.main.main()
-
-
-def _free(host: str, port: int) -> int:
-    """``port`` if it is free, for 0 another one. Raises OSError."""
-    with socket.create_server(
-        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-    ) as server:
-        number: int = server.getsockname()[1]
-        return number

@@ -10,11 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.error
+import time
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,14 @@ def _answering(steered: Steered) -> Steered:
 
     until(answers, "Locust's web UI")
     return steered
+
+
+def soon(condition: Callable[[], object], what: str) -> None:
+    """Ask until it is so, with pauses: who is asked has other work on its core."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {SECONDS:.0f} s for {what}"
+        time.sleep(0.2)
 
 
 def listens(url: str) -> bool:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import signal
 import socket
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import alive, children, holds, loadgen, scenario, until
+from tests.cli.command import alive, children, holds, loadgen, scenario
 from tests.cli.server import Handler, ollama
-from tests.swarm.steer import FILES, QUICK, headless, listens, locust, outcomes, rows, runs, ui
+from tests.swarm.steer import FILES, LOCUST, QUICK, headless, listens, locust, outcomes, rows, runs, soon, ui
 
 ENDLESS = {"simulator": {"ttft": "20ms", "gap": "50ms", "tokens": 5000}}
 KEY = "sk-not-for-anybody-else"
@@ -23,7 +26,7 @@ KEY = "sk-not-for-anybody-else"
 
 
 def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
-    """From the form to the downloads, and then another run."""
+    """From the form to the downloads."""
     file = scenario(tmp_path, target=QUICK, clients=["requests"], concurrency=10)
     with ui(tmp_path, file) as steered:
         tab.goto(steered.url)
@@ -50,14 +53,14 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
         asked.get_by_text("10", exact=True).wait_for()
         assert cells.nth(0).inner_text() == "aiohttp"
         points = "() => Bokeh.documents.flatMap((d) => d.roots())[0].renderers[0].data_source.data.value"
-        until(lambda: len(page.evaluate(points)) > 1, "the chart")
+        soon(lambda: len(page.evaluate(points)) > 1, "the chart")
 
         tab.get_by_role("button", name="Edit").click()
         tab.locator("[name=userCount]").fill("40")
         tab.locator("[name=spawnRate]").fill("100")
         tab.get_by_role("button", name="Update").click()
         asked.get_by_text("40", exact=True).wait_for()
-        until(lambda: max(page.evaluate(points)) > 30, "streams open follow")
+        soon(lambda: max(page.evaluate(points)) > 30, "streams open follow")
 
         tab.get_by_role("button", name="Stop").click()
         page.locator("#state").get_by_text("stopped", exact=True).wait_for()
@@ -76,24 +79,21 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
         tab.reload()  # what was chosen last is proposed
         tab.get_by_role("button", name="New").click()
         assert tab.locator("[name=client]").input_value() == "aiohttp"
-        tab.locator("button[type=submit]").get_by_text("Start").click()
-        until(lambda: len(runs(tmp_path)) == 2, "a second run folder")
 
 
 # --------------------------------------------------------------------------------------------------- over HTTP
 
 
 def test_whatever_is_pressed_leaves_whole_runs(tmp_path: Path) -> None:
-    """Stop before Start, three at once, Reset, a change that cannot be, and Ctrl-C in the middle of it all."""
+    """Stop before Start, Stop and Start at once, Reset, a change that cannot be, and Ctrl-C in the middle of it all."""
     file = scenario(tmp_path, target=ENDLESS)
     with ui(tmp_path, file) as steered:
         steered.stop()
         assert steered.requests()["user_count"] == 0
-        for _ in range(2):
-            assert steered.start(3)["success"]
-            steered.stop()
         assert steered.start(3)["success"]
-        until(lambda: steered.client()["open"] == 3, "streams")
+        steered.stop()
+        assert steered.start(3)["success"]
+        soon(lambda: steered.client()["open"] == 3, "streams")
         engines = children(steered.process.pid, "loadgen.engine")
         others = children(steered.process.pid, "loadgen.simulator")
         assert len(engines) == len(others) == 1
@@ -104,14 +104,38 @@ def test_whatever_is_pressed_leaves_whole_runs(tmp_path: Path) -> None:
         steered.get("/stats/requests")
         steered.post("/stats/reset")
         assert steered.start(1)["success"]
-        until(lambda: steered.client()["open"] == 1, "fewer streams")
+        soon(lambda: steered.client()["open"] == 1, "fewer streams")
         assert steered.interrupt() == 0
         assert not [pid for pid in engines + others if alive(pid)]
     last = runs(tmp_path)[-1]
     assert (last / "report.html").exists()
     assert outcomes(last) == {"stopped": 3}
-    states = {json.loads((run / "run.json").read_text())["state"] for run in runs(tmp_path)}
-    assert states == {"complete"}
+    states = [json.loads((run / "run.json").read_text())["state"] for run in runs(tmp_path)]
+    assert states == ["complete", "complete"]
+
+
+def test_a_run_ends_by_itself_where_there_is_nothing_left_to_do(tmp_path: Path) -> None:
+    """At the end of its stages, with what is open then; and when its engine is gone."""
+    stages = [{"to": 4, "over": "300ms"}, {"hold": "1200ms"}]
+    target = {"simulator": {"ttft": "20ms", "gap": "50ms", "tokens": 30}}
+    ramp = scenario(tmp_path, target=target, stages=stages, load=None, concurrency=None)
+    (tmp_path / "ramp.yaml").write_text(ramp.read_text())
+    with ui(tmp_path, scenario(tmp_path, target=ENDLESS)) as steered:
+        assert steered.start(1, scenario="ramp.yaml", client="aiohttp")["success"]
+        soon(lambda: steered.data()["state"] == "running", "a run")
+        assert steered.start(50)["success"]  # the shape goes on, whatever is edited
+        soon(lambda: steered.data()["state"] == "stopped", "the end of the stages")
+        streams = list(csv.DictReader(steered.get("/streaming/files/streams.csv").splitlines()))
+        assert [row["outcome"] for row in streams] == ["ok"] * 4
+        assert max(float(row["due_ms"]) for row in streams) <= 300
+
+        assert steered.start(2, scenario="scenario.yaml", client="floor")["success"]
+        soon(lambda: steered.client()["open"] == 2, "streams")
+        [engine] = children(steered.process.pid, "loadgen.engine")
+        os.kill(engine, signal.SIGKILL)
+        soon(lambda: steered.data()["state"] == "stopped", "the end")
+        assert any("the engine of floor was lost" in note for note in steered.data()["notes"])
+        soon(lambda: {one["verdict"] for one in steered.data()["validity"]} == {"invalid"}, "the report's")
 
 
 def test_a_target_that_is_not_there_fails_in_locusts_own_table(tmp_path: Path) -> None:
@@ -121,13 +145,11 @@ def test_a_target_that_is_not_there_fails_in_locusts_own_table(tmp_path: Path) -
         gone = f"http://127.0.0.1:{server.getsockname()[1]}"
     with locust(tmp_path, "-f", FILES / "sync_vs_async.py", "--scenario", file) as steered:
         assert steered.start(4, host=gone)["success"]
-        until(lambda: len(steered.requests()["errors"]) == 2, "failures")
-        until(
-            lambda: {row["client"] for row in steered.data()["history"]} == {"requests", "aiohttp"}, "lines"
-        )
+        soon(lambda: len(steered.requests()["errors"]) == 2, "failures")
+        soon(lambda: {row["client"] for row in steered.data()["history"]} == {"requests", "aiohttp"}, "lines")
         data, told = steered.data(), steered.requests()
         assert any("no connection" in note and gone in note for note in data["notes"])
-        assert all(one["failed"] > 0 and one["ok"] == 0 for one in data["clients"])
+        assert [one["ok"] for one in data["clients"]] == [0, 0]
         steered.stop()
     assert {(row["method"], row["name"]) for row in told["errors"]} == {
         ("STREAM", "requests"),
@@ -151,10 +173,10 @@ def test_keys_stay_where_they_are_used(tmp_path: Path) -> None:
         target = {"url": server.url, "headers": {"Authorization": "Bearer ${API_KEY}"}}
         file = scenario(tmp_path, target=target)
         with ui(tmp_path, file, "--workers", "2", env={"API_KEY": KEY}) as steered:
-            until(lambda: json.loads(steered.get("/worker-count"))["worker_count"] == 2, "workers")
+            soon(lambda: json.loads(steered.get("/worker-count"))["worker_count"] == 2, "workers")
             assert steered.start(4, client="requests")["success"]
-            until(lambda: steered.client()["ok"] > 4, "streams")
-            until(lambda: len(steered.data()["workers"]) == 2, "both workers' figures")
+            soon(lambda: steered.client()["ok"] > 4, "streams")
+            soon(lambda: len(steered.data()["workers"]) == 2, "both workers' figures")
             pages = ["/", "/streaming/data", "/stats/requests", "/logs", "/stats/report", "/exceptions"]
             assert not [page for page in pages if KEY in steered.get(page)]
             working = children(steered.process.pid, "loadgen")
@@ -181,6 +203,10 @@ def test_what_cannot_be_opened_is_refused_in_a_line(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = str(server.getsockname()[1])
         taken = loadgen("ui", file, "--web-port", port, cwd=tmp_path)
+        plain = subprocess.run(
+            [*LOCUST, "-f", FILES / "streaming.py", "--web-port", port],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     nobody = loadgen("ui", file, "--client", "nobody", "--web-port", "0", cwd=tmp_path)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "locust.py").write_text("raise ImportError('no')\n")
@@ -192,6 +218,8 @@ def test_what_cannot_be_opened_is_refused_in_a_line(tmp_path: Path) -> None:
     ]:
         assert re.fullmatch(told, done.stderr.strip()), done.stderr
         assert (done.returncode, done.stdout) == (2, "")
+    assert plain.returncode == 2
+    assert plain.stderr.strip().endswith("choose another with --web-port")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +254,7 @@ def test_nobody_else_reaches_web_ui_and_master(tmp_path: Path) -> None:
     ) as steered:
         port = int(steered.url.rpartition(":")[2])
         for one in (port, master):
-            until(lambda: listens(f"http://127.0.0.1:{one}"), "the port")  # noqa: B023
+            soon(lambda: listens(f"http://127.0.0.1:{one}"), "the port")  # noqa: B023
             assert not listens(f"http://127.0.0.2:{one}")
 
 
