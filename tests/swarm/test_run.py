@@ -117,28 +117,21 @@ def test_two_workers_do_together_what_one_engine_does_alone(tmp_path: Path) -> N
     }
 
 
-def test_the_union_follows_the_stages(tmp_path: Path) -> None:
-    stages = [{"to": 5, "over": "1s"}, {"hold": "500ms"}, {"to": 1, "over": "1s"}]
+def test_the_union_follows_the_stages_and_a_worker_too_many_is_idle(tmp_path: Path) -> None:
+    stages = [{"to": 2, "over": "1s"}, {"hold": "500ms"}, {"to": 1, "over": "1s"}]
     path = scenario(tmp_path, stages=stages, concurrency=None, load=None)
-    ran = command("run", path, "--workers", "2", "--out", tmp_path / "run", cwd=tmp_path)
+    ran = command("run", path, "--workers", "3", "--out", tmp_path / "run", cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
     streams = streams_of(tmp_path / "run")
     [cell] = plan.cells(load(path), "http://x", ())
-    assert set(streams["slot"]) == set(range(5))
+    assert set(streams["slot"]) == set(range(2))
     for slot, begin, end in intervals(cell):
         due = streams.loc[streams["slot"] == slot, "due_ms"] * 1e6
         assert due.min() == pytest.approx(begin, abs=1)
         assert end is not None
         assert due.max() < end
     assert streams["worker"].nunique() == 2
-
-
-def test_more_workers_than_streams(tmp_path: Path) -> None:
-    path = scenario(tmp_path, concurrency=2, load={"requests": 2})
-    ran = command("run", path, "--workers", "3", "--out", tmp_path / "run", cwd=tmp_path)
-    assert (ran.returncode, ran.stderr) == (0, "")
     assert len(loadgen.Run.load(tmp_path / "run").about["cells"][0]["workers"]) == 2
-    assert len(streams_of(tmp_path / "run")) == 4
 
 
 # ------------------------------------------------------------------------------------------------- losses

@@ -54,7 +54,7 @@ streams = st.builds(
 )
 jobs = st.builds(
     wire.Job,
-    number=st.integers(1),
+    number=st.integers(1, 1 << 40),
     scenario=st.text(),
     overrides=st.lists(st.text() | st.tuples(st.text(), st.text(), st.lists(st.integers(0, 99)))).map(tuple),
     fingerprint=st.text(),
