@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from loadgen import analysis, model, store
+from loadgen.analysis import frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,15 +30,15 @@ class Run(model.Run):
 
     def summary(self) -> pd.DataFrame:
         """A row per client x concurrency; columns as ``summary.csv``, units in their names."""
-        return analysis.summary_frame(self._summaries)
+        return frames.summary_frame(self._summaries)
 
     def streams(self) -> pd.DataFrame:
         """A row per stream; columns as ``streams.csv``; marks in ms after the start of the cell."""
-        return analysis.streams_frame(self)
+        return frames.streams_frame(self)
 
     def samples(self) -> pd.DataFrame:
         """Usage of the engine over time, ten rows a second per cell; columns as ``samples.csv``."""
-        return analysis.samples_frame(self)
+        return frames.samples_frame(self)
 
     @cached_property
     def findings(self) -> tuple[model.Finding, ...]:

@@ -1,4 +1,5 @@
-"""From what a run left on disk to its figures, findings and tables: pure functions.
+"""From what a run left on disk to its figures and findings: pure functions. Tables of them, on pandas, are made by
+:mod:`loadgen.analysis.frames`.
 
     >>> run = loadgen.store.load(folder)
     >>> summaries = summarise(run)
@@ -12,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.analysis import claims, thresholds, validity
-from loadgen.analysis.frames import samples_frame, streams_frame, summary_frame
 from loadgen.analysis.summary import summarise
 from loadgen.model import Finding, Run, Summary, Validity
 
-__all__ = ["exit_verdict", "findings", "samples_frame", "streams_frame", "summarise", "summary_frame"]
+__all__ = ["exit_verdict", "findings", "summarise"]
 
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:

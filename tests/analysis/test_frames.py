@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 import pandas as pd
 import pytest
 
-from loadgen.analysis import samples_frame, streams_frame, summarise, summary_frame
+from loadgen.analysis import summarise
+from loadgen.analysis.frames import samples_frame, streams_frame, summary_frame
 from loadgen.model import Sample, Summary
 from tests.synthetic import ZERO, recording, run
 

@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from loadgen.analysis import findings, samples_frame, streams_frame, summarise
+from loadgen.analysis import findings, summarise
+from loadgen.analysis.frames import samples_frame, streams_frame
 from loadgen.analysis.repeats import repeats_of
 from loadgen.model import Summary, Validity
 from tests.synthetic import recording, run, split
