@@ -269,7 +269,13 @@ class Drive(Silent):
 
     def users(self, number: int, grace: float) -> None:
         """So many streams from now on, where no schedule says how many."""
-        if self._scheduled or self._ending or not self.engine.go or number == self._asked:
+        if (
+            self._scheduled
+            or self._ending
+            or self._over.is_set()
+            or not self.engine.go
+            or number == self._asked
+        ):
             return
         self._asked = number
         self._most = max(self._most, number)

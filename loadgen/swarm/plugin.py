@@ -7,6 +7,7 @@ A locustfile needs ``from loadgen.swarm.plugin import Streaming`` and a class of
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,8 @@ def _options(parser: LocustArgumentParser, **_: object) -> None:
 def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) -> None:
     # What was imported until now took seconds that the loop's clock has not seen: --run-time would lack them.
     gevent.get_hub().loop.update_now()
+    # Ctrl-C is for who waits for the end. Python gives it to whatever greenlet runs, and Locust's listener drops it.
+    gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     runner = environment.runner
     crew = Crew(environment) if isinstance(runner, LocalRunner | WorkerRunner) else None
     if isinstance(runner, WorkerRunner):

@@ -44,6 +44,7 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
 
         assert tab.locator("[name=userCount]").input_value() == "10"  # as many as the scenario has
         tab.locator("[name=scenario]").fill(str(file))
+        tab.locator("[name=spawnRate]").fill("10")
         tab.locator("[name=client]").select_option("aiohttp")
         tab.get_by_role("button", name="Start").click()
         tab.get_by_role("tab", name="Streaming").click()
@@ -136,6 +137,7 @@ def test_a_run_ends_by_itself_where_there_is_nothing_left_to_do(tmp_path: Path) 
         soon(lambda: steered.data()["state"] == "stopped", "the end")
         assert any("the engine of floor was lost" in note for note in steered.data()["notes"])
         soon(lambda: {one["verdict"] for one in steered.data()["validity"]} == {"invalid"}, "the report's")
+        assert "Traceback" not in steered.log
 
 
 def test_a_target_that_is_not_there_fails_in_locusts_own_table(tmp_path: Path) -> None:
