@@ -35,8 +35,9 @@ class Watch(Silent):
     def cell_begins(self, cell: Cell) -> None:  # noqa: ARG002
         self._begun = time.perf_counter()
 
-    def cell_ends(self, recording: Recording) -> None:
+    def cell_ends(self, parts: Sequence[Recording]) -> None:
         took = time.perf_counter() - self._begun
+        (recording,) = parts
         streams = recording.streams
         assert set(streams["outcome"]) == {"ok"}
         own = (int(streams["end"].max()) - int(streams["start"].min())) / 1e9

@@ -21,7 +21,6 @@ STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
         "client": "string",
         "concurrency": "Int64",
         "repeat": "Int64",
-        "worker": "string",
         "stream": "Int64",
         "outcome": "string",
         "status": "Int64",
@@ -35,11 +34,13 @@ STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
         "bytes": "Int64",
         "reads": "Int64",
         "error": "string",
+        "worker": "string",
         "slot": "Int64",
         "warmup": "boolean",
         "text_events": "Int64",
         "tpot_ms": "Float64",
         "lag_max_ms": "Float64",
+        "request_delay_ms": "Float64",
         "server_tokens": "Int64",
         "server_prompt_tokens": "Int64",
         "server_total_ms": "Float64",
@@ -55,7 +56,6 @@ SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
         "client": "string",
         "concurrency": "Int64",
         "repeat": "Int64",
-        "worker": "string",
         "at_ms": "Float64",
         "rss_kib": "Int64",
         "peak_rss_kib": "Int64",
@@ -65,6 +65,7 @@ SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
         "involuntary": "Int64",
         "run_wait_ns": "Int64",
         "streams_open": "Int64",
+        "worker": "string",
     }
 )
 
@@ -126,6 +127,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "total_ms": _milliseconds(m.total, m.total < 0),
         "tpot_ms": _milliseconds(m.tpot, m.tpot < 0),
         "lag_max_ms": _lag_max(m),
+        "request_delay_ms": _milliseconds(m.request_delay, m.request_delay < 0),
         **{f"server_{name}_ms": _milliseconds(ns, ns < 0) for name, ns in told.items()},
     }
     return pd.DataFrame({name: columns[name] for name in STREAM_COLUMNS})

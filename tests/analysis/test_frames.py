@@ -16,7 +16,6 @@ STREAM_CONTRACT = [
     "client",
     "concurrency",
     "repeat",
-    "worker",
     "stream",
     "outcome",
     "status",
@@ -120,7 +119,8 @@ def test_samples():
     frame = samples_frame(
         run(".", [recording(), recording(client="requests", mode="threads", index=1, repeat=1)])
     )
-    assert list(frame.columns)[5:] == ["at_ms", *[f.name for f in fields(Sample) if f.name != "at"]]
+    own = [f.name for f in fields(Sample) if f.name != "at"]
+    assert list(frame.columns)[4:] == ["at_ms", *own, "worker"]
     assert frame["at_ms"].iloc[0] == 0
     assert frame["voluntary"].isna().all()
     assert frame.groupby("client")["threads"].max().to_dict() == {"aiohttp": 1, "requests": 101}
