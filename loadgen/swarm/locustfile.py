@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import loadgen.swarm.plugin  # noqa: F401 - adds the options and the tab
-from loadgen.swarm.users import Streaming
+from loadgen.swarm.plugin import Streaming
 
 
 class Stream(Streaming):
