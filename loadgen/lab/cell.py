@@ -105,7 +105,7 @@ class Engine:
             if now >= next_sample:
                 next_sample = max(next_sample + EVERY, now)
                 if self.go:
-                    self.samples.append(proc.sample(self.pid, self._open))
+                    self._sample(self._open)
             if interrupted() and not stopped:
                 if not self.go:  # an engine that waits for its go understands nothing else
                     self.ended = "interrupted"
@@ -155,6 +155,12 @@ class Engine:
                 raise EngineError(message)
             case Done():
                 self.ended = ""
+
+    def _sample(self, streams_open: int) -> None:
+        sample = proc.sample(self.pid, streams_open)
+        # One that has left tells nothing any more.
+        if sample.rss_kib is not None or self.base is None or self.base.rss_kib is None:
+            self.samples.append(sample)
 
     def order(self, **order: object) -> None:
         """Tell the engine: ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
@@ -236,9 +242,8 @@ class Engine:
         """End the process if it still runs."""
         if len(self._clock) > 1:
             return
-        last = proc.sample(self.pid, 0)
-        if self.go and last.rss_kib is not None:
-            self.samples.append(last)
+        if self.go:
+            self._sample(0)
         self._clock.append(proc.clock_tie())
         self._process.kill()
         self._process.wait()

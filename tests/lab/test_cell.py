@@ -27,10 +27,10 @@ def check_figures(recording: Recording) -> None:
     assert recording.base_threads is not None
     samples = recording.samples
     assert (samples["at"][1:] > samples["at"][:-1]).all()
-    measured = samples["rss_kib"] >= 0  # an engine that is about to leave tells nothing
-    assert measured.sum() >= len(measured) - 1 > 0
+    assert len(samples["at"]) > 0
+    assert (samples["rss_kib"] > 0).all()
     assert samples["peak_rss_kib"].max() >= recording.base_rss_kib
-    assert (samples["cpu_ns"][measured][1:] >= samples["cpu_ns"][measured][:-1]).all()
+    assert (samples["cpu_ns"][1:] >= samples["cpu_ns"][:-1]).all()
     (before, wall_before), (after, wall_after) = recording.clock
     assert before < recording.start < after
     assert abs((wall_after - wall_before) - (after - before)) < 50e6
@@ -45,7 +45,7 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
     assert [row.outcome for row in found] == [Outcome.OK] * 9
     assert recording.window == (recording.start, max(int(row.table["end"]) for row in found))
     assert recording.samples["threads"].max() >= threads
-    assert recording.samples["streams_open"].max() == 3
+    assert 1 <= recording.samples["streams_open"].max() <= 3  # it is told twice a second only
     assert (recording.streams["start"][1:] >= recording.streams["start"][:-1]).all()
     assert (recording.client, recording.concurrency, recording.same_host) == (name, 3, True)
 
