@@ -270,7 +270,7 @@ class Desk:
     def recordings(self, cells: Sequence[Cell], server: ServerRecord | None) -> list[Recording]:
         """What came of the job: a recording for each worker and client, none where nobody began.
 
-        The first has the server's own record.
+        The first of every cell has the server's own record, which is of all that ran at that time.
         """
         if not any(share.bare for share in self.shares):
             return []
@@ -278,6 +278,7 @@ class Desk:
         for cell in cells:
             label = cell.client.label
             concurrency = max(cell.concurrency, 1)
+            of_cell = server
             for share in self.shares:
                 if share.client != label:
                     continue
@@ -289,8 +290,9 @@ class Desk:
                     ended=share.lost or (share.bare.ended if share.bare else "it told nothing"),
                     worker=share.worker,
                     share=share.asked if share.worker else None,
-                    server=server if not found else None,
+                    server=of_cell,
                 )
+                of_cell = None
                 found.append(lab_cell.filled(bare, share.streams, share.samples))
         return found
 
