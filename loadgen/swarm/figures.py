@@ -16,12 +16,13 @@ from loadgen.model import Recording
 _LARGEST: Final = 3_600_000_000
 _DIGITS: Final = 3
 _EXACT: Final = 2048  # below it every value has a bucket of its own
-NAMES: Final = ("ttft", "itl", "lag", "rate", "late")
+NAMES: Final = ("ttft", "itl", "lag", "rate", "late", "request")
 RANKS: Final = (50, 90, 99)
 
 
 class Figures:
-    """TTFT, ITL, lag, rate (tokens per second of a stream) and lateness (start less due) of ok streams.
+    """TTFT, ITL, lag, rate (tokens per second of a stream), lateness (start less due) and request delay of ok
+    streams.
 
     What each figure is, is what :class:`~loadgen.analysis.measures.Measured` says; here it is counted in
     buckets of at most 0.1 % (HdrHistogram, http://hdrhistogram.org).
@@ -40,6 +41,7 @@ class Figures:
         if lags is not None and recording.same_host:
             self._count("lag", lags.values / 1e3)
         self._count("late", (measured.column("start") - measured.column("due"))[chosen] / 1e3)
+        self._count("request", present(measured.request_delay[chosen]) / 1e3)
         tpot: Ints = measured.tpot[chosen]
         self._count("rate", 1e12 / tpot[tpot > 0])
 

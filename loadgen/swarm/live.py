@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loadgen.analysis.validity import (
-    LAG_SHARE,
-    LAG_SUSPECT_MS,
     LIVE_SUSPECT,
     SATURATED,
     SCHEDULE_LATE_SUSPECT_MS,
+    of_pool,
 )
 from loadgen.model import Outcome
 from loadgen.swarm.figures import Figures
@@ -162,7 +161,7 @@ class Live:
             **{
                 name: told
                 for name, told in self._totals.get(label, Figures()).told().items()
-                if name != "late"
+                if name not in ("late", "request")
             },
         }
 
@@ -190,12 +189,15 @@ class Live:
         late = (told["late"] or {}).get("p99")
         if late is not None and late > SCHEDULE_LATE_SUSPECT_MS:
             found.append(f"streams were started later than they were due, p99 {late:,.1f} ms")
-        lag, ttft = ((told[name] or {}).get("p99") for name in ("lag", "ttft"))
-        if lag is not None and ttft and lag > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
-            found.append(
-                f"the client's own lag, p99 {lag:,.1f} ms, is {lag / ttft:.0%} of the TTFT's p99 of {ttft:,.1f} ms"
-            )
-        return found
+        ttft, lag, request = (
+            {rank: (told[name] or {}).get(f"p{rank}") for rank in (50, 99)}
+            for name in ("ttft", "lag", "request")
+        )
+        # Nothing is counted against it for being young.
+        reasons = of_pool(
+            counted=0, chosen=0, ttft_ms=ttft, lag_ms=lag, request_delay_ms=request, cpu_share=None
+        )
+        return [*found, *(text for _, text in reasons)]
 
 
 def _mib(kib: int | None) -> float | None:

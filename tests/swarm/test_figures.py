@@ -73,6 +73,7 @@ def test_percentiles_are_the_nearest_rank_ones_within_a_thousandth(part: Recordi
         "itl": measured.gaps().values / 1e6,
         "lag": (lags.values if lags is not None else np.array([])) / 1e6,
         "late": late[measured.chosen] / 1e6,
+        "request": present(measured.request_delay[measured.chosen]) / 1e6,
         "rate": 1e9 / tpot[tpot > 0],
     }
     told = figures(part).told()

@@ -175,6 +175,18 @@ def test_what_speaks_against_an_engine_is_told(live: Live) -> None:
     assert against(live) == [""]  # the report judges the whole
 
 
+def test_a_client_that_holds_its_requests_back_is_told_of_while_it_runs(live: Live) -> None:
+    held = {
+        "ttft": histogram(*[3000] * 100),
+        "request": histogram(*[2400] * 100),
+        "lag": histogram(*[1] * 100),
+    }
+    live.take("a", "", {"httpx-sync": report(histograms=held)})
+    (request,) = against(live)
+    assert "the server had the request" in request
+    assert "is 80% of the TTFT's p99" in request
+
+
 def test_the_clock_stands_still_at_the_end_and_history_is_bounded(live: Live, clock: Clock) -> None:
     live.take("a", "", {"aiohttp": report()})
     for _ in range(ROWS + 5):
