@@ -364,19 +364,20 @@ def test_a_slot_that_leaves_while_it_is_ordered_is_neither_lost_nor_doubled() ->
     made, _ = ordered()
     alive: Counter[int] = Counter()
     most: Counter[int] = Counter()
+    counting = threading.Lock()
     errors: list[BaseException] = []
 
     def slot_thread(slot: int, due: int | None) -> None:
         try:
-            alive[slot] += 1
-            most[slot] = max(most[slot], alive[slot])
             done = 0
             while due is not None and not made.leaves(slot, due):
-                done += 1
-                alive[slot] -= 1  # from here on the slot may have left
-                due = made.again(slot, done, True, perf_counter_ns())
-                if due is not None:
+                with counting:
                     alive[slot] += 1
+                    most[slot] = max(most[slot], alive[slot])
+                with counting:
+                    alive[slot] -= 1
+                done += 1
+                due = made.again(slot, done, True, perf_counter_ns())
         except BaseException as error:
             errors.append(error)
 
