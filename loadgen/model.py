@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Table = Mapping[str, Any]  # column name -> one-dimensional numpy array, all of one length
-Mode = Literal["threads", "tasks"]
+Mode = Literal["threads", "tasks", "greenlets"]
 
 
 class Outcome(StrEnum):
@@ -92,6 +92,7 @@ class Client:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    python: str | None = None  # path of the interpreter that runs its engine; None: ours
 
     @property
     def label(self) -> str:

@@ -7,9 +7,11 @@ library: a process that measures one must never import another.
 
 from __future__ import annotations
 
+import mmap
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from loadgen import registry
@@ -76,15 +78,34 @@ class AsyncClient(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The values of an option that is a size: bytes, in steps of ``step``. A client has it as ``256KiB``."""
+
+    least: int
+    most: int
+    step: int
+
+
+Values = tuple[Any, ...] | Size  # every value, the default first; or a size
+
+
 class Entry(NamedTuple):
-    """What must be known of a client without importing its library."""
+    """What must be known of a client without importing its library. The options are the library's own."""
 
     path: str | None
     mode: Mode
     distribution: str
     extra: str
-    options: Mapping[str, tuple[Any, ...]]  # option -> its values, the default first
+    options: Mapping[str, Values]
 
+
+# The options that every client of a mode has, since its driver takes them.
+DRIVERS: Mapping[Mode, Mapping[str, Values]] = {
+    "threads": {"stack": Size(32 << 10, 1 << 30, mmap.PAGESIZE)},
+    "tasks": {"loop": ("asyncio", "uvloop")},
+    "greenlets": {},
+}
 
 BUILTIN: dict[str, Entry] = {
     "requests": Entry(
@@ -101,12 +122,8 @@ BUILTIN: dict[str, Entry] = {
         "httpx",
         {"session": ("shared", "per-thread")},
     ),
-    "httpx-async": Entry(
-        "loadgen.clients.httpx_async:HttpxAsync", "tasks", "httpx", "httpx", {"loop": ("asyncio", "uvloop")}
-    ),
-    "aiohttp": Entry(
-        "loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", {"loop": ("asyncio", "uvloop")}
-    ),
+    "httpx-async": Entry("loadgen.clients.httpx_async:HttpxAsync", "tasks", "httpx", "httpx", {}),
+    "aiohttp": Entry("loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", {}),
     "floor": Entry(
         "loadgen.clients.floor:Floor", "tasks", "httptools", "floor", {"loop": ("uvloop", "asyncio")}
     ),
@@ -137,6 +154,19 @@ def entry(name: str) -> Entry:
         "",
         getattr(outsider, "options", {}),
     )
+
+
+def options(name: str) -> Mapping[str, Values]:
+    """The options of the client of that name, those of its driver among them. Raises as :func:`entry`."""
+    known = entry(name)
+    return {**DRIVERS[known.mode], **known.options}
+
+
+def choice(client: Client, option: str) -> Any:
+    """The value of an option that has a default."""
+    values = options(client.name)[option]
+    assert not isinstance(values, Size)
+    return client.options.get(option, values[0])
 
 
 def load(client: Client) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from loadgen.clients import AsyncClient, entry
+from loadgen.clients import AsyncClient, choice
 from loadgen.engine.core import Engine, Orders
 from loadgen.model import Cell
 
@@ -20,8 +20,7 @@ def drive(
 
 
 def _new_loop(cell: Cell) -> asyncio.AbstractEventLoop:
-    default, *_ = entry(cell.client.name).options.get("loop", ("asyncio",))
-    if cell.client.options.get("loop", default) == "uvloop":
+    if choice(cell.client, "loop") == "uvloop":
         import uvloop
 
         return uvloop.new_event_loop()

@@ -18,6 +18,8 @@ from loadgen.model import Cell
 
 def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go: Callable[[], bool]) -> None:
     """Make the client, wait for ``go`` and drive every slot to its end."""
+    if "stack" in engine.cell.client.options:
+        threading.stack_size(int(engine.cell.client.options["stack"].removesuffix("KiB")) << 10)
     client = kind(engine.cell)
     if not go():
         return
