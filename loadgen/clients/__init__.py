@@ -35,8 +35,17 @@ class SyncResponse(NamedTuple):
     socket: socket.socket | None
 
 
+Read = Callable[[bytes], None]  # to be called with the bytes of each read
+Answered = Callable[[int], None]  # to be called with the status when the headers are there
+Connected = Callable[[socket.socket], None]  # to be called with the socket, as soon as it can be had
+
+# For a library of which one call lasts as long as the stream: it tells from within, by callbacks or hooks of its
+# own, and returns when the body has ended.
+SyncCall = Callable[[Connected, Answered, Read], None]
+AsyncCall = Callable[[Answered, Read], Awaitable[None]]
+
 # Calls the function given with the bytes of each read, from within the library's callback, until the body ends.
-Push = Callable[[Callable[[bytes], None]], Awaitable[None]]
+Push = Callable[[Read], Awaitable[None]]
 
 
 class AsyncResponse(NamedTuple):
@@ -55,8 +64,8 @@ class SyncClient(Protocol):
 
     failures: ClassVar[Failures]
 
-    def open(self, request: Request) -> AbstractContextManager[SyncResponse]:
-        """Send ``request``; the response is there when its headers are."""
+    def open(self, request: Request) -> AbstractContextManager[SyncResponse | SyncCall]:
+        """Send ``request``; the response is there when its headers are. A call sends it when it is called."""
         ...
 
     def close(self) -> None:
@@ -69,8 +78,8 @@ class AsyncClient(Protocol):
 
     failures: ClassVar[Failures]
 
-    def open(self, request: Request) -> AbstractAsyncContextManager[AsyncResponse]:
-        """Send ``request``; the response is there when its headers are."""
+    def open(self, request: Request) -> AbstractAsyncContextManager[AsyncResponse | AsyncCall]:
+        """Send ``request``; the response is there when its headers are. A call sends it when it is called."""
         ...
 
     async def close(self) -> None:
@@ -98,6 +107,7 @@ class Entry(NamedTuple):
     distribution: str
     extra: str
     options: Mapping[str, Values]
+    protocols: tuple[str, ...] = ()  # those that it speaks; empty: it takes the bytes of any
 
 
 # The options that every client of a mode has, since its driver takes them.
@@ -153,6 +163,7 @@ def entry(name: str) -> Entry:
         getattr(outsider, "distribution", name),
         "",
         getattr(outsider, "options", {}),
+        getattr(outsider, "protocols", ()),
     )
 
 

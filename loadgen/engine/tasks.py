@@ -82,12 +82,15 @@ async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done
     stopwatch.abort = task.cancel
     try:
         async with client.open(engine.request(slot, done)) as response:
-            stopwatch.answered(response.status)
-            if callable(response.chunks):
-                await response.chunks(stopwatch.read)
+            if callable(response):
+                await response(stopwatch.answered, stopwatch.read)
             else:
-                async for chunk in response.chunks:
-                    stopwatch.read(chunk)
+                stopwatch.answered(response.status)
+                if callable(response.chunks):
+                    await response.chunks(stopwatch.read)
+                else:
+                    async for chunk in response.chunks:
+                        stopwatch.read(chunk)
         stopwatch.finish()
     except Exception as error:
         stopwatch.fail(error, client.failures)

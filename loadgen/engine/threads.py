@@ -13,6 +13,7 @@ from time import perf_counter_ns
 
 from loadgen.clients import SyncClient
 from loadgen.engine.core import Engine, Orders
+from loadgen.engine.stopwatch import Stopwatch
 from loadgen.model import Cell
 
 
@@ -53,15 +54,22 @@ def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) 
     stopwatch = engine.watch(slot, due)
     try:
         with client.open(engine.request(slot, done)) as response:
-            if response.socket is not None:
-                stopwatch.abort = partial(_shutdown, response.socket)
-            stopwatch.answered(response.status)
-            for chunk in response.chunks:
-                stopwatch.read(chunk)
+            if callable(response):
+                response(partial(_connected, stopwatch), stopwatch.answered, stopwatch.read)
+            else:
+                if response.socket is not None:
+                    _connected(stopwatch, response.socket)
+                stopwatch.answered(response.status)
+                for chunk in response.chunks:
+                    stopwatch.read(chunk)
         stopwatch.finish()
     except Exception as error:
         stopwatch.fail(error, client.failures)
     return engine.ended(stopwatch)
+
+
+def _connected(stopwatch: Stopwatch, sock: socket.socket) -> None:
+    stopwatch.abort = partial(_shutdown, sock)
 
 
 def _shutdown(sock: socket.socket) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from loadgen import clients
 from loadgen.model import Scenario, Simulator, Target, Timeouts
 from loadgen.scenario import rules
 from loadgen.scenario.environment import FilledPlain, fill, meaning
@@ -83,6 +84,8 @@ def _resolved(
     credentials = _credentials(document.data)
     shape = _validate(document, in_file)
     _check_pairs(document)
+    if shape is not None:
+        _check_protocols(document, shape)
     prompts = _prompts(document, shape, from_environment)
     secrets = credentials | _secret(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -238,6 +241,21 @@ def _check_pairs(document: Document) -> None:
         for name in (one, other):
             if name in given and given[name] is None:
                 document.report((key, name), "is empty", "a value, or leave the key out")
+
+
+def _check_protocols(document: Document, shape: ScenarioShape) -> None:
+    for at, client in enumerate(shape.clients):
+        spoken = _spoken(client.name)
+        if spoken and shape.protocol not in spoken:
+            wrong = f"{client.name} does not speak {shape.protocol}"
+            _tell(document, ("clients", at), wrong, f"another client, or the protocol {' or '.join(spoken)}")
+
+
+def _spoken(client: str) -> tuple[str, ...]:
+    try:
+        return clients.entry(client).protocols
+    except ImportError:
+        return ()  # an outsider whose library is missing: told when it is loaded
 
 
 def _prompts(document: Document, shape: ScenarioShape | None, hidden: set[str]) -> tuple[str, ...]:
