@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Table = Mapping[str, Any]  # column name -> one-dimensional numpy array, all of one length
 Mode = Literal["threads", "tasks", "greenlets"]
+SPELLS = ("gc", "turn")  # the kinds of Spell
 
 
 class Outcome(StrEnum):
@@ -252,6 +253,7 @@ class Stream:
     stamps: bytes
     first_stamp_ns: int | None  # nanoseconds since the epoch
     figures: Figures
+    run_wait_ns: int | None = None  # its thread was runnable but not running; None where streams share a thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +271,24 @@ class Sample:
     streams_open: int | None = None
 
 
+class Spell(NamedTuple):
+    """The whole engine was held up: by a collection of the garbage collector, or by one turn of asyncio's loop."""
+
+    kind: Literal["gc", "turn"]
+    begin: int
+    end: int
+
+
+class Pace(NamedTuple):
+    """How far the engine process had come at ``at``: the CPU of all its threads, and how long its main thread was
+    runnable but not running.
+    """
+
+    at: int
+    cpu_ns: int
+    run_wait_ns: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """What the machine did during the measured window, beside the engine."""
@@ -283,7 +303,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRecord:
-    """What the simulator says it did during one cell. Lateness is actual minus scheduled send time."""
+    """What the simulator says it did during one cell. Lateness is actual minus scheduled send time.
+
+    ``late`` are the sends that were more than a millisecond late, the worst of them where there are very many:
+    when each was due and when it left, nanoseconds since the epoch, as little-endian int64 pairs in the order
+    sent.
+    """
 
     streams: int
     open_peak: int
@@ -291,6 +316,7 @@ class ServerRecord:
     late_p50_ms: float | None
     late_p99_ms: float | None
     late_max_ms: float | None
+    late: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +326,8 @@ class Recording:
     ``streams`` has a row per stream: the scalar fields of :class:`Stream` and :class:`Figures`, ``reads`` and
     ``tokens`` (how many rows of the two flat tables are its own, in order); missing integers are -1.
     ``arrivals`` has ``at`` and ``count`` per read, ``stamps`` has ``us`` per text event, ``samples`` the fields
-    of :class:`Sample`, missing as -1.
+    of :class:`Sample`, missing as -1, ``spells`` and ``pace`` those of :class:`Spell` (``kind`` as its place in
+    ``SPELLS``) and :class:`Pace`; older folders lack the last two.
 
     A cell that was spread over several workers leaves a recording for each, with marks of that worker's own
     clock; all have the index, client, concurrency and repeat of the cell.
@@ -325,6 +352,8 @@ class Recording:
     arrivals: Table
     stamps: Table
     samples: Table
+    spells: Table = field(default_factory=dict)
+    pace: Table = field(default_factory=dict)
     worker: str = ""  # who drove it; "" where the run had no workers
     share: int | None = None  # how many of the streams were this worker's; None: all
 

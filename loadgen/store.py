@@ -5,10 +5,11 @@ archive, uncompressed, without pickles. Its columns:
 
 ``streams.*``
     a row per stream, int64, -1 where missing: ``slot``, the marks ``due``, ``start``, ``headers``, ``end``
-    (``perf_counter_ns``), ``status``, ``bytes``, ``first_stamp_ns`` (epoch), how many rows of the flat tables
-    are the stream's own (``reads``, ``tokens``, ``stamped``), the server's figures (``total_ns``, ``load_ns``,
-    ``prompt_tokens``, ``prompt_ns``, ``server_tokens``, ``decode_ns``, ``end_stamp_ns``: its clock as it told
-    them), and ``outcome`` and ``error`` as int32 places in the lists ``outcomes`` and ``errors`` of ``meta``
+    (``perf_counter_ns``), ``status``, ``bytes``, ``first_stamp_ns`` (epoch), ``run_wait_ns`` (where each stream
+    has a thread: how long that was runnable but not running), how many rows of the flat tables are the stream's
+    own (``reads``, ``tokens``, ``stamped``), the server's figures (``total_ns``, ``load_ns``, ``prompt_tokens``,
+    ``prompt_ns``, ``server_tokens``, ``decode_ns``, ``end_stamp_ns``: its clock as it told them), and ``outcome``
+    and ``error`` as int32 places in the lists ``outcomes`` and ``errors`` of ``meta``
 ``arrivals.at``, ``arrivals.count``
     a row per read: when it arrived (int64, ``perf_counter_ns``), how many text events it completed (uint16)
 ``stamps.us``
@@ -16,6 +17,12 @@ archive, uncompressed, without pickles. Its columns:
     (int32; int64 where that is too short)
 ``samples.*``
     a row per sample of the engine process, the fields of :class:`loadgen.model.Sample`, int64
+``spells.kind``, ``spells.begin``, ``spells.end``
+    a row per time that the whole engine was held up: a collection of the garbage collector (0) of half a
+    millisecond or more, a turn of asyncio's loop (1) of a millisecond or more (int8; int64, ``perf_counter_ns``)
+``pace.*``
+    a row per hundredth of a second, the fields of :class:`loadgen.model.Pace`, int64; empty where the system does
+    not tell
 ``meta``
     JSON, UTF-8 bytes: the other fields of :class:`loadgen.model.Recording`
 
@@ -37,12 +44,12 @@ import msgspec
 import numpy as np
 
 from loadgen import files
-from loadgen.model import Recording, Run, Sample, Stream, Table
+from loadgen.model import SPELLS, Pace, Recording, Run, Sample, Spell, Stream, Table
 
 FORMAT = 1
 ABOUT = "run.json"
 ARRIVALS = "arrivals"
-TABLES = ("streams", "arrivals", "stamps", "samples")
+TABLES = ("streams", "arrivals", "stamps", "samples", "spells", "pace")
 SCALARS = {
     "slot": "slot",
     "due": "due",
@@ -52,6 +59,7 @@ SCALARS = {
     "status": "status",
     "bytes": "size",
     "first_stamp_ns": "first_stamp_ns",
+    "run_wait_ns": "run_wait_ns",
 }
 FIGURES = {
     "total_ns": "total_ns",
@@ -116,6 +124,25 @@ def table_of_samples(samples: Iterable[Sample]) -> Table:
             dtype=np.int64,
         )
         for field in fields(Sample)
+    }
+
+
+def table_of_spells(spells: Iterable[Spell]) -> Table:
+    """The table ``spells``."""
+    rows = list(spells)
+    return {
+        "kind": np.array([SPELLS.index(row.kind) for row in rows], dtype=np.int8),
+        "begin": np.array([row.begin for row in rows], dtype=np.int64),
+        "end": np.array([row.end for row in rows], dtype=np.int64),
+    }
+
+
+def table_of_pace(pace: Iterable[Pace]) -> Table:
+    """The table ``pace``."""
+    rows = list(pace)
+    return {
+        name: np.array([-1 if row[place] is None else row[place] for row in rows], dtype=np.int64)
+        for place, name in enumerate(Pace._fields)
     }
 
 

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Collection
 from time import perf_counter_ns
 
-from loadgen.engine.frames import Done, Edge, Frame, Pulse, Streams, encode
+from loadgen.engine.frames import Done, Edge, Frame, Held, Pulse, Streams, encode
 from loadgen.engine.schedule import intervals, spread
+from loadgen.engine.spells import Spells
 from loadgen.engine.stopwatch import Stopwatch
 from loadgen.model import Cell, Outcome, Request, Sample, Stream
 from loadgen.protocols import Protocol
@@ -94,6 +95,7 @@ class Engine:
         self.cell = cell
         self.open: dict[int, Stopwatch] = {}
         self.go = 0
+        self.spells = Spells()
         self._stop: int | None = None
         self._protocol = protocol
         self._outbox = outbox
@@ -122,6 +124,7 @@ class Engine:
             self._until = go + int(load.seconds * 1e9)
             self._edges.append(self._until)
         self._next_tick = self._next_pulse = go
+        self.spells.start()
 
     # -- slots
 
@@ -291,19 +294,24 @@ class Engine:
         )
 
     def flush(self, most: int) -> None:
-        """Send streams that have ended."""
+        """Send streams that have ended, and what has held the engine up."""
+        spells = self.spells.take()
+        if spells:
+            self._outbox.send(Held(spells))
         batch = [self._ended.popleft() for _ in range(min(most, len(self._ended)))]
         if batch:
             self._outbox.send(Streams(batch))
 
     def close(self) -> None:
         """Send all that is left, the streams that are still open too."""
+        self.spells.close()
         for stopwatch in list(self.open.values()):
             stopwatch.expired = stopwatch.expired or Outcome.STOPPED
             self.ended(stopwatch)
         if self._edges or self.cell.load.seconds is None:
             self._edges.clear()
             self._edge()
+        self.flush(BATCH)
         while self._ended:
             self.flush(BATCH)
         self._outbox.send(Done(perf_counter_ns()))

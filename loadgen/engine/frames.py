@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from loadgen.model import Sample, Stream
+from loadgen.model import Sample, Spell, Stream
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -33,6 +33,12 @@ class Streams(msgspec.Struct, frozen=True, tag=True):
     streams: list[Stream]
 
 
+class Held(msgspec.Struct, frozen=True, tag=True):
+    """What held the whole engine up."""
+
+    spells: list[Spell]
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """The engine cannot go on."""
 
@@ -45,7 +51,7 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
-Frame = Ready | Edge | Pulse | Streams | Failed | Done
+Frame = Ready | Edge | Pulse | Streams | Held | Failed | Done
 
 encoder = msgspec.msgpack.Encoder()
 

@@ -53,6 +53,7 @@ class Stopwatch:
         "_status",
         "abort",
         "expired",
+        "run_wait_ns",
         "slot",
         "tokens",
     )
@@ -61,6 +62,7 @@ class Stopwatch:
         self.slot = slot
         self.tokens = 0
         self.expired: Outcome | None = None
+        self.run_wait_ns: int | None = None
         self.abort: Callable[[], object] = _nothing
         self._due = due
         self._decoder = decoder
@@ -205,6 +207,7 @@ class Stopwatch:
             stamps=self._stamps.tobytes() if stamped else b"",
             first_stamp_ns=self._first_stamp if stamped else None,
             figures=self._figures,
+            run_wait_ns=self.run_wait_ns,
         )
 
 

@@ -16,15 +16,15 @@ def drive(
 ) -> None:
     """Make the client, wait for ``go`` and drive every slot to its end."""
     # Not asyncio.run: it would wait for streams that a stop has left behind.
-    _new_loop(engine.cell).run_until_complete(_drive(engine, kind, orders, go))
+    _new_loop(engine).run_until_complete(_drive(engine, kind, orders, go))
 
 
-def _new_loop(cell: Cell) -> asyncio.AbstractEventLoop:
-    if choice(cell.client, "loop") == "uvloop":
+def _new_loop(engine: Engine) -> asyncio.AbstractEventLoop:
+    if choice(engine.cell.client, "loop") == "uvloop":
         import uvloop
 
         return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
+    return asyncio.SelectorEventLoop(engine.spells.selector())
 
 
 async def _drive(

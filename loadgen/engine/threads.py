@@ -13,6 +13,7 @@ from time import perf_counter_ns
 
 from loadgen.clients import SyncClient
 from loadgen.engine.core import Engine, Orders
+from loadgen.engine.spells import Wait
 from loadgen.engine.stopwatch import Stopwatch
 from loadgen.model import Cell
 
@@ -40,17 +41,17 @@ def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go
 
 
 def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> None:
-    done = 0
+    done, wait = 0, Wait()
     while due is not None:
         time.sleep(max(0, due - perf_counter_ns()) / 1e9)
         if engine.leaves(slot, due):
             return
-        ok = _stream(engine, client, slot, due, done)
+        ok = _stream(engine, client, slot, due, done, wait)
         done += 1
         due = engine.again(slot, done, ok, perf_counter_ns())
 
 
-def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) -> bool:
+def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int, wait: Wait) -> bool:
     stopwatch = engine.watch(slot, due)
     try:
         with client.open(engine.request(slot, done)) as response:
@@ -65,6 +66,7 @@ def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) 
         stopwatch.finish()
     except Exception as error:
         stopwatch.fail(error, client.failures)
+    stopwatch.run_wait_ns = wait.since()
     return engine.ended(stopwatch)
 
 

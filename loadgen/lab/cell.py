@@ -20,12 +20,13 @@ import msgspec
 import numpy as np
 
 from loadgen import clients, store
-from loadgen.engine.frames import Done, Edge, Failed, Pulse, Reader, Ready, Streams
+from loadgen.engine.frames import Done, Edge, Failed, Held, Pulse, Reader, Ready, Streams
 from loadgen.lab import proc
 from loadgen.lab.listener import Listener, Progress
-from loadgen.model import Cell, Machine, Outcome, Recording, Sample, ServerRecord, Stream
+from loadgen.model import Cell, Machine, Outcome, Pace, Recording, Sample, ServerRecord, Spell, Stream
 
 EVERY = 0.1  # seconds between two samples
+STEP = 0.01  # seconds between two looks at the engine's pace
 LEAD = 30_000_000  # ns from saying go to the first stream
 SPARE = 30.0  # seconds that an engine may outlast its own timeouts
 
@@ -52,13 +53,15 @@ class _Look(NamedTuple):
 class Engine:
     """One engine process and what it has sent so far.
 
-    ``streams`` and ``samples`` may be taken away while it runs, by who keeps them himself.
+    ``streams``, ``samples``, ``spells`` and ``pace`` may be taken away while it runs, by who keeps them himself.
     """
 
     def __init__(self, cell: Cell, listener: Listener) -> None:
         self.cell = cell
         self.streams: list[Stream] = []
         self.samples: list[Sample] = []
+        self.spells: list[Spell] = []
+        self.pace: list[Pace] = []
         self.edges: list[Sample] = []
         self.base: Sample | None = None
         self.go = 0
@@ -74,7 +77,7 @@ class Engine:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
         # A session of its own: Ctrl-C in the terminal is for us, and we tell the engine what to do.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "loadgen.engine"],
+            [cell.client.python or sys.executable, "-P", "-m", "loadgen.engine"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -83,6 +86,7 @@ class Engine:
             env=_environment(),
         )
         self.pid = self._process.pid
+        self._pacer = proc.Pacer(self.pid)
 
     def run(self, interrupted: Callable[[], bool]) -> None:
         """Drive the cell to its end. Raises EngineError."""
@@ -90,10 +94,10 @@ class Engine:
         out = self._process.stdout.fileno()
         self._write(msgspec.json.encode(self.cell))
         deadline = time.monotonic() + longest(self.cell)
-        next_sample = time.monotonic()
+        next_sample = next_step = time.monotonic()
         stopped = False
         while self.ended:
-            wait = max(0.0, next_sample - time.monotonic())
+            wait = max(0.0, (next_step if self.go else next_sample) - time.monotonic())
             if select.select([out], [], [], wait)[0]:
                 data = os.read(out, 1 << 20)
                 if not data:
@@ -102,6 +106,9 @@ class Engine:
                 for frame in self._reader.feed(data):
                     self._hear(frame)
             now = time.monotonic()
+            if self.go and now >= next_step:
+                next_step = max(next_step + STEP, now)
+                self._step()
             if now >= next_sample:
                 next_sample = max(next_sample + EVERY, now)
                 if self.go:
@@ -151,10 +158,17 @@ class Engine:
                         failed=self._failed,
                     )
                 )
+            case Held(spells):
+                self.spells += spells
             case Failed(message):
                 raise EngineError(message)
             case Done():
                 self.ended = ""
+
+    def _step(self) -> None:
+        pace = self._pacer.read()
+        if pace is not None:
+            self.pace.append(pace)
 
     def _sample(self, streams_open: int) -> None:
         sample = proc.sample(self.pid, streams_open)
@@ -244,6 +258,8 @@ class Engine:
             return
         if self.go:
             self._sample(0)
+            self._step()
+        self._pacer.close()
         self._clock.append(proc.clock_tie())
         self._process.kill()
         self._process.wait()
@@ -266,10 +282,16 @@ def record(
         engine.ended = f"the engine failed: {error}"
     finally:
         engine.close()
-    return filled(engine.recording(server()), engine.streams, engine.samples)
+    return filled(engine.recording(server()), engine.streams, engine.samples, engine.spells, engine.pace)
 
 
-def filled(recording: Recording, streams: Iterable[Stream], samples: Iterable[Sample]) -> Recording:
+def filled(
+    recording: Recording,
+    streams: Iterable[Stream],
+    samples: Iterable[Sample],
+    spells: Iterable[Spell] = (),
+    pace: Iterable[Pace] = (),
+) -> Recording:
     """The recording with its tables."""
     table, arrivals, stamps = store.table_of_streams(
         sorted(streams, key=lambda each: (each.start, each.slot))
@@ -280,6 +302,8 @@ def filled(recording: Recording, streams: Iterable[Stream], samples: Iterable[Sa
         arrivals=arrivals,
         stamps=stamps,
         samples=store.table_of_samples(samples),
+        spells=store.table_of_spells(spells),
+        pace=store.table_of_pace(pace),
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from loadgen.model import Sample
+from loadgen.model import Pace, Sample
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
 
@@ -29,6 +30,34 @@ def sample(pid: int, streams_open: int | None = None) -> Sample:
         cpu_ns=_cpu_ns(pid),
         streams_open=streams_open,
     )
+
+
+class Pacer:
+    """Reads how far a process has come, in a few microseconds; None where the system does not tell."""
+
+    def __init__(self, pid: int) -> None:
+        self._clock = (~pid << 3) | 2  # Linux: the CPU clock of all threads of another process
+        self._told: int | None = None
+        with contextlib.suppress(OSError):
+            self._told = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
+
+    def read(self) -> Pace | None:
+        """Its pace now; None also when it has left."""
+        if sys.platform != "linux":
+            return None
+        try:
+            return Pace(time.perf_counter_ns(), time.clock_gettime_ns(self._clock), self._run_wait_ns())
+        except OSError:
+            return None
+
+    def _run_wait_ns(self) -> int | None:
+        return None if self._told is None else int(os.pread(self._told, 64, 0).split()[1])
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._told is not None:
+            os.close(self._told)
+            self._told = None
 
 
 def reset_peak(pid: int) -> None:

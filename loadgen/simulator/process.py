@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
@@ -91,6 +92,7 @@ class Process:
     def record(self) -> model.ServerRecord:
         """What it did since the last reset. Raises SimulatorError."""
         told = json.loads(self._ask("GET", "/simulator/record"))
+        told["late"] = base64.b64decode(told["late"])
         return model.ServerRecord(**{field.name: told[field.name] for field in fields(model.ServerRecord)})
 
     def stop(self) -> None:

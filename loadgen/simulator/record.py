@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 from math import ceil
 from typing import Any, Final
 
 # 20 bytes each; a simulator left running for days must not fill the memory.
 _ROWS: Final = 20_000_000
+_LATE_NS: Final = 1_000_000  # the wheel's slot: what is sent within it is on time
+_LATE_ROWS: Final = 50_000
 
 
 class Record:
@@ -65,7 +69,7 @@ class Record:
         self.open -= 1
 
     def summary(self) -> dict[str, Any]:
-        """The fields of :class:`loadgen.model.ServerRecord`, and ``blocked`` and ``dropped``."""
+        """The fields of :class:`loadgen.model.ServerRecord`, ``late`` in base 64, and ``blocked`` and ``dropped``."""
         late = sorted(map(int.__sub__, self.sent, self.due))
         return {
             "streams": len(self.received),
@@ -74,9 +78,16 @@ class Record:
             "late_p50_ms": _percentile_ms(late, 0.50),
             "late_p99_ms": _percentile_ms(late, 0.99),
             "late_max_ms": _percentile_ms(late, 1.0),
+            "late": base64.b64encode(self._late()).decode(),
             "blocked": self.blocked,
             "dropped": self.dropped,
         }
+
+    def _late(self) -> bytes:
+        late = [(due, sent) for due, sent in zip(self.due, self.sent, strict=True) if sent - due > _LATE_NS]
+        if len(late) > _LATE_ROWS:
+            late = sorted(sorted(late, key=_lateness)[-_LATE_ROWS:], key=_sent)
+        return array("q", chain.from_iterable(late)).tobytes()
 
     def npz(self) -> bytes:
         """All columns as numpy's npz. Raises ImportError where numpy is missing."""
@@ -90,6 +101,14 @@ class Record:
         file = io.BytesIO()
         np.savez(file, **columns)
         return file.getvalue()
+
+
+def _lateness(send: tuple[int, int]) -> int:
+    return send[1] - send[0]
+
+
+def _sent(send: tuple[int, int]) -> int:
+    return send[1]
 
 
 def _percentile_ms(ordered: Sequence[int], share: float) -> float | None:

@@ -224,6 +224,8 @@ class Drive(Silent):
     def _piece(self, *, done: bool) -> None:
         streams, self.engine.streams = self.engine.streams, []
         samples, self.engine.samples = self.engine.samples, []
+        spells, self.engine.spells = self.engine.spells, []
+        pace, self.engine.pace = self.engine.pace, []
         bare = self.engine.recording()
         bare = replace(bare, ended=mask_cut(bare.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
@@ -239,6 +241,8 @@ class Drive(Silent):
             bare=bare,
             streams=streams,
             samples=samples,
+            spells=spells,
+            pace=pace,
             asked=self._most,
             open=self._open,
             tokens=self._tokens,

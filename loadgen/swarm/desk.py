@@ -15,7 +15,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 import loadgen
 from loadgen import clients
 from loadgen.lab import cell as lab_cell
-from loadgen.model import Cell, Recording, Sample, Scenario, ServerRecord, Stream
+from loadgen.model import Cell, Pace, Recording, Sample, Scenario, ServerRecord, Spell, Stream
 from loadgen.scenario import Override
 from loadgen.swarm import wire
 from loadgen.swarm.crew import fingerprint
@@ -43,6 +43,8 @@ class Share:
     bare: Recording | None = None
     streams: list[Stream] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    spells: list[Spell] = field(default_factory=list)
+    pace: list[Pace] = field(default_factory=list)
     asked: int = 0
     open: int = 0
     tokens: int = 0
@@ -236,6 +238,8 @@ class Desk:
         share.bare = piece.bare
         share.streams += piece.streams
         share.samples += piece.samples
+        share.spells += piece.spells
+        share.pace += piece.pace
         share.asked, share.open, share.tokens, share.done = piece.asked, piece.open, piece.tokens, piece.done
         now = sum(each.asked for each in self.shares if each.client == share.client and not each.lost)
         self.most[share.client] = max(self.most.get(share.client, 0), now)
@@ -293,7 +297,7 @@ class Desk:
                     server=of_cell,
                 )
                 of_cell = None
-                found.append(lab_cell.filled(bare, share.streams, share.samples))
+                found.append(lab_cell.filled(bare, share.streams, share.samples, share.spells, share.pace))
         return found
 
 

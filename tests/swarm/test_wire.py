@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.model import Figures, Outcome, Recording, Sample, Stream
+from loadgen.model import SPELLS, Figures, Outcome, Pace, Recording, Sample, Spell, Stream
 from loadgen.swarm import wire
 
 SLOTS = st.lists(st.integers(0, 1 << 20), max_size=5).map(tuple)
@@ -69,6 +69,8 @@ pieces = st.builds(
     bare=st.just(BARE),
     streams=st.lists(streams, max_size=3),
     samples=st.lists(st.builds(Sample, at=MARKS, rss_kib=st.none() | MARKS), max_size=3),
+    spells=st.lists(st.builds(Spell, st.sampled_from(SPELLS), MARKS, MARKS), max_size=3),
+    pace=st.lists(st.builds(Pace, MARKS, MARKS, st.none() | MARKS), max_size=3),
     asked=MARKS,
     open=MARKS,
     tokens=MARKS,
