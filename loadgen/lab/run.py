@@ -16,11 +16,12 @@ from types import FrameType
 from typing import Any
 
 import loadgen
-from loadgen import clients, store
+from loadgen import clients, interpreters, store
+from loadgen.interpreters import InterpreterError
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan, target
 from loadgen.lab.listener import Listener
-from loadgen.model import Cell, Recording, Scenario, ServerRecord
+from loadgen.model import Cell, Client, Recording, Scenario, ServerRecord
 from loadgen.scenario import as_dict
 from loadgen.secrets import mask, mask_cut
 from loadgen.simulator.process import Process, SimulatorError
@@ -150,11 +151,7 @@ def _cells(
 
 def ready(scenario: Scenario) -> None:
     """Raise Refused where a client is not installed or a limit of this machine is too low."""
-    missing = [
-        f"{client.name} is not installed; install it: {clients.install(client.name)}"
-        for client in scenario.clients
-        if clients.version(client.name) is None
-    ]
+    missing = [text for client in scenario.clients if (text := _missing(client))]
     if missing:
         raise Refused("\n".join(dict.fromkeys(missing)))
     threads = any(clients.entry(client.name).mode == "threads" for client in scenario.clients)
@@ -162,6 +159,20 @@ def ready(scenario: Scenario) -> None:
     short = [str(limit) for limit in limits.limits(most, threads) if limit.fatal and not limit.ok]
     if short:
         raise Refused(f"{most:,} simultaneous streams do not fit this machine:\n" + "\n".join(short))
+
+
+def _missing(client: Client) -> str:
+    """What the client cannot run without, and how to have it; empty when all is there."""
+    if client.python is None:
+        installed = clients.version(client.name) is not None
+        return (
+            "" if installed else f"{client.name} is not installed; install it: {clients.install(client.name)}"
+        )
+    try:
+        interpreters.inside(client)
+    except InterpreterError as error:
+        return f"{client.label}: {client.python} {error}"
+    return ""
 
 
 def _check(cell: Cell, secrets: frozenset[str]) -> None:
@@ -268,8 +279,15 @@ def about_run(scenario: Scenario, url: str, started: datetime, cells: Sequence[C
 
 
 def _versions(scenario: Scenario) -> Mapping[str, str | None]:
-    names = sorted({client.name for client in scenario.clients})
-    return {"python": platform.python_version(), **{name: clients.version(name) for name in names}}
+    """Of every library, by client; of those in interpreters of their own, and of these, by what the label says."""
+    here = sorted({client.name for client in scenario.clients if client.python is None})
+    told = {"python": platform.python_version(), **{name: clients.version(name) for name in here}}
+    for client in scenario.clients:
+        if client.python is not None:
+            python, inside = f"python={client.options['python']}", interpreters.inside(client)
+            told[python] = f"{interpreters.look(client.python)}, {client.python}"
+            told[f"{client.name} {python}"] = f"{inside.version}, GIL {'on' if inside.gil else 'off'}"
+    return told
 
 
 def machine() -> dict[str, Any]:

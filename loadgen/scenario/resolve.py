@@ -102,6 +102,8 @@ def as_dict(scenario: Scenario) -> dict[str, Any]:
     )
     del plain["secrets"]
     plain["source"] = scenario.source.name if scenario.source else None
+    # Where an interpreter lies differs from machine to machine; the options tell which it is.
+    plain["clients"] = [{"name": one.name, "options": dict(one.options)} for one in scenario.clients]
     target = plain["target"]
     if target["url"] is not None:
         target["url"] = mask_url(target["url"], scenario.secrets)
@@ -163,7 +165,7 @@ def _scenario(
 
 def _validate(document: Document, in_file: Mapping[str, Any]) -> ScenarioShape | None:
     try:
-        return ScenarioShape.model_validate(document.data, context=rules.known(in_file))
+        return ScenarioShape.model_validate(document.data, context=rules.known(in_file, document.folder))
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             _report(document, error)

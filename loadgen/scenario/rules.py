@@ -7,14 +7,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Literal, get_type_hints
+from pathlib import Path as FilePath
+from typing import Any, Final, Literal, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from loadgen import clients, protocols
+from loadgen import protocols
 from loadgen.model import Client, Summary, Threshold
+from loadgen.scenario import variants
 from loadgen.scenario.environment import Filled, FilledPlain, meaning
 from loadgen.scenario.problems import Path, choose, nearest
 from loadgen.scenario.source import BAD, kind
@@ -126,53 +128,8 @@ def protocol(value: Any) -> str:
     return str(value)
 
 
-def client(value: Any) -> Client:
-    given = {"client": value} if isinstance(value, str) else value
-    if not isinstance(given, dict) or "client" not in given:
-        raise wrong(
-            f"is {kind(value)} without a client's name", "a name, or {client: aiohttp, stream: false}"
-        )
-    name, at = given["client"], () if isinstance(value, str) else ("client",)
-    if not isinstance(name, str):
-        raise wrong(f"is {kind(name)}", f"one of {', '.join(clients.names())}", at)
-    if name not in clients.names():
-        raise wrong(f"{shown(name)} is no client", choose(name, clients.names()), at)
-    known: dict[str, tuple[Any, ...]] = {"stream": (True, False), **_client_options(name)}
-    options: dict[str, Any] = {}
-    found: list[tuple[Path, str, str]] = []
-    for key, raw in given.items():
-        if key == "client":
-            continue
-        said = meaning(raw)
-        if key not in known:
-            found.append(((key,), f"is no option of {name}", choose(key, known)))
-        elif not any(said == allowed and type(said) is type(allowed) for allowed in known[key]):
-            values = ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in known[key])
-            found.append(((key,), f"{shown(raw)} is no value for it", f"one of {values}"))
-        else:
-            options[key] = said
-    if found:
-        raise wrongs(found)
-    return Client(str(name), options)
-
-
-def _client_options(name: str) -> Mapping[str, tuple[Any, ...]]:
-    try:
-        return clients.entry(name).options
-    except ImportError:
-        return {}  # an outsider whose library is missing: told when it is loaded
-
-
-def different(value: list[Client]) -> list[Client]:
-    labels = [client.label for client in value]
-    found: list[tuple[Path, str, str]] = [
-        ((at,), f"{label} is there twice", "each client once, or with different options")
-        for at, label in enumerate(labels)
-        if label in labels[:at]
-    ]
-    if found:
-        raise wrongs(found)
-    return value
+def client(value: Any, info: ValidationInfo) -> Client:
+    return variants.client(value, _known(info).folder)
 
 
 def listed(value: Any) -> Any:
@@ -252,7 +209,7 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
         raise wrong(f"{told} is no threshold", right)
     about, level, metric = match["client"], match["concurrency"], match["metric"]
     hidden = isinstance(value, Filled)
-    figures, elsewhere = metrics(), info.context or known({})
+    figures, elsewhere = metrics(), _known(info)
     found: list[tuple[Path, str, str]] = []
     if metric not in figures:
         found.append(
@@ -269,13 +226,13 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
     clients_here: list[Client] | None = info.data.get("clients")
     if about and clients_here is not None:
         names = _names(clients_here)
-        if about not in names | elsewhere["clients"]:
+        if about not in names | elsewhere.clients:
             says = f"{'***' if hidden else about} is not among the clients of this scenario"
             found.append(((), says, choose(about, sorted(names))))
     levels: list[int] = info.data.get("concurrency") or most(
         [stage.to for stage in info.data.get("stages", ())]
     )
-    if level and levels and int(level) not in {*levels, *elsewhere["concurrency"]}:
+    if level and levels and int(level) not in {*levels, *elsewhere.concurrency}:
         says = f"{'***' if hidden else level} is not among the concurrencies of this scenario"
         found.append(((), says, f"one of {', '.join(map(str, levels))}"))
     if found:
@@ -290,19 +247,34 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
     )
 
 
-def known(data: Mapping[str, Any]) -> dict[str, set[Any]]:
-    """What a threshold may name because the file names it, even if the command line leaves it out."""
+class Known(NamedTuple):
+    """What the validators must know beside the value. The sets are what a threshold may name because the file
+    names it, even if the command line leaves it out."""
+
+    folder: FilePath
+    clients: set[str]
+    concurrency: set[int]
+
+
+def known(data: Mapping[str, Any], folder: FilePath) -> Known:
+    """What is known of the scenario that stands in a file of ``folder``."""
     made: list[Client] = []
     for value in data["clients"] if isinstance(data.get("clients"), list) else ():
         with suppress(PydanticCustomError):
-            made.append(client(value))
+            made.append(variants.client(value, folder))
     levels = listed(data.get("concurrency")) or []
     stages = data["stages"] if isinstance(data.get("stages"), list) else []
     levels = [*levels, *most([stage.get("to") for stage in stages if isinstance(stage, dict)])]
-    return {
-        "clients": _names(made),
-        "concurrency": {level for level in levels if isinstance(level, int)},
-    }
+    return Known(
+        folder,
+        _names(variants.apart(made)),
+        {level for level in levels if isinstance(level, int)},
+    )
+
+
+def _known(info: ValidationInfo) -> Known:
+    assert isinstance(info.context, Known)
+    return info.context
 
 
 def most(numbers: Iterable[Any]) -> list[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loadgen import clients, protocols
+from loadgen.scenario import variants
 from loadgen.scenario.shape import ScenarioShape
+from loadgen.scenario.values import SIZE_SCHEMA
 
 _REFERENCE: Final = {
     "description": "A value from the environment.",
@@ -44,16 +46,24 @@ def schema() -> dict[str, Any]:
 
 
 def _variant(name: str) -> dict[str, Any]:
-    options = {"stream": (True, False), **clients.entry(name).options}
     return {
         "type": "object",
         "properties": {
             "client": {"const": name},
-            **{key: {"enum": [*values]} for key, values in options.items()},
+            variants.PYTHON: {
+                "description": "Another interpreter that runs this client, with its own libraries.",
+                "type": "string",
+                "minLength": 1,
+            },
+            **{key: _values(values) for key, values in variants.options(name).items()},
         },
         "required": ["client"],
         "additionalProperties": False,
     }
+
+
+def _values(values: clients.Values) -> dict[str, Any]:
+    return SIZE_SCHEMA if isinstance(values, clients.Size) else {"enum": [*values]}
 
 
 def _readable(value: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from loadgen.model import Client, Load, Simulator, Stage, Threshold, Timeouts
-from loadgen.scenario import rules
+from loadgen.scenario import rules, variants
 from loadgen.scenario.problems import Path, nearest, spell
 from loadgen.scenario.values import (
     Duration,
@@ -299,7 +299,7 @@ class ScenarioShape(_Shape):
     clients: Annotated[
         list[Annotated[InstanceOf[Client], BeforeValidator(rules.client), WithJsonSchema({})]],
         Field(min_length=1),
-        AfterValidator(rules.different),
+        AfterValidator(variants.different),
     ] = Field(
         description="The HTTP clients to compare: names, or mappings with options.",
         examples=[["requests", "httpx-sync", "httpx-async", "aiohttp"]],

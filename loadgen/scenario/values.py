@@ -19,6 +19,8 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(
     r"(?P<sign>[-+]?)(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-zµ]*)"
 )
+_SIZES: Final = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+_SIZE: Final = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-z]*)")
 _PERCENT: Final = re.compile(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?\s?%")
 
 
@@ -61,6 +63,28 @@ def duration(value: Any) -> float:
     if seconds > LONGEST:
         raise wrong(f"{told} is too long", "at most 24h")
     return seconds
+
+
+def size(value: Any, least: int, most: int, step: int) -> str:
+    """``256KiB`` or ``1MiB`` in whole KiB, within bounds of so many bytes."""
+    told, value = shown(value), meaning(value)
+    match = _SIZE.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
+    if match is None:
+        raise wrong(f"{told} is no size", "such as 256KiB or 1MiB")
+    if match["unit"] not in _SIZES:
+        raise wrong(f"{told} has no known unit", "KiB, MiB or GiB, such as 256KiB or 1MiB")
+    found = float(match["number"]) * _SIZES[match["unit"]]
+    if not least <= found <= most:
+        raise wrong(
+            f"{told} is too {'small' if found < least else 'large'}", f"from {_kib(least)} to {_kib(most)}"
+        )
+    if found % step:
+        raise wrong(f"{told} is no multiple of {_kib(step)}", f"such as {_kib(-(-found // step) * step)}")
+    return _kib(found)
+
+
+def _kib(size: float) -> str:
+    return f"{size / 1024:g}KiB"
 
 
 def fraction(value: Any) -> float:
@@ -115,6 +139,7 @@ def _positive(seconds: float) -> float:
 _DURATION_SCHEMA: Final = {
     "anyOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?(ms|s|m|h)$"}, {"const": 0}]
 }
+SIZE_SCHEMA: Final = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?(KiB|MiB|GiB)$"}
 _FRACTION_SCHEMA: Final = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": 1},
