@@ -117,23 +117,35 @@ DRIVERS: Mapping[Mode, Mapping[str, Values]] = {
     "greenlets": {},
 }
 
+# What hands over the bytes of the body: the library's reading, or its own line iterator.
+LINES: Mapping[str, Values] = {"lines": ("bytes", "native")}
+
 BUILTIN: dict[str, Entry] = {
     "requests": Entry(
         "loadgen.clients.requests:Requests",
         "threads",
         "requests",
         "requests",
-        {"session": ("per-thread", "shared")},
+        {"session": ("per-thread", "shared"), **LINES},
     ),
     "httpx-sync": Entry(
         "loadgen.clients.httpx_sync:HttpxSync",
         "threads",
         "httpx",
         "httpx",
-        {"session": ("shared", "per-thread")},
+        {"session": ("shared", "per-thread"), **LINES},
     ),
-    "httpx-async": Entry("loadgen.clients.httpx_async:HttpxAsync", "tasks", "httpx", "httpx", {}),
-    "aiohttp": Entry("loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", {}),
+    "httpx-async": Entry("loadgen.clients.httpx_async:HttpxAsync", "tasks", "httpx", "httpx", LINES),
+    "aiohttp": Entry("loadgen.clients.aiohttp:Aiohttp", "tasks", "aiohttp", "aiohttp", LINES),
+    "httpx2-sync": Entry(
+        "loadgen.clients.httpx2_sync:Httpx2Sync",
+        "threads",
+        "httpx2",
+        "httpx2",
+        {"session": ("shared", "per-thread"), **LINES},
+    ),
+    "httpx2-async": Entry("loadgen.clients.httpx2_async:Httpx2Async", "tasks", "httpx2", "httpx2", LINES),
+    "urllib3": Entry("loadgen.clients.urllib3:Urllib3", "threads", "urllib3", "urllib3", LINES),
     "floor": Entry(
         "loadgen.clients.floor:Floor", "tasks", "httptools", "floor", {"loop": ("uvloop", "asyncio")}
     ),

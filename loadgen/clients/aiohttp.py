@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import aiohttp
 
-from loadgen.clients import AsyncResponse, Failures
+from loadgen.clients import AsyncResponse, Failures, choice
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -33,6 +33,7 @@ class Aiohttp:
             auto_decompress=False,
             trust_env=False,
         )
+        self._native = choice(cell.client, "lines") == "native"
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
@@ -43,7 +44,8 @@ class Aiohttp:
             data=request.body,
             allow_redirects=False,
         ) as response:
-            yield AsyncResponse(response.status, response.content.iter_any())
+            body = response.content
+            yield AsyncResponse(response.status, aiter(body) if self._native else body.iter_any())
 
     async def close(self) -> None:
         await self._session.close()

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import httpx
 
-from loadgen.clients import AsyncResponse, Failures
-from loadgen.clients.httpx_sync import FAILURES, LIMITS, no_cookies
+from loadgen.clients import AsyncResponse, Failures, choice
+from loadgen.clients.cookies import no_cookies
+from loadgen.clients.httpx_sync import FAILURES, LIMITS
 from loadgen.model import Cell, Request
 
 
@@ -26,6 +27,7 @@ class HttpxAsync:
             cookies=no_cookies(),
             trust_env=False,
         )
+        self._read = lines if choice(cell.client, "lines") == "native" else httpx.Response.aiter_raw
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
@@ -35,7 +37,13 @@ class HttpxAsync:
             headers={"Accept-Encoding": "identity", **request.headers},
             content=request.body,
         ) as response:
-            yield AsyncResponse(response.status_code, response.aiter_raw())
+            yield AsyncResponse(response.status_code, self._read(response))
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+async def lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as the library's own lines, which are text."""
+    async for line in response.aiter_lines():
+        yield line.encode() + b"\n"

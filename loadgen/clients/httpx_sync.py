@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import ClassVar
 
 import httpx
 
-from loadgen.clients import Failures, SyncResponse
+from loadgen.clients import Failures, SyncResponse, choice
+from loadgen.clients.cookies import no_cookies
 from loadgen.model import Cell, Outcome, Request
 
 FAILURES: Failures = (
@@ -23,11 +23,6 @@ FAILURES: Failures = (
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 
-def no_cookies() -> CookieJar:
-    """A jar that takes none and gives none."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-
-
 class HttpxSync:
     """See :class:`loadgen.clients.SyncClient`."""
 
@@ -37,6 +32,7 @@ class HttpxSync:
         first = min(cell.timeouts.first_token, cell.timeouts.total)
         self._timeout = httpx.Timeout(None, connect=cell.timeouts.connect, read=first)
         self._verify = httpx.create_ssl_context(trust_env=False)
+        self._read = lines if choice(cell.client, "lines") == "native" else httpx.Response.iter_raw
         self._local = threading.local()
         self._shared = None if cell.client.options.get("session") == "per-thread" else self._make()
 
@@ -59,8 +55,13 @@ class HttpxSync:
             # httpcore looks the read timeout up again when the body begins.
             response.request.extensions["timeout"]["read"] = None
             sock = response.extensions["network_stream"].get_extra_info("socket")
-            yield SyncResponse(response.status_code, response.iter_raw(), sock)
+            yield SyncResponse(response.status_code, self._read(response), sock)
 
     def close(self) -> None:
         if self._shared:
             self._shared.close()
+
+
+def lines(response: httpx.Response) -> Iterator[bytes]:
+    """The body as the library's own lines, which are text."""
+    return (line.encode() + b"\n" for line in response.iter_lines())

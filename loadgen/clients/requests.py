@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InvalidChunkLength
 
-from loadgen.clients import Failures, SyncResponse
+from loadgen.clients import Failures, SyncResponse, choice
+from loadgen.clients.urllib3 import chunks, socket_of
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -41,6 +41,7 @@ class Requests:
         self._timeout = (cell.timeouts.connect, min(cell.timeouts.first_token, cell.timeouts.total))
         self._shared = cell.client.options.get("session") == "shared"
         self._size = cell.concurrency if self._shared else 1
+        self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
         self._local = threading.local()
         self._session = self._make() if self._shared else None
 
@@ -67,20 +68,13 @@ class Requests:
             timeout=self._timeout,
             allow_redirects=False,
         ) as response:
-            sock = _socket(response)
+            sock = socket_of(response.raw)
             sock.settimeout(None)
-            yield SyncResponse(response.status_code, _chunks(response), sock)
+            yield SyncResponse(response.status_code, self._read(response), sock)
 
     def close(self) -> None:
         if self._session:
             self._session.close()
-
-
-def _socket(response: requests.Response) -> socket.socket:
-    # The connection forgets its socket when the server says `Connection: close`; the reader never does.
-    reader: Any = response.raw._fp
-    sock: socket.socket = reader.fp.raw._sock
-    return sock
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
@@ -88,4 +82,8 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
     if response.raw.chunked:
         response.raw.headers.pop("Content-Encoding", None)
         return response.iter_content(chunk_size=None)
-    return iter(lambda: response.raw.read1(65536), b"")
+    return chunks(response.raw)
+
+
+def _lines(response: requests.Response) -> Iterator[bytes]:
+    return (line + b"\n" for line in response.iter_lines())

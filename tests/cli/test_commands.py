@@ -67,6 +67,9 @@ def test_clients_are_listed_with_mode_and_version() -> None:
             ("httpx-sync", "sync", "httpx"),
             ("httpx-async", "async", "httpx"),
             ("aiohttp", "async", "aiohttp"),
+            ("httpx2-sync", "sync", "httpx2"),
+            ("httpx2-async", "async", "httpx2"),
+            ("urllib3", "sync", "urllib3"),
             ("floor", "async", "httptools"),
         )
     ]

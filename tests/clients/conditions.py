@@ -211,8 +211,8 @@ CONDITIONS: dict[str, Expected] = {
 # What a library does not let us see: (condition, library) -> the outcome that is told instead.
 EXCEPTIONS: dict[tuple[str, str], Outcome] = {
     # h11 looks at nothing before the blank line that ends the headers.
-    ("not HTTP, a line only", "httpx"): CUT,
-    ("not HTTP, then silence", "httpx"): LATE,
+    **{("not HTTP, a line only", library): CUT for library in ("httpx", "httpx2")},
+    **{("not HTTP, then silence", library): LATE for library in ("httpx", "httpx2")},
     # aiohttp takes a reset for the end of a body that has no length ...
     ("reset, no length", "aiohttp"): CUT,
     # ... and lets the reader of a body with a broken chunk wait for ever.

@@ -20,6 +20,9 @@ CLIENTS = (
     Client("httpx-async"),
     Client("aiohttp"),
     Client("aiohttp", {"loop": "uvloop"}),
+    Client("httpx2-sync"),
+    Client("httpx2-async"),
+    Client("urllib3"),
     Client("floor"),
 )
 LABELS = [client.label for client in CLIENTS]
