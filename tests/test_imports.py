@@ -85,7 +85,19 @@ OUTSIDE: dict[str, set[str]] = {
     "secrets": set(),
     "files": set(),
     "protocols": {"msgspec"},
-    "clients": {"requests", "urllib3", "httpx", "aiohttp", "httptools"},
+    "clients": {
+        "requests",
+        "urllib3",
+        "httpx",
+        "httpx2",
+        "aiohttp",
+        "pycurl",
+        "curl_cffi",
+        "ollama",
+        "openai",
+        "niquests",
+        "httptools",
+    },
     "interpreters": set(),
     "engine": {"gevent", "msgspec", "uvloop"},
     "store": {"msgspec", "numpy"},
@@ -104,6 +116,10 @@ OUTSIDE: dict[str, set[str]] = {
 # Of the libraries under test, each client knows its own.
 OWN = {
     "loadgen.clients": set[str](),
+    "loadgen.clients.cookies": set[str](),
+    "loadgen.clients.urllib3": {"urllib3"},
+    "loadgen.clients.httpx2_sync": {"httpx2"},
+    "loadgen.clients.httpx2_async": {"httpx2"},
     "loadgen.clients.requests": {"requests", "urllib3"},
     "loadgen.clients.httpx_sync": {"httpx"},
     "loadgen.clients.httpx_async": {"httpx"},
@@ -226,6 +242,7 @@ def test_the_simulator_needs_numpy_only_for_its_archive() -> None:
 # -------------------------------------------------------------------------------------------- what is loaded
 
 HTTP = {"requests", "urllib3", "httpx", "httpcore", "h11", "anyio", "aiohttp", "yarl", "httptools", "uvloop"}
+HTTP |= {"httpx2", "httpcore2", "pycurl", "curl_cffi", "ollama", "openai", "niquests"}
 PATCHED = {"locust", "gevent", "flask"}
 HEAVY = {"numpy", "pandas", "pydantic", "bokeh", "rich", "jinja2", "ruamel", "rapidfuzz"}
 
