@@ -177,6 +177,7 @@ class Scenario:
     repeats: int = 1
     timeouts: Timeouts = Timeouts()
     thresholds: tuple[Threshold, ...] = ()
+    answers: Literal["article"] | None = None  # whose table the report puts beside this run's
     seed: int = 0
     source: Path | None = None
     secrets: frozenset[str] = frozenset()

@@ -154,6 +154,7 @@ def _scenario(
         repeats=shape.repeats,
         timeouts=Timeouts(**dict(shape.timeouts)),
         thresholds=tuple(t for t in shape.thresholds if rules.applies(t, shape.clients, shape.levels())),
+        answers=shape.answers,
         seed=shape.seed,
         source=path,
         secrets=secrets,

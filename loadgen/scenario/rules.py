@@ -109,6 +109,12 @@ def distribution(value: Any) -> str:
     return str(value)
 
 
+def answers(value: Any) -> str:
+    if value != "article":
+        raise wrong(f"{shown(value)} cannot be answered", "article")
+    return "article"
+
+
 def fault(value: Any) -> str:
     if value not in FAULTS:
         raise wrong("is no fault", choose(str(value), FAULTS))

@@ -334,6 +334,10 @@ class ScenarioShape(_Shape):
         description="What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
         examples=[["aiohttp.ttft_p99_ms < 500", "errors < 1%"]],
     )
+    answers: Annotated[Literal["article"], BeforeValidator(rules.answers)] | None = Field(
+        None,
+        description="Whose table the report puts beside this run's: the article's, of its four clients at one stream.",
+    )
     seed: Seed = Field(0, description="Draws the same order of cells and the same schedule again.")
 
     def resolved_load(self) -> Load:
