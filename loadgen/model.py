@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Table = Mapping[str, Any]  # column name -> one-dimensional numpy array, all of one length
+TWIN = "(A/A)"  # ends the label of a client's twin
 Mode = Literal["threads", "tasks", "greenlets"]
 SPELLS = ("gc", "turn")  # the kinds of Spell
 
@@ -93,16 +94,17 @@ class Client:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    twin: bool = False  # measured a second time under another name, to see what differs by itself
     python: str | None = None  # path of the interpreter that runs its engine; None: ours
 
     @property
     def label(self) -> str:
-        """The name in every table, for example ``requests`` or ``requests session=shared``."""
+        """The name in every table, for example ``requests``, ``requests session=shared`` or ``requests (A/A)``."""
         told = (
             f"{key}={str(value).lower() if isinstance(value, bool) else value}"
             for key, value in sorted(self.options.items())
         )
-        return " ".join([self.name, *told])
+        return " ".join([self.name, *told, *([TWIN] if self.twin else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +380,9 @@ class Summary:
     Percentiles are nearest-rank over the pooled raw values of the streams due after the warm-up, ``None``
     where ``n`` cannot hold them. ``repeats`` are those that count: an invalid one is left out while others
     stand, but for ``streams``, ``ok``, ``errors`` and ``outcomes``. ``*_corrected_*`` count from ``due`` instead
-    of ``start``; ``*_low`` and ``*_high`` are a 95 % interval from resampling repeats, then streams. CPU,
-    switches and tokens/s belong to the measured window.
+    of ``start``; ``*_low`` and ``*_high`` are a 95 % interval: of three repeats or more by what they differ by, of
+    fewer from resampling streams, which knows nothing of what differs from run to run. CPU, switches and
+    tokens/s belong to the measured window.
     """
 
     client: str
@@ -452,6 +455,7 @@ class Summary:
     total_p50_high_ms: float | None
     lag_p99_low_ms: float | None
     lag_p99_high_ms: float | None
+    blocks: tuple[Mapping[str, float | None], ...]  # figures of each repeat by itself, and ``repeat``, from 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.model import Machine, Mode, Recording, Run, Sample, ServerRecord
+from loadgen.model import TWIN, Machine, Mode, Recording, Run, Sample, ServerRecord
 
 ZERO = 5_000_000_000_000  # the perf_counter_ns at which every recording starts
 EPOCH = 1_790_000_000_000_000_000  # and the time_ns at the same moment
@@ -304,7 +304,11 @@ def run(
 ) -> Run:
     """A run of these recordings in this order; ``about`` is laid over the plausible run.json made here."""
     clients = list(dict.fromkeys(r.client for r in recordings))
-    named = [dict(zip(("name", "options"), _split(label), strict=True)) for label in clients]
+    named = [
+        dict(zip(("name", "options"), _split(label), strict=True))
+        for label in clients
+        if not label.endswith(TWIN)
+    ]
     made: dict[str, Any] = {
         "format": 1,
         "started": "2026-11-22T12:00:00Z",

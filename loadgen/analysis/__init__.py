@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen.analysis import claims, thresholds, validity
+from loadgen.analysis import claims, costs, noise, thresholds, trend, validity
 from loadgen.analysis.summary import summarise
 from loadgen.model import Finding, Run, Summary, Validity
 
@@ -20,9 +20,13 @@ __all__ = ["exit_verdict", "findings", "summarise"]
 
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
-    """The article's claims, then what must not be believed, then the scenario's thresholds."""
+    """The article's claims, what a further stream costs, the noise; then what must not be believed, and the
+    scenario's thresholds."""
     return [
-        *claims.findings(run, summaries),
+        *claims.findings(summaries),
+        *costs.findings(summaries),
+        *noise.findings(summaries),
+        *trend.findings(run, summaries),
         *validity.findings(summaries),
         *thresholds.findings(run, summaries),
     ]

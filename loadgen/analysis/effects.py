@@ -104,10 +104,7 @@ def distribution(t: float, df: int) -> float:
     for k in range(df % 2, df - 1, 2):
         total += term
         term *= cosine * cosine * (k + 1) / (k + 2)
-    if df % 2:
-        inside = 2 / math.pi * (theta + sine * total)
-    else:
-        inside = sine * total
+    inside = 2 / math.pi * (theta + sine * total) if df % 2 else sine * total
     return 0.5 + math.copysign(inside / 2, t)
 
 

@@ -94,7 +94,7 @@ def samples_frame(run: Run) -> pd.DataFrame:
 def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
     """A row per summary, the fields of :class:`~loadgen.model.Summary` in their order.
 
-    ``reasons``, ``soft`` and ``outcomes`` are text, their items joined by ``"; "``.
+    ``reasons``, ``soft`` and ``outcomes`` are text, their items joined by ``"; "``; ``blocks`` is left out.
     """
     rows = list(summaries)
     return pd.DataFrame(
@@ -103,6 +103,7 @@ def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
                 [_cell(getattr(row, field.name)) for row in rows], dtype=_dtype(str(field.type))
             )
             for field in fields(Summary)
+            if field.name != "blocks"
         }
     )
 

@@ -1,10 +1,13 @@
-"""95 % intervals of percentiles from resampling repeats, then streams (a cluster bootstrap).
+"""95 % intervals of percentiles from resampling streams (a cluster bootstrap).
 
-Tokens of one stream resemble each other, and so do streams of one repeat; drawing them one by one would make
-every interval too narrow. The streams of a repeat are put at random into at most ``GROUPS`` groups (one each
-when there are fewer), every group's values into a histogram of logarithmic bins, and a replicate is a
-weighted sum of those histograms. So its cost does not grow with the tokens, and a bound is exact to half a
-bin: 0.05 % for figures per stream, 0.4 % for figures per token.
+Tokens of one stream resemble each other; drawing them one by one would make every interval too narrow. The
+streams of a repeat are put at random into at most ``GROUPS`` groups (one each when there are fewer), every
+group's values into a histogram of logarithmic bins, and a replicate is a weighted sum of those histograms. So
+its cost does not grow with the tokens, and a bound is exact to half a bin: 0.05 % for figures per stream, 0.4 %
+for figures per token.
+
+What differs from one repeat to the next is not seen so: from three repeats on, intervals come from
+:mod:`loadgen.analysis.effects`.
 """
 
 from __future__ import annotations
@@ -37,8 +40,9 @@ class Histogram:
 class Resampler:
     """Draws the same replicates for every figure of one client at one concurrency.
 
-    ``chosen`` has, per repeat and per part of it (one for each worker), which streams count. A repeat is drawn
-    with all its parts. Parts are numbered through all repeats. The same ``seed`` gives the same draws.
+    ``chosen`` has, per repeat and per part of it (one for each worker), which streams count. The streams of a
+    repeat are drawn from all its parts together. Parts are numbered through all repeats. The same ``seed``
+    gives the same draws.
     """
 
     def __init__(self, chosen: Sequence[Sequence[Flags]], seed: Sequence[int]) -> None:
@@ -54,14 +58,9 @@ class Resampler:
                 own = int(flags.sum())
                 group_of[flags], dealt = dealt[:own], dealt[own:]
                 self._group_of.append(group_of)
-        filled = np.flatnonzero(self.groups)
-        drawn = np.zeros((REPLICATES, len(chosen)), dtype=np.int64)
-        if len(filled):
-            share = np.full(len(filled), 1 / len(filled))
-            drawn[:, filled] = rng.multinomial(len(filled), share, size=REPLICATES)
         weights = [
-            rng.multinomial(times * groups, np.full(groups, 1 / groups))
-            for times, groups in zip(drawn.T, self.groups, strict=True)
+            rng.multinomial(groups, np.full(groups, 1 / groups), size=REPLICATES)
+            for groups in self.groups
             if groups
         ]
         self._weights = np.concatenate(weights, axis=1, dtype=np.float32) if weights else None
@@ -99,7 +98,7 @@ class Resampler:
         running, n = running[n[:, 0] > 0], n[n[:, 0] > 0]
         reached = np.argmax(running >= np.ceil(n * rank / 100 - 1e-6), axis=1)
         codes = np.sort(occupied[reached]) + first
-        tail = int(len(codes) * 0.025)
+        tail = max(int((len(codes) + 1) * 0.025) - 1, 0)
         return _value(int(codes[tail]), bits), _value(int(codes[-1 - tail]), bits)
 
     def _groups(self, part: int) -> int:

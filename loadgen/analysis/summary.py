@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from loadgen.analysis import effects
 from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Histogram, Interval, Resampler
 from loadgen.analysis.measures import Ints, Measured, present, relative
 from loadgen.analysis.percentiles import Percentiles, percentiles
@@ -33,6 +34,8 @@ _PER_TOKEN: dict[str, tuple[int, ...]] = {
     "relative_lag": (50, 99),
 }
 _INTERVALS = (("ttft", 50), ("ttft", 99), ("itl", 99), ("total", 50), ("lag", 99))
+_NONE = np.zeros(0, dtype=np.int64)
+_BLOCKS = 3  # repeats from which what they differ by gives the interval
 
 
 def summarise(run: Run) -> list[Summary]:
@@ -99,15 +102,13 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
         vectors["itl"].append(gaps.values)
         histograms["itl"].append(resampler.of_tokens(part, gaps))
         lags = m.lags()
-        if lags is None:
-            histograms["lag"].append(resampler.nothing(part))
-        else:
-            vectors["relative_lag"].append(relative(lags))
-            same_host = m.recording.same_host
-            vectors["lag"] += [lags.values] if same_host else []
-            histograms["lag"].append(
-                resampler.of_tokens(part, lags) if same_host else resampler.nothing(part)
-            )
+        there = lags is not None and m.recording.same_host
+        vectors["relative_lag"].append(_NONE if lags is None else relative(lags))
+        vectors["lag"].append(lags.values if lags is not None and there else _NONE)
+        histograms["lag"].append(
+            resampler.of_tokens(part, lags) if lags is not None and there else resampler.nothing(part)
+        )
+    blocks = _blocks(kept, vectors)
     found = {
         name: _percentiles(vectors.pop(name, []), ranks) for name, ranks in (_PER_STREAM | _PER_TOKEN).items()
     }
@@ -120,8 +121,11 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
             if found[name].soft(rank):
                 soft.append(f"{name}_p{rank}_ms")
     for name, rank in _INTERVALS:
-        bits = TOKEN_BITS if name in _PER_TOKEN else STREAM_BITS
-        interval = resampler.interval(histograms[name], rank, bits)
+        if len(kept) < _BLOCKS:
+            bits = TOKEN_BITS if name in _PER_TOKEN else STREAM_BITS
+            interval = resampler.interval(histograms[name], rank, bits)
+        else:
+            interval = _between(blocks, f"{name}_p{rank}_ms")
         low, high = _around(found[name][rank], interval)
         figures[f"{name}_p{rank}_low_ms"], figures[f"{name}_p{rank}_high_ms"] = low, high
 
@@ -164,9 +168,34 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
         events_per_read=events / reads if reads else None,
         load_max_ms=_milliseconds(_most(_most(present(m.column("load_ns")).tolist()) for m in parts)),
         startup_streams=sum(int((~m.counted).sum()) for m in parts),
+        blocks=blocks,
         **usage,
         **figures,
     )
+
+
+def _blocks(
+    kept: Sequence[Repeat], vectors: Mapping[str, list[Ints]]
+) -> tuple[Mapping[str, float | None], ...]:
+    """The figures of each repeat by itself."""
+    blocks = []
+    place = 0
+    for repeat in kept:
+        figures: dict[str, float | None] = {"repeat": repeat.recording.repeat}
+        begin, place = place, place + len(repeat.parts)
+        for name, ranks in (_PER_STREAM | _PER_TOKEN).items():
+            found = _percentiles(vectors[name][begin:place], ranks)
+            figures |= {f"{name}_p{rank}_ms": found[rank] for rank in ranks}
+        counted = sum(int(m.counted.sum()) for m in repeat.parts)
+        failed = sum(int((m.counted & m.failed).sum()) for m in repeat.parts)
+        figures |= _usage([repeat])
+        figures |= {
+            "live_peak": repeat.live_peak,
+            "threads_added": _summed(repeat, _added_threads),
+            "errors_share": failed / counted if counted else None,
+        }
+        blocks.append(figures)
+    return tuple(blocks)
 
 
 def _parts(repeats: Iterable[Repeat]) -> list[Measured]:
@@ -177,6 +206,16 @@ def _percentiles(vectors: list[Ints], ranks: Iterable[int]) -> Percentiles:
     if not vectors:
         return Percentiles(0, {})
     return percentiles(vectors[0] if len(vectors) == 1 else np.concatenate(vectors), ranks)
+
+
+def _between(blocks: Sequence[Mapping[str, float | None]], name: str) -> Interval | None:
+    values = [value for block in blocks if (value := block[name]) is not None]
+    found = effects.mean(values) if len(values) >= _BLOCKS else None
+    return (
+        (max(found.low, 0.0), found.high)
+        if found and found.low is not None and found.high is not None
+        else None
+    )
 
 
 def _around(point: float | None, interval: Interval | None) -> tuple[float, float] | tuple[None, None]:
@@ -260,6 +299,12 @@ def _reasons(
         else:
             text = "; ".join(Judgement.of(reasons).reasons)
             yield Validity.SUSPECT, f"{which} is left out but for its failures: {text}"
+
+
+def _added_threads(recording: Recording) -> int | None:
+    """Threads at the peak beyond those there were before the first stream."""
+    peak, base = _peak(recording, "threads"), recording.base_threads
+    return None if peak is None or base is None else peak - base
 
 
 def _base_rss_kib(recording: Recording) -> int | None:

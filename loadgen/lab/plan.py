@@ -6,10 +6,14 @@ import base64
 import os
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Scenario
+
+
+TWIN_FROM = 3  # repeats
 
 
 class Cores(NamedTuple):
@@ -29,15 +33,24 @@ def cores() -> Cores:
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:
-    """Every client at every concurrency, once per repeat; each repeat is a block in its own seeded order.
+    """Every client at every concurrency, once per repeat; each repeat is a block in its own seeded order, with
+    the clients at one concurrency side by side.
 
-    The load of a block is the same for all clients: its schedule depends on seed, concurrency and repeat.
+    The load of a block is the same for all clients: its schedule depends on seed, concurrency and repeat. Three
+    repeats or more tell how much figures differ by themselves: the first client is then measured twice.
     """
     url, headers = _open(url, scenario.target.headers)
     planned: list[Cell] = []
+    clients = list(scenario.clients)
+    if scenario.repeats >= TWIN_FROM:
+        clients.append(replace(clients[0], twin=True))
     for repeat in range(scenario.repeats):
-        block = [(client, concurrency) for client in scenario.clients for concurrency in scenario.concurrency]
-        random.Random(f"{scenario.seed}/{repeat}").shuffle(block)
+        chance = random.Random(f"{scenario.seed}/{repeat}")
+        block = [
+            (client, concurrency)
+            for concurrency in chance.sample(scenario.concurrency, len(scenario.concurrency))
+            for client in chance.sample(clients, len(clients))
+        ]
         for client, concurrency in block:
             options = dict(client.options)
             planned.append(

@@ -40,13 +40,17 @@ def samples_csv(run: Run) -> str:
 
 def summary_json(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """``summary.json``: the summaries and findings whole, keys sorted, ``null`` where not measured."""
-    document = {
-        "name": run.about.get("scenario", {}).get("name"),
-        "started": run.about.get("started"),
-        "summaries": [asdict(summary) for summary in summaries],
-        "findings": [asdict(finding) for finding in findings],
-    }
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+    return _json(run, summaries=[asdict(s) for s in summaries], findings=[asdict(f) for f in findings])
+
+
+def findings_json(run: Run, findings: Sequence[Finding]) -> str:
+    """``findings.json``: the claims board and every other finding, with their effects and intervals."""
+    return _json(run, findings=[asdict(finding) for finding in findings])
+
+
+def _json(run: Run, **parts: list[dict[str, Any]]) -> str:
+    told = {"name": run.about.get("scenario", {}).get("name"), "started": run.about.get("started")}
+    return json.dumps(told | parts, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def _csv(frame: pd.DataFrame) -> str:

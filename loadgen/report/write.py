@@ -19,8 +19,8 @@ class ReportError(Exception):
 
 
 def write(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> Path:
-    """Write ``summary.csv``, ``summary.json``, ``streams.csv``, ``samples.csv`` and ``report.html`` into the
-    run's folder; return the path of ``report.html``.
+    """Write ``summary.csv``, ``summary.json``, ``findings.json``, ``streams.csv``, ``samples.csv`` and
+    ``report.html`` into the run's folder; return the path of ``report.html``.
 
     Each appears whole or not at all, and replaces an older one of its name. Raises :class:`ReportError` where
     one cannot be written; those before it are there.
@@ -28,6 +28,7 @@ def write(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -
     texts: dict[str, Callable[[], str]] = {
         "summary.csv": lambda: csv.summary_csv(summaries),
         "summary.json": lambda: csv.summary_json(run, summaries, findings),
+        "findings.json": lambda: csv.findings_json(run, findings),
         "streams.csv": lambda: csv.streams_csv(run),
         "samples.csv": lambda: csv.samples_csv(run),
         "report.html": lambda: html(run, summaries, findings),

@@ -206,7 +206,7 @@ def test_claims_take_the_threads_of_all_workers():
     parts = split(made)
     shared = run(".", parts)
     (claim,) = (f for f in findings(shared, summarise(shared)) if f.id == "sync-blocks")
-    assert "requests at 100 streams used 100 threads beyond its own, 1.00 per stream" in claim.evidence[0]
+    assert (claim.effects[0].name, claim.effects[0].value) == ("threads per further stream, requests", 1.0)
 
 
 def test_tables_name_the_worker():

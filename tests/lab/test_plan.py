@@ -23,7 +23,7 @@ SCENARIO = Scenario(
     protocol="ollama-chat",
     model="m",
     options={"num_predict": 3},
-    repeats=4,
+    repeats=2,
     timeouts=Timeouts(connect=1.0),
     seed=5,
 )
@@ -37,7 +37,7 @@ def order(scenario: Scenario) -> list[tuple[str, int, int]]:
 
 def test_every_repeat_is_a_whole_block() -> None:
     found = order(SCENARIO)
-    blocks = [found[at : at + 9] for at in range(0, 36, 9)]
+    blocks = [found[at : at + 9] for at in range(0, 18, 9)]
     wanted = Counter(
         (client.label, concurrency) for client in SCENARIO.clients for concurrency in (1, 10, 100)
     )
@@ -54,9 +54,23 @@ def test_the_order_is_seeded_and_differs_between_blocks() -> None:
     assert [told[0] for told in found[:9]] != sorted(told[0] for told in found[:9])
 
 
+def test_clients_at_one_concurrency_stand_side_by_side() -> None:
+    found = order(SCENARIO)
+    assert [len({told[1] for told in found[at : at + 3]}) for at in range(0, 18, 3)] == [1] * 6
+    assert len({tuple(told[1] for told in found[at : at + 9]) for at in (0, 9)}) == 2
+
+
+def test_three_repeats_measure_the_first_client_twice() -> None:
+    found = Counter(order(replace(SCENARIO, repeats=3)))
+    names = ("requests", "aiohttp", "aiohttp loop=uvloop", "requests (A/A)")
+    assert found == Counter((name, n, repeat) for name in names for n in (1, 10, 100) for repeat in range(3))
+    twins = [cell for cell in plan.cells(replace(SCENARIO, repeats=3), "http://h", ()) if cell.client.twin]
+    assert [cell.client for cell in twins] == [Client("requests", twin=True)] * 9
+
+
 def test_cells_carry_the_scenario_and_are_counted_from_1() -> None:
     cells = plan.cells(SCENARIO, "http://target", (3,))
-    assert [cell.index for cell in cells] == list(range(1, 37))
+    assert [cell.index for cell in cells] == list(range(1, 19))
     for cell in cells:
         assert (cell.url, cell.headers, cell.protocol, cell.model) == (
             "http://target",

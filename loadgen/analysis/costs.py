@@ -1,0 +1,120 @@
+"""What a further stream costs each client, apart from what it costs to be there at all.
+
+Memory and threads are straight lines over the number of streams, CPU and context switches over the tokens per
+second: each block gives a line by least squares over its levels, the blocks give the interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from loadgen.analysis import blocks, effects
+from loadgen.model import Effect, Finding, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """``y`` grows by ``each`` per ``x`` and begins at ``fixed``; units are those of ``y``."""
+
+    id: str
+    name: str
+    each: str
+    fixed: str
+    fixed_scale: float
+    x: blocks.Figure
+    y: blocks.Figure
+    said: Callable[[str], str]
+
+
+def _streams(summary: Summary, _: blocks.Block) -> float | None:
+    return summary.concurrency
+
+
+def _rss_kib(_: Summary, block: blocks.Block) -> float | None:
+    peak = block.get("rss_peak_mib")
+    return None if peak is None else peak * 1024
+
+
+def _cpu_us_per_s(_: Summary, block: blocks.Block) -> float | None:
+    percent = block.get("cpu_percent")
+    return None if percent is None else percent * 1e4
+
+
+def _switches_per_s(summary: Summary, block: blocks.Block) -> float | None:
+    each, tokens = blocks.switches(summary, block), block.get("tokens_per_s")
+    return None if each is None or tokens is None else each * tokens
+
+
+COSTS = (
+    Cost(
+        "memory", "memory", "KiB per stream", "MiB", 1 / 1024, _streams, _rss_kib, lambda it: f"{it} KiB of memory"
+    ),
+    Cost(
+        "threads", "threads", "per stream", "", 1.0, _streams, blocks.column("threads_peak"), lambda it: f"{it} threads"
+    ),
+    Cost(
+        "cpu", "CPU", "µs per token", "ms/s", 1e-3, blocks.column("tokens_per_s"), _cpu_us_per_s,
+        lambda it: f"{it} µs of CPU",
+    ),
+    Cost(
+        "switches", "context switches", "per token", "per s", 1.0, blocks.column("tokens_per_s"), _switches_per_s,
+        lambda it: f"{it} context switches",
+    ),
+)  # fmt: skip
+
+
+def each(ladder: Sequence[Summary], cost: Cost, comparisons: int = 1) -> effects.Estimate | None:
+    """What a further one costs, from the levels of one client; ``None`` where there is one level only."""
+    return effects.mean((line[1] for line in blocks.lines(ladder, cost.x, cost.y)), comparisons)
+
+
+def findings(summaries: Sequence[Summary]) -> list[Finding]:
+    """One per client that was measured at several concurrencies."""
+    ladders = blocks.ladders(blocks.sound(summaries))
+    return [found for client, ladder in ladders.items() if (found := _finding(client, ladder)) is not None]
+
+
+def _finding(client: str, ladder: Sequence[Summary]) -> Finding | None:
+    told = tuple(effect for cost in COSTS for effect in _effects(client, ladder, cost))
+    if not told:
+        return None
+    by_name = {effect.name: effect for effect in told}
+    streams = [cost.said(_figure(by_name[cost.name])) for cost in COSTS[:2] if cost.name in by_name]
+    tokens = [cost.said(_figure(by_name[cost.name])) for cost in COSTS[2:] if cost.name in by_name]
+    said = [
+        *([f"each further stream costs {' and '.join(streams)}"] if streams else []),
+        *([f"each further token {'' if streams else 'costs '}{' and '.join(tokens)}"] if tokens else []),
+    ]
+    levels = f"from {ladder[0].concurrency:,} to {ladder[-1].concurrency:,} streams"
+    return Finding(
+        kind="cost",
+        id=client,
+        verdict="",
+        statement=f"{client}, {levels}: {', '.join(said)}",
+        evidence=(),
+        effects=told,
+    )
+
+
+def _effects(client: str, ladder: Sequence[Summary], cost: Cost) -> Iterable[Effect]:
+    lines = blocks.lines(ladder, cost.x, cost.y)
+    growing, fixed = effects.mean(line[1] for line in lines), effects.mean(line[0] for line in lines)
+    if growing is None or fixed is None:
+        return
+    yield _effect(cost.name, cost.each, growing, 1.0, client)
+    yield _effect(f"{cost.name}, fixed", cost.fixed, fixed, cost.fixed_scale, client)
+
+
+def _effect(name: str, unit: str, found: effects.Estimate, scale: float, client: str) -> Effect:
+    low, high = (None if bound is None else bound * scale for bound in (found.low, found.high))
+    return Effect(name=name, unit=unit, value=found.value * scale, low=low, high=high, client=client)
+
+
+def _figure(effect: Effect) -> str:
+    bounds = f" ({_short(effect.low)} to {_short(effect.high)})" if effect.low is not None else ""
+    return f"{_short(effect.value)}{bounds}"
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

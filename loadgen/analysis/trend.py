@@ -1,0 +1,131 @@
+"""Figures that moved while they were taken: within a cell, and from block to block.
+
+The halves of a cell are compared by Mann and Whitney's rank test (1947, "On a test of whether one of two random
+variables is stochastically larger than the other"), normal approximation; the level is shared by all the cells
+of the run. Blocks give one mean each, of all cells' deviations from their own mean over the blocks, and a
+straight line through those.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from loadgen.analysis import blocks, effects
+from loadgen.analysis.measures import Ints
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.model import Effect, Finding, Run, Summary
+
+LEVEL = 0.01  # how often a run without any trend is flagged
+LEAST = 20  # streams that a cell must have to be cut in two
+WITHIN = 0.10  # a change within a cell that matters, as a share
+ACROSS = 0.05  # and one from the first block to the last
+MOVING = (
+    ("ttft_p50_ms", "TTFT p50"),
+    ("lag_p50_ms", "lag p50"),
+    ("cpu_us_per_token", "CPU per token"),
+)
+
+
+def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
+    """What moved; nothing where nothing did. A run with stages is meant to move within its cells."""
+    ramps = bool((run.about.get("scenario", {}).get("load") or {}).get("stages"))
+    within = [] if ramps else list(_within(repeats_of(run.recordings)))
+    return [*within, *_across(blocks.sound(summaries))]
+
+
+def _within(repeats: Sequence[Repeat]) -> Iterable[Finding]:
+    halves = [(repeat, found) for repeat in repeats if (found := _halves(repeat)) is not None]
+    if not halves:
+        return
+    limit = NormalDist().inv_cdf(1 - LEVEL / (2 * len(halves)))
+    for repeat, (first, second) in halves:
+        before, after = float(np.median(first)) / 1e6, float(np.median(second)) / 1e6
+        if abs(_score(first, second)) <= limit or abs(after - before) <= WITHIN * before:
+            continue
+        r = repeat.recording
+        yield Finding(
+            kind="trend",
+            id=f"{r.client}@{r.concurrency}/{r.repeat + 1}",
+            verdict="moved",
+            statement=f"{r.client} at {r.concurrency:,}, repeat {r.repeat + 1}: TTFT p50 went from {before:,.1f} to "
+            f"{after:,.1f} ms from the first half of its streams to the second: no steady state",
+            evidence=(),
+            effects=(
+                Effect(name="TTFT p50, first half", unit="ms", value=before, client=r.client),
+                Effect(name="TTFT p50, second half", unit="ms", value=after, client=r.client),
+            ),
+        )
+
+
+def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
+    """TTFT of the streams that count, those due earlier and those due later."""
+    chosen = [m.chosen & (m.ttft >= 0) for m in repeat.parts]
+    ttft = np.concatenate([m.ttft[c] for m, c in zip(repeat.parts, chosen, strict=True)])
+    due = np.concatenate(
+        [m.column("due")[c] - m.recording.start for m, c in zip(repeat.parts, chosen, strict=True)]
+    )
+    if len(ttft) < LEAST:
+        return None
+    ordered = ttft[np.argsort(due, kind="stable")]
+    return ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
+
+
+def _score(one: Ints, other: Ints) -> float:
+    """How many standard errors ``other`` ranks above ``one``."""
+    both = np.concatenate([one, other])
+    _, place, number = np.unique(both, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(number) - (number - 1) / 2)[place]
+    n, m = len(one), len(other)
+    ties = float((number.astype(np.float64) ** 3 - number).sum()) / ((n + m) * (n + m - 1))
+    spread = math.sqrt(n * m / 12 * (n + m + 1 - ties))
+    return (float(ranks[n:].sum()) - m * (n + m + 1) / 2) / spread if spread else 0.0
+
+
+def _across(summaries: Sequence[Summary]) -> Iterable[Finding]:
+    for name, title in MOVING:
+        series = [found for s in summaries if len(found := blocks.logs(s, blocks.column(name))) >= 3]
+        shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
+        if len(shared) < 3:
+            continue
+        deviations = [
+            [found[r] - math.fsum(found[q] for q in shared) / len(shared) for r in shared] for found in series
+        ]
+        means = [math.fsum(of) / len(of) for of in zip(*deviations, strict=True)]
+        each, half = _slope(shared, means)
+        run = shared[-1] - shared[0]
+        change = math.expm1(each * run)
+        if abs(each) > half and abs(change) > ACROSS:
+            low, high = (100 * math.expm1((each + side * half) * run) for side in (-1, 1))
+            yield Finding(
+                kind="trend",
+                id=f"blocks/{name}",
+                verdict="moved",
+                statement=f"{title} went {'up' if change > 0 else 'down'} by {abs(change):.0%} from the first block to "
+                "the last, over all clients: the machine or the server was not the same throughout",
+                evidence=(),
+                effects=(
+                    Effect(
+                        name=f"{title}, last block against the first",
+                        unit="%",
+                        value=100 * change,
+                        low=low,
+                        high=high,
+                    ),
+                ),
+            )
+
+
+def _slope(x: Sequence[int], y: Sequence[float]) -> tuple[float, float]:
+    """By how much ``y`` grows per ``x``, and half the width of the interval of that."""
+    line = effects.slope(x, y)
+    assert line is not None
+    fixed, each = line
+    middle = math.fsum(x) / len(x)
+    spread = math.fsum((a - middle) ** 2 for a in x)
+    rest = math.fsum((b - fixed - each * a) ** 2 for a, b in zip(x, y, strict=True))
+    df = len(x) - 2
+    return each, effects.quantile(1 - LEVEL / 2, df) * math.sqrt(rest / df / spread)

@@ -1,0 +1,85 @@
+"""Slopes over concurrency with known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from loadgen.analysis import findings, summarise
+from tests.synthetic import recording, run
+
+
+def costs(repeats=3, levels=(1, 10, 100), noise=0.02, client="requests", **how):
+    made = []
+    for repeat in range(repeats):
+        for n in levels:
+            off = float(np.exp(np.random.default_rng([repeat, n]).normal(0, noise)))
+            made.append(
+                recording(
+                    client=client,
+                    mode="threads",
+                    concurrency=n,
+                    streams=2 * n,
+                    repeat=repeat,
+                    index=len(made),
+                    rss_per_stream_kib=50 * off,
+                    cpu_us_per_token=40 * off,
+                    voluntary_per_token=2 * off,
+                    base_rss_kib=30_720,
+                    **how,
+                )
+            )
+    held = run(".", made)
+    return {f.id: f for f in findings(held, summarise(held)) if f.kind == "cost"}
+
+
+def test_each_further_stream_apart_from_the_fixed_part():
+    found = costs()["requests"]
+    told = {effect.name: effect for effect in found.effects}
+    for name, truth in (("memory", 50), ("threads", 1), ("CPU", 40), ("context switches", 2.01)):
+        assert told[name].value == pytest.approx(truth, rel=0.05)
+        assert told[name].low <= truth * 1.001
+        assert told[name].high >= truth * 0.999
+    assert told["memory, fixed"].value == pytest.approx(30, rel=0.01)
+    assert told["threads, fixed"].value == pytest.approx(1, abs=0.01)
+    assert "from 1 to 100 streams: each further stream costs" in found.statement
+    assert "KiB of memory and 1 (1 to 1) threads, each further token" in found.statement
+
+
+def test_intervals_of_slopes_hold_the_truth():
+    from dataclasses import replace
+
+    from loadgen.analysis.costs import COSTS, each
+
+    template = summarise(run(".", [recording(concurrency=1, streams=2, tokens=3)]))[0]
+    rng = np.random.default_rng(3)
+    hits = 0
+    for _ in range(1000):
+        ladder = [
+            replace(
+                template,
+                concurrency=n,
+                blocks=tuple(
+                    {"repeat": r, "rss_peak_mib": (40_000 + 50 * n * np.exp(rng.normal(0, 0.05))) / 1024}
+                    for r in range(3)
+                ),
+            )
+            for n in (1, 10, 100, 1000)
+        ]
+        found = each(ladder, COSTS[0])
+        hits += found.low <= 50 * np.exp(0.05**2 / 2) <= found.high
+    assert 930 <= hits <= 970
+
+
+def test_one_level_has_no_slope():
+    assert costs(levels=(10,)) == {}
+
+
+def test_one_block_has_no_interval():
+    memory = costs(repeats=1)["requests"].effects[0]
+    assert memory.value == pytest.approx(50, rel=0.05)
+    assert (memory.low, memory.high) == (None, None)
+
+
+def test_a_twin_costs_nothing():
+    assert costs(client="requests (A/A)") == {}

@@ -1,0 +1,67 @@
+"""What one client differs from itself by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from loadgen.analysis import blocks, findings, noise, summarise
+from tests.synthetic import recording, run
+
+CPU = blocks.column("cpu_us_per_token")
+
+
+@cache
+def template():
+    return summarise(run(".", [recording(concurrency=10, streams=20, tokens=3)]))[0]
+
+
+def summary(client, values):
+    figures = [{"repeat": repeat, "cpu_us_per_token": float(value)} for repeat, value in enumerate(values)]
+    return replace(template(), client=client, blocks=tuple(figures))
+
+
+def drawn(rng, times=1.0):
+    """Two names of one client, whose blocks differ by 5 % and share what the machine did."""
+    minute = np.exp(rng.normal(0, 0.3, 3))
+    return [
+        summary(client, 20 * minute * scale * np.exp(rng.normal(0, 0.05, 3)))
+        for client, scale in (("aiohttp", 1.0), ("aiohttp (A/A)", times))
+    ]
+
+
+def test_equal_clients_are_within_the_floor_in_95_of_100_runs():
+    """The floor of one pair, held against another difference of equals: an F distributed ratio."""
+    rng = np.random.default_rng(5)
+    beyond = 0
+    for _ in range(1000):
+        floor = noise.Floors(drawn(rng)).floor(10, CPU)
+        other = noise.Floors(drawn(rng)).ratios(10, CPU)
+        beyond += abs(sum(other) / 3) > floor
+    assert 30 <= beyond <= 70
+
+
+def test_a_pair_is_told_with_its_floor():
+    made = [
+        recording(client=client, repeat=repeat, index=place, concurrency=10, rss_per_stream_kib=kib)
+        for place, (client, repeat, kib) in enumerate(
+            (client, repeat, kib)
+            for client, of in (("aiohttp", (100, 110, 90)), ("aiohttp (A/A)", (110, 100, 90)))
+            for repeat, kib in enumerate(of)
+        )
+    ]
+    held = run(".", made)
+    (told,) = [f for f in findings(held, summarise(held)) if f.kind == "noise"]
+    memory = {effect.name: effect for effect in told.effects}["memory per stream"]
+    assert told.statement.startswith("aiohttp measured twice at 10 streams")
+    assert memory.low < 0 < memory.high
+    assert memory.line == pytest.approx(15.5, abs=2)
+
+
+def test_no_twin_no_noise():
+    held = run(".", [recording(repeat=repeat, index=repeat) for repeat in range(3)])
+    assert not [f for f in findings(held, summarise(held)) if f.kind == "noise"]
+    assert noise.Floors(summarise(held)).floor(100, CPU) is None
