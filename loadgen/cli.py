@@ -297,7 +297,7 @@ def clients() -> None:
         entry = known.entry(name)
         version = known.version(name)
         told = f"{entry.distribution} {version}" if version else known.install(name)
-        rows.append((name, "sync" if entry.mode == "threads" else "async", told))
+        rows.append((name, "async" if entry.mode == "tasks" else "sync", told))
     width = max(len(name) for name, _, _ in rows)
     for name, mode, told in rows:
         click.echo(f"{name:<{width}}  {mode:<5}  {told}")

@@ -15,7 +15,7 @@ from loadgen.model import Client
 OLDEST = (3, 11)
 SECONDS = 60.0  # that an answer may take
 
-# Both are read by any Python since 3.4, whatever is installed there.
+# Any Python understands these, whatever is installed there.
 _WHAT = """
 import json, platform, sys
 print(json.dumps([platform.python_implementation(), sys.version_info[:3], "t" in getattr(sys, "abiflags", "")]))
@@ -73,7 +73,7 @@ class Inside(NamedTuple):
 @cache
 def look(path: str) -> Interpreter:
     """What Python is at ``path``. Raises InterpreterError for none, and for one that is too old."""
-    implementation, version, free_threaded = _ask([path, "-I", "-S", "-c", _WHAT])
+    implementation, version, free_threaded = _ask([path, "-E", "-S", "-c", _WHAT])
     if tuple(version) < OLDEST:
         raise InterpreterError(f"is Python {'.'.join(map(str, version))}, not 3.11 or newer")
     return Interpreter(path, implementation, tuple(version), free_threaded)
@@ -110,15 +110,14 @@ def _ask(command: Sequence[str]) -> Any:
         ran = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
         )
-    except OSError as error:
-        raise InterpreterError(f"cannot be run: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # the latter for what cannot be a path
+        raise InterpreterError(f"cannot be run: {getattr(error, 'strerror', None) or error}") from None
     except subprocess.TimeoutExpired:
         raise InterpreterError(f"said nothing for {SECONDS:.0f} s") from None
     try:
         return json.loads(ran.stdout.splitlines()[-1])
     except (ValueError, IndexError):
-        says = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise InterpreterError(": ".join(["does not answer as Python does", *says])) from None
+        raise InterpreterError(f"does not answer as Python does (exit code {ran.returncode})") from None
 
 
 def _requirement(name: str) -> str:

@@ -146,6 +146,13 @@ BUILTIN: dict[str, Entry] = {
     ),
     "httpx2-async": Entry("loadgen.clients.httpx2_async:Httpx2Async", "tasks", "httpx2", "httpx2", LINES),
     "urllib3": Entry("loadgen.clients.urllib3:Urllib3", "threads", "urllib3", "urllib3", LINES),
+    "requests-gevent": Entry(
+        "loadgen.clients.requests:Requests",
+        "greenlets",
+        "gevent",
+        "gevent",
+        {"session": ("per-thread", "shared"), **LINES},
+    ),
     "floor": Entry(
         "loadgen.clients.floor:Floor", "tasks", "httptools", "floor", {"loop": ("uvloop", "asyncio")}
     ),

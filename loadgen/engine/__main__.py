@@ -6,14 +6,16 @@ import json
 import os
 import resource
 import sys
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from loadgen import clients, protocols
 from loadgen.engine.core import Engine, Orders, Outbox
 from loadgen.engine.frames import Failed, Ready
-from loadgen.model import Cell
+from loadgen.model import Cell, Mode
 
 
 def main() -> None:
@@ -24,22 +26,36 @@ def main() -> None:
     try:
         cell = msgspec.json.decode(orders.line(), type=Cell)
         _prepare(cell)
+        mode = clients.entry(cell.client.name).mode
+        if mode == "greenlets":
+            from gevent import monkey
+
+            monkey.patch_all()  # a library imported before would keep what blocks
         kind = clients.load(cell.client)
         engine = Engine(cell, protocols.load(cell.protocol), outbox)
         go = partial(_go, engine, outbox, orders)
-        if clients.entry(cell.client.name).mode == "threads":
-            from loadgen.engine import threads
-
-            threads.drive(engine, kind, orders, go)
-        else:
-            from loadgen.engine import tasks
-
-            tasks.drive(engine, kind, orders, go)
+        _driver(mode)(engine, kind, orders, go)
         engine.close()
     except Exception as error:
         outbox.send(Failed(f"{type(error).__name__}: {error}"))
         outbox.drain()
     _exit()
+
+
+def _driver(mode: Mode) -> Callable[[Engine, Any, Orders, Callable[[], bool]], None]:
+    match mode:
+        case "threads":
+            from loadgen.engine import threads
+
+            return threads.drive
+        case "tasks":
+            from loadgen.engine import tasks
+
+            return tasks.drive
+        case "greenlets":
+            from loadgen.engine import greenlets
+
+            return greenlets.drive
 
 
 def _prepare(cell: Cell) -> None:

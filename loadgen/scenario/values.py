@@ -84,7 +84,7 @@ def size(value: Any, least: int, most: int, step: int) -> str:
 
 
 def _kib(size: float) -> str:
-    return f"{size / 1024:g}KiB"
+    return f"{int(size) >> 10}KiB"
 
 
 def fraction(value: Any) -> float:
