@@ -23,6 +23,7 @@ CLIENTS = (
     Client("httpx2-sync"),
     Client("httpx2-async"),
     Client("urllib3"),
+    Client("requests-gevent"),
     Client("floor"),
 )
 LABELS = [client.label for client in CLIENTS]

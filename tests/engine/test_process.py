@@ -31,7 +31,7 @@ from tests.lab.cells import cell
 
 PATIENCE = 20.0  # seconds until a test gives up
 
-one_of_each = pytest.mark.parametrize("name", ["requests", "aiohttp"])
+one_of_each = pytest.mark.parametrize("name", ["requests", "aiohttp", "requests-gevent"])
 
 
 class Live:
@@ -242,11 +242,12 @@ LIBRARIES = {
     "httpx2-sync": "httpx2",
     "httpx2-async": "httpx2",
     "urllib3": "urllib3",
+    "requests-gevent": "gevent",
     "floor": "httptools",
 }
 # What a library itself stands on.
-BELOW = {"requests": {"urllib3"}, "ollama": {"httpx"}, "openai": {"httpx2"}}
-NEVER = {"numpy", "pandas", "pydantic", "bokeh", "jinja2", "ruamel", "locust", "gevent", "hypothesis"}
+BELOW = {"requests": {"urllib3"}, "gevent": {"requests", "urllib3"}, "ollama": {"httpx"}, "openai": {"httpx2"}}
+NEVER = {"numpy", "pandas", "pydantic", "bokeh", "jinja2", "ruamel", "locust", "hypothesis"}
 # httpx imports what its own command line needs wherever that is installed.
 COMMAND_LINE = {"rich", "click", "pygments"}
 

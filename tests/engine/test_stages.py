@@ -23,7 +23,7 @@ def simulator() -> Iterator[Process]:
         yield process
 
 
-@pytest.mark.parametrize("name", ["requests", "aiohttp"])
+@pytest.mark.parametrize("name", ["requests", "aiohttp", "requests-gevent"])
 def test_the_same_streams_start_and_run_to_their_end(simulator: Process, name: str) -> None:
     wanted = cell(client=Client(name), url=simulator.url, concurrency=8, load=Load(stages=STAGES))
     recording = record(wanted)
