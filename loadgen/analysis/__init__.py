@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen.analysis import article, claims, costs, noise, thresholds, trend, validity
+from loadgen.analysis import article, causes, claims, costs, noise, thresholds, trend, validity
 from loadgen.analysis.summary import summarise
 from loadgen.model import Finding, Run, Summary, Validity
 
@@ -20,8 +20,8 @@ __all__ = ["exit_verdict", "findings", "summarise"]
 
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
-    """The article's claims, what a further stream costs, the noise, why tokens came late; then what must not be believed, and the
-    scenario's thresholds."""
+    """The article's claims, what a further stream costs, the noise, why tokens came late; then what must not be
+    believed, and the scenario's thresholds."""
     return [
         *claims.findings(summaries),
         *costs.findings(summaries),
