@@ -96,6 +96,14 @@ class Size:
     step: int
 
 
+SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def size(told: str) -> int:
+    """The bytes of ``256KiB``."""
+    return int(told[:-3]) * SIZES[told[-3:]]
+
+
 Values = tuple[Any, ...] | Size  # every value, the default first; or a size
 
 

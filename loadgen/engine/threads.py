@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
 
-from loadgen.clients import SyncClient
+from loadgen.clients import SyncClient, size
 from loadgen.engine.core import Engine, Orders
 from loadgen.engine.spells import Wait
 from loadgen.engine.stopwatch import Stopwatch
@@ -21,7 +21,7 @@ from loadgen.model import Cell
 def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go: Callable[[], bool]) -> None:
     """Make the client, wait for ``go`` and drive every slot to its end."""
     if "stack" in engine.cell.client.options:
-        threading.stack_size(int(engine.cell.client.options["stack"].removesuffix("KiB")) << 10)
+        threading.stack_size(size(engine.cell.client.options["stack"]))
     client = kind(engine.cell)
     if not go():
         return

@@ -28,7 +28,7 @@ STYLES = {
 }  # fmt: skip
 _ASCII = str.maketrans({"–": "-", "µ": "u", "…": "...", "×": "x", "≤": "<=", "≥": ">="})
 _GAP = 2
-_LABEL = 30
+_LABEL = 40
 _LONGEST = 2000
 _RULED = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 _RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)

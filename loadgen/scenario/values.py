@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from loadgen.clients import SIZES
 from loadgen.scenario.environment import Filled, meaning
 from loadgen.scenario.problems import Path
 from loadgen.scenario.source import kind
@@ -19,7 +20,6 @@ _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION: Final = re.compile(
     r"(?P<sign>[-+]?)(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-zµ]*)"
 )
-_SIZES: Final = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SIZE: Final = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-z]*)")
 _PERCENT: Final = re.compile(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?\s?%")
 
@@ -66,25 +66,29 @@ def duration(value: Any) -> float:
 
 
 def size(value: Any, least: int, most: int, step: int) -> str:
-    """``256KiB`` or ``1MiB`` in whole KiB, within bounds of so many bytes."""
+    """``256KiB`` or ``1MiB``, in the largest unit that makes it whole; the bounds are bytes."""
     told, value = shown(value), meaning(value)
     match = _SIZE.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
     if match is None:
         raise wrong(f"{told} is no size", "such as 256KiB or 1MiB")
-    if match["unit"] not in _SIZES:
+    if match["unit"] not in SIZES:
         raise wrong(f"{told} has no known unit", "KiB, MiB or GiB, such as 256KiB or 1MiB")
-    found = float(match["number"]) * _SIZES[match["unit"]]
+    found = float(match["number"]) * SIZES[match["unit"]]
     if not least <= found <= most:
         raise wrong(
-            f"{told} is too {'small' if found < least else 'large'}", f"from {_kib(least)} to {_kib(most)}"
+            f"{told} is too {'small' if found < least else 'large'}",
+            f"from {_spelled(least)} to {_spelled(most)}",
         )
     if found % step:
-        raise wrong(f"{told} is no multiple of {_kib(step)}", f"such as {_kib(-(-found // step) * step)}")
-    return _kib(found)
+        raise wrong(
+            f"{told} is no multiple of {_spelled(step)}", f"such as {_spelled(-(-found // step) * step)}"
+        )
+    return _spelled(found)
 
 
-def _kib(size: float) -> str:
-    return f"{int(size) >> 10}KiB"
+def _spelled(size: float) -> str:
+    unit = max((unit for unit in SIZES if size % SIZES[unit] == 0), key=lambda unit: SIZES[unit])
+    return f"{size / SIZES[unit]:.0f}{unit}"
 
 
 def fraction(value: Any) -> float:

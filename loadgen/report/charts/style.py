@@ -24,14 +24,34 @@ if TYPE_CHECKING:
     from loadgen.model import Mode
 
 # Okabe-Ito, warm for threads and cool for tasks, darkened for white paper and lightened for dark screens
-_THREADS = (("#C77700", "#F0B040"), ("#C2420A", "#F4794A"), ("#A8527F", "#E39AC4"), ("#7A6A00", "#E8DE5A"))
-_TASKS = (("#0068A8", "#5AB4F0"), ("#00845F", "#2FC79B"), ("#5B4FB5", "#A79BF2"), ("#2A8CA8", "#7AD3EA"))
+_PALETTES: Mapping[Mode, tuple[tuple[str, str], ...]] = {
+    "threads": (
+        ("#C77700", "#F0B040"),
+        ("#C2420A", "#F4794A"),
+        ("#A8527F", "#E39AC4"),
+        ("#7A6A00", "#E8DE5A"),
+    ),
+    "tasks": (
+        ("#0068A8", "#5AB4F0"),
+        ("#00845F", "#2FC79B"),
+        ("#5B4FB5", "#A79BF2"),
+        ("#2A8CA8", "#7AD3EA"),
+    ),
+    "greenlets": (
+        ("#4F7A00", "#A5D04A"),
+        ("#8A5A2B", "#D6A672"),
+        ("#6B7A00", "#CCD95A"),
+        ("#7A4A4A", "#D99C9C"),
+    ),
+}
+_MARKERS: Mapping[Mode, tuple[str, ...]] = {
+    "threads": ("square", "triangle", "diamond", "plus"),
+    "tasks": ("circle", "inverted_triangle", "hex", "cross"),
+    "greenlets": ("diamond", "hex", "square", "circle"),
+}
+_DASHES = ("solid", "dashed", "dotdash", "dashdot")
 _YARDSTICK = ("#6B7280", "#A3ABB8")
 _KNOWN = {"requests": 0, "httpx-sync": 1, "httpx-async": 0, "aiohttp": 1}
-_THREAD_MARKERS = ("square", "triangle", "diamond", "plus")
-_TASK_MARKERS = ("circle", "inverted_triangle", "hex", "cross")
-_THREAD_DASHES = ("solid", "dashed", "dotdash", "dashdot")
-_TASK_DASHES = ("solid", "dashed", "dotdash", "dashdot")
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 LOG_SPAN = 10**1.5
@@ -76,25 +96,32 @@ class Chart:
 def looks(clients: Mapping[str, Mode]) -> dict[str, Look]:
     """A look for every client label, the same in every report that has the same clients."""
     given: dict[str, Look] = {}
-    taken: dict[Mode, set[int]] = {"threads": set(), "tasks": set()}
+    taken: set[tuple[Mode, int, int]] = set()
     for label, mode in sorted(clients.items(), key=lambda item: (item[0] not in _KNOWN, item[0])):
-        threads = mode == "threads"
-        palette = _THREADS if threads else _TASKS
-        place = _KNOWN.get(label, 0)
-        while place in taken[mode] and len(taken[mode]) < len(palette):
-            place = (place + 1) % len(palette)
-        if label != "floor":
-            taken[mode].add(place)
-        light, dark = _YARDSTICK if label == "floor" else palette[place]
+        yardstick = label == "floor"
+        colour, turn = _place(mode, _KNOWN.get(label, 0), set() if yardstick else taken)
+        shape = (colour + turn) % len(_DASHES)
+        light, dark = _YARDSTICK if yardstick else _PALETTES[mode][colour]
         given[label] = Look(
             label=plain(label, 40),
             variable=f"--client-{len(given)}",
             light=light,
             dark=dark,
-            marker="x" if label == "floor" else (_THREAD_MARKERS if threads else _TASK_MARKERS)[place],
-            dash="dotted" if label == "floor" else (_THREAD_DASHES if threads else _TASK_DASHES)[place],
+            marker="x" if yardstick else _MARKERS[mode][shape],
+            dash="dotted" if yardstick else _DASHES[shape],
         )
     return {label: given[label] for label in clients}
+
+
+def _place(mode: Mode, colour: int, taken: set[tuple[Mode, int, int]]) -> tuple[int, int]:
+    """A colour, and how often it stands there already, each time with another mark and dash."""
+    count = len(_PALETTES[mode])
+    for step in range(count * len(_DASHES)):
+        place = (colour + step) % count, step // count
+        if (mode, *place) not in taken:
+            break
+    taken.add((mode, *place))
+    return place
 
 
 @dataclass(frozen=True, slots=True)
