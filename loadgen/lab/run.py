@@ -81,19 +81,19 @@ def run(
     with contextlib.ExitStack() as stack:
         server = None
         if scenario.target.simulator is not None:
-            server = stack.enter_context(_Server(scenario, cores.simulator))
+            server = stack.enter_context(Server(scenario, cores.simulator))
         url = server.url if server else scenario.target.url
         assert url is not None
         cells = plan.cells(scenario, url, cores.engine)
         if server is None:
-            _check(cells[0], scenario.secrets)
+            check(cells[0], scenario.secrets)
         record = alone if workers is None else stack.enter_context(workers)
         started = datetime.now(UTC)
         folder = folder or new_folder(scenario, started)
         about = about_run(scenario, url, started, cells)
-        interrupted = stack.enter_context(_interruptible(listener))
+        interrupted = stack.enter_context(interruptible(listener))
         store.create(folder, about)
-        stack.enter_context(_pinned(cores.lab))
+        stack.enter_context(pinned(cores.lab))
         return _cells(
             scenario,
             cells,
@@ -113,7 +113,7 @@ def _cells(
     about: dict[str, Any],
     *,
     record: Record,
-    server: _Server | None,
+    server: Server | None,
     interrupted: Callable[[], bool],
     listener: Listener,
 ) -> Ran:
@@ -129,7 +129,7 @@ def _cells(
                 cell = replace(cell, url=server.url)  # noqa: PLW2901
             parts = [
                 masked(part, scenario.secrets)
-                for part in record(cell, listener, interrupted, server.record if server else _no_record)
+                for part in record(cell, listener, interrupted, server.record if server else no_record)
             ]
             files = [store.save(folder, part) for part in parts]
             about["cells"][place] |= told(parts, files)
@@ -141,7 +141,7 @@ def _cells(
         listener.end()
     about["state"] = "failed" if failure else "interrupted" if interrupted() else "complete"
     about["failure"] = failure
-    about["ended"] = _now()
+    about["ended"] = now()
     try:
         store.write_about(folder, about)
     except store.StoreError as error:
@@ -175,14 +175,15 @@ def _missing(client: Client) -> str:
     return ""
 
 
-def _check(cell: Cell, secrets: frozenset[str]) -> None:
+def check(cell: Cell, secrets: frozenset[str]) -> None:
+    """Raise TargetError, without the secrets, where the target is not there."""
     try:
         target.check(cell)
     except target.TargetError as error:
         raise target.TargetError(mask_cut(str(error), secrets)) from None
 
 
-class _Server:
+class Server:
     """The embedded simulator; started again when it has died."""
 
     def __init__(self, scenario: Scenario, cores: tuple[int, ...]) -> None:
@@ -195,7 +196,12 @@ class _Server:
     def url(self) -> str:
         return self._process.url
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ready(self, listener: Listener) -> None:
+        """Let its record begin anew."""
         try:
             self._process.reset()
         except SimulatorError as error:
@@ -204,19 +210,21 @@ class _Server:
             self._process = Process.start(self._spec, cores=self._cores)
 
     def record(self) -> ServerRecord | None:
+        """What it did since; None where it does not answer."""
         try:
             return self._process.record()
         except SimulatorError:
             return None
 
-    def __enter__(self) -> _Server:
+    def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.stop()
 
 
-def _no_record() -> None:
+def no_record() -> None:
+    """What a server tells that is not ours."""
     return None
 
 
@@ -225,7 +233,7 @@ def told(parts: Sequence[Recording], files: Sequence[str]) -> dict[str, Any]:
     workers = [part.worker for part in parts if part.worker]
     return {
         "ended": "; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
-        "at": _now(),
+        "at": now(),
         "files": list(files),
         **({"workers": workers} if workers else {}),
     }
@@ -311,7 +319,8 @@ def _first_match(path: str, pattern: str) -> str | None:
     return found[1].strip() if found else None
 
 
-def _now() -> str:
+def now() -> str:
+    """The present second, UTC."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -332,7 +341,8 @@ def _free(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _pinned(cores: tuple[int, ...]) -> Iterator[None]:
+def pinned(cores: tuple[int, ...]) -> Iterator[None]:
+    """This process on ``cores`` for as long; anywhere where there are none."""
     if not cores:
         yield
         return
@@ -368,7 +378,8 @@ class _Interrupts:
 
 
 @contextlib.contextmanager
-def _interruptible(listener: Listener) -> Iterator[Callable[[], bool]]:
+def interruptible(listener: Listener) -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came, once; a second one raises KeyboardInterrupt."""
     interrupts = _Interrupts(listener)
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
