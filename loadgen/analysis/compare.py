@@ -1,0 +1,537 @@
+"""Did it get worse? Two runs, or two clients of one run, figure by figure.
+
+The unit is the block (one repeat): a figure's difference is the mean over blocks, of logarithms where all values
+are positive. Where both sides had the same schedule, block k of one is paired with block k of the other; else
+they are two independent samples of one variance.
+
+Three blocks tell little of a variance, so each is moderated by those of the same figure's other cells at the same
+concurrency, in both runs, a client's second name included (Smyth 2004). They count for ``WEIGHT`` degrees of
+freedom, and for less the more the cell itself is spread out over its blocks than they are: by the square of that
+ratio, lest one unsteady client be judged by its calm neighbours. Weight and exponent were chosen by simulation
+(clients alike; spreads of a factor 2 or more; one client ten times as unsteady as all others; heavy tails; a third
+of the variance shared by all clients of a block): intervals of 95 % cover 94 to 98 %, and with 176 figures without
+a difference one is called worse in under 5 % of comparisons.
+
+That family-wise error, over all figures judged, is controlled at ``LEVEL`` by Holm's procedure (1979, "A simple
+sequentially rejective multiple test procedure"). A difference must also exceed what a client that was measured
+twice differs from itself (:mod:`loadgen.analysis.noise`), and be large enough to matter.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import Literal
+
+from loadgen.analysis import blocks, effects
+from loadgen.analysis.noise import Floors
+from loadgen.model import Finding, Summary, Validity
+
+LEVEL = 0.05  # how often anything at all is called different where nothing is
+WEIGHT = 6.0  # degrees of freedom for which the variances of the other cells count
+LEAST = 0.02  # a smaller change, as a share, is never called one
+LEAST_MS = 0.1  # nor a smaller change of a latency
+TOLERANCE = 0.25  # a worsening that must not go unnoticed, as a share
+ENOUGH = 3  # repeats, to begin with
+MOST_REPEATS = 1000
+
+Kind = Literal["latency", "ratio", "count", "share"]
+Verdict = Literal["worse", "better", "same", "unknown"]
+Pair = tuple[Summary, Summary]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A figure that is compared. ``worse`` is 1 where more of it is worse, else -1; by the ``primary`` ones it is
+    decided whether a comparison can tell."""
+
+    name: str
+    title: str
+    unit: str
+    of: blocks.Figure
+    kind: Kind = "ratio"
+    worse: int = 1
+    primary: bool = False
+
+
+def _latency(name: str, title: str, primary: bool = False) -> Judged:
+    return Judged(name, title, "ms", blocks.column(name), "latency", primary=primary)
+
+
+JUDGED = (
+    _latency("ttft_p50_ms", "TTFT p50", primary=True),
+    _latency("total_p50_ms", "total p50", primary=True),
+    Judged("cpu_us_per_token", "CPU per token", "µs", blocks.column("cpu_us_per_token"), primary=True),
+    Judged(
+        "rss_per_stream_kib", "memory per stream", "KiB", blocks.column("rss_per_stream_kib"), primary=True
+    ),
+    _latency("lag_p99_ms", "lag p99"),
+    _latency("ttft_p99_ms", "TTFT p99"),
+    _latency("itl_p99_ms", "ITL p99"),
+    _latency("lag_p50_ms", "lag p50"),
+    _latency("request_delay_p99_ms", "request delay p99"),
+    Judged("tokens_per_s", "tokens/s", "tokens/s", blocks.column("tokens_per_s"), worse=-1),
+    Judged("errors_share", "errors", "%", blocks.column("errors_share"), "share"),
+    Judged("switches_per_token", "switches per token", "switches", blocks.switches),
+    Judged("threads_peak", "threads", "threads", blocks.column("threads_peak"), "count"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure of one cell, before and after; ``base`` and ``head`` are means over blocks.
+
+    ``change`` with its 95 % interval is a share of ``base`` where ``relative``, else in the figure's unit.
+    ``detectable`` is the least worsening that is called one half of the time, in the same terms; these four are
+    ``None`` where a side has one block only, and its noise is not known. ``more_repeats`` would tell whether a
+    primary figure became worse by the tolerance: 0 where that is told already.
+    """
+
+    client: str
+    concurrency: int
+    figure: Judged
+    base: float
+    head: float
+    verdict: Verdict
+    suspect: bool
+    relative: bool = True
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    detectable: float | None = None
+    more_repeats: int = 0
+
+    @property
+    def badness(self) -> float:
+        """How much worse it became: positive is worse."""
+        return 0.0 if self.change is None else self.figure.worse * self.change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """``changes``: what was called worse first, the gravest first, then what was called better, then the rest in
+    the order of the runs. ``lost`` were measured in BASE and are invalid in HEAD."""
+
+    verdict: Literal["worse", "not worse", "cannot tell"]
+    why: str
+    changes: tuple[Change, ...]
+    paired: bool
+    judged: int
+    tolerance: float
+    more_repeats: int | None  # None: that many would not do
+    invalid: tuple[str, ...]
+    lost: tuple[str, ...]
+    only_base: tuple[str, ...]
+    only_head: tuple[str, ...]
+    causes: tuple[Finding, ...]
+    alike: tuple[str, ...]  # figures that became worse with every client
+
+    def called(self, verdict: Verdict) -> list[Change]:
+        """The changes of this verdict."""
+        return [change for change in self.changes if change.verdict == verdict]
+
+
+def runs(
+    base: Sequence[Summary],
+    head: Sequence[Summary],
+    *,
+    paired: bool,
+    tolerance: float = TOLERANCE,
+    causes: Iterable[Finding] = (),
+) -> Comparison:
+    """Two runs, in the clients and concurrencies that both have. ``paired``: their schedules agree.
+
+    ``causes`` are findings of HEAD; those of clients that became worse are kept.
+    """
+    one, other = ({(s.client, s.concurrency): s for s in side} for side in (base, head))
+    shared = [(one[key], other[key]) for key in one if key in other]
+    return _compare(
+        [pair for pair in shared if not blocks.is_twin(pair[1].client)],
+        [pair for pair in shared if _believed(pair)],
+        [Floors(base), Floors(head)],
+        paired=paired,
+        tolerance=tolerance,
+        causes=causes,
+        only=(
+            [_cell(s) for key, s in one.items() if key not in other and not blocks.is_twin(s.client)],
+            [_cell(s) for key, s in other.items() if key not in one and not blocks.is_twin(s.client)],
+        ),
+    )
+
+
+def clients(
+    summaries: Sequence[Summary],
+    base: str,
+    head: str,
+    *,
+    tolerance: float = TOLERANCE,
+    causes: Iterable[Finding] = (),
+) -> Comparison:
+    """Two clients of one run, by their labels: ``head`` against ``base``, block by block.
+
+    The run's other clients, two and two, tell the noise.
+    """
+    by_client = {client: {s.concurrency: s for s in of} for client, of in blocks.ladders(summaries).items()}
+    one, other = by_client[base], by_client[head]
+    shared = [(one[n], other[n]) for n in one if n in other]
+    rest = [client for client in by_client if client not in (base, head)]
+    peers = [
+        (by_client[a][n], by_client[b][n])
+        for a, b in zip(rest[::2], rest[1::2], strict=False)
+        for n in by_client[a]
+        if n in by_client[b]
+    ]
+    return _compare(
+        shared,
+        [pair for pair in [*shared, *peers] if _believed(pair)],
+        [Floors(summaries)],
+        paired=True,
+        tolerance=tolerance,
+        causes=causes,
+        only=(
+            [_cell(s) for n, s in one.items() if n not in other],
+            [_cell(s) for n, s in other.items() if n not in one],
+        ),
+    )
+
+
+def exit_code(comparison: Comparison) -> int:
+    """0 nothing worse beyond the noise, 1 worse, 4 cannot tell."""
+    return {"not worse": 0, "worse": 1, "cannot tell": 4}[comparison.verdict]
+
+
+# ------------------------------------------------------------------------------------------- one figure
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The values of one figure in the blocks of both sides, on the scale on which they are compared."""
+
+    base: tuple[float, ...]
+    head: tuple[float, ...]
+    log: bool
+    paired: bool
+
+    @property
+    def difference(self) -> float:
+        return _mean(self.head) - _mean(self.base)
+
+    @property
+    def factor(self) -> float:
+        """The variance of the difference, where that of a block (of a pair of blocks) is 1."""
+        return 1 / len(self.base) + (0 if self.paired else 1 / len(self.head))
+
+    @property
+    def df(self) -> int:
+        return len(self.base) - 1 + (0 if self.paired else len(self.head) - 1)
+
+    @property
+    def variance(self) -> float:
+        """Of a pair of blocks, or of a block."""
+        if self.paired:
+            return effects.variance([b - a for a, b in zip(self.base, self.head, strict=True)])
+        return self.within
+
+    @property
+    def within(self) -> float:
+        """Of the blocks of a side about its mean, both sides together."""
+        df = [len(side) - 1 for side in (self.base, self.head)]
+        return sum(d * effects.variance(s) for d, s in zip(df, (self.base, self.head), strict=True)) / sum(df)
+
+
+def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None) -> _Sides | None:
+    """``None`` where a side has fewer than two blocks, or a value that has no logarithm when that is asked for."""
+    one, other = (blocks.values(summary, figure.of) for summary in pair)
+    if paired:
+        one, other = ({r: side[r] for r in sorted(one.keys() & other.keys())} for side in (one, other))
+    base, head = tuple(one.values()), tuple(other.values())
+    if min(len(base), len(head)) < 2:
+        return None
+    positive = min(*base, *head) > 0
+    if log is None:
+        log = positive and figure.kind != "share"
+    if log and not positive:
+        return None
+    if log:
+        base, head = tuple(map(math.log, base)), tuple(map(math.log, head))
+    return _Sides(base, head, log, paired)
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """A difference with what is known of its noise."""
+
+    change: Change
+    sides: _Sides
+    variance: float
+    df: float
+    chance: float  # standard error that counting alone gives
+    floor: float
+
+    @property
+    def error(self) -> float:
+        return math.sqrt(self.variance * self.sides.factor)
+
+    def half(self, level: float, times: float = 1.0) -> float:
+        """Half the width of the interval that fails in a share ``level`` of cases, with ``times`` as many blocks."""
+        number = len(self.sides.base)
+        df = self.df + self.sides.df * (times - 1) * number / (number - 1)
+        student = effects.quantile(1 - level / 2, df) * self.error
+        return max(student, NormalDist().inv_cdf(1 - level / 2) * self.chance) / math.sqrt(times)
+
+    @property
+    def p(self) -> float:
+        """How often noise alone gives so great a difference."""
+        size = abs(self.sides.difference)
+        if not size:
+            return 1.0
+        of_blocks = 2 * (1 - effects.distribution(size / self.error, int(self.df))) if self.error else 0.0
+        return max(of_blocks, 2 * NormalDist().cdf(-size / self.chance) if self.chance else 0.0)
+
+    @property
+    def matters(self) -> bool:
+        """Beyond the noise floor, and large enough."""
+        base, head = self.change.base, self.change.head
+        return (
+            abs(self.sides.difference) > self.floor
+            and abs(head - base) >= LEAST * abs(base)
+            and (self.change.figure.kind != "latency" or abs(head - base) >= LEAST_MS)
+        )
+
+    def least(self, comparisons: int, times: float = 1.0) -> float:
+        """The least worsening that would be called one, with ``times`` as many blocks; never less than ``LEAST``."""
+        half = max(self.half(LEVEL / comparisons, times), self.floor / math.sqrt(times))
+        return max(self.shown(half, worse=True), LEAST if self.sides.log else LEAST * abs(self.change.base))
+
+    def tells(self, comparisons: int, tolerance: float, times: float) -> bool:
+        """Whether ``times`` as many blocks that differ as these do would either be called worse, or leave no
+        room for a worsening by the tolerance."""
+        middle = self.sides.difference * self.change.figure.worse
+        return self.shown(middle + self.half(1 - effects.LEVEL, times)) <= tolerance or self.shown(
+            middle
+        ) >= self.least(comparisons, times)
+
+    def shown(self, value: float, *, worse: bool = False) -> float:
+        """A difference as a share, or in the figure's unit; ``worse``: the size of one to the worse."""
+        if not self.sides.log:
+            return value
+        if worse and self.change.figure.worse < 0:
+            return -math.expm1(-value)
+        return math.expm1(min(value, 50.0))
+
+
+def _test(
+    pair: Pair, figure: Judged, peers: Sequence[Pair], floors: Sequence[Floors], paired: bool
+) -> Change | _Test | None:
+    """``None`` where a side lacks the figure, a bare change where its noise is not known."""
+    levels = [list(blocks.values(summary, figure.of).values()) for summary in pair]
+    if not all(levels):
+        return None
+    sides = _sides(pair, figure, paired=paired)
+    change = Change(
+        client=pair[1].client,
+        concurrency=pair[1].concurrency,
+        figure=figure,
+        base=_level(sides.base, log=sides.log) if sides else _mean(levels[0]),
+        head=_level(sides.head, log=sides.log) if sides else _mean(levels[1]),
+        verdict="unknown",
+        suspect=any(summary.validity is Validity.SUSPECT for summary in pair),
+        relative=sides is None or sides.log,
+    )
+    if sides is None:
+        return change
+    others = [
+        found for peer in peers if (found := _sides(peer, figure, paired=paired, log=sides.log)) is not None
+    ]
+    variance, df = _moderated(sides, others)
+    known = [floor for of in floors if (floor := of.floor(change.concurrency, figure.of)) is not None]
+    return _Test(
+        change,
+        sides,
+        variance,
+        df,
+        chance=_chance(pair, change, sides),
+        floor=max(known, default=0.0) if sides.log else 0.0,
+    )
+
+
+def _moderated(own: _Sides, others: Sequence[_Sides]) -> tuple[float, float]:
+    if not others:
+        return own.variance, own.df
+    calm = _mean([other.within for other in others])
+    ratio = max(1.0, own.within / calm) if calm else math.inf if own.within else 1.0
+    weight = min(WEIGHT, sum(other.df for other in others)) / ratio**2
+    return effects.moderated(own.variance, own.df, [other.variance for other in others], weight)
+
+
+def _chance(pair: Pair, change: Change, sides: _Sides) -> float:
+    """The standard error of a difference of counts or of shares, though all blocks tell the same."""
+    if change.figure.kind == "share":
+        streams = [summary.streams for summary in pair]
+        failed = [change.base * streams[0], change.head * streams[1]]
+        share = (sum(failed) + 1) / (sum(streams) + 2)
+        return math.sqrt(share * (1 - share) * sum(1 / n for n in streams if n))
+    if change.figure.kind == "count":
+        rounding = math.sqrt((1 / len(sides.base) + 1 / len(sides.head)) / 12)
+        return rounding / math.sqrt(change.base * change.head) if sides.log else rounding
+    return 0.0
+
+
+# ------------------------------------------------------------------------------------------- all of them
+
+
+def _compare(
+    cells: Sequence[Pair],
+    peers: Sequence[Pair],
+    floors: Sequence[Floors],
+    *,
+    paired: bool,
+    tolerance: float,
+    causes: Iterable[Finding],
+    only: tuple[Sequence[str], Sequence[str]],
+) -> Comparison:
+    """``cells`` are compared; ``peers`` are the pairs that may testify of noise, those of the cells among them."""
+    found = [
+        test
+        for pair in cells
+        if _believed(pair)
+        for figure in JUDGED
+        if (test := _test(pair, figure, _beside(pair, peers), floors, paired)) is not None
+    ]
+    tests = [test for test in found if isinstance(test, _Test)]
+    beyond = _holm([test.p for test in tests])
+    changes = [test for test in found if isinstance(test, Change)]
+    changes += [
+        _judged(test, beyond_noise=beyond_noise, comparisons=len(tests), tolerance=tolerance)
+        for test, beyond_noise in zip(tests, beyond, strict=True)
+    ]
+    changes.sort(key=_gravest)
+    invalid = [pair for pair in cells if not _believed(pair)]
+    lost = tuple(_cell(pair[1]) for pair in invalid if pair[0].validity is not Validity.INVALID)
+    worse = {(change.client, change.concurrency) for change in changes if change.verdict == "worse"}
+    verdict, why, more = _verdict(changes, lost, tolerance)
+    return Comparison(
+        verdict=verdict,
+        why=why,
+        changes=tuple(changes),
+        paired=paired,
+        judged=len(tests),
+        tolerance=tolerance,
+        more_repeats=more,
+        invalid=tuple(_cell(pair[1]) for pair in invalid),
+        lost=lost,
+        only_base=tuple(only[0]),
+        only_head=tuple(only[1]),
+        causes=tuple(f for f in causes if f.kind == "cause" and f.id in {f"{c}@{n}" for c, n in worse}),
+        alike=tuple(_alike(changes)),
+    )
+
+
+def _beside(pair: Pair, peers: Sequence[Pair]) -> list[Pair]:
+    """The others at the same concurrency."""
+    return [other for other in peers if other != pair and other[1].concurrency == pair[1].concurrency]
+
+
+def _holm(p: Sequence[float]) -> list[bool]:
+    """Which of them are beyond chance, so that one that is not is among these in ``LEVEL`` of cases at most."""
+    order = sorted(range(len(p)), key=lambda place: p[place])
+    beyond = [False] * len(p)
+    for rank, place in enumerate(order):
+        if p[place] * (len(p) - rank) > LEVEL:
+            break
+        beyond[place] = True
+    return beyond
+
+
+def _judged(test: _Test, *, beyond_noise: bool, comparisons: int, tolerance: float) -> Change:
+    half = test.half(1 - effects.LEVEL)
+    middle = test.sides.difference
+    called = beyond_noise and test.matters
+    repeats = len(test.sides.base)
+    more = 0
+    if test.change.figure.primary and test.sides.log and not called:
+        more = bisect.bisect_left(
+            range(repeats, MOST_REPEATS), True, key=lambda n: test.tells(comparisons, tolerance, n / repeats)
+        )
+    return replace(
+        test.change,
+        verdict=("worse" if middle * test.change.figure.worse > 0 else "better") if called else "same",
+        change=test.shown(middle),
+        low=test.shown(middle - half),
+        high=test.shown(middle + half),
+        detectable=test.least(comparisons),
+        more_repeats=more,
+    )
+
+
+def _gravest(change: Change) -> tuple[int, float]:
+    rank = {"worse": 0, "better": 1, "same": 2, "unknown": 3}[change.verdict]
+    return rank, -abs(change.badness) if rank < 2 and change.relative else 0.0
+
+
+def _verdict(
+    changes: Sequence[Change], lost: Sequence[str], tolerance: float
+) -> tuple[Literal["worse", "not worse", "cannot tell"], str, int | None]:
+    """The verdict, why, and how many more repeats would tell."""
+    worse = [change for change in changes if change.verdict == "worse"]
+    if worse:
+        of = _listed(change.client for change in worse)
+        return "worse", f"{_count(len(worse), 'figure')} of {of} beyond the noise", 0
+    if not changes:
+        return "cannot tell", "nothing that both measured is valid", 0
+    if all(change.verdict == "unknown" for change in changes):
+        return "cannot tell", "measured once on a side, which tells nothing of the noise", ENOUGH - 1
+    if lost:
+        return "cannot tell", f"invalid in HEAD, and not in BASE: {_listed(lost)}", 0
+    blind = [change for change in changes if change.more_repeats]
+    if blind:
+        most = max(blind, key=lambda change: change.high or 0.0)
+        others = f", as may {_count(len(blind) - 1, 'other figure')}" if len(blind) > 1 else ""
+        more = max(change.more_repeats for change in blind)
+        return (
+            "cannot tell",
+            f"{most.figure.title} of {most.client} at {most.concurrency:,} may be worse by "
+            f"{_up_to(most.high or 0.0)}{others}; the tolerance is {tolerance:.0%}",
+            more if more < MOST_REPEATS else None,
+        )
+    return "not worse", "no figure is worse beyond the noise", 0
+
+
+def _alike(changes: Sequence[Change]) -> Iterable[str]:
+    """The titles of figures that became worse with every client, of several."""
+    everyone = {change.client for change in changes}
+    for figure in JUDGED:
+        worse = {c.client for c in changes if c.figure is figure and c.verdict == "worse"}
+        if len(everyone) > 1 and worse == everyone:
+            yield figure.title
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _up_to(share: float) -> str:
+    return f"up to {share:.0%}" if share < 10 else "more than tenfold"
+
+
+def _cell(summary: Summary) -> str:
+    return f"{summary.client} at {summary.concurrency:,}"
+
+
+def _believed(pair: Pair) -> bool:
+    return all(summary.validity is not Validity.INVALID for summary in pair)
+
+
+def _level(values: Sequence[float], *, log: bool) -> float:
+    return math.exp(_mean(values)) if log else _mean(values)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

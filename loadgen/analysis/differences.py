@@ -1,0 +1,98 @@
+"""What two runs were told and where they ran, laid side by side: may their figures be compared at all?
+
+Of the scenario, all that shapes the load or the answers must agree, and the machine must be the same. Versions
+may differ, since they are often what one wants to compare; so may the clients, levels, repeats and thresholds,
+since only what both runs have is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadgen.model import Client, Run
+
+# What may differ, by its path.
+FREE = (
+    "loadgen",
+    "versions",
+    "machine.python",
+    "scenario.name",
+    "scenario.source",
+    "scenario.seed",
+    "scenario.clients",
+    "scenario.concurrency",
+    "scenario.repeats",
+    "scenario.thresholds",
+)
+_MEMORY = 0.05  # kernels of one machine tell its memory differently by less than this share
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``key`` is the dotted path; a side that lacks it has an empty text. ``grave``: not comparable for it."""
+
+    key: str
+    base: str
+    head: str
+    grave: bool
+
+
+def differences(base: Run, head: Run) -> list[Difference]:
+    """In the order of run.json. Times, folders and the port of the embedded simulator are none."""
+    one, other = dict(_facts(base)), dict(_facts(head))
+    return [
+        Difference(key, _text(one.get(key)), _text(other.get(key)), not _free(key))
+        for key in dict.fromkeys([*one, *other])
+        if not _same(key, one.get(key), other.get(key))
+    ]
+
+
+def schedules_agree(base: Run, head: Run) -> bool:
+    """Whether a repeat of one run started its streams when the same repeat of the other did."""
+    found = differences(base, head)
+    return not any(
+        d.key == "scenario.seed" or (d.grave and d.key.startswith(("scenario.", "workers"))) for d in found
+    )
+
+
+def _facts(run: Run) -> Iterator[tuple[str, Any]]:
+    scenario = dict(run.about.get("scenario") or {})
+    scenario["clients"] = [
+        Client(entry["name"], entry.get("options") or {}).label for entry in scenario.get("clients") or ()
+    ]
+    scenario["thresholds"] = [entry.get("text") for entry in scenario.get("thresholds") or ()]
+    yield from _flat(run.about.get("loadgen"), "loadgen")
+    yield from _flat(scenario, "scenario")
+    yield from _flat(run.about.get("versions"), "versions")
+    yield from _flat(run.about.get("machine"), "machine")
+    yield "workers", len({r.worker for r in run.recordings if r.worker})
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}")
+    else:
+        yield path, value
+
+
+def _free(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+
+
+def _same(key: str, one: Any, other: Any) -> bool:
+    if key == "machine.memory_kib" and one and other:
+        return bool(abs(one - other) <= _MEMORY * max(one, other))
+    return one == other or not (_text(one) or _text(other))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
