@@ -27,11 +27,12 @@ try:
     import loadgen
     told["loadgen"] = loadgen.__version__
     if loadgen.__version__ == sys.argv[1]:
-        for module in sys.argv[3:]:
+        for module in filter(None, sys.argv[3:]):
             __import__(module)
         from loadgen import clients, model
         clients.load(model.Client(sys.argv[2]))
         told["version"] = clients.version(sys.argv[2])
+        told["beneath"] = clients.installed(sys.argv[3]) if sys.argv[3] else None
 except Exception as error:
     told["missing"] = getattr(error.__cause__ or error, "name", None) or str(error)
 told["gil"] = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -67,6 +68,7 @@ class Inside(NamedTuple):
     """What is in an interpreter for a client. ``gil``: it runs with the GIL when all is imported."""
 
     version: str | None  # of the client's library
+    beneath: str | None  # of what its driver stands on, if anything
     gil: bool
 
 
@@ -86,21 +88,19 @@ def inside(client: Client) -> Inside:
     needs is missing, and where its loadgen is not of our version: the engine there must be the same as here.
     """
     assert client.python is not None
-    mode = clients.entry(client.name).mode
-    modules = ["loadgen.engine.__main__", f"loadgen.engine.{mode}"]
-    if mode == "tasks" and clients.choice(client, "loop") == "uvloop":
-        modules.append("uvloop")
-    return _inside(client.python, client.name, tuple(modules))
+    driver = f"loadgen.engine.{clients.entry(client.name).mode}"
+    return _inside(client.python, client.name, clients.beneath(client) or "", driver)
 
 
 @cache
-def _inside(path: str, name: str, modules: tuple[str, ...]) -> Inside:
+def _inside(path: str, name: str, beneath: str, driver: str) -> Inside:
+    modules = [beneath, driver, "loadgen.engine.__main__"]
     told = _ask([path, "-P", "-c", _INSIDE, loadgen.__version__, name, *modules])
     missing, theirs = told.get("missing"), told.get("loadgen")
     if missing is None and theirs == loadgen.__version__:
-        return Inside(told["version"], told["gil"])
+        return Inside(told["version"], told["beneath"], told["gil"])
     has = f"no {missing}" if missing else f"loadgen {theirs}, and this is {loadgen.__version__}"
-    wanted = missing if missing == "uvloop" else _requirement(name)
+    wanted = missing if missing == beneath else _requirement(name)
     raise InterpreterError(f"has {has}; install it there: {path} -m pip install {wanted}")
 
 

@@ -157,7 +157,7 @@ BUILTIN: dict[str, Entry] = {
     "requests-gevent": Entry(
         "loadgen.clients.requests:Requests",
         "greenlets",
-        "gevent",
+        "requests",
         "gevent",
         {"session": ("per-thread", "shared"), **LINES},
     ),
@@ -218,13 +218,27 @@ def load(client: Client) -> Any:
         ) from error
 
 
+def beneath(client: Client) -> str | None:
+    """The distribution that the client's driver stands on, where that is not the standard library alone."""
+    mode = entry(client.name).mode
+    if mode == "greenlets":
+        return "gevent"
+    return "uvloop" if mode == "tasks" and choice(client, "loop") == "uvloop" else None
+
+
 def version(name: str) -> str | None:
-    """The version of the client's library; None where it is not installed."""
+    """The version of the client's library; None where that, or what its driver stands on, is not installed."""
+    driver = beneath(Client(name))
+    return None if driver and installed(driver) is None else installed(entry(name).distribution)
+
+
+def installed(distribution: str) -> str | None:
+    """The version of a distribution; None where it is not installed."""
     from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
+    from importlib.metadata import version as found
 
     try:
-        return installed(entry(name).distribution)
+        return found(distribution)
     except PackageNotFoundError:
         return None
 

@@ -164,10 +164,12 @@ def ready(scenario: Scenario) -> None:
 def _missing(client: Client) -> str:
     """What the client cannot run without, and how to have it; empty when all is there."""
     if client.python is None:
-        installed = clients.version(client.name) is not None
-        return (
-            "" if installed else f"{client.name} is not installed; install it: {clients.install(client.name)}"
-        )
+        if clients.version(client.name) is None:
+            return f"{client.name} is not installed; install it: {clients.install(client.name)}"
+        driver = clients.beneath(client)
+        if driver and clients.installed(driver) is None:
+            return f"{client.label} needs {driver}; install it: pip install {driver}"
+        return ""
     try:
         interpreters.inside(client)
     except InterpreterError as error:
@@ -288,13 +290,19 @@ def about_run(scenario: Scenario, url: str, started: datetime, cells: Sequence[C
 
 def _versions(scenario: Scenario) -> Mapping[str, str | None]:
     """Of every library, by client; of those in interpreters of their own, and of these, by what the label says."""
-    here = sorted({client.name for client in scenario.clients if client.python is None})
-    told = {"python": platform.python_version(), **{name: clients.version(name) for name in here}}
-    for client in scenario.clients:
-        if client.python is not None:
-            python, inside = f"python={client.options['python']}", interpreters.inside(client)
-            told[python] = f"{interpreters.look(client.python)}, {client.python}"
-            told[f"{client.name} {python}"] = f"{inside.version}, GIL {'on' if inside.gil else 'off'}"
+    told: dict[str, str | None] = {"python": platform.python_version()}
+    for client in sorted(scenario.clients, key=lambda client: (client.python is not None, client.name)):
+        driver = clients.beneath(client)
+        if client.python is None:
+            told[client.name] = clients.version(client.name)
+            if driver:
+                told[driver] = clients.installed(driver)
+        else:
+            where, inside = f"python={client.options['python']}", interpreters.inside(client)
+            told[where] = f"{interpreters.look(client.python)}, {client.python}"
+            told[f"{client.name} {where}"] = f"{inside.version}, GIL {'on' if inside.gil else 'off'}"
+            if driver:
+                told[f"{driver} {where}"] = inside.beneath
     return told
 
 

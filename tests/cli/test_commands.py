@@ -70,7 +70,7 @@ def test_clients_are_listed_with_mode_and_version() -> None:
             ("httpx2-sync", "sync", "httpx2"),
             ("httpx2-async", "async", "httpx2"),
             ("urllib3", "sync", "urllib3"),
-            ("requests-gevent", "sync", "gevent"),
+            ("requests-gevent", "sync", "requests"),
             ("floor", "async", "httptools"),
         )
     ]

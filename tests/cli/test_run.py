@@ -89,7 +89,7 @@ def test_run_json_tells_what_was_run_on_what(ran: Ran) -> None:
     about = ran.about()
     assert about["state"] == "complete"
     assert about["loadgen"] == loadgen.__version__
-    assert set(about["versions"]) == {"python", "floor", "requests"}
+    assert set(about["versions"]) == {"python", "floor", "uvloop", "requests"}
     assert about["machine"]["cores"] >= 1
     cells = {(cell["client"], cell["concurrency"]) for cell in about["cells"]}
     assert cells == {("floor", 1), ("floor", 2), ("requests", 1), ("requests", 2)}
