@@ -4,7 +4,8 @@ A token's delay is its lag and how late the simulator sent it; the first of a st
 was on the way. Those delayed beyond the budget are looked at, and of each as much is explained by
 
 ``server``
-    how late it left, by the simulator's own record,
+    how late it left, by the simulator's own record, and when that was late with others while the request was on
+    the way,
 ``connect``
     the time until the server had the request, as far as nothing below explains that,
 ``gc``
@@ -18,7 +19,8 @@ was on the way. Those delayed beyond the budget are looked at, and of each as mu
 ``coalesced``
     by how much it is older than the last token of its read.
 
-The first that explains half of the delay is its cause; without one it stays ``unexplained``. The kernel tells of
+The first that explains half of the delay is its cause; where only several together do, the one that explains most;
+the rest stays ``unexplained``. The kernel tells of
 run-queue waits and CPU every hundredth of a second, so that the budget is not to be much less than that.
 """
 
@@ -138,13 +140,16 @@ def _percent(share: float) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tokens:
-    """Every token of the streams that count: ``lag``, ``late`` (how late it left; 0: in time, or unknown),
-    ``owner`` (its stream) and ``read`` (its row of ``at``). ``begins`` are the first ones of ``owners``; ``last``
-    is the last token of each read.
+    """Every token of the streams that count: ``lag``, ``late`` (how late it left; 0: in time, or unknown) and
+    ``owner`` (its stream).
+
+    ``hung`` is when anything that was due had not left. ``begins`` are the first tokens of ``owners``; ``at`` is a
+    row per read, ``last`` the last token of each.
     """
 
     lag: Ints
     late: Ints
+    hung: Curve
     owner: NDArray[np.int32]
     owners: NDArray[np.intp]
     begins: NDArray[np.intp]
@@ -162,9 +167,12 @@ class _Tokens:
         told = np.zeros(len(m.outcome), dtype=bool)
         told[owners] = True
         rows = m.text_reads[np.repeat(told, np.diff(m.text_offsets))]
+        sends = np.frombuffer(server.late if server else b"", dtype="<i8").reshape(-1, 2)
+        sends = sends[np.argsort(sends[:, 1], kind="stable")]
         return cls(
             lag=lags.values,
-            late=_late(m, told, lags.owner, server),
+            late=_late(m, told, lags.owner, sends),
+            hung=_hung(m, sends),
             owner=lags.owner,
             owners=owners,
             begins=begins,
@@ -177,12 +185,11 @@ class _Tokens:
         return tokens if len(self.last) == len(self.lag) else np.searchsorted(self.last, tokens)
 
 
-def _late(m: Measured, told: Flags, owner: NDArray[np.int32], server: ServerRecord | None) -> Ints:
+def _late(m: Measured, told: Flags, owner: NDArray[np.int32], sends: Ints) -> Ints:
     """How late each token left. The server's record names a send by its time, as its stamps do in microseconds."""
     late = np.zeros(len(owner), dtype=np.int64)
-    sends = np.frombuffer(server.late if server else b"", dtype="<i8").reshape(-1, 2)
     if len(sends):
-        due, sent = sends[np.argsort(sends[:, 1], kind="stable")].T
+        due, sent = sends.T
         us = m.recording.stamps["us"]
         if not told.all():
             us = us[np.repeat(told, m.column("stamped"))]
@@ -192,6 +199,15 @@ def _late(m: Measured, told: Flags, owner: NDArray[np.int32], server: ServerReco
         same = (after >= 0) & (after < 1000)
         late[same] = (sent - due)[place[same]]
     return late
+
+
+def _hung(m: Measured, sends: Ints) -> Curve:
+    """When the server was late with something, on our clock."""
+    (mono, wall), _ = m.recording.clock
+    due, sent = (sends - wall + mono).T
+    begin = np.minimum.accumulate(due[::-1])[::-1]
+    begin = np.maximum(begin, np.concatenate([begin[:1], sent[:-1]]))
+    return _passed(begin, sent)
 
 
 def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
@@ -216,11 +232,19 @@ def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
     begun = m.column("start")[owner[first]]
     had = begun + request_delay[owner[first]]
     before = share[first] if share is not None else None
+    hung = _within(tokens.hung, begun, had)
+    busy = engine.busy(begun, had, before)
+    explained[0, first] += hung
+    explained[1, first] = np.maximum(had - begun - hung - busy, 0)
     explained[2:5, first] += engine.took(begun, had, before)
-    explained[1, first] = had - begun - engine.busy(begun, had, before)
 
+    together = (
+        explained[0] + explained[1] + explained[5] + engine.busy(seen - np.maximum(lag, 0), seen, share)
+    )
+    together[first] += busy
     enough = explained >= HALF * delay
-    cause = np.where(enough.any(axis=0), enough.argmax(axis=0), len(CAUSES) - 1)
+    most = np.where(together >= HALF * delay, explained.argmax(axis=0), len(CAUSES) - 1)
+    cause = np.where(enough.any(axis=0), enough.argmax(axis=0), most)
     return Delays(delay, cause, number, len(tokens.lag))
 
 
@@ -301,7 +325,11 @@ def _spells(recording: Recording, kind: str) -> Curve:
         return _NONE, _NONE
     own = np.flatnonzero(spells["kind"] == SPELLS.index(kind))
     own = own[np.argsort(spells["begin"][own])]
-    begin, end = spells["begin"][own], spells["end"][own]
+    return _passed(spells["begin"][own], spells["end"][own])
+
+
+def _passed(begin: Ints, end: Ints) -> Curve:
+    """Of intervals one after the other."""
     passed = np.cumsum(end - begin)
     return np.stack([begin, end], axis=1).ravel(), np.stack([passed - (end - begin), passed], axis=1).ravel()
 
