@@ -263,9 +263,12 @@ def _alike(evidence: Evidence) -> Part:
     shared = {s.concurrency for s in one or ()} & {s.concurrency for s in other or ()} - {1}
     if not shared:
         return Part(missing="requests and httpx-sync were not both measured at several streams")
-    pair = [evidence.at(client, max(shared)) for client in ("httpx-sync", "requests")]
+    more, fewer = "httpx-sync", "requests"
+    pair = [evidence.at(client, max(shared)) for client in (more, fewer)]
     these, those = ([s] for s in pair if s is not None)
     ratios = blocks.contrast(these, those, blocks.column("threads_added"))
+    if math.fsum(ratios) < 0:
+        more, fewer, ratios = fewer, more, [-ratio for ratio in ratios]
     found = effects.ratio((math.exp(ratio), 1.0) for ratio in ratios)
     if found is None:
         return Part(missing="threads of requests and httpx-sync were not both measured")
@@ -275,7 +278,7 @@ def _alike(evidence: Evidence) -> Part:
             holds = True
         elif found.high < 1 / ALIKE or found.low > ALIKE:
             holds = False
-    name = f"threads of httpx-sync as a multiple of requests', at {_streams(max(shared))}"
+    name = f"threads, {more} as a multiple of {fewer}, at {_streams(max(shared))}"
     effect = _effect(name, "times", found, ALIKE, above=False, note=f"alike within {ALIKE - 1:.0%}")
     return Part([replace(effect, holds=holds)])
 
