@@ -26,10 +26,15 @@ class Cores(NamedTuple):
 
 def cores() -> Cores:
     """One core for the engine, another for the simulator; the lab keeps off the engine's."""
-    known = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    known = available()
     if len(known) < 2:
         return Cores((), (), ())
     return Cores((known[-1],), (known[0],), tuple(known[1:-1] or known[:1]))
+
+
+def available() -> list[int]:
+    """The cores that we may run on; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:

@@ -274,17 +274,19 @@ def about_run(scenario: Scenario, url: str, started: datetime, cells: Sequence[C
         "seed": scenario.seed,
         "versions": _versions(scenario),
         "machine": machine(),
-        "cells": [
-            {
-                "index": cell.index,
-                "client": cell.client.label,
-                "mode": clients.entry(cell.client.name).mode,
-                "concurrency": cell.concurrency,
-                "repeat": cell.repeat,
-                "cores": list(cell.cores),
-            }
-            for cell in cells
-        ],
+        "cells": [about_cell(cell) for cell in cells],
+    }
+
+
+def about_cell(cell: Cell) -> dict[str, Any]:
+    """What run.json says of a cell before it runs."""
+    return {
+        "index": cell.index,
+        "client": cell.client.label,
+        "mode": clients.entry(cell.client.name).mode,
+        "concurrency": cell.concurrency,
+        "repeat": cell.repeat,
+        "cores": list(cell.cores),
     }
 
 

@@ -1,0 +1,381 @@
+"""Measures the steps of a search, a cell at a time, into a run folder as a run leaves it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Final, Protocol
+
+from loadgen import clients, files, store
+from loadgen.analysis.crossover import Crossing, crossings
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.analysis.steps import Budget, Reading, read, ttft_p50_ms
+from loadgen.lab import cell as lab_cell
+from loadgen.lab import limits, plan, proc, run
+from loadgen.lab.limit import Rules, Search, search
+from loadgen.lab.listener import Listener, Progress, Silent
+from loadgen.lab.run import Record, Refused, Server
+from loadgen.model import Cell, Client, Load, Recording, Scenario, ServerRecord
+from loadgen.scenario import as_dict
+from loadgen.secrets import mask
+from loadgen.simulator.process import SimulatorError
+
+FILE: Final = "limit.json"
+RAMP: Final = 1.5  # seconds in which the streams of a step start
+WINDOW: Final = 3.0  # seconds of a step that count, on the simulator
+WINDOW_ELSEWHERE: Final = 10.0
+TOKENS: Final = 150  # that the smallest step is to give: a p99 needs a hundred
+ALONE: Final = 8  # streams one after the other, twice, that tell the TTFT of one stream
+PATIENCE: Final = 2.0  # times what a stream takes: what is open then is ended
+MOST: Final = 1 << 16
+MEMORY_KIB: Final = 256  # per stream, for engine and simulator together: no client was seen to need as much
+
+
+class Watcher(Protocol):
+    """Hears how a search goes; must return at once."""
+
+    def begins(self, client: str, streams: int) -> None:
+        """A cell starts."""
+        ...
+
+    def heard(self, search: Search, reading: Reading) -> None:
+        """It has been read; ``search`` knows what it wants next."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something that the user must know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Where the cells lie, what was found, and how it ended; ``failure`` is empty when nothing stood in the way."""
+
+    folder: Path
+    searches: Sequence[Search]
+    crossings: Sequence[Crossing]
+    interrupted: bool
+    failure: str
+    told: dict[str, Any]  # limit.json
+
+
+def find(
+    scenario: Scenario,
+    budget: Budget,
+    watcher: Watcher,
+    *,
+    folder: Path | None = None,
+    precision: float = 0.10,
+    window: float | None = None,
+    most: int | None = None,
+    cores: int = 1,
+) -> Searched:
+    """Search for the most streams that each of the scenario's clients carries, on so many ``cores`` each.
+
+    ``window`` is the seconds of a step that count. Raises what :func:`loadgen.lab.run.run` raises.
+    """
+    where = _cores(cores)
+    start = max(8, min(scenario.concurrency))
+    fits = _fits(scenario)
+    most = fits if most is None else most
+    run.ready(replace(scenario, concurrency=(min(start, most) if most <= fits else most,)))
+    limits.raise_open_files()
+    load = _load(scenario, min(start, most), window)
+    rules = Rules(start=start, most=most, precision=precision)
+    with contextlib.ExitStack() as stack:
+        server = None
+        if scenario.target.simulator is not None:
+            server = stack.enter_context(Server(scenario, where.simulator))
+        lab = _Lab(scenario, load, budget, watcher, server, where)
+        if server is None:
+            run.check(lab.cell(scenario.clients[0], start, 0, load), scenario.secrets)
+        started = datetime.now(UTC)
+        folder = folder or run.new_folder(replace(scenario, name=f"limit-{scenario.name}"), started)
+        about = run.about_run(scenario, lab.url, started, [])
+        lab.interrupted = stack.enter_context(run.interruptible(lab.watch))
+        store.create(folder, about)
+        lab.folder, lab.about = folder, about
+        stack.enter_context(run.pinned(where.lab))
+        return _search(lab, rules, cores)
+
+
+def _search(lab: _Lab, rules: Rules, cores: int) -> Searched:
+    failure = ""
+    searches: list[Search] = [Search(client.label, rules) for client in lab.scenario.clients]
+    known = {client.label: client for client in lab.scenario.clients}
+
+    def measure(label: str, streams: int, repeat: int) -> Reading:
+        return lab.step(known[label], streams, repeat)
+
+    try:
+        lab.alone()
+        search(searches, lab.scenario.seed, measure, heard=lab.watcher.heard, interrupted=lab.interrupted)
+    except (store.StoreError, SimulatorError, OSError) as error:
+        failure = mask(str(error), lab.scenario.secrets)
+    interrupted = lab.interrupted()
+    found = crossings({each.client: each.readings for each in searches}, lab.scenario.seed)
+    told = finite(
+        {
+            "budget": asdict(lab.budget),
+            "cores": cores,
+            "rules": asdict(rules),
+            "ttft_one_stream_ms": lab.one_ms,
+            "clients": [asdict(each.found()) for each in searches],
+            "crossings": [asdict(crossing) for crossing in found],
+            "steps": [asdict(reading) for each in searches for reading in each.readings],
+        }
+    )
+    try:
+        lab.end("failed" if failure else "interrupted" if interrupted else "complete", failure)
+        with files.whole(lab.folder / FILE) as file:
+            file.write((json.dumps(told, indent=2) + "\n").encode())
+    except (store.StoreError, OSError) as error:
+        failure = failure or str(error)
+    return Searched(lab.folder, searches, found, interrupted, failure, told)
+
+
+def finite(value: Any) -> Any:
+    """The value as JSON has it: no number that is not one."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class _Watch(Silent):
+    """Listens to one cell: how long it runs, and how busy the simulator's core is in its window."""
+
+    def __init__(self, watcher: Watcher, cores: Sequence[int]) -> None:
+        self._watcher = watcher
+        self._cores = cores
+        self.cell: Cell | None = None
+        self.elapsed = 0.0
+        self._seen: list[tuple[float, int]] = []
+
+    def cell_begins(self, cell: Cell) -> None:
+        self.cell, self.elapsed, self._seen = cell, 0.0, []
+
+    def progress(self, progress: Progress) -> None:
+        self.elapsed = progress.elapsed
+        load = self.cell.load if self.cell else Load()
+        if self._cores and load.warmup <= progress.elapsed <= (load.duration or 0.0):
+            busy = proc.busy_ns(self._cores)
+            if busy is not None:
+                self._seen.append((progress.elapsed, sum(busy)))
+
+    def note(self, text: str) -> None:
+        self._watcher.note(text)
+
+    @property
+    def server_busy(self) -> float | None:
+        """Share of the simulator's core that was taken, by whomever; None where it was not looked at twice."""
+        if len(self._seen) < 2 or self._seen[-1][0] <= self._seen[0][0]:
+            return None
+        (begin, before), (end, after) = self._seen[0], self._seen[-1]
+        return (after - before) / 1e9 / (end - begin)
+
+
+class _Lab:
+    """Runs cells of one scenario in one folder."""
+
+    folder: Path
+    about: dict[str, Any]
+    interrupted: Callable[[], bool]
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        load: Load,
+        budget: Budget,
+        watcher: Watcher,
+        server: Server | None,
+        cores: plan.Cores,
+    ) -> None:
+        self.scenario = scenario
+        self.budget = budget
+        self.watcher = watcher
+        self.one_ms: dict[str, float] = {}
+        self.watch = _Watch(watcher, cores.simulator if server else ())
+        self._load = load
+        self._server = server
+        self._cores = cores
+        self._record: Record = run.alone if len(cores.engine) < 2 else several
+        self._levels: set[int] = set()
+        self._index = 0
+        self._stream_s = _one(scenario)
+
+    @property
+    def url(self) -> str:
+        """The target's."""
+        url = self._server.url if self._server else self.scenario.target.url
+        assert url is not None
+        return url
+
+    def alone(self) -> None:
+        """Let every client have one stream, if a budget is held against that."""
+        if self.budget.ttft is None:
+            return
+        load = Load(requests=ALONE)
+        for client in self.scenario.clients:
+            found = []
+            for repeat in range(2):
+                if self.interrupted():
+                    return
+                self.watcher.begins(client.label, 1)
+                found.append(ttft_p50_ms(self._run(self.cell(client, 1, repeat, load))))
+            there = [each for each in found if each is not None]
+            if there:
+                self.one_ms[client.label] = fmean(there)
+
+    def step(self, client: Client, streams: int, repeat: int) -> Reading:
+        """Run one cell and read it."""
+        self.watcher.begins(client.label, streams)
+        repeats = self._run(self.cell(client, streams, repeat, self._load))
+        reading = read(
+            repeats,
+            self.budget,
+            ttft_one_ms=self.one_ms.get(client.label),
+            server_busy=self.watch.server_busy,
+            cut=self._cut,
+        )
+        if self._stream_s is None and reading.verdict == "within":
+            self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in repeats.parts)
+        return reading
+
+    def cell(self, client: Client, streams: int, repeat: int, load: Load) -> Cell:
+        """A cell as a run of the scenario plans it, but for its load."""
+        one = replace(self.scenario, clients=(client,), concurrency=(streams,), repeats=1, load=load)
+        (cell,) = plan.cells(one, self.url, self._cores.engine)
+        return replace(cell, index=self._index, repeat=repeat)
+
+    def end(self, state: str, failure: str) -> None:
+        """Close run.json."""
+        self.about |= {"state": state, "failure": failure, "ended": run.now()}
+        store.write_about(self.folder, self.about)
+
+    def _run(self, cell: Cell) -> Repeat:
+        self._index += 1
+        cell = replace(cell, index=self._index)
+        self.watch.cell_begins(cell)
+        if self._server is not None:
+            self._server.ready(self.watch)
+            cell = replace(cell, url=self._server.url)
+        self._cut = False
+        server = self._server.record if self._server else run.no_record
+        parts = [
+            run.masked(self._whole(cell, part), self.scenario.secrets)
+            for part in self._record(cell, self.watch, lambda: self._over(cell), server)
+        ]
+        saved = [store.save(self.folder, part) for part in parts]
+        self._levels.add(cell.concurrency)
+        shown = replace(self.scenario, concurrency=tuple(sorted(self._levels)), load=self._load)
+        self.about["scenario"] = as_dict(shown)
+        self.about["cells"].append(run.about_cell(cell) | run.told(parts, saved))
+        store.write_about(self.folder, self.about)
+        (repeat,) = repeats_of(parts)
+        return repeat
+
+    def _over(self, cell: Cell) -> bool:
+        """Whether the cell is to end now: somebody wants it to, or its streams go on for too long."""
+        if self.interrupted():
+            return True
+        if cell.load.duration is not None and self._stream_s is not None:
+            self._cut = self.watch.elapsed > cell.load.duration + 1 + PATIENCE * self._stream_s
+        return self._cut
+
+    def _whole(self, cell: Cell, part: Recording) -> Recording:
+        """A cell that was cut has the window that it was to have."""
+        if not (self._cut and part.ended):
+            return part
+        load = cell.load
+        begin, end = (part.start + int(seconds * 1e9) for seconds in (load.warmup, load.duration or 0.0))
+        return replace(part, window=(begin, end), ended="its streams went on for too long, and were ended")
+
+
+def several(
+    cell: Cell,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    server: Callable[[], ServerRecord | None],
+) -> Sequence[Recording]:
+    """Run a cell by one engine on each of its cores, slots dealt in turn."""
+    number = len(cell.cores)
+    shares = [
+        (core, tuple(range(place, cell.concurrency, number)))
+        for place, core in enumerate(cell.cores[: cell.concurrency])
+    ]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        running = [
+            pool.submit(
+                lab_cell.record,
+                replace(cell, cores=(core,), slots=slots),
+                Silent() if place else listener,
+                interrupted,
+                run.no_record,
+            )
+            for place, (core, slots) in enumerate(shares)
+        ]
+        parts = [future.result() for future in running]
+    told = server()
+    return [
+        replace(part, worker=f"core-{core}", share=len(slots), server=None if place else told)
+        for place, (part, (core, slots)) in enumerate(zip(parts, shares, strict=True))
+    ]
+
+
+def _cores(number: int) -> plan.Cores:
+    """The lab's plan with so many cores for engines. Raises Refused where there are not so many."""
+    if number == 1:
+        return plan.cores()
+    known = plan.available()
+    if len(known) < number + 1:
+        raise Refused(
+            f"--cores {number} needs {number + 1} cores, one of them for the simulator; this machine has {len(known)}"
+        )
+    return plan.Cores(tuple(known[-number:]), (known[0],), tuple(known[1:-number] or known[:1]))
+
+
+def _fits(scenario: Scenario) -> int:
+    """The most streams that open files, ports, threads and memory allow."""
+    threads = any(clients.entry(client.name).mode == "threads" for client in scenario.clients)
+    low, high = 1, MOST
+    while low < high:
+        middle = (low + high + 1) // 2
+        if all(limit.ok for limit in limits.limits(middle, threads) if limit.fatal):
+            low = middle
+        else:
+            high = middle - 1
+    return max(1, min(low, (_available_kib() or MOST * MEMORY_KIB) // MEMORY_KIB))
+
+
+def _available_kib() -> int | None:
+    try:
+        found = re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def _one(scenario: Scenario) -> float | None:
+    """Seconds that a stream takes, where that is known beforehand."""
+    simulator = scenario.target.simulator
+    return simulator.ttft + simulator.gap * simulator.tokens if simulator else None
+
+
+def _load(scenario: Scenario, start: int, window: float | None) -> Load:
+    """A ramp, which does not count, and a window in which the smallest step gives enough tokens."""
+    one, simulator = _one(scenario), scenario.target.simulator
+    if window is None:
+        window = WINDOW_ELSEWHERE
+        if one is not None and simulator is not None:
+            window = max(WINDOW, one, TOKENS * one / max(1, simulator.tokens * start))
+    return Load(duration=RAMP + window, ramp=RAMP, warmup=RAMP)
