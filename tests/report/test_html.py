@@ -176,6 +176,38 @@ def test_clients_keep_their_look_and_never_share_one():
     assert len({look.variable for look in given.values()}) == 4
 
 
+def test_many_variants_of_one_client_look_different():
+    labels = [f"requests stack={size}KiB" for size in range(64, 128, 4)]
+    given = looks({label: "threads" for label in labels}).values()
+    assert (
+        len({(look.light, look.marker) for look in given})
+        == len({(look.light, look.dash) for look in given})
+        == 16
+    )
+
+
+def test_every_mode_has_colours_of_its_own():
+    given = looks({"requests": "threads", "aiohttp": "tasks", "requests-gevent": "greenlets"}).values()
+    assert len({look.light for look in given}) == len({look.dark for look in given}) == 3
+
+
+def test_beside_a_line_stands_what_tells_variants_apart():
+    labels = [
+        "requests",
+        "requests stack=1MiB",
+        "requests session=shared",
+        "httpx-sync session=shared",
+        "aiohttp loop=uvloop",
+    ]
+    assert [look.short for look in looks({label: "threads" for label in labels}).values()] == [
+        "requests",
+        "stack=1MiB",
+        "requests session=shared",  # as httpx-sync has it too
+        "httpx-sync session=shared",
+        "aiohttp loop=uvloop",
+    ]
+
+
 @pytest.mark.parametrize(
     ("values", "log", "ticks"),
     [

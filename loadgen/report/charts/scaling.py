@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 226
 _BOTTOM = 44
-_ROOM = 86
+_ROOM = 104
 _ROW = 26
 _INTERVAL_ROOM = 2.0  # an interval may stretch the axis to this many times the greatest figure
 

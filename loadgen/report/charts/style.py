@@ -8,6 +8,7 @@ Axes and grids read their variables (``--bk-…``) themselves.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -59,9 +60,13 @@ LOG_SPAN = 10**1.5
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one client is drawn. ``variable`` is the CSS variable that holds its colour."""
+    """How one client is drawn. ``variable`` is the CSS variable that holds its colour.
+
+    ``short`` stands where there is little room: of several variants of one client the options alone.
+    """
 
     label: str
+    short: str
     variable: str
     light: str
     dark: str
@@ -96,14 +101,18 @@ class Chart:
 def looks(clients: Mapping[str, Mode]) -> dict[str, Look]:
     """A look for every client label, the same in every report that has the same clients."""
     given: dict[str, Look] = {}
+    names = Counter(label.partition(" ")[0] for label in clients)
+    options = Counter(label.partition(" ")[2] for label in clients)
     taken: set[tuple[Mode, int, int]] = set()
     for label, mode in sorted(clients.items(), key=lambda item: (item[0] not in _KNOWN, item[0])):
         yardstick = label == "floor"
         colour, turn = _place(mode, _KNOWN.get(label, 0), set() if yardstick else taken)
         shape = (colour + turn) % len(_DASHES)
+        name, _, told = label.partition(" ")
         light, dark = _YARDSTICK if yardstick else _PALETTES[mode][colour]
         given[label] = Look(
             label=plain(label, 40),
+            short=plain(told if told and names[name] > 1 and options[told] == 1 else label, 40),
             variable=f"--client-{len(given)}",
             light=light,
             dark=dark,
@@ -239,9 +248,14 @@ def hover(made: Figure, renderers: Sequence[Any], tips: Sequence[tuple[str, str]
     made.add_tools(HoverTool(renderers=list(renderers), tooltips=list(tips)))
 
 
+_LINE = 13.0  # pixels that a name beside a line takes
+
+
 def ends(y: Axis, height: int, bottom: int, lines: Sequence[tuple[Look, float]]) -> tuple[Mark, ...]:
-    """Names beside the ends of the lines, moved apart where they would collide."""
+    """Names beside the ends of the lines, moved apart where they would collide; none where too many would."""
     room = height - BORDER_TOP - bottom
+    if len(lines) * _LINE > height:
+        return ()
 
     def above(value: float) -> float:
         if y.log:
@@ -249,9 +263,9 @@ def ends(y: Axis, height: int, bottom: int, lines: Sequence[tuple[Look, float]])
         return room * (value - y.start) / (y.end - y.start)
 
     placed = sorted(((above(value), look) for look, value in lines), key=lambda item: item[0])
-    spots = _apart([spot for spot, _ in placed], 13.0, room)
+    spots = _apart([spot for spot, _ in placed], _LINE, room)
     return tuple(
-        Mark(look.label, look.variable, 100 * (BORDER_TOP + room - spot) / height)
+        Mark(look.short, look.variable, 100 * (BORDER_TOP + room - spot) / height)
         for spot, (_, look) in zip(spots, placed, strict=True)
     )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 190
 _BOTTOM = 44
-_ROOM = 86
+_ROOM = 104
 POINTS = 200
 CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show the ticks
 GONE_S = 2 * CPU_BIN_S  # a worker of which there is nothing for so long uses nothing any more
