@@ -151,6 +151,7 @@ class _Findings:
         spelled = _speller(options)
         for kind, title in (
             ("validity", "What not to believe"),
+            ("cause", "Why it was slow"),
             ("threshold", "Thresholds"),
             ("claim", "Claims"),
         ):
@@ -161,7 +162,7 @@ class _Findings:
             grid.add_column(no_wrap=True, min_width=8)
             grid.add_column()
             for (verdict, evidence), alike in _alike(of_kind).items():
-                shown = _brief(evidence) if kind == "claim" else evidence
+                shown = {"claim": _brief(evidence), "cause": ()}.get(kind, evidence)
                 lines = [Text(spelled(plain(finding.statement, _LONGEST))) for finding in alike]
                 lines += [Text(spelled(plain(line, _LONGEST)), style="dim") for line in shown]
                 grid.add_row(Text(plain(verdict), style=STYLES.get(verdict, "")), Group(*lines))
@@ -188,7 +189,7 @@ def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Fi
 
 
 def findings(told: Sequence[Finding]) -> RenderableType:
-    """Every finding with its verdict and evidence: what not to believe, then thresholds, then claims."""
+    """Every finding with its verdict and evidence: what not to believe, why it was slow, thresholds, claims."""
     return _Findings(told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import unicodedata
 
@@ -70,11 +71,25 @@ def test_the_record_counts_and_ranks() -> None:
     record.opened(40)
     for late in range(1, 101):
         record.sending(0, 1000, 1000 + late * MS)
-    assert record.summary() == {
+    summary = record.summary()
+    late_sends = np.frombuffer(base64.b64decode(summary.pop("late")), "<i8").reshape(-1, 2)
+    assert late_sends.tolist() == [[1000, 1000 + late * MS] for late in range(2, 101)]
+    assert summary == {
         "streams": 3, "open_peak": 2, "sends": 100, "late_p50_ms": 50, "late_p99_ms": 99, "late_max_ms": 100,
         "blocked": 0, "dropped": 0,
     }  # fmt: skip
     assert Record().summary()["late_p99_ms"] is None
+
+
+def test_of_very_many_late_sends_the_worst_are_told_in_the_order_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(record_module, "_LATE_ROWS", 2)
+    record = Record()
+    for sent, late in ((100, 3), (200, 9), (300, 2), (400, 5)):
+        record.sending(0, (sent - late) * MS, sent * MS)
+    late_sends = np.frombuffer(base64.b64decode(record.summary()["late"]), "<i8").reshape(-1, 2)
+    assert late_sends.tolist() == [[191 * MS, 200 * MS], [395 * MS, 400 * MS]]
 
 
 def test_the_record_as_columns() -> None:
