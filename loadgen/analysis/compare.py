@@ -1,15 +1,15 @@
 """Did it get worse? Two runs, or two clients of one run, figure by figure.
 
 The unit is the block (one repeat): a figure's difference is the mean over blocks, of logarithms where all values
-are positive. Where both sides had the same schedule, block k of one is paired with block k of the other; else
-they are two independent samples of one variance.
+are positive and no shares of streams. Where both sides had the same schedule, block k of one is paired with block k
+of the other; else they are two independent samples of one variance.
 
-Three blocks tell little of a variance, so each is moderated by those of the same figure's other cells at the same
-concurrency, in both runs, a client's second name included (Smyth 2004). They count for ``WEIGHT`` degrees of
-freedom, and for less the more the cell itself is spread out over its blocks than they are: by the square of that
+Three blocks tell little of a variance, so each is moderated by what is typical of the same figure's other cells at
+the same concurrency, in both runs, a client's second name included (Smyth 2004). That counts for ``WEIGHT`` degrees
+of freedom, and for less the more the cell itself is spread out over its blocks than they are: by the square of that
 ratio, lest one unsteady client be judged by its calm neighbours. Weight and exponent were chosen by simulation
-(clients alike; spreads of a factor 2 or more; one client ten times as unsteady as all others; heavy tails; a third
-of the variance shared by all clients of a block): intervals of 95 % cover 94 to 98 %, and with 176 figures without
+(clients alike; spreads of a factor 2 or more; one client ten times as unsteady as all others; heavy tails; half of
+the variance shared by all clients of a block): intervals of 95 % cover 94 to 98 %, and with 176 figures without
 a difference one is called worse in under 5 % of comparisons.
 
 That family-wise error, over all figures judged, is controlled at ``LEVEL`` by Holm's procedure (1979, "A simple
@@ -23,6 +23,7 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from statistics import NormalDist
 from typing import Literal
 
@@ -34,11 +35,13 @@ LEVEL = 0.05  # how often anything at all is called different where nothing is
 WEIGHT = 6.0  # degrees of freedom for which the variances of the other cells count
 LEAST = 0.02  # a smaller change, as a share, is never called one
 LEAST_MS = 0.1  # nor a smaller change of a latency
+LEAST_KIB = 64.0  # nor one of the memory of a whole process
 TOLERANCE = 0.25  # a worsening that must not go unnoticed, as a share
 ENOUGH = 3  # repeats, to begin with
 MOST_REPEATS = 1000
+EULER = 0.5772156649015329  # Euler and Mascheroni's constant
 
-Kind = Literal["latency", "ratio", "count", "share"]
+Kind = Literal["latency", "ratio", "memory", "count", "share"]
 Verdict = Literal["worse", "better", "same", "unknown"]
 Pair = tuple[Summary, Summary]
 
@@ -66,7 +69,12 @@ JUDGED = (
     _latency("total_p50_ms", "total p50", primary=True),
     Judged("cpu_us_per_token", "CPU per token", "µs", blocks.column("cpu_us_per_token"), primary=True),
     Judged(
-        "rss_per_stream_kib", "memory per stream", "KiB", blocks.column("rss_per_stream_kib"), primary=True
+        "rss_per_stream_kib",
+        "memory per stream",
+        "KiB",
+        blocks.column("rss_per_stream_kib"),
+        "memory",
+        primary=True,
     ),
     _latency("lag_p99_ms", "lag p99"),
     _latency("ttft_p99_ms", "TTFT p99"),
@@ -97,7 +105,7 @@ class Change:
     head: float
     verdict: Verdict
     suspect: bool
-    relative: bool = True
+    relative: bool
     change: float | None = None
     low: float | None = None
     high: float | None = None
@@ -238,8 +246,12 @@ class _Sides:
     @property
     def within(self) -> float:
         """Of the blocks of a side about its mean, both sides together."""
-        df = [len(side) - 1 for side in (self.base, self.head)]
-        return sum(d * effects.variance(s) for d, s in zip(df, (self.base, self.head), strict=True)) / sum(df)
+        squares = sum((len(side) - 1) * effects.variance(side) for side in (self.base, self.head))
+        return squares / self.within_df
+
+    @property
+    def within_df(self) -> int:
+        return len(self.base) + len(self.head) - 2
 
 
 def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None) -> _Sides | None:
@@ -292,35 +304,43 @@ class _Test:
         return max(of_blocks, 2 * NormalDist().cdf(-size / self.chance) if self.chance else 0.0)
 
     @property
+    def small(self) -> float:
+        """The absolute change that never matters."""
+        if self.change.figure.kind == "latency":
+            return LEAST_MS
+        return LEAST_KIB / self.change.concurrency if self.change.figure.kind == "memory" else 0.0
+
+    @property
     def matters(self) -> bool:
         """Beyond the noise floor, and large enough."""
         base, head = self.change.base, self.change.head
-        return (
-            abs(self.sides.difference) > self.floor
-            and abs(head - base) >= LEAST * abs(base)
-            and (self.change.figure.kind != "latency" or abs(head - base) >= LEAST_MS)
+        return abs(self.sides.difference) > self.floor and abs(head - base) >= max(
+            LEAST * abs(base), self.small
         )
 
     def least(self, comparisons: int, times: float = 1.0) -> float:
-        """The least worsening that would be called one, with ``times`` as many blocks; never less than ``LEAST``."""
+        """The least worsening that would be called one, with ``times`` as many blocks."""
         half = max(self.half(LEVEL / comparisons, times), self.floor / math.sqrt(times))
-        return max(self.shown(half, worse=True), LEAST if self.sides.log else LEAST * abs(self.change.base))
+        sign = self.change.figure.worse
+        return max(sign * self.shown(sign * half), LEAST if self.change.relative else 0.0, self._small)
 
     def tells(self, comparisons: int, tolerance: float, times: float) -> bool:
         """Whether ``times`` as many blocks that differ as these do would either be called worse, or leave no
         room for a worsening by the tolerance."""
-        middle = self.sides.difference * self.change.figure.worse
-        return self.shown(middle + self.half(1 - effects.LEVEL, times)) <= tolerance or self.shown(
-            middle
-        ) >= self.least(comparisons, times)
+        return (
+            self.shown(self.sides.difference + self.half(1 - effects.LEVEL, times)) <= max(tolerance, self._small)
+            or self.shown(self.sides.difference) >= self.least(comparisons, times)
+        )  # fmt: skip
 
-    def shown(self, value: float, *, worse: bool = False) -> float:
-        """A difference as a share, or in the figure's unit; ``worse``: the size of one to the worse."""
-        if not self.sides.log:
-            return value
-        if worse and self.change.figure.worse < 0:
-            return -math.expm1(-value)
-        return math.expm1(min(value, 50.0))
+    @property
+    def _small(self) -> float:
+        return self.small / self.change.base if self.change.relative else self.small
+
+    def shown(self, value: float) -> float:
+        """A difference as a share of ``base``, or in the figure's unit."""
+        if self.sides.log:
+            return math.expm1(min(value, 50.0))
+        return value / self.change.base if self.change.relative else value
 
 
 def _test(
@@ -331,15 +351,16 @@ def _test(
     if not all(levels):
         return None
     sides = _sides(pair, figure, paired=paired)
+    base = _level(sides.base, log=sides.log) if sides else _mean(levels[0])
     change = Change(
         client=pair[1].client,
         concurrency=pair[1].concurrency,
         figure=figure,
-        base=_level(sides.base, log=sides.log) if sides else _mean(levels[0]),
+        base=base,
         head=_level(sides.head, log=sides.log) if sides else _mean(levels[1]),
         verdict="unknown",
         suspect=any(summary.validity is Validity.SUSPECT for summary in pair),
-        relative=sides is None or sides.log,
+        relative=figure.kind != "share" and base > 0,
     )
     if sides is None:
         return change
@@ -361,10 +382,27 @@ def _test(
 def _moderated(own: _Sides, others: Sequence[_Sides]) -> tuple[float, float]:
     if not others:
         return own.variance, own.df
-    calm = _mean([other.within for other in others])
+    calm = _typical([(other.within, other.within_df) for other in others])
     ratio = max(1.0, own.within / calm) if calm else math.inf if own.within else 1.0
     weight = min(WEIGHT, sum(other.df for other in others)) / ratio**2
-    return effects.moderated(own.variance, own.df, [other.variance for other in others], weight)
+    like = _typical([(other.variance, other.df) for other in others])
+    return effects.moderated(own.variance, own.df, [like], weight)
+
+
+def _typical(variances: Sequence[tuple[float, int]]) -> float:
+    """Of variances with their degrees of freedom the geometric mean, made unbiased for normal values, so that a
+    single unsteady one does not stand for all; the arithmetic mean where one of them is 0."""
+    if not all(variance for variance, _ in variances):
+        return _mean([variance for variance, _ in variances])
+    return math.exp(_mean([math.log(variance) - _log_bias(df) for variance, df in variances]))
+
+
+@cache
+def _log_bias(df: int) -> float:
+    """By how much the logarithm of an estimated variance is too small on average."""
+    half = df / 2
+    digamma = -EULER if df % 2 == 0 else -EULER - 2 * math.log(2)
+    return digamma + math.fsum(1 / (half - k) for k in range(1, math.ceil(half))) - math.log(half)
 
 
 def _chance(pair: Pair, change: Change, sides: _Sides) -> float:
@@ -452,7 +490,7 @@ def _judged(test: _Test, *, beyond_noise: bool, comparisons: int, tolerance: flo
     called = beyond_noise and test.matters
     repeats = len(test.sides.base)
     more = 0
-    if test.change.figure.primary and test.sides.log and not called:
+    if test.change.figure.primary and test.change.relative and not called:
         more = bisect.bisect_left(
             range(repeats, MOST_REPEATS), True, key=lambda n: test.tells(comparisons, tolerance, n / repeats)
         )
