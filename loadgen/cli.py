@@ -268,6 +268,109 @@ def report(folder: Path, quiet: bool) -> None:
 @cli.command()
 @click.argument("scenario", type=click.Path())
 @click.option(
+    "--client", "clients", multiple=True, help="This client; once for each (default: the scenario's)."
+)
+@click.option("--lag-p99", metavar="10ms", help="Budget: lag, p99 (default: 10ms; none with --ttft).")
+@click.option(
+    "--errors", metavar="1%", default="1%", show_default=True, help="Budget: share of streams that fail."
+)
+@click.option("--ttft", metavar="1.5", help="Budget: median TTFT, so many times that of one stream.")
+@click.option("--precision", metavar="10%", default="10%", show_default=True, help="How near to come.")
+@click.option("--duration", metavar="3s", help="The part of each step that counts (default: long enough).")
+@click.option("--most", type=click.IntRange(min=1), help="No more streams (default: as many as fit here).")
+@click.option(
+    "--cores", type=click.IntRange(min=1), default=1, show_default=True, help="So many engines of a client."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The folder (default: reports/<time>-limit-…).")
+@click.option("--url", help="The target, in place of the scenario's.")
+@click.option(
+    "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario."
+)
+@click.option("--seed", type=int, help="Of the schedule, the order of the cells and the simulator.")
+@click.option("--quiet", is_flag=True, help="No steps; what was found only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: what was found, every step.")
+def limit(
+    *,
+    scenario: str,
+    clients: tuple[str, ...],
+    lag_p99: str | None,
+    errors: str,
+    ttft: str | None,
+    precision: str,
+    duration: str | None,
+    most: int | None,
+    cores: int,
+    out: Path | None,
+    url: str | None,
+    settings: tuple[str, ...],
+    seed: int | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Search for the most streams that each client carries on one core within a budget.
+
+    \b
+    Exit codes: 0 found, or --most carried     2 bad scenario or arguments
+                3 not measured: the target, the simulator or the machine stood in the way
+                130 interrupted: what is known is told
+    """
+    from contextlib import nullcontext
+
+    from loadgen.scenario import ScenarioError, overrides_from_flags, values
+    from loadgen.scenario.flags import meant, with_clients
+
+    if lag_p99 is None and ttft is None:
+        lag_p99 = "10ms"
+    try:
+        lag_s = lag_p99 and meant("--lag-p99", "budget", lag_p99, values.duration, "such as 10ms")
+        failed = meant("--errors", "budget", errors, values.fraction, "more than 0, less than 100%", 1)
+        times = ttft and meant("--ttft", "budget", ttft, values.times, "more than 1, such as 1.5")
+        near = meant("--precision", "precision", precision, values.fraction, "more than 0, less than 100%", 1)
+        window = duration and meant("--duration", "step", duration, values.duration, "such as 3s")
+        planned = with_clients(
+            scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"
+        )
+    except ScenarioError as error:
+        _refuse(error)
+    from loadgen.analysis.steps import Budget
+    from loadgen.lab.run import Refused
+    from loadgen.lab.steps import find
+    from loadgen.lab.target import TargetError
+    from loadgen.report.limit import Lines, OnTerminal, Quiet, found
+    from loadgen.simulator.process import SimulatorError
+    from loadgen.store import StoreError
+
+    console = _console()
+    budget = Budget(lag_p99_ms=lag_s * 1000 if lag_s else None, errors=failed, ttft=times or None)
+    watcher = Quiet() if quiet or as_json else OnTerminal(console) if console.is_terminal else Lines(console)
+    try:
+        with watcher if isinstance(watcher, OnTerminal) else nullcontext():
+            searched = find(
+                planned, budget, watcher,
+                folder=out, precision=near, window=window or None, most=most, cores=cores,
+            )  # fmt: skip
+    except (Refused, StoreError) as error:
+        _fail(str(error), BAD)
+    except (TargetError, SimulatorError) as error:
+        _fail(str(error), UNMEASURED)
+    told = [search.found() for search in searched.searches]
+    code = DONE if all(each.stopped in ("budget", "most") for each in told) else UNMEASURED
+    if searched.failure:
+        click.echo(f"loadgen: the search could not be finished: {searched.failure}", err=True)
+        code = UNMEASURED
+    if searched.interrupted:
+        code = INTERRUPTED
+    if as_json:
+        click.echo(json.dumps({"run": str(searched.folder), "exit": code, **searched.told}))
+    else:
+        console.print(found(told, searched.crossings, str(budget), cores))
+        click.echo(f"Cells: {searched.folder} (loadgen report {searched.folder})")
+    sys.exit(code)
+
+
+@cli.command()
+@click.argument("scenario", type=click.Path())
+@click.option(
     "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario."
 )
 def validate(scenario: str, settings: tuple[str, ...]) -> None:

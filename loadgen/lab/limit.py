@@ -136,7 +136,7 @@ def search(
     seed: int,
     measure: Callable[[str, int, int], Reading],
     *,
-    heard: Callable[[Search, Reading], None] = lambda _, __: None,
+    heard: Callable[[Reading], None] = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Bring ``searches`` to their ends, a cell of each by turns in a seeded order, so that a noisy minute does not
@@ -155,4 +155,4 @@ def search(
             if interrupted():
                 return
             each.hear(reading)
-            heard(each, reading)
+            heard(reading)

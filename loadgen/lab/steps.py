@@ -46,8 +46,8 @@ class Watcher(Protocol):
         """A cell starts."""
         ...
 
-    def heard(self, search: Search, reading: Reading) -> None:
-        """It has been read; ``search`` knows what it wants next."""
+    def heard(self, reading: Reading) -> None:
+        """It has been read."""
         ...
 
     def note(self, text: str) -> None:

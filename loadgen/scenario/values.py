@@ -119,6 +119,14 @@ def number(value: Any) -> float:
     return float(value)
 
 
+def times(value: Any) -> float:
+    """How many times something: more than 1."""
+    found = number(value)
+    if found <= 1:
+        raise wrong(f"{shown(value)} is not more than 1", "how many times the value, such as 1.5")
+    return found
+
+
 def _truth(value: Any) -> bool:
     told, value = shown(value), meaning(value)
     if not isinstance(value, bool):
