@@ -30,8 +30,8 @@ _ASCII = str.maketrans({"–": "-", "µ": "u", "…": "...", "×": "x", "≤": "
 _GAP = 2
 _LABEL = 40
 _LONGEST = 2000
-_RULED = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
-_RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+RULED = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
+RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,13 @@ class _Figures:
         self.summaries = [summary for group in self.levels.values() for summary in group]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        spelled = _speller(options)
+        spelled = speller(options)
         titles = {n: f"{n:,} stream{'' if n == 1 else 's'}" for n in self.levels}
         labels = {s.client: spelled(plain(s.client, _LABEL)) for s in self.summaries}
         first = max(*(cell_len(label) + 2 for label in labels.values()), *map(len, titles.values()))
         columns = self._fitting(options.max_width - first, spelled)
         shown = Table(
-            box=_RULED_ASCII if options.ascii_only else _RULED,
+            box=RULED_ASCII if options.ascii_only else RULED,
             pad_edge=False,
             show_edge=False,
             padding=(0, 1, 0, 0),
@@ -148,7 +148,7 @@ class _Findings:
         self.told = told
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        spelled = _speller(options)
+        spelled = speller(options)
         for kind, title in (
             ("validity", "What not to believe"),
             ("cause", "Why it was slow"),
@@ -193,7 +193,7 @@ def findings(told: Sequence[Finding]) -> RenderableType:
     return _Findings(told)
 
 
-def _speller(options: ConsoleOptions) -> Callable[[str], str]:
+def speller(options: ConsoleOptions) -> Callable[[str], str]:
     if not options.ascii_only:
         return lambda text: text
     return lambda text: text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
