@@ -1,0 +1,135 @@
+"""Options of clients that are no plain choice: sizes, and interpreters."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from loadgen.scenario import as_dict
+from tests.scenario.conftest import Fail
+from tests.scenario.conftest import Load as Loader
+
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def claims(path: Path, implementation: str, version: str, free: str = "false") -> str:
+    """A program that answers as such a Python would."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '[\"{implementation}\", [{version}], {free}]'\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("256KiB", "256KiB"),
+        ("0.25 MiB", "256KiB"),
+        ("1024KiB", "1MiB"),
+        ("1536KiB", "1536KiB"),
+        ("1GiB", "1GiB"),
+    ],
+)
+def test_a_size_is_told_in_the_largest_unit_that_makes_it_whole(
+    loaded: Loader, told: str, shown: str
+) -> None:
+    client, _ = loaded(clients=f"[{{client: requests, stack: {told}}}, httpx-sync]").clients
+    assert (client.options, client.label) == ({"stack": shown}, f"requests stack={shown}")
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ("262144", "262144 has no known unit; KiB, MiB or GiB, such as 256KiB or 1MiB"),
+        ("256KB", "'256KB' has no known unit"),
+        ("big", "'big' is no size; such as 256KiB"),
+        ("-1MiB", "'-1MiB' is no size"),
+        ("true", "is no size"),
+        ("[1MiB]", "is no size"),
+        ("4KiB", "'4KiB' is too small; from 32KiB to 1GiB"),
+        ("2GiB", "'2GiB' is too large; from 32KiB to 1GiB"),
+        ("33KiB", "'33KiB' is no multiple of"),
+    ],
+)
+def test_what_is_no_size_of_a_stack(failed: Fail, told: str, says: str) -> None:
+    (problem,) = failed(clients=f"[aiohttp, {{client: requests, stack: {told}}}]")
+    assert problem[:2] == ("4", "clients[1].stack")
+    assert says in f"{problem.wrong}; {problem.right}"
+
+
+def test_a_stack_is_for_clients_on_threads(failed: Fail, loaded: Loader) -> None:
+    (problem,) = failed(clients="[{client: aiohttp, stack: 1MiB}]")
+    assert problem.wrong == "is no option of aiohttp"
+    assert loaded(clients="[{client: httpx-sync, stack: 1MiB}]").clients[0].options == {"stack": "1MiB"}
+
+
+def test_interpreters_are_told_by_what_they_are(
+    loaded: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/on-path:/usr/bin:/bin")
+    beside = claims(tmp_path / "free/bin/python", "CPython", "3, 14, 2", "true")
+    home = claims(tmp_path / "home/pypy", "PyPy", "3, 11, 9")
+    command = claims(tmp_path / "on-path/python9", "CPython", "9, 0, 0")
+    scenario = loaded(
+        clients="[aiohttp, {client: aiohttp, python: free/bin/python}, {client: aiohttp, python: ~/pypy},"
+        " {client: requests, python: python9, stack: 1MiB}]",
+        thresholds='["aiohttp python=3.14t@1.ttft_p99_ms < 500"]',
+    )
+    assert [(client.label, client.python) for client in scenario.clients] == [
+        ("aiohttp", None),
+        ("aiohttp python=3.14t", beside),
+        ("aiohttp python=pypy3.11", home),
+        ("requests python=9.0 stack=1MiB", command),
+    ]
+    assert as_dict(scenario)["clients"][1] == {"name": "aiohttp", "options": {"python": "3.14t"}}
+    assert scenario.thresholds[0].client == "aiohttp python=3.14t"
+
+
+def test_environments_of_one_version_are_told_apart(loaded: Loader, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        venv.create(tmp_path / name, symlinks=True)
+    scenario = loaded(
+        clients="[{client: floor, python: one/bin/python}, {client: floor, python: two/bin/python},"
+        " {client: requests, python: ./two/bin/python3}, {client: aiohttp, python: ./one/../one/bin/python}]"
+    )
+    assert [client.label for client in scenario.clients] == [
+        f"floor python={HERE}",
+        f"floor python={HERE}#2",
+        f"requests python={HERE}#2",
+        f"aiohttp python={HERE}",
+    ]
+
+
+def test_one_environment_under_two_names_is_one(failed: Fail, tmp_path: Path) -> None:
+    venv.create(tmp_path / "one", symlinks=True)
+    (problem,) = failed(
+        clients="[{client: floor, python: one/bin/python}, {client: floor, python: one/bin/python3}]"
+    )
+    assert (problem.key, problem.wrong) == ("clients[1]", f"floor python={HERE} is there twice")
+
+
+def test_what_is_no_interpreter_for_us(failed: Fail, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no program")
+    claims(tmp_path / "old", "CPython", "3, 8, 1")
+    shutil.copy(shutil.which("false") or "", tmp_path / "fails")
+    wrong = {
+        "no/python": "'no/python' cannot be run: No such file or directory",
+        "no-such-python": "'no-such-python' cannot be run: No such file",
+        "./text": "'./text' cannot be run: Permission denied",
+        ".": "'.' cannot be run",
+        "./old": "'./old' is Python 3.8.1, not 3.11 or newer",
+        "./fails": "'./fails' does not answer as Python does (exit code 1)",
+        '"a/\\0"': "cannot be run: embedded null byte",
+        '""': "is empty",
+        "3.14": "is a number",
+    }
+    problems = failed(clients=f"[{', '.join(f'{{client: floor, python: {path}}}' for path in wrong)}]")
+    assert len(problems) == len(wrong)
+    for problem, (place, says) in zip(problems, enumerate(wrong.values()), strict=True):
+        assert problem[:2] == ("4", f"clients[{place}].python")
+        assert says in problem.wrong
