@@ -97,7 +97,7 @@ def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Loo
         return None
     intervals = [pair for line in lines.values() for s, _ in line if (pair := _interval(metric, s))]
     edges = [edge for pair in intervals for edge in pair if edge <= _INTERVAL_ROOM * max(values)]
-    x = _levels([s.concurrency for s in ordered])
+    x = levels([s.concurrency for s in ordered])
     y = axis([*values, *edges], metric.unit, whole=metric.whole)
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
     points = []
@@ -143,7 +143,7 @@ def _told(metric: Metric, summary: Summary, value: float, rank: str = "") -> str
     return f"{rank}{figure(value)} {metric.unit}{between}, {summary.validity}"
 
 
-def _levels(concurrency: Sequence[int]) -> Axis:
+def levels(concurrency: Sequence[int]) -> Axis:
     """The axis of concurrency, with ticks at what was run: at most five of them."""
     levels = sorted(set(concurrency))
     log = levels[-1] / levels[0] > 4
