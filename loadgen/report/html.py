@@ -32,7 +32,6 @@ FINDING = 2000
 PROMPTS = 5
 ERRORS = 4
 
-_SAYS = {"for": "speaks for", "against": "speaks against", "open": "left open"}
 _Columns = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 _LATENCY: _Columns = (
     ("Streams", (("ok", "ok"), ("errors", "errors"))),
@@ -81,6 +80,8 @@ class _Group:
 
 def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """The page, well under 5 MB; the same text from the same run."""
+    from loadgen.report import evidence
+    from loadgen.report.board import board
     from loadgen.report.charts.distributions import distributions
     from loadgen.report.charts.rows import picture
     from loadgen.report.charts.scaling import costs, latencies
@@ -98,8 +99,14 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "about": _about(run),
         "verdicts": _verdicts(summaries),
         "unfinished": _unfinished(run),
-        "claims": _told(findings, "claim"),
-        "thresholds": _told(findings, "threshold"),
+        "claims": board(findings),
+        "thresholds": _thresholds(findings),
+        "article": evidence.article(findings),
+        "expense": evidence.costs(findings, look),
+        "kinds": evidence.COSTS,
+        "noise": evidence.noise(findings),
+        "late": evidence.causes(findings, summaries, look),
+        "trends": evidence.trends(findings),
         "tables": [
             _table("Latency", _LATENCY, summaries, look),
             _table("What it cost the client", _COST, summaries, look),
@@ -200,27 +207,16 @@ def _verdicts(summaries: Sequence[Summary]) -> dict[str, int]:
     return {validity.value: counted[validity] for validity in Validity}
 
 
-def _told(findings: Sequence[Finding], kind: str) -> list[dict[str, Any]]:
+def _thresholds(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return [
         {
             "verdict": plain(finding.verdict),
-            "says": plain(_SAYS.get(finding.verdict, finding.verdict)),
             "statement": plain(finding.statement, FINDING),
-            "evidence": _sides(finding.evidence),
+            "evidence": [plain(line, FINDING) for line in finding.evidence],
         }
         for finding in findings
-        if finding.kind == kind
+        if finding.kind == "threshold"
     ]
-
-
-def _sides(evidence: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The lines of evidence by the side they take, in the order of the sides; "" where they take none."""
-    sides: dict[str, list[str]] = {side: [] for side in ("For", "Against", "Undecided", "Not counted", "")}
-    for line in evidence:
-        side, colon, rest = line.partition(": ")
-        known = bool(colon) and side in sides
-        sides[side if known else ""].append(plain(rest if known else line, FINDING))
-    return [(side, lines) for side, lines in sides.items() if lines]
 
 
 def _table(
