@@ -1,0 +1,108 @@
+"""Clients whose engines run in another interpreter, with its own libraries."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+import loadgen
+from loadgen import clients
+from tests.cli import command
+
+HERE = ".".join(platform.python_version_tuple()[:2])
+OURS = str(Path(loadgen.__file__).parents[1])
+LIBRARIES = Path(sysconfig.get_path("purelib"))
+
+
+class Environment:
+    """A virtual environment with nothing in it but what it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, symlinks=True)
+        self.python = str(folder / "bin" / "python")
+        self.packages = folder / "lib" / f"python{HERE}" / "site-packages"
+
+    def path(self, *lines: str) -> None:
+        (self.packages / "more.pth").write_text("".join(f"{line}\n" for line in lines))
+
+    def package(self, name: str) -> None:
+        (self.packages / name).symlink_to(LIBRARIES / name)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Environment:
+    return Environment(tmp_path / "other")
+
+
+def refusal(folder: Path, **client: str) -> str:
+    ran = command.loadgen("run", command.scenario(folder, clients=["floor", client]), "--out", folder / "run")
+    assert ran.returncode == 2, ran.stderr
+    assert not (folder / "run").exists()
+    return ran.stderr
+
+
+def test_the_engine_runs_there(tmp_path: Path, other: Environment) -> None:
+    log = tmp_path / "engines"
+    told = "import sys; 'loadgen.engine' in sys.orig_argv and open({!r}, 'a').write(sys.executable + chr(10))"
+    other.path(OURS, str(LIBRARIES), told.format(str(log)))
+    path = command.scenario(
+        tmp_path,
+        clients=["aiohttp", {"client": "aiohttp", "loop": "uvloop", "python": "other/bin/python"}],
+        thresholds=[f"aiohttp loop=uvloop python={HERE}.errors < 1%"],
+    )
+    ran = command.loadgen("run", path, "--out", tmp_path / "run")
+    assert ran.returncode == 0, ran.stderr
+    assert f"aiohttp loop=uvloop python={HERE}" in ran.stdout
+    assert set(log.read_text().splitlines()) == {other.python}
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["versions"] == {
+        "python": platform.python_version(),
+        "aiohttp": clients.version("aiohttp"),
+        f"python={HERE}": f"{platform.python_implementation()} {platform.python_version()}, {other.python}",
+        f"aiohttp python={HERE}": f"{clients.version('aiohttp')}, GIL on",
+        f"uvloop python={HERE}": clients.installed("uvloop"),
+    }
+    assert other.python in (tmp_path / "run" / "report.html").read_text()
+    assert {cell["client"] for cell in about["cells"]} == {"aiohttp", f"aiohttp loop=uvloop python={HERE}"}
+
+
+def test_without_loadgen_it_is_refused(tmp_path: Path, other: Environment) -> None:
+    said = refusal(tmp_path, client="aiohttp", python=other.python)
+    assert f"aiohttp python={HERE}: {other.python} has no loadgen; " in said
+    assert f'install it there: {other.python} -m pip install "loadgen[aiohttp]' in said
+
+
+def test_another_loadgen_is_refused(tmp_path: Path, other: Environment) -> None:
+    (other.packages / "loadgen").mkdir()
+    (other.packages / "loadgen" / "__init__.py").write_text('__version__ = "0.0.1"')
+    said = refusal(tmp_path, client="aiohttp", python=other.python)
+    assert f"{other.python} has loadgen 0.0.1, and this is {loadgen.__version__}; install it there: " in said
+
+
+def test_without_the_library_it_is_refused(tmp_path: Path, other: Environment) -> None:
+    other.path(OURS)
+    other.package("msgspec")
+    said = refusal(tmp_path, client="requests", python=other.python)
+    assert (
+        f'{other.python} has no requests; install it there: {other.python} -m pip install "loadgen[req'
+        in said
+    )
+
+
+def test_without_what_the_driver_stands_on_it_is_refused(tmp_path: Path, other: Environment) -> None:
+    other.path(OURS)
+    for package in ("msgspec", "httptools"):
+        other.package(package)
+    said = refusal(tmp_path, client="floor", python=other.python)
+    assert f"{other.python} has no uvloop; install it there: {other.python} -m pip install uvloop" in said
+
+
+def test_what_is_no_interpreter_is_told_with_its_line(tmp_path: Path) -> None:
+    said = refusal(tmp_path, client="floor", python="nowhere/python")
+    assert "scenario.yaml:" in said
+    assert "clients[1].python: 'nowhere/python' cannot be run: No such file or directory" in said
