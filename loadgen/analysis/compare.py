@@ -134,8 +134,8 @@ class Comparison:
     lost: tuple[str, ...]
     only_base: tuple[str, ...]
     only_head: tuple[str, ...]
-    causes: tuple[Finding, ...]
     alike: tuple[str, ...]  # figures that became worse with every client
+    causes: tuple[Finding, ...] = ()  # what HEAD's lag is put down to, in the cells that became worse
 
     def called(self, verdict: Verdict) -> list[Change]:
         """The changes of this verdict."""
@@ -148,12 +148,8 @@ def runs(
     *,
     paired: bool,
     tolerance: float = TOLERANCE,
-    causes: Iterable[Finding] = (),
 ) -> Comparison:
-    """Two runs, in the clients and concurrencies that both have. ``paired``: their schedules agree.
-
-    ``causes`` are findings of HEAD; those of clients that became worse are kept.
-    """
+    """Two runs, in the clients and concurrencies that both have. ``paired``: their schedules agree."""
     one, other = ({(s.client, s.concurrency): s for s in side} for side in (base, head))
     shared = [(one[key], other[key]) for key in one if key in other]
     return _compare(
@@ -162,7 +158,6 @@ def runs(
         [Floors(base), Floors(head)],
         paired=paired,
         tolerance=tolerance,
-        causes=causes,
         only=(
             [_cell(s) for key, s in one.items() if key not in other and not blocks.is_twin(s.client)],
             [_cell(s) for key, s in other.items() if key not in one and not blocks.is_twin(s.client)],
@@ -176,7 +171,6 @@ def clients(
     head: str,
     *,
     tolerance: float = TOLERANCE,
-    causes: Iterable[Finding] = (),
 ) -> Comparison:
     """Two clients of one run, by their labels: ``head`` against ``base``, block by block.
 
@@ -198,12 +192,17 @@ def clients(
         [Floors(summaries)],
         paired=True,
         tolerance=tolerance,
-        causes=causes,
         only=(
             [_cell(s) for n, s in one.items() if n not in other],
             [_cell(s) for n, s in other.items() if n not in one],
         ),
     )
+
+
+def with_causes(comparison: Comparison, findings: Iterable[Finding]) -> Comparison:
+    """With those of HEAD's findings that say why tokens came late in a cell that became worse."""
+    worse = {f"{change.client}@{change.concurrency}" for change in comparison.called("worse")}
+    return replace(comparison, causes=tuple(f for f in findings if f.kind == "cause" and f.id in worse))
 
 
 def exit_code(comparison: Comparison) -> int:
@@ -428,7 +427,6 @@ def _compare(
     *,
     paired: bool,
     tolerance: float,
-    causes: Iterable[Finding],
     only: tuple[Sequence[str], Sequence[str]],
 ) -> Comparison:
     """``cells`` are compared; ``peers`` are the pairs that may testify of noise, those of the cells among them."""
@@ -449,7 +447,6 @@ def _compare(
     changes.sort(key=_gravest)
     invalid = [pair for pair in cells if not _believed(pair)]
     lost = tuple(_cell(pair[1]) for pair in invalid if pair[0].validity is not Validity.INVALID)
-    worse = {(change.client, change.concurrency) for change in changes if change.verdict == "worse"}
     verdict, why, more = _verdict(changes, lost, tolerance)
     return Comparison(
         verdict=verdict,
@@ -463,7 +460,6 @@ def _compare(
         lost=lost,
         only_base=tuple(only[0]),
         only_head=tuple(only[1]),
-        causes=tuple(f for f in causes if f.kind == "cause" and f.id in {f"{c}@{n}" for c, n in worse}),
         alike=tuple(_alike(changes)),
     )
 

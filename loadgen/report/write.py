@@ -34,17 +34,18 @@ def write(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -
         "report.html": lambda: html(run, summaries, findings),
     }
     for name, render in texts.items():
-        _replace(run.folder / name, render())
+        put(run.folder / name, render())
     return run.folder / "report.html"
 
 
 def write_html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding], path: Path) -> Path:
     """Write the HTML report alone, to ``path``, and return it. Raises :class:`ReportError`."""
-    _replace(path, html(run, summaries, findings))
+    put(path, html(run, summaries, findings))
     return path
 
 
-def _replace(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all. Raises :class:`ReportError`."""
     try:
         with files.whole(path) as file:
             file.write(text.encode())
