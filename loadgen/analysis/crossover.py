@@ -130,8 +130,11 @@ def _crossing(
     rng = np.random.default_rng([abs(seed), 1])
     apart = curves[0].at(x, curves[0].y[None])[0] - curves[1].at(x, curves[1].y[None])[0]
     drawn = curves[0].at(x, curves[0].again(rng)) - curves[1].at(x, curves[1].again(rng))
-    below, above = np.quantile(drawn, [0.025, 0.975], axis=0)
-    sign = np.where(below > 0, 1, np.where(above < 0, -1, 0))
+    # one band for all places together: two equal curves are to leave it, anywhere, in one of twenty searches
+    error = drawn.std(axis=0)
+    widest = np.quantile((np.abs(drawn - apart) / error).max(axis=1), 0.95)
+    widest *= quantile(0.975, sum(curve.freedom for curve in curves)) / quantile(0.975, 1000)
+    sign = np.where(np.abs(apart) > widest * error, np.sign(apart), 0).astype(int)
     told = np.flatnonzero(sign)
     turns = [(a, b) for a, b in itertools.pairwise(told.tolist()) if sign[a] != sign[b]]
     at = None
@@ -161,6 +164,11 @@ class _Curve:
         self._residuals = ((use - self.y[step]) * spread)[self.number[step] > 1] if len(use) else use
         if not len(self._residuals):
             self._residuals = np.array([-NOISE, NOISE])
+
+    @property
+    def freedom(self) -> int:
+        """How many readings tell of the noise."""
+        return max(1, int((self.number - 1).sum()))
 
     def again(self, rng: np.random.Generator) -> Floats:
         """The means of :data:`REPLICATES` other searches, ``[replicate, step]``."""

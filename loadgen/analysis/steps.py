@@ -44,9 +44,9 @@ class Budget:
 
     def __str__(self) -> str:
         told = (
-            (self.lag_p99_ms, f"lag p99 at most {self.lag_p99_ms} ms"),
+            (self.lag_p99_ms, f"lag p99 at most {self.lag_p99_ms or 0:g} ms"),
             (self.errors, f"errors at most {(self.errors or 0) * 100:g} %"),
-            (self.ttft, f"TTFT p50 at most {self.ttft} times that of one stream"),
+            (self.ttft, f"TTFT p50 at most {self.ttft or 0:g} times that of one stream"),
         )
         return ", ".join(text for limit, text in told if limit is not None)
 

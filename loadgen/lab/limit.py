@@ -17,7 +17,7 @@ from loadgen.analysis.crossover import Found, Stopped
 from loadgen.analysis.steps import Reading
 
 CLEAR: Final = 1 / 3  # share of the budget below which one cell tells enough on the way up
-TRIES: Final = 3  # cells of one step in which another than the client was at fault, before the search stops
+TRIES: Final = 4  # cells of one step in which another than the client was at fault, before the search stops
 MORE: Final = 4  # cells that may be added near the limit where its interval is wider than the precision
 
 

@@ -1,0 +1,48 @@
+"""Searches on clients whose curve is known."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+from loadgen.analysis.steps import Reading
+from loadgen.lab.limit import Rules, Search, search
+
+Curve = Callable[[float], float]  # streams, as a share of the true limit -> the share of the budget in use
+
+
+def steep(share: float) -> float:
+    return share**6
+
+
+def gentle(share: float) -> float:
+    return share**3
+
+
+def queue(share: float) -> float:
+    """Waiting in line before one server that is busy for 92 % of the time at the limit."""
+    busy = 0.92 * share
+    return busy / (1 - busy) / (0.92 / 0.08) if busy < 0.985 else 6 + 300 * (busy - 0.985)
+
+
+def cliff(share: float) -> float:
+    return 0.3 * share**1.2 if share < 1 else 60 * share**3
+
+
+def reading(client: str, streams: int, use: float) -> Reading:
+    return Reading(
+        client=client, streams=streams, verdict="within" if use <= 1 else "over", use=use, by="lag p99"
+    )
+
+
+def searched(curve: Curve, limit: float, noise: float, seed: int, most: int = 8000) -> Search:
+    """A whole search for ``limit`` with readings that vary by ``noise`` (e-folds)."""
+    chance = random.Random(seed)
+    one = Search("client", Rules(start=64, most=most))
+
+    def measure(client: str, streams: int, repeat: int) -> Reading:
+        return reading(client, streams, curve(streams / limit) * math.exp(chance.gauss(0, noise)))
+
+    search([one], seed, measure)
+    return one

@@ -1,0 +1,150 @@
+"""What a cell says of a client's limit, and what it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loadgen.analysis.repeats import repeats_of
+from loadgen.analysis.steps import Budget, Reading, read
+from tests import synthetic
+
+BUDGET = Budget(lag_p99_ms=10.0, errors=0.01, ttft=None)
+
+
+def of(budget: Budget = BUDGET, *, cut: bool = False, busy: float | None = None, **cell: Any) -> Reading:
+    """The reading of a cell of ten streams."""
+    plain: dict[str, Any] = {"concurrency": 10, "streams": 60, "duration_ms": 15_000, "warmup_ms": 1000}
+    (repeat,) = repeats_of([synthetic.recording(**plain | cell)])
+    return read(repeat, budget, ttft_one_ms=300.0, server_busy=busy, cut=cut)
+
+
+def test_a_calm_cell_is_within() -> None:
+    found = of(lag_us=2000)
+    assert (found.verdict, found.by) == ("within", "lag p99")
+    assert found.lag_p99_ms == pytest.approx(2.0)
+    assert found.use == pytest.approx(0.2)
+    assert found.errors == 0
+    assert found.counts
+
+
+def test_a_lag_beyond_the_budget_is_over() -> None:
+    found = of(lag_us=25_000)
+    assert (found.verdict, found.by) == ("over", "lag p99")
+    assert found.use == pytest.approx(2.5)
+
+
+def test_streams_that_fail_are_over_whatever_the_lag() -> None:
+    found = of(outcomes={"reset": 3})
+    assert (found.verdict, found.by) == ("over", "errors")
+    assert found.errors == pytest.approx(0.05)
+
+
+def test_the_ttft_is_held_against_that_of_one_stream() -> None:
+    budget = Budget(lag_p99_ms=None, errors=None, ttft=1.5)
+    assert of(budget, ttft_ms=400.0).verdict == "within"
+    found = of(budget, ttft_ms=600.0)
+    assert (found.verdict, found.by) == ("over", "TTFT")
+    assert found.use == pytest.approx(2 / 1.5, rel=0.01)
+
+
+def test_streams_that_were_never_open_at_once_are_over() -> None:
+    found = of(server_open_peak=7)
+    assert (found.verdict, found.by) == ("over", "concurrency")
+    assert found.use == pytest.approx(10 / 7)
+
+
+@pytest.mark.parametrize(
+    ("disturbance", "verdict", "told"),
+    [
+        ({"others_share": 0.3}, "machine", "other processes took 30%"),
+        ({"steal_share": 0.2}, "machine", "the hypervisor took 20%"),
+        ({"listen_drops": 2}, "machine", "listen queue"),
+        ({"server_late_p99_ms": 20.0}, "server", "p99 20.0 ms"),
+        ({"busy": 0.99}, "server", "core was full"),
+    ],
+)
+def test_who_stood_in_the_way_answers_for_a_lag(disturbance: dict[str, Any], verdict: str, told: str) -> None:
+    found = of(lag_us=25_000, **disturbance)
+    assert found.verdict == verdict
+    assert told in found.reason
+    assert not found.counts
+
+
+@pytest.mark.parametrize("disturbance", [{"others_share": 0.3}, {"server_late_p99_ms": 20.0}, {"busy": 0.99}])
+def test_what_is_within_in_spite_of_a_disturbance_counts(disturbance: dict[str, Any]) -> None:
+    assert of(lag_us=2000, **disturbance).verdict == "within"
+
+
+def test_nothing_counts_where_the_simulator_did_not_send_what_was_asked() -> None:
+    assert of(lag_us=2000, server_late_p99_ms=80.0).verdict == "server"
+
+
+def test_a_lag_far_beyond_the_simulators_lateness_is_the_clients() -> None:
+    assert of(lag_us=60_000, server_late_p99_ms=20.0).verdict == "over"
+
+
+def test_a_saturated_client_far_beyond_the_budget_cannot_blame_the_machine() -> None:
+    assert of(lag_us=200_000, steal_share=0.12).verdict == "machine"
+    busy = of(lag_us=200_000, steal_share=0.12, cpu_us_per_token=5200.0)
+    assert (busy.cpu_share or 0) > 0.85
+    assert busy.verdict == "over"
+
+
+def test_a_cell_that_broke_off_tells_nothing_unless_it_was_cut() -> None:
+    broken = of(lag_us=200_000, ended="the engine died (signal 9)")
+    assert (broken.verdict, broken.reason) == ("unmeasured", "the engine died (signal 9)")
+    assert (
+        of(lag_us=200_000, ended="its streams went on for too long, and were ended", cut=True).verdict
+        == "over"
+    )
+
+
+def test_a_server_that_stamps_nothing_has_no_lag() -> None:
+    found = of(stamped=False)
+    assert (found.verdict, found.lag_p99_ms) == ("unmeasured", None)
+    assert "lag p99" in found.reason
+    assert of(Budget(lag_p99_ms=None, errors=0.01, ttft=None), stamped=False).verdict == "within"
+
+
+def test_tokens_outside_the_window_are_no_part_of_the_lag() -> None:
+    recording = synthetic.recording(concurrency=10, streams=60, lag_us=1000, duration_ms=15_000)
+    at = recording.arrivals["at"].copy()
+    late = at >= recording.start + 10_000_000_000
+    at[late] += 40_000_000
+    assert 0.05 < np.mean(late) < 0.95
+    moved = replace(recording, arrivals={**recording.arrivals, "at": at})
+    early = replace(moved, window=(recording.start, recording.start + 9_900_000_000))
+    read_of = [
+        read(repeats_of([each])[0], Budget(lag_p99_ms=10.0, errors=None, ttft=None))
+        for each in (moved, early)
+    ]
+    assert [round(each.lag_p99_ms or 0) for each in read_of] == [41, 1]
+
+
+def test_engines_on_several_cores_are_read_together() -> None:
+    parts = [
+        replace(
+            synthetic.recording(concurrency=5, streams=30, lag_us=lag, duration_ms=15_000),
+            concurrency=10, worker=f"core-{core}", share=5, server=None,
+        )
+        for core, lag in ((1, 1000.0), (2, 30_000.0))
+    ]  # fmt: skip
+    (repeat,) = repeats_of(parts)
+    found = read(repeat, BUDGET)
+    assert (found.verdict, found.streams, found.live_peak) == ("over", 10, 10)
+    assert found.lag_p99_ms == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "told"),
+    [
+        (BUDGET, "lag p99 at most 10 ms, errors at most 1 %"),
+        (Budget(lag_p99_ms=None, errors=None, ttft=1.5), "TTFT p50 at most 1.5 times that of one stream"),
+    ],
+)
+def test_a_budget_reads_as_it_was_given(budget: Budget, told: str) -> None:
+    assert str(budget) == told
