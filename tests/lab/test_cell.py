@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from loadgen.lab import cell as lab_cell
@@ -31,6 +32,12 @@ def check_figures(recording: Recording) -> None:
     assert (samples["rss_kib"] > 0).all()
     assert samples["peak_rss_kib"].max() >= recording.base_rss_kib
     assert (samples["cpu_ns"][1:] >= samples["cpu_ns"][:-1]).all()
+    pace = recording.pace
+    assert len(pace["at"]) > len(samples["at"])
+    assert (np.diff(pace["at"]) > 0).all()
+    assert (np.diff(pace["cpu_ns"]) >= 0).all()
+    assert (np.diff(pace["run_wait_ns"]) >= 0).all()
+    assert ((recording.streams["run_wait_ns"] >= 0) == (recording.mode == "threads")).all()
     (before, wall_before), (after, wall_after) = recording.clock
     assert before < recording.start < after
     assert abs((wall_after - wall_before) - (after - before)) < 50e6

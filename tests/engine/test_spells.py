@@ -1,0 +1,161 @@
+"""What holds an engine up is told, and asyncio's selector stays what it was."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from loadgen.engine import spells
+from loadgen.engine.frames import Held
+from loadgen.model import Client
+from tests.engine.fakes import Script, drive
+from tests.lab.cells import cell
+
+END = b'{"response":"a","done":true}\n'
+OTHER = """
+import os, time
+os.sched_setaffinity(0, {core})
+print(flush=True)
+end = time.monotonic() + 5
+while time.monotonic() < end: pass
+"""
+
+
+def busy(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+@pytest.fixture
+def watched() -> Iterator[spells.Spells]:
+    found = spells.Spells()
+    found.start()
+    yield found
+    found.close()
+
+
+def test_long_collections_are_told_and_no_others(watched: spells.Spells) -> None:
+    gc.collect()
+    watched.take()
+    begin = time.perf_counter_ns()
+    heap = [[] for _ in range(300_000)]  # type: ignore[var-annotated]
+    gc.collect()
+    end = time.perf_counter_ns()
+    told = watched.take()
+    assert told
+    for one in told:
+        assert one.kind == "gc"
+        assert begin < one.begin < one.end < end
+        assert one.end - one.begin >= spells.COLLECTION
+    del heap
+    gc.collect(0)
+    assert watched.take() == []
+
+
+def test_who_is_closed_hears_of_no_collection(watched: spells.Spells) -> None:
+    before = len(gc.callbacks)
+    watched.close()
+    watched.close()
+    assert len(gc.callbacks) == before - 1
+
+
+def test_turns_that_take_long_are_told(watched: spells.Spells) -> None:
+    async def turns() -> tuple[int, int]:
+        await asyncio.sleep(0)
+        watched.take()
+        begin = time.perf_counter_ns()
+        busy(0.005)
+        end = time.perf_counter_ns()
+        await asyncio.sleep(0.02)  # is no turn, however long
+        return begin, end
+
+    loop = asyncio.SelectorEventLoop(watched.selector())
+    begin, end = loop.run_until_complete(turns())
+    loop.close()
+    found = [one for one in watched.take() if one.kind == "turn" and one.begin <= begin and end <= one.end]
+    assert len(found) == 1
+    assert found[0].end - found[0].begin < 15_000_000
+
+
+def test_the_selector_answers_as_the_standard_librarys() -> None:
+    reader, writer = os.pipe()
+    with spells.Spells().selector() as ours, selectors.DefaultSelector() as theirs:
+        try:
+            for selector in (ours, theirs):
+                selector.register(reader, selectors.EVENT_READ, "read")
+                selector.register(writer, selectors.EVENT_WRITE, "write")
+            assert ours.select(0) == theirs.select(0) == ours.select() == ours.select(5)
+            os.write(writer, b"x")
+            assert sorted(ours.select(-1)) == sorted(theirs.select(-1))
+            assert len(ours.select(0)) == 2
+            for selector in (ours, theirs):
+                selector.unregister(writer)
+            os.close(writer)
+            assert os.read(reader, 1) == b"x"
+            assert ours.select(0) == theirs.select(0)  # the other end is gone
+        finally:
+            os.close(reader)
+
+
+def test_a_selector_that_waits_does_not_return_early() -> None:
+    with spells.Spells().selector() as selector:
+        begin = time.monotonic()
+        assert selector.select(0.0035) == []
+        assert time.monotonic() - begin >= 0.0035
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
+def test_a_thread_waits_for_a_core_while_others_have_it() -> None:
+    core = {min(os.sched_getaffinity(0))}
+    found: list[int | None] = []
+
+    def wait() -> None:
+        os.sched_setaffinity(0, core)
+        own = spells.Wait()
+        busy(0.05)
+        found.append(own.since())
+
+    # Threads of one interpreter would wait for the GIL, and not for a core.
+    other = subprocess.Popen([sys.executable, "-c", OTHER.format(core=core)], stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()
+    try:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    finally:
+        other.kill()
+        other.communicate()
+    assert found[0] is not None
+    assert found[0] > 5e6
+
+
+def test_where_the_kernel_does_not_tell_there_is_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> int:
+        raise FileNotFoundError
+
+    wait = spells.Wait()
+    monkeypatch.setattr(spells.os, "open", missing)
+    assert wait.since() is None
+    monkeypatch.undo()
+    assert wait.since() is None  # since when is not known
+    assert wait.since() is not None or sys.platform != "linux"
+
+
+def test_what_was_found_reaches_the_parent_before_the_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spells, "TURN", 0)
+    frames = drive("tasks", cell(client=Client("aiohttp")), {"Why?": Script(200, [END] * 100)})
+    turns = [one for frame in frames if isinstance(frame, Held) for one in frame.spells if one.kind == "turn"]
+    assert len(turns) > 100  # one for each chunk, of both streams
+    assert turns == sorted(turns)
+    assert all(each.__name__ != "collected" for each in gc.callbacks)
