@@ -65,19 +65,24 @@ def test_bad_arguments(tmp_path: Path, arguments: list[str], says: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_library_that_is_not_installed(tmp_path: Path) -> None:
-    (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / "sitecustomize.py").write_text(
+def without(folder: Path, *names: str) -> dict[str, str]:
+    """An environment in which these distributions, of one module each, are not installed."""
+    (folder / "hidden").mkdir()
+    (folder / "hidden" / "sitecustomize.py").write_text(
         "import importlib.metadata as metadata, sys\n"
         "known = metadata.Distribution.from_name\n"
         "def from_name(name):\n"
-        "    if name in ('requests', 'aiohttp'):\n"
+        f"    if name in {names}:\n"
         "        raise metadata.PackageNotFoundError(name)\n"
         "    return known(name)\n"
         "metadata.Distribution.from_name = staticmethod(from_name)\n"
-        "sys.modules['requests'] = sys.modules['aiohttp'] = None\n"
+        f"sys.modules |= dict.fromkeys({names})\n"
     )
-    env = {"PYTHONPATH": str(tmp_path / "hidden")}
+    return {"PYTHONPATH": str(folder / "hidden")}
+
+
+def test_a_library_that_is_not_installed(tmp_path: Path) -> None:
+    env = without(tmp_path, "requests", "aiohttp")
     path = scenario(
         tmp_path, clients=["floor", "requests", "aiohttp", {"client": "requests", "stream": False}]
     )
@@ -88,8 +93,19 @@ def test_a_library_that_is_not_installed(tmp_path: Path) -> None:
     assert "floor" not in ran.stderr
     assert not (tmp_path / "reports").exists()
     listed = loadgen("clients", env=env).stdout.splitlines()
-    assert [line.split(maxsplit=2)[2] for line in listed if line.startswith("requests")] == [
+    assert [line.split(maxsplit=2)[2] for line in listed if line.startswith("requests ")] == [
         'pip install "loadgen[requests]"'
+    ]
+
+
+def test_what_a_driver_stands_on_is_not_installed(tmp_path: Path) -> None:
+    env = without(tmp_path, "gevent", "uvloop")
+    path = scenario(tmp_path, clients=["requests-gevent", "aiohttp", {"client": "aiohttp", "loop": "uvloop"}])
+    ran = loadgen("run", path, cwd=tmp_path, env=env)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.splitlines() == [
+        'loadgen: requests-gevent is not installed; install it: pip install "loadgen[gevent]"',
+        "aiohttp loop=uvloop needs uvloop; install it: pip install uvloop",
     ]
 
 
