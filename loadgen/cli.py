@@ -369,6 +369,107 @@ def limit(
 
 
 @cli.command()
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("head", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--client", "labels", metavar="NAME", multiple=True, help="Twice, with one run: the second against the first."
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    default=25.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="A worsening that must not go unnoticed.",
+)
+@click.option("--anyway", is_flag=True, help="Compare what was measured differently, too.")
+@click.option("--markdown", metavar="FILE|-", help="Write the verdict and a table for a pull request.")
+@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object.")
+def compare(
+    *,
+    base: Path,
+    head: Path | None,
+    labels: tuple[str, ...],
+    tolerance: float,
+    anyway: bool,
+    markdown: str | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    """Did it get worse? Compare run HEAD with run BASE, or two clients of one run.
+
+    \b
+    loadgen compare BASE HEAD
+    loadgen compare RUN --client requests --client aiohttp
+
+    \b
+    Exit codes: 0 nothing worse beyond the noise     1 worse
+                2 bad arguments, or not comparable   3 a run holds nothing valid
+                4 cannot tell: how many more repeats would is said
+    """
+    if (head is None) != (len(labels) == 2):
+        raise click.UsageError("compare two runs, BASE and HEAD, or two clients of one run, --client A --client B")
+    if as_json and markdown == "-":
+        raise click.UsageError("--json and --markdown - both go to the output; give --markdown a file")
+    from loadgen import analysis, store
+    from loadgen.analysis import causes as why
+    from loadgen.analysis import compare as comparing
+    from loadgen.analysis.differences import differences, schedules_agree
+    from loadgen.model import Validity
+    from loadgen.report import comparison, comparison_html
+    from loadgen.report.comparison import Sides
+    from loadgen.report.write import ReportError, put
+
+    try:
+        runs = [store.load(folder) for folder in (base, head) if folder is not None]
+    except store.StoreError as error:
+        _fail(str(error), BAD)
+    summaries = [analysis.summarise(each) for each in runs]
+    for folder, found in zip((base, head), summaries, strict=False):
+        if all(summary.validity is Validity.INVALID for summary in found):
+            _fail(f"{folder}: nothing in it is valid: loadgen report {folder} says why", UNMEASURED)
+    if head is not None:
+        differ = differences(runs[0], runs[1])
+        grave = [difference for difference in differ if difference.grave]
+        if grave and not anyway:
+            listed = "\n".join(f"  {comparison.told(difference)}" for difference in grave)
+            _fail(f"not comparable (compare them with --anyway):\n{listed}", BAD)
+        sides = Sides(str(base), str(head), tuple(differ))
+        compared = comparing.runs(
+            *summaries,
+            paired=schedules_agree(runs[0], runs[1]),
+            tolerance=tolerance / 100,
+        )
+        shown = summaries
+    else:
+        known = list(dict.fromkeys(summary.client for summary in summaries[0]))
+        if missing := [label for label in labels if label not in known]:
+            _fail(f"{base}: no client {missing[0]!r} in it; there are: {', '.join(known)}", BAD)
+        if labels[0] == labels[1]:
+            raise click.UsageError("--client names two different clients")
+        sides = Sides(labels[0], labels[1])
+        compared = comparing.clients(summaries[0], labels[0], labels[1], tolerance=tolerance / 100)
+        shown = [[s for s in summaries[0] if s.client == label] for label in labels]
+    if compared.verdict == "worse":
+        compared = comparing.with_causes(compared, why.findings(runs[-1], summaries[-1]))
+    try:
+        if page is not None:
+            put(page, comparison_html.html(compared, sides, *shown))
+        if markdown is not None and markdown != "-":
+            put(Path(markdown), comparison.markdown(compared, sides))
+    except ReportError as error:
+        _fail(str(error), BAD)
+    if as_json:
+        click.echo(comparison.as_json(compared, sides), nl=False)
+    elif markdown == "-":
+        click.echo(comparison.markdown(compared, sides), nl=False)
+    else:
+        _console().print(comparison.terminal(compared, sides))
+    sys.exit(comparing.exit_code(compared))
+
+
+@cli.command()
 @click.argument("scenario", type=click.Path())
 @click.option(
     "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True, help="Anything in the scenario."

@@ -99,6 +99,7 @@ class Change:
     """
 
     client: str
+    against: str  # the client of BASE: the same, unless two clients are compared
     concurrency: int
     figure: Judged
     base: float
@@ -353,6 +354,7 @@ def _test(
     base = _level(sides.base, log=sides.log) if sides else _mean(levels[0])
     change = Change(
         client=pair[1].client,
+        against=pair[0].client,
         concurrency=pair[1].concurrency,
         figure=figure,
         base=base,

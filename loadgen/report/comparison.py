@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -65,17 +65,25 @@ def how(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison, sides: Sides) -> list[str]:
     """What was not compared, and what is to be said of the rest."""
-    suspect = dict.fromkeys(f"{c.client} at {c.concurrency:,}" for c in comparison.changes if c.suspect)
-    unknown = dict.fromkeys(f"{c.client} at {c.concurrency:,}" for c in comparison.called("unknown"))
+    suspect = _cells(c for c in comparison.changes if c.suspect)
+    unknown = _cells(comparison.called("unknown"))
     told = (
         ("Every client became worse in {}: look at the machine and the server first", comparison.alike),
         ("Invalid, not compared: {}", comparison.invalid),
-        ("Suspect, compared all the same (marked ~): {}", tuple(suspect)),
-        ("Too few repeats to judge some figures (marked ?): {}", tuple(unknown)),
+        ("Suspect, compared all the same (marked ~): {}", suspect),
+        ("Too few repeats to judge some figures (marked ?): {}", unknown),
         (f"Only in {sides.base}: {{}}", comparison.only_base),
         (f"Only in {sides.head}: {{}}", comparison.only_head),
     )
-    return [plain(text.format(", ".join(names)), 1000) for text, names in told if names]
+    return [plain(text.format("; ".join(names)), 1000) for text, names in told if names]
+
+
+def _cells(changes: Iterable[Change]) -> list[str]:
+    """``aiohttp at 1, 10``, one text per client."""
+    levels: dict[str, set[int]] = {}
+    for c in changes:
+        levels.setdefault(c.client, set()).add(c.concurrency)
+    return [f"{client} at {', '.join(f'{n:,}' for n in sorted(of))}" for client, of in sorted(levels.items())]
 
 
 def share(value: float | None) -> str:
@@ -136,7 +144,7 @@ class _Terminal:
             yield _called(called, options, spelled)
             yield Text("")
         for finding in found.causes[:_CAUSES]:
-            yield Text(spelled(f"In {plain(self.sides.head, TEXT)}, {plain(finding.statement, 600)}"))
+            yield Text(spelled(f"In HEAD, {plain(finding.statement, 600)}"))
         if found.causes:
             yield Text("")
         if found.judged:
@@ -202,7 +210,7 @@ def _grid(changes: Sequence[Change], options: ConsoleOptions, spelled: Callable[
         shown.add_column(Text("\n".join(_title(judged.title))), justify="right", no_wrap=True)
     for n, of in cells.items():
         shown.add_row(Text(titles[n], style="bold"))
-        for client in dict.fromkeys(c.client for c in of):
+        for client in sorted({c.client for c in of}):
             row = {c.figure.name: c for c in of if c.client == client}
             suspect = "~" if any(c.suspect for c in row.values()) else ""
             shown.add_row(
@@ -257,11 +265,13 @@ def markdown(comparison: Comparison, sides: Sides) -> str:
             f"| {level(c, c.head)} | {change(c, c.change)} | {between(c)} |"
             for c in rows
         ]
-        rest = comparison.judged - len(rows)
-        lines += ["", f"{rest:,} more figures: {_rest(comparison, len(called) - len(rows))}.", ""]
-    lines += [
-        _escaped(f"In {sides.head}, {finding.statement}") + "\n" for finding in comparison.causes[:_CAUSES]
-    ]
+        more = [f"{len(called) - ROWS:,} more are called worse or better"] if len(called) > ROWS else []
+        lines += [
+            "",
+            "; ".join([*more, f"{len(comparison.called('same')):,} figures are within noise"]) + ".",
+            "",
+        ]
+    lines += [_escaped(f"In HEAD, {finding.statement}") + "\n" for finding in comparison.causes[:_CAUSES]]
     details = [
         *map(_escaped, notes(comparison, sides)),
         *(f"`{told(d)}`".replace("\n", " ") for d in sides.differences),
@@ -276,11 +286,6 @@ def markdown(comparison: Comparison, sides: Sides) -> str:
             "</details>",
         ]
     return "\n".join(lines) + "\n"
-
-
-def _rest(comparison: Comparison, called: int) -> str:
-    within = f"{len(comparison.called('same')):,} within noise in all"
-    return f"{called:,} of them called worse or better too, {within}" if called > 0 else within
 
 
 def _escaped(text: object) -> str:

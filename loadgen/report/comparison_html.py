@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from loadgen.analysis import blocks, compare, effects
-from loadgen.model import Validity
 from loadgen.report import comparison as texts
 from loadgen.report import html as page
 from loadgen.report.text import figure, plain
@@ -49,7 +47,8 @@ def html(comparison: Comparison, sides: texts.Sides, base: Sequence[Summary], he
     """The page; ``base`` and ``head`` are the summaries that were compared."""
     from loadgen.report.charts.style import looks
 
-    look = looks({s.client: s.mode for s in (*base, *head)})
+    compared = {client for c in comparison.changes for client in (c.against, c.client)}
+    look = looks({s.client: s.mode for s in (*base, *head) if s.client in compared})
     place = page._Placer()
     placed = place(_charts(comparison, sides, base, head, look))
     scripts = [*page._bokeh_js(), page._resource("report.js")]
@@ -69,7 +68,6 @@ def html(comparison: Comparison, sides: texts.Sides, base: Sequence[Summary], he
         levels=_levels(comparison.changes),
         figures=[judged.title for judged in _shown(comparison.changes)],
         looks=list(look.values()),
-        clients=len({s.client for s in head} | {s.client for s in base}) > 1,
         charts=placed,
         css=page._resource("report.css"),
         scripts=scripts,
@@ -100,7 +98,6 @@ def _row(change: Change) -> dict[str, str]:
 
 def _levels(changes: Sequence[Change]) -> list[dict[str, Any]]:
     """All changes: per concurrency a row for each client, a cell for each figure, ``None`` where it has none."""
-    ordered = sorted(changes, key=lambda c: c.concurrency)
     return [
         {
             "title": page._at(n),
@@ -115,8 +112,8 @@ def _levels(changes: Sequence[Change]) -> list[dict[str, Any]]:
                 for client in sorted({c.client for c in here})
             ],
         }
-        for n, of in groupby(ordered, key=lambda c: c.concurrency)
-        for here in (list(of),)
+        for n in sorted({c.concurrency for c in changes})
+        for here in ([c for c in changes if c.concurrency == n],)
     ]
 
 
@@ -131,9 +128,13 @@ def _charts(
     looks: Mapping[str, Look],
 ) -> list[Chart]:
     concurrency = sorted({c.concurrency for c in comparison.changes})
+    compared = (
+        {(c.against, c.concurrency) for c in comparison.changes},
+        {(c.client, c.concurrency) for c in comparison.changes},
+    )
     chosen = [
-        [s for s in side if s.concurrency in concurrency and s.validity is not Validity.INVALID]
-        for side in (base, head)
+        [s for s in side if (s.client, s.concurrency) in cells]
+        for side, cells in zip((base, head), compared, strict=True)
     ]
     return [
         chart
