@@ -1,0 +1,117 @@
+"""Steps as they are really measured: engines on cores of their own, and what this machine allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from loadgen import store
+from loadgen.analysis.repeats import repeats_of
+from loadgen.analysis.steps import Budget, Reading, read
+from loadgen.lab import plan
+from loadgen.lab.listener import Silent
+from loadgen.lab.run import Refused
+from loadgen.lab.steps import FILE, find, several
+from loadgen.model import Client, Load, Scenario, Simulator, Target
+from loadgen.simulator.process import Process
+from tests.lab.cells import cell
+
+SPEC = Simulator(ttft=0.02, gap=0.02, tokens=20)
+BUDGET = Budget(lag_p99_ms=5000.0, errors=0.01, ttft=None)
+
+
+@pytest.fixture
+def simulator() -> Iterator[Process]:
+    with Process.start(SPEC) as process:
+        yield process
+
+
+class Heard:
+    """What a search told."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[str, int]] = []
+        self.readings: list[Reading] = []
+
+    def begins(self, client: str, streams: int) -> None:
+        self.begun.append((client, streams))
+
+    def heard(self, reading: Reading) -> None:
+        self.readings.append(reading)
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def scenario(**changes: object) -> Scenario:
+    plain = Scenario(
+        name="small",
+        target=Target(simulator=SPEC),
+        clients=(Client("floor"),),
+        concurrency=(8,),
+        load=Load(requests=1),
+        prompts=("Why?",),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(len(plan.available()) < 2, reason="one core only")
+def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> None:
+    cores = tuple(plan.available()[:2])
+    asked = cell(url=simulator.url, concurrency=5, cores=cores, load=Load(requests=3))
+    parts = several(asked, Silent(), lambda: False, simulator.record)
+    assert [part.worker for part in parts] == [f"core-{core}" for core in cores]
+    assert [part.share for part in parts] == [3, 2]
+    assert [set(part.streams["slot"].tolist()) for part in parts] == [{0, 2, 4}, {1, 3}]
+    assert parts[1].server is None
+    assert parts[0].server is not None
+    assert parts[0].server.streams == 15
+    (repeat,) = repeats_of(parts)
+    assert read(repeat, BUDGET).verdict == "within"
+
+
+def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:
+    asked = cell(url=simulator.url, concurrency=1, cores=(plan.available()[0],) * 3, load=Load(requests=1))
+    (part,) = several(asked, Silent(), lambda: False, simulator.record)
+    assert part.share == 1
+
+
+def test_more_cores_than_there_are_are_refused_with_their_number(tmp_path: Path) -> None:
+    have = len(plan.available())
+    with pytest.raises(Refused, match=f"--cores {have} needs {have + 1} cores.* this machine has {have}"):
+        find(scenario(), BUDGET, Heard(), folder=tmp_path / "run", cores=max(2, have))
+
+
+def test_more_streams_than_fit_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="do not fit this machine"):
+        find(scenario(), BUDGET, Heard(), folder=tmp_path / "run", most=100_000_000)
+
+
+def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(tmp_path: Path) -> None:
+    heard = Heard()
+    budget = Budget(lag_p99_ms=None, errors=None, ttft=1000.0)
+    brief = scenario(target=Target(simulator=replace(SPEC, tokens=5)))
+    found = find(brief, budget, heard, folder=tmp_path / "run", window=0.5, most=8)
+    assert heard.begun == [("floor", 1)] * 2 + [("floor", 8)]
+    assert found.told["ttft_one_stream_ms"]["floor"] > 15
+    assert [reading.verdict for reading in heard.readings] == ["within"]
+    assert found.searches[0].found().stopped == "most"
+    kept = store.load(tmp_path / "run")
+    assert [recording.concurrency for recording in kept.recordings] == [1, 1, 8]
+    assert kept.about["scenario"]["concurrency"] == [1, 8]
+    assert kept.about["state"] == "complete"
+    assert (tmp_path / "run" / FILE).exists()
+
+
+def test_streams_that_go_on_for_too_long_are_ended(tmp_path: Path) -> None:
+    endless = replace(SPEC, faults={"stall": 1.0})
+    slow = scenario(target=Target(simulator=endless))
+    errors = Budget(lag_p99_ms=None, errors=0.01, ttft=None)
+    found = find(slow, errors, Heard(), folder=tmp_path / "run", window=0.5, most=8)
+    (kept, *_) = store.load(tmp_path / "run").recordings
+    assert kept.ended == "its streams went on for too long, and were ended"
+    assert kept.window[1] - kept.window[0] == 500_000_000
+    assert [reading.errors for reading in found.searches[0].readings] == [0.0]
