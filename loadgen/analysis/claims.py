@@ -33,6 +33,7 @@ FASTER = 0.95  # a ratio of totals below which a client is faster, not merely di
 NOTABLE_MEMORY = 0.25  # memory that the streams added, as a share of the client's own
 NOTABLE_SWITCHES = 1.0  # per token
 LARGE = 0.8  # a ratio below which the advantage is large
+ENOUGH = "one of these is enough"  # notes effects of which one decides for all
 
 Holds = bool | None
 
@@ -325,7 +326,7 @@ def _need_not_be_faster(evidence: Evidence) -> Part:
         found = effects.ratio(((math.exp(ratio), 1.0) for ratio in ratios), len(pairs))
         if found is not None:
             name = f"total time, {one.client} as a multiple of {other.client}, at 1 stream"
-            told.append(_effect(name, "times", found, FASTER, above=True))
+            told.append(_effect(name, "times", found, FASTER, above=True, note=ENOUGH))
     if not told:
         return Part(missing="no sync and async client were both measured at one stream")
     return Part(told, decides=_any)

@@ -81,15 +81,20 @@ def sides(evidence: Sequence[str]) -> list[tuple[str, list[str]]]:
 
 def pictures(effects: Sequence[Effect]) -> Iterable[Picture]:
     """One for each figure that decides, with those of its name that do not."""
+    for title, group in figures(effects):
+        first = next((effect for _, effect in group if effect.line is not None), None)
+        if first is not None and first.line is not None:
+            yield _picture(title, first.unit, first.line, first.above, group)
+
+
+def figures(effects: Sequence[Effect]) -> Iterable[tuple[str, list[tuple[str, Effect]]]]:
+    """Every figure with its effects, each by whose it is; shares as percentages."""
     groups: dict[tuple[str, str], list[tuple[str, Effect]]] = {}
     for effect in map(_scaled, effects):
         title, label = _named(effect)
         groups.setdefault((title, effect.unit), []).append((label, effect))
-    for (name, unit), named in groups.items():
-        title, group = _together(name, named)
-        deciding = [effect for _, effect in group if effect.line is not None]
-        if deciding and deciding[0].line is not None:
-            yield _picture(title, unit, deciding[0].line, deciding[0].above, group)
+    for (title, _), group in groups.items():
+        yield _together(title, group)
 
 
 def axis_of(effects: Sequence[Effect], marks: Sequence[float], *, log: bool) -> Axis:
@@ -164,6 +169,10 @@ def _picture(title: str, unit: str, line: float, above: bool, group: Sequence[tu
     at = place(axis, line)
     rows = tuple(row(label, effect, axis) for label, effect in group if effect.line is not None)
     decides = f"{'more' if above else 'less'} than {line:g} speaks for it"
+    notes = {r.note for r in rows}
+    if len(notes) == 1 and (note := notes.pop()):
+        decides = f"{decides}; {note}"
+        rows = tuple(replace(r, note="") for r in rows)
     told = "; ".join(
         f"{r.label} {r.value}{f' ({r.between})' if r.between else ''}, {_SAID[r.says]}" for r in rows
     )

@@ -13,6 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from loadgen.report import brief
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ STYLES = {
     "valid": "green", "held": "green",
     "suspect": "yellow",
     "invalid": "bold red", "failed": "bold red",
-    "for": "bold", "against": "bold", "open": "dim",
 }  # fmt: skip
-_ASCII = str.maketrans({"–": "-", "µ": "u", "…": "...", "×": "x", "≤": "<=", "≥": ">="})
+_ASCII = str.maketrans({"–": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">="})
 _GAP = 2
 _LABEL = 40
 _LONGEST = 2000
@@ -153,7 +153,6 @@ class _Findings:
             ("validity", "What not to believe"),
             ("cause", "Why it was slow"),
             ("threshold", "Thresholds"),
-            ("claim", "Claims"),
         ):
             of_kind = [finding for finding in self.told if finding.kind == kind]
             if not of_kind:
@@ -162,22 +161,22 @@ class _Findings:
             grid.add_column(no_wrap=True, min_width=8)
             grid.add_column()
             for (verdict, evidence), alike in _alike(of_kind).items():
-                shown = {"claim": _brief(evidence), "cause": ()}.get(kind, evidence)
+                shown = () if kind == "cause" else evidence
                 lines = [Text(spelled(plain(finding.statement, _LONGEST))) for finding in alike]
                 lines += [Text(spelled(plain(line, _LONGEST)), style="dim") for line in shown]
                 grid.add_row(Text(plain(verdict), style=STYLES.get(verdict, "")), Group(*lines))
             yield Text(title, style="bold")
             yield grid
             yield Text("")
-
-
-def _brief(evidence: Sequence[str]) -> list[str]:
-    """The first line of each kind, ``For:``, ``Against:`` and so on; the report has them all."""
-    first: dict[str, str] = {}
-    for line in evidence:
-        first.setdefault(line.partition(":")[0], line)
-    more = len(evidence) - len(first)
-    return [*first.values(), *([f"… and {more} more in the report"] if more else [])]
+        for part in (
+            brief.claims(self.told, spelled),
+            brief.costs(self.told, spelled, options.max_width),
+            brief.lines(self.told, spelled),
+            brief.article(self.told, spelled),
+        ):
+            if told := list(part):
+                yield from told
+                yield Text("")
 
 
 def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Finding]]:
@@ -189,7 +188,8 @@ def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Fi
 
 
 def findings(told: Sequence[Finding]) -> RenderableType:
-    """Every finding with its verdict and evidence: what not to believe, why it was slow, thresholds, claims."""
+    """What not to believe, why it was slow and the thresholds with all their evidence; then the claims with what
+    decides them, costs, noise and the article's differences, in few lines."""
     return _Findings(told)
 
 
