@@ -51,6 +51,7 @@ def test_shipped_scenarios_fit(file: Path) -> None:
             load='{duration: "${T:-5s}", ramp: 0}', repeats='"${N}"', stream='"${S}"', protocol='"${P}"'
         ),
         scenario_text(clients="[{client: aiohttp, stream: false, loop: uvloop}]", prompts="{file: p.txt}"),
+        scenario_text(clients="[{client: requests, stack: 0.5 MiB, python: ~/other/bin/python}]"),
         scenario_text(concurrency=None, load=None, stages='[{to: 5}, {to: "${N}", over: 5s}, {hold: 1s}]'),
         scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
     ],
@@ -66,6 +67,10 @@ def test_good_scenarios_fit(text: str) -> None:
         {"clients": "[aiohtp]"},
         {"clients": "[]"},
         {"clients": "[{client: requests, loop: uvloop}]"},
+        {"clients": "[{client: requests, stack: 262144}]"},
+        {"clients": "[{client: requests, stack: 256KB}]"},
+        {"clients": "[{client: aiohttp, stack: 256KiB}]"},
+        {"clients": "[{client: aiohttp, python: 3}]"},
         {"repeats": "0"},
         {"repeats": "x"},
         {"protocol": "olama"},
