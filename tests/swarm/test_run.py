@@ -113,12 +113,11 @@ def test_two_workers_do_together_what_one_engine_does_alone(tmp_path: Path) -> N
     summary = summary_of(tmp_path / "spread")
     assert (summary["streams"], summary["ok"], summary["tokens"]) == (28, 28, 28 * 8)
     assert summary["live_peak"] == 7
-    assert {
-        recording.worker: recording.share for recording in loadgen.Run.load(tmp_path / "spread").recordings
-    } == {
-        workers[0]: 4,
-        workers[1]: 3,
-    }
+    recordings = loadgen.Run.load(tmp_path / "spread").recordings
+    assert {recording.worker: recording.share for recording in recordings} == {workers[0]: 4, workers[1]: 3}
+    for recording in recordings:
+        assert len(recording.spells["kind"]) == len(recording.spells["end"])
+        assert recording.start < recording.pace["at"].max() < recording.clock[1][0]
 
 
 def test_the_union_follows_the_stages_and_a_worker_too_many_is_idle(tmp_path: Path) -> None:
