@@ -143,7 +143,7 @@ def search(
     hit one client alone.
 
     ``measure(client, streams, repeat)`` runs a cell; ``repeat`` counts the client's cells of so many streams, and
-    names the schedule. A cell that ran when ``interrupted`` became true does not count.
+    names the schedule. A cell that was ``interrupted`` before its end is not heard.
     """
     chance = random.Random(f"{seed}/limit")
     while going := [each for each in searches if each.next is not None]:
@@ -152,7 +152,7 @@ def search(
                 return
             assert each.next is not None
             reading = measure(each.client, each.next, len(each.at(each.next)))
-            if interrupted():
+            if interrupted() and not reading.counts:
                 return
             each.hear(reading)
             heard(reading)

@@ -1,0 +1,78 @@
+"""``loadgen limit`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import interrupt, loadgen, scenario, started, until
+
+SIMULATOR = {"simulator": {"ttft": "50ms", "gap": "50ms", "tokens": 10}}
+GENEROUS = ("--lag-p99", "5s", "--duration", "1s")
+
+
+def test_a_search_ends_with_a_bound_a_folder_and_its_steps(tmp_path: Path) -> None:
+    file, out = scenario(tmp_path, target=SIMULATOR, concurrency=10), tmp_path / "run"
+    done = loadgen("limit", file, "--client", "aiohttp", "--most", "20", *GENEROUS, "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["run"] == str(out)
+    (client,) = told["clients"]
+    assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "most")
+    assert [step["streams"] for step in told["steps"]] == [10, 20]
+    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in told["steps"])
+    kept = json.loads((out / "limit.json").read_text())
+    assert kept == {key: told[key] for key in kept}
+    again = loadgen("report", out)
+    assert again.returncode == 0, again.stderr
+    assert "10 streams" in again.stdout
+    assert "20 streams" in again.stdout
+
+
+def test_an_interrupted_search_tells_its_bounds(tmp_path: Path) -> None:
+    file, out = scenario(tmp_path, target=SIMULATOR, concurrency=8), tmp_path / "run"
+    with started("limit", file, "--client", "floor", *GENEROUS, "--out", out, cwd=tmp_path) as process:
+        until(lambda: list(out.glob("arrivals/*.npz")), "a cell")
+        interrupt(process, signal.SIGINT)
+        said, complaints = process.communicate(timeout=60)
+    assert process.returncode == 130, complaints
+    assert "at least 8" in said
+    assert "interrupted" in said
+    told = json.loads((out / "limit.json").read_text())
+    assert told["clients"][0]["limit"] is None
+    assert json.loads((out / "run.json").read_text())["state"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--client", "aiohtp"), "did you mean aiohttp?"),
+        (("--lag-p99", "10"), "--lag-p99: budget: 10 has no unit"),
+        (("--lag-p99", "soon"), "'soon' is no duration"),
+        (("--lag-p99", "0s"), "makes no sense"),
+        (("--errors", "100%"), "--errors: budget: 100% makes no sense; more than 0, less than 100%"),
+        (("--errors", "lots"), "'lots' is no fraction"),
+        (("--ttft", "1"), "--ttft: budget: 1 is not more than 1"),
+        (("--precision", "0"), "--precision"),
+        (("--duration", "0s"), "--duration: step"),
+        (("--most", "0"), "--most"),
+        (("--cores", "1000"), "--cores 1000 needs 1001 cores"),
+        (("--most", "100000000"), "do not fit this machine"),
+        (("--set", "lod.ramp=1s"), "did you mean load?"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    done = loadgen("limit", scenario(tmp_path), *arguments, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_target_that_is_not_there_is_not_measured(tmp_path: Path) -> None:
+    file = scenario(tmp_path, target={"url": "http://127.0.0.1:1"})
+    done = loadgen("limit", file, "--out", tmp_path / "run")
+    assert done.returncode == 3
+    assert "no connection" in done.stderr
