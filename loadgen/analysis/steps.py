@@ -51,6 +51,14 @@ class Budget:
         return ", ".join(text for limit, text in told if limit is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class ServerCore:
+    """What the simulator's core did in the window, as shares: in use in all, and by others than simulator and lab."""
+
+    busy: float
+    others: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """One cell of a client at ``streams`` streams.
@@ -83,13 +91,13 @@ def read(
     budget: Budget,
     *,
     ttft_one_ms: float | None = None,
-    server_busy: float | None = None,
+    core: ServerCore | None = None,
     cut: bool = False,
 ) -> Reading:
     """The reading of one cell.
 
-    ``ttft_one_ms`` is the median TTFT at one stream, ``server_busy`` the share of the simulator's core in use, and
-    ``cut`` tells that the cell was ended because its streams went on too long after its window.
+    ``ttft_one_ms`` is the median TTFT at one stream, ``core`` what the simulator's did where it is known, and ``cut``
+    tells that the cell was ended because its streams went on too long after its window.
     """
     recording = repeat.recording
     lag = _lag_p99_ms(repeat)
@@ -130,8 +138,9 @@ def read(
     server = next((m.recording.server for m in repeat.parts if m.recording.server), None)
     late = (server.late_p99_ms if server else None) or 0.0
     # A burst of late tokens is harder for the client than what was asked: within stays within, up to a point.
+    blamed = _blamed(late, core)
     if late > SERVER_LATE_INVALID_MS:
-        return made("server", f"the simulator sent late, p99 {late:.1f} ms", use, by)
+        return made(*blamed, use, by)
     if use <= 1:
         return made("within", "", use, by)
     saturated = cpu is not None and taken < 0.5 and cpu > SATURATED * (1 - taken)
@@ -139,11 +148,21 @@ def read(
         short = _short(repeat)
         if short:
             return made("machine", short, use, by)
-        if late > SERVER_LATE_SUSPECT_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0)):
-            return made("server", f"the simulator sent late, p99 {late:.1f} ms", use, by)
-        if server_busy is not None and server_busy > SERVER_FULL and not saturated:
-            return made("server", f"the simulator's core was full: {server_busy:.0%}", use, by)
+        behind = late > SERVER_LATE_SUSPECT_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
+        full = core is not None and core.busy > SERVER_FULL and not saturated
+        if behind or full:
+            return made(*blamed, use, by)
     return made("over", "", use, by)
+
+
+def _blamed(late: float, core: ServerCore | None) -> tuple[Verdict, str]:
+    """Who is to blame for a simulator that was late or had no core left."""
+    told = f"the simulator sent late, p99 {late:.1f} ms"
+    if core is None:
+        return "server", told
+    if core.others > OTHERS_SUSPECT:
+        return "machine", f"{told}: others took {core.others:.0%} of its core"
+    return "server", f"{told}, and its core was {core.busy:.0%} in use"
 
 
 def ttft_p50_ms(repeat: Repeat) -> float | None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +18,7 @@ from typing import Any, Final, Protocol
 from loadgen import clients, files, store
 from loadgen.analysis.crossover import Crossing, crossings
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.analysis.steps import Budget, Reading, read, ttft_p50_ms
+from loadgen.analysis.steps import Budget, Reading, ServerCore, read, ttft_p50_ms
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan, proc, run
 from loadgen.lab.limit import Rules, Search, search
@@ -152,36 +153,42 @@ def finite(value: Any) -> Any:
 
 
 class _Watch(Silent):
-    """Listens to one cell: how long it runs, and how busy the simulator's core is in its window."""
+    """Listens to one cell: how long it runs, and what the simulator's core does in its window."""
 
     def __init__(self, watcher: Watcher, cores: Sequence[int]) -> None:
         self._watcher = watcher
         self._cores = cores
-        self.cell: Cell | None = None
+        self._load = Load()
+        self._pid: int | None = None
         self.elapsed = 0.0
-        self._seen: list[tuple[float, int]] = []
+        self._seen: list[tuple[int, int, int]] = []
 
-    def cell_begins(self, cell: Cell) -> None:
-        self.cell, self.elapsed, self._seen = cell, 0.0, []
+    def start(self, cell: Cell, pid: int | None) -> None:
+        """The cell that begins, and the simulator's process."""
+        self._load, self._pid = cell.load, pid
+        self.elapsed, self._seen = 0.0, []
 
     def progress(self, progress: Progress) -> None:
         self.elapsed = progress.elapsed
-        load = self.cell.load if self.cell else Load()
-        if self._cores and load.warmup <= progress.elapsed <= (load.duration or 0.0):
-            busy = proc.busy_ns(self._cores)
-            if busy is not None:
-                self._seen.append((progress.elapsed, sum(busy)))
+        inside = self._load.warmup <= progress.elapsed <= (self._load.duration or 0.0)
+        if not (self._cores and self._pid and inside):
+            return
+        busy, simulator = proc.busy_ns(self._cores), proc.sample(self._pid)
+        if busy is not None and simulator.cpu_ns is not None:
+            ours = simulator.cpu_ns + time.process_time_ns()
+            self._seen.append((simulator.at, sum(busy), ours))
 
     def note(self, text: str) -> None:
         self._watcher.note(text)
 
     @property
-    def server_busy(self) -> float | None:
-        """Share of the simulator's core that was taken, by whomever; None where it was not looked at twice."""
-        if len(self._seen) < 2 or self._seen[-1][0] <= self._seen[0][0]:
+    def core(self) -> ServerCore | None:
+        """Of the simulator; None where it was not looked at twice."""
+        if len(self._seen) < 2:
             return None
-        (begin, before), (end, after) = self._seen[0], self._seen[-1]
-        return (after - before) / 1e9 / (end - begin)
+        (begin, before, ours), (end, after, ours_after) = self._seen[0], self._seen[-1]
+        window, busy = end - begin, after - before
+        return ServerCore(busy / window, max(0.0, (busy - (ours_after - ours)) / window))
 
 
 class _Lab:
@@ -244,7 +251,7 @@ class _Lab:
             repeats,
             self.budget,
             ttft_one_ms=self.one_ms.get(client.label),
-            server_busy=self.watch.server_busy,
+            core=self.watch.core,
             cut=self._cut,
         )
         if self._stream_s is None and reading.verdict == "within":
@@ -265,10 +272,10 @@ class _Lab:
     def _run(self, cell: Cell) -> Repeat:
         self._index += 1
         cell = replace(cell, index=self._index)
-        self.watch.cell_begins(cell)
         if self._server is not None:
             self._server.ready(self.watch)
             cell = replace(cell, url=self._server.url)
+        self.watch.start(cell, self._server.pid if self._server else None)
         self._cut = False
         server = self._server.record if self._server else run.no_record
         parts = [

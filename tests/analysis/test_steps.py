@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from loadgen.analysis.repeats import repeats_of
-from loadgen.analysis.steps import Budget, Reading, read
+from loadgen.analysis.steps import Budget, Reading, ServerCore, read
 from tests import synthetic
 
 BUDGET = Budget(lag_p99_ms=10.0, errors=0.01, ttft=None)
 
 
-def of(budget: Budget = BUDGET, *, cut: bool = False, busy: float | None = None, **cell: Any) -> Reading:
+def of(budget: Budget = BUDGET, *, cut: bool = False, core: ServerCore | None = None, **cell: Any) -> Reading:
     """The reading of a cell of ten streams."""
     plain: dict[str, Any] = {"concurrency": 10, "streams": 60, "duration_ms": 15_000, "warmup_ms": 1000}
     (repeat,) = repeats_of([synthetic.recording(**plain | cell)])
-    return read(repeat, budget, ttft_one_ms=300.0, server_busy=busy, cut=cut)
+    return read(repeat, budget, ttft_one_ms=300.0, core=core, cut=cut)
 
 
 def test_a_calm_cell_is_within() -> None:
@@ -64,7 +64,8 @@ def test_streams_that_were_never_open_at_once_are_over() -> None:
         ({"steal_share": 0.2}, "machine", "the hypervisor took 20%"),
         ({"listen_drops": 2}, "machine", "listen queue"),
         ({"server_late_p99_ms": 20.0}, "server", "p99 20.0 ms"),
-        ({"busy": 0.99}, "server", "core was full"),
+        ({"core": ServerCore(0.99, 0.02)}, "server", "its core was 99% in use"),
+        ({"core": ServerCore(0.99, 0.40)}, "machine", "others took 40% of its core"),
     ],
 )
 def test_who_stood_in_the_way_answers_for_a_lag(disturbance: dict[str, Any], verdict: str, told: str) -> None:
@@ -74,13 +75,16 @@ def test_who_stood_in_the_way_answers_for_a_lag(disturbance: dict[str, Any], ver
     assert not found.counts
 
 
-@pytest.mark.parametrize("disturbance", [{"others_share": 0.3}, {"server_late_p99_ms": 20.0}, {"busy": 0.99}])
+@pytest.mark.parametrize(
+    "disturbance", [{"others_share": 0.3}, {"server_late_p99_ms": 20.0}, {"core": ServerCore(0.99, 0.4)}]
+)
 def test_what_is_within_in_spite_of_a_disturbance_counts(disturbance: dict[str, Any]) -> None:
     assert of(lag_us=2000, **disturbance).verdict == "within"
 
 
 def test_nothing_counts_where_the_simulator_did_not_send_what_was_asked() -> None:
     assert of(lag_us=2000, server_late_p99_ms=80.0).verdict == "server"
+    assert of(lag_us=2000, server_late_p99_ms=80.0, core=ServerCore(0.9, 0.5)).verdict == "machine"
 
 
 def test_a_lag_far_beyond_the_simulators_lateness_is_the_clients() -> None:

@@ -22,8 +22,9 @@ def test_a_search_ends_with_a_bound_a_folder_and_its_steps(tmp_path: Path) -> No
     assert told["run"] == str(out)
     (client,) = told["clients"]
     assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "most")
-    assert [step["streams"] for step in told["steps"]] == [10, 20]
-    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in told["steps"])
+    assert {step["streams"] for step in told["steps"]} == {10, 20}
+    counted = [step for step in told["steps"] if step["verdict"] == "within"]
+    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in counted)
     kept = json.loads((out / "limit.json").read_text())
     assert kept == {key: told[key] for key in kept}
     again = loadgen("report", out)
