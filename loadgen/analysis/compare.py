@@ -6,11 +6,10 @@ of the other; else they are two independent samples of one variance.
 
 Three blocks tell little of a variance, so each is moderated by what is typical of the same figure's other cells at
 the same concurrency, in both runs, a client's second name included (Smyth 2004). That counts for ``WEIGHT`` degrees
-of freedom, and for less the more the cell itself is spread out over its blocks than they are: by the square of that
-ratio, lest one unsteady client be judged by its calm neighbours. Weight and exponent were chosen by simulation
-(clients alike; spreads of a factor 2 or more; one client ten times as unsteady as all others; heavy tails; half of
-the variance shared by all clients of a block): intervals of 95 % cover 94 to 98 %, and with 176 figures without
-a difference one is called worse in under 5 % of comparisons.
+of freedom, and for less the more the cell itself is spread out over its blocks than they are: by the square of the
+ratio of variances above ``UNSTEADY``, lest one unsteady client be judged by its calm neighbours. These constants were
+chosen by simulation (clients alike; spreads of a factor 2; one client ten times as unsteady as all others; heavy
+tails; half of the variance shared by all clients of a block): intervals of 95 % cover 94 to 98 %.
 
 That family-wise error, over all figures judged, is controlled at ``LEVEL`` by Holm's procedure (1979, "A simple
 sequentially rejective multiple test procedure"). A difference must also exceed what a client that was measured
@@ -33,6 +32,7 @@ from loadgen.model import Finding, Summary, Validity
 
 LEVEL = 0.05  # how often anything at all is called different where nothing is
 WEIGHT = 6.0  # degrees of freedom for which the variances of the other cells count
+UNSTEADY = 1.5  # times as much variance as theirs, from which on they count for less
 LEAST = 0.02  # a smaller change, as a share, is never called one
 LEAST_MS = 0.1  # nor a smaller change of a latency
 LEAST_KIB = 64.0  # nor one of the memory of a whole process
@@ -216,42 +216,22 @@ def exit_code(comparison: Comparison) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The values of one figure in the blocks of both sides, on the scale on which they are compared."""
+    """The values of one figure in the blocks of both sides, on the scale on which they are compared.
+
+    ``variance`` is that of a pair of blocks, or where they are not paired of a block, with ``df`` degrees of
+    freedom; ``within`` that of a side's blocks about its mean, both sides together. ``factor`` times ``variance``
+    is the variance of the difference.
+    """
 
     base: tuple[float, ...]
     head: tuple[float, ...]
     log: bool
-    paired: bool
-
-    @property
-    def difference(self) -> float:
-        return _mean(self.head) - _mean(self.base)
-
-    @property
-    def factor(self) -> float:
-        """The variance of the difference, where that of a block (of a pair of blocks) is 1."""
-        return 1 / len(self.base) + (0 if self.paired else 1 / len(self.head))
-
-    @property
-    def df(self) -> int:
-        return len(self.base) - 1 + (0 if self.paired else len(self.head) - 1)
-
-    @property
-    def variance(self) -> float:
-        """Of a pair of blocks, or of a block."""
-        if self.paired:
-            return effects.variance([b - a for a, b in zip(self.base, self.head, strict=True)])
-        return self.within
-
-    @property
-    def within(self) -> float:
-        """Of the blocks of a side about its mean, both sides together."""
-        squares = sum((len(side) - 1) * effects.variance(side) for side in (self.base, self.head))
-        return squares / self.within_df
-
-    @property
-    def within_df(self) -> int:
-        return len(self.base) + len(self.head) - 2
+    difference: float
+    variance: float
+    df: int
+    within: float
+    within_df: int
+    factor: float
 
 
 def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None) -> _Sides | None:
@@ -269,7 +249,20 @@ def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None)
         return None
     if log:
         base, head = tuple(map(math.log, base)), tuple(map(math.log, head))
-    return _Sides(base, head, log, paired)
+    within_df = len(base) + len(head) - 2
+    squares = (len(base) - 1) * effects.variance(base) + (len(head) - 1) * effects.variance(head)
+    pairs = [after - before for before, after in zip(base, head, strict=True)] if paired else []
+    return _Sides(
+        base,
+        head,
+        log,
+        difference=_mean(head) - _mean(base),
+        variance=effects.variance(pairs) if paired else squares / within_df,
+        df=len(pairs) - 1 if paired else within_df,
+        within=squares / within_df,
+        within_df=within_df,
+        factor=1 / len(base) if paired else 1 / len(base) + 1 / len(head),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +284,7 @@ class _Test:
         """Half the width of the interval that fails in a share ``level`` of cases, with ``times`` as many blocks."""
         number = len(self.sides.base)
         df = self.df + self.sides.df * (times - 1) * number / (number - 1)
-        student = effects.quantile(1 - level / 2, df) * self.error
+        student = effects.quantile(1 - level / 2, int(df)) * self.error
         return max(student, NormalDist().inv_cdf(1 - level / 2) * self.chance) / math.sqrt(times)
 
     @property
@@ -343,14 +336,37 @@ class _Test:
         return value / self.change.base if self.change.relative else value
 
 
-def _test(
-    pair: Pair, figure: Judged, peers: Sequence[Pair], floors: Sequence[Floors], paired: bool
-) -> Change | _Test | None:
+class _Noise:
+    """What may testify of noise: ``peers`` are pairs of which nothing is invalid, ``floors`` those of the runs."""
+
+    def __init__(self, peers: Sequence[Pair], floors: Sequence[Floors], *, paired: bool) -> None:
+        self._peers, self._floors, self._paired = peers, floors, paired
+        self._known: dict[tuple[int, Judged, bool | None], _Sides | None] = {}
+
+    def sides(self, pair: Pair, figure: Judged, *, log: bool | None = None) -> _Sides | None:
+        """As :func:`_sides`, once for each."""
+        key = (id(pair), figure, log)
+        if key not in self._known:
+            self._known[key] = _sides(pair, figure, paired=self._paired, log=log)
+        return self._known[key]
+
+    def others(self, pair: Pair, figure: Judged, *, log: bool) -> list[_Sides]:
+        """Those of the others at the same concurrency."""
+        beside = (p for p in self._peers if p is not pair and p[1].concurrency == pair[1].concurrency)
+        return [sides for peer in beside if (sides := self.sides(peer, figure, log=log)) is not None]
+
+    def floor(self, concurrency: int, figure: Judged) -> float:
+        """The greatest, on a scale of logarithms; 0 where no client was measured twice."""
+        known = (of.floor(concurrency, figure.of) for of in self._floors)
+        return max((floor for floor in known if floor is not None), default=0.0)
+
+
+def _test(pair: Pair, figure: Judged, noise: _Noise) -> Change | _Test | None:
     """``None`` where a side lacks the figure, a bare change where its noise is not known."""
     levels = [list(blocks.values(summary, figure.of).values()) for summary in pair]
     if not all(levels):
         return None
-    sides = _sides(pair, figure, paired=paired)
+    sides = noise.sides(pair, figure)
     base = _level(sides.base, log=sides.log) if sides else _mean(levels[0])
     change = Change(
         client=pair[1].client,
@@ -365,18 +381,14 @@ def _test(
     )
     if sides is None:
         return change
-    others = [
-        found for peer in peers if (found := _sides(peer, figure, paired=paired, log=sides.log)) is not None
-    ]
-    variance, df = _moderated(sides, others)
-    known = [floor for of in floors if (floor := of.floor(change.concurrency, figure.of)) is not None]
+    variance, df = _moderated(sides, noise.others(pair, figure, log=sides.log))
     return _Test(
         change,
         sides,
         variance,
         df,
         chance=_chance(pair, change, sides),
-        floor=max(known, default=0.0) if sides.log else 0.0,
+        floor=noise.floor(change.concurrency, figure) if sides.log else 0.0,
     )
 
 
@@ -384,8 +396,8 @@ def _moderated(own: _Sides, others: Sequence[_Sides]) -> tuple[float, float]:
     if not others:
         return own.variance, own.df
     calm = _typical([(other.within, other.within_df) for other in others])
-    ratio = max(1.0, own.within / calm) if calm else math.inf if own.within else 1.0
-    weight = min(WEIGHT, sum(other.df for other in others)) / ratio**2
+    excess = own.within / calm / UNSTEADY if calm else math.inf if own.within else 1.0
+    weight = min(WEIGHT, sum(other.df for other in others)) / max(1.0, excess) ** 2
     like = _typical([(other.variance, other.df) for other in others])
     return effects.moderated(own.variance, own.df, [like], weight)
 
@@ -432,12 +444,13 @@ def _compare(
     only: tuple[Sequence[str], Sequence[str]],
 ) -> Comparison:
     """``cells`` are compared; ``peers`` are the pairs that may testify of noise, those of the cells among them."""
+    noise = _Noise(peers, floors, paired=paired)
     found = [
         test
         for pair in cells
         if _believed(pair)
         for figure in JUDGED
-        if (test := _test(pair, figure, _beside(pair, peers), floors, paired)) is not None
+        if (test := _test(pair, figure, noise)) is not None
     ]
     tests = [test for test in found if isinstance(test, _Test)]
     beyond = _holm([test.p for test in tests])
@@ -464,11 +477,6 @@ def _compare(
         only_head=tuple(only[1]),
         alike=tuple(_alike(changes)),
     )
-
-
-def _beside(pair: Pair, peers: Sequence[Pair]) -> list[Pair]:
-    """The others at the same concurrency."""
-    return [other for other in peers if other != pair and other[1].concurrency == pair[1].concurrency]
 
 
 def _holm(p: Sequence[float]) -> list[bool]:
