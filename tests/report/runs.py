@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from loadgen import analysis
-from loadgen.model import Finding, Run, Summary
+from loadgen.model import TWIN, Finding, Run, Summary
 from loadgen.report.html import html
 from tests import synthetic
 
@@ -44,6 +44,19 @@ def run_of(
                     )
                 )
     return synthetic.run(folder, recordings, name=name)
+
+
+def repeated_run(folder: Path | str) -> Run:
+    """Three blocks with a client measured twice, at one stream and at many, asked for the article's answer."""
+    made = run_of(folder, (1, 100), repeats=3)
+    twins = [
+        replace(cell, client=f"requests {TWIN}", index=len(made.recordings) + cell.index)
+        for cell in made.recordings
+        if cell.client == "requests"
+    ]
+    scenario = {**made.about["scenario"], "answers": "article"}
+    both = synthetic.run(folder, [*made.recordings, *twins], name="repeated")
+    return replace(both, about={**both.about, "scenario": {**both.about["scenario"], **scenario}})
 
 
 def shared_run(folder: Path | str) -> Run:

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from loadgen.report.charts.style import _apart, axis, looks
-from tests.report.runs import HOSTILE, failed_run, hostile_run, page, run_of, shared_run
+from tests.report.runs import HOSTILE, failed_run, hostile_run, page, repeated_run, run_of, shared_run
 
-VOID = {"meta", "path", "rect", "circle", "link", "br", "img"}
+VOID = {"meta", "path", "rect", "circle", "line", "link", "br", "img"}
 
 
 class Page(HTMLParser):
@@ -54,7 +54,7 @@ def test_the_page_nests_and_carries_every_section(ladder):
     ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     assert [i for i in ids if re.fullmatch("[a-z]+", i) and i not in ("data", "reasons")] == [
-        "findings", "figures", "scaling", "distributions", "streams", "usage", "setup", "reading"
+        "claims", "costs", "late", "figures", "scaling", "distributions", "streams", "usage", "setup", "reading"
     ]  # fmt: skip
 
 
@@ -72,9 +72,47 @@ def test_the_page_refers_to_nothing_outside(ladder):
     assert "unsafe" not in policy.split(";")[1]
 
 
+@pytest.fixture(scope="module")
+def repeated():
+    return Page(page(repeated_run("/nowhere")))
+
+
+def test_claims_come_first_and_every_section_nests(repeated):
+    assert repeated.wrong == []
+    sections = [a["id"] for tag, a in repeated.elements if tag == "section"]
+    assert sections[:5] == ["claims", "article", "costs", "late", "figures"]
+    text = " ".join(" ".join(repeated.text).split())
+    for heading in ("The claims, held against this run", "The article, answered", "Less than this is noise"):
+        assert heading in text
+
+
+def test_a_picture_says_its_figures_in_words(repeated):
+    told = [a["aria-label"] for _, a in repeated.elements if a.get("role") == "img"]
+    (threads, _) = [
+        words for words in told if words.startswith("threads per further stream") and "httpx-sync" in words
+    ]
+    assert "more than 0.9 speaks for it" in threads
+    assert "requests 1.00 (1.00 to 1.00), holds" in threads
+
+
+def test_verdicts_follow_what_was_measured():
+    texts = []
+    for swapped in (False, True):
+        made = run_of("/nowhere", (1, 100), repeats=3)
+        if swapped:
+            modes = {"threads": "tasks", "tasks": "threads"}
+            cells = [replace(r, mode=modes[r.mode]) for r in made.recordings]
+            made = replace(made, recordings=tuple(cells))
+        texts.append(
+            [a.get("class") for _, a in Page(page(made)).elements if "verdict" in (a.get("class") or "")]
+        )
+    assert texts[0] != texts[1]
+
+
 def test_every_chart_has_a_place_and_words(ladder):
     parsed = Page(ladder)
-    charts = [a for tag, a in parsed.elements if tag == "div" and a.get("role") == "img"]
+    charts = [a for tag, a in parsed.elements if a.get("class") == "chart"]
+    assert {a.get("role") for a in charts} == {"img"}
     places = {a["id"] for _, a in parsed.elements if a.get("class") == "canvas"}
     data = json.loads(parsed.scripts[0])
     assert len(charts) == len(data) == len(places) > 20
@@ -86,7 +124,7 @@ def test_every_chart_has_a_place_and_words(ladder):
 def test_tables_have_captions_and_scopes(ladder):
     parsed = Page(ladder)
     tables = sum(tag == "table" for tag, _ in parsed.elements)
-    assert tables == sum(tag == "caption" for tag, _ in parsed.elements) == 2
+    assert tables == sum(tag == "caption" for tag, _ in parsed.elements) == 3
     assert {a.get("scope") for tag, a in parsed.elements if tag == "th"} == {
         "col",
         "colgroup",

@@ -1,11 +1,14 @@
 import io
+import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from loadgen.model import Effect, Finding
 from loadgen.report import terminal
-from tests.report.runs import analysed, hostile_run, run_of
+from tests.report.runs import analysed, hostile_run, repeated_run, run_of
 
 
 def shown(renderable, width=100, encoding="utf-8", colour=False):
@@ -75,12 +78,50 @@ def test_text_from_outside_cannot_steer_the_terminal():
     assert markup
 
 
-def test_findings_are_grouped_and_those_for_one_reason_told_once():
-    _, findings = analysed(run_of("/nowhere", (1,)))
+def test_every_claim_is_told_with_its_verdict_and_what_decides():
+    _, findings = analysed(repeated_run("/nowhere"))
     text = shown(terminal.findings(findings), 200)
     claims = [f for f in findings if f.kind == "claim"]
-    assert all(f.statement in text for f in claims)
-    assert text.index("Claims") > text.index("What not to believe") if "What not to believe" in text else True
+    assert all(f"{f.verdict:9}  {f.statement}" in text for f in claims)
+    assert re.search(
+        r"\n  holds +1\.00 \(1\.00 to 1\.00\) +> 0\.9 +requests \+1: threads per further stream", text
+    )
+    assert "What a further stream costs" in text
+    assert "requests measured twice at 100 streams differs from itself" in text
+    assert "×4.56, here" in text
+
+
+def test_what_speaks_against_a_claim_stands_for_its_figure():
+    effects = [
+        Effect(name="sleeps, a at 9 streams", unit="per token", value=2.0, low=1.9, high=2.1, line=0.5, holds=True,
+               client="a"),
+        Effect(name="sleeps, b at 9 streams", unit="per token", value=0.2, low=0.1, high=0.3, line=0.5, holds=False,
+               client="b"),
+    ]  # fmt: skip
+    claim = Finding(
+        kind="claim", id="c", verdict="refuted", statement="It sleeps.", evidence=(), effects=tuple(effects)
+    )
+    text = shown(terminal.findings([claim]), 100)
+    assert "against  0.200 (0.100 to 0.300)  > 0.5  b +1: sleeps" in text
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_findings_fit_the_console_and_a_few_dozen_lines(width):
+    _, findings = analysed(repeated_run("/nowhere"))
+    lines = shown(
+        terminal.findings([f for f in findings if f.kind not in ("cause", "validity")]), width
+    ).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert len(lines) <= 48  # the article's answer is nine of them
+
+
+def test_claims_that_a_run_cannot_judge_take_one_line():
+    made = run_of("/nowhere", (5,))
+    alone = replace(made, recordings=tuple(r for r in made.recordings if r.client == "aiohttp"))
+    claims = [replace(f, effects=()) for f in analysed(alone)[1] if f.kind == "claim"]
+    text = shown(terminal.findings(claims)).strip().splitlines()
+    assert len(text) == 2
+    assert "none of the 5" in text[1]
 
 
 def test_nothing_measured_is_said():

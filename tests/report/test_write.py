@@ -10,7 +10,7 @@ from loadgen.report import write as room
 from loadgen.report.write import ReportError
 from tests.report.runs import run_of
 
-FILES = {"summary.csv", "summary.json", "streams.csv", "samples.csv", "report.html"}
+FILES = {"summary.csv", "summary.json", "findings.json", "streams.csv", "samples.csv", "report.html"}
 
 
 def write(run):
@@ -31,7 +31,12 @@ def test_a_file_that_cannot_be_replaced_is_named_and_leaves_nothing_behind(tmp_p
     (tmp_path / "streams.csv").mkdir()
     with pytest.raises(ReportError, match=r"streams\.csv: not written"):
         write(run_of(tmp_path, (1,)))
-    assert {path.name for path in tmp_path.iterdir()} == {"summary.csv", "summary.json", "streams.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "summary.csv",
+        "summary.json",
+        "findings.json",
+        "streams.csv",
+    }
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):

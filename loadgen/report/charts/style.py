@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d
 from bokeh.plotting import figure as bokeh_figure
 
+from loadgen.model import TWIN
 from loadgen.report.text import plain, tick
 
 if TYPE_CHECKING:
@@ -99,12 +100,16 @@ class Chart:
 
 
 def looks(clients: Mapping[str, Mode]) -> dict[str, Look]:
-    """A look for every client label, the same in every report that has the same clients."""
+    """A look for every client label, the same in every report that has the same clients; a twin has that of its
+    client, dotted."""
+    twins = [label for label in clients if label.endswith(f" {TWIN}")]
     given: dict[str, Look] = {}
-    names = Counter(label.partition(" ")[0] for label in clients)
+    names = Counter(label.partition(" ")[0] for label in clients if label not in twins)
     options = Counter(label.partition(" ")[2] for label in clients)
     taken: set[tuple[Mode, int, int]] = set()
     for label, mode in sorted(clients.items(), key=lambda item: (item[0] not in _KNOWN, item[0])):
+        if label in twins and label.removesuffix(f" {TWIN}") in clients:
+            continue
         yardstick = label == "floor"
         colour, turn = _place(mode, _KNOWN.get(label, 0), set() if yardstick else taken)
         shape = (colour + turn) % len(_DASHES)
@@ -119,6 +124,11 @@ def looks(clients: Mapping[str, Mode]) -> dict[str, Look]:
             marker="x" if yardstick else _MARKERS[mode][shape],
             dash="dotted" if yardstick else _DASHES[shape],
         )
+    for label in twins:
+        original = given.get(label.removesuffix(f" {TWIN}"))
+        if original is not None:
+            told, variable = plain(label, 40), f"--client-{len(given)}"
+            given[label] = replace(original, label=told, short=told, variable=variable, dash="dotted")
     return {label: given[label] for label in clients}
 
 
