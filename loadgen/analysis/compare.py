@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from statistics import NormalDist
@@ -284,7 +284,7 @@ class _Test:
         """Half the width of the interval that fails in a share ``level`` of cases, with ``times`` as many blocks."""
         number = len(self.sides.base)
         df = self.df + self.sides.df * (times - 1) * number / (number - 1)
-        student = effects.quantile(1 - level / 2, int(df)) * self.error
+        student = _between(df, lambda whole: effects.quantile(1 - level / 2, whole)) * self.error
         return max(student, NormalDist().inv_cdf(1 - level / 2) * self.chance) / math.sqrt(times)
 
     @property
@@ -293,7 +293,8 @@ class _Test:
         size = abs(self.sides.difference)
         if not size:
             return 1.0
-        of_blocks = 2 * (1 - effects.distribution(size / self.error, int(self.df))) if self.error else 0.0
+        t = size / self.error if self.error else math.inf
+        of_blocks = 2 * _between(self.df, lambda whole: 1 - effects.distribution(t, whole))
         return max(of_blocks, 2 * NormalDist().cdf(-size / self.chance) if self.chance else 0.0)
 
     @property
@@ -334,6 +335,15 @@ class _Test:
         if self.sides.log:
             return math.expm1(min(value, 50.0))
         return value / self.change.base if self.change.relative else value
+
+
+def _between(df: float, of: Callable[[int], float]) -> float:
+    """Of Student's t with degrees of freedom that are no whole number: between its neighbours, by their inverses."""
+    whole = int(df)
+    if df == whole:
+        return of(whole)
+    share = (1 / whole - 1 / df) * whole * (whole + 1)
+    return (1 - share) * of(whole) + share * of(whole + 1)
 
 
 class _Noise:

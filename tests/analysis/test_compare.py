@@ -1,0 +1,317 @@
+"""Comparisons of synthetic runs whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from loadgen.analysis import compare, summarise
+from loadgen.analysis.compare import Change, Comparison
+from loadgen.model import TWIN, Finding, Summary, Validity
+from tests import synthetic
+
+CLIENTS = ("requests", "aiohttp", "httpx-async", f"requests {TWIN}")
+DRAWS = 1000
+# figure -> its level, and the standard deviation of its logarithm from block to block
+FIGURES: Mapping[str, tuple[float, float]] = {
+    "ttft_p50_ms": (300.0, 0.01),
+    "total_p50_ms": (3000.0, 0.005),
+    "lag_p50_ms": (2.0, 0.1),
+    "lag_p99_ms": (20.0, 0.3),
+    "tokens_per_s": (1000.0, 0.01),
+    "rss_per_stream_kib": (60.0, 0.02),
+    "cpu_us_per_token": (150.0, 0.04),
+    "voluntary_switches_per_token": (1.5, 0.06),
+}
+PLAIN: Summary = replace(
+    summarise(synthetic.run("/nowhere", [synthetic.recording(streams=100, tokens=4)]))[0], errors=0
+)
+
+
+def summary(
+    client: str, concurrency: int, values: Mapping[str, NDArray[np.float64]], **other: object
+) -> Summary:
+    """One of which the blocks have these figures."""
+    repeats = len(next(iter(values.values())))
+    blocks = tuple(
+        {
+            "repeat": repeat,
+            "threads_peak": concurrency + 1,
+            "errors_share": 0.0,
+            "involuntary_switches_per_token": 0.01,
+            **{name: float(of[repeat]) for name, of in values.items()},
+        }
+        for repeat in range(repeats)
+    )
+    return replace(PLAIN, client=client, concurrency=concurrency, blocks=blocks, **other)  # type: ignore[arg-type]
+
+
+def drawn(
+    rng: np.random.Generator,
+    *,
+    levels: tuple[int, ...] = (10,),
+    repeats: int = 3,
+    spread: float = 0.3,
+    heavy: bool = False,
+    truth: Mapping[tuple[str, str], float] | None = None,
+) -> list[Summary]:
+    """A run: lognormal noise, a third of whose variance is shared by all clients of a block, and a half of the rest
+    by all figures of a cell's block. ``spread`` is by how much clients differ in how noisy they are, ``truth`` a
+    factor on a client's figure."""
+
+    def noise(shape: tuple[int, ...]) -> NDArray[np.float64]:
+        return rng.standard_t(3, shape) / math.sqrt(3) if heavy else rng.standard_normal(shape)
+
+    names = list(FIGURES)
+    made = []
+    for n in levels:
+        block = noise((len(names), repeats))
+        for client in CLIENTS:
+            cell, own = noise((1, repeats)), noise((len(names), repeats))
+            size = np.exp(spread * rng.standard_normal())
+            mixed = size * (math.sqrt(0.3) * block + math.sqrt(0.35) * (cell + own))
+            made.append(
+                summary(
+                    client,
+                    n,
+                    {
+                        name: level * (truth or {}).get((client, name), 1.0) * np.exp(sigma * mixed[place])
+                        for place, (name, (level, sigma)) in enumerate(FIGURES.items())
+                    },
+                )
+            )
+    return made
+
+
+def change_of(comparison: Comparison, client: str, figure: str, concurrency: int = 10) -> Change:
+    (change,) = (
+        c
+        for c in comparison.changes
+        if (c.client, c.figure.name, c.concurrency) == (client, figure, concurrency)
+    )
+    return change
+
+
+# ---------------------------------------------------------------------------------------- known truth
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_runs_that_do_not_differ_are_called_worse_in_under_one_of_twenty_and_intervals_hold_the_truth(
+    paired: bool,
+) -> None:
+    rng = np.random.default_rng([7, paired])
+    worse, inside = 0, Counter[str]()
+    for _ in range(DRAWS):
+        made = compare.runs(drawn(rng), drawn(rng), paired=paired)
+        worse += made.verdict == "worse"
+        for c in made.changes:
+            if c.client == "aiohttp" and c.low is not None and c.high is not None:
+                inside[c.figure.name] += c.low <= 0 <= c.high
+    assert worse < 0.05 * DRAWS
+    told = [inside[judged.name] / DRAWS for judged in compare.JUDGED if judged.kind not in ("count", "share")]
+    assert 0.93 <= sum(told) / len(told) <= 0.97
+    assert all(0.925 <= share <= 0.975 for share in told), told
+
+
+def test_intervals_hold_a_difference_that_is_there() -> None:
+    rng = np.random.default_rng(8)
+    truth = {("aiohttp", name): 1.3 for name in FIGURES}
+    changes = [
+        change
+        for _ in range(DRAWS // 10)
+        for change in compare.runs(drawn(rng), drawn(rng, truth=truth), paired=True).changes
+        if (change.client, change.figure.name) in truth
+    ]
+    assert len(changes) >= DRAWS
+    held = sum(c.low is not None and c.high is not None and c.low <= 0.3 <= c.high for c in changes)
+    assert 0.93 <= held / len(changes) <= 0.975
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_neither_heavy_tails_nor_an_unsteady_client_make_a_run_worse(paired: bool) -> None:
+    rng = np.random.default_rng([9, paired])
+    for heavy, spread in ((True, 0.3), (False, 0.8)):
+        worse = sum(
+            compare.runs(
+                drawn(rng, heavy=heavy, spread=spread), drawn(rng, heavy=heavy, spread=spread), paired=paired
+            ).verdict
+            == "worse"
+            for _ in range(100)
+        )
+        assert worse <= 9, (heavy, spread)  # of 5 expected at most
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_client_that_became_worse_is_found(paired: bool) -> None:
+    rng = np.random.default_rng([10, paired])
+    truth = {("aiohttp", "total_p50_ms"): 1.3, ("aiohttp", "ttft_p50_ms"): 1.3}
+    found_both = 0
+    for _ in range(100):
+        made = compare.runs(drawn(rng), drawn(rng, truth=truth), paired=paired)
+        found_both += {(c.client, c.figure.name) for c in made.called("worse")} >= truth.keys()
+        assert (made.verdict == "worse") == bool(made.called("worse"))
+    assert found_both >= 95
+
+
+def test_less_throughput_is_worse_and_more_is_better() -> None:
+    rng = np.random.default_rng(11)
+    slower, base = drawn(rng, truth={("aiohttp", "tokens_per_s"): 0.6}), drawn(rng)
+    assert change_of(compare.runs(base, slower, paired=True), "aiohttp", "tokens_per_s").verdict == "worse"
+    back = compare.runs(slower, base, paired=True)
+    assert change_of(back, "aiohttp", "tokens_per_s").verdict == "better"
+    assert back.verdict == "not worse"
+
+
+# ---------------------------------------------------------------------------------------- the rules
+
+
+def steady(client: str = "aiohttp", concurrency: int = 10, repeats: int = 3, **figures: float) -> Summary:
+    """Each block tells the same, but for a hundredth of a percent."""
+    values = {
+        name: figures.get(name, level) * (1 + 1e-4 * np.arange(repeats))
+        for name, (level, _) in FIGURES.items()
+    }
+    return summary(client, concurrency, values)
+
+
+def test_small_changes_are_never_called_however_sure() -> None:
+    base = [steady(lag_p50_ms=0.2, cpu_us_per_token=100.0, ttft_p50_ms=300.0)]
+    head = [steady(lag_p50_ms=0.29, cpu_us_per_token=101.9, ttft_p50_ms=305.9)]
+    made = compare.runs(base, head, paired=True)
+    assert [c for c in made.changes if c.verdict != "same"] == []
+    head = [steady(lag_p50_ms=0.31, cpu_us_per_token=102.2, ttft_p50_ms=306.2)]
+    made = compare.runs(base, head, paired=True)
+    assert {c.figure.name for c in made.called("worse")} == {"lag_p50_ms", "cpu_us_per_token", "ttft_p50_ms"}
+
+
+def test_a_difference_within_the_noise_floor_is_not_called() -> None:
+    twin = steady(f"aiohttp {TWIN}", ttft_p50_ms=390.0)
+    base, head = [steady(), twin], [steady(ttft_p50_ms=360.0), twin]
+    assert compare.runs(base[:1], head[:1], paired=True).verdict == "worse"
+    made = compare.runs(base, head, paired=True)
+    assert change_of(made, "aiohttp", "ttft_p50_ms").verdict == "same"
+    assert {c.client for c in made.changes} == {"aiohttp"}
+
+
+def test_pairs_are_used_where_schedules_agree() -> None:
+    schedule = {"ttft_p50_ms": np.array([200.0, 300.0, 450.0]), "total_p50_ms": np.array([2e3, 3e3, 4.5e3])}
+    slower = {name: 1.2 * values * np.array([1.0, 1.001, 0.999]) for name, values in schedule.items()}
+    base, head = [summary("aiohttp", 10, schedule)], [summary("aiohttp", 10, slower)]
+    assert {c.figure.name for c in compare.runs(base, head, paired=True).called("worse")} == schedule.keys()
+    assert compare.runs(base, head, paired=False).called("worse") == []
+
+
+def test_only_repeats_that_both_have_are_paired() -> None:
+    base = [steady(repeats=5)]
+    blocks = tuple({**block, "repeat": place + 2} for place, block in enumerate(steady().blocks))
+    made = compare.runs(base, [replace(steady(), blocks=blocks)], paired=True)
+    change = change_of(made, "aiohttp", "ttft_p50_ms")
+    assert change.change == pytest.approx(-2e-4, rel=0.01)
+    assert change.low is not None
+    assert change.low > -3e-4
+
+
+def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
+    def failing(share: float) -> list[Summary]:
+        blocks = tuple({**block, "errors_share": share} for block in steady().blocks)
+        return [replace(steady(), blocks=blocks, streams=300)]
+
+    assert compare.runs(failing(0.0), failing(1 / 100), paired=True).verdict == "not worse"
+    made = compare.runs(failing(0.0), failing(15 / 100), paired=True)
+    (worse,) = made.called("worse")
+    assert (worse.figure.name, worse.relative, worse.change) == ("errors_share", False, pytest.approx(0.15))
+
+
+def test_a_thread_more_at_many_is_nothing_and_twice_as_many_are_worse() -> None:
+    def with_threads(number: int) -> list[Summary]:
+        blocks = tuple({**block, "threads_peak": number} for block in steady(concurrency=100).blocks)
+        return [replace(steady(concurrency=100), blocks=blocks)]
+
+    assert compare.runs(with_threads(101), with_threads(102), paired=True).verdict == "not worse"
+    made = compare.runs(with_threads(101), with_threads(201), paired=True)
+    assert [c.figure.name for c in made.called("worse")] == ["threads_peak"]
+
+
+def test_one_repeat_tells_nothing() -> None:
+    made = compare.runs([steady()], [steady(repeats=1, ttft_p50_ms=900.0)], paired=True)
+    assert (made.verdict, made.more_repeats, compare.exit_code(made)) == ("cannot tell", 2, 4)
+    assert {c.verdict for c in made.changes} == {"unknown"}
+    assert change_of(made, "aiohttp", "ttft_p50_ms").head == 900.0
+
+
+def test_noise_beyond_the_tolerance_cannot_tell_and_says_how_many_repeats_would() -> None:
+    rng = np.random.default_rng(12)
+
+    def noisy(repeats: int) -> list[Summary]:
+        values = {"cpu_us_per_token": 100 * np.exp(0.2 * rng.standard_normal(repeats))}
+        return [summary("aiohttp", 10, values)]
+
+    made = compare.runs(noisy(3), noisy(3), paired=True)
+    assert (made.verdict, compare.exit_code(made)) == ("cannot tell", 4)
+    assert "CPU per token of aiohttp at 10 may be worse by" in made.why
+    more = made.more_repeats
+    assert more is not None
+    assert 1 <= more < 200
+    assert compare.runs(noisy(150), noisy(150), paired=True).verdict == "not worse"
+    assert compare.runs(noisy(3), noisy(3), paired=True, tolerance=100.0).verdict == "not worse"
+
+
+def test_invalid_cells_are_listed_and_one_that_was_not_so_before_is_no_success() -> None:
+    broken = replace(steady("requests"), validity=Validity.INVALID)
+    made = compare.runs([steady(), broken], [steady(), broken], paired=True)
+    assert (made.verdict, made.invalid, made.lost) == ("not worse", ("requests at 10",), ())
+    made = compare.runs([steady(), steady("requests")], [steady(), broken], paired=True)
+    assert (made.verdict, made.lost) == ("cannot tell", ("requests at 10",))
+    assert "requests at 10" in made.why
+
+
+def test_what_only_one_has_is_listed_and_what_is_suspect_is_marked() -> None:
+    base = [steady(), steady(concurrency=100), steady("requests")]
+    head = [replace(steady(), validity=Validity.SUSPECT), steady("httpx-sync")]
+    made = compare.runs(base, head, paired=True)
+    assert made.only_base == ("aiohttp at 100", "requests at 10")
+    assert made.only_head == ("httpx-sync at 10",)
+    assert all(c.suspect and c.client == "aiohttp" for c in made.changes)
+
+
+def test_nothing_in_common_cannot_tell() -> None:
+    made = compare.runs([steady()], [steady("requests")], paired=True)
+    assert (made.verdict, made.changes) == ("cannot tell", ())
+
+
+def test_two_clients_of_one_run_are_compared_block_by_block() -> None:
+    rng = np.random.default_rng(13)
+    hits = 0
+    for _ in range(100):
+        run = drawn(rng, truth={("aiohttp", "ttft_p50_ms"): 1.3})
+        made = compare.clients(run, "requests", "aiohttp")
+        change = change_of(made, "aiohttp", "ttft_p50_ms")
+        assert (change.against, made.paired) == ("requests", True)
+        hits += change.verdict == "worse"
+        same = compare.clients(run, "requests", f"requests {TWIN}")
+        assert same.called("better") == same.called("worse") == []
+    assert hits >= 95
+
+
+def test_causes_are_those_of_the_cells_that_became_worse() -> None:
+    made = compare.runs(
+        [steady(), steady("requests")], [steady(ttft_p50_ms=400.0), steady("requests")], paired=True
+    )
+    causes = [
+        Finding(kind="cause", id=f"{client}@10", verdict="held", statement="s", evidence=())
+        for client in ("requests", "aiohttp")
+    ]
+    assert [f.id for f in compare.with_causes(made, causes).causes] == ["aiohttp@10"]
+    assert made.alike == ()
+
+
+def test_what_became_worse_with_every_client_is_said() -> None:
+    base = [steady(), steady("requests")]
+    head = [steady(ttft_p50_ms=400.0), steady("requests", ttft_p50_ms=500.0)]
+    assert compare.runs(base, head, paired=True).alike == ("TTFT p50",)
