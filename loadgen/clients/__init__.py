@@ -128,6 +128,9 @@ DRIVERS: Mapping[Mode, Mapping[str, Values]] = {
 # What hands over the bytes of the body: the library's reading, or its own line iterator.
 LINES: Mapping[str, Values] = {"lines": ("bytes", "native")}
 
+OLLAMA = ("ollama-generate", "ollama-chat")
+OPENAI = ("openai-chat",)
+
 BUILTIN: dict[str, Entry] = {
     "requests": Entry(
         "loadgen.clients.requests:Requests",
@@ -154,6 +157,18 @@ BUILTIN: dict[str, Entry] = {
     ),
     "httpx2-async": Entry("loadgen.clients.httpx2_async:Httpx2Async", "tasks", "httpx2", "httpx2", LINES),
     "urllib3": Entry("loadgen.clients.urllib3:Urllib3", "threads", "urllib3", "urllib3", LINES),
+    "pycurl": Entry("loadgen.clients.pycurl:Pycurl", "threads", "pycurl", "pycurl", {}),
+    "curl_cffi-async": Entry(
+        "loadgen.clients.curl_cffi_async:CurlCffiAsync", "tasks", "curl_cffi", "curl_cffi", LINES
+    ),
+    "ollama-sync": Entry("loadgen.clients.ollama_sync:OllamaSync", "threads", "ollama", "ollama", {}, OLLAMA),
+    "ollama-async": Entry(
+        "loadgen.clients.ollama_async:OllamaAsync", "tasks", "ollama", "ollama", {}, OLLAMA
+    ),
+    "openai-sync": Entry("loadgen.clients.openai_sync:OpenaiSync", "threads", "openai", "openai", {}, OPENAI),
+    "openai-async": Entry(
+        "loadgen.clients.openai_async:OpenaiAsync", "tasks", "openai", "openai", {}, OPENAI
+    ),
     "requests-gevent": Entry(
         "loadgen.clients.requests:Requests",
         "greenlets",

@@ -70,6 +70,12 @@ def test_clients_are_listed_with_mode_and_version() -> None:
             ("httpx2-sync", "sync", "httpx2"),
             ("httpx2-async", "async", "httpx2"),
             ("urllib3", "sync", "urllib3"),
+            ("pycurl", "sync", "pycurl"),
+            ("curl_cffi-async", "async", "curl_cffi"),
+            ("ollama-sync", "sync", "ollama"),
+            ("ollama-async", "async", "ollama"),
+            ("openai-sync", "sync", "openai"),
+            ("openai-async", "async", "openai"),
             ("requests-gevent", "sync", "requests"),
             ("floor", "async", "httptools"),
         )

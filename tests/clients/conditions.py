@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from loadgen.model import Outcome, Timeouts
 from tests.clients.raw import Handler, Wire
@@ -208,13 +208,29 @@ CONDITIONS: dict[str, Expected] = {
     "tokens for ever, no length": Expected(for_ever(UNTIL_CLOSE, TOKEN), Outcome.TOTAL_TIMEOUT, None),
 }  # fmt: skip
 
-# What a library does not let us see: (condition, library) -> the outcome that is told instead.
-EXCEPTIONS: dict[tuple[str, str], Outcome] = {
+# What a library does not let us see: (condition, library) -> what is told instead.
+EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     # h11 looks at nothing before the blank line that ends the headers.
-    **{("not HTTP, a line only", library): CUT for library in ("httpx", "httpx2")},
-    **{("not HTTP, then silence", library): LATE for library in ("httpx", "httpx2")},
+    **{("not HTTP, a line only", library): {"outcome": CUT} for library in ("httpx", "httpx2", "ollama")},
+    **{("not HTTP, then silence", library): {"outcome": LATE} for library in ("httpx", "httpx2", "ollama")},
     # aiohttp takes a reset for the end of a body that has no length ...
-    ("reset, no length", "aiohttp"): CUT,
+    ("reset, no length", "aiohttp"): {"outcome": CUT},
     # ... and lets the reader of a body with a broken chunk wait for ever.
-    ("not a chunk", "aiohttp"): IDLE,
+    ("not a chunk", "aiohttp"): {"outcome": IDLE},
+    # curl_cffi tells of the headers with the first bytes of the body.
+    ("silence after the headers", "curl_cffi"): {"status": None},
+    ("silence after the headers, with a length", "curl_cffi"): {"status": None},
+    # The ollama SDK unpacks, replaces what is no UTF-8, and cannot say what it could not parse; blank lines and
+    # errors that are no text are such.
+    ("compressed unasked", "ollama"): {"outcome": OK, "tokens": 2},
+    ("compressed unasked, chunked", "ollama"): {"outcome": OK, "tokens": 2},
+    ("bad UTF-8", "ollama"): {"outcome": OK, "tokens": 2},
+    ("blank lines for ever", "ollama"): {"outcome": BAD},
+    ("broken line", "ollama"): {"error": "JSONDecodeError"},
+    ("error object", "ollama"): {"outcome": Outcome.FAILED, "error": "TypeError"},
 }
+
+
+def expected(name: str, client: str) -> Expected:
+    """What a client of that name makes of a condition."""
+    return CONDITIONS[name]._replace(**EXCEPTIONS.get((name, client.partition("-")[0]), {}))

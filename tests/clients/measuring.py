@@ -23,7 +23,11 @@ CLIENTS = (
     Client("httpx2-sync"),
     Client("httpx2-async"),
     Client("urllib3"),
+    Client("pycurl"),
     Client("requests-gevent"),
+    Client("curl_cffi-async"),
+    Client("ollama-sync"),
+    Client("ollama-async"),
     Client("floor"),
 )
 LABELS = [client.label for client in CLIENTS]

@@ -21,7 +21,8 @@ class Received(NamedTuple):
 
     @property
     def prompt(self) -> str:
-        return str(json.loads(self.body)["prompt"])
+        body = json.loads(self.body)
+        return str(body["messages"][-1]["content"] if "messages" in body else body["prompt"])
 
 
 class Gone(Exception):
