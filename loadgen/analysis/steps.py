@@ -26,7 +26,8 @@ from loadgen.analysis.validity import (
 )
 
 SERVER_FULL = 0.97  # share of the simulator's core
-FAR = 10.0  # times the budget: no disturbance within the limits above makes that alone
+FAR = 10.0  # times the budget; a client that is as far over it with its core used up
+TAKEN_MOST = 0.2  # cannot blame whoever took no more of the core than this
 
 Verdict = Literal["within", "over", "server", "machine", "unmeasured"]
 
@@ -143,7 +144,7 @@ def read(
         return made(*blamed, use, by)
     if use <= 1:
         return made("within", "", use, by)
-    saturated = cpu is not None and taken < 0.5 and cpu > SATURATED * (1 - taken)
+    saturated = cpu is not None and taken <= TAKEN_MOST and cpu > SATURATED * (1 - taken)
     if use < FAR or not saturated:
         short = _short(repeat)
         if short:

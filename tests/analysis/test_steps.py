@@ -96,6 +96,7 @@ def test_a_saturated_client_far_beyond_the_budget_cannot_blame_the_machine() -> 
     busy = of(lag_us=200_000, steal_share=0.12, cpu_us_per_token=5200.0)
     assert (busy.cpu_share or 0) > 0.85
     assert busy.verdict == "over"
+    assert of(lag_us=200_000, others_share=0.45, cpu_us_per_token=5200.0).verdict == "machine"
 
 
 def test_a_cell_that_broke_off_tells_nothing_unless_it_was_cut() -> None:
