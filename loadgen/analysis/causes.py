@@ -20,8 +20,8 @@ was on the way. Those delayed beyond the budget are looked at, and of each as mu
     by how much it is older than the last token of its read.
 
 The first that explains half of the delay is its cause; where only several together do, the one that explains most;
-the rest stays ``unexplained``. The kernel tells of
-run-queue waits and CPU every hundredth of a second, so that the budget is not to be much less than that.
+the rest stays ``unexplained``. Turns of the loop and collections are known exactly, CPU and run-queue waits from
+looks a hundredth of a second apart.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from loadgen.analysis.measures import Flags, Ints, Measured
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import SPELLS, Effect, Finding, Pace, Recording, Run, ServerRecord, Summary
 
-BUDGET_NS = 10_000_000
+BUDGET_NS = 3_000_000
 MOST = 1_000_000  # late tokens of a recording that are looked at
 HALF = 0.5  # of a delay that its cause explains at least
 CAUSES: Mapping[str, str] = {  # the most specific first

@@ -61,7 +61,7 @@ def pace(cpu: float, *waits: tuple[int, int], begin: int = ZERO, looks: int = 30
 
 
 def test_nothing_late_is_no_finding() -> None:
-    recording, *_ = one_late(by=9 * MS)
+    recording, *_ = one_late(by=2 * MS)
     assert told(recording) == Counter()
     assert findings(recording) == []
 
@@ -194,7 +194,7 @@ def test_shares_are_of_all_repeats_by_count_and_by_time() -> None:
     (found,) = findings(first, second, third)
     assert (found.id, found.verdict) == ("aiohttp@10", "held")
     assert found.statement == (
-        "aiohttp at 10: 3 of 600 tokens (0.5%) came more than 10 ms late: 67% while the loop was held, "
+        "aiohttp at 10: 3 of 600 tokens (0.5%) came more than 3 ms late: 67% while the loop was held, "
         "33% for no reason that was seen"
     )
     assert [(each.name, each.unit, round(each.value or 0), each.client) for each in found.effects] == [
