@@ -169,6 +169,7 @@ BUILTIN: dict[str, Entry] = {
     "openai-async": Entry(
         "loadgen.clients.openai_async:OpenaiAsync", "tasks", "openai", "openai", {}, OPENAI
     ),
+    "niquests": Entry("loadgen.clients.niquests:Niquests", "threads", "niquests", "niquests", LINES),
     "requests-gevent": Entry(
         "loadgen.clients.requests:Requests",
         "greenlets",

@@ -11,8 +11,11 @@ from typing import Any, ClassVar
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, InvalidChunkLength, ProtocolError, ReadTimeoutError
 
-from loadgen.clients import Failures, SyncResponse, choice
+from loadgen.clients import Failures, Missing, SyncResponse, choice
 from loadgen.model import Cell, Outcome, Request
+
+if hasattr(urllib3, "AsyncPoolManager"):
+    raise Missing("urllib3 is urllib3-future here, which niquests puts in its place: use another environment")
 
 
 class Urllib3:

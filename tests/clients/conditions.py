@@ -208,15 +208,23 @@ CONDITIONS: dict[str, Expected] = {
     "tokens for ever, no length": Expected(for_ever(UNTIL_CLOSE, TOKEN), Outcome.TOTAL_TIMEOUT, None),
 }  # fmt: skip
 
+ON_H11 = ("httpx", "httpx2", "ollama", "niquests")
+
 # What a library does not let us see: (condition, library) -> what is told instead.
 EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     # h11 looks at nothing before the blank line that ends the headers.
-    **{("not HTTP, a line only", library): {"outcome": CUT} for library in ("httpx", "httpx2", "ollama")},
-    **{("not HTTP, then silence", library): {"outcome": LATE} for library in ("httpx", "httpx2", "ollama")},
+    **{("not HTTP, a line only", library): {"outcome": CUT} for library in ON_H11},
+    **{("not HTTP, then silence", library): {"outcome": LATE} for library in ON_H11},
     # aiohttp takes a reset for the end of a body that has no length ...
     ("reset, no length", "aiohttp"): {"outcome": CUT},
     # ... and lets the reader of a body with a broken chunk wait for ever.
     ("not a chunk", "aiohttp"): {"outcome": IDLE},
+    # niquests takes every reset for an end.
+    ("reset without an answer", "niquests"): {"outcome": CUT},
+    ("reset inside a chunk", "niquests"): {"outcome": CUT},
+    ("reset between chunks", "niquests"): {"outcome": CUT},
+    ("reset before the length", "niquests"): {"outcome": CUT},
+    ("reset, no length", "niquests"): {"outcome": CUT},
     # curl_cffi tells of the headers with the first bytes of the body.
     ("silence after the headers", "curl_cffi"): {"status": None},
     ("silence after the headers, with a length", "curl_cffi"): {"status": None},

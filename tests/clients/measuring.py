@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from loadgen.clients import version
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Silent
 from loadgen.model import Cell, Client, Outcome, Recording
@@ -30,6 +31,8 @@ CLIENTS = (
     Client("ollama-async"),
     Client("floor"),
 )
+if version("niquests") is not None:  # which does not live beside requests
+    CLIENTS += (Client("niquests"),)
 LABELS = [client.label for client in CLIENTS]
 
 

@@ -13,13 +13,12 @@ from typing import NamedTuple
 import pytest
 
 from loadgen.model import Client, Load, Outcome, Timeouts
-from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, length, says, says_and_closes
+from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TOKEN, chunk, length, says, says_and_closes
 from tests.clients.measuring import CLIENTS, LABELS, record, rows
 from tests.clients.raw import Raw, Received
 from tests.lab.cells import cell
 
 every_client = pytest.mark.parametrize("client", CLIENTS, ids=LABELS)
-ON_HTTPX = ("httpx", "ollama")
 ANSWER = (CHUNKED, chunk(TOKEN), chunk(END), LAST)
 
 
@@ -177,11 +176,11 @@ def test_a_stream_starts_clean_whatever_was_before_it(client: Client) -> None:
     assert used[3] == used[4] == used[5]
 
 
-# httpx, and what stands on it, gives such bytes to the request that comes next.
+# What stands on h11 gives such bytes to the request that comes next.
 @pytest.mark.parametrize(
     "client",
-    [client for client in CLIENTS if not client.name.startswith(ON_HTTPX)],
-    ids=[label for label in LABELS if not label.startswith(ON_HTTPX)],
+    [client for client in CLIENTS if not client.name.startswith(ON_H11)],
+    ids=[label for label in LABELS if not label.startswith(ON_H11)],
 )
 def test_bytes_after_an_answer_are_no_answer(client: Client) -> None:
     extra = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN * 9), TOKEN * 9)

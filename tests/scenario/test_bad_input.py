@@ -57,6 +57,18 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         "'aiohtp' is no client; did you mean aiohttp?",
     ),
     "client twice": ({"clients": "[floor, aiohttp, floor]"}, 4, "clients[2]", "floor is there twice"),
+    "client of another protocol": (
+        {"clients": "[floor, openai-sync]"},
+        4,
+        "clients[1]",
+        "openai-sync does not speak ollama-generate; another client, or the protocol openai-chat",
+    ),
+    "client of two other protocols": (
+        {"clients": "[{client: ollama-async, stream: false}]", "protocol": "openai-chat"},
+        4,
+        "clients[0]",
+        "ollama-async does not speak openai-chat; another client, or the protocol ollama-generate or ollama-chat",
+    ),
     "client of no kind": ({"clients": "[7]"}, 4, "clients[0]", "is a number"),
     "client without name": ({"clients": "[{stream: true}]"}, 4, "clients[0]", "without a client's name"),
     "unknown option": (

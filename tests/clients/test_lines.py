@@ -1,0 +1,74 @@
+"""``lines: native``: the library's own line iterator hands over, the same decoder parses."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import urllib3
+
+from loadgen import clients
+from loadgen.clients import BUILTIN, Missing, version
+from loadgen.model import Client, Load
+from tests.clients.conditions import CONDITIONS, END, LAST, TIMEOUTS, TOKEN, Expected, chunked, says
+from tests.clients.measuring import record, rows
+from tests.clients.raw import PACE, Raw
+from tests.lab.cells import cell
+
+NAMES = [name for name, entry in BUILTIN.items() if "lines" in entry.options and version(name) is not None]
+SEEN = (
+    "chunked",
+    "chunked, slowly",
+    "cut in a character",
+    "last line without LF",
+    "no end",
+    "closed between chunks",
+    "status 404",
+    "redirect",
+    "error line",
+    "broken line",
+    "stall",
+)
+LINES: dict[str, Expected] = {name: CONDITIONS[name] for name in SEEN}
+# The reads of the default complete several lines; each of these is one.
+LINES["lines at once"] = Expected(says(chunked(TOKEN * 5 + END), LAST), CONDITIONS["chunked"].outcome, 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_library_hands_over_line_by_line(name: str) -> None:
+    with Raw({name: condition.handler for name, condition in LINES.items()}) as server:
+        recording = record(
+            cell(
+                client=Client(name, {"lines": "native"}),
+                url=server.url,
+                concurrency=len(LINES),
+                prompts=tuple(LINES),
+                timeouts=TIMEOUTS,
+                load=Load(requests=1, ramp=0.3),
+            )
+        )
+    found = {tuple(LINES)[row.slot]: row for row in rows(recording)}
+    for condition, expected in LINES.items():
+        row = found[condition]
+        assert (row.outcome, row.tokens) == (expected.outcome, expected.tokens), (condition, row.error)
+        assert max(row.counts, default=0) <= 1, condition
+    slow = found["chunked, slowly"].arrivals
+    assert slow[-1] - slow[0] > 3 * PACE * 1e9
+
+
+def test_the_default_hands_over_reads() -> None:
+    assert {BUILTIN[name].options["lines"] for name in NAMES} == {("bytes", "native")}
+    with Raw({"Why?": LINES["lines at once"].handler}) as server:
+        (row,) = rows(record(cell(client=Client("requests"), url=server.url, concurrency=1)))
+    assert (row.tokens, max(row.counts)) == (5, 5)
+
+
+@pytest.mark.parametrize("name", ["urllib3", "requests"])
+def test_a_fork_in_the_place_of_urllib3_is_not_measured_as_urllib3(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urllib3, "AsyncPoolManager", object, raising=False)
+    for module in ("urllib3", "requests"):
+        monkeypatch.delitem(sys.modules, f"loadgen.clients.{module}", raising=False)
+    with pytest.raises(Missing, match="urllib3-future"):
+        clients.load(Client(name))
