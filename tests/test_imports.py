@@ -144,6 +144,7 @@ OWN = {
     "loadgen.clients.curl_cffi_async": {"curl_cffi"},
     "loadgen.clients.ollama_sync": {"ollama", "httpx", "pydantic"},
     "loadgen.clients.ollama_async": {"ollama", "httpx"},
+    "loadgen.clients.niquests": {"niquests"},
     "loadgen.clients.openai_sync": {"openai", "httpx2"},
     "loadgen.clients.openai_async": {"openai", "httpx2"},
     "loadgen.clients.requests": {"requests", "urllib3"},
