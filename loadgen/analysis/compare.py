@@ -1,8 +1,8 @@
 """Did it get worse? Two runs, or two clients of one run, figure by figure.
 
 The unit is the block (one repeat): a figure's difference is the mean over blocks, of logarithms where all values
-are positive and no shares of streams. Where both sides had the same schedule, block k of one is paired with block k
-of the other; else they are two independent samples of one variance.
+are positive and no shares of streams. Where both sides had the same schedule and have the same repeats, block k of
+one is paired with block k of the other; else they are two independent samples of one variance.
 
 Three blocks tell little of a variance, so each is moderated by what is typical of the same figure's other cells at
 the same concurrency, in both runs, a client's second name included (Smyth 2004). That counts for ``WEIGHT`` degrees
@@ -226,12 +226,19 @@ class _Sides:
     base: tuple[float, ...]
     head: tuple[float, ...]
     log: bool
+    paired: bool
     difference: float
     variance: float
     df: int
     within: float
     within_df: int
     factor: float
+
+
+def _paired(pair: Pair, figure: Judged) -> bool:
+    """Whether all repeats of one side are repeats of the other: pairs must not cost any."""
+    one, other = (blocks.values(summary, figure.of) for summary in pair)
+    return one.keys() == other.keys()
 
 
 def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None) -> _Sides | None:
@@ -256,6 +263,7 @@ def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None)
         base,
         head,
         log,
+        paired,
         difference=_mean(head) - _mean(base),
         variance=effects.variance(pairs) if paired else squares / within_df,
         df=len(pairs) - 1 if paired else within_df,
@@ -351,19 +359,26 @@ class _Noise:
 
     def __init__(self, peers: Sequence[Pair], floors: Sequence[Floors], *, paired: bool) -> None:
         self._peers, self._floors, self._paired = peers, floors, paired
-        self._known: dict[tuple[int, Judged, bool | None], _Sides | None] = {}
+        self._known: dict[tuple[int, Judged, bool, bool | None], _Sides | None] = {}
 
-    def sides(self, pair: Pair, figure: Judged, *, log: bool | None = None) -> _Sides | None:
-        """As :func:`_sides`, once for each."""
-        key = (id(pair), figure, log)
-        if key not in self._known:
-            self._known[key] = _sides(pair, figure, paired=self._paired, log=log)
-        return self._known[key]
+    def sides(self, pair: Pair, figure: Judged) -> _Sides | None:
+        """Those that are compared."""
+        return self._sides(pair, figure, self._paired and _paired(pair, figure), None)
 
-    def others(self, pair: Pair, figure: Judged, *, log: bool) -> list[_Sides]:
-        """Those of the others at the same concurrency."""
+    def others(self, pair: Pair, figure: Judged, like: _Sides) -> list[_Sides]:
+        """Those of the others at the same concurrency, taken as these are."""
         beside = (p for p in self._peers if p is not pair and p[1].concurrency == pair[1].concurrency)
-        return [sides for peer in beside if (sides := self.sides(peer, figure, log=log)) is not None]
+        return [
+            sides
+            for peer in beside
+            if (sides := self._sides(peer, figure, like.paired, like.log)) is not None
+        ]
+
+    def _sides(self, pair: Pair, figure: Judged, paired: bool, log: bool | None) -> _Sides | None:
+        key = (id(pair), figure, paired, log)
+        if key not in self._known:
+            self._known[key] = _sides(pair, figure, paired=paired, log=log)
+        return self._known[key]
 
     def floor(self, concurrency: int, figure: Judged) -> float:
         """The greatest, on a scale of logarithms; 0 where no client was measured twice."""
@@ -391,7 +406,7 @@ def _test(pair: Pair, figure: Judged, noise: _Noise) -> Change | _Test | None:
     )
     if sides is None:
         return change
-    variance, df = _moderated(sides, noise.others(pair, figure, log=sides.log))
+    variance, df = _moderated(sides, noise.others(pair, figure, sides))
     return _Test(
         change,
         sides,

@@ -56,7 +56,7 @@ def verdict(comparison: Comparison) -> str:
 
 def how(comparison: Comparison) -> str:
     """How it was decided, in a sentence or two."""
-    pairs = "block by block" if comparison.paired else "as independent samples: their schedules differ"
+    pairs = "repeat by repeat" if comparison.paired else "as independent samples: their schedules differ"
     return (
         f"{comparison.judged:,} figures compared {pairs}; intervals of 95 %. Called is what is beyond chance for "
         f"all of them together (Holm, {compare.LEVEL:.0%}), beyond the noise floor, and at least {compare.LEAST:.0%}."
