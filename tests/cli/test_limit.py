@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from loadgen.model import Simulator
+from loadgen.simulator.process import Process
 from tests.cli.command import interrupt, loadgen, scenario, started, until
 
-SIMULATOR = {"simulator": {"ttft": "50ms", "gap": "50ms", "tokens": 10}}
+SPEC = Simulator(ttft=0.05, gap=0.05, tokens=10)
 GENEROUS = ("--lag-p99", "5s", "--duration", "1s")
 
 
-def test_a_search_ends_with_a_bound_a_folder_and_its_steps(tmp_path: Path) -> None:
-    file, out = scenario(tmp_path, target=SIMULATOR, concurrency=10), tmp_path / "run"
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A server like any other: how late it was on a busy machine is not known, so no cell is repeated for that."""
+    with Process.start(SPEC) as process:
+        yield process.url
+
+
+def test_a_search_ends_with_a_bound_a_folder_and_its_steps(url: str, tmp_path: Path) -> None:
+    file, out = scenario(tmp_path, target={"url": url}, concurrency=10), tmp_path / "run"
     done = loadgen("limit", file, "--client", "aiohttp", "--most", "20", *GENEROUS, "--out", out, "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["run"] == str(out)
     (client,) = told["clients"]
     assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "most")
-    assert {step["streams"] for step in told["steps"]} == {10, 20}
-    counted = [step for step in told["steps"] if step["verdict"] == "within"]
-    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in counted)
+    assert [step["streams"] for step in told["steps"]] == [10, 20]
+    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in told["steps"])
     kept = json.loads((out / "limit.json").read_text())
     assert kept == {key: told[key] for key in kept}
     again = loadgen("report", out)
@@ -33,8 +42,8 @@ def test_a_search_ends_with_a_bound_a_folder_and_its_steps(tmp_path: Path) -> No
     assert "20 streams" in again.stdout
 
 
-def test_an_interrupted_search_tells_its_bounds(tmp_path: Path) -> None:
-    file, out = scenario(tmp_path, target=SIMULATOR, concurrency=8), tmp_path / "run"
+def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> None:
+    file, out = scenario(tmp_path, target={"url": url}, concurrency=8), tmp_path / "run"
     with started("limit", file, "--client", "floor", *GENEROUS, "--out", out, cwd=tmp_path) as process:
         until(lambda: list(out.glob("arrivals/*.npz")), "a cell")
         interrupt(process, signal.SIGINT)

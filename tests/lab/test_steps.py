@@ -90,11 +90,15 @@ def test_more_streams_than_fit_are_refused(tmp_path: Path) -> None:
         find(scenario(), BUDGET, Heard(), folder=tmp_path / "run", most=100_000_000)
 
 
-def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(tmp_path: Path) -> None:
+def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
+    simulator: Process, tmp_path: Path
+) -> None:
     heard = Heard()
     budget = Budget(lag_p99_ms=None, errors=None, ttft=1000.0)
-    brief = scenario(target=Target(simulator=replace(SPEC, tokens=5)))
-    found = find(brief, budget, heard, folder=tmp_path / "run", window=0.5, most=8)
+    # as any server: one that tells how late it was would have its cells repeated on a busy machine
+    found = find(
+        scenario(target=Target(url=simulator.url)), budget, heard, folder=tmp_path / "run", window=0.5, most=8
+    )
     assert heard.begun == [("floor", 1)] * 2 + [("floor", 8)]
     assert found.told["ttft_one_stream_ms"]["floor"] > 15
     assert [reading.verdict for reading in heard.readings] == ["within"]
@@ -114,4 +118,4 @@ def test_streams_that_go_on_for_too_long_are_ended(tmp_path: Path) -> None:
     (kept, *_) = store.load(tmp_path / "run").recordings
     assert kept.ended == "its streams went on for too long, and were ended"
     assert kept.window[1] - kept.window[0] == 500_000_000
-    assert [reading.errors for reading in found.searches[0].readings] == [0.0]
+    assert {reading.errors for reading in found.searches[0].readings} == {0.0}
