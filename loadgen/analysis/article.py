@@ -372,7 +372,7 @@ def _runs(size: float, spread: float) -> int | None:
 def _simulated(run: Run) -> list[str]:
     target = run.about.get("scenario", {}).get("target") or {}
     return (
-        ["Simulated: a real model's loads and lengths of answers are not in this run"]
+        ["Simulated: loads and lengths of answers are the scenario's, not a real model's"]
         if target.get("simulator")
         else []
     )

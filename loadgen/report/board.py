@@ -21,7 +21,7 @@ STATEMENT = 2000
 FAR_TIMES = 4.0  # how far beyond all values the axis follows an interval: so many times on a logarithmic one,
 FAR_SHARE = 0.5  # this share of their range on a linear one
 FEW_TICKS = 3
-SIDES = ("Undecided", "Not counted")
+UNCOUNTED = "Not counted: "
 HOLDS = {True: "holds", False: "contradicts"}
 
 
@@ -62,21 +62,20 @@ def board(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "verdict": plain(finding.verdict),
             "statement": plain(finding.statement, STATEMENT),
             "pictures": list(pictures(finding.effects)),
-            "evidence": sides(finding.evidence),
+            "evidence": [
+                plain(line, STATEMENT) for line in finding.evidence if not line.startswith(UNCOUNTED)
+            ],
         }
         for finding in findings
         if finding.kind == "claim"
     ]
 
 
-def sides(evidence: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The lines of evidence by what they are called, "" where by nothing."""
-    told: dict[str, list[str]] = {side: [] for side in (*SIDES, "")}
-    for line in evidence:
-        side, colon, rest = line.partition(": ")
-        known = bool(colon) and side in told
-        told[side if known else ""].append(plain(rest if known else line, STATEMENT))
-    return [(side, lines) for side, lines in told.items() if lines]
+def uncounted(findings: Sequence[Finding]) -> list[str]:
+    """What was left out of the claims, each once."""
+    lines = (line for finding in findings if finding.kind == "claim" for line in finding.evidence)
+    told = (line.removeprefix(UNCOUNTED) for line in lines if line.startswith(UNCOUNTED))
+    return [plain(line, STATEMENT) for line in dict.fromkeys(told)]
 
 
 def pictures(effects: Sequence[Effect]) -> Iterable[Picture]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from loadgen.model import Effect, Finding
 
 SAID = {"holds": "holds", "contradicts": "against", "spans": "open", "alone": "once"}
-STYLES = {"holds": "green", "against": "red", "open": "yellow", "once": "dim"}
+STYLES = {"holds": "green", "against": "red", "open": "yellow", "noise": "yellow", "once": "dim"}
 VERDICTS = {"confirmed": "bold green", "refuted": "bold red", "open": "yellow"}
 FLOORS = ("TTFT p50", "lag p99", "memory per stream", "CPU per token")
 TRENDS = 3
@@ -74,7 +74,7 @@ def _deciding(title: str, group: Sequence[tuple[str, Effect]]) -> tuple[str, ...
     others = f" +{len(deciding) - 1}" if len(deciding) > 1 else ""
     between = _between(effect)
     return (
-        SAID[says(effect)],
+        "noise" if effect.note.startswith("within the noise") else SAID[says(effect)],
         figure(effect.value) + (f" ({between})" if between else ""),
         f"{'>' if effect.above else '<'} {effect.line:g}{' %' if effect.unit == '%' else ''}",
         f"{label}{others}: {_ASIDE.sub('', title)}",

@@ -31,6 +31,14 @@ WHY = {
     "unexplained": "unexplained",
 }
 MOST_RUNS = 10_000
+FEW = 3  # that held and are told in full
+
+
+def broken(judged: Sequence[str]) -> tuple[str, ...]:
+    """Of what was held against a threshold, what did not hold; what did is only counted where it is much."""
+    found = tuple(line for line in judged if not line.endswith(", held"))
+    held = len(judged) - len(found)
+    return (*found, f"{held} others held" if found else f"all {held} held") if held > FEW else tuple(judged)
 
 
 def costs(findings: Sequence[Finding], look: Mapping[str, Look]) -> list[dict[str, Any]]:
@@ -88,7 +96,12 @@ def causes(
             on_time.setdefault(_client(summary.client), []).append(f"{summary.concurrency:,}")
     used = [name for name in CAUSES if any(name == part["cause"] for bar in rows for part in bar["parts"])]
     quiet = [f"{client} at {', '.join(levels)}" for client, levels in on_time.items()]
-    return {"rows": rows, "on_time": quiet, "key": [(name, WHY[name]) for name in used]}
+    return {
+        "rows": rows,
+        "on_time": quiet,
+        "key": [(name, WHY[name]) for name in used],
+        "budget": rows[0]["budget"] if rows else "",
+    }
 
 
 def _bar(finding: Finding, where: str, prefix: str, look: Look | None) -> dict[str, Any]:
@@ -104,7 +117,8 @@ def _bar(finding: Finding, where: str, prefix: str, look: Look | None) -> dict[s
     return {
         "where": where,
         "look": look,
-        "late": plain(f"{late} late", STATEMENT),
+        "late": plain(late.partition(" came ")[0], STATEMENT),
+        "budget": plain(late.partition(" came ")[2], STATEMENT),
         "why": plain(why, STATEMENT),
         "parts": parts,
         "more": [plain(line, STATEMENT) for line in finding.evidence],

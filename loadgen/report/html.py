@@ -81,7 +81,7 @@ class _Group:
 def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """The page, well under 5 MB; the same text from the same run."""
     from loadgen.report import evidence
-    from loadgen.report.board import board
+    from loadgen.report.board import board, uncounted
     from loadgen.report.charts.distributions import distributions
     from loadgen.report.charts.rows import picture
     from loadgen.report.charts.scaling import costs, latencies
@@ -100,6 +100,7 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "verdicts": _verdicts(summaries),
         "unfinished": _unfinished(run),
         "claims": board(findings),
+        "uncounted": uncounted(findings),
         "thresholds": _thresholds(findings),
         "article": evidence.article(findings),
         "expense": evidence.costs(findings, look),
@@ -208,11 +209,13 @@ def _verdicts(summaries: Sequence[Summary]) -> dict[str, int]:
 
 
 def _thresholds(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    from loadgen.report import evidence
+
     return [
         {
             "verdict": plain(finding.verdict),
             "statement": plain(finding.statement, FINDING),
-            "evidence": [plain(line, FINDING) for line in finding.evidence],
+            "evidence": [plain(line, FINDING) for line in evidence.broken(finding.evidence)],
         }
         for finding in findings
         if finding.kind == "threshold"

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadgen.report import brief
+from loadgen.report.evidence import broken
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _ASCII = str.maketrans({"–": "-", "µ": "u", "…": "...", "×": "x", "÷": "/
 _GAP = 2
 _LABEL = 40
 _LONGEST = 2000
+_MANY = 12  # reasons that are told in full
 RULED = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
@@ -157,11 +159,20 @@ class _Findings:
             of_kind = [finding for finding in self.told if finding.kind == kind]
             if not of_kind:
                 continue
+            many = sum(len(finding.evidence) for finding in of_kind) > _MANY
             grid = Table.grid(padding=(0, _GAP, 0, 0))
             grid.add_column(no_wrap=True, min_width=8)
             grid.add_column()
             for (verdict, evidence), alike in _alike(of_kind).items():
                 shown = () if kind == "cause" else evidence
+                if kind == "validity" and many:
+                    lines = [
+                        Text(spelled(_gist(finding)), no_wrap=True, overflow="crop") for finding in alike
+                    ]
+                    grid.add_row(Text(plain(verdict), style=STYLES.get(verdict, "")), Group(*lines))
+                    continue
+                if kind == "threshold":
+                    shown = broken(evidence)
                 lines = [Text(spelled(plain(finding.statement, _LONGEST))) for finding in alike]
                 lines += [Text(spelled(plain(line, _LONGEST)), style="dim") for line in shown]
                 grid.add_row(Text(plain(verdict), style=STYLES.get(verdict, "")), Group(*lines))
@@ -177,6 +188,13 @@ class _Findings:
             if told := list(part):
                 yield from told
                 yield Text("")
+
+
+def _gist(finding: Finding) -> str:
+    """In one line: of what, how many reasons there are, and the gravest."""
+    what = finding.statement.removesuffix(f" is {finding.verdict}")
+    number = f" ({len(finding.evidence)} reasons)" if len(finding.evidence) > 1 else ""
+    return plain(f"{what}{number}: {'; '.join(finding.evidence[:1])}", _LONGEST)
 
 
 def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Finding]]:
