@@ -372,7 +372,11 @@ def limit(
 @click.argument("base", type=click.Path(path_type=Path))
 @click.argument("head", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--client", "labels", metavar="NAME", multiple=True, help="Twice, with one run: the second against the first."
+    "--client",
+    "labels",
+    metavar="NAME",
+    multiple=True,
+    help="Twice, with one run: the second against the first.",
 )
 @click.option(
     "--tolerance",
@@ -409,7 +413,9 @@ def compare(
                 4 cannot tell: how many more repeats would is said
     """
     if (head is None) != (len(labels) == 2):
-        raise click.UsageError("compare two runs, BASE and HEAD, or two clients of one run, --client A --client B")
+        raise click.UsageError(
+            "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
+        )
     if as_json and markdown == "-":
         raise click.UsageError("--json and --markdown - both go to the output; give --markdown a file")
     from loadgen import analysis, store

@@ -256,7 +256,9 @@ class Stream:
     stamps: bytes
     first_stamp_ns: int | None  # nanoseconds since the epoch
     figures: Figures
-    run_wait_ns: int | None = None  # its thread was runnable but not running; None where streams share a thread
+    run_wait_ns: int | None = (
+        None  # its thread was runnable but not running; None where streams share a thread
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

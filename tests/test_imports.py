@@ -303,7 +303,8 @@ def test_what_is_cheap_loads_nothing_heavy(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "limit", "report", "validate", "clients", "simulate", "doctor", "worker", "ui"]
+    "command",
+    ["run", "limit", "compare", "report", "validate", "clients", "simulate", "doctor", "worker", "ui"],
 )
 def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
     assert not loaded(HELP, command, "--help") & (HTTP | HEAVY | PATCHED)

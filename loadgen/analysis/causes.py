@@ -33,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.analysis.blocks import is_twin
 from loadgen.analysis.measures import Flags, Ints, Measured
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import SPELLS, Effect, Finding, Pace, Recording, Run, ServerRecord, Summary
@@ -73,6 +74,8 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
     repeats = repeats_of(run.recordings)
     found = []
     for summary in summaries:
+        if is_twin(summary.client):
+            continue
         counted = {block["repeat"] for block in summary.blocks}
         own = [
             repeat

@@ -203,7 +203,9 @@ def _contrast(
         name, "times", effects.Estimate(math.exp(found.value), low, high, found.blocks), line, above=False
     )
     floor = evidence.floors.floor(these[0].concurrency, figure)
-    if floor is not None and abs(found.value) <= floor:
+    # no difference at all is a contradiction where a large one is claimed
+    contradicts = effect.holds is False and line is not None and line < 1
+    if floor is not None and abs(found.value) <= floor and not contradicts:
         note = f"within the noise: one client differs from itself by up to {100 * math.expm1(floor):.3g} %"
         return replace(effect, holds=None, note=note)
     return effect

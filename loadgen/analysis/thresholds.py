@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from loadgen.analysis.blocks import is_twin
 from loadgen.model import Finding, Run, Summary, Validity
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
@@ -29,7 +30,8 @@ def _judge(threshold: Mapping[str, Any], summaries: Iterable[Summary]) -> Findin
     matching = [
         summary
         for summary in summaries
-        if client in (None, summary.client, summary.client.split(" ")[0])
+        if not is_twin(summary.client)
+        and client in (None, summary.client, summary.client.split(" ")[0])
         and concurrency in (None, summary.concurrency)
     ]
     judged = [_hold(threshold, summary) for summary in matching]

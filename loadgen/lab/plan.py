@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Scenario
 
-
 TWIN_FROM = 3  # repeats
 
 

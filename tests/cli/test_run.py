@@ -78,7 +78,8 @@ def test_the_flags_stand_over_the_file(ran: Ran) -> None:
 
 def test_the_folder_is_whole(ran: Ran) -> None:
     assert {path.name for path in ran.out.iterdir()} == {
-        "run.json", "summary.csv", "summary.json", "findings.json", "streams.csv", "samples.csv", "report.html", "arrivals",
+        "run.json", "summary.csv", "summary.json", "findings.json", "streams.csv", "samples.csv", "report.html",
+        "arrivals",
     }  # fmt: skip
     assert sorted(path.name for path in (ran.out / "arrivals").iterdir()) == [
         f"{n:04d}.npz" for n in range(1, 5)
