@@ -175,7 +175,7 @@ def _each(
     """One effect per client, from its values of each block."""
     told = {client: list(of) for client, of in figures.items()}
     there = {client: of for client, of in told.items() if of}
-    found = {client: effects.mean(of, len(there)) for client, of in there.items()}
+    found = {client: effects.never_negative(of, len(there)) for client, of in there.items()}
     return [
         _effect(f"{name}, {client}{at}", unit, estimate, line, above=above, client=client)
         for client, estimate in found.items()

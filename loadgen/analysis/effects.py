@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 LEVEL = 0.95
@@ -48,6 +48,15 @@ def mean(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
         return Estimate(middle, None, None, 1)
     half = quantile(1 - (1 - LEVEL) / (2 * comparisons), len(given) - 1) * error(given)
     return Estimate(middle, middle - half, middle + half, len(given))
+
+
+def never_negative(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
+    """As :func:`mean`; where no value is below 0, its bounds are not either."""
+    given = list(values)
+    found = mean(given, comparisons)
+    if found is None or found.low is None or min(given) < 0:
+        return found
+    return replace(found, low=max(found.low, 0.0))
 
 
 def ratio(values: Iterable[tuple[float, float]], comparisons: int = 1) -> Estimate | None:

@@ -210,12 +210,8 @@ def _percentiles(vectors: list[Ints], ranks: Iterable[int]) -> Percentiles:
 
 def _between(blocks: Sequence[Mapping[str, float | None]], name: str) -> Interval | None:
     values = [value for block in blocks if (value := block[name]) is not None]
-    found = effects.mean(values) if len(values) >= _BLOCKS else None
-    return (
-        (max(found.low, 0.0), found.high)
-        if found and found.low is not None and found.high is not None
-        else None
-    )
+    found = effects.never_negative(values) if len(values) >= _BLOCKS else None
+    return (found.low, found.high) if found and found.low is not None and found.high is not None else None
 
 
 def _around(point: float | None, interval: Interval | None) -> tuple[float, float] | tuple[None, None]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from loadgen.analysis.article import CLIENTS, COLUMNS
+from loadgen.analysis.blocks import is_twin
 from loadgen.analysis.causes import CAUSES
 from loadgen.report.board import STATEMENT, axis_of, place, row, ticks
 from loadgen.report.text import figure, plain
@@ -92,7 +93,7 @@ def causes(
         if finding is not None:
             prefix = f"{summary.client} at {summary.concurrency:,}: "
             rows.append(_bar(finding, where, prefix, look.get(summary.client)))
-        elif summary.lag_n:
+        elif summary.lag_n and not is_twin(summary.client):
             on_time.setdefault(_client(summary.client), []).append(f"{summary.concurrency:,}")
     used = [name for name in CAUSES if any(name == part["cause"] for bar in rows for part in bar["parts"])]
     quiet = [f"{client} at {', '.join(levels)}" for client, levels in on_time.items()]

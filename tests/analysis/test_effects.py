@@ -77,3 +77,10 @@ def test_a_straight_line_is_found():
 def test_a_moderated_variance_lies_between_its_own_and_that_of_its_like():
     assert effects.moderated(4.0, 2, [1.0, 1.0], 6) == pytest.approx((1.75, 8))
     assert effects.moderated(4.0, 2, [], 6) == (4.0, 2)
+
+
+def test_what_cannot_be_negative_has_no_negative_bound():
+    assert effects.never_negative([0.0, 0.1, 0.0]).low == 0
+    assert effects.never_negative([0.0, 0.1, 0.0]).high == effects.mean([0.0, 0.1, 0.0]).high
+    assert effects.never_negative([-0.1, 0.1, 0.0]).low < 0
+    assert effects.never_negative([]) is None
