@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadgen.analysis import blocks, compare, effects
 from loadgen.report import comparison as texts
-from loadgen.report import html as page
+from loadgen.report.page import FINDING, TEXT, Placer, at, render
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
@@ -49,31 +49,30 @@ def html(comparison: Comparison, sides: texts.Sides, base: Sequence[Summary], he
 
     compared = {client for c in comparison.changes for client in (c.against, c.client)}
     look = looks({s.client: s.mode for s in (*base, *head) if s.client in compared})
-    place = page._Placer()
+    place = Placer()
     placed = place(_charts(comparison, sides, base, head, look))
-    scripts = [*page._bokeh_js(), page._resource("report.js")]
-    return page._environment().get_template("comparison.html").render(
-        base=plain(sides.base, page.TEXT),
-        head=plain(sides.head, page.TEXT),
-        verdict=texts.verdict(comparison),
-        kind=_CLASSES[comparison.verdict],
-        how=texts.how(comparison) if comparison.judged else "",
-        notes=texts.notes(comparison, sides),
-        causes=[plain(finding.statement, page.FINDING) for finding in comparison.causes],
-        differences=[
-            (plain(d.key, 80), plain(d.base, page.TEXT), plain(d.head, page.TEXT), d.grave)
-            for d in sides.differences
-        ],
-        called=[_row(c) for c in comparison.changes if c.verdict in ("worse", "better")],
-        levels=_levels(comparison.changes),
-        figures=[judged.title for judged in _shown(comparison.changes)],
-        looks=list(look.values()),
-        charts=placed,
-        css=page._resource("report.css"),
-        scripts=scripts,
-        policy=page._policy(scripts),
-        data=page._data(place.placed),
-    )  # fmt: skip
+    return render(
+        "comparison.html",
+        place,
+        {
+            "base": plain(sides.base, TEXT),
+            "head": plain(sides.head, TEXT),
+            "verdict": texts.verdict(comparison),
+            "kind": _CLASSES[comparison.verdict],
+            "how": texts.how(comparison) if comparison.judged else "",
+            "notes": texts.notes(comparison, sides),
+            "causes": [plain(finding.statement, FINDING) for finding in comparison.causes],
+            "differences": [
+                (plain(d.key, 80), plain(d.base, TEXT), plain(d.head, TEXT), d.grave)
+                for d in sides.differences
+            ],
+            "called": [_row(c) for c in comparison.changes if c.verdict in ("worse", "better")],
+            "levels": _levels(comparison.changes),
+            "figures": [judged.title for judged in _shown(comparison.changes)],
+            "looks": list(look.values()),
+            "charts": placed,
+        },
+    )
 
 
 # --------------------------------------------------------------------------------------------- tables
@@ -100,7 +99,7 @@ def _levels(changes: Sequence[Change]) -> list[dict[str, Any]]:
     """All changes: per concurrency a row for each client, a cell for each figure, ``None`` where it has none."""
     return [
         {
-            "title": page._at(n),
+            "title": at(n),
             "rows": [
                 (
                     plain(client, 60),

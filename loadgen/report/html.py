@@ -1,34 +1,24 @@
 """The report as one HTML page that needs nothing but itself.
 
-The page carries its scripts, styles and data; a content security policy lets it run exactly those scripts and
-load nothing. Every text goes through :func:`~loadgen.report.text.plain` and the template's own escaping.
+Every text goes through :func:`~loadgen.report.text.plain` and the template's own escaping.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from loadgen.analysis.repeats import repeats_of
 from loadgen.model import Client, Outcome, Validity
+from loadgen.report.page import FINDING, TEXT, Group, Placer, at, render
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from loadgen.model import Finding, Recording, Run, Summary
-    from loadgen.report.charts.style import Chart, Look
+    from loadgen.report.charts.style import Look
 
-TEXT = 400  # characters of one foreign text that the page shows
-FINDING = 2000
 PROMPTS = 5
 ERRORS = 4
 
@@ -62,22 +52,6 @@ _COST: _Columns = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A chart with the id of the element that it is put into."""
-
-    id: str
-    chart: Chart
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Charts under one heading."""
-
-    title: str
-    charts: tuple[_Placed, ...]
-
-
 def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """The page, well under 5 MB; the same text from the same run."""
     from loadgen.report import evidence
@@ -91,9 +65,9 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
     look = looks({s.client: s.mode for s in summaries})
     by_level = _by_level(run.recordings)
     shown = picture(by_level[max(by_level)] if by_level else (), look)
-    place = _Placer()
+    place = Placer()
     scenario = run.about.get("scenario") or {}
-    page = {
+    parts = {
         "name": plain(scenario.get("name") or run.folder.name, TEXT),
         "started": _moment(run.about.get("started")),
         "about": _about(run),
@@ -116,38 +90,18 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "failures": _failures(run.recordings, look),
         "looks": list(look.values()),
         "curves": len({s.concurrency for s in summaries}) > 1,
-        "latencies": _Group("", place(latencies(summaries, look))),
-        "costs": _Group("", place(costs(summaries, look))),
-        "distributions": [_Group(_at(n), place(distributions(of, look))) for n, of in by_level.items()],
-        "rows": _Group(_at(max(by_level)) if by_level else "", place(shown.charts)),
+        "latencies": Group("", place(latencies(summaries, look))),
+        "costs": Group("", place(costs(summaries, look))),
+        "distributions": [Group(at(n), place(distributions(of, look))) for n, of in by_level.items()],
+        "rows": Group(at(max(by_level)) if by_level else "", place(shown.charts)),
         "rows_caption": shown.caption,
-        "usage": [_Group(_at(n), place(usage(of, look))) for n, of in by_level.items()],
+        "usage": [Group(at(n), place(usage(of, look))) for n, of in by_level.items()],
         "shared": any(r.worker for r in run.recordings),
         "setup": [*_setup(run.about), *_workers(run.recordings)],
         "prompts": _prompts(scenario),
         "order": _order(run.recordings, look),
     }
-    scripts = [*_bokeh_js(), _resource("report.js")]
-    template = _environment().get_template("report.html")
-    return template.render(
-        page,
-        css=_resource("report.css"),
-        scripts=scripts,
-        policy=_policy(scripts),
-        data=_data(place.placed),
-    )
-
-
-class _Placer:
-    """Gives charts their ids, in the order of the page."""
-
-    def __init__(self) -> None:
-        self.placed: list[_Placed] = []
-
-    def __call__(self, charts: Sequence[Chart]) -> tuple[_Placed, ...]:
-        new = [_Placed(f"chart-{len(self.placed) + n}", chart) for n, chart in enumerate(charts)]
-        self.placed.extend(new)
-        return tuple(new)
+    return render("report.html", place, parts)
 
 
 # ------------------------------------------------------------------------------------------- the page's parts
@@ -158,10 +112,6 @@ def _by_level(recordings: Sequence[Recording]) -> dict[int, list[Recording]]:
     for recording in recordings:
         levels.setdefault(recording.concurrency, []).append(recording)
     return dict(sorted(levels.items()))
-
-
-def _at(concurrency: int) -> str:
-    return f"{concurrency:,} {'stream' if concurrency == 1 else 'streams'} at once"
 
 
 def _moment(stamp: Any) -> str:
@@ -234,7 +184,7 @@ def _table(
         "columns": columns,
         "levels": [
             {
-                "title": _at(concurrency),
+                "title": at(concurrency),
                 "rows": [
                     {
                         "look": look[s.client],
@@ -261,7 +211,7 @@ def _reasons(summaries: Sequence[Summary], look: Mapping[str, Look]) -> list[dic
         {
             "validity": validity,
             "who": ", ".join(clients),
-            "at": _at(concurrency),
+            "at": at(concurrency),
             "reasons": [plain(reason, FINDING) for reason in reasons],
         }
         for (concurrency, validity, reasons), clients in sorted(alike.items())
@@ -395,71 +345,3 @@ def _order(recordings: Sequence[Recording], look: Mapping[str, Look]) -> list[di
         for repeat in repeats_of(recordings)
         for r in (repeat.recording,)
     ]
-
-
-# ------------------------------------------------------------------------------------------- scripts and data
-
-
-def _data(placed: Sequence[_Placed]) -> str:
-    """All figures as JSON that may stand inside a script element."""
-    from bokeh.embed import json_item
-
-    numbers: dict[str, str] = {}
-    items = [{"target": p.id, "item": _renumbered(json_item(p.chart.figure), numbers)} for p in placed]
-    text = json.dumps(items, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
-    """Bokeh counts models over the life of the process; count anew, so that a run gives one text only."""
-    if isinstance(value, dict):
-        return {
-            key: numbers.setdefault(inner, f"m{len(numbers)}")
-            if key in ("id", "root_id") and isinstance(inner, str)
-            else _renumbered(inner, numbers)
-            for key, inner in value.items()
-        }
-    return [_renumbered(inner, numbers) for inner in value] if isinstance(value, list | tuple) else value
-
-
-@cache
-def _bokeh_js() -> tuple[str, ...]:
-    from bokeh.resources import Resources
-
-    return tuple(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)
-
-
-def _resource(name: str) -> str:
-    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    """Exactly these scripts may run, and nothing may be loaded."""
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("loadgen.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["count"] = lambda n: f"{n:,}"
-    made.filters["dash"] = lambda dash: {
-        "solid": "none",
-        "dashed": "6 3",
-        "dotted": "2 3",
-        "dotdash": "2 3 6 3",
-        "dashdot": "6 3 2 3",
-    }[dash]
-    return made

@@ -1,0 +1,137 @@
+"""What every page is made of: its charts, and scripts, styles and data inside it.
+
+A content security policy lets a page run exactly the scripts that it carries and load nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from loadgen.report.charts.style import Chart
+
+TEXT = 400  # characters of one foreign text that a page shows
+FINDING = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A chart with the id of the element that it is put into."""
+
+    id: str
+    chart: Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Charts under one heading."""
+
+    title: str
+    charts: tuple[Placed, ...]
+
+
+class Placer:
+    """Gives charts their ids, in the order of the page."""
+
+    def __init__(self) -> None:
+        self.placed: list[Placed] = []
+
+    def __call__(self, charts: Sequence[Chart]) -> tuple[Placed, ...]:
+        new = [Placed(f"chart-{len(self.placed) + n}", chart) for n, chart in enumerate(charts)]
+        self.placed.extend(new)
+        return tuple(new)
+
+
+def at(concurrency: int) -> str:
+    """``100 streams at once``."""
+    return f"{concurrency:,} {'stream' if concurrency == 1 else 'streams'} at once"
+
+
+def render(template: str, placer: Placer, parts: Mapping[str, Any]) -> str:
+    """The page of that template, with the charts that were placed."""
+    scripts = [*_bokeh_js(), _resource("report.js")]
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            parts,
+            css=_resource("report.css"),
+            scripts=scripts,
+            policy=_policy(scripts),
+            data=_data(placer.placed),
+        )
+    )
+
+
+def _data(placed: Sequence[Placed]) -> str:
+    """All figures as JSON that may stand inside a script element."""
+    from bokeh.embed import json_item
+
+    numbers: dict[str, str] = {}
+    items = [{"target": p.id, "item": _renumbered(json_item(p.chart.figure), numbers)} for p in placed]
+    text = json.dumps(items, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
+    """Bokeh counts models over the life of the process; count anew, so that a run gives one text only."""
+    if isinstance(value, dict):
+        return {
+            key: numbers.setdefault(inner, f"m{len(numbers)}")
+            if key in ("id", "root_id") and isinstance(inner, str)
+            else _renumbered(inner, numbers)
+            for key, inner in value.items()
+        }
+    return [_renumbered(inner, numbers) for inner in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _bokeh_js() -> tuple[str, ...]:
+    from bokeh.resources import Resources
+
+    return tuple(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)
+
+
+def _resource(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Exactly these scripts may run, and nothing may be loaded."""
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("loadgen.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["count"] = lambda n: f"{n:,}"
+    made.filters["dash"] = lambda dash: {
+        "solid": "none",
+        "dashed": "6 3",
+        "dotted": "2 3",
+        "dotdash": "2 3 6 3",
+        "dashdot": "6 3 2 3",
+    }[dash]
+    return made
