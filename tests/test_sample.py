@@ -19,5 +19,6 @@ def test_its_tables_follow_from_its_arrivals() -> None:
         ("streams.csv", csv.streams_csv(run)),
         ("samples.csv", csv.samples_csv(run)),
         ("summary.json", csv.summary_json(run, summaries, run.findings)),
+        ("findings.json", csv.findings_json(run, run.findings)),
     ):
         assert (SAMPLE / name).read_text(encoding="utf-8") == made, name
