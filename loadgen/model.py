@@ -121,13 +121,15 @@ class Load:
     ``stages`` say.
 
     One of the three is set in a scenario; none of them means until told to stop. Slots start at seeded offsets
-    within ``ramp`` seconds; streams due within ``warmup`` seconds are kept but left out of the figures.
+    within ``ramp`` seconds; ``ramp_per_stream``, times the streams of a cell, is its ramp. Streams due within
+    ``warmup`` seconds are kept but left out of the figures.
     """
 
     duration: float | None = None
     requests: int | None = None
     stages: tuple[Stage, ...] = ()
     ramp: float = 0.0
+    ramp_per_stream: float = 0.0
     warmup: float = 0.0
 
     @property

@@ -56,6 +56,9 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
             for client in chance.sample(clients, len(clients))
         ]
         for client, concurrency in block:
+            load = scenario.load
+            if load.ramp_per_stream:
+                load = replace(load, ramp=load.ramp_per_stream * concurrency)
             options = dict(client.options)
             planned.append(
                 Cell(
@@ -70,7 +73,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     prompts=scenario.prompts,
                     stream=options.get("stream", scenario.stream),
                     options=scenario.options,
-                    load=scenario.load,
+                    load=load,
                     timeouts=scenario.timeouts,
                     seed=scenario.seed,
                     cores=engine_cores,

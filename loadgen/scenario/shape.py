@@ -153,6 +153,11 @@ class LoadShape(_Shape):
     ramp: Duration = Field(
         0.0, description="Slots start spread over this time, not in one burst.", examples=["2s"]
     )
+    ramp_per_stream: PositiveDuration | None = Field(
+        None,
+        description="In place of ramp, where requests are counted: so many streams start as fast at every concurrency.",
+        examples=["5ms"],
+    )
     warmup: Duration | None = Field(
         None,
         description="Streams due in this time are kept and left out of the figures. "
@@ -162,6 +167,9 @@ class LoadShape(_Shape):
 
     @model_validator(mode="after")
     def _in_time(self) -> LoadShape:
+        if self.ramp_per_stream is not None and (self.ramp or self.duration is not None):
+            told = "goes with requests, in place of ramp"
+            raise wrongs([(("ramp_per_stream",), told, "requests: 1, and no ramp")])
         if self.duration is None:
             return self
         found: list[tuple[Path, str, str]] = []
@@ -180,7 +188,13 @@ class LoadShape(_Shape):
         warmup = self.warmup
         if warmup is None:
             warmup = self.ramp if self.duration is not None else 0.0
-        return Load(duration=self.duration, requests=self.requests, ramp=self.ramp, warmup=warmup)
+        return Load(
+            duration=self.duration,
+            requests=self.requests,
+            ramp=self.ramp,
+            ramp_per_stream=self.ramp_per_stream or 0.0,
+            warmup=warmup,
+        )
 
 
 class StageShape(_Shape):

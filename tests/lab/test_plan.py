@@ -82,6 +82,12 @@ def test_cells_carry_the_scenario_and_are_counted_from_1() -> None:
         assert (cell.timeouts, cell.seed, cell.cores, cell.stream) == (SCENARIO.timeouts, 5, (3,), True)
 
 
+def test_a_ramp_per_stream_grows_with_the_streams() -> None:
+    load = Load(requests=1, ramp_per_stream=0.5)
+    cells = plan.cells(replace(SCENARIO, load=load), "http://h", ())
+    assert {(cell.concurrency, cell.load.ramp) for cell in cells} == {(1, 0.5), (10, 5.0), (100, 50.0)}
+
+
 def test_stages_make_one_level() -> None:
     load = Load(stages=(Stage(7, 1.0), Stage(0, 1.0)))
     cells = plan.cells(replace(SCENARIO, concurrency=(7,), load=load, repeats=1), "http://h", ())

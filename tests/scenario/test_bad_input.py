@@ -40,6 +40,18 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "warm-up of the whole": ({"load": "{duration: 5s, warmup: 5s}"}, 6, "load.warmup", "leaves nothing"),
     "ramp beyond the end": ({"load": "{duration: 5s, ramp: 6s}"}, 6, "load.ramp", "shorter"),
     "duration and requests": ({"load": "{duration: 5s, requests: 2}"}, 6, "load.requests", "only one"),
+    "two ramps": (
+        {"load": "{requests: 1, ramp: 1s, ramp_per_stream: 5ms}"},
+        6,
+        "load.ramp_per_stream",
+        "in place of ramp",
+    ),
+    "a ramp per stream for a time": (
+        {"load": "{duration: 5s, ramp_per_stream: 5ms}"},
+        6,
+        "load.ramp_per_stream",
+        "goes with requests",
+    ),
     "neither of them": ({"load": "{ramp: 5s}"}, 6, "load", "neither duration nor requests"),
     "no concurrency at all": (
         {"concurrency": None},
