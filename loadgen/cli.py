@@ -71,10 +71,15 @@ def _fail(message: str, code: int) -> NoReturn:
 
 def _patch() -> None:
     """Let Locust patch this process, before anything else is imported that it would patch too late."""
+    # An interrupt in the middle of it would leave locks half patched; it waits for the end of the import.
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         import locust  # noqa: F401
     except ImportError:
         _fail('Locust is not installed; install it: pip install "loadgen[locust]"', BAD)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
 
 def _refuse_to_send(scenario: Scenario, url: str | None, settings: tuple[str, ...]) -> None:

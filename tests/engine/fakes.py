@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
+from unittest import mock
 
 from loadgen import protocols
 from loadgen.clients import AsyncResponse, Failures, SyncResponse
@@ -144,6 +145,8 @@ def drive(
             if any(isinstance(frame, Pulse) and frame.open == later[0] for frame in new):
                 os.write(order_writer, later[1])
 
+    loops: list[asyncio.AbstractEventLoop] = []
+    make = tasks._new_loop
     listener = threading.Thread(target=listen)
     listener.start()
     try:
@@ -154,9 +157,16 @@ def drive(
             engine.start(threads.perf_counter_ns())
             return True
 
-        driver(engine, partial(kind, scripts), Orders(order_reader), go)
+        def new_loop(engine: Engine) -> asyncio.AbstractEventLoop:
+            loops.append(make(engine))
+            return loops[-1]
+
+        with mock.patch.object(tasks, "_new_loop", new_loop):
+            driver(engine, partial(kind, scripts), Orders(order_reader), go)
         engine.close()
     finally:
+        for loop in loops:  # an engine's process ends instead
+            loop.close()
         os.close(frame_writer)
         listener.join()
         for end in (order_reader, order_writer, frame_reader):

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -125,7 +126,12 @@ def _started(
 def _answering(steered: Steered) -> Steered:
     def answers() -> bool:
         assert steered.process.poll() is None, steered.log
-        return listens(steered.url)
+        try:
+            return bool(steered.get("/"))
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
 
     until(answers, "Locust's web UI")
     return steered

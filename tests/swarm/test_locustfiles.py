@@ -23,7 +23,8 @@ HEADER = (
     "50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%"
 )
 COMPLETE = {
-    "arrivals", "report.html", "run.json", "samples.csv", "streams.csv", "summary.csv", "summary.json",
+    "arrivals", "findings.json", "report.html", "run.json", "samples.csv", "streams.csv", "summary.csv",
+    "summary.json",
 }  # fmt: skip
 
 PLANS = """
