@@ -19,6 +19,7 @@ from itertools import product
 from loadgen.analysis import blocks, costs, effects
 from loadgen.analysis.blocks import Figure
 from loadgen.analysis.noise import Floors
+from loadgen.analysis.validity import streams_told
 from loadgen.model import Effect, Finding, Summary, Validity
 
 # The lines that decide.
@@ -127,7 +128,7 @@ class Claim:
                     else []
                 ),
                 *(
-                    f"Not counted: {s.client} at {_streams(s.concurrency)} is invalid"
+                    f"Not counted: {s.client} at {streams_told(s.concurrency)} is invalid"
                     for s in evidence.invalid
                 ),
             ),
@@ -194,18 +195,14 @@ def _contrast(
 ) -> Effect | None:
     """``these`` as a multiple of ``those``, geometric means over the clients, paired by block; below ``line`` speaks
     for the claim. Within the noise nothing is a difference."""
-    ratios = blocks.contrast(these, those, figure)
-    found = effects.mean(ratios, comparisons)
+    found = effects.times(blocks.contrast(these, those, figure), comparisons)
     if found is None:
         return None
-    low, high = (None if bound is None else math.exp(min(bound, 700)) for bound in (found.low, found.high))
-    effect = _effect(
-        name, "times", effects.Estimate(math.exp(found.value), low, high, found.blocks), line, above=False
-    )
+    effect = _effect(name, "times", found, line, above=False)
     floor = evidence.floors.floor(these[0].concurrency, figure)
     # no difference at all is a contradiction where a large one is claimed
     contradicts = effect.holds is False and line is not None and line < 1
-    if floor is not None and abs(found.value) <= floor and not contradicts:
+    if floor is not None and abs(math.log(found.value)) <= floor and not contradicts:
         note = f"within the noise: one client differs from itself by up to {100 * math.expm1(floor):.3g} %"
         return replace(effect, holds=None, note=note)
     return effect
@@ -244,7 +241,7 @@ def _at_top(
 ) -> Part:
     values = {top.client: blocks.values(top, figure).values() for top in tops}
     levels = {top.concurrency for top in tops}
-    at = f" at {_streams(max(levels))}" if len(levels) == 1 else ""
+    at = f" at {streams_told(max(levels))}" if len(levels) == 1 else ""
     told = _each(name, unit, values, line, above=above, at=at)
     return Part(told, missing="" if len(told) == len(tops) and told else f"{name}: not measured")
 
@@ -272,7 +269,7 @@ def _alike(evidence: Evidence) -> Part:
     ratios = blocks.contrast(these, those, blocks.column("threads_added"))
     if math.fsum(ratios) < 0:
         more, fewer, ratios = fewer, more, [-ratio for ratio in ratios]
-    found = effects.ratio((math.exp(ratio), 1.0) for ratio in ratios)
+    found = effects.times(ratios)
     if found is None:
         return Part(missing="threads of requests and httpx-sync were not both measured")
     holds: Holds = None
@@ -281,7 +278,7 @@ def _alike(evidence: Evidence) -> Part:
             holds = True
         elif found.high < 1 / ALIKE or found.low > ALIKE:
             holds = False
-    name = f"threads, {more} as a multiple of {fewer}, at {_streams(max(shared))}"
+    name = f"threads, {more} as a multiple of {fewer}, at {streams_told(max(shared))}"
     effect = _effect(name, "times", found, ALIKE, above=False, note=f"alike within {ALIKE - 1:.0%}")
     return Part([replace(effect, holds=holds)])
 
@@ -325,7 +322,7 @@ def _need_not_be_faster(evidence: Evidence) -> Part:
     told = []
     for one, other in pairs:
         ratios = blocks.contrast([one], [other], total)
-        found = effects.ratio(((math.exp(ratio), 1.0) for ratio in ratios), len(pairs))
+        found = effects.times(ratios, len(pairs))
         if found is not None:
             name = f"total time, {one.client} as a multiple of {other.client}, at 1 stream"
             told.append(_effect(name, "times", found, FASTER, above=True, note=ENOUGH))
@@ -341,7 +338,7 @@ def _more_responsive(evidence: Evidence) -> Part:
     sync, asyncs = evidence.both(top)
     for name, what in (("lag_p99_ms", "lag p99"), ("ttft_p99_ms", "TTFT p99")):
         figure = blocks.column(name)
-        title = f"{what}, async as a multiple of sync, at {_streams(top)}"
+        title = f"{what}, async as a multiple of sync, at {streams_told(top)}"
         together = _contrast(evidence, title, asyncs, sync, figure, 1.0)
         if together is not None:
             return Part([together, *_pairs(evidence, what, figure, top)])
@@ -396,17 +393,13 @@ def _async_is_leaner(evidence: Evidence) -> list[Part]:
         ("memory per stream", blocks.column("rss_per_stream_kib")),
         ("context switches per token", blocks.switches),
     ):
-        name = f"{what}, async as a multiple of sync, at {_streams(top)}"
+        name = f"{what}, async as a multiple of sync, at {streams_told(top)}"
         together = _contrast(evidence, name, asyncs, sync, figure, LARGE)
         if together is None:
             parts.append(Part(missing=f"{what}: not measured"))
         else:
             parts.append(Part([together, *_pairs(evidence, what, figure, top)], main=what != "threads"))
     return parts
-
-
-def _streams(number: int) -> str:
-    return f"{number:,} stream" if number == 1 else f"{number:,} streams"
 
 
 CLAIMS = (

@@ -64,11 +64,6 @@ COSTS = (
 )  # fmt: skip
 
 
-def each(ladder: Sequence[Summary], cost: Cost, comparisons: int = 1) -> effects.Estimate | None:
-    """What a further one costs, from the levels of one client; ``None`` where there is one level only."""
-    return effects.mean((line[1] for line in blocks.lines(ladder, cost.x, cost.y)), comparisons)
-
-
 def findings(summaries: Sequence[Summary]) -> list[Finding]:
     """One per client that was measured at several concurrencies."""
     ladders = blocks.ladders(blocks.sound(summaries))

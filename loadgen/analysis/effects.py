@@ -59,17 +59,13 @@ def never_negative(values: Iterable[float], comparisons: int = 1) -> Estimate | 
     return replace(found, low=max(found.low, 0.0))
 
 
-def ratio(values: Iterable[tuple[float, float]], comparisons: int = 1) -> Estimate | None:
-    """How many times the second of each pair the first is: a geometric mean over blocks, as :func:`mean`.
-
-    Pairs in which one is not positive do not count.
-    """
-    logs = [math.log(one / other) for one, other in values if one > 0 and other > 0]
-    found = mean(logs, comparisons)
+def times(log_ratios: Iterable[float], comparisons: int = 1) -> Estimate | None:
+    """How many times the one is the other: a geometric mean over blocks, as :func:`mean`, of logarithms of ratios."""
+    found = mean(log_ratios, comparisons)
     if found is None:
         return None
     low, high = (None if bound is None else _exp(bound) for bound in (found.low, found.high))
-    return Estimate(math.exp(found.value), low, high, found.blocks)
+    return Estimate(_exp(found.value), low, high, found.blocks)
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float] | None:

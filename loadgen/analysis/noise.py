@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from loadgen.analysis import blocks, effects
+from loadgen.analysis.validity import streams_told
 from loadgen.model import TWIN, Effect, Finding, Summary, Validity
 
 SHOWN = (
@@ -73,7 +74,7 @@ def findings(summaries: Sequence[Summary]) -> list[Finding]:
             kind="noise",
             id=f"noise@{n}",
             verdict="",
-            statement=f"{floors.client(n)} measured twice at {_streams(n)}: less than these shares is noise",
+            statement=f"{floors.client(n)} measured twice at {streams_told(n)}: less than these shares is noise",
             evidence=(),
             effects=tuple(_effects(floors, n)),
         )
@@ -99,7 +100,3 @@ def _effects(floors: Floors, concurrency: int) -> Iterable[Effect]:
 
 def _percent(log_ratio: float) -> float:
     return 100 * math.expm1(min(log_ratio, 50))
-
-
-def _streams(number: int) -> str:
-    return f"{number:,} stream" if number == 1 else f"{number:,} streams"

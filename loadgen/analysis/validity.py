@@ -92,7 +92,7 @@ def of_pool(
         reasons.append(
             (
                 Validity.SUSPECT,
-                f"only {_streams(chosen)} counted; {FEW_STREAMS_SUSPECT} are the least to judge by: "
+                f"only {streams_told(chosen)} counted; {FEW_STREAMS_SUSPECT} are the least to judge by: "
                 "lengthen load.duration, or raise load.requests or repeats",
             )
         )
@@ -125,7 +125,7 @@ def findings(summaries: Iterable[Summary]) -> list[Finding]:
             kind="validity",
             id=f"{summary.client}@{summary.concurrency}",
             verdict=summary.validity.value,
-            statement=f"{summary.client} at {_streams(summary.concurrency)} is {summary.validity.value}",
+            statement=f"{summary.client} at {streams_told(summary.concurrency)} is {summary.validity.value}",
             evidence=summary.reasons,
         )
         for summary in summaries
@@ -167,7 +167,7 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
             "lengthen load.duration or shorten load.warmup",
         )
     elif not measured.chosen.any():
-        yield Validity.INVALID, f"none of the {_streams(counted)} completed{_outcomes([measured])}"
+        yield Validity.INVALID, f"none of the {streams_told(counted)} completed{_outcomes([measured])}"
     if counted and not alone:
         yield from _live(
             Repeat((measured,)), recording.concurrency if recording.share is None else recording.share
@@ -181,7 +181,7 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
     if failed > FAILED_SUSPECT * counted and any(m.chosen.any() for m in repeat.parts):
         yield (
             Validity.SUSPECT,
-            f"{failed} of {_streams(counted)} failed ({failed / counted:.1%}){_outcomes(repeat.parts)}; "
+            f"{failed} of {streams_told(counted)} failed ({failed / counted:.1%}){_outcomes(repeat.parts)}; "
             "latencies are those of the others",
         )
     if counted:
@@ -235,7 +235,7 @@ def _server(measured: Measured) -> Iterator[Reason]:
         few = server.open_peak < LIVE_INVALID * recording.concurrency
         yield (
             Validity.INVALID if few else Validity.SUSPECT,
-            f"the server itself saw at most {_streams(server.open_peak)} open at once, "
+            f"the server itself saw at most {streams_told(server.open_peak)} open at once, "
             f"not the {recording.concurrency} asked for",
         )
 
@@ -269,5 +269,6 @@ def _outcomes(parts: Sequence[Measured]) -> str:
     return f": {told}" if told else ""
 
 
-def _streams(number: int) -> str:
+def streams_told(number: int) -> str:
+    """``1 stream``, ``1,000 streams``."""
     return f"{number:,} stream" if number == 1 else f"{number:,} streams"

@@ -37,7 +37,7 @@ def test_paired_ratios_do_not_see_what_a_block_does_to_both():
     for _ in range(1000):
         minute = np.exp(rng.normal(0, 1.0, 3))  # a busy machine, for both alike
         one, other = 2.0 * minute * np.exp(rng.normal(0, 0.05, 3)), minute * np.exp(rng.normal(0, 0.05, 3))
-        found = effects.ratio(zip(one, other, strict=True))
+        found = effects.times(np.log(one / other))
         hits += found.low <= 2.0 <= found.high
         widths.append(math.log(found.high / found.low))
     assert 930 <= hits <= 970
@@ -61,7 +61,7 @@ def test_one_block_has_no_interval_and_takes_no_side():
     assert alone == effects.Estimate(3.0, None, None, 1)
     assert alone.side(1.0) == 0
     assert effects.mean([]) is None
-    assert effects.ratio([(0.0, 1.0)]) is None
+    assert effects.times([]) is None
 
 
 def test_sides():

@@ -69,8 +69,10 @@ def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> Non
     assert parts[1].server is None
     assert parts[0].server is not None
     assert parts[0].server.streams == 15
-    (repeat,) = repeats_of(parts)
-    assert read(repeat, BUDGET).verdict == "within"
+    # without the simulator's word on how late it was, which on a busy machine it is
+    (repeat,) = repeats_of([replace(parts[0], server=None), parts[1]])
+    reading = read(repeat, BUDGET)
+    assert (reading.verdict, reading.by, reading.errors) == ("within", "lag p99", 0.0)
 
 
 def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:
