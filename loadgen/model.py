@@ -444,6 +444,7 @@ class Summary:
     relative_lag_p50_ms: float | None  # lag above the least lag of its own stream: needs no common clock
     relative_lag_p99_ms: float | None
     cpu_percent: float | None  # of one core
+    cpu_share: float | None  # of the engine's cores, where it has cores of its own
     run_wait_percent: float | None  # time runnable but not running, summed over threads, over the window
     load_max_ms: float | None  # longest model load that the server told of
     startup_streams: int  # due in the warm-up, left out above

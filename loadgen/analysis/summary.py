@@ -130,6 +130,7 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
         figures[f"{name}_p{rank}_low_ms"], figures[f"{name}_p{rank}_high_ms"] = low, high
 
     usage = _usage(kept)
+    usage["cpu_share"] = _cpu_share(usage["cpu_percent"], kept)
     counted = sum(int(m.counted.sum()) for m in every_part)
     judgement = Judgement.of(
         [
@@ -140,7 +141,7 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
                 ttft_ms={rank: found["ttft"][rank] for rank in (50, 99)},
                 lag_ms={rank: found["lag"][rank] for rank in (50, 99)},
                 request_delay_ms={rank: found["request_delay"][rank] for rank in (50, 99)},
-                cpu_share=_cpu_share(usage["cpu_percent"], kept),
+                cpu_share=usage["cpu_share"],
             ),
         ]
     )

@@ -87,6 +87,7 @@ class Engine:
         )
         self.pid = self._process.pid
         self._pacer = proc.Pacer(self.pid)
+        self._counted = proc.Counted(self.pid)
 
     def run(self, interrupted: Callable[[], bool]) -> None:
         """Drive the cell to its end. Raises EngineError."""
@@ -129,7 +130,7 @@ class Engine:
     def _hear(self, frame: object) -> None:
         match frame:
             case Ready():
-                self.base = proc.sample(self.pid)
+                self.base = self._counted.corrected(proc.sample(self.pid))
                 proc.reset_peak(self.pid)
                 self.go = time.perf_counter_ns() + LEAD
                 self.ended = "the engine has not ended"
@@ -171,7 +172,7 @@ class Engine:
             self.pace.append(pace)
 
     def _sample(self, streams_open: int) -> None:
-        sample = proc.sample(self.pid, streams_open)
+        sample = self._counted.corrected(proc.sample(self.pid, streams_open))
         # One that has left tells nothing any more.
         if sample.rss_kib is not None or self.base is None or self.base.rss_kib is None:
             self.samples.append(sample)

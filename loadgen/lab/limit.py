@@ -18,7 +18,8 @@ from loadgen.analysis.steps import Reading
 
 CLEAR: Final = 1 / 3  # share of the budget below which one cell tells enough on the way up
 TRIES: Final = 4  # cells of one step in which another than the client was at fault, before the search stops
-MORE: Final = 4  # cells that may be added near the limit where its interval is wider than the precision
+CHECKS: Final = 2  # cells beside the limit, above it and below, that may disprove it
+MORE: Final = 6  # cells that may be there in all where its interval is wider than the precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +99,10 @@ class Search:
         return None if narrow else middle
 
     def _nearer(self) -> int | None:
-        """Beside the limit, on either side of it by turns, while its interval is wide."""
+        """Beside the limit, on either side of it by turns: to check it, and while its interval is wide."""
         limit = crossover.limit(self.readings)
-        if limit is None or self._more == MORE or limit.within(self.rules.precision):
+        checked = limit is not None and self._more >= CHECKS and limit.within(self.rules.precision)
+        if limit is None or checked or self._more == MORE:
             return None
         self._more += 1
         beside = limit.streams * (1 + self.rules.precision) ** (1 if self._more % 2 else -1)

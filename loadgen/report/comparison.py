@@ -14,13 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from loadgen.analysis import compare
+from loadgen.analysis.changes import JUDGED, LEAST, LEVEL, MOST_REPEATS
 from loadgen.report.terminal import RULED, RULED_ASCII, speller
 from loadgen.report.text import NOT_MEASURED, figure, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from loadgen.analysis.compare import Change, Comparison
+    from loadgen.analysis.changes import Change
+    from loadgen.analysis.compare import Comparison
     from loadgen.analysis.differences import Difference
 
 TEXT = 100
@@ -48,7 +50,7 @@ def verdict(comparison: Comparison) -> str:
     more = comparison.more_repeats
     told = f"{VERDICTS[comparison.verdict]}: {plain(comparison.why, 400)}."
     if more is None:
-        return f"{told} Over {compare.MOST_REPEATS:,} repeats would not tell: calm the machine first."
+        return f"{told} Over {MOST_REPEATS:,} repeats would not tell: calm the machine first."
     if more:
         return f"{told} {more:,} more repeat{'' if more == 1 else 's'} of both would tell."
     return told
@@ -59,7 +61,7 @@ def how(comparison: Comparison) -> str:
     pairs = "repeat by repeat" if comparison.paired else "as independent samples: their schedules differ"
     return (
         f"{comparison.judged:,} figures compared {pairs}; intervals of 95 %. Called is what is beyond chance for "
-        f"all of them together (Holm, {compare.LEVEL:.0%}), beyond the noise floor, and at least {compare.LEAST:.0%}."
+        f"all of them together (Holm, {LEVEL:.0%}), beyond the noise floor, and at least {LEAST:.0%}."
     )
 
 
@@ -196,7 +198,7 @@ def _grid(changes: Sequence[Change], options: ConsoleOptions, spelled: Callable[
     titles = {n: f"{n:,} stream{'' if n == 1 else 's'}" for n in cells}
     first = max(*(2 + cell_len(plain(c.client, _LABEL)) + 1 for c in changes), *map(len, titles.values()))
     room, chosen = options.max_width - first, []
-    for judged in compare.JUDGED:
+    for judged in JUDGED:
         own = [cell_len(text) for (_, _, name), text in texts.items() if name == judged.name]
         width = max([*own, *map(len, _title(judged.title))], default=0)
         room -= width + 2
@@ -307,7 +309,7 @@ def as_json(comparison: Comparison, sides: Sides) -> str:
         "more_repeats": comparison.more_repeats,
         "paired": comparison.paired,
         "figures_judged": comparison.judged,
-        "level": compare.LEVEL,
+        "level": LEVEL,
         "tolerance": comparison.tolerance,
         "differences": [
             {"key": d.key, "base": d.base, "head": d.head, "grave": d.grave} for d in sides.differences

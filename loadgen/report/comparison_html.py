@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from loadgen.analysis import blocks, compare, effects
+from loadgen.analysis import blocks, effects
+from loadgen.analysis.changes import JUDGED
+from loadgen.analysis.compare import ENOUGH
 from loadgen.report import comparison as texts
 from loadgen.report.page import FINDING, TEXT, Placer, at, render
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
-    from loadgen.analysis.compare import Change, Comparison, Judged
+    from loadgen.analysis.changes import Change, Judged
+    from loadgen.analysis.compare import Comparison
     from loadgen.model import Summary
     from loadgen.report.charts.style import Chart, Look
 
@@ -79,7 +82,7 @@ def html(comparison: Comparison, sides: texts.Sides, base: Sequence[Summary], he
 
 
 def _shown(changes: Sequence[Change]) -> list[Judged]:
-    return [judged for judged in compare.JUDGED if any(c.figure is judged for c in changes)]
+    return [judged for judged in JUDGED if any(c.figure is judged for c in changes)]
 
 
 def _row(change: Change) -> dict[str, str]:
@@ -235,7 +238,7 @@ def _point(judged: Judged, summary: Summary, at: float) -> _Point | None:
     log = min(values) > 0 and judged.kind != "share"
     found = effects.mean(map(math.log, values) if log else values)
     assert found is not None
-    if len(values) < compare.ENOUGH:
+    if len(values) < ENOUGH:
         found = replace(found, low=None, high=None)
     scale = 100.0 if judged.kind == "share" else 1.0
     value, low, high = (

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from loadgen.analysis import compare, summarise
-from loadgen.analysis.compare import Change, Comparison
+from loadgen.analysis.changes import JUDGED, Change
+from loadgen.analysis.compare import Comparison
 from loadgen.model import TWIN, Finding, Summary, Validity
 from tests import synthetic
 
@@ -114,7 +115,7 @@ def test_runs_that_do_not_differ_are_called_worse_in_under_one_of_twenty_and_int
             if c.client == "aiohttp" and c.low is not None and c.high is not None:
                 inside[c.figure.name] += c.low <= 0 <= c.high
     assert worse < 0.05 * DRAWS
-    told = [inside[judged.name] / DRAWS for judged in compare.JUDGED if judged.name in FIGURES]
+    told = [inside[judged.name] / DRAWS for judged in JUDGED if judged.name in FIGURES]
     assert 0.93 <= sum(told) / len(told) <= 0.97
     assert all(0.925 <= share <= 0.975 for share in told), told
 
@@ -263,6 +264,46 @@ def test_noise_beyond_the_tolerance_cannot_tell_and_says_how_many_repeats_would(
     assert 1 <= more < 200
     assert compare.runs(noisy(150), noisy(150), paired=True).verdict == "not worse"
     assert compare.runs(noisy(3), noisy(3), paired=True, tolerance=100.0).verdict == "not worse"
+
+
+def test_latencies_of_a_client_without_a_core_left_do_not_decide_but_may_be_worse() -> None:
+    rng = np.random.default_rng(14)
+
+    def noisy(cpu_share: float | None, level: float = 500.0, sigma: float = 0.5) -> list[Summary]:
+        values = {"ttft_p50_ms": level * np.exp(sigma * rng.standard_normal(3))}
+        return [summary("httpx-async", 1000, values, cpu_share=cpu_share)]
+
+    for share, verdict in ((None, "cannot tell"), (0.6, "cannot tell"), (0.97, "not worse")):
+        assert compare.runs(noisy(share), noisy(0.3), paired=True).verdict == verdict
+        assert compare.runs(noisy(0.3), noisy(share), paired=True).verdict == verdict
+    assert (
+        compare.runs(noisy(0.97, sigma=0.01), noisy(0.97, 900.0, sigma=0.01), paired=True).verdict == "worse"
+    )
+
+
+def test_noise_of_next_to_nothing_does_not_keep_the_rest_from_being_told() -> None:
+    rng = np.random.default_rng(15)
+
+    def noisy(figure: str, level: float, concurrency: int = 10, **other: float) -> list[Summary]:
+        values = {figure: level * np.exp(0.3 * rng.standard_normal(3))}
+        return [summary("aiohttp", concurrency, values, **other)]
+
+    def verdict(*cells: object, **other: float) -> str:
+        one, two = (noisy(*cells, **other) for _ in range(2))  # type: ignore[arg-type]
+        return compare.runs(one, two, paired=True).verdict
+
+    # 150 µs a token and 0.8 % of a core, or 50 %
+    assert verdict("cpu_us_per_token", 150.0, cpu_us_per_token=150.0, cpu_percent=0.8) == "not worse"
+    assert verdict("cpu_us_per_token", 150.0, cpu_us_per_token=150.0, cpu_percent=50.0) == "cannot tell"
+    # 130 KiB of a process of 40 MiB, or 13 MiB
+    assert verdict("rss_per_stream_kib", 130.0, 1, rss_peak_mib=40.0) == "not worse"
+    assert verdict("rss_per_stream_kib", 130.0, 100, rss_peak_mib=40.0) == "cannot tell"
+
+
+def test_a_sure_change_of_next_to_nothing_is_called() -> None:
+    idle = [replace(steady(cpu_us_per_token=level), cpu_percent=0.5) for level in (150.0, 180.0)]
+    made = compare.runs(idle[:1], idle[1:], paired=True)
+    assert [c.figure.name for c in made.called("worse")] == ["cpu_us_per_token"]
 
 
 def test_invalid_cells_are_listed_and_one_that_was_not_so_before_is_no_success() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,38 @@ def test_the_peak_can_begin_anew(child: Child) -> None:
     proc.reset_peak(child.pid)
     anew = proc.sample(child.pid)
     assert figure(anew.peak_rss_kib) < figure(full.peak_rss_kib) - (30 << 10)
+
+
+@pytest.mark.parametrize(
+    ("release", "needed"),
+    [
+        ("5.15.0-125-generic", True),
+        ("6.1.0-28-amd64", True),
+        ("6.2", False),
+        ("6.12.10+bpo-amd64", False),
+        ("10.0.1", False),
+    ],
+)
+def test_memory_is_counted_where_the_kernel_leaves_some_out(release: str, needed: bool) -> None:
+    assert proc.Counted(os.getpid(), release).needed is needed
+
+
+def test_memory_that_the_kernel_leaves_out_is_added(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proc, "PAUSE", 10**9)  # one count
+    child.do("memory", 40)
+    told = child.do("threads", 20)
+    rss, peak = figure(told.rss_kib), figure(told.peak_rss_kib)
+    lacking = replace(told, rss_kib=rss - 5000, peak_rss_kib=peak - 5000)
+    old, new = proc.Counted(child.pid, "5.15"), proc.Counted(child.pid, "6.18")
+    assert new.corrected(lacking) == lacking
+    corrected = old.corrected(lacking)
+    assert figure(corrected.rss_kib) == pytest.approx(rss, abs=1024)
+    assert figure(corrected.peak_rss_kib) >= figure(corrected.rss_kib)
+    added = figure(corrected.rss_kib) - (rss - 5000)
+    assert figure(old.corrected(replace(told, rss_kib=rss + 300)).rss_kib) == rss + 300 + added
+    child.end()
+    gone = proc.sample(child.pid)
+    assert old.corrected(gone) == gone
 
 
 def test_run_wait_grows_where_two_share_a_core() -> None:
