@@ -19,7 +19,7 @@ from loadgen.analysis.steps import Reading
 CLEAR: Final = 1 / 3  # share of the budget below which one cell tells enough on the way up
 TRIES: Final = 4  # cells of one step in which another than the client was at fault, before the search stops
 CHECKS: Final = 2  # cells beside the limit, above it and below, that may disprove it
-MORE: Final = 6  # cells that may be there in all where its interval is wider than the precision
+MORE: Final = 4  # cells that may be there in all where its interval is wider than the precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
