@@ -3,8 +3,12 @@
 A claim has parts, a part has effects, each with a line that decides. An effect holds when its whole interval
 lies on the side of the line that speaks for the claim, contradicts when it lies on the other, and is undecided
 when it spans the line, when the run has one block only, or when the difference of two clients is within what
-one client differs from itself (:mod:`loadgen.analysis.noise`). The intervals of a part hold together: they are
-widened by the number of its effects (Bonferroni).
+one client differs from itself (:mod:`loadgen.analysis.noise`).
+
+A claim about sync or async clients as such is one about each of them, and each pair. So a part holds when all its
+effects do, which needs no wider intervals (an intersection-union test: Berger 1982, "Multiparameter hypothesis
+testing and acceptance sampling"), and is contradicted when one of them is, which does: then the interval is
+widened by their number (Bonferroni). Where one that holds is enough, it is the other way round.
 
 A claim is *confirmed* when all its parts hold, *refuted* when a main part is contradicted, else *open*.
 """
@@ -62,7 +66,13 @@ class Part:
     @property
     def holds(self) -> Holds:
         answers = [effect.holds for effect in self.effects if effect.line is not None]
-        return None if self.missing or not answers else self.decides(answers)
+        known = self.decides(answers) if answers else None
+        return None if self.missing and known else known
+
+    @property
+    def sides(self) -> set[bool]:
+        """What its decided effects say: both where clients differ."""
+        return {effect.holds for effect in self.effects if effect.holds is not None}
 
 
 class Evidence:
@@ -114,6 +124,7 @@ class Claim:
             verdict = "refuted"
         missing = [part.missing for part in parts if part.missing]
         told = [effect for part in parts for effect in part.effects]
+        differ = [part.effects for part in parts if part.decides is _all and len(part.sides) > 1]
         alone = bool(told) and all(effect.low is None for effect in told)
         return Finding(
             kind="claim",
@@ -122,6 +133,7 @@ class Claim:
             statement=self.statement,
             evidence=(
                 *(f"Undecided: {text}" for text in missing),
+                *(f"Clients differ in {_told(these)}: it is not so of all of them" for these in differ),
                 *(
                     ["Undecided: measured once, which tells nothing of the noise: repeats: 3"]
                     if alone
@@ -142,20 +154,41 @@ def findings(summaries: Sequence[Summary]) -> list[Finding]:
     return [claim.judge(evidence) for claim in CLAIMS]
 
 
+def _told(effects: Sequence[Effect]) -> str:
+    return effects[0].name.partition(", ")[0]
+
+
 # ---------------------------------------------------------------------------------------- effects with lines
 
 
 def _effect(
     name: str,
     unit: str,
-    found: effects.Estimate,
-    line: float | None,
+    values: Iterable[float],
+    of: Callable[[Iterable[float], int], effects.Estimate | None],
+    line: float,
     *,
     above: bool,
+    among: int = 1,
+    decides: Callable[[Sequence[Holds]], Holds] = _all,
     client: str = "",
     note: str = "",
-) -> Effect:
-    side = 0 if line is None else found.side(line)
+) -> Effect | None:
+    """One of ``among`` effects of a part, from its values of each block; ``None`` without any."""
+    given = list(values)
+    found, wide = of(given, 1), of(given, among)
+    if found is None or wide is None:
+        return None
+    # the interval for the answer that decides for the part by itself, and for the one that all must give
+    to_hold, to_contradict = (wide, found) if decides is _any else (found, wide)
+    speaks = 1 if above else -1
+    holds = None
+    if to_hold.side(line) == speaks:
+        holds = True
+    elif to_contradict.side(line) == -speaks:
+        holds = False
+    elif found.side(line):
+        note = note or f"one of {among} such figures: it may be so by chance"
     return Effect(
         name=name,
         unit=unit,
@@ -163,7 +196,7 @@ def _effect(
         low=found.low,
         high=found.high,
         line=line,
-        holds=None if not side else (side > 0) == above,
+        holds=holds,
         above=above,
         client=client,
         note=note,
@@ -176,36 +209,42 @@ def _each(
     """One effect per client, from its values of each block."""
     told = {client: list(of) for client, of in figures.items()}
     there = {client: of for client, of in told.items() if of}
-    found = {client: effects.never_negative(of, len(there)) for client, of in there.items()}
-    return [
-        _effect(f"{name}, {client}{at}", unit, estimate, line, above=above, client=client)
-        for client, estimate in found.items()
-        if estimate is not None
-    ]
+    found = (
+        _effect(
+            f"{name}, {client}{at}", unit, of, effects.never_negative, line,
+            above=above, among=len(there), client=client,
+        )
+        for client, of in there.items()
+    )  # fmt: skip
+    return [effect for effect in found if effect is not None]
 
 
-def _contrast(
-    evidence: Evidence,
-    name: str,
-    these: Sequence[Summary],
-    those: Sequence[Summary],
-    figure: Figure,
-    line: float | None,
-    comparisons: int = 1,
-) -> Effect | None:
-    """``these`` as a multiple of ``those``, geometric means over the clients, paired by block; below ``line`` speaks
-    for the claim. Within the noise nothing is a difference."""
-    found = effects.times(blocks.contrast(these, those, figure), comparisons)
-    if found is None:
-        return None
-    effect = _effect(name, "times", found, line, above=False)
-    floor = evidence.floors.floor(these[0].concurrency, figure)
+def _pairs(evidence: Evidence, what: str, figure: Figure, concurrency: int, line: float) -> Part:
+    """Each async client as a multiple of each sync one, paired by block; below ``line`` speaks for the claim.
+    Within the noise nothing is a difference."""
+    sync, asyncs = evidence.both(concurrency)
+    pairs = list(product(asyncs, sync))
+    found = (
+        _effect(
+            f"{what}, {one.client} as a multiple of {other.client}, at {streams_told(concurrency)}",
+            "times", blocks.contrast([one], [other], figure), effects.times, line, above=False, among=len(pairs),
+        )
+        for one, other in pairs
+    )  # fmt: skip
+    floor = evidence.floors.floor(concurrency, figure)
+    told = [_beyond(effect, floor, line) for effect in found if effect is not None]
+    short = f"{what}: not measured" if not told else f"{what}: not measured with every client"
+    return Part(told, "" if len(told) == len(pairs) else short)
+
+
+def _beyond(effect: Effect, floor: float | None, line: float) -> Effect:
+    """Undecided where it is within the noise."""
     # no difference at all is a contradiction where a large one is claimed
-    contradicts = effect.holds is False and line is not None and line < 1
-    if floor is not None and abs(math.log(found.value)) <= floor and not contradicts:
-        note = f"within the noise: one client differs from itself by up to {100 * math.expm1(floor):.3g} %"
-        return replace(effect, holds=None, note=note)
-    return effect
+    contradicts = effect.holds is False and line < 1
+    if floor is None or not effect.value or abs(math.log(effect.value)) > floor or contradicts:
+        return effect
+    note = f"within the noise: one client differs from itself by up to {100 * math.expm1(floor):.3g} %"
+    return replace(effect, holds=None, note=note)
 
 
 # ------------------------------------------------------------------------------------------ claims 1 and 2
@@ -269,18 +308,14 @@ def _alike(evidence: Evidence) -> Part:
     ratios = blocks.contrast(these, those, blocks.column("threads_added"))
     if math.fsum(ratios) < 0:
         more, fewer, ratios = fewer, more, [-ratio for ratio in ratios]
-    found = effects.times(ratios)
-    if found is None:
-        return Part(missing="threads of requests and httpx-sync were not both measured")
-    holds: Holds = None
-    if found.low is not None and found.high is not None:
-        if found.low > 1 / ALIKE and found.high < ALIKE:
-            holds = True
-        elif found.high < 1 / ALIKE or found.low > ALIKE:
-            holds = False
     name = f"threads, {more} as a multiple of {fewer}, at {streams_told(max(shared))}"
-    effect = _effect(name, "times", found, ALIKE, above=False, note=f"alike within {ALIKE - 1:.0%}")
-    return Part([replace(effect, holds=holds)])
+    note = f"alike within {ALIKE - 1:.0%}"
+    effect = _effect(name, "times", ratios, effects.times, ALIKE, above=False, note=note)
+    if effect is None:
+        return Part(missing="threads of requests and httpx-sync were not both measured")
+    if effect.holds and effect.low is not None and effect.low <= 1 / ALIKE:
+        effect = replace(effect, holds=None)
+    return Part([effect])
 
 
 def _async_does_not_block(evidence: Evidence) -> list[Part]:
@@ -319,13 +354,15 @@ def _need_not_be_faster(evidence: Evidence) -> Part:
     sync, asyncs = evidence.both(1)
     pairs = list(product(asyncs, sync))
     total = blocks.column("total_p50_ms")
-    told = []
-    for one, other in pairs:
-        ratios = blocks.contrast([one], [other], total)
-        found = effects.times(ratios, len(pairs))
-        if found is not None:
-            name = f"total time, {one.client} as a multiple of {other.client}, at 1 stream"
-            told.append(_effect(name, "times", found, FASTER, above=True, note=ENOUGH))
+    found = (
+        _effect(
+            f"total time, {one.client} as a multiple of {other.client}, at 1 stream",
+            "times", blocks.contrast([one], [other], total), effects.times, FASTER,
+            above=True, among=len(pairs), decides=_any, note=ENOUGH,
+        )
+        for one, other in pairs
+    )  # fmt: skip
+    told = [effect for effect in found if effect is not None]
     if not told:
         return Part(missing="no sync and async client were both measured at one stream")
     return Part(told, decides=_any)
@@ -335,29 +372,11 @@ def _more_responsive(evidence: Evidence) -> Part:
     top = evidence.most()
     if top is None or not evidence.sync or not evidence.asyncs:
         return Part(missing="sync and async clients were not all measured at several streams")
-    sync, asyncs = evidence.both(top)
     for name, what in (("lag_p99_ms", "lag p99"), ("ttft_p99_ms", "TTFT p99")):
-        figure = blocks.column(name)
-        title = f"{what}, async as a multiple of sync, at {streams_told(top)}"
-        together = _contrast(evidence, title, asyncs, sync, figure, 1.0)
-        if together is not None:
-            return Part([together, *_pairs(evidence, what, figure, top)])
+        part = _pairs(evidence, what, blocks.column(name), top, 1.0)
+        if part.effects:
+            return part
     return Part(missing="too few values to compare lag or TTFT")
-
-
-def _pairs(evidence: Evidence, what: str, figure: Figure, concurrency: int) -> list[Effect]:
-    """Each async client against each sync one: shown, not decisive."""
-    sync, asyncs = evidence.both(concurrency)
-    pairs = list(product(asyncs, sync))
-    if len(pairs) < 2:
-        return []
-    told = (
-        _contrast(
-            evidence, f"{what}, {a.client} as a multiple of {s.client}", [a], [s], figure, None, len(pairs)
-        )
-        for a, s in pairs
-    )
-    return [effect for effect in told if effect is not None]
 
 
 # ------------------------------------------------------------------------------------------ claims 4 and 5
@@ -386,20 +405,15 @@ def _async_is_leaner(evidence: Evidence) -> list[Part]:
     top = evidence.most(HIGH)
     if top is None or not evidence.sync or not evidence.asyncs:
         return [Part(missing=f"sync and async clients were not all measured at {HIGH} streams or more")]
-    sync, asyncs = evidence.both(top)
-    parts = []
-    for what, figure in (
-        ("threads", blocks.column("threads_peak")),
-        ("memory per stream", blocks.column("rss_per_stream_kib")),
-        ("context switches per token", blocks.switches),
-    ):
-        name = f"{what}, async as a multiple of sync, at {streams_told(top)}"
-        together = _contrast(evidence, name, asyncs, sync, figure, LARGE)
-        if together is None:
-            parts.append(Part(missing=f"{what}: not measured"))
-        else:
-            parts.append(Part([together, *_pairs(evidence, what, figure, top)], main=what != "threads"))
-    return parts
+    threads, memory, switches = (
+        _pairs(evidence, what, figure, top, LARGE)
+        for what, figure in (
+            ("threads", blocks.column("threads_peak")),
+            ("memory per stream", blocks.column("rss_per_stream_kib")),
+            ("context switches per token", blocks.switches),
+        )
+    )
+    return [replace(threads, main=False), memory, switches]
 
 
 CLAIMS = (

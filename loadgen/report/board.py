@@ -51,7 +51,6 @@ class Picture:
     tint: tuple[float, float]
     ticks: tuple[tuple[float, str], ...]
     rows: tuple[Row, ...]
-    pairs: tuple[Row, ...]
     alternative: str
 
 
@@ -79,7 +78,7 @@ def uncounted(findings: Sequence[Finding]) -> list[str]:
 
 
 def pictures(effects: Sequence[Effect]) -> Iterable[Picture]:
-    """One for each figure that decides, with those of its name that do not."""
+    """One for each figure that decides."""
     for title, group in figures(effects):
         first = next((effect for _, effect in group if effect.line is not None), None)
         if first is not None and first.line is not None:
@@ -183,7 +182,6 @@ def _picture(title: str, unit: str, line: float, above: bool, group: Sequence[tu
         tint=(at, 100.0) if above else (0.0, at),
         ticks=ticks(axis),
         rows=rows,
-        pairs=tuple(row(label, effect, axis) for label, effect in group if effect.line is None),
         alternative=f"{plain(title, LABEL)}, {unit}, {decides}: {told}",
     )
 

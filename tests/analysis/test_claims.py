@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import findings, summarise
-from loadgen.analysis.claims import CLAIMS
+from loadgen.analysis.claims import CLAIMS, Part, _any, _effect
+from loadgen.analysis.effects import times
 from tests.synthetic import recording, run
 
 SYNC, ASYNC = ("requests", "httpx-sync"), ("httpx-async", "aiohttp")
@@ -115,7 +116,7 @@ def test_effects_have_the_figures_of_this_run_with_intervals_and_lines():
     memory = next(
         e
         for e in board(ladder())[SCALES].effects
-        if e.name.startswith("memory per stream, async as a multiple")
+        if e.name.startswith("memory per stream, aiohttp as a multiple of requests")
     )
     assert memory.value == pytest.approx(20 / 120, rel=0.05)
     assert memory.low < memory.value < memory.high < memory.line
@@ -130,13 +131,60 @@ def test_a_verdict_needs_more_than_one_run():
     assert all(effect.low is None and effect.holds is None for effect in found.effects)
 
 
-def test_pairs_of_clients_are_shown_and_do_not_decide():
+def test_what_is_not_so_of_one_client_is_not_so_of_its_kind():
     made = ladder(clients=("requests", "aiohttp"))
+    assert board(made)[SCALES].verdict == "confirmed"
     made += ladder(clients=("httpx-async",), asyncs={"rss_per_stream_kib": 400, "voluntary_per_token": 0.1})
-    effects = board(made)[SCALES].effects
-    pairs = {e.name: e for e in effects if e.line is None and e.name.startswith("memory")}
-    assert pairs["memory per stream, httpx-async as a multiple of requests"].low > 1
-    assert pairs["memory per stream, aiohttp as a multiple of requests"].high < 1
+    found = board(made)[SCALES]
+    pairs = {e.name: e.holds for e in found.effects if e.name.startswith("memory")}
+    assert pairs == {
+        "memory per stream, httpx-async as a multiple of requests, at 100 streams": False,
+        "memory per stream, aiohttp as a multiple of requests, at 100 streams": True,
+    }
+    assert found.verdict == "refuted"
+    assert "Clients differ in memory per stream: it is not so of all of them" in found.evidence
+
+
+def test_a_client_that_lacks_a_figure_leaves_it_open_and_one_that_contradicts_refutes_all_the_same():
+    made = ladder(clients=("requests", "aiohttp"))
+    unknown = ladder(clients=("httpx-async",), base_rss_kib=None)
+    found = board(made + unknown)[SCALES]
+    assert found.verdict == "open"
+    assert "Undecided: memory per stream: not measured with every client" in found.evidence
+    fat = ladder(clients=("requests", "aiohttp"), asyncs={"rss_per_stream_kib": 500})
+    assert board(fat + unknown)[SCALES].verdict == "refuted"
+
+
+def _noise_of(draws, pairs, rng):
+    """How often a claim about ``pairs`` alike pairs that are all at the line is called, either way."""
+    called = {True: 0, False: 0}
+    for _ in range(draws):
+        effects = [
+            _effect("x", "times", rng.normal(0, 0.1, 3), times, 1.0, above=False, among=pairs)
+            for _ in range(pairs)
+        ]
+        holds = Part(effects).holds
+        if holds is not None:
+            called[holds] += 1
+    return called
+
+
+@pytest.mark.parametrize("pairs", [1, 4])
+def test_what_stands_on_the_line_is_seldom_called(pairs):
+    called = _noise_of(1000, pairs, np.random.default_rng(pairs))
+    assert called[True] <= 40  # one of forty, and less with more pairs
+    assert called[False] <= 40  # one of forty for all of them together
+    assert called[True] + called[False] > 0
+
+
+def test_an_answer_that_decides_alone_needs_a_wider_interval():
+    values = [0.05, 0.06, 0.09]  # logarithms; 95 % lies above 1, the interval for one of ten does not
+    one, ten = (_effect("x", "times", values, times, 1.0, above=False, among=n) for n in (1, 10))
+    assert (one.low, one.high) == (ten.low, ten.high)
+    assert (one.holds, ten.holds) == (False, None)
+    assert ten.note == "one of 10 such figures: it may be so by chance"
+    assert _effect("x", "times", values, times, 1.0, above=True, among=10).holds is True
+    assert _effect("x", "times", values, times, 1.0, above=True, among=10, decides=_any).holds is None
 
 
 def test_clients_meet_at_the_highest_concurrency_that_all_have():

@@ -65,13 +65,13 @@ def test_shares_are_percentages_and_everyone_s_concurrency_is_in_the_title():
     assert "more than 95" in made.decides
 
 
-def test_pairs_stand_on_the_axis_of_their_figure_and_decide_nothing():
+def test_pairs_stand_on_the_axis_of_their_figure():
     made = picture(
-        effect(0.5, 0.4, 0.6, name="lag, async as a multiple of sync, at 9 streams", above=False, holds=True),
-        effect(0.1, 0.01, 0.2, name="lag, a as a multiple of b", line=None),
+        effect(5.0, 4.0, 6.0, name="lag, a as a multiple of b, at 9 streams", above=False, holds=False),
+        effect(0.1, 0.01, 0.2, name="lag, c as a multiple of b, at 9 streams", above=False, holds=True),
     )
-    (row,), (pair,) = made.rows, made.pairs
-    assert (row.label, pair.label) == ("async ÷ sync", "a ÷ b")
-    assert (row.says, pair.says) == ("holds", "quiet")
-    assert pair.dot < row.dot
-    assert "a ÷ b" not in made.alternative
+    assert made.title == "lag at 9 streams"
+    one, other = made.rows
+    assert (one.label, other.label) == ("a ÷ b", "c ÷ b")
+    assert (one.says, other.says) == ("contradicts", "holds")
+    assert other.dot < one.dot
