@@ -56,7 +56,9 @@ def claims(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType
         rows = [_deciding(title, group) for title, group in figures(finding.effects)]
         yield _rows([row for row in rows if row], spelled)
         said = [
-            line.removeprefix("Undecided: ") for line in finding.evidence if line.startswith("Undecided: ")
+            line.removeprefix("Undecided: ")
+            for line in finding.evidence
+            if line.startswith(("Undecided: ", "Clients differ "))
         ]
         new = [line for line in said if line not in missing]
         missing.update(new)

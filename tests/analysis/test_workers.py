@@ -55,6 +55,8 @@ def test_the_parts_together_are_the_whole(workers):
         found, wanted = getattr(shared, field.name), getattr(whole, field.name)
         if field.name in INTERVALS:  # other streams are grouped together
             assert found == pytest.approx(wanted, rel=0.1)
+        elif field.name == "cpu_share":  # each part has a core of its own
+            assert found == pytest.approx(wanted / workers)
         elif isinstance(wanted, float):
             assert found == pytest.approx(wanted, rel=1e-12), field.name
         else:

@@ -207,7 +207,6 @@ def late(recording: Recording) -> Counter[str]:
         ("collects", "gc"),
         ("spins", "held"),
         ("hoards", "coalesced"),
-        ("pooled", "connect"),
     ],
 )
 @linux_only
@@ -216,6 +215,14 @@ def test_what_a_client_does_is_put_down_to_it(name: str, cause: str) -> None:
         found = late(recorded(name, server))
     own = Counter({cause: number for cause, number in found.items() if cause not in SHORT_OF_CPU})
     assert own[cause] > 0.5 * own.total() > 0, found
+
+
+@pytest.mark.usefixtures("slowed")
+@linux_only
+def test_streams_that_wait_for_a_connection_came_late_for_it() -> None:
+    with Process.start(SPEC) as server:
+        found = late(recorded("pooled", server))
+    assert found["connect"] >= 20 - 7 - 3, found  # 13 had to wait, some of them for a core as well
 
 
 @pytest.mark.parametrize("name", ["aiohttp", "requests"])
