@@ -50,6 +50,7 @@ CAUSES: Mapping[str, str] = {  # the most specific first
     "coalesced": "because the client gave them with later ones, in one read",
     "unexplained": "for no reason that was seen",
 }
+LATE = "late"  # the effect that says how many of the tokens were late; the others are shares of these
 _BY_THREADS = "while the engine's other threads held the GIL or its core"
 
 _NONE: Ints = np.zeros(0, dtype=np.int64)
@@ -124,15 +125,18 @@ def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Find
             f"{delay[cause == place].max() / 1e6:,.1f} ms"
             for place in ranked
         ),
-        effects=tuple(
-            Effect(
-                name=names[place],
-                unit="%",
-                value=100 * float(number[place]),
-                client=summary.client,
-                note=f"{_percent(time[place])} of all that they were late",
-            )
-            for place in ranked
+        effects=(
+            Effect(name=LATE, unit="%", value=100 * late / tokens, client=summary.client),
+            *(
+                Effect(
+                    name=names[place],
+                    unit="%",
+                    value=100 * float(number[place]),
+                    client=summary.client,
+                    note=f"{_percent(time[place])} of all that they were late",
+                )
+                for place in ranked
+            ),
         ),
     )
 

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loadgen.analysis.causes import BUDGET_NS, CAUSES, LATE
 from loadgen.analysis.claims import ENOUGH
 from loadgen.report.board import figures, says
 from loadgen.report.evidence import COSTS
@@ -31,7 +32,41 @@ _WEIGHT = ("contradicts", "spans", "alone", "holds")  # those that decide agains
 _STATEMENT = 2000
 _ASIDE = re.compile(r" \([^)]*\)| at [\d,]+ streams?$")
 
+CAUSED = {
+    "server": "server", "connect": "connect", "gc": "GC", "run-queue": "no core", "held": "held",
+    "coalesced": "coalesced", "unexplained": "not seen",
+}  # fmt: skip
 Spelled = Callable[[str], str]
+
+
+def causes(told: Sequence[Finding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
+    """A row for each measurement with late tokens: how many, and what share of them each cause has."""
+    found = [finding for finding in told if finding.kind == "cause"]
+    if not found:
+        return
+    yield Text("Why tokens came late", style="bold")
+    shares = [{effect.name: effect.value for effect in finding.effects} for finding in found]
+    used = [name for name in CAUSES if any(name in of for of in shares)]
+    rows = [["", "late", *(CAUSED[name] for name in used)]]
+    for finding, of in zip(found, shares, strict=True):
+        client, _, concurrency = finding.id.rpartition("@")
+        rows.append([f"{client} at {int(concurrency):,}", *(_share(of.get(name)) for name in (LATE, *used))])
+    if _wide(rows) <= width:
+        yield _rows(rows, spelled)
+        note = f"of all tokens, those more than {BUDGET_NS / 1e6:g} ms late; of these, by what held them up"
+        yield Text(f"  {note}", style="dim")
+    else:
+        yield from (Text(spelled(plain(finding.statement, _STATEMENT))) for finding in found)
+
+
+def _share(percent: float | None) -> str:
+    if not percent:
+        return ""
+    return f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f} %" if percent >= 0.05 else "<0.1 %"
+
+
+def _wide(rows: Sequence[Sequence[str]]) -> int:
+    return sum(2 + max(map(cell_len, column)) for column in zip(*rows, strict=True))
 
 
 def claims(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
@@ -122,7 +157,7 @@ def costs(told: Sequence[Finding], spelled: Spelled, width: int) -> Iterable[Ren
             by_name = {effect.name: effect for effect in finding.effects}
             cells = [_cost(by_name.get(name), between=between) for _, name, *_ in COSTS]
             rows.append([plain(finding.id, 40), *cells])
-        if sum(2 + max(map(cell_len, column)) for column in zip(*rows, strict=True)) <= width:
+        if _wide(rows) <= width:
             break
     yield _rows(rows, spelled)
 

@@ -153,7 +153,6 @@ class _Findings:
         spelled = speller(options)
         for kind, title in (
             ("validity", "What not to believe"),
-            ("cause", "Why it was slow"),
             ("threshold", "Thresholds"),
         ):
             of_kind = [finding for finding in self.told if finding.kind == kind]
@@ -164,7 +163,7 @@ class _Findings:
             grid.add_column(no_wrap=True, min_width=8)
             grid.add_column()
             for (verdict, evidence), alike in _alike(of_kind).items():
-                shown = () if kind == "cause" else evidence
+                shown = evidence
                 if kind == "validity" and many:
                     lines = [
                         Text(spelled(_gist(finding)), no_wrap=True, overflow="crop") for finding in alike
@@ -180,6 +179,7 @@ class _Findings:
             yield grid
             yield Text("")
         for part in (
+            brief.causes(self.told, spelled, options.max_width),
             brief.claims(self.told, spelled),
             brief.costs(self.told, spelled, options.max_width),
             brief.lines(self.told, spelled),
@@ -206,8 +206,8 @@ def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Fi
 
 
 def findings(told: Sequence[Finding]) -> RenderableType:
-    """What not to believe, why it was slow and the thresholds with all their evidence; then the claims with what
-    decides them, costs, noise and the article's differences, in few lines."""
+    """What not to believe and the thresholds with all their evidence; then why tokens came late, the claims with
+    what decides them, costs, noise and the article's differences, in few lines."""
     return _Findings(told)
 
 

@@ -105,14 +105,34 @@ def test_what_speaks_against_a_claim_stands_for_its_figure():
     assert "against  0.200 (0.100 to 0.300)  > 0.5  b +1: sleeps" in text
 
 
+def test_why_tokens_came_late_is_a_row_and_a_sentence_where_that_has_no_room():
+    effects = (("late", 0.51), ("server", 66.7), ("gc", 33.3), ("unexplained", 0.01))
+    found = [
+        Finding(
+            kind="cause",
+            id=f"{client}@1000",
+            verdict="server",
+            statement=f"{client} at 1,000: why",
+            evidence=(),
+            effects=tuple(Effect(name=name, unit="%", value=value) for name, value in effects[:number]),
+        )
+        for client, number in (("aiohttp", 4), ("httpx-sync", 2))
+    ]
+    title, head, one, other, note = shown(terminal.findings(found), 80).rstrip().splitlines()
+    assert (title.strip(), head.split()) == ("Why tokens came late", ["late", "server", "GC", "not", "seen"])
+    assert one.split() == ["aiohttp", "at", "1,000", "0.5", "%", "67", "%", "33", "%", "<0.1", "%"]
+    assert other.split() == ["httpx-sync", "at", "1,000", "0.5", "%", "67", "%"]
+    assert "3 ms late" in note
+    assert shown(terminal.findings(found), 40).splitlines()[1].strip() == "aiohttp at 1,000: why"
+
+
 @pytest.mark.parametrize("width", [80, 110])
 def test_findings_fit_the_console_and_a_few_dozen_lines(width):
     _, findings = analysed(repeated_run("/nowhere"))
-    lines = shown(
-        terminal.findings([f for f in findings if f.kind not in ("cause", "validity")]), width
-    ).splitlines()
+    told = [f for f in findings if f.kind != "validity"]
+    lines = shown(terminal.findings(told), width).splitlines()
     assert max(map(cell_len, lines)) <= width
-    assert len(lines) <= 48  # the article's answer is nine of them
+    assert len(lines) <= 48 + 4 + sum(f.kind == "cause" for f in told)  # the article's answer is nine of them
 
 
 def test_claims_that_a_run_cannot_judge_take_one_line():
