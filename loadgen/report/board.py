@@ -42,7 +42,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The effects of one figure on one axis; ``tint`` is the side of the line that speaks for the claim."""
+    """The effects of one figure on one axis; ``tint`` is the side of the line that speaks for the claim, ``notes``
+    are those of single rows."""
 
     title: str
     unit: str
@@ -51,6 +52,7 @@ class Picture:
     tint: tuple[float, float]
     ticks: tuple[tuple[float, str], ...]
     rows: tuple[Row, ...]
+    notes: tuple[str, ...]
     alternative: str
 
 
@@ -167,10 +169,12 @@ def _picture(title: str, unit: str, line: float, above: bool, group: Sequence[tu
     at = place(axis, line)
     rows = tuple(row(label, effect, axis) for label, effect in group if effect.line is not None)
     decides = f"{'more' if above else 'less'} than {line:g} speaks for it"
-    notes = {r.note for r in rows}
-    if len(notes) == 1 and (note := notes.pop()):
-        decides = f"{decides}; {note}"
-        rows = tuple(replace(r, note="") for r in rows)
+    notes: dict[str, list[str]] = {}
+    for r in rows:
+        notes.setdefault(r.note, []).append(r.label)
+    if len(notes) == 1 and "" not in notes:
+        decides = f"{decides}; {rows[0].note}"
+        notes = {}
     told = "; ".join(
         f"{r.label} {r.value}{f' ({r.between})' if r.between else ''}, {_SAID[r.says]}" for r in rows
     )
@@ -182,6 +186,7 @@ def _picture(title: str, unit: str, line: float, above: bool, group: Sequence[tu
         tint=(at, 100.0) if above else (0.0, at),
         ticks=ticks(axis),
         rows=rows,
+        notes=tuple(f"{', '.join(of)}: {note}" for note, of in notes.items() if note),
         alternative=f"{plain(title, LABEL)}, {unit}, {decides}: {told}",
     )
 

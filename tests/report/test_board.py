@@ -75,3 +75,13 @@ def test_pairs_stand_on_the_axis_of_their_figure():
     assert (one.label, other.label) == ("a ÷ b", "c ÷ b")
     assert (one.says, other.says) == ("contradicts", "holds")
     assert other.dot < one.dot
+
+
+def test_what_is_said_of_some_rows_stands_below_the_picture_once():
+    made = picture(
+        effect(1.1, 0.9, 1.2, name="lag, a as a multiple of b, at 9 streams", note="within the noise"),
+        effect(0.1, 0.01, 0.2, name="lag, c as a multiple of b, at 9 streams"),
+        effect(0.9, 0.8, 1.2, name="lag, d as a multiple of b, at 9 streams", note="within the noise"),
+    )
+    assert made.notes == ("a ÷ b, d ÷ b: within the noise",)
+    assert "within" not in made.decides
