@@ -73,7 +73,7 @@ def test_timeouts_end_a_stream_soon_after_they_run_out(label: str) -> None:
             limit = TIMEOUTS.idle + row.arrivals[-1] / 1e9
         if limit is not None:
             took = (row.table["end"] - row.table["start"]) / 1e9
-            assert limit <= took < limit + 2, name
+            assert limit <= took < limit + 5, name
 
 
 @pytest.mark.parametrize("label", LABELS)

@@ -49,7 +49,7 @@ def test_nobody_answers_the_connect(client: Client) -> None:
     for row in rows(recording):
         assert row.outcome == Outcome.CONNECT_TIMEOUT, row.error
         # uvloop's timers may fire a millisecond early
-        assert 0.199e9 <= row.table["end"] - row.table["start"] < 2e9
+        assert 0.199e9 <= row.table["end"] - row.table["start"] < 10e9
 
 
 @every_client

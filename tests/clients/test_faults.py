@@ -33,6 +33,8 @@ EXPECTED: dict[str, Outcome] = {
     "endless_line": Outcome.UNDECODABLE,
     "bad_utf8": Outcome.UNDECODABLE,
 }
+SOON = Timeouts(connect=10, first_token=10, idle=0.3, total=20)
+LATER = Timeouts(connect=20, first_token=20, idle=20, total=40)
 TOKENS = 6
 STREAMS = 2
 MOST_KIB = 60 << 10  # for two lines of which one would take 64 MB to keep
@@ -81,7 +83,7 @@ def test_outcome(simulators: dict[str, Process], fault: str, name: str) -> None:
             client=Client(name),
             url=simulator(simulators, fault).url,
             concurrency=STREAMS,
-            timeouts=Timeouts(connect=3, first_token=5, idle=0.3, total=8),
+            timeouts=SOON if EXPECTED[fault] is Outcome.IDLE_TIMEOUT else LATER,
             load=Load(requests=1),
         )
     )

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from loadgen.model import Client, Load, Outcome, Timeouts
+from loadgen.model import Client, Load, Outcome
 from tests.clients.conditions import (
     BAD,
     CUT,
@@ -17,6 +17,7 @@ from tests.clients.conditions import (
     RESET,
     SAID,
     STATUS,
+    TIMEOUTS,
     Expected,
     length,
     says,
@@ -91,7 +92,7 @@ def measured(name: str) -> tuple[dict[str, Row], list[Received]]:
                 concurrency=len(CONDITIONS),
                 prompts=tuple(CONDITIONS),
                 headers={"Authorization": "Bearer own", "X-Own": "1"},
-                timeouts=Timeouts(connect=3.0, first_token=0.7, idle=0.5, total=1.6),
+                timeouts=TIMEOUTS,
                 load=Load(requests=1, ramp=0.3),
             )
         )

@@ -70,7 +70,7 @@ def everything(shape: str) -> list[Frame]:
         concurrency=len(SCRIPTS),
         prompts=tuple(SCRIPTS),
         load=Load(requests=2, ramp=0.05),
-        timeouts=Timeouts(connect=1, first_token=0.1, idle=0.05, total=5),
+        timeouts=Timeouts(connect=1, first_token=0.5, idle=0.3, total=20),
     )
     return drive(shape, wanted, SCRIPTS)
 
@@ -160,7 +160,7 @@ def test_a_thread_that_its_library_holds_does_not_hold_up_the_cell() -> None:
     wanted = cell(
         concurrency=2,
         prompts=("held", "good"),
-        timeouts=Timeouts(connect=1, first_token=0.05, idle=1, total=5),
+        timeouts=Timeouts(connect=1, first_token=0.5, idle=5, total=20),
     )
     frames = drive("threads", wanted, {**SCRIPTS, "held": Script(None, [FOR_EVER])})
     assert [stream.outcome for stream in streams(frames)] == [Outcome.FIRST_TOKEN_TIMEOUT, Outcome.OK]
