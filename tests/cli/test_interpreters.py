@@ -55,7 +55,7 @@ def test_the_engine_runs_there(tmp_path: Path, other: Environment) -> None:
         clients=["aiohttp", {"client": "aiohttp", "loop": "uvloop", "python": "other/bin/python"}],
         thresholds=[f"aiohttp loop=uvloop python={HERE}.errors < 1%"],
     )
-    ran = command.loadgen("run", path, "--out", tmp_path / "run")
+    ran = command.measured(path, out=tmp_path / "run")
     assert ran.returncode == 0, ran.stderr
     assert f"aiohttp loop=uvloop python={HERE}" in ran.stdout
     assert set(log.read_text().splitlines()) == {other.python}

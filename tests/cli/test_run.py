@@ -55,10 +55,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         load={"requests": 99},
         thresholds=["floor.errors < 1%"],
     )
-    process = command.loadgen(
-        "run", path, "--clients", "floor,requests", "--concurrency", "1,2", "--repeats", "1", "--seed", "5",
+    process = command.measured(
+        path, "--clients", "floor,requests", "--concurrency", "1,2", "--repeats", "1", "--seed", "5",
         "--set", "load.requests=2", "--set", "target.simulator={ttft: 100ms, gap: 20ms, tokens: 6}",
-        "--out", folder / "there" / "it",
+        out=folder / "there" / "it",
         cwd=folder,
     )  # fmt: skip
     assert process.returncode == 0, process.stdout + process.stderr
