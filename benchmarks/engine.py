@@ -28,7 +28,7 @@ from typing import NamedTuple
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan
 from loadgen.lab.listener import Silent
-from loadgen.model import Cell, Client, Load, Scenario, Simulator, Target
+from loadgen.model import Cell, ClientId, Load, Scenario, Simulator, Target
 from loadgen.simulator.process import Process
 
 HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ def in_engine(cell: Cell, server: Process) -> Cost:
     assert recording.server is not None
     grown = int(recording.samples["peak_rss_kib"].max()) - recording.base_rss_kib
     return Cost(
-        (last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.concurrency, recording.server.open_peak
+        (last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.level.streams, recording.server.open_peak
     )
 
 
@@ -73,8 +73,8 @@ def bare(cell: Cell, server: Process) -> Cost:
             str(HERE / "bare.py"),
             cell.client.name,
             cell.url,
-            str(cell.concurrency),
-            str(cell.load.ramp),
+            str(cell.level.streams),
+            str(cell.workload.load.ramp),
         ]
     )
     found = json.loads(told)
@@ -84,7 +84,7 @@ def bare(cell: Cell, server: Process) -> Cost:
 def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
     server.reset()
     tokens, us = map(
-        float, pinned([loop, cell.url.rpartition(":")[2], str(cell.concurrency), "m", "p"]).split()
+        float, pinned([loop, cell.url.rpartition(":")[2], str(cell.level.streams), "m", "p"]).split()
     )
     return Cost(us / tokens, float("nan"), server.record().open_peak)
 
@@ -92,7 +92,7 @@ def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
 def k6_whole(cell: Cell, server: Process, tokens: int) -> Cost:
     """All that the process took, by its tokens."""
     server.reset()
-    cpu = _k6_cpu(cell, tokens) * 1e6 / tokens / cell.concurrency
+    cpu = _k6_cpu(cell, tokens) * 1e6 / tokens / cell.level.streams
     return Cost(cpu, float("nan"), server.record().open_peak)
 
 
@@ -105,7 +105,7 @@ def k6_further(cell: Cell, server: Process, tokens: int) -> Cost:
 
 def _k6_cpu(cell: Cell, tokens: int) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = {"URL": cell.url, "STREAMS": cell.concurrency, "TOKENS": tokens}
+    told = {"URL": cell.url, "STREAMS": cell.level.streams, "TOKENS": tokens}
     given = [part for name, value in told.items() for part in ("-e", f"{name}={value}")]
     pinned(["k6", "run", "--quiet", "--no-usage-report", *given, str(HERE / "k6.js")])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -127,7 +127,7 @@ def compare(
         scenario = Scenario(
             name="engine",
             target=Target(url=server.url),
-            clients=tuple(Client(name) for name in names),
+            clients=tuple(ClientId(name) for name in names),
             concurrency=(streams,),
             load=Load(requests=1, ramp=ramp, warmup=warmup),
             prompts=("p",),

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from loadgen.lab.listener import Silent
 from loadgen.lab.run import run
-from loadgen.model import Cell, Client, Load, Recording, Scenario, Simulator, Target
+from loadgen.model import Cell, ClientId, Load, Recording, Scenario, Simulator, Target
 
 CELL_LINE = 0.7
 HELP_LINE = (1.5, 0.1)  # times the interpreter's, plus seconds
@@ -50,7 +50,7 @@ def cells(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
     scenario = Scenario(
         name="overhead",
         target=Target(simulator=Simulator(ttft=0.1, gap=0.01, tokens=20, distribution="constant")),
-        clients=tuple(Client(name) for name in names),
+        clients=tuple(ClientId(name) for name in names),
         concurrency=(10,),
         load=Load(requests=1),
         prompts=("p",),

@@ -109,7 +109,9 @@ def measure(folder: Path, asked: argparse.Namespace, core: int, how: Sequence[st
     """Run it and print every figure beside the server's."""
     flags = ("--tokens", str(asked.tokens), "--gap", str(asked.gap), "--core", str(core))
     with server(folder / "record.json", *flags) as url:
-        text = SCENARIO.format(url=url, clients=asked.clients, streams=asked.streams, load=asked.load)
+        text = SCENARIO.format(
+            url=url, clients=asked.clients, streams=asked.streams, load=asked.workload.load
+        )
         (folder / "truth.yaml").write_text(text)
         command = [sys.executable, "-m", "loadgen", "run", str(folder / "truth.yaml"), "--json", *how]
         ran = subprocess.run([*command, "--out", str(folder / "run")], check=False, stdout=subprocess.PIPE)

@@ -245,8 +245,8 @@ def _report(folder: Path, console: Console, told: bool) -> int:
     summaries = analysis.summarise(measured)
     findings = analysis.findings(measured, summaries)
     if told:
-        if measured.about.get("state") in _NOT_WHOLE:
-            planned, state = len(measured.about["cells"]), _NOT_WHOLE[measured.about["state"]]
+        if measured.info.state in _NOT_WHOLE:
+            planned, state = len(measured.info.cells), _NOT_WHOLE[measured.info.state]
             click.echo(
                 f"The run {state}: {len({r.index for r in measured.recordings})} of {planned} cells were measured."
             )
@@ -454,14 +454,16 @@ def compare(
         )
         shown = summaries
     else:
-        known = list(dict.fromkeys(summary.client for summary in summaries[0]))
+        known = {summary.client.label: summary.client for summary in summaries[0]}
         if missing := [label for label in labels if label not in known]:
             _fail(f"{base}: no client {missing[0]!r} in it; there are: {', '.join(known)}", BAD)
         if labels[0] == labels[1]:
             raise click.UsageError("--client names two different clients")
         sides = Sides(labels[0], labels[1])
-        compared = comparing.clients(summaries[0], labels[0], labels[1], tolerance=tolerance / 100)
-        shown = [[s for s in summaries[0] if s.client == label] for label in labels]
+        compared = comparing.clients(
+            summaries[0], known[labels[0]], known[labels[1]], tolerance=tolerance / 100
+        )
+        shown = [[s for s in summaries[0] if s.client.label == label] for label in labels]
     if compared.verdict == "worse":
         compared = comparing.with_causes(compared, why.findings(runs[-1], summaries[-1]))
     try:
@@ -646,7 +648,7 @@ def ui(
         serve(
             scenario,
             client or planned.clients[0].label,
-            max(planned.concurrency),
+            max(level.streams or 1 for level in planned.levels),
             workers=workers,
             host=web_host,
             port=web_port,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import loadgen
 from loadgen import clients
-from loadgen.model import Client
+from loadgen.model import ClientId
 
 OLDEST = (3, 11)
 SECONDS = 60.0  # that an answer may take
@@ -30,7 +30,7 @@ try:
         for module in filter(None, sys.argv[3:]):
             __import__(module)
         from loadgen import clients, model
-        clients.load(model.Client(sys.argv[2]))
+        clients.load(model.ClientId(sys.argv[2]))
         told["version"] = clients.version(sys.argv[2])
         told["beneath"] = clients.installed(sys.argv[3]) if sys.argv[3] else None
 except Exception as error:
@@ -81,7 +81,7 @@ def look(path: str) -> Interpreter:
     return Interpreter(path, implementation, tuple(version), free_threaded)
 
 
-def inside(client: Client) -> Inside:
+def inside(client: ClientId) -> Inside:
     """What the client's own interpreter has for it.
 
     Raises InterpreterError, with the command that installs it there, where loadgen, the library or what either

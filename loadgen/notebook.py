@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class Run(model.Run):
     """A run folder, read: what was measured and everything that follows from it.
 
-    ``about`` is run.json as a dict, ``recordings`` the raw cells (:class:`loadgen.model.Recording`),
-    ``folder`` where it lies. Figures that were not measured are ``NA``, never 0.
+    ``info`` is run.json (:class:`loadgen.model.RunInfo`), ``recordings`` the raw cells
+    (:class:`loadgen.model.Recording`), ``folder`` where it lies. Figures that were not measured are ``NA``, never 0.
     """
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """The run in ``folder``. Raises :class:`loadgen.store.StoreError` where none can be read."""
         run = store.load(folder)
-        return cls(folder=run.folder, about=run.about, recordings=run.recordings)
+        return cls(folder=run.folder, info=run.info, recordings=run.recordings)
 
     def summary(self) -> pd.DataFrame:
         """A row per client x concurrency; columns as ``summary.csv``, units in their names."""
@@ -80,7 +80,7 @@ def run(
 
     ``out`` is the run folder, by default ``reports/<UTC time>-<name>``; the others are the flags of
     ``loadgen run``: ``clients`` are names, ``duration`` is text such as ``"10s"``, ``settings`` are
-    ``path.to.key=value`` for anything else in the scenario. ``run.about["state"]`` says whether it is
+    ``path.to.key=value`` for anything else in the scenario. ``run.info.state`` says whether it is
     ``complete``, ``interrupted`` (Ctrl-C keeps what was measured) or ``failed``; the latter warns too.
 
     Raises :class:`loadgen.scenario.ScenarioError` with every error of the file and, before anything is

@@ -7,7 +7,7 @@ archive, uncompressed, without pickles. Its columns:
     a row per stream, int64, -1 where missing: ``slot``, the marks ``due``, ``start``, ``headers``, ``end``
     (``perf_counter_ns``), ``status``, ``bytes``, ``first_stamp_ns`` (epoch), ``run_wait_ns`` (where each stream
     has a thread: how long that was runnable but not running), how many rows of the flat tables are the stream's
-    own (``reads``, ``tokens``, ``stamped``), the server's figures (``total_ns``, ``load_ns``, ``prompt_tokens``,
+    own (``reads``, ``text_events``, ``stamped``), the server's figures (``total_ns``, ``load_ns``, ``prompt_tokens``,
     ``prompt_ns``, ``server_tokens``, ``decode_ns``, ``end_stamp_ns``: its clock as it told them), and ``outcome``
     and ``error`` as int32 places in the lists ``outcomes`` and ``errors`` of ``meta``
 ``arrivals.at``, ``arrivals.count``
@@ -17,11 +17,11 @@ archive, uncompressed, without pickles. Its columns:
     (int32; int64 where that is too short)
 ``samples.*``
     a row per sample of the engine process, the fields of :class:`loadgen.model.Sample`, int64
-``spells.kind``, ``spells.begin``, ``spells.end``
+``pauses.kind``, ``pauses.begin``, ``pauses.end``
     a row per time that the whole engine was held up: a collection of the garbage collector (0) of half a
     millisecond or more, a turn of asyncio's loop (1) of a millisecond or more (int8; int64, ``perf_counter_ns``)
-``pace.*``
-    a row per hundredth of a second, the fields of :class:`loadgen.model.Pace`, int64; empty where the system does
+``cpu_samples.*``
+    a row per hundredth of a second, the fields of :class:`loadgen.model.CpuSample`, int64; empty where the system does
     not tell
 ``meta``
     JSON, UTF-8 bytes: the other fields of :class:`loadgen.model.Recording`
@@ -34,7 +34,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,13 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
-from loadgen import files
-from loadgen.model import SPELLS, Pace, Recording, Run, Sample, Spell, Stream, Table
+from loadgen import files, format1
+from loadgen.model import PAUSES, CpuSample, Pause, Recording, Run, RunInfo, Sample, Stream, Table
 
-FORMAT = 1
+FORMAT = 2
 ABOUT = "run.json"
 ARRIVALS = "arrivals"
-TABLES = ("streams", "arrivals", "stamps", "samples", "spells", "pace")
+TABLES = ("streams", "arrivals", "stamps", "samples", "pauses", "cpu_samples")
 SCALARS = {
     "slot": "slot",
     "due": "due",
@@ -61,7 +61,7 @@ SCALARS = {
     "first_stamp_ns": "first_stamp_ns",
     "run_wait_ns": "run_wait_ns",
 }
-FIGURES = {
+USAGE = {
     "total_ns": "total_ns",
     "load_ns": "load_ns",
     "prompt_tokens": "prompt_tokens",
@@ -95,7 +95,7 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
     table: dict[str, np.ndarray[Any, Any]] = {
         name: column(getattr(row, field) for row in rows) for name, field in SCALARS.items()
     }
-    table |= {name: column(getattr(row.figures, field) for row in rows) for name, field in FIGURES.items()}
+    table |= {name: column(getattr(row.usage, field) for row in rows) for name, field in USAGE.items()}
     counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
     arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
     tokens = column(int(count.sum()) for count in counts)
@@ -104,7 +104,7 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
         for row, own in zip(rows, tokens.tolist(), strict=True)
     ]
     table["reads"] = column(len(each) for each in arrivals)
-    table["tokens"] = tokens
+    table["text_events"] = tokens
     table["stamped"] = column(len(each) for each in stamps)
     table["outcome"] = np.array([str(row.outcome) for row in rows], dtype=object)
     table["error"] = np.array([row.error for row in rows], dtype=object)
@@ -127,22 +127,22 @@ def table_of_samples(samples: Iterable[Sample]) -> Table:
     }
 
 
-def table_of_spells(spells: Iterable[Spell]) -> Table:
-    """The table ``spells``."""
-    rows = list(spells)
+def table_of_pauses(pauses: Iterable[Pause]) -> Table:
+    """The table ``pauses``."""
+    rows = list(pauses)
     return {
-        "kind": np.array([SPELLS.index(row.kind) for row in rows], dtype=np.int8),
+        "kind": np.array([PAUSES.index(row.kind) for row in rows], dtype=np.int8),
         "begin": np.array([row.begin for row in rows], dtype=np.int64),
         "end": np.array([row.end for row in rows], dtype=np.int64),
     }
 
 
-def table_of_pace(pace: Iterable[Pace]) -> Table:
+def table_of_cpu_samples(pace: Iterable[CpuSample]) -> Table:
     """The table ``pace``."""
     rows = list(pace)
     return {
         name: np.array([-1 if row[place] is None else row[place] for row in rows], dtype=np.int64)
-        for place, name in enumerate(Pace._fields)
+        for place, name in enumerate(CpuSample._fields)
     }
 
 
@@ -150,7 +150,7 @@ def _joined(parts: list[np.ndarray[Any, Any]], dtype: str) -> np.ndarray[Any, An
     return np.concatenate(parts) if parts else np.array([], dtype=dtype)
 
 
-def create(folder: Path, about: Mapping[str, Any]) -> None:
+def create(folder: Path, info: RunInfo) -> None:
     """Make the run folder and prove that it can be written. Raises StoreError where it holds anything yet."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,12 +159,14 @@ def create(folder: Path, about: Mapping[str, Any]) -> None:
         (folder / ARRIVALS).mkdir()
     except OSError as error:
         raise StoreError(f"{folder}: no run folder can be made here: {error.strerror or error}") from error
-    write_about(folder, about)
+    write_info(folder, info)
 
 
-def write_about(folder: Path, about: Mapping[str, Any]) -> None:
+def write_info(folder: Path, info: RunInfo) -> None:
     """Write run.json anew. Raises StoreError."""
-    _write_whole(folder / ABOUT, (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode())
+    plain = msgspec.to_builtins(info)
+    del plain["scenario"]["secrets"]
+    _write_whole(folder / ABOUT, (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def save(folder: Path, recording: Recording) -> str:
@@ -207,10 +209,12 @@ def _file_name(recording: Recording) -> str:
     return f"{recording.index:04d}-{safe}.npz"
 
 
-def _load(path: Path) -> Recording:
+def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         columns = {name: archive[name] for name in archive.files}
     meta = msgspec.json.decode(columns.pop("meta").tobytes())
+    if old:
+        format1.recording(meta, columns, info)
     for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
         texts = np.array(meta.pop(list_name), dtype=object)
         columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
@@ -222,16 +226,24 @@ def _load(path: Path) -> Recording:
 
 
 def load(folder: Path | str) -> Run:
-    """The run in ``folder``, its recordings in the order run, parts of a cell by worker. Raises StoreError."""
+    """Return the run in ``folder``, its recordings in the order run, parts of a cell by worker. Raises StoreError."""
     folder = Path(folder)
     try:
-        about = json.loads((folder / ABOUT).read_bytes())
-        found = about.get("format") if isinstance(about, dict) else None
-        if found != FORMAT:
-            raise StoreError(f"{folder / ABOUT}: format {found!r}; this loadgen reads format {FORMAT}")
-        recordings = tuple(_load(path) for path in sorted((folder / ARRIVALS).glob("[0-9]*.npz")))
+        plain = json.loads((folder / ABOUT).read_bytes())
+        found = plain.get("format") if isinstance(plain, dict) else None
+        if found not in (1, FORMAT):
+            raise StoreError(f"{folder / ABOUT}: format {found!r}; this loadgen reads formats 1 and {FORMAT}")
+        old = found == 1
+        info = msgspec.convert(format1.info(plain) if old else plain, RunInfo)
+        paths = sorted((folder / ARRIVALS).glob("[0-9]*.npz"), key=_order)
+        recordings = tuple(_load(path, info, old=old) for path in paths)
     except FileNotFoundError as error:
         raise StoreError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from error
-    except (OSError, EOFError, BadZipFile, ValueError, LookupError, msgspec.MsgspecError) as error:
+    except (OSError, EOFError, BadZipFile, ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
         raise StoreError(f"{folder}: cannot be read: {error}") from error
-    return Run(folder=folder, about=about, recordings=recordings)
+    return Run(folder=folder, info=info, recordings=recordings)
+
+
+def _order(path: Path) -> tuple[int, str]:
+    """By the number of the cell: names of five digits come after those of four."""
+    return int(re.match(r"\d+", path.name)[0]), path.name  # type: ignore[index]  # the glob begins with a digit

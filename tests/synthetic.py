@@ -16,7 +16,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.model import TWIN, Machine, Mode, Recording, Run, Sample, ServerRecord
+from loadgen.model import (
+    CellInfo,
+    ClientId,
+    Level,
+    Load,
+    Machine,
+    MachineInfo,
+    Mode,
+    Recording,
+    Run,
+    RunInfo,
+    Sample,
+    Scenario,
+    ServerLog,
+    Simulator,
+    Target,
+    Threshold,
+    Workload,
+)
 
 ZERO = 5_000_000_000_000  # the perf_counter_ns at which every recording starts
 EPOCH = 1_790_000_000_000_000_000  # and the time_ns at the same moment
@@ -38,7 +56,7 @@ def recording(
     jitter: float = 0.0,
     lag_us: float = 200.0,
     lag_jitter: float = 0.0,
-    request_delay_ms: float = 0.0,
+    send_delay_ms: float = 0.0,
     ramp_ms: float = 0.0,
     warmup_ms: float = 0.0,
     duration_ms: float | None = None,
@@ -142,11 +160,11 @@ def recording(
         "bytes": own_tokens * 100,
         "first_stamp_ns": np.where(has_stamps, sent[:, 0] + wall, -1),
         "reads": flat_reads.astype(np.int64),
-        "tokens": own_tokens.astype(np.int64),
+        "text_events": own_tokens.astype(np.int64),
         "stamped": np.where(has_stamps, own_tokens, 0).astype(np.int64),
         "outcome": outcome,
         "error": np.where(failed, np.char.add("it ended as ", outcome), ""),
-        "total_ns": np.where(failed, -1, sent[:, -1] - start - round(request_delay_ms * MS)),
+        "total_ns": np.where(failed, -1, sent[:, -1] - start - round(send_delay_ms * MS)),
         "end_stamp_ns": np.where(failed, -1, sent[:, -1] + wall),
         "load_ns": np.full(streams, -1, dtype=np.int64),
         "prompt_tokens": np.where(failed, -1, 10),
@@ -209,10 +227,11 @@ def recording(
     )
     return Recording(
         index=index,
-        client=client,
+        client=client_id(client),
         mode=mode,
-        concurrency=concurrency,
+        level=Level(streams=concurrency),
         repeat=repeat,
+        workload=Workload(prompts=(), load=Load(duration=10.0)),
         ended=ended,
         start=ZERO,
         window=(begin, closes),
@@ -231,7 +250,7 @@ def recording(
         ),
         server=None
         if server_late_p99_ms is None
-        else ServerRecord(
+        else ServerLog(
             streams=streams,
             open_peak=min(concurrency, streams) if server_open_peak is None else server_open_peak,
             sends=int(own_tokens.sum()),
@@ -276,7 +295,7 @@ def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> lis
             replace(
                 whole,
                 worker=f"host-{number + 1}",
-                share=dealt(whole.concurrency),
+                share=dealt(whole.level.streams),
                 start=whole.start + shift,
                 window=(whole.window[0] + shift, whole.window[1] + shift),
                 clock=tuple((mono + shift, wall) for mono, wall in whole.clock),
@@ -293,61 +312,50 @@ def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> lis
     return parts
 
 
+def client_id(label: str) -> ClientId:
+    """Return the client of that label, such as ``aiohttp loop=uvloop`` or ``requests (A/A)``."""
+    name, *options = label.removesuffix(" (A/A)").split(" ")
+    return ClientId(name, dict(option.split("=", 1) for option in options), control=label.endswith(" (A/A)"))
+
+
 def run(
     folder: Path | str,
     recordings: Sequence[Recording],
     *,
     name: str = "synthetic",
-    thresholds: Sequence[Mapping[str, Any]] = (),
+    thresholds: Sequence[Threshold] = (),
     seed: int = 0,
-    about: Mapping[str, Any] | None = None,
+    **info: Any,
 ) -> Run:
-    """A run of these recordings in this order; ``about`` is laid over the plausible run.json made here."""
-    clients = list(dict.fromkeys(r.client for r in recordings))
-    named = [
-        dict(zip(("name", "options"), _split(label), strict=True))
-        for label in clients
-        if not label.endswith(TWIN)
-    ]
-    made: dict[str, Any] = {
-        "format": 1,
-        "started": "2026-11-22T12:00:00Z",
-        "finished": "2026-11-22T12:01:00Z",
-        "seed": seed,
-        "scenario": {
-            "name": name,
-            "target": {
-                "url": None,
-                "headers": {},
-                "simulator": {"ttft": 0.3, "gap": 0.05, "tokens": 60, "jitter": 0.0},
-            },
-            "protocol": "ollama-generate",
-            "model": "qwen3:1.7b",
-            "stream": True,
-            "options": {},
-            "prompts": ["Write a short introduction to asynchronous programming in Python."],
-            "clients": named,
-            "concurrency": list(dict.fromkeys(r.concurrency for r in recordings)),
-            "load": {"duration": 10.0, "requests": None, "ramp": 0.0, "warmup": 0.0},
-            "repeats": 1 + max((r.repeat for r in recordings), default=0),
-            "timeouts": {"connect": 5.0, "first_token": 60.0, "idle": 30.0, "total": 300.0},
-            "thresholds": [dict(t) for t in thresholds],
-            "seed": seed,
-        },
-        "versions": {
-            "loadgen": "0.1.0",
-            "python": "3.11.7",
-            **{entry["name"]: "1.0" for entry in named},
-        },
-        "machine": {"system": "Linux 6.1", "processor": "a processor", "cores": 2, "memory_kib": 8_000_000},
-        "cells": [
-            {"index": r.index, "client": r.client, "concurrency": r.concurrency, "repeat": r.repeat}
+    """Return a run of these recordings in this order; ``info`` changes the plausible run.json made here."""
+    clients = [client for client in dict.fromkeys(r.client for r in recordings) if not client.control]
+    made = RunInfo(
+        format=2,
+        loadgen="0.1.0",
+        name=name,
+        state="complete",
+        started="2026-11-22T12:00:00Z",
+        ended="2026-11-22T12:01:00Z",
+        url="http://127.0.0.1:1",
+        seed=seed,
+        scenario=Scenario(
+            name=name,
+            target=Target(simulator=Simulator()),
+            workload=Workload(
+                prompts=("Write a short introduction to asynchronous programming in Python.",),
+                load=Load(duration=10.0),
+            ),
+            clients=tuple(clients),
+            levels=tuple(dict.fromkeys(r.level for r in recordings)),
+            repeats=1 + max((r.repeat for r in recordings), default=0),
+            thresholds=tuple(thresholds),
+            seed=seed,
+        ),
+        versions={"loadgen": "0.1.0", "python": "3.11.7", **{client.name: "1.0" for client in clients}},
+        machine=MachineInfo(system="Linux 6.1", processor="a processor", cores=2, memory_kib=8_000_000),
+        cells=tuple(
+            CellInfo(index=r.index, client=r.client, mode=r.mode, level=r.level, repeat=r.repeat)
             for r in {r.index: r for r in recordings}.values()
-        ],
-    }
-    return Run(folder=Path(folder), about={**made, **(about or {})}, recordings=tuple(recordings))
-
-
-def _split(label: str) -> tuple[str, dict[str, str]]:
-    name, *told = label.split(" ")
-    return name, dict(part.split("=", 1) for part in told)
+        ),
+    )
+    return Run(folder=Path(folder), info=replace(made, **info), recordings=tuple(recordings))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from loadgen import store
-from loadgen.model import Figures, Machine, Outcome, Recording, Sample, ServerRecord, Stream
+from loadgen.model import Machine, Outcome, Recording, Sample, ServerLog, Stream, Usage
 from loadgen.store import StoreError
 from tests import synthetic
 
@@ -34,7 +34,7 @@ PLAIN = Stream(
     counts=array("H", [0, 1, 65_535]).tobytes(),
     stamps=b"",
     first_stamp_ns=None,
-    figures=Figures(1, 2, 3, 4, 5, 6, 7),
+    usage=Usage(1, 2, 3, 4, 5, 6, 7),
 )
 NOTHING = replace(
     PLAIN,
@@ -46,7 +46,7 @@ NOTHING = replace(
     size=0,
     arrivals=b"",
     counts=b"",
-    figures=Figures(),
+    usage=Usage(),
 )
 STAMPED = replace(
     PLAIN,
@@ -76,7 +76,7 @@ def recording(*streams: Stream, **changes: Any) -> Recording:
         "base_threads": 1,
         "edges": (Sample(at=1, cpu_ns=5), Sample(at=2, run_wait_ns=2**61)),
         "machine": Machine(window_ns=1, engine_cores=2, others_ns=None, listen_drops=0),
-        "server": ServerRecord(
+        "server": ServerLog(
             streams=1, open_peak=2, sends=3, late_p50_ms=None, late_p99_ms=0.25, late_max_ms=1e9
         ),
         "streams": table,
@@ -135,7 +135,7 @@ def test_streams_become_rows() -> None:
     assert [
         rows[1][name] for name in ("headers", "status", "first_stamp_ns", "total_ns", "server_tokens")
     ] == [-1] * 5
-    assert [rows[0][name] for name in store.FIGURES] == [1, 2, 3, 4, 5, 6, 7]
+    assert [rows[0][name] for name in store.USAGE] == [1, 2, 3, 4, 5, 6, 7]
     assert [(row["reads"], row["tokens"], row["stamped"], row["bytes"]) for row in rows] == [
         (3, 65_536, 0, 321),
         (0, 0, 0, 0),

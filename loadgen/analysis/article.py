@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median
 
-from loadgen.analysis import blocks, effects
+from loadgen.analysis import effects, rounds
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.noise import Floors
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import Effect, Finding, Run, Summary, Validity
+from loadgen.model import Effect, Finding, Level, Run, Summary, Validity
 
 CLIENTS = ("requests", "httpx-sync", "httpx-async", "aiohttp")  # in the article's order
 FIRST, TOTAL = "time to first chunk", "total"
@@ -36,6 +36,7 @@ COLD = 0.1  # a load that takes this share of the time to the first token, and
 COLD_TIMES = 3.0  # so many times what loads usually take: a model that is there tells of a short one too
 _TWO_SIDED, _POWER = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
 
+ONE = Level(streams=1)
 
 _Key = tuple[str, int, int]  # client, repeat, and which of those
 
@@ -71,11 +72,11 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     and in ``note`` what the article's is, a colon, and why; then in ``runs`` how many of each client tell it, and one
     of our size, from none (``None``: no number does); then how large a difference each source makes here.
     """
-    if run.about.get("scenario", {}).get("answers") != "article":
+    if run.info.scenario.answers != "article":
         return []
-    at_one = {s.client: s for s in summaries if s.concurrency == 1 and s.validity is not Validity.INVALID}
+    at_one = {s.client.label: s for s in summaries if s.level == ONE and s.validity is not Validity.INVALID}
     told = [effect for figure in COLUMNS for effect in _values(figure, at_one)]
-    missing = [client for client in CLIENTS if client not in at_one or len(at_one[client].blocks) < 2]
+    missing = [client for client in CLIENTS if client not in at_one or len(at_one[client].rounds) < 2]
     if missing:
         who = f"{', '.join(missing)} {'was' if len(missing) == 1 else 'were'}"
         return [
@@ -113,9 +114,8 @@ def _values(figure: str, at_one: Mapping[str, Summary]) -> Iterable[Effect]:
         yield Effect(name=figure, unit="s", value=TOLD[figure][client], client=client, note="the article")
     for client in CLIENTS:
         if client in at_one:
-            bounds = [
-                getattr(at_one[client], f"{COLUMNS[figure]}{edge}_ms") for edge in ("", "_low", "_high")
-            ]
+            found = at_one[client][f"{COLUMNS[figure]}_ms"]
+            bounds = (found.value, found.low, found.high)
             value, low, high = (None if bound is None else bound / 1000 for bound in bounds)
             yield Effect(
                 name=figure, unit="s", value=value, low=low, high=high, client=client, note="this run"
@@ -134,11 +134,11 @@ def _singles(run: Run, clients: set[str]) -> Iterable[_Single]:
     """Every stream that counts, alone in its cell."""
     order: dict[int, list[Repeat]] = defaultdict(list)
     for repeat in sorted(repeats_of(run.recordings), key=lambda repeat: repeat.recording.index):
-        if repeat.recording.concurrency == 1:
+        if repeat.recording.level == ONE:
             order[repeat.recording.repeat].append(repeat)
     for block in order.values():
         for place, repeat in enumerate(block):
-            if repeat.recording.client in clients:
+            if repeat.recording.client.label in clients:
                 for m in repeat.parts:
                     yield from _of_cell(m, place)
 
@@ -146,7 +146,7 @@ def _singles(run: Run, clients: set[str]) -> Iterable[_Single]:
 def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
     names = ("total_ns", "end_stamp_ns", "first_stamp_ns", "load_ns")
     told, first, end, load = (m.recording.streams.get(name) for name in names)
-    for row in m.chosen.nonzero()[0].tolist():
+    for row in m.included.nonzero()[0].tolist():
         seconds = {FIRST: float(m.ttft[row]) / 1e9, TOTAL: float(m.total[row]) / 1e9}
         server = {}
         if told is not None and told[row] > 0:
@@ -154,7 +154,7 @@ def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
             if first is not None and end is not None and first[row] >= 0 and end[row] >= 0:
                 server[FIRST] = float(told[row] - (end[row] - first[row])) / 1e9
         yield _Single(
-            client=m.recording.client,
+            client=m.recording.client.label,
             repeat=m.recording.repeat,
             place=place,
             seconds=seconds,
@@ -239,7 +239,7 @@ class _Answer:
     def _kind(self, figure: str, client: str, size: float) -> tuple[str, str]:
         fastest = _fastest(figure)
         own = effects.mean(self._ratios(figure, client, own=True), self._comparisons)
-        floor = self.floors.floor(1, self._figure(self._own(figure))) or 0.0
+        floor = self.floors.floor(ONE, self._figure(self._own(figure))) or 0.0
         here = "one block alone tells nothing of the noise"
         if own is not None and own.low is not None and own.high is not None:
             if own.low > 0 and own.value > floor:
@@ -310,19 +310,19 @@ class _Answer:
             return lambda single: single.seconds[figure] / single.server[figure]
         return lambda single: single.seconds[figure]
 
-    def _figure(self, value: Callable[[_Single], float | None]) -> blocks.Figure:
+    def _figure(self, value: Callable[[_Single], float | None]) -> rounds.Figure:
         """Geometric mean of the streams of a cell."""
         cells: dict[tuple[str, int], list[float]] = defaultdict(list)
         for single in self.warm:
             if found := value(single):
                 cells[single.client, single.repeat].append(math.log(found))
         means = {cell: math.exp(math.fsum(of) / len(of)) for cell, of in cells.items()}
-        return lambda summary, block: means.get((summary.client, int(block["repeat"] or 0)))
+        return lambda summary, block: means.get((summary.client.label, int(block["repeat"] or 0)))
 
     def _ratios(self, figure: str, client: str, *, own: bool = False) -> list[float]:
         """Per block: the logarithm of the client's time over the fastest's."""
         value = self._own(figure) if own else lambda single: single.seconds[figure]
-        return blocks.contrast([self.at_one[client]], [self.at_one[_fastest(figure)]], self._figure(value))
+        return rounds.contrast([self.at_one[client]], [self.at_one[_fastest(figure)]], self._figure(value))
 
     def _spread(self, figure: str) -> float:
         """Standard deviation of the ratio from block to block, over all of the figure's differences."""
@@ -370,9 +370,9 @@ def _runs(size: float, spread: float) -> int | None:
 
 
 def _simulated(run: Run) -> list[str]:
-    target = run.about.get("scenario", {}).get("target") or {}
+    simulated = run.info.scenario.target.simulator is not None
     return (
         ["Simulated: loads and lengths of answers are the scenario's, not a real model's"]
-        if target.get("simulator")
+        if simulated
         else []
     )

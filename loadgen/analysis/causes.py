@@ -33,10 +33,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.analysis.blocks import is_twin
 from loadgen.analysis.measures import Flags, Ints, Measured
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import SPELLS, Effect, Finding, Pace, Recording, Run, ServerRecord, Summary
+from loadgen.analysis.rounds import is_control
+from loadgen.model import PAUSES, CpuSample, Effect, Finding, Recording, Run, ServerLog, Summary
 
 BUDGET_NS = 3_000_000
 MOST = 1_000_000  # late tokens of a recording that are looked at
@@ -75,14 +75,13 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
     repeats = repeats_of(run.recordings)
     found = []
     for summary in summaries:
-        if is_twin(summary.client):
+        if is_control(summary.client):
             continue
-        counted = {block["repeat"] for block in summary.blocks}
+        counted = {block["repeat"] for block in summary.rounds}
         own = [
             repeat
             for repeat in repeats
-            if (repeat.recording.client, repeat.recording.concurrency)
-            == (summary.client, summary.concurrency)
+            if (repeat.recording.client, repeat.recording.level) == (summary.client, summary.level)
             and repeat.recording.repeat in counted
         ]
         delays = [part for repeat in own for part in delays_of(repeat, budget_ns)]
@@ -114,9 +113,9 @@ def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Find
     told = {**CAUSES, **({"held": _BY_THREADS} if summary.mode == "threads" else {})}
     return Finding(
         kind="cause",
-        id=f"{summary.client}@{summary.concurrency}",
+        id=f"{summary.client}@{summary.level.value:g}",
         verdict=names[ranked[0]],
-        statement=f"{summary.client} at {summary.concurrency:,}: {late:,} of {tokens:,} tokens "
+        statement=f"{summary.client} at {summary.level.value:,g}: {late:,} of {tokens:,} tokens "
         f"({_percent(late / tokens)}) came more than {budget_ns / 1e6:g} ms late: "
         + ", ".join(f"{_percent(number[place])} {told[names[place]]}" for place in ranked),
         evidence=tuple(
@@ -126,13 +125,13 @@ def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Find
             for place in ranked
         ),
         effects=(
-            Effect(name=LATE, unit="%", value=100 * late / tokens, client=summary.client),
+            Effect(name=LATE, unit="%", value=100 * late / tokens, client=summary.client.label),
             *(
                 Effect(
                     name=names[place],
                     unit="%",
                     value=100 * float(number[place]),
-                    client=summary.client,
+                    client=summary.client.label,
                     note=f"{_percent(time[place])} of all that they were late",
                 )
                 for place in ranked
@@ -164,7 +163,7 @@ class _Tokens:
     last: Ints
 
     @classmethod
-    def of(cls, m: Measured, server: ServerRecord | None) -> _Tokens | None:
+    def of(cls, m: Measured, server: ServerLog | None) -> _Tokens | None:
         """``None`` where no lag is known."""
         lags = m.lags() if m.recording.same_host else None
         if lags is None:
@@ -218,9 +217,9 @@ def _hung(m: Measured, sends: Ints) -> Curve:
 
 
 def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
-    request_delay = np.maximum(m.request_delay, 0)
+    send_delay = np.maximum(m.send_delay, 0)
     delay = np.maximum(tokens.lag, 0) + tokens.late
-    delay[tokens.begins] += request_delay[tokens.owners]
+    delay[tokens.begins] += send_delay[tokens.owners]
     chosen = np.flatnonzero(delay > budget_ns)
     number = len(chosen)
     chosen = chosen[:: 1 + number // MOST]
@@ -229,7 +228,7 @@ def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
     owner, read, delay = tokens.owner[chosen], tokens.read(chosen), delay[chosen]
     lag, seen = tokens.lag[chosen], tokens.at[read]
     engine = _Engine.of(m.recording)
-    share = _waiting(m, tokens, request_delay)[owner] if m.recording.mode == "threads" else None
+    share = _waiting(m, tokens, send_delay)[owner] if m.recording.mode == "threads" else None
     explained = np.zeros((len(CAUSES) - 1, len(chosen)))
     explained[0] = tokens.late[chosen]
     explained[2:5] = engine.took(seen - np.maximum(lag, 0), seen, share)
@@ -237,7 +236,7 @@ def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
     # A first one waited before, until the server had the request.
     (first,) = np.nonzero(np.isin(chosen, tokens.begins, assume_unique=True))
     begun = m.column("start")[owner[first]]
-    had = begun + request_delay[owner[first]]
+    had = begun + send_delay[owner[first]]
     before = share[first] if share is not None else None
     hung = _within(tokens.hung, begun, had)
     busy = engine.busy(begun, had, before)
@@ -255,7 +254,7 @@ def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
     return Delays(delay, cause, number, len(tokens.lag))
 
 
-def _waiting(m: Measured, tokens: _Tokens, request_delay: Ints) -> Floats:
+def _waiting(m: Measured, tokens: _Tokens, send_delay: Ints) -> Floats:
     """Per stream: of the time in which its thread had something to do, the share that it waited for a core."""
     share = np.zeros(len(m.outcome))
     told = m.recording.streams.get("run_wait_ns")
@@ -265,7 +264,7 @@ def _waiting(m: Measured, tokens: _Tokens, request_delay: Ints) -> Floats:
     before = np.concatenate([seen[:1], seen[:-1]])
     before[tokens.begins] = 0
     busy = np.add.reduceat(np.clip(seen - np.maximum(seen - tokens.lag, before), 0, None), tokens.begins)
-    busy += request_delay[tokens.owners]
+    busy += send_delay[tokens.owners]
     share[tokens.owners] = np.clip(told[tokens.owners] / np.maximum(busy, 1), 0, 1)
     return share
 
@@ -281,14 +280,14 @@ class _Engine:
 
     @classmethod
     def of(cls, recording: Recording) -> _Engine:
-        at, cpu, wait = (recording.pace.get(name, _NONE) for name in Pace._fields)
+        at, cpu, wait = (recording.cpu_samples.get(name, _NONE) for name in CpuSample._fields)
         told = wait >= 0
         at_told, wait = at[told], wait[told]
         # A wait is told when it ends: what is more than fits since the look before belongs to the time before that.
         wait = np.maximum.accumulate((wait - at_told)[::-1])[::-1] + at_told
         return cls(
-            collections=_spells(recording, "gc"),
-            turns=_spells(recording, "turn"),
+            collections=_pauses(recording, "gc"),
+            turns=_pauses(recording, "loop"),
             cpu=(at, cpu),
             waits=(at_told, wait),
         )
@@ -326,13 +325,13 @@ class _Engine:
         return _within(self.cpu, begin, end)
 
 
-def _spells(recording: Recording, kind: str) -> Curve:
-    spells = recording.spells
-    if not spells:
+def _pauses(recording: Recording, kind: str) -> Curve:
+    pauses = recording.pauses
+    if not pauses:
         return _NONE, _NONE
-    own = np.flatnonzero(spells["kind"] == SPELLS.index(kind))
-    own = own[np.argsort(spells["begin"][own])]
-    return _passed(spells["begin"][own], spells["end"][own])
+    own = np.flatnonzero(pauses["kind"] == PAUSES.index(kind))
+    own = own[np.argsort(pauses["begin"][own])]
+    return _passed(pauses["begin"][own], pauses["end"][own])
 
 
 def _passed(begin: Ints, end: Ints) -> Curve:

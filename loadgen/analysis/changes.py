@@ -22,10 +22,10 @@ from functools import cache
 from statistics import NormalDist
 from typing import Literal
 
-from loadgen.analysis import blocks, effects
+from loadgen.analysis import effects, rounds
 from loadgen.analysis.noise import Floors
 from loadgen.analysis.validity import SATURATED
-from loadgen.model import Summary, Validity
+from loadgen.model import ClientId, Level, Summary, Validity
 
 LEVEL = 0.05  # how often anything at all is called different where nothing is
 WEIGHT = 6.0  # degrees of freedom for which the variances of the other cells count
@@ -50,25 +50,25 @@ class Judged:
     name: str
     title: str
     unit: str
-    of: blocks.Figure
+    of: rounds.Figure
     kind: Kind = "ratio"
     worse: int = 1
     primary: bool = False
 
 
 def _latency(name: str, title: str, primary: bool = False) -> Judged:
-    return Judged(name, title, "ms", blocks.column(name), "latency", primary=primary)
+    return Judged(name, title, "ms", rounds.column(name), "latency", primary=primary)
 
 
 JUDGED = (
     _latency("ttft_p50_ms", "TTFT p50", primary=True),
     _latency("total_p50_ms", "total p50", primary=True),
-    Judged("cpu_us_per_token", "CPU per token", "µs", blocks.column("cpu_us_per_token"), "cpu", primary=True),
+    Judged("cpu_us_per_token", "CPU per token", "µs", rounds.column("cpu_us_per_token"), "cpu", primary=True),
     Judged(
         "rss_per_stream_kib",
         "memory per stream",
         "KiB",
-        blocks.column("rss_per_stream_kib"),
+        rounds.column("rss_per_stream_kib"),
         "memory",
         primary=True,
     ),
@@ -76,11 +76,11 @@ JUDGED = (
     _latency("ttft_p99_ms", "TTFT p99"),
     _latency("itl_p99_ms", "ITL p99"),
     _latency("lag_p50_ms", "lag p50"),
-    _latency("request_delay_p99_ms", "request delay p99"),
-    Judged("tokens_per_s", "tokens/s", "tokens/s", blocks.column("tokens_per_s"), worse=-1),
-    Judged("errors_share", "errors", "%", blocks.column("errors_share"), "share"),
-    Judged("switches_per_token", "switches per token", "switches", blocks.switches),
-    Judged("threads_peak", "threads", "threads", blocks.column("threads_peak"), "count"),
+    _latency("send_delay_p99_ms", "request delay p99"),
+    Judged("tokens_per_s", "tokens/s", "tokens/s", rounds.column("tokens_per_s"), worse=-1),
+    Judged("errors_share", "errors", "%", rounds.column("errors_share"), "share"),
+    Judged("switches_per_token", "switches per token", "switches", rounds.switches),
+    Judged("threads_peak", "threads", "threads", rounds.column("threads_peak"), "count"),
 )
 
 
@@ -94,9 +94,9 @@ class Change:
     primary figure became worse by the tolerance: 0 where that is told already.
     """
 
-    client: str
-    against: str  # the client of BASE: the same, unless two clients are compared
-    concurrency: int
+    client: ClientId
+    against: ClientId  # the client of BASE: the same, unless two clients are compared
+    level: Level
     figure: Judged
     base: float
     head: float
@@ -138,13 +138,13 @@ class Sides:
 
 def _paired(pair: Pair, figure: Judged) -> bool:
     """Whether all repeats of one side are repeats of the other: pairs must not cost any."""
-    one, other = (blocks.values(summary, figure.of) for summary in pair)
+    one, other = (rounds.values(summary, figure.of) for summary in pair)
     return one.keys() == other.keys()
 
 
 def _sides(pair: Pair, figure: Judged, *, paired: bool, log: bool | None = None) -> Sides | None:
     """``None`` where a side has fewer than two blocks, or a value that has no logarithm when that is asked for."""
-    one, other = (blocks.values(summary, figure.of) for summary in pair)
+    one, other = (rounds.values(summary, figure.of) for summary in pair)
     if paired:
         one, other = ({r: side[r] for r in sorted(one.keys() & other.keys())} for side in (one, other))
     base, head = tuple(one.values()), tuple(other.values())
@@ -267,7 +267,7 @@ class Noise:
 
     def others(self, pair: Pair, figure: Judged, like: Sides) -> list[Sides]:
         """Those of the others at the same concurrency, taken as these are."""
-        beside = (p for p in self._peers if p is not pair and p[1].concurrency == pair[1].concurrency)
+        beside = (p for p in self._peers if p is not pair and p[1].level == pair[1].level)
         return [
             sides
             for peer in beside
@@ -280,15 +280,15 @@ class Noise:
             self._known[key] = _sides(pair, figure, paired=paired, log=log)
         return self._known[key]
 
-    def floor(self, concurrency: int, figure: Judged) -> float:
+    def floor(self, level: Level, figure: Judged) -> float:
         """The greatest, on a scale of logarithms; 0 where no client was measured twice."""
-        known = (of.floor(concurrency, figure.of) for of in self._floors)
+        known = (of.floor(level, figure.of) for of in self._floors)
         return max((floor for floor in known if floor is not None), default=0.0)
 
 
 def tested(pair: Pair, figure: Judged, noise: Noise) -> Change | Tested | None:
     """``None`` where a side lacks the figure, a bare change where its noise is not known."""
-    levels = [list(blocks.values(summary, figure.of).values()) for summary in pair]
+    levels = [list(rounds.values(summary, figure.of).values()) for summary in pair]
     if not all(levels):
         return None
     sides = noise.sides(pair, figure)
@@ -296,7 +296,7 @@ def tested(pair: Pair, figure: Judged, noise: Noise) -> Change | Tested | None:
     change = Change(
         client=pair[1].client,
         against=pair[0].client,
-        concurrency=pair[1].concurrency,
+        level=pair[1].level,
         figure=figure,
         base=base,
         head=_level(sides.head, log=sides.log) if sides else _mean(levels[1]),
@@ -313,7 +313,7 @@ def tested(pair: Pair, figure: Judged, noise: Noise) -> Change | Tested | None:
         variance,
         df,
         chance=_chance(pair, change, sides),
-        floor=noise.floor(change.concurrency, figure) if sides.log else 0.0,
+        floor=noise.floor(change.level, figure) if sides.log else 0.0,
         small=_small(pair[0], figure),
         minded=_minded(pair[0], figure),
         decides=figure.primary and not (figure.kind == "latency" and any(map(_saturated, pair))),
@@ -322,18 +322,19 @@ def tested(pair: Pair, figure: Judged, noise: Noise) -> Change | Tested | None:
 
 def _saturated(summary: Summary) -> bool:
     """Its latencies grow for as long as it lasts: how far they came is no property of the client."""
-    return summary.cpu_share is not None and summary.cpu_share > SATURATED
+    return (summary.value("cpu_share") or 0.0) > SATURATED
 
 
 def _small(base: Summary, figure: Judged) -> float:
-    return {"latency": LEAST_MS, "memory": LEAST_KIB / base.concurrency}.get(figure.kind, 0.0)
+    return {"latency": LEAST_MS, "memory": LEAST_KIB / base.level.value}.get(figure.kind, 0.0)
 
 
 def _minded(base: Summary, figure: Judged) -> float:
     if figure.kind == "memory":
-        return MINDED * (base.rss_peak_mib or 0.0) * 1024 / base.concurrency
-    if figure.kind == "cpu" and base.cpu_us_per_token and base.cpu_percent:
-        return MINDED * base.cpu_us_per_token / (base.cpu_percent / 100)
+        return MINDED * (base.value("rss_peak_mib") or 0.0) * 1024 / base.level.value
+    each, percent = base.value("cpu_us_per_token"), base.value("cpu_percent")
+    if figure.kind == "cpu" and each and percent:
+        return MINDED * each / (percent / 100)
     return _small(base, figure)
 
 
@@ -366,7 +367,7 @@ def _log_bias(df: int) -> float:
 def _chance(pair: Pair, change: Change, sides: Sides) -> float:
     """The standard error of a difference of counts or of shares, though all blocks tell the same."""
     if change.figure.kind == "share":
-        streams = [summary.streams for summary in pair]
+        streams = [summary.value("streams") or 0 for summary in pair]
         failed = [change.base * streams[0], change.head * streams[1]]
         share = (sum(failed) + 1) / (sum(streams) + 2)
         return math.sqrt(share * (1 - share) * sum(1 / n for n in streams if n))

@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from loadgen.analysis import blocks, costs, effects
-from loadgen.analysis.blocks import Figure
+from loadgen.analysis import costs, effects, rounds
 from loadgen.analysis.noise import Floors
+from loadgen.analysis.rounds import Figure
 from loadgen.analysis.validity import streams_told
-from loadgen.model import Effect, Finding, Summary, Validity
+from loadgen.model import Effect, Finding, Level, Summary, Validity
 
 # The lines that decide.
 HIGH = 100  # least streams that are "many"
@@ -80,19 +80,19 @@ class Evidence:
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
         named = [
-            s
-            for s in summaries
-            if s.client.split(" ")[0] not in blocks.YARDSTICKS and not blocks.is_twin(s.client)
+            s for s in summaries if s.client.name not in rounds.YARDSTICKS and not rounds.is_control(s.client)
         ]
         self.floors = Floors(summaries)
         self.invalid = [s for s in named if s.validity is Validity.INVALID]
         believed = [s for s in named if s.validity is not Validity.INVALID]
-        self.ladders: Mapping[str, list[Summary]] = blocks.ladders(believed)
-        self.sync = list(dict.fromkeys(s.client for s in believed if s.mode == "threads"))
-        self.asyncs = list(dict.fromkeys(s.client for s in believed if s.mode == "tasks"))
+        self.ladders: Mapping[str, list[Summary]] = {
+            client.label: of for client, of in rounds.ladders(believed).items()
+        }
+        self.sync = list(dict.fromkeys(s.client.label for s in believed if s.mode == "threads"))
+        self.asyncs = list(dict.fromkeys(s.client.label for s in believed if s.mode == "tasks"))
 
     def at(self, client: str, concurrency: int) -> Summary | None:
-        return next((s for s in self.ladders.get(client, ()) if s.concurrency == concurrency), None)
+        return next((s for s in self.ladders.get(client, ()) if s.level.streams == concurrency), None)
 
     def both(self, concurrency: int) -> tuple[list[Summary], list[Summary]]:
         """The sync and the async clients there."""
@@ -101,7 +101,7 @@ class Evidence:
 
     def most(self, least: int = 2) -> int | None:
         """The highest concurrency, of at least so many streams, at which every client was measured."""
-        levels = [{s.concurrency for s in self.ladders[c]} for c in (*self.sync, *self.asyncs)]
+        levels = [{s.level.streams or 0 for s in self.ladders[c]} for c in (*self.sync, *self.asyncs)]
         shared = [n for n in set.intersection(*levels) if n >= least] if levels else []
         return max(shared, default=None)
 
@@ -139,10 +139,7 @@ class Claim:
                     if alone
                     else []
                 ),
-                *(
-                    f"Not counted: {s.client} at {streams_told(s.concurrency)} is invalid"
-                    for s in evidence.invalid
-                ),
+                *(f"Not counted: {s.client} at {s.level} is invalid" for s in evidence.invalid),
             ),
             effects=tuple(told),
         )
@@ -227,11 +224,11 @@ def _pairs(evidence: Evidence, what: str, figure: Figure, concurrency: int, line
     found = (
         _effect(
             f"{what}, {one.client} as a multiple of {other.client}, at {streams_told(concurrency)}",
-            "times", blocks.contrast([one], [other], figure), effects.times, line, above=False, among=len(pairs),
+            "times", rounds.contrast([one], [other], figure), effects.times, line, above=False, among=len(pairs),
         )
         for one, other in pairs
     )  # fmt: skip
-    floor = evidence.floors.floor(concurrency, figure)
+    floor = evidence.floors.floor(Level(streams=concurrency), figure)
     told = [_beyond(effect, floor, line) for effect in found if effect is not None]
     short = f"{what}: not measured" if not told else f"{what}: not measured with every client"
     return Part(told, "" if len(told) == len(pairs) else short)
@@ -256,11 +253,11 @@ def _threads_each(evidence: Evidence, clients: Sequence[str], line: float, *, ab
     each: dict[str, list[float]] = {}
     for client in clients:
         ladder = evidence.ladders[client]
-        slopes = [line[1] for line in blocks.lines(ladder, cost.x, cost.y)]
+        slopes = [line[1] for line in rounds.lines(ladder, cost.x, cost.y)]
         top = ladder[-1]
-        if not slopes and top.concurrency > 1:
-            added = blocks.values(top, blocks.column("threads_added"))
-            slopes = [value / top.concurrency for value in added.values()]
+        if not slopes and top.level.value > 1:
+            added = rounds.values(top, rounds.column("threads_added"))
+            slopes = [value / top.level.value for value in added.values()]
         each[client] = slopes
     told = _each("threads per further stream", "threads", each, line, above=above, at="")
     if not told:
@@ -272,14 +269,14 @@ def _threads_each(evidence: Evidence, clients: Sequence[str], line: float, *, ab
 def _tops(evidence: Evidence, clients: Sequence[str], least: int = 2) -> list[Summary]:
     """Each client's highest concurrency, where that is at least so many streams."""
     tops = [evidence.ladders[client][-1] for client in clients]
-    return [top for top in tops if top.concurrency >= least]
+    return [top for top in tops if top.level.value >= least]
 
 
 def _at_top(
     tops: Sequence[Summary], name: str, unit: str, figure: Figure, line: float, *, above: bool
 ) -> Part:
-    values = {top.client: blocks.values(top, figure).values() for top in tops}
-    levels = {top.concurrency for top in tops}
+    values = {top.client.label: rounds.values(top, figure).values() for top in tops}
+    levels = {top.level.streams or 0 for top in tops}
     at = f" at {streams_told(max(levels))}" if len(levels) == 1 else ""
     told = _each(name, unit, values, line, above=above, at=at)
     return Part(told, missing="" if len(told) == len(tops) and told else f"{name}: not measured")
@@ -288,7 +285,7 @@ def _at_top(
 def _sync_blocks(evidence: Evidence) -> list[Part]:
     if not evidence.sync:
         return [Part(missing="no sync client was measured")]
-    waits = blocks.column("voluntary_switches_per_token")
+    waits = rounds.column("voluntary_switches_per_token")
     tops = [evidence.ladders[client][-1] for client in evidence.sync]
     return [
         _threads_each(evidence, evidence.sync, OWN_THREAD, above=True),
@@ -299,13 +296,13 @@ def _sync_blocks(evidence: Evidence) -> list[Part]:
 
 def _alike(evidence: Evidence) -> Part:
     one, other = evidence.ladders.get("requests"), evidence.ladders.get("httpx-sync")
-    shared = {s.concurrency for s in one or ()} & {s.concurrency for s in other or ()} - {1}
+    shared = {s.level.streams or 0 for s in one or ()} & {s.level.streams or 0 for s in other or ()} - {1}
     if not shared:
         return Part(missing="requests and httpx-sync were not both measured at several streams")
     more, fewer = "httpx-sync", "requests"
     pair = [evidence.at(client, max(shared)) for client in (more, fewer)]
     these, those = ([s] for s in pair if s is not None)
-    ratios = blocks.contrast(these, those, blocks.column("threads_added"))
+    ratios = rounds.contrast(these, those, rounds.column("threads_added"))
     if math.fsum(ratios) < 0:
         more, fewer, ratios = fewer, more, [-ratio for ratio in ratios]
     name = f"threads, {more} as a multiple of {fewer}, at {streams_told(max(shared))}"
@@ -332,12 +329,12 @@ def _async_does_not_block(evidence: Evidence) -> list[Part]:
     return [*parts, lag] if lag.effects else parts
 
 
-def _open_share(summary: Summary, block: blocks.Block) -> float | None:
+def _open_share(summary: Summary, block: rounds.Round) -> float | None:
     peak = block.get("live_peak")
-    return None if peak is None else peak / summary.concurrency
+    return None if peak is None else peak / summary.level.value
 
 
-def _lag_share(_: Summary, block: blocks.Block) -> float | None:
+def _lag_share(_: Summary, block: rounds.Round) -> float | None:
     lag, total = block.get("lag_p50_ms"), block.get("total_p50_ms")
     return None if lag is None or not total else lag / total
 
@@ -353,11 +350,11 @@ def _need_not_be_faster(evidence: Evidence) -> Part:
     """One async client that is not faster than one sync client is enough: it says "need not"."""
     sync, asyncs = evidence.both(1)
     pairs = list(product(asyncs, sync))
-    total = blocks.column("total_p50_ms")
+    total = rounds.column("total_p50_ms")
     found = (
         _effect(
             f"total time, {one.client} as a multiple of {other.client}, at 1 stream",
-            "times", blocks.contrast([one], [other], total), effects.times, FASTER,
+            "times", rounds.contrast([one], [other], total), effects.times, FASTER,
             above=True, among=len(pairs), decides=_any, note=ENOUGH,
         )
         for one, other in pairs
@@ -373,7 +370,7 @@ def _more_responsive(evidence: Evidence) -> Part:
     if top is None or not evidence.sync or not evidence.asyncs:
         return Part(missing="sync and async clients were not all measured at several streams")
     for name, what in (("lag_p99_ms", "lag p99"), ("ttft_p99_ms", "TTFT p99")):
-        part = _pairs(evidence, what, blocks.column(name), top, 1.0)
+        part = _pairs(evidence, what, rounds.column(name), top, 1.0)
         if part.effects:
             return part
     return Part(missing="too few values to compare lag or TTFT")
@@ -386,19 +383,19 @@ def _sync_costs(evidence: Evidence) -> list[Part]:
     tops = _tops(evidence, evidence.sync, HIGH)
     if not tops:
         return [Part(missing=f"no sync client was measured at {HIGH} streams or more")]
-    clients = [top.client for top in tops]
+    clients = [top.client.label for top in tops]
     return [
         replace(_threads_each(evidence, clients, OWN_THREAD, above=True), main=False),
         _at_top(
             tops, "memory added, of the client's own", "share", _memory_added, NOTABLE_MEMORY, above=True
         ),
-        _at_top(tops, "context switches", "per token", blocks.switches, NOTABLE_SWITCHES, above=True),
+        _at_top(tops, "context switches", "per token", rounds.switches, NOTABLE_SWITCHES, above=True),
     ]
 
 
-def _memory_added(summary: Summary, block: blocks.Block) -> float | None:
+def _memory_added(summary: Summary, block: rounds.Round) -> float | None:
     each, base = block.get("rss_per_stream_kib"), block.get("rss_base_mib")
-    return None if each is None or not base else each * summary.concurrency / 1024 / base
+    return None if each is None or not base else each * summary.level.value / 1024 / base
 
 
 def _async_is_leaner(evidence: Evidence) -> list[Part]:
@@ -408,9 +405,9 @@ def _async_is_leaner(evidence: Evidence) -> list[Part]:
     threads, memory, switches = (
         _pairs(evidence, what, figure, top, LARGE)
         for what, figure in (
-            ("threads", blocks.column("threads_peak")),
-            ("memory per stream", blocks.column("rss_per_stream_kib")),
-            ("context switches per token", blocks.switches),
+            ("threads", rounds.column("threads_peak")),
+            ("memory per stream", rounds.column("rss_per_stream_kib")),
+            ("context switches per token", rounds.switches),
         )
     )
     return [replace(threads, main=False), memory, switches]

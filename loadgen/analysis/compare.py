@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from loadgen.analysis import blocks
+from loadgen.analysis import rounds
 from loadgen.analysis.changes import (
     JUDGED,
     LEVEL,
@@ -25,7 +25,7 @@ from loadgen.analysis.changes import (
     tested,
 )
 from loadgen.analysis.noise import Floors
-from loadgen.model import Finding, Summary, Validity
+from loadgen.model import ClientId, Finding, Summary, Validity
 
 TOLERANCE = 0.25  # a worsening that must not go unnoticed, as a share
 ENOUGH = 3  # repeats, to begin with
@@ -63,25 +63,25 @@ def runs(
     tolerance: float = TOLERANCE,
 ) -> Comparison:
     """Two runs, in the clients and concurrencies that both have. ``paired``: their schedules agree."""
-    one, other = ({(s.client, s.concurrency): s for s in side} for side in (base, head))
+    one, other = ({(s.client, s.level): s for s in side} for side in (base, head))
     shared = [(one[key], other[key]) for key in one if key in other]
     return _compare(
-        [pair for pair in shared if not blocks.is_twin(pair[1].client)],
+        [pair for pair in shared if not rounds.is_control(pair[1].client)],
         [pair for pair in shared if _believed(pair)],
         [Floors(base), Floors(head)],
         paired=paired,
         tolerance=tolerance,
         only=(
-            [_cell(s) for key, s in one.items() if key not in other and not blocks.is_twin(s.client)],
-            [_cell(s) for key, s in other.items() if key not in one and not blocks.is_twin(s.client)],
+            [_cell(s) for key, s in one.items() if key not in other and not rounds.is_control(s.client)],
+            [_cell(s) for key, s in other.items() if key not in one and not rounds.is_control(s.client)],
         ),
     )
 
 
 def clients(
     summaries: Sequence[Summary],
-    base: str,
-    head: str,
+    base: ClientId,
+    head: ClientId,
     *,
     tolerance: float = TOLERANCE,
 ) -> Comparison:
@@ -89,7 +89,7 @@ def clients(
 
     The run's other clients, two and two, tell the noise.
     """
-    by_client = {client: {s.concurrency: s for s in of} for client, of in blocks.ladders(summaries).items()}
+    by_client = {client: {s.level: s for s in of} for client, of in rounds.ladders(summaries).items()}
     one, other = by_client[base], by_client[head]
     shared = [(one[n], other[n]) for n in one if n in other]
     rest = [client for client in by_client if client not in (base, head)]
@@ -114,7 +114,7 @@ def clients(
 
 def with_causes(comparison: Comparison, findings: Iterable[Finding]) -> Comparison:
     """With those of HEAD's findings that say why tokens came late in a cell that became worse."""
-    worse = {f"{change.client}@{change.concurrency}" for change in comparison.called("worse")}
+    worse = {f"{change.client}@{change.level.value:g}" for change in comparison.called("worse")}
     return replace(comparison, causes=tuple(f for f in findings if f.kind == "cause" and f.id in worse))
 
 
@@ -190,7 +190,7 @@ def _verdict(
     """The verdict, why, and how many more repeats would tell."""
     worse = [change for change in changes if change.verdict == "worse"]
     if worse:
-        of = _listed(change.client for change in worse)
+        of = _listed(change.client.label for change in worse)
         return "worse", f"{_count(len(worse), 'figure')} of {of} beyond the noise", 0
     if not changes:
         return "cannot tell", "nothing that both measured is valid", 0
@@ -205,7 +205,7 @@ def _verdict(
         more = max(change.more_repeats for change in blind)
         return (
             "cannot tell",
-            f"{most.figure.title} of {most.client} at {most.concurrency:,} may be worse by "
+            f"{most.figure.title} of {most.client} at {most.level.value:,g} may be worse by "
             f"{_up_to(most.high or 0.0)}{others}; the tolerance is {tolerance:.0%}",
             more if more < MOST_REPEATS else None,
         )
@@ -234,7 +234,7 @@ def _up_to(share: float) -> str:
 
 
 def _cell(summary: Summary) -> str:
-    return f"{summary.client} at {summary.concurrency:,}"
+    return f"{summary.client} at {summary.level.value:,g}"
 
 
 def _believed(pair: Pair) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from loadgen.analysis import blocks, effects
+from loadgen.analysis import effects, rounds
 from loadgen.model import Effect, Finding, Summary
 
 
@@ -22,27 +22,27 @@ class Cost:
     each: str
     fixed: str
     fixed_scale: float
-    x: blocks.Figure
-    y: blocks.Figure
+    x: rounds.Figure
+    y: rounds.Figure
     said: Callable[[str], str]
 
 
-def _streams(summary: Summary, _: blocks.Block) -> float | None:
-    return summary.concurrency
+def _streams(summary: Summary, _: rounds.Round) -> float | None:
+    return summary.level.value
 
 
-def _rss_kib(_: Summary, block: blocks.Block) -> float | None:
+def _rss_kib(_: Summary, block: rounds.Round) -> float | None:
     peak = block.get("rss_peak_mib")
     return None if peak is None else peak * 1024
 
 
-def _cpu_us_per_s(_: Summary, block: blocks.Block) -> float | None:
+def _cpu_us_per_s(_: Summary, block: rounds.Round) -> float | None:
     percent = block.get("cpu_percent")
     return None if percent is None else percent * 1e4
 
 
-def _switches_per_s(summary: Summary, block: blocks.Block) -> float | None:
-    each, tokens = blocks.switches(summary, block), block.get("tokens_per_s")
+def _switches_per_s(summary: Summary, block: rounds.Round) -> float | None:
+    each, tokens = rounds.switches(summary, block), block.get("tokens_per_s")
     return None if each is None or tokens is None else each * tokens
 
 
@@ -51,14 +51,14 @@ COSTS = (
         "memory", "memory", "KiB per stream", "MiB", 1 / 1024, _streams, _rss_kib, lambda it: f"{it} KiB of memory"
     ),
     Cost(
-        "threads", "threads", "per stream", "", 1.0, _streams, blocks.column("threads_peak"), lambda it: f"{it} threads"
+        "threads", "threads", "per stream", "", 1.0, _streams, rounds.column("threads_peak"), lambda it: f"{it} threads"
     ),
     Cost(
-        "cpu", "CPU", "µs per token", "ms/s", 1e-3, blocks.column("tokens_per_s"), _cpu_us_per_s,
+        "cpu", "CPU", "µs per token", "ms/s", 1e-3, rounds.column("tokens_per_s"), _cpu_us_per_s,
         lambda it: f"{it} µs of CPU",
     ),
     Cost(
-        "switches", "context switches", "per token", "per s", 1.0, blocks.column("tokens_per_s"), _switches_per_s,
+        "switches", "context switches", "per token", "per s", 1.0, rounds.column("tokens_per_s"), _switches_per_s,
         lambda it: f"{it} context switches",
     ),
 )  # fmt: skip
@@ -66,8 +66,10 @@ COSTS = (
 
 def findings(summaries: Sequence[Summary]) -> list[Finding]:
     """One per client that was measured at several concurrencies."""
-    ladders = blocks.ladders(blocks.sound(summaries))
-    return [found for client, ladder in ladders.items() if (found := _finding(client, ladder)) is not None]
+    ladders = rounds.ladders(rounds.sound(summaries))
+    return [
+        found for client, ladder in ladders.items() if (found := _finding(client.label, ladder)) is not None
+    ]
 
 
 def _finding(client: str, ladder: Sequence[Summary]) -> Finding | None:
@@ -81,7 +83,7 @@ def _finding(client: str, ladder: Sequence[Summary]) -> Finding | None:
         *([f"each further stream costs {' and '.join(streams)}"] if streams else []),
         *([f"each further token {'' if streams else 'costs '}{' and '.join(tokens)}"] if tokens else []),
     ]
-    levels = f"from {ladder[0].concurrency:,} to {ladder[-1].concurrency:,} streams"
+    levels = f"from {ladder[0].level.value:,g} to {ladder[-1].level.value:,g} streams"
     return Finding(
         kind="cost",
         id=client,
@@ -93,7 +95,7 @@ def _finding(client: str, ladder: Sequence[Summary]) -> Finding | None:
 
 
 def _effects(client: str, ladder: Sequence[Summary], cost: Cost) -> Iterable[Effect]:
-    lines = blocks.lines(ladder, cost.x, cost.y)
+    lines = rounds.lines(ladder, cost.x, cost.y)
     growing, fixed = effects.mean(line[1] for line in lines), effects.mean(line[0] for line in lines)
     if growing is None or fixed is None:
         return

@@ -7,11 +7,12 @@ since only what both runs have is compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from loadgen.model import Client, Run
+from loadgen.analysis.facts import facts, text
+from loadgen.model import Run
 
 # What may differ, by its path.
 FREE = (
@@ -22,7 +23,8 @@ FREE = (
     "scenario.source",
     "scenario.seed",
     "scenario.clients",
-    "scenario.concurrency",
+    "scenario.level",
+    "scenario.rate",
     "scenario.repeats",
     "scenario.thresholds",
 )
@@ -43,7 +45,7 @@ def differences(base: Run, head: Run) -> list[Difference]:
     """In the order of run.json. Times, folders and the port of the embedded simulator are none."""
     one, other = dict(_facts(base)), dict(_facts(head))
     return [
-        Difference(key, _text(one.get(key)), _text(other.get(key)), not _free(key))
+        Difference(key, text(one.get(key)), text(other.get(key)), not _free(key))
         for key in dict.fromkeys([*one, *other])
         if not _same(key, one.get(key), other.get(key))
     ]
@@ -58,24 +60,8 @@ def schedules_agree(base: Run, head: Run) -> bool:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, Any]]:
-    scenario = dict(run.about.get("scenario") or {})
-    scenario["clients"] = [
-        Client(entry["name"], entry.get("options") or {}).label for entry in scenario.get("clients") or ()
-    ]
-    scenario["thresholds"] = [entry.get("text") for entry in scenario.get("thresholds") or ()]
-    yield from _flat(run.about.get("loadgen"), "loadgen")
-    yield from _flat(scenario, "scenario")
-    yield from _flat(run.about.get("versions"), "versions")
-    yield from _flat(run.about.get("machine"), "machine")
+    yield from facts(run.info)
     yield "workers", len({r.worker for r in run.recordings if r.worker})
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}")
-    else:
-        yield path, value
 
 
 def _free(key: str) -> bool:
@@ -85,14 +71,4 @@ def _free(key: str) -> bool:
 def _same(key: str, one: Any, other: Any) -> bool:
     if key == "machine.memory_kib" and one and other:
         return bool(abs(one - other) <= _MEMORY * max(one, other))
-    return one == other or not (_text(one) or _text(other))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return one == other or not (text(one) or text(other))

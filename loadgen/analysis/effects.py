@@ -22,7 +22,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean of ``blocks`` values with its interval; no bounds where one block stands alone."""
+    """A mean of ``rounds`` values with its interval; no bounds where one block stands alone."""
 
     value: float
     low: float | None

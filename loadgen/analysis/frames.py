@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -40,7 +39,7 @@ STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
         "text_events": "Int64",
         "tpot_ms": "Float64",
         "lag_max_ms": "Float64",
-        "request_delay_ms": "Float64",
+        "send_delay_ms": "Float64",
         "server_tokens": "Int64",
         "server_prompt_tokens": "Int64",
         "server_total_ms": "Float64",
@@ -70,6 +69,100 @@ SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
 )
 
 
+SUMMARY_COLUMNS = [
+    "client",
+    "mode",
+    "concurrency",
+    "repeats",
+    "streams",
+    "ok",
+    "errors",
+    "live_peak",
+    "tokens",
+    "tokens_per_s",
+    "ttft_p50_ms",
+    "ttft_p90_ms",
+    "ttft_p95_ms",
+    "ttft_p99_ms",
+    "itl_p50_ms",
+    "itl_p90_ms",
+    "itl_p95_ms",
+    "itl_p99_ms",
+    "total_p50_ms",
+    "total_p90_ms",
+    "total_p95_ms",
+    "total_p99_ms",
+    "lag_p50_ms",
+    "lag_p99_ms",
+    "rss_base_mib",
+    "rss_peak_mib",
+    "rss_per_stream_kib",
+    "threads_peak",
+    "cpu_s",
+    "cpu_us_per_token",
+    "voluntary_switches_per_token",
+    "involuntary_switches_per_token",
+    "validity",
+    "reasons",
+    "ttft_n",
+    "itl_n",
+    "lag_n",
+    "soft",
+    "outcomes",
+    "live_mean",
+    "events_per_read",
+    "headers_p50_ms",
+    "headers_p99_ms",
+    "tpot_p50_ms",
+    "tpot_p99_ms",
+    "ttft_corrected_p50_ms",
+    "ttft_corrected_p99_ms",
+    "total_corrected_p50_ms",
+    "total_corrected_p99_ms",
+    "send_delay_p50_ms",
+    "send_delay_p99_ms",
+    "relative_lag_p50_ms",
+    "relative_lag_p99_ms",
+    "cpu_percent",
+    "cpu_share",
+    "run_wait_percent",
+    "load_max_ms",
+    "startup_streams",
+    "startup_ttft_p50_ms",
+    "startup_ttft_p99_ms",
+    "ttft_p50_low_ms",
+    "ttft_p50_high_ms",
+    "ttft_p99_low_ms",
+    "ttft_p99_high_ms",
+    "itl_p99_low_ms",
+    "itl_p99_high_ms",
+    "total_p50_low_ms",
+    "total_p50_high_ms",
+    "lag_p99_low_ms",
+    "lag_p99_high_ms",
+]
+_TEXTS = frozenset({"client", "mode", "validity", "reasons", "soft", "outcomes"})
+_WHOLE = frozenset(
+    [
+        "concurrency",
+        "repeats",
+        "streams",
+        "ok",
+        "errors",
+        "live_peak",
+        "tokens",
+        "threads_peak",
+        "ttft_n",
+        "itl_n",
+        "lag_n",
+        "startup_streams",
+    ]
+)
+NUMBERS = tuple(
+    name for name in SUMMARY_COLUMNS if name not in _TEXTS and not name.endswith(("_low_ms", "_high_ms"))
+)
+
+
 def streams_frame(run: Run) -> pd.DataFrame:
     """A row per stream, cells in the order they ran, streams in the order they were recorded; where workers shared
     a cell, one worker's after the other's, numbered through.
@@ -94,18 +187,41 @@ def samples_frame(run: Run) -> pd.DataFrame:
 def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
     """A row per summary, the fields of :class:`~loadgen.model.Summary` in their order.
 
-    ``reasons``, ``soft`` and ``outcomes`` are text, their items joined by ``"; "``; ``blocks`` is left out.
+    ``reasons``, ``soft`` and ``outcomes`` are text, their items joined by ``"; "``.
     """
     rows = list(summaries)
     return pd.DataFrame(
         {
-            field.name: pd.array(
-                [_cell(getattr(row, field.name)) for row in rows], dtype=_dtype(str(field.type))
-            )
-            for field in fields(Summary)
-            if field.name != "blocks"
+            name: pd.array([_summary_cell(row, name) for row in rows], dtype=_dtype(name))
+            for name in SUMMARY_COLUMNS
         }
     )
+
+
+def _summary_cell(summary: Summary, name: str) -> Any:
+    match name:
+        case "client":
+            return summary.client.label
+        case "mode":
+            return summary.mode
+        case "concurrency":
+            return pd.NA if summary.level.streams is None else summary.level.streams
+        case "repeats":
+            return summary.repeats
+        case "validity":
+            return summary.validity.value
+        case "reasons":
+            return "; ".join(summary.reasons)
+        case "soft":
+            return "; ".join(metric for metric, estimate in summary.items() if estimate.low_sample)
+        case "outcomes":
+            return "; ".join(f"{number} {outcome}" for outcome, number in summary.outcomes.items())
+    for end in ("low", "high"):
+        if name.endswith(f"_{end}_ms"):
+            value = getattr(summary[name.removesuffix(f"_{end}_ms") + "_ms"], end)
+            return pd.NA if value is None else value
+    value = summary.value(name)
+    return pd.NA if value is None else value
 
 
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
@@ -117,10 +233,10 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "stream": pd.array(np.arange(before, before + len(m.outcome)), dtype="Int64"),
         "outcome": pd.array(m.outcome, dtype="string"),
         "error": pd.array(m.column("error").astype(np.str_), dtype="string"),
-        "warmup": pd.array(~m.counted, dtype="boolean"),
+        "warmup": pd.array(~m.after_warmup, dtype="boolean"),
         **{name: _integers(m.column(name)) for name in ("slot", "status", "bytes", "reads", "server_tokens")},
         "tokens": _integers(m.tokens),
-        "text_events": _integers(m.column("tokens")),
+        "text_events": _integers(m.column("text_events")),
         "server_prompt_tokens": _integers(m.column("prompt_tokens")),
         **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
         "first_byte_ms": _milliseconds(m.first_byte - recording.start, m.first_byte < 0),
@@ -128,7 +244,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "total_ms": _milliseconds(m.total, m.total < 0),
         "tpot_ms": _milliseconds(m.tpot, m.tpot < 0),
         "lag_max_ms": _lag_max(m),
-        "request_delay_ms": _milliseconds(m.request_delay, m.request_delay < 0),
+        "send_delay_ms": _milliseconds(m.send_delay, m.send_delay < 0),
         **{f"server_{name}_ms": _milliseconds(ns, ns < 0) for name, ns in told.items()},
     }
     return pd.DataFrame({name: columns[name] for name in STREAM_COLUMNS})
@@ -156,8 +272,8 @@ def _samples(recording: Recording) -> pd.DataFrame:
 def _cell_columns(recording: Recording, n: int) -> dict[str, Any]:
     return {
         "cell": pd.array(np.full(n, recording.index), dtype="Int64"),
-        "client": pd.array([recording.client] * n, dtype="string"),
-        "concurrency": pd.array(np.full(n, recording.concurrency), dtype="Int64"),
+        "client": pd.array([recording.client.label] * n, dtype="string"),
+        "concurrency": pd.array([recording.level.streams] * n, dtype="Int64"),
         "repeat": pd.array(np.full(n, recording.repeat), dtype="Int64"),
         "worker": pd.array([recording.worker] * n, dtype="string"),
     }
@@ -177,17 +293,7 @@ def _joined(frames: list[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFr
     return pd.concat(frames, ignore_index=True)
 
 
-def _cell(value: Any) -> Any:
-    if value is None:
-        return pd.NA
-    if isinstance(value, dict):
-        return "; ".join(f"{number} {name}" for name, number in value.items())
-    if isinstance(value, tuple):
-        return "; ".join(value)
-    return value.value if hasattr(value, "value") else value
-
-
-def _dtype(annotation: str) -> pd.Int64Dtype | pd.Float64Dtype | pd.StringDtype:
-    if annotation.startswith("int"):
-        return pd.Int64Dtype()
-    return pd.Float64Dtype() if annotation.startswith("float") else pd.StringDtype()
+def _dtype(column: str) -> pd.Int64Dtype | pd.Float64Dtype | pd.StringDtype:
+    if column in _TEXTS:
+        return pd.StringDtype()
+    return pd.Int64Dtype() if column in _WHOLE else pd.Float64Dtype()

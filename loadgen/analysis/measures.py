@@ -48,7 +48,7 @@ class Measured:
         return self.column("outcome").astype(np.str_)
 
     @cached_property
-    def counted(self) -> Flags:
+    def after_warmup(self) -> Flags:
         """Due after the warm-up, whatever became of them."""
         due: Ints = self.column("due")
         return due >= self.recording.window[0]
@@ -65,8 +65,8 @@ class Measured:
         return ~self.ok & ~stopped
 
     @cached_property
-    def chosen(self) -> Flags:
-        return np.logical_and(self.counted, self.ok)
+    def included(self) -> Flags:
+        return np.logical_and(self.after_warmup, self.ok)
 
     @cached_property
     def offsets(self) -> Ints:
@@ -119,17 +119,17 @@ class Measured:
     def tokens(self) -> Ints:
         """The server's own count where it told one, else the text events."""
         told = self.column("server_tokens")
-        return np.where(told >= 0, told, self.column("tokens"))
+        return np.where(told >= 0, told, self.column("text_events"))
 
     @cached_property
     def tpot(self) -> Ints:
         """Time per output token; none for a stream whose text came as one event."""
-        several = (self.column("tokens") > 1) & (self.tokens > 1)
+        several = (self.column("text_events") > 1) & (self.tokens > 1)
         spread = _between(self.first_token, self.last_token)
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
 
     @cached_property
-    def request_delay(self) -> Ints:
+    def send_delay(self) -> Ints:
         """From just before the library was called until the server had the whole request, by its own account:
         its clock at the end less the duration that it tells. None of a server that tells neither, of one on
         another host, and after a clock step.
@@ -177,7 +177,7 @@ class Measured:
         inside = (arrivals["at"] >= begin) & (arrivals["at"] < end)
         running = _offsets(arrivals["count"] * inside)
         events = np.diff(running[self.offsets])
-        weight = self.tokens / np.maximum(self.column("tokens"), 1)
+        weight = self.tokens / np.maximum(self.column("text_events"), 1)
         return float((events * weight).sum())
 
     def gaps(self, chosen: Flags | None = None) -> Tokens:
@@ -185,7 +185,7 @@ class Measured:
 
         Events of one read share its stamp, so all but the first of them add a gap of 0.
         """
-        chosen = self.chosen if chosen is None else chosen
+        chosen = self.included if chosen is None else chosen
         number = np.diff(self.text_offsets)
         rows = self._rows(chosen, number)
         at = self.recording.arrivals["at"][rows]
@@ -194,7 +194,7 @@ class Measured:
         gaps = np.diff(at)
         gaps = np.delete(gaps, np.cumsum(number)[:-1] - 1)
         owner = np.repeat(owners, number - 1)
-        shared = self.column("tokens")[owners] - number
+        shared = self.column("text_events")[owners] - number
         if shared.any():
             gaps = np.concatenate([gaps, np.zeros(int(shared.sum()), dtype=np.int64)])
             owner = np.concatenate([owner, np.repeat(owners, shared)])
@@ -208,8 +208,8 @@ class Measured:
         """
         if self.clock_stepped:
             return None
-        chosen = self.chosen if chosen is None else chosen
-        stamped, events = self.column("stamped"), self.column("tokens")
+        chosen = self.included if chosen is None else chosen
+        stamped, events = self.column("stamped"), self.column("text_events")
         chosen = chosen & (stamped > 0) & (stamped == events)
         if not chosen.any():
             return None

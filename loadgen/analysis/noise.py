@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from loadgen.analysis import blocks, effects
-from loadgen.analysis.validity import streams_told
-from loadgen.model import TWIN, Effect, Finding, Summary, Validity
+from loadgen.analysis import effects, rounds
+from loadgen.model import ClientId, Effect, Finding, Level, Summary, Validity
 
 SHOWN = (
     ("ttft_p50_ms", "TTFT p50"),
@@ -30,35 +29,35 @@ class Floors:
     """The least ratios that are more than noise."""
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
-        at = {(s.client, s.concurrency): s for s in summaries if s.validity is not Validity.INVALID}
+        at = {(s.client, s.level): s for s in summaries if s.validity is not Validity.INVALID}
         self._pairs = {
-            s.concurrency: (s, at[original, s.concurrency])
+            s.level: (s, at[s.client.original, s.level])
             for s in summaries
-            if blocks.is_twin(s.client)
-            and (s.client, s.concurrency) in at
-            and (original := s.client.removesuffix(f" {TWIN}"), s.concurrency) in at
+            if rounds.is_control(s.client)
+            and (s.client, s.level) in at
+            and (s.client.original, s.level) in at
         }
 
     @property
-    def levels(self) -> list[int]:
+    def levels(self) -> list[Level]:
         """The concurrencies that have a pair."""
         return sorted(self._pairs)
 
-    def client(self, concurrency: int) -> str:
+    def client(self, level: Level) -> ClientId:
         """Who was measured twice."""
-        return self._pairs[concurrency][1].client
+        return self._pairs[level][1].client
 
-    def ratios(self, concurrency: int, figure: blocks.Figure) -> list[float]:
+    def ratios(self, level: Level, figure: rounds.Figure) -> list[float]:
         """Log ratios of the two names, one per block."""
-        twin, original = self._pairs[concurrency]
-        return blocks.contrast([twin], [original], figure)
+        control, original = self._pairs[level]
+        return rounds.contrast([control], [original], figure)
 
-    def floor(self, concurrency: int, figure: blocks.Figure) -> float | None:
+    def floor(self, level: Level, figure: rounds.Figure) -> float | None:
         """How far from 0 the log ratio of two equal clients, a mean over the blocks, lies at most, in 95 % of
         runs; ``None`` where nothing was measured twice."""
-        if concurrency not in self._pairs:
+        if level not in self._pairs:
             return None
-        ratios = self.ratios(concurrency, figure)
+        ratios = self.ratios(level, figure)
         if len(ratios) < 2:
             return None
         square = math.fsum(ratio * ratio for ratio in ratios) / len(ratios)
@@ -72,9 +71,9 @@ def findings(summaries: Sequence[Summary]) -> list[Finding]:
     return [
         Finding(
             kind="noise",
-            id=f"noise@{n}",
+            id=f"noise@{n.value:g}",
             verdict="",
-            statement=f"{floors.client(n)} measured twice at {streams_told(n)}: less than these shares is noise",
+            statement=f"{floors.client(n)} measured twice at {n}: less than these shares is noise",
             evidence=(),
             effects=tuple(_effects(floors, n)),
         )
@@ -82,10 +81,10 @@ def findings(summaries: Sequence[Summary]) -> list[Finding]:
     ]
 
 
-def _effects(floors: Floors, concurrency: int) -> Iterable[Effect]:
+def _effects(floors: Floors, level: Level) -> Iterable[Effect]:
     for name, title in SHOWN:
-        figure = blocks.column(name)
-        floor, found = floors.floor(concurrency, figure), effects.mean(floors.ratios(concurrency, figure))
+        figure = rounds.column(name)
+        floor, found = floors.floor(level, figure), effects.mean(floors.ratios(level, figure))
         if floor is None or found is None or found.low is None or found.high is None:
             continue
         yield Effect(

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from loadgen.analysis.measures import Ints, Measured
-from loadgen.model import Recording
+from loadgen.model import ClientId, Level, Recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +81,9 @@ class Repeat:
 
 def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
     """The repeats in the order in which the recordings name them first; parts in the order of their workers."""
-    together: dict[tuple[str, int, int], list[Recording]] = defaultdict(list)
+    together: dict[tuple[ClientId, Level, int], list[Recording]] = defaultdict(list)
     for recording in recordings:
-        together[recording.client, recording.concurrency, recording.repeat].append(recording)
+        together[recording.client, recording.level, recording.repeat].append(recording)
     return [
         Repeat(tuple(Measured(part) for part in sorted(parts, key=_natural))) for parts in together.values()
     ]

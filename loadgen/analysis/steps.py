@@ -111,7 +111,7 @@ def read(
 
     def made(verdict: Verdict, reason: str = "", use: float | None = None, by: str = "") -> Reading:
         return Reading(
-            client=recording.client, streams=recording.concurrency, cell=recording.index,
+            client=recording.client.label, streams=recording.level.streams or 0, cell=recording.index,
             verdict=verdict, reason=reason, use=use, by=by,
             lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
         )  # fmt: skip
@@ -171,7 +171,7 @@ def ttft_p50_ms(repeat: Repeat) -> float | None:
     waits: list[Ints] = []
     for m in repeat.parts:
         wait = np.where(m.ttft >= 0, m.ttft, m.column("end") - m.column("start"))
-        waits.append(wait[m.counted & ~m.failed])
+        waits.append(wait[m.after_warmup & ~m.failed])
     return percentiles(np.concatenate(waits), [50])[50]
 
 
@@ -185,7 +185,7 @@ def _window_lags(m: Measured) -> Ints:
     if lags is None:
         return np.zeros(0, dtype=np.int64)
     stamped = m.column("stamped")
-    usable = (stamped > 0) & (stamped == m.column("tokens"))
+    usable = (stamped > 0) & (stamped == m.column("text_events"))
     rows = m.text_reads[np.repeat(usable, np.diff(m.text_offsets))]
     arrivals = m.recording.arrivals
     sent = np.repeat(arrivals["at"][rows], arrivals["count"][rows]) - lags.values
@@ -196,7 +196,7 @@ def _window_lags(m: Measured) -> Ints:
 
 def _reached(repeat: Repeat, live: int | None) -> Iterable[tuple[float, str]]:
     """Just within budget as long as so many streams were open as can be called the number asked for."""
-    asked = repeat.recording.concurrency
+    asked = repeat.recording.level.streams or 0
     servers = (m.recording.server for m in repeat.parts)
     seen = [live or 0, *(server.open_peak for server in servers if server)]
     least = min(seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -16,7 +17,7 @@ from loadgen.analysis.measures import Ints, Measured, present, relative
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.validity import Judgement, Reason, of_pool, of_repeat
-from loadgen.model import Client, Recording, Run, Sample, Summary, Validity
+from loadgen.model import ClientId, Estimate, Level, Recording, Run, Sample, Summary, Validity
 
 _PER_STREAM: dict[str, tuple[int, ...]] = {
     "ttft": (50, 90, 95, 99),
@@ -25,7 +26,7 @@ _PER_STREAM: dict[str, tuple[int, ...]] = {
     "tpot": (50, 99),
     "ttft_corrected": (50, 99),
     "total_corrected": (50, 99),
-    "request_delay": (50, 99),
+    "send_delay": (50, 99),
     "startup_ttft": (50, 99),
 }
 _PER_TOKEN: dict[str, tuple[int, ...]] = {
@@ -35,7 +36,7 @@ _PER_TOKEN: dict[str, tuple[int, ...]] = {
 }
 _INTERVALS = (("ttft", 50), ("ttft", 99), ("itl", 99), ("total", 50), ("lag", 99))
 _NONE = np.zeros(0, dtype=np.int64)
-_BLOCKS = 3  # repeats from which what they differ by gives the interval
+_MIN_ROUNDS = 3  # repeats from which what they differ by gives the interval
 
 
 def summarise(run: Run) -> list[Summary]:
@@ -45,29 +46,26 @@ def summarise(run: Run) -> list[Summary]:
     random is drawn from the run's seed. What several workers recorded of one repeat counts as that one repeat.
     Holds the vectors of one client at one concurrency at a time.
     """
-    pools: dict[tuple[str, int], list[Recording]] = defaultdict(list)
+    pools: dict[tuple[ClientId, Level], list[Recording]] = defaultdict(list)
     for recording in run.recordings:
-        pools[recording.client, recording.concurrency].append(recording)
-    scenario = run.about.get("scenario", {})
-    clients = [Client(c["name"], c.get("options") or {}).label for c in scenario.get("clients", [])]
-    levels = list(scenario.get("concurrency", []))
+        pools[recording.client, recording.level].append(recording)
+    clients, levels = run.info.scenario.clients, run.info.scenario.levels
 
-    def place(key: tuple[str, int]) -> tuple[Any, ...]:
-        client, concurrency = key
+    def place(key: tuple[ClientId, Level]) -> tuple[Any, ...]:
+        client, level = key
         return (
             clients.index(client) if client in clients else len(clients),
-            client,
-            levels.index(concurrency) if concurrency in levels else len(levels),
-            concurrency,
+            client.label,
+            levels.index(level) if level in levels else len(levels),
+            level,
         )
 
-    seed = int(run.about.get("seed", scenario.get("seed", 0)) or 0)
-    ramps = bool((scenario.get("load") or {}).get("stages"))
-    return [_pool(pools[key], seed, ramps=ramps) for key in sorted(pools, key=place)]
+    return [_pool(pools[key], run.info.seed) for key in sorted(pools, key=place)]
 
 
-def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary:
+def _pool(recordings: Sequence[Recording], seed: int) -> Summary:
     first = recordings[0]
+    ramps = bool(first.workload.load.stages)
     every = sorted(repeats_of(recordings), key=lambda repeat: repeat.recording.repeat)
     against = [of_repeat(repeat) for repeat in every]
     # An invalid repeat says nothing of latency or cost while another stands; its failures count all the same.
@@ -78,13 +76,13 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
     ]
     kept = sound or every
     parts, every_part = _parts(kept), _parts(every)
-    key = [abs(seed), zlib.crc32(first.client.encode()), first.concurrency]
-    resampler = Resampler([[m.chosen for m in repeat.parts] for repeat in kept], key)
+    key = [abs(seed), zlib.crc32(first.client.label.encode()), int(first.level.value)]
+    resampler = Resampler([[m.included for m in repeat.parts] for repeat in kept], key)
 
     vectors: dict[str, list[Ints]] = defaultdict(list)
     histograms: dict[str, list[Histogram]] = defaultdict(list)
     for part, m in enumerate(parts):
-        chosen = m.chosen
+        chosen = m.included
         for name, values in (
             ("ttft", m.ttft),
             ("total", m.total),
@@ -92,12 +90,12 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
             ("tpot", m.tpot),
             ("ttft_corrected", m.ttft_corrected),
             ("total_corrected", m.total_corrected),
-            ("request_delay", m.request_delay),
+            ("send_delay", m.send_delay),
         ):
             vectors[name].append(present(values[chosen]))
             if name in ("ttft", "total"):
                 histograms[name].append(resampler.of_streams(part, np.where(chosen, values, -1)))
-        vectors["startup_ttft"].append(present(m.ttft[m.ok & ~m.counted]))
+        vectors["startup_ttft"].append(present(m.ttft[m.ok & ~m.after_warmup]))
         gaps = m.gaps()
         vectors["itl"].append(gaps.values)
         histograms["itl"].append(resampler.of_tokens(part, gaps))
@@ -108,78 +106,77 @@ def _pool(recordings: Sequence[Recording], seed: int, *, ramps: bool) -> Summary
         histograms["lag"].append(
             resampler.of_tokens(part, lags) if lags is not None and there else resampler.nothing(part)
         )
-    blocks = _blocks(kept, vectors)
+    rounds = _rounds(kept, vectors)
     found = {
         name: _percentiles(vectors.pop(name, []), ranks) for name, ranks in (_PER_STREAM | _PER_TOKEN).items()
     }
 
-    figures: dict[str, Any] = {}
-    soft = []
+    figures: dict[str, Estimate] = {}
     for name, ranks in (_PER_STREAM | _PER_TOKEN).items():
         for rank in ranks:
-            figures[f"{name}_p{rank}_ms"] = found[name][rank]
-            if found[name].soft(rank):
-                soft.append(f"{name}_p{rank}_ms")
+            figures[f"{name}_p{rank}_ms"] = Estimate(
+                found[name][rank], n=found[name].n, low_sample=found[name].soft(rank)
+            )
     for name, rank in _INTERVALS:
-        if len(kept) < _BLOCKS:
+        if len(kept) < _MIN_ROUNDS:
             bits = TOKEN_BITS if name in _PER_TOKEN else STREAM_BITS
             interval = resampler.interval(histograms[name], rank, bits)
         else:
-            interval = _between(blocks, f"{name}_p{rank}_ms")
+            interval = _between(rounds, f"{name}_p{rank}_ms")
         low, high = _around(found[name][rank], interval)
-        figures[f"{name}_p{rank}_low_ms"], figures[f"{name}_p{rank}_high_ms"] = low, high
+        figures[f"{name}_p{rank}_ms"] = replace(figures[f"{name}_p{rank}_ms"], low=low, high=high)
 
     usage = _usage(kept)
     usage["cpu_share"] = _cpu_share(usage["cpu_percent"], kept)
-    counted = sum(int(m.counted.sum()) for m in every_part)
+    counted = sum(int(m.after_warmup.sum()) for m in every_part)
     judgement = Judgement.of(
         [
             *_reasons(every, against, kept),
             *of_pool(
                 counted=counted,
-                chosen=sum(int(m.chosen.sum()) for m in parts),
+                chosen=sum(int(m.included.sum()) for m in parts),
                 ttft_ms={rank: found["ttft"][rank] for rank in (50, 99)},
                 lag_ms={rank: found["lag"][rank] for rank in (50, 99)},
-                request_delay_ms={rank: found["request_delay"][rank] for rank in (50, 99)},
+                send_delay_ms={rank: found["send_delay"][rank] for rank in (50, 99)},
                 cpu_share=usage["cpu_share"],
             ),
         ]
     )
-    outcomes = Counter(name for m in every_part for name in m.outcome[m.counted].tolist())
-    reads = sum(int(np.diff(m.text_offsets)[m.chosen].sum()) for m in parts)
-    events = sum(int(m.column("tokens")[m.chosen].sum()) for m in parts)
+    outcomes = Counter(name for m in every_part for name in m.outcome[m.after_warmup].tolist())
+    reads = sum(int(np.diff(m.text_offsets)[m.included].sum()) for m in parts)
+    events = sum(int(m.column("text_events")[m.included].sum()) for m in parts)
+    counts = {
+        "streams": counted,
+        "ok": sum(int(m.included.sum()) for m in every_part),
+        "errors": sum(int((m.after_warmup & m.failed).sum()) for m in every_part),
+        "live_peak": _most(repeat.live_peak for repeat in kept),
+        "tokens": sum(int(m.tokens[m.after_warmup].sum()) for m in parts),
+        "ttft_n": found["ttft"].n,
+        "itl_n": found["itl"].n,
+        "lag_n": found["lag"].n,
+        "live_mean": None if ramps else _mean(repeat.live_mean for repeat in kept),
+        "events_per_read": events / reads if reads else None,
+        "load_max_ms": _milliseconds(_most(_most(present(m.column("load_ns")).tolist()) for m in parts)),
+        "startup_streams": sum(int((~m.after_warmup).sum()) for m in parts),
+    }
     return Summary(
         client=first.client,
         mode=first.mode,
-        concurrency=first.concurrency,
+        level=first.level,
         repeats=len(kept),
-        streams=counted,
-        ok=sum(int(m.chosen.sum()) for m in every_part),
-        errors=sum(int((m.counted & m.failed).sum()) for m in every_part),
-        live_peak=_most(repeat.live_peak for repeat in kept),
-        tokens=sum(int(m.tokens[m.counted].sum()) for m in parts),
         validity=judgement.validity,
         reasons=judgement.reasons,
-        ttft_n=found["ttft"].n,
-        itl_n=found["itl"].n,
-        lag_n=found["lag"].n,
-        soft=tuple(soft),
         outcomes=dict(sorted(outcomes.items())),
-        live_mean=None if ramps else _mean(repeat.live_mean for repeat in kept),
-        events_per_read=events / reads if reads else None,
-        load_max_ms=_milliseconds(_most(_most(present(m.column("load_ns")).tolist()) for m in parts)),
-        startup_streams=sum(int((~m.counted).sum()) for m in parts),
-        blocks=blocks,
-        **usage,
-        **figures,
+        figures=figures | {name: Estimate(value) for name, value in (counts | usage).items()},
+        rounds=rounds,
     )
 
 
-def _blocks(
+def _rounds(
     kept: Sequence[Repeat], vectors: Mapping[str, list[Ints]]
 ) -> tuple[Mapping[str, float | None], ...]:
     """The figures of each repeat by itself."""
-    blocks = []
+    rounds = []
     place = 0
     for repeat in kept:
         figures: dict[str, float | None] = {"repeat": repeat.recording.repeat}
@@ -187,16 +184,16 @@ def _blocks(
         for name, ranks in (_PER_STREAM | _PER_TOKEN).items():
             found = _percentiles(vectors[name][begin:place], ranks)
             figures |= {f"{name}_p{rank}_ms": found[rank] for rank in ranks}
-        counted = sum(int(m.counted.sum()) for m in repeat.parts)
-        failed = sum(int((m.counted & m.failed).sum()) for m in repeat.parts)
+        counted = sum(int(m.after_warmup.sum()) for m in repeat.parts)
+        failed = sum(int((m.after_warmup & m.failed).sum()) for m in repeat.parts)
         figures |= _usage([repeat])
         figures |= {
             "live_peak": repeat.live_peak,
             "threads_added": _summed(repeat, _added_threads),
             "errors_share": failed / counted if counted else None,
         }
-        blocks.append(figures)
-    return tuple(blocks)
+        rounds.append(figures)
+    return tuple(rounds)
 
 
 def _parts(repeats: Iterable[Repeat]) -> list[Measured]:
@@ -209,9 +206,9 @@ def _percentiles(vectors: list[Ints], ranks: Iterable[int]) -> Percentiles:
     return percentiles(vectors[0] if len(vectors) == 1 else np.concatenate(vectors), ranks)
 
 
-def _between(blocks: Sequence[Mapping[str, float | None]], name: str) -> Interval | None:
-    values = [value for block in blocks if (value := block[name]) is not None]
-    found = effects.never_negative(values) if len(values) >= _BLOCKS else None
+def _between(rounds: Sequence[Mapping[str, float | None]], name: str) -> Interval | None:
+    values = [value for block in rounds if (value := block[name]) is not None]
+    found = effects.never_negative(values) if len(values) >= _MIN_ROUNDS else None
     return (found.low, found.high) if found and found.low is not None and found.high is not None else None
 
 
@@ -254,7 +251,7 @@ def _summed(repeat: Repeat, figure: Callable[[Recording], int | None]) -> int | 
 
 def _grown_kib_per_stream(repeat: Repeat) -> float | None:
     base, peak = _summed(repeat, _base_rss_kib), _summed(repeat, _peak_rss_kib)
-    streams = _summed(repeat, lambda r: r.concurrency if r.share is None else r.share)
+    streams = _summed(repeat, lambda r: r.max_streams)
     return None if base is None or peak is None or not streams else (peak - base) / streams
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
-from loadgen.analysis.blocks import is_twin
-from loadgen.model import Finding, Run, Summary, Validity
+from loadgen.analysis.rounds import is_control
+from loadgen.model import Finding, Run, Summary, Threshold, Validity
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -22,43 +21,42 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[Finding]:
     or belongs to an invalid measurement, does not hold; neither does a threshold that matches nothing.
     """
     summaries = list(summaries)
-    return [_judge(threshold, summaries) for threshold in run.about.get("scenario", {}).get("thresholds", [])]
+    return [_judge(threshold, summaries) for threshold in run.info.scenario.thresholds]
 
 
-def _judge(threshold: Mapping[str, Any], summaries: Iterable[Summary]) -> Finding:
-    client, concurrency = threshold.get("client"), threshold.get("concurrency")
+def _judge(threshold: Threshold, summaries: Iterable[Summary]) -> Finding:
     matching = [
         summary
         for summary in summaries
-        if not is_twin(summary.client)
-        and client in (None, summary.client, summary.client.split(" ")[0])
-        and concurrency in (None, summary.concurrency)
+        if not is_control(summary.client)
+        and threshold.client in (None, summary.client.label, summary.client.name)
+        and threshold.level in (None, summary.level)
     ]
     judged = [_hold(threshold, summary) for summary in matching]
     return Finding(
         kind="threshold",
-        id=threshold["text"],
+        id=threshold.text,
         verdict="held" if judged and all(held for held, _ in judged) else "failed",
-        statement=threshold["text"],
+        statement=threshold.text,
         evidence=tuple(text for _, text in judged) or ("nothing that was measured matches it",),
     )
 
 
-def _hold(threshold: Mapping[str, Any], summary: Summary) -> tuple[bool, str]:
-    name = f"{summary.client}@{summary.concurrency}"
-    value = _figure(threshold["metric"], summary)
+def _hold(threshold: Threshold, summary: Summary) -> tuple[bool, str]:
+    name = f"{summary.client}@{summary.level.value:g}"
+    value = _figure(threshold.metric, summary)
     if value is None:
-        return False, f"{name}: {threshold['metric']} was not measured, so it is not held"
-    unit = "%" if threshold["metric"] == "errors" else ""
-    told = f"{name}: {threshold['metric']} is {value:.6g}{unit}"
+        return False, f"{name}: {threshold.metric} was not measured, so it is not held"
+    unit = "%" if threshold.metric == "errors" else ""
+    told = f"{name}: {threshold.metric} is {value:.6g}{unit}"
     if summary.validity is Validity.INVALID:
         return False, f"{told}, but the measurement is invalid, so it is not held"
-    held = OPERATORS[threshold["op"]](value, threshold["value"])
+    held = OPERATORS[threshold.op](value, threshold.value)
     return held, f"{told}, {'held' if held else 'not held'}"
 
 
 def _figure(metric: str, summary: Summary) -> float | None:
     if metric == "errors":
-        return 100 * summary.errors / summary.streams if summary.streams else None
-    value = getattr(summary, metric)
-    return None if value is None else float(value)
+        errors, streams = summary.value("errors"), summary.value("streams")
+        return 100 * errors / streams if errors is not None and streams else None
+    return summary.value(metric)

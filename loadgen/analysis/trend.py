@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from loadgen.analysis import blocks, effects
+from loadgen.analysis import effects, rounds
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import Effect, Finding, Run, Summary
@@ -32,9 +32,9 @@ MOVING = (
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     """What moved; nothing where nothing did. A run with stages is meant to move within its cells."""
-    ramps = bool((run.about.get("scenario", {}).get("load") or {}).get("stages"))
+    ramps = bool(run.info.scenario.workload.load.stages)
     within = [] if ramps else list(_within(repeats_of(run.recordings)))
-    return [*within, *_across(blocks.sound(summaries))]
+    return [*within, *_across(rounds.sound(summaries))]
 
 
 def _within(repeats: Sequence[Repeat]) -> Iterable[Finding]:
@@ -49,21 +49,21 @@ def _within(repeats: Sequence[Repeat]) -> Iterable[Finding]:
         r = repeat.recording
         yield Finding(
             kind="trend",
-            id=f"{r.client}@{r.concurrency}/{r.repeat + 1}",
+            id=f"{r.client}@{r.level.value:g}/{r.repeat + 1}",
             verdict="moved",
-            statement=f"{r.client} at {r.concurrency:,}, repeat {r.repeat + 1}: TTFT p50 went from {before:,.1f} to "
+            statement=f"{r.client} at {r.level.value:,g}, repeat {r.repeat + 1}: TTFT p50 went from {before:,.1f} to "
             f"{after:,.1f} ms from the first half of its streams to the second: no steady state",
             evidence=(),
             effects=(
-                Effect(name="TTFT p50, first half", unit="ms", value=before, client=r.client),
-                Effect(name="TTFT p50, second half", unit="ms", value=after, client=r.client),
+                Effect(name="TTFT p50, first half", unit="ms", value=before, client=r.client.label),
+                Effect(name="TTFT p50, second half", unit="ms", value=after, client=r.client.label),
             ),
         )
 
 
 def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
     """TTFT of the streams that count, those due earlier and those due later."""
-    chosen = [m.chosen & (m.ttft >= 0) for m in repeat.parts]
+    chosen = [m.included & (m.ttft >= 0) for m in repeat.parts]
     ttft = np.concatenate([m.ttft[c] for m, c in zip(repeat.parts, chosen, strict=True)])
     due = np.concatenate(
         [m.column("due")[c] - m.recording.start for m, c in zip(repeat.parts, chosen, strict=True)]
@@ -87,7 +87,7 @@ def _score(one: Ints, other: Ints) -> float:
 
 def _across(summaries: Sequence[Summary]) -> Iterable[Finding]:
     for name, title in MOVING:
-        series = [found for s in summaries if len(found := blocks.logs(s, blocks.column(name))) >= 3]
+        series = [found for s in summaries if len(found := rounds.logs(s, rounds.column(name))) >= 3]
         shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
         if len(shared) < 3:
             continue

@@ -78,13 +78,13 @@ def of_pool(
     chosen: int,
     ttft_ms: Mapping[int, float | None],
     lag_ms: Mapping[int, float | None],
-    request_delay_ms: Mapping[int, float | None],
+    send_delay_ms: Mapping[int, float | None],
     cpu_share: float | None,
 ) -> list[Reason]:
     """What is wrong with the figures of all repeats together.
 
     ``counted`` streams were due after the warm-up and ``chosen`` of them are ok; ``cpu_share`` is the
-    engine's CPU time divided by the window and its cores. ``ttft_ms``, ``lag_ms`` and ``request_delay_ms`` have
+    engine's CPU time divided by the window and its cores. ``ttft_ms``, ``lag_ms`` and ``send_delay_ms`` have
     p50 and p99; like is compared with like, since a rare lag touches rare values only.
     """
     reasons: list[Reason] = []
@@ -102,7 +102,7 @@ def of_pool(
         busy = f"; the engine used {cpu_share:.0%} of its cores' time and was {state}"
     for what, share_ms in (
         ("the client's own lag", lag_ms),
-        ("the time until the server had the request", request_delay_ms),
+        ("the time until the server had the request", send_delay_ms),
     ):
         for rank in (99, 50):
             share, ttft = share_ms[rank], ttft_ms[rank]
@@ -123,9 +123,9 @@ def findings(summaries: Iterable[Summary]) -> list[Finding]:
     return [
         Finding(
             kind="validity",
-            id=f"{summary.client}@{summary.concurrency}",
+            id=f"{summary.client}@{summary.level.value:g}",
             verdict=summary.validity.value,
-            statement=f"{summary.client} at {streams_told(summary.concurrency)} is {summary.validity.value}",
+            statement=f"{summary.client} at {summary.level} is {summary.validity.value}",
             evidence=summary.reasons,
         )
         for summary in summaries
@@ -158,7 +158,7 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
     recording = measured.recording
     if recording.ended:
         yield Validity.INVALID, f"the cell did not run to its end: {recording.ended}"
-    counted = int(measured.counted.sum())
+    counted = int(measured.after_warmup.sum())
     if not counted:
         warmup_s = (recording.window[0] - recording.start) / 1e9
         yield (
@@ -166,26 +166,24 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
             f"no stream was due after the warm-up of {warmup_s:g} s, so nothing counts: "
             "lengthen load.duration or shorten load.warmup",
         )
-    elif not measured.chosen.any():
+    elif not measured.included.any():
         yield Validity.INVALID, f"none of the {streams_told(counted)} completed{_outcomes([measured])}"
     if counted and not alone:
-        yield from _live(
-            Repeat((measured,)), recording.concurrency if recording.share is None else recording.share
-        )
+        yield from _live(Repeat((measured,)), recording.max_streams)
 
 
 def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
     """``lost``: a worker went, and with it the record of the streams that it had open."""
-    counted = sum(int(m.counted.sum()) for m in repeat.parts)
-    failed = sum(int((m.counted & m.failed).sum()) for m in repeat.parts)
-    if failed > FAILED_SUSPECT * counted and any(m.chosen.any() for m in repeat.parts):
+    counted = sum(int(m.after_warmup.sum()) for m in repeat.parts)
+    failed = sum(int((m.after_warmup & m.failed).sum()) for m in repeat.parts)
+    if failed > FAILED_SUSPECT * counted and any(m.included.any() for m in repeat.parts):
         yield (
             Validity.SUSPECT,
             f"{failed} of {streams_told(counted)} failed ({failed / counted:.1%}){_outcomes(repeat.parts)}; "
             "latencies are those of the others",
         )
     if counted:
-        for verdict, text in _live(repeat, repeat.recording.concurrency):
+        for verdict, text in _live(repeat, repeat.recording.level.streams or 0):
             if lost:
                 yield Validity.SUSPECT, f"{text} (what was open when a worker was lost left no record)"
             else:
@@ -201,12 +199,12 @@ def _live(repeat: Repeat, asked: int) -> Iterator[Reason]:
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
     """Of the schedule, and of the clock that it is held by."""
-    if not measured.counted.any():
+    if not measured.after_warmup.any():
         return
-    delay = (measured.column("start") - measured.column("due"))[measured.counted]
+    delay = (measured.column("start") - measured.column("due"))[measured.after_warmup]
     late = percentiles(present(delay), [99, 50])
     worst = late[99] if late[99] is not None else late[50]
-    ttft = percentiles(present(measured.ttft[measured.chosen]), [50])[50] or 0.0
+    ttft = percentiles(present(measured.ttft[measured.included]), [50])[50] or 0.0
     if worst is not None and worst > max(SCHEDULE_LATE_SUSPECT_MS, SCHEDULE_LATE_SHARE * ttft):
         rank = "p99" if late[99] is not None else "median"
         yield (
@@ -230,13 +228,13 @@ def _server(measured: Measured) -> Iterator[Reason]:
     if late is not None and late > SERVER_LATE_SUSPECT_MS:
         verdict = Validity.INVALID if late > SERVER_LATE_INVALID_MS else Validity.SUSPECT
         yield verdict, f"the simulator sent later than scheduled, p99 {late:.1f} ms"
-    least = math.ceil(LIVE_SUSPECT * recording.concurrency)
-    if server.open_peak < least:
-        few = server.open_peak < LIVE_INVALID * recording.concurrency
+    asked = recording.level.streams or 0
+    if server.open_peak < math.ceil(LIVE_SUSPECT * asked):
+        few = server.open_peak < LIVE_INVALID * asked
         yield (
             Validity.INVALID if few else Validity.SUSPECT,
             f"the server itself saw at most {streams_told(server.open_peak)} open at once, "
-            f"not the {recording.concurrency} asked for",
+            f"not the {asked} asked for",
         )
 
 
@@ -264,7 +262,7 @@ def _machine(measured: Measured) -> Iterator[Reason]:
 
 
 def _outcomes(parts: Sequence[Measured]) -> str:
-    names = Counter(name for m in parts for name in m.outcome[m.counted & ~m.ok].tolist())
+    names = Counter(name for m in parts for name in m.outcome[m.after_warmup & ~m.ok].tolist())
     told = ", ".join(f"{number} {name}" for name, number in sorted(names.items()))
     return f": {told}" if told else ""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from loadgen import registry
-from loadgen.model import Client, Mode, Outcome, Request
+from loadgen.model import ClientId, Mode, Outcome, Request
 
 GROUP = "loadgen.clients"
 
@@ -216,14 +216,14 @@ def options(name: str) -> Mapping[str, Values]:
     return {**DRIVERS[known.mode], **known.options}
 
 
-def choice(client: Client, option: str) -> Any:
+def choice(client: ClientId, option: str) -> Any:
     """The value of an option that has a default."""
     values = options(client.name)[option]
     assert not isinstance(values, Size)
     return client.options.get(option, values[0])
 
 
-def load(client: Client) -> Any:
+def load(client: ClientId) -> Any:
     """The class of a client. Raises LookupError for an unknown name and Missing for a missing library."""
     known = entry(client.name)
     try:
@@ -234,7 +234,7 @@ def load(client: Client) -> Any:
         ) from error
 
 
-def beneath(client: Client) -> str | None:
+def beneath(client: ClientId) -> str | None:
     """The distribution that the client's driver stands on, where that is not the standard library alone."""
     mode = entry(client.name).mode
     if mode == "greenlets":
@@ -244,7 +244,7 @@ def beneath(client: Client) -> str | None:
 
 def version(name: str) -> str | None:
     """The version of the client's library; None where that, or what its driver stands on, is not installed."""
-    driver = beneath(Client(name))
+    driver = beneath(ClientId(name))
     return None if driver and installed(driver) is None else installed(entry(name).distribution)
 
 

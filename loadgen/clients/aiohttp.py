@@ -28,7 +28,7 @@ class Aiohttp:
     def __init__(self, cell: Cell) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=cell.timeouts.connect),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=cell.workload.timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,

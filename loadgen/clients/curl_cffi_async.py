@@ -38,12 +38,12 @@ class CurlCffiAsync:
 
     def __init__(self, cell: Cell) -> None:
         self._session: AsyncSession[Response] = AsyncSession(
-            max_clients=cell.concurrency,
+            max_clients=cell.max_streams,
             timeout=0,
             curl_options={
-                CurlOpt.CONNECTTIMEOUT_MS: round(cell.timeouts.connect * 1000),
+                CurlOpt.CONNECTTIMEOUT_MS: round(cell.workload.timeouts.connect * 1000),
                 # What is ended before its headers goes on inside the library.
-                CurlOpt.TIMEOUT_MS: round(cell.timeouts.total * 1000) + LATER,
+                CurlOpt.TIMEOUT_MS: round(cell.workload.timeouts.total * 1000) + LATER,
             },
             allow_redirects=False,
             discard_cookies=True,

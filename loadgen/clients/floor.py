@@ -28,7 +28,7 @@ class Floor:
     )
 
     def __init__(self, cell: Cell) -> None:
-        self._timeout = cell.timeouts.connect
+        self._timeout = cell.workload.timeouts.connect
         self._idle: defaultdict[tuple[str, int], list[_Connection]] = defaultdict(list)
 
     @asynccontextmanager

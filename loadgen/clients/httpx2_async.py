@@ -21,7 +21,7 @@ class Httpx2Async:
 
     def __init__(self, cell: Cell) -> None:
         self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(None, connect=cell.timeouts.connect),
+            timeout=httpx2.Timeout(None, connect=cell.workload.timeouts.connect),
             limits=LIMITS,
             verify=httpx2.create_ssl_context(trust_env=False),
             cookies=no_cookies(),

@@ -32,8 +32,8 @@ class Httpx2Sync:
     failures: ClassVar[Failures] = FAILURES
 
     def __init__(self, cell: Cell) -> None:
-        first = min(cell.timeouts.first_token, cell.timeouts.total)
-        self._timeout = httpx2.Timeout(None, connect=cell.timeouts.connect, read=first)
+        first = min(cell.workload.timeouts.first_token, cell.workload.timeouts.total)
+        self._timeout = httpx2.Timeout(None, connect=cell.workload.timeouts.connect, read=first)
         self._verify = httpx2.create_ssl_context(trust_env=False)
         self._read = lines if choice(cell.client, "lines") == "native" else httpx2.Response.iter_raw
         self._local = threading.local()

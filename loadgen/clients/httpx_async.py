@@ -21,7 +21,7 @@ class HttpxAsync:
 
     def __init__(self, cell: Cell) -> None:
         self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(None, connect=cell.timeouts.connect),
+            timeout=httpx.Timeout(None, connect=cell.workload.timeouts.connect),
             limits=LIMITS,
             verify=httpx.create_ssl_context(trust_env=False),
             cookies=no_cookies(),

@@ -30,7 +30,10 @@ class Niquests:
     )
 
     def __init__(self, cell: Cell) -> None:
-        self._timeout = (cell.timeouts.connect, min(cell.timeouts.first_token, cell.timeouts.total))
+        self._timeout = (
+            cell.workload.timeouts.connect,
+            min(cell.workload.timeouts.first_token, cell.workload.timeouts.total),
+        )
         self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
         self._local = threading.local()
 

@@ -35,7 +35,7 @@ class OllamaAsync:
     def __init__(self, cell: Cell) -> None:
         self._sdk = ollama.AsyncClient(
             host=cell.url,
-            timeout=httpx.Timeout(None, connect=cell.timeouts.connect),
+            timeout=httpx.Timeout(None, connect=cell.workload.timeouts.connect),
             limits=LIMITS,
             verify=httpx.create_ssl_context(trust_env=False),
             cookies=no_cookies(),
@@ -43,7 +43,7 @@ class OllamaAsync:
             follow_redirects=False,
             event_hooks={"request": [self._asked], "response": [self._answered]},
         )
-        self._ask: Any = self._sdk.chat if cell.protocol == "ollama-chat" else self._sdk.generate
+        self._ask: Any = self._sdk.chat if cell.workload.protocol == "ollama-chat" else self._sdk.generate
         self._call: ContextVar[_Call] = ContextVar("call")
 
     @asynccontextmanager

@@ -47,10 +47,10 @@ class OllamaSync:
     failures: ClassVar[Failures] = FAILURES
 
     def __init__(self, cell: Cell) -> None:
-        first = min(cell.timeouts.first_token, cell.timeouts.total)
+        first = min(cell.workload.timeouts.first_token, cell.workload.timeouts.total)
         self._sdk = ollama.Client(
             host=cell.url,
-            timeout=httpx.Timeout(None, connect=cell.timeouts.connect, read=first),
+            timeout=httpx.Timeout(None, connect=cell.workload.timeouts.connect, read=first),
             limits=LIMITS,
             verify=httpx.create_ssl_context(trust_env=False),
             cookies=no_cookies(),
@@ -58,7 +58,7 @@ class OllamaSync:
             follow_redirects=False,
             event_hooks={"request": [self._asked], "response": [self._answered]},
         )
-        self._ask: Any = self._sdk.chat if cell.protocol == "ollama-chat" else self._sdk.generate
+        self._ask: Any = self._sdk.chat if cell.workload.protocol == "ollama-chat" else self._sdk.generate
         self._local = threading.local()
 
     @contextmanager

@@ -32,7 +32,7 @@ class OpenaiAsync:
     failures: ClassVar[Failures] = FAILURES
 
     def __init__(self, cell: Cell) -> None:
-        timeout = httpx2.Timeout(None, connect=cell.timeouts.connect)
+        timeout = httpx2.Timeout(None, connect=cell.workload.timeouts.connect)
         self._sdk = openai.AsyncOpenAI(
             base_url=base_url(cell),
             api_key="-",  # taken out again, see own_headers

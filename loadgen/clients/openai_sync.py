@@ -53,8 +53,8 @@ class OpenaiSync:
     failures: ClassVar[Failures] = FAILURES
 
     def __init__(self, cell: Cell) -> None:
-        first = min(cell.timeouts.first_token, cell.timeouts.total)
-        timeout = httpx2.Timeout(None, connect=cell.timeouts.connect, read=first)
+        first = min(cell.workload.timeouts.first_token, cell.workload.timeouts.total)
+        timeout = httpx2.Timeout(None, connect=cell.workload.timeouts.connect, read=first)
         self._sdk = openai.OpenAI(
             base_url=base_url(cell),
             api_key="-",  # taken out again, see own_headers

@@ -35,7 +35,7 @@ class Pycurl:
     )
 
     def __init__(self, cell: Cell) -> None:
-        self._connect_ms = round(cell.timeouts.connect * 1000)
+        self._connect_ms = round(cell.workload.timeouts.connect * 1000)
         self._local = threading.local()
 
     @contextmanager

@@ -38,9 +38,12 @@ class Requests:
     )
 
     def __init__(self, cell: Cell) -> None:
-        self._timeout = (cell.timeouts.connect, min(cell.timeouts.first_token, cell.timeouts.total))
+        self._timeout = (
+            cell.workload.timeouts.connect,
+            min(cell.workload.timeouts.first_token, cell.workload.timeouts.total),
+        )
         self._shared = cell.client.options.get("session") == "shared"
-        self._size = cell.concurrency if self._shared else 1
+        self._size = cell.max_streams if self._shared else 1
         self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
         self._local = threading.local()
         self._session = self._make() if self._shared else None

@@ -34,9 +34,10 @@ class Urllib3:
     def __init__(self, cell: Cell) -> None:
         self._pool = urllib3.PoolManager(
             num_pools=1,
-            maxsize=cell.concurrency,
+            maxsize=cell.max_streams,
             timeout=urllib3.Timeout(
-                connect=cell.timeouts.connect, read=min(cell.timeouts.first_token, cell.timeouts.total)
+                connect=cell.workload.timeouts.connect,
+                read=min(cell.workload.timeouts.first_token, cell.workload.timeouts.total),
             ),
             retries=False,
         )

@@ -32,7 +32,7 @@ def main() -> None:
 
             monkey.patch_all()  # a library imported before would keep what blocks
         kind = clients.load(cell.client)
-        engine = Engine(cell, protocols.load(cell.protocol), outbox)
+        engine = Engine(cell, protocols.load(cell.workload.protocol), outbox)
         go = partial(_go, engine, outbox, orders)
         _driver(mode)(engine, kind, orders, go)
         engine.close()

@@ -14,9 +14,9 @@ from collections.abc import Collection
 from time import perf_counter_ns
 
 from loadgen.engine.frames import Done, Edge, Frame, Held, Pulse, Streams, encode
+from loadgen.engine.pauses import PauseWatcher
+from loadgen.engine.recorder import StreamRecorder
 from loadgen.engine.schedule import intervals, spread
-from loadgen.engine.spells import Spells
-from loadgen.engine.stopwatch import Stopwatch
 from loadgen.model import Cell, Outcome, Request, Sample, Stream
 from loadgen.protocols import Protocol
 
@@ -93,16 +93,16 @@ class Engine:
 
     def __init__(self, cell: Cell, protocol: Protocol, outbox: Outbox) -> None:
         self.cell = cell
-        self.open: dict[int, Stopwatch] = {}
+        self.open: dict[int, StreamRecorder] = {}
         self.go = 0
-        self.spells = Spells()
+        self.pauses = PauseWatcher()
         self._stop: int | None = None
         self._protocol = protocol
         self._outbox = outbox
-        self._requests = [protocol.request(cell, prompt) for prompt in cell.prompts]
+        self._requests = [protocol.request(cell, prompt) for prompt in cell.workload.prompts]
         self._ended: deque[Stream] = deque()
-        self._mine = set(range(cell.concurrency) if cell.slots is None else cell.slots)
-        self._chance = random.Random(f"{cell.seed}/{cell.concurrency}/{cell.repeat}/orders")
+        self._mine = set(range(cell.max_streams) if cell.slots is None else cell.slots)
+        self._chance = random.Random(f"{cell.seed}/{cell.max_streams}/{cell.repeat}/orders")
         # Slot threads leave while the driver extends or restarts them: these two change under the lock only.
         self._lock = threading.Lock()
         self._running: dict[int, int] = {}  # slot -> when it starts no more streams
@@ -115,7 +115,7 @@ class Engine:
 
     def start(self, go: int) -> None:
         """Zero is ``go``."""
-        load = self.cell.load
+        load = self.cell.workload.load
         self.go = go
         self._await(self._scheduled(self._mine))
         self._edges = [go + int(load.warmup * 1e9)]
@@ -124,7 +124,7 @@ class Engine:
             self._until = go + int(load.seconds * 1e9)
             self._edges.append(self._until)
         self._next_tick = self._next_pulse = go
-        self.spells.start()
+        self.pauses.start()
 
     # -- slots
 
@@ -162,7 +162,7 @@ class Engine:
 
     def again(self, slot: int, done: int, ok: bool, now: int) -> int | None:
         """When the slot's next stream is due after ``done`` of them; None when the slot has left."""
-        requests = self.cell.load.requests
+        requests = self.cell.workload.load.requests
         due = now if ok else now + PAUSE
         if requests is not None and done >= requests:
             due = NEVER
@@ -178,25 +178,32 @@ class Engine:
 
     def _is_deaf(self, slot: int, now: int) -> bool:
         """A thread that waits for headers in its library is not to be ended from outside."""
-        stopwatch = self.open.get(slot)
-        return stopwatch is not None and stopwatch.due_by(self.cell.timeouts, now - GRACE) is not None
+        recorder = self.open.get(slot)
+        return (
+            recorder is not None
+            and recorder.expired_timeout(self.cell.workload.timeouts, now - GRACE) is not None
+        )
 
     def request(self, slot: int, done: int) -> Request:
         """The request of the slot's stream number ``done``."""
         return self._requests[(slot + done) % len(self._requests)]
 
-    def watch(self, slot: int, due: int) -> Stopwatch:
-        """A stopwatch for the stream that starts now."""
-        self.open[slot] = stopwatch = Stopwatch(slot, due, self._protocol.decoder(self.cell.stream))
-        return stopwatch
+    def watch(self, slot: int, due: int) -> StreamRecorder:
+        """A recorder for the stream that starts now."""
+        self.open[slot] = recorder = StreamRecorder(
+            slot, due, self._protocol.decoder(self.cell.workload.stream)
+        )
+        return recorder
 
-    def ended(self, stopwatch: Stopwatch) -> bool:
+    def ended(self, recorder: StreamRecorder) -> bool:
         """The stream is over; whether it was a success."""
-        if self.open.pop(stopwatch.slot, None) is not stopwatch:
+        if self.open.pop(recorder.slot, None) is not recorder:
             return False
         # A library that keeps a timeout itself may be ahead of the next tick.
-        stopwatch.expired = stopwatch.expired or stopwatch.due_by(self.cell.timeouts, perf_counter_ns())
-        stream = stopwatch.stream()
+        recorder.expired = recorder.expired or recorder.expired_timeout(
+            self.cell.workload.timeouts, perf_counter_ns()
+        )
+        stream = recorder.stream()
         self._ended.append(stream)
         return stream.outcome == Outcome.OK
 
@@ -256,7 +263,7 @@ class Engine:
             soonest.append(self._pending[0][0])
         return min(soonest)
 
-    def tick(self, now: int) -> list[Stopwatch]:
+    def tick(self, now: int) -> list[StreamRecorder]:
         """Tell the parent how it goes; returns the streams that must be ended."""
         while self._edges and self._edges[0] <= now:
             self._edges.pop(0)
@@ -268,16 +275,16 @@ class Engine:
         watched = list(self.open.values())
         if now >= self._next_pulse:
             self._next_pulse = now + 5 * TICK
-            self._outbox.send(Pulse(now, len(watched), sum(stopwatch.tokens for stopwatch in watched)))
+            self._outbox.send(Pulse(now, len(watched), sum(recorder.tokens for recorder in watched)))
         self.flush(BATCH)
         late = []
-        for stopwatch in watched:
-            if self._stop is not None or self._surplus.get(stopwatch.slot, NEVER) <= now:
-                stopwatch.expired = stopwatch.expired or Outcome.STOPPED
-            elif stopwatch.expired is None:
-                stopwatch.expired = stopwatch.due_by(self.cell.timeouts, now)
-            if stopwatch.expired is not None:
-                late.append(stopwatch)
+        for recorder in watched:
+            if self._stop is not None or self._surplus.get(recorder.slot, NEVER) <= now:
+                recorder.expired = recorder.expired or Outcome.STOPPED
+            elif recorder.expired is None:
+                recorder.expired = recorder.expired_timeout(self.cell.workload.timeouts, now)
+            if recorder.expired is not None:
+                late.append(recorder)
         return late
 
     def _edge(self) -> None:
@@ -295,20 +302,20 @@ class Engine:
 
     def flush(self, most: int) -> None:
         """Send streams that have ended, and what has held the engine up."""
-        spells = self.spells.take()
-        if spells:
-            self._outbox.send(Held(spells))
+        pauses = self.pauses.take()
+        if pauses:
+            self._outbox.send(Held(pauses))
         batch = [self._ended.popleft() for _ in range(min(most, len(self._ended)))]
         if batch:
             self._outbox.send(Streams(batch))
 
     def close(self) -> None:
         """Send all that is left, the streams that are still open too."""
-        self.spells.close()
-        for stopwatch in list(self.open.values()):
-            stopwatch.expired = stopwatch.expired or Outcome.STOPPED
-            self.ended(stopwatch)
-        if self._edges or self.cell.load.seconds is None:
+        self.pauses.close()
+        for recorder in list(self.open.values()):
+            recorder.expired = recorder.expired or Outcome.STOPPED
+            self.ended(recorder)
+        if self._edges or self.cell.workload.load.seconds is None:
             self._edges.clear()
             self._edge()
         self.flush(BATCH)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from loadgen.model import Sample, Spell, Stream
+from loadgen.model import Pause, Sample, Stream
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -36,7 +36,7 @@ class Streams(msgspec.Struct, frozen=True, tag=True):
 class Held(msgspec.Struct, frozen=True, tag=True):
     """What held the whole engine up."""
 
-    spells: list[Spell]
+    pauses: list[Pause]
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

@@ -28,8 +28,8 @@ def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go
     while not engine.finished(now):
         for slot, due in engine.due(now):
             gevent.spawn(_slot, engine, client, slot, due)
-        for stopwatch in engine.tick(now):
-            stopwatch.abort()
+        for recorder in engine.tick(now):
+            recorder.abort()
         wait = (engine.wake() - perf_counter_ns()) / 1e9
         if select([orders.fd], [], [], max(0.0, wait))[0]:
             for line in orders.read():
@@ -49,19 +49,19 @@ def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> Non
 
 
 def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) -> bool:
-    stopwatch = engine.watch(slot, due)
+    recorder = engine.watch(slot, due)
     greenlet = gevent.getcurrent()
     assert isinstance(greenlet, gevent.Greenlet)
-    stopwatch.abort = partial(greenlet.kill, block=False)
+    recorder.abort = partial(greenlet.kill, block=False)
     try:
         with client.open(engine.request(slot, done)) as response:
             if callable(response):
-                response(lambda _: None, stopwatch.answered, stopwatch.read)
+                response(lambda _: None, recorder.on_headers, recorder.on_data)
             else:
-                stopwatch.answered(response.status)
+                recorder.on_headers(response.status)
                 for chunk in response.chunks:
-                    stopwatch.read(chunk)
-        stopwatch.finish()
+                    recorder.on_data(chunk)
+        recorder.finish()
     except (Exception, gevent.GreenletExit) as error:
-        stopwatch.fail(error, client.failures)
-    return engine.ended(stopwatch)
+        recorder.fail(error, client.failures)
+    return engine.ended(recorder)

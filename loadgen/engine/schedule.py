@@ -22,7 +22,7 @@ class Interval(NamedTuple):
 
 def intervals(cell: Cell) -> list[Interval]:
     """The whole schedule of ``cell``, ascending by begin; empty for a load that is told what to do."""
-    load = cell.load
+    load = cell.workload.load
     if load.stages:
         return _crossings(load.stages)
     if load.duration is None and load.requests is None:
@@ -35,8 +35,8 @@ def intervals(cell: Cell) -> list[Interval]:
 def offsets(cell: Cell) -> list[int]:
     """When each slot starts, in nanoseconds after go, ascending: one at a random place in each equal share
     of the ramp, so that no two clients and no burst differ."""
-    chance = random.Random(f"{cell.seed}/{cell.concurrency}/{cell.repeat}")
-    return spread(cell.concurrency, cell.load.ramp, chance)
+    chance = random.Random(f"{cell.seed}/{cell.max_streams}/{cell.repeat}")
+    return spread(cell.max_streams, cell.workload.load.ramp, chance)
 
 
 def spread(count: int, seconds: float, chance: random.Random) -> list[int]:

@@ -1,4 +1,4 @@
-"""Drives an async client: a task per slot. The twin of threads.py."""
+"""Drives an async client: a task per slot. The control of threads.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _new_loop(engine: Engine) -> asyncio.AbstractEventLoop:
         import uvloop
 
         return uvloop.new_event_loop()
-    return asyncio.SelectorEventLoop(engine.spells.selector())
+    return asyncio.SelectorEventLoop(engine.pauses.selector())
 
 
 async def _drive(
@@ -45,8 +45,8 @@ async def _drive(
             task = loop.create_task(_slot(engine, client, slot, due))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        for stopwatch in engine.tick(now):
-            stopwatch.abort()
+        for recorder in engine.tick(now):
+            recorder.abort()
         wait = (engine.wake() - perf_counter_ns()) / 1e9
         if await _set(called, max(0.0, wait)):
             called.clear()
@@ -76,25 +76,25 @@ async def _slot(engine: Engine, client: AsyncClient, slot: int, due: int | None)
 
 
 async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done: int) -> bool:
-    stopwatch = engine.watch(slot, due)
+    recorder = engine.watch(slot, due)
     task = asyncio.current_task()
     assert task is not None
-    stopwatch.abort = task.cancel
+    recorder.abort = task.cancel
     try:
         async with client.open(engine.request(slot, done)) as response:
             if callable(response):
-                await response(stopwatch.answered, stopwatch.read)
+                await response(recorder.on_headers, recorder.on_data)
             else:
-                stopwatch.answered(response.status)
+                recorder.on_headers(response.status)
                 if callable(response.chunks):
-                    await response.chunks(stopwatch.read)
+                    await response.chunks(recorder.on_data)
                 else:
                     async for chunk in response.chunks:
-                        stopwatch.read(chunk)
-        stopwatch.finish()
+                        recorder.on_data(chunk)
+        recorder.finish()
     except Exception as error:
-        stopwatch.fail(error, client.failures)
+        recorder.fail(error, client.failures)
     except asyncio.CancelledError as error:
         task.uncancel()
-        stopwatch.fail(error, client.failures)
-    return engine.ended(stopwatch)
+        recorder.fail(error, client.failures)
+    return engine.ended(recorder)

@@ -1,4 +1,4 @@
-"""Drives a sync client: a thread per slot. The twin of tasks.py."""
+"""Drives a sync client: a thread per slot. The control of tasks.py."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from time import perf_counter_ns
 
 from loadgen.clients import SyncClient, size
 from loadgen.engine.core import Engine, Orders
-from loadgen.engine.spells import Wait
-from loadgen.engine.stopwatch import Stopwatch
+from loadgen.engine.pauses import Wait
+from loadgen.engine.recorder import StreamRecorder
 from loadgen.model import Cell
 
 
@@ -31,8 +31,8 @@ def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go
     while not engine.finished(now):
         for slot, due in engine.due(now):
             threading.Thread(target=_slot, args=(engine, client, slot, due), daemon=True).start()
-        for stopwatch in engine.tick(now):
-            stopwatch.abort()
+        for recorder in engine.tick(now):
+            recorder.abort()
         wait = (engine.wake() - perf_counter_ns()) / 1e9
         if select.select([orders.fd], [], [], max(0.0, wait))[0]:
             for line in orders.read():
@@ -52,26 +52,26 @@ def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> Non
 
 
 def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int, wait: Wait) -> bool:
-    stopwatch = engine.watch(slot, due)
+    recorder = engine.watch(slot, due)
     try:
         with client.open(engine.request(slot, done)) as response:
             if callable(response):
-                response(partial(_connected, stopwatch), stopwatch.answered, stopwatch.read)
+                response(partial(_connected, recorder), recorder.on_headers, recorder.on_data)
             else:
                 if response.socket is not None:
-                    _connected(stopwatch, response.socket)
-                stopwatch.answered(response.status)
+                    _connected(recorder, response.socket)
+                recorder.on_headers(response.status)
                 for chunk in response.chunks:
-                    stopwatch.read(chunk)
-        stopwatch.finish()
+                    recorder.on_data(chunk)
+        recorder.finish()
     except Exception as error:
-        stopwatch.fail(error, client.failures)
-    stopwatch.run_wait_ns = wait.since()
-    return engine.ended(stopwatch)
+        recorder.fail(error, client.failures)
+    recorder.run_wait_ns = wait.since()
+    return engine.ended(recorder)
 
 
-def _connected(stopwatch: Stopwatch, sock: socket.socket) -> None:
-    stopwatch.abort = partial(_shutdown, sock)
+def _connected(recorder: StreamRecorder, sock: socket.socket) -> None:
+    recorder.abort = partial(_shutdown, sock)
 
 
 def _shutdown(sock: socket.socket) -> None:

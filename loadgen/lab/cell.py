@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import json
 import os
@@ -13,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from loadgen import clients, store
 from loadgen.engine.frames import Done, Edge, Failed, Held, Pulse, Reader, Ready, Streams
 from loadgen.lab import proc
 from loadgen.lab.listener import Listener, Progress
-from loadgen.model import Cell, Machine, Outcome, Pace, Recording, Sample, ServerRecord, Spell, Stream
+from loadgen.model import Cell, CpuSample, Machine, Outcome, Pause, Recording, Sample, ServerLog, Stream
 
 EVERY = 0.1  # seconds between two samples
 STEP = 0.01  # seconds between two looks at the engine's pace
@@ -53,15 +53,15 @@ class _Look(NamedTuple):
 class Engine:
     """One engine process and what it has sent so far.
 
-    ``streams``, ``samples``, ``spells`` and ``pace`` may be taken away while it runs, by who keeps them himself.
+    ``streams``, ``samples``, ``pauses`` and ``pace`` may be taken away while it runs, by who keeps them himself.
     """
 
     def __init__(self, cell: Cell, listener: Listener) -> None:
         self.cell = cell
         self.streams: list[Stream] = []
         self.samples: list[Sample] = []
-        self.spells: list[Spell] = []
-        self.pace: list[Pace] = []
+        self.pauses: list[Pause] = []
+        self.cpu_samples: list[CpuSample] = []
         self.edges: list[Sample] = []
         self.base: Sample | None = None
         self.go = 0
@@ -86,7 +86,7 @@ class Engine:
             env=_environment(),
         )
         self.pid = self._process.pid
-        self._pacer = proc.Pacer(self.pid)
+        self._cpu_sampler = proc.CpuSampler(self.pid)
         self._counted = proc.Counted(self.pid)
 
     def run(self, interrupted: Callable[[], bool]) -> None:
@@ -137,7 +137,7 @@ class Engine:
                 self.order(go=self.go)
             case Edge(totals):
                 wait = proc.run_wait_ns(self.pid)
-                self.edges.append(dataclasses.replace(totals, run_wait_ns=wait))
+                self.edges.append(replace(totals, run_wait_ns=wait))
                 self._looks.append(_Look.now(self.pid, self.cell.cores))
             case Streams(streams):
                 self.streams += streams
@@ -152,24 +152,24 @@ class Engine:
                 self._listener.progress(
                     Progress(
                         elapsed=elapsed,
-                        left=max(0.0, (self.cell.load.seconds or 0.0) - elapsed),
+                        left=max(0.0, (self.cell.workload.load.seconds or 0.0) - elapsed),
                         open=frame.open,
                         tokens=self._tokens_ended + frame.tokens,
                         ended=self._streams_ended,
                         failed=self._failed,
                     )
                 )
-            case Held(spells):
-                self.spells += spells
+            case Held(pauses):
+                self.pauses += pauses
             case Failed(message):
                 raise EngineError(message)
             case Done():
                 self.ended = ""
 
     def _step(self) -> None:
-        pace = self._pacer.read()
+        pace = self._cpu_sampler.read()
         if pace is not None:
-            self.pace.append(pace)
+            self.cpu_samples.append(pace)
 
     def _sample(self, streams_open: int) -> None:
         sample = self._counted.corrected(proc.sample(self.pid, streams_open))
@@ -181,17 +181,18 @@ class Engine:
         """Tell the engine: ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
         self._write(json.dumps(order).encode())
 
-    def recording(self, server: ServerRecord | None = None) -> Recording:
+    def recording(self, server: ServerLog | None = None) -> Recording:
         """All but the tables, which :func:`filled` adds; at any time."""
         cell = self.cell
         start = self.go or self._clock[0][0]
         edges = self.edges
         return Recording(
             index=cell.index,
-            client=cell.client.label,
+            client=replace(cell.client, python=None),
             mode=clients.entry(cell.client.name).mode,
-            concurrency=cell.concurrency,
+            level=cell.level,
             repeat=cell.repeat,
+            workload=replace(cell.workload, prompts=()),
             ended=self.ended,
             start=start,
             window=self._window(start),
@@ -209,7 +210,7 @@ class Engine:
         )
 
     def _window(self, start: int) -> tuple[int, int]:
-        load = self.cell.load
+        load = self.cell.workload.load
         begin = start + int(load.warmup * 1e9)
         if load.seconds is not None and self.ended != "interrupted":
             return begin, start + int(load.seconds * 1e9)
@@ -260,7 +261,7 @@ class Engine:
         if self.go:
             self._sample(0)
             self._step()
-        self._pacer.close()
+        self._cpu_sampler.close()
         self._clock.append(proc.clock_tie())
         self._process.kill()
         self._process.wait()
@@ -273,7 +274,7 @@ def record(
     cell: Cell,
     listener: Listener,
     interrupted: Callable[[], bool],
-    server: Callable[[], ServerRecord | None],
+    server: Callable[[], ServerLog | None],
 ) -> Recording:
     """Run ``cell`` and return all that it left. ``server`` is asked for its own record afterwards."""
     engine = Engine(cell, listener)
@@ -283,39 +284,41 @@ def record(
         engine.ended = f"the engine failed: {error}"
     finally:
         engine.close()
-    return filled(engine.recording(server()), engine.streams, engine.samples, engine.spells, engine.pace)
+    return filled(
+        engine.recording(server()), engine.streams, engine.samples, engine.pauses, engine.cpu_samples
+    )
 
 
 def filled(
     recording: Recording,
     streams: Iterable[Stream],
     samples: Iterable[Sample],
-    spells: Iterable[Spell] = (),
-    pace: Iterable[Pace] = (),
+    pauses: Iterable[Pause] = (),
+    pace: Iterable[CpuSample] = (),
 ) -> Recording:
     """The recording with its tables."""
     table, arrivals, stamps = store.table_of_streams(
         sorted(streams, key=lambda each: (each.start, each.slot))
     )
-    return dataclasses.replace(
+    return replace(
         recording,
         streams=table,
         arrivals=arrivals,
         stamps=stamps,
         samples=store.table_of_samples(samples),
-        spells=store.table_of_spells(spells),
-        pace=store.table_of_pace(pace),
+        pauses=store.table_of_pauses(pauses),
+        cpu_samples=store.table_of_cpu_samples(pace),
     )
 
 
 def longest(cell: Cell) -> float:
     """Seconds after which an engine has hung, whatever the server does."""
-    one = cell.timeouts.connect + cell.timeouts.total
-    if cell.load.seconds is not None:
-        return cell.load.seconds + one + SPARE
-    if cell.load.requests is None:
+    one = cell.workload.timeouts.connect + cell.workload.timeouts.total
+    if cell.workload.load.seconds is not None:
+        return cell.workload.load.seconds + one + SPARE
+    if cell.workload.load.requests is None:
         return float("inf")
-    return cell.load.ramp + cell.load.requests * one + SPARE
+    return cell.workload.load.ramp + cell.workload.load.requests * one + SPARE
 
 
 def _environment() -> dict[str, str]:

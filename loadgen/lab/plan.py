@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Scenario
 
-TWIN_FROM = 3  # repeats
+CONTROL_FROM = 3  # repeats
 
 
 class Cores(NamedTuple):
@@ -46,35 +46,33 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     url, headers = _open(url, scenario.target.headers)
     planned: list[Cell] = []
     clients = list(scenario.clients)
-    if scenario.repeats >= TWIN_FROM:
-        clients.append(replace(clients[0], twin=True))
+    if scenario.repeats >= CONTROL_FROM:
+        clients.append(replace(clients[0], control=True))
     for repeat in range(scenario.repeats):
         chance = random.Random(f"{scenario.seed}/{repeat}")
         block = [
-            (client, concurrency)
-            for concurrency in chance.sample(scenario.concurrency, len(scenario.concurrency))
+            (client, level)
+            for level in chance.sample(scenario.levels, len(scenario.levels))
             for client in chance.sample(clients, len(clients))
         ]
-        for client, concurrency in block:
-            load = scenario.load
+        for client, level in block:
+            load = scenario.workload.load
             if load.ramp_per_stream:
-                load = replace(load, ramp=load.ramp_per_stream * concurrency)
+                load = replace(load, ramp=load.ramp_per_stream * level.value)
             options = dict(client.options)
             planned.append(
                 Cell(
                     index=len(planned) + 1,
                     client=client,
-                    concurrency=concurrency,
+                    level=level,
                     repeat=repeat,
                     url=url,
                     headers=headers,
-                    protocol=scenario.protocol,
-                    model=scenario.model,
-                    prompts=scenario.prompts,
-                    stream=options.get("stream", scenario.stream),
-                    options=scenario.options,
-                    load=load,
-                    timeouts=scenario.timeouts,
+                    workload=replace(
+                        scenario.workload,
+                        load=load,
+                        stream=options.get("stream", scenario.workload.stream),
+                    ),
                     seed=scenario.seed,
                     cores=engine_cores,
                 )

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from loadgen.model import Pace, Sample
+from loadgen.model import CpuSample, Sample
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
 PAUSE = 50  # times as long as a count of memory took, until the next
@@ -65,7 +65,7 @@ class Counted:
         return dataclasses.replace(sample, rss_kib=rss, peak_rss_kib=max(rss, sample.peak_rss_kib or 0))
 
 
-class Pacer:
+class CpuSampler:
     """Reads how far a process has come, in a few microseconds; None where the system does not tell."""
 
     def __init__(self, pid: int) -> None:
@@ -74,12 +74,12 @@ class Pacer:
         with contextlib.suppress(OSError):
             self._told = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
 
-    def read(self) -> Pace | None:
+    def read(self) -> CpuSample | None:
         """Its pace now; None also when it has left."""
         if sys.platform != "linux":
             return None
         try:
-            return Pace(time.perf_counter_ns(), time.clock_gettime_ns(self._clock), self._run_wait_ns())
+            return CpuSample(time.perf_counter_ns(), time.clock_gettime_ns(self._clock), self._run_wait_ns())
         except OSError:
             return None
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import loadgen
 from loadgen import clients, interpreters, store
@@ -21,15 +20,24 @@ from loadgen.interpreters import InterpreterError
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan, target
 from loadgen.lab.listener import Listener
-from loadgen.model import Cell, Client, Recording, Scenario, ServerRecord
-from loadgen.scenario import as_dict
+from loadgen.model import (
+    Cell,
+    CellInfo,
+    ClientId,
+    Level,
+    MachineInfo,
+    Recording,
+    RunInfo,
+    Scenario,
+    ServerLog,
+    State,
+)
+from loadgen.scenario import shareable
 from loadgen.secrets import mask, mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 
 # Runs one cell, in as many pieces as there are engines; what is left of each.
-Record = Callable[
-    [Cell, Listener, Callable[[], bool], Callable[[], ServerRecord | None]], Sequence[Recording]
-]
+Record = Callable[[Cell, Listener, Callable[[], bool], Callable[[], ServerLog | None]], Sequence[Recording]]
 
 CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
 
@@ -55,7 +63,7 @@ def alone(
     cell: Cell,
     listener: Listener,
     interrupted: Callable[[], bool],
-    server: Callable[[], ServerRecord | None],
+    server: Callable[[], ServerLog | None],
 ) -> Sequence[Recording]:
     """Run a cell by one engine, here."""
     return [lab_cell.record(cell, listener, interrupted, server)]
@@ -75,7 +83,7 @@ def run(
     :class:`~loadgen.lab.target.TargetError` where the target is not there. The first Ctrl-C ends the cell
     that runs, keeps what it gave and returns; a second raises KeyboardInterrupt.
     """
-    ready(scenario if workers is None else replace(scenario, concurrency=(1,)))
+    ready(scenario if workers is None else replace(scenario, levels=(Level(streams=1),)))
     limits.raise_open_files()
     cores = plan.cores()
     with contextlib.ExitStack() as stack:
@@ -90,15 +98,15 @@ def run(
         record = alone if workers is None else stack.enter_context(workers)
         started = datetime.now(UTC)
         folder = folder or new_folder(scenario, started)
-        about = about_run(scenario, url, started, cells)
+        info = run_info(scenario, url, started, cells)
         interrupted = stack.enter_context(interruptible(listener))
-        store.create(folder, about)
+        store.create(folder, info)
         stack.enter_context(pinned(cores.lab))
         return _cells(
             scenario,
             cells,
             folder,
-            about,
+            info,
             record=record,
             server=server,
             interrupted=interrupted,
@@ -110,7 +118,7 @@ def _cells(
     scenario: Scenario,
     cells: Sequence[Cell],
     folder: Path,
-    about: dict[str, Any],
+    info: RunInfo,
     *,
     record: Record,
     server: Server | None,
@@ -132,18 +140,17 @@ def _cells(
                 for part in record(cell, listener, interrupted, server.record if server else no_record)
             ]
             files = [store.save(folder, part) for part in parts]
-            about["cells"][place] |= told(parts, files)
-            store.write_about(folder, about)
+            done = ended(info.cells[place], parts, files)
+            info = replace(info, cells=(*info.cells[:place], done, *info.cells[place + 1 :]))
+            store.write_info(folder, info)
             listener.cell_ends(parts)
     except (store.StoreError, SimulatorError, CellError, OSError) as error:
         failure = mask(str(error), scenario.secrets)
     finally:
         listener.end()
-    about["state"] = "failed" if failure else "interrupted" if interrupted() else "complete"
-    about["failure"] = failure
-    about["ended"] = now()
+    state: State = "failed" if failure else "interrupted" if interrupted() else "complete"
     try:
-        store.write_about(folder, about)
+        store.write_info(folder, replace(info, state=state, failure=failure, ended=now()))
     except store.StoreError as error:
         failure = failure or str(error)
     return Ran(folder, interrupted(), failure)
@@ -155,13 +162,13 @@ def ready(scenario: Scenario) -> None:
     if missing:
         raise Refused("\n".join(dict.fromkeys(missing)))
     threads = any(clients.entry(client.name).mode == "threads" for client in scenario.clients)
-    most = max(scenario.concurrency)
+    most = max(level.streams or 0 for level in scenario.levels)
     short = [str(limit) for limit in limits.limits(most, threads) if limit.fatal and not limit.ok]
     if short:
         raise Refused(f"{most:,} simultaneous streams do not fit this machine:\n" + "\n".join(short))
 
 
-def _missing(client: Client) -> str:
+def _missing(client: ClientId) -> str:
     """What the client cannot run without, and how to have it; empty when all is there."""
     if client.python is None:
         if clients.version(client.name) is None:
@@ -211,7 +218,7 @@ class Server:
             self._process.stop()
             self._process = Process.start(self._spec, cores=self._cores)
 
-    def record(self) -> ServerRecord | None:
+    def record(self) -> ServerLog | None:
         """What it did since; None where it does not answer."""
         try:
             return self._process.record()
@@ -230,15 +237,15 @@ def no_record() -> None:
     return None
 
 
-def told(parts: Sequence[Recording], files: Sequence[str]) -> dict[str, Any]:
-    """What run.json says of a cell that has ended."""
-    workers = [part.worker for part in parts if part.worker]
-    return {
-        "ended": "; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
-        "at": now(),
-        "files": list(files),
-        **({"workers": workers} if workers else {}),
-    }
+def ended(info: CellInfo, parts: Sequence[Recording], files: Sequence[str]) -> CellInfo:
+    """Return what run.json says of a cell that has ended."""
+    return replace(
+        info,
+        ended="; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
+        at=now(),
+        files=tuple(files),
+        workers=tuple(part.worker for part in parts if part.worker),
+    )
 
 
 def masked(recording: Recording, secrets: frozenset[str]) -> Recording:
@@ -256,38 +263,38 @@ def masked(recording: Recording, secrets: frozenset[str]) -> Recording:
 def _seconds(scenario: Scenario, cell: Cell) -> float:
     simulator = scenario.target.simulator
     one = simulator.ttft + simulator.gap * simulator.tokens if simulator else 0.0
-    if cell.load.seconds is not None:
-        return cell.load.seconds + one + CELL_COST
-    return cell.load.ramp + (cell.load.requests or 1) * one + CELL_COST
+    if cell.workload.load.seconds is not None:
+        return cell.workload.load.seconds + one + CELL_COST
+    return cell.workload.load.ramp + (cell.workload.load.requests or 1) * one + CELL_COST
 
 
-def about_run(scenario: Scenario, url: str, started: datetime, cells: Sequence[Cell]) -> dict[str, Any]:
-    """run.json as the run begins."""
-    return {
-        "format": store.FORMAT,
-        "loadgen": loadgen.__version__,
-        "name": scenario.name,
-        "state": "running",
-        "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
-        "scenario": as_dict(scenario),
-        "url": mask(url, scenario.secrets),
-        "seed": scenario.seed,
-        "versions": _versions(scenario),
-        "machine": machine(),
-        "cells": [about_cell(cell) for cell in cells],
-    }
+def run_info(scenario: Scenario, url: str, started: datetime, cells: Sequence[Cell]) -> RunInfo:
+    """Return run.json as the run begins."""
+    return RunInfo(
+        format=store.FORMAT,
+        loadgen=loadgen.__version__,
+        name=scenario.name,
+        state="running",
+        started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        scenario=shareable(scenario),
+        url=mask(url, scenario.secrets),
+        seed=scenario.seed,
+        versions=_versions(scenario),
+        machine=machine(),
+        cells=tuple(cell_info(cell) for cell in cells),
+    )
 
 
-def about_cell(cell: Cell) -> dict[str, Any]:
-    """What run.json says of a cell before it runs."""
-    return {
-        "index": cell.index,
-        "client": cell.client.label,
-        "mode": clients.entry(cell.client.name).mode,
-        "concurrency": cell.concurrency,
-        "repeat": cell.repeat,
-        "cores": list(cell.cores),
-    }
+def cell_info(cell: Cell) -> CellInfo:
+    """Return what run.json says of a cell before it runs."""
+    return CellInfo(
+        index=cell.index,
+        client=replace(cell.client, python=None),
+        mode=clients.entry(cell.client.name).mode,
+        level=cell.level,
+        repeat=cell.repeat,
+        cores=cell.cores,
+    )
 
 
 def _versions(scenario: Scenario) -> Mapping[str, str | None]:
@@ -308,17 +315,17 @@ def _versions(scenario: Scenario) -> Mapping[str, str | None]:
     return told
 
 
-def machine() -> dict[str, Any]:
-    """What this machine is, for the record."""
-    return {
-        "system": platform.system(),
-        "release": platform.release(),
-        "machine": platform.machine(),
-        "processor": _first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_kib": int(_first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-    }
+def machine() -> MachineInfo:
+    """Return what this machine is, for the record."""
+    return MachineInfo(
+        system=platform.system(),
+        release=platform.release(),
+        machine=platform.machine(),
+        processor=_first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        memory_kib=int(_first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+    )
 
 
 def _first_match(path: str, pattern: str) -> str | None:

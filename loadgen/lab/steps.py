@@ -24,8 +24,7 @@ from loadgen.lab import limits, plan, proc, run
 from loadgen.lab.limit import Rules, Search, search
 from loadgen.lab.listener import Listener, Progress, Silent
 from loadgen.lab.run import Record, Refused, Server
-from loadgen.model import Cell, Client, Load, Recording, Scenario, ServerRecord
-from loadgen.scenario import as_dict
+from loadgen.model import Cell, ClientId, Level, Load, Recording, RunInfo, Scenario, ServerLog, State
 from loadgen.secrets import mask
 from loadgen.simulator.process import SimulatorError
 
@@ -84,10 +83,10 @@ def find(
     ``window`` is the seconds of a step that count. Raises what :func:`loadgen.lab.run.run` raises.
     """
     where = _cores(cores)
-    start = max(8, min(scenario.concurrency))
+    start = max(8, min(level.streams or 1 for level in scenario.levels))
     fits = _fits(scenario)
     most = fits if most is None else most
-    run.ready(replace(scenario, concurrency=(min(start, most) if most <= fits else most,)))
+    run.ready(replace(scenario, levels=(Level(streams=min(start, most) if most <= fits else most),)))
     limits.raise_open_files()
     load = _load(scenario, min(start, most), window)
     rules = Rules(start=start, most=most, precision=precision)
@@ -100,10 +99,10 @@ def find(
             run.check(lab.cell(scenario.clients[0], start, 0, load), scenario.secrets)
         started = datetime.now(UTC)
         folder = folder or run.new_folder(replace(scenario, name=f"limit-{scenario.name}"), started)
-        about = run.about_run(scenario, lab.url, started, [])
+        info = run.run_info(scenario, lab.url, started, [])
         lab.interrupted = stack.enter_context(run.interruptible(lab.watch))
-        store.create(folder, about)
-        lab.folder, lab.about = folder, about
+        store.create(folder, info)
+        lab.folder, lab.info = folder, info
         stack.enter_context(run.pinned(where.lab))
         return _search(lab, rules, cores)
 
@@ -165,7 +164,7 @@ class _Watch(Silent):
 
     def start(self, cell: Cell, pid: int | None) -> None:
         """The cell that begins, and the simulator's process."""
-        self._load, self._pid = cell.load, pid
+        self._load, self._pid = cell.workload.load, pid
         self.elapsed, self._seen = 0.0, []
 
     def progress(self, progress: Progress) -> None:
@@ -195,7 +194,7 @@ class _Lab:
     """Runs cells of one scenario in one folder."""
 
     folder: Path
-    about: dict[str, Any]
+    info: RunInfo
     interrupted: Callable[[], bool]
 
     def __init__(
@@ -216,7 +215,7 @@ class _Lab:
         self._server = server
         self._cores = cores
         self._record: Record = run.alone if len(cores.engine) < 2 else several
-        self._levels: set[int] = set()
+        self._levels: set[Level] = set()
         self._index = 0
         self._stream_s = _one(scenario)
 
@@ -243,7 +242,7 @@ class _Lab:
             if there:
                 self.one_ms[client.label] = fmean(there)
 
-    def step(self, client: Client, streams: int, repeat: int) -> Reading:
+    def step(self, client: ClientId, streams: int, repeat: int) -> Reading:
         """Run one cell and read it."""
         self.watcher.begins(client.label, streams)
         repeats = self._run(self.cell(client, streams, repeat, self._load))
@@ -258,16 +257,22 @@ class _Lab:
             self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in repeats.parts)
         return reading
 
-    def cell(self, client: Client, streams: int, repeat: int, load: Load) -> Cell:
+    def cell(self, client: ClientId, streams: int, repeat: int, load: Load) -> Cell:
         """A cell as a run of the scenario plans it, but for its load."""
-        one = replace(self.scenario, clients=(client,), concurrency=(streams,), repeats=1, load=load)
+        one = replace(
+            self.scenario,
+            clients=(client,),
+            levels=(Level(streams=streams),),
+            repeats=1,
+            workload=replace(self.scenario.workload, load=load),
+        )
         (cell,) = plan.cells(one, self.url, self._cores.engine)
         return replace(cell, index=self._index, repeat=repeat)
 
-    def end(self, state: str, failure: str) -> None:
+    def end(self, state: State, failure: str) -> None:
         """Close run.json."""
-        self.about |= {"state": state, "failure": failure, "ended": run.now()}
-        store.write_about(self.folder, self.about)
+        self.info = replace(self.info, state=state, failure=failure, ended=run.now())
+        store.write_info(self.folder, self.info)
 
     def _run(self, cell: Cell) -> Repeat:
         self._index += 1
@@ -283,11 +288,15 @@ class _Lab:
             for part in self._record(cell, self.watch, lambda: self._over(cell), server)
         ]
         saved = [store.save(self.folder, part) for part in parts]
-        self._levels.add(cell.concurrency)
-        shown = replace(self.scenario, concurrency=tuple(sorted(self._levels)), load=self._load)
-        self.about["scenario"] = as_dict(shown)
-        self.about["cells"].append(run.about_cell(cell) | run.told(parts, saved))
-        store.write_about(self.folder, self.about)
+        self._levels.add(cell.level)
+        scenario = replace(
+            self.info.scenario,
+            levels=tuple(sorted(self._levels)),
+            workload=replace(self.info.scenario.workload, load=self._load),
+        )
+        done = run.ended(run.cell_info(cell), parts, saved)
+        self.info = replace(self.info, scenario=scenario, cells=(*self.info.cells, done))
+        store.write_info(self.folder, self.info)
         (repeat,) = repeats_of(parts)
         return repeat
 
@@ -295,15 +304,15 @@ class _Lab:
         """Whether the cell is to end now: somebody wants it to, or its streams go on for too long."""
         if self.interrupted():
             return True
-        if cell.load.duration is not None and self._stream_s is not None:
-            self._cut = self.watch.elapsed > cell.load.duration + 1 + PATIENCE * self._stream_s
+        if cell.workload.load.duration is not None and self._stream_s is not None:
+            self._cut = self.watch.elapsed > cell.workload.load.duration + 1 + PATIENCE * self._stream_s
         return self._cut
 
     def _whole(self, cell: Cell, part: Recording) -> Recording:
         """A cell that was cut has the window that it was to have."""
         if not (self._cut and part.ended):
             return part
-        load = cell.load
+        load = cell.workload.load
         begin, end = (part.start + int(seconds * 1e9) for seconds in (load.warmup, load.duration or 0.0))
         return replace(part, window=(begin, end), ended="its streams went on for too long, and were ended")
 
@@ -312,13 +321,13 @@ def several(
     cell: Cell,
     listener: Listener,
     interrupted: Callable[[], bool],
-    server: Callable[[], ServerRecord | None],
+    server: Callable[[], ServerLog | None],
 ) -> Sequence[Recording]:
     """Run a cell by one engine on each of its cores, slots dealt in turn."""
     number = len(cell.cores)
     shares = [
-        (core, tuple(range(place, cell.concurrency, number)))
-        for place, core in enumerate(cell.cores[: cell.concurrency])
+        (core, tuple(range(place, cell.max_streams, number)))
+        for place, core in enumerate(cell.cores[: cell.max_streams])
     ]
     with ThreadPoolExecutor(len(shares)) as pool:
         running = [

@@ -31,17 +31,17 @@ def check(cell: Cell) -> None:
     The protocol's own cheap question is asked first. Only where that tells nothing is the load's own request
     sent, and left again. An answer that is slow to come is no refusal.
     """
-    until = time.monotonic() + cell.timeouts.connect
-    protocol = protocols.load(cell.protocol)
+    until = time.monotonic() + cell.workload.timeouts.connect
+    protocol = protocols.load(cell.workload.protocol)
     probe = protocol.probe(cell)
     if probe is not None:
-        status, body = _ask(probe, cell.timeouts.connect, until)
+        status, body = _ask(probe, cell.workload.timeouts.connect, until)
         if status in (200, None):
             return
         if status == 404 and "model" in body:
-            raise TargetError(f"{_place(probe)} answered 404 for the model {cell.model!r}: {body}")
-    request = protocol.request(cell, cell.prompts[0])
-    status, body = _ask(request, cell.timeouts.connect, until)
+            raise TargetError(f"{_place(probe)} answered 404 for the model {cell.workload.model!r}: {body}")
+    request = protocol.request(cell, cell.workload.prompts[0])
+    status, body = _ask(request, cell.workload.timeouts.connect, until)
     if status in REFUSALS:
         reason = http.client.responses.get(status, "")
         raise TargetError(f"{_place(request)} answered {status} {reason}: {body}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from loadgen.model import Cell, Figures, Request
+from loadgen.model import Cell, Request, Usage
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -19,7 +19,7 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 class End(msgspec.Struct, frozen=True):
     """The protocol's own end: the stream is complete."""
 
-    figures: Figures
+    usage: Usage
 
 
 class Error(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ class Protocol(typing.Protocol):
         ...
 
     def probe(self, cell: Cell) -> Request | None:
-        """A cheap request that a server without ``cell.model`` answers with 404; None where there is none."""
+        """A cheap request that a server without ``cell.workload.model`` answers with 404; None where there is none."""
         ...
 
     def decoder(self, stream: bool) -> Decoder:

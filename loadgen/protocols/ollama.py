@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from loadgen.model import Cell, Figures, Request
+from loadgen.model import Cell, Request, Usage
 from loadgen.protocols import stamps
 from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import Lines, excerpt
@@ -110,7 +110,7 @@ class _Objects(Generic[T]):
             self._ended = True
             events.append(
                 End(
-                    Figures(
+                    Usage(
                         total_ns=item.total_duration,
                         load_ns=item.load_duration,
                         prompt_tokens=item.prompt_eval_count,
@@ -127,13 +127,13 @@ class _Ollama(ABC):
     path: str
 
     def request(self, cell: Cell, prompt: str) -> Request:
-        body = {"model": cell.model, **self.ask(prompt), "stream": cell.stream}
-        if cell.options:
-            body["options"] = dict(cell.options)
+        body = {"model": cell.workload.model, **self.ask(prompt), "stream": cell.workload.stream}
+        if cell.workload.options:
+            body["options"] = dict(cell.workload.options)
         return _post(cell, self.path, body)
 
     def probe(self, cell: Cell) -> Request | None:
-        return _post(cell, "/api/show", {"model": cell.model})
+        return _post(cell, "/api/show", {"model": cell.workload.model})
 
     @abstractmethod
     def ask(self, prompt: str) -> dict[str, Any]: ...
@@ -183,20 +183,20 @@ def token_parts(kind: Kind, model: str, text: str) -> tuple[bytes, bytes]:
 def final_parts(
     kind: Kind,
     model: str,
-    figures: Figures,
+    usage: Usage,
     *,
     text: str = "",
     reason: str = "stop",
     context: Sequence[int] = (),
 ) -> tuple[bytes, bytes]:
-    """The last object, cut like :func:`token_parts`. Figures that are zero or None are left out, as Ollama does."""
+    """The last object, cut like :func:`token_parts`. Usage that are zero or None are left out, as Ollama does."""
     told = {
-        "total_duration": figures.total_ns,
-        "load_duration": figures.load_ns,
-        "prompt_eval_count": figures.prompt_tokens,
-        "prompt_eval_duration": figures.prompt_ns,
-        "eval_count": figures.tokens,
-        "eval_duration": figures.decode_ns,
+        "total_duration": usage.total_ns,
+        "load_duration": usage.load_ns,
+        "prompt_eval_count": usage.prompt_tokens,
+        "prompt_eval_duration": usage.prompt_ns,
+        "eval_count": usage.tokens,
+        "eval_duration": usage.decode_ns,
     }
     body: dict[str, Any] = {**_text(kind, text), "done": True, "done_reason": reason}
     if kind == "generate" and context:
@@ -209,7 +209,7 @@ def _text(kind: Kind, text: str) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """As Go's encoding/json spells it, which escapes what could end a script element or a line of JavaScript."""
+    """As Go's encoding/json pauses it, which escapes what could end a script element or a line of JavaScript."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED_BY_GO)
 
 

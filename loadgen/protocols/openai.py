@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loadgen.model import Cell, Figures, Request
+from loadgen.model import Cell, Request, Usage
 from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import LONGEST_LINE, Lines, excerpt
 from loadgen.protocols.urls import below
@@ -56,13 +56,13 @@ _PARSER = msgspec.json.Decoder(_Completion)
 class _Events:
     """Server-sent events to tokens."""
 
-    __slots__ = ("_data", "_ended", "_figures", "_lines", "_size")
+    __slots__ = ("_data", "_ended", "_lines", "_size", "_usage")
 
     def __init__(self) -> None:
         self._lines = Lines()
         self._data: list[bytes] = []
         self._size = 0
-        self._figures = Figures()
+        self._usage = Usage()
         self._ended = False
 
     def feed(self, data: bytes) -> list[Event]:
@@ -100,14 +100,14 @@ class _Events:
             return
         if message == b"[DONE]":
             self._ended = True
-            events.append(End(self._figures))
+            events.append(End(self._usage))
             return
         item = _parse(message)
         if item.error is not None:
             self._ended = True
             events.append(Error(_told(item.error)))
             return
-        self._figures = _figures(item, self._figures)
+        self._usage = _usage(item, self._usage)
         if any(_has_text(choice.delta) for choice in item.choices):
             events.append(Token(None))
 
@@ -136,7 +136,7 @@ class _Whole:
         tokens: list[Event] = (
             [Token(None)] if any(_has_text(choice.message) for choice in item.choices) else []
         )
-        return [*tokens, End(_figures(item, Figures()))]
+        return [*tokens, End(_usage(item, Usage()))]
 
 
 def _parse(message: bytes) -> _Completion:
@@ -156,11 +156,11 @@ def _has_text(text: _Text | None) -> bool:
     return text is not None and bool(text.content or text.reasoning or text.reasoning_content)
 
 
-def _figures(item: _Completion, known: Figures) -> Figures:
+def _usage(item: _Completion, known: Usage) -> Usage:
     usage, timings = item.usage, item.timings
     if usage is None and timings is None:
         return known
-    return Figures(
+    return Usage(
         prompt_tokens=usage.prompt_tokens if usage else known.prompt_tokens,
         tokens=usage.completion_tokens if usage else timings.predicted_n if timings else known.tokens,
         prompt_ns=round(timings.prompt_ms * 1e6)
@@ -179,12 +179,12 @@ class Chat:
 
     def request(self, cell: Cell, prompt: str) -> Request:
         body: dict[str, Any] = {
-            "model": cell.model,
+            "model": cell.workload.model,
             "messages": [{"role": "user", "content": prompt}],
-            "stream": cell.stream,
-            **cell.options,
+            "stream": cell.workload.stream,
+            **cell.workload.options,
         }
-        if cell.stream:
+        if cell.workload.stream:
             body["stream_options"] = {"include_usage": True}
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **cell.headers}
         return Request("POST", _url(cell), headers, json.dumps(body, ensure_ascii=False).encode())

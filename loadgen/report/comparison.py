@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from loadgen.analysis.changes import Change
     from loadgen.analysis.compare import Comparison
     from loadgen.analysis.differences import Difference
+    from loadgen.model import Level
 
 TEXT = 100
 SIGNS = {"worse": "✗", "better": "✓", "same": "", "unknown": "?"}
@@ -82,10 +83,13 @@ def notes(comparison: Comparison, sides: Sides) -> list[str]:
 
 def _cells(changes: Iterable[Change]) -> list[str]:
     """``aiohttp at 1, 10``, one text per client."""
-    levels: dict[str, set[int]] = {}
+    levels: dict[str, set[Level]] = {}
     for c in changes:
-        levels.setdefault(c.client, set()).add(c.concurrency)
-    return [f"{client} at {', '.join(f'{n:,}' for n in sorted(of))}" for client, of in sorted(levels.items())]
+        levels.setdefault(c.client.label, set()).add(c.level)
+    return [
+        f"{client} at {', '.join(f'{n.value:,g}' for n in sorted(of))}"
+        for client, of in sorted(levels.items())
+    ]
 
 
 def share(value: float | None) -> str:
@@ -180,7 +184,7 @@ def _called(called: Sequence[Change], options: ConsoleOptions, spelled: Callable
         shown.add_row(
             Text(c.verdict, style=style),
             Text(spelled(plain(c.client, _LABEL))),
-            f"{c.concurrency:,}{'~' if c.suspect else ''}",
+            f"{c.level.value:,g}{'~' if c.suspect else ''}",
             spelled(c.figure.title),
             spelled(level(c, c.base)),
             spelled(level(c, c.head)),
@@ -192,10 +196,10 @@ def _called(called: Sequence[Change], options: ConsoleOptions, spelled: Callable
 
 def _grid(changes: Sequence[Change], options: ConsoleOptions, spelled: Callable[[str], str]) -> Group:
     """A row per cell, its changes: as many of the figures as there is room for, the primary ones first."""
-    ordered = sorted(changes, key=lambda c: c.concurrency)
-    cells = {n: list(of) for n, of in groupby(ordered, key=lambda c: c.concurrency)}
-    texts = {(c.client, c.concurrency, c.figure.name): _short(c) for c in changes}
-    titles = {n: f"{n:,} stream{'' if n == 1 else 's'}" for n in cells}
+    ordered = sorted(changes, key=lambda c: c.level)
+    cells = {n: list(of) for n, of in groupby(ordered, key=lambda c: c.level)}
+    texts = {(c.client, c.level, c.figure.name): _short(c) for c in changes}
+    titles = {n: n.label for n in cells}
     first = max(*(2 + cell_len(plain(c.client, _LABEL)) + 1 for c in changes), *map(len, titles.values()))
     room, chosen = options.max_width - first, []
     for judged in JUDGED:
@@ -212,7 +216,7 @@ def _grid(changes: Sequence[Change], options: ConsoleOptions, spelled: Callable[
         shown.add_column(Text("\n".join(_title(judged.title))), justify="right", no_wrap=True)
     for n, of in cells.items():
         shown.add_row(Text(titles[n], style="bold"))
-        for client in sorted({c.client for c in of}):
+        for client in sorted({c.client for c in of}, key=str):
             row = {c.figure.name: c for c in of if c.client == client}
             suspect = "~" if any(c.suspect for c in row.values()) else ""
             shown.add_row(
@@ -263,7 +267,7 @@ def markdown(comparison: Comparison, sides: Sides) -> str:
         lines += ["|---|---|--:|---|--:|--:|--:|--:|"]
         lines += [
             f"| {'within noise' if c.verdict == 'same' else c.verdict} | {_escaped(c.client)} "
-            f"| {c.concurrency:,}{'~' if c.suspect else ''} | {c.figure.title} | {level(c, c.base)} "
+            f"| {c.level.value:,g}{'~' if c.suspect else ''} | {c.figure.title} | {level(c, c.base)} "
             f"| {level(c, c.head)} | {change(c, c.change)} | {between(c)} |"
             for c in rows
         ]
@@ -317,7 +321,7 @@ def as_json(comparison: Comparison, sides: Sides) -> str:
         "changes": [
             {
                 "client": c.client,
-                "concurrency": c.concurrency,
+                "concurrency": c.level,
                 "figure": c.figure.name,
                 "unit": c.figure.unit,
                 "base": c.base,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from loadgen.analysis import blocks, effects
+from loadgen.analysis import effects, rounds
 from loadgen.analysis.changes import JUDGED
 from loadgen.analysis.compare import ENOUGH
 from loadgen.report import comparison as texts
@@ -17,7 +17,7 @@ from loadgen.report.text import figure, plain
 if TYPE_CHECKING:
     from loadgen.analysis.changes import Change, Judged
     from loadgen.analysis.compare import Comparison
-    from loadgen.model import Summary
+    from loadgen.model import ClientId, Level, Summary
     from loadgen.report.charts.style import Chart, Look
 
 HEIGHT = 226
@@ -89,7 +89,7 @@ def _row(change: Change) -> dict[str, str]:
     return {
         "verdict": change.verdict,
         "client": plain(change.client, 60),
-        "streams": f"{change.concurrency:,}{'~' if change.suspect else ''}",
+        "streams": f"{change.level.value:,g}{'~' if change.suspect else ''}",
         "figure": change.figure.title,
         "base": texts.level(change, change.base),
         "head": texts.level(change, change.head),
@@ -111,11 +111,11 @@ def _levels(changes: Sequence[Change]) -> list[dict[str, Any]]:
                         for judged in _shown(changes)
                     ],
                 )
-                for client in sorted({c.client for c in here})
+                for client in sorted({c.client for c in here}, key=str)
             ],
         }
-        for n in sorted({c.concurrency for c in changes})
-        for here in ([c for c in changes if c.concurrency == n],)
+        for n in sorted({c.level for c in changes})
+        for here in ([c for c in changes if c.level == n],)
     ]
 
 
@@ -127,21 +127,21 @@ def _charts(
     sides: texts.Sides,
     base: Sequence[Summary],
     head: Sequence[Summary],
-    looks: Mapping[str, Look],
+    looks: Mapping[ClientId, Look],
 ) -> list[Chart]:
-    concurrency = sorted({c.concurrency for c in comparison.changes})
+    measured = sorted({c.level for c in comparison.changes})
     compared = (
-        {(c.against, c.concurrency) for c in comparison.changes},
-        {(c.client, c.concurrency) for c in comparison.changes},
+        {(c.against, c.level) for c in comparison.changes},
+        {(c.client, c.level) for c in comparison.changes},
     )
     chosen = [
-        [s for s in side if (s.client, s.concurrency) in cells]
+        [s for s in side if (s.client, s.level) in cells]
         for side, cells in zip((base, head), compared, strict=True)
     ]
     return [
         chart
         for judged in _shown(comparison.changes)
-        if (chart := _chart(judged, sides, chosen, concurrency, looks)) is not None
+        if (chart := _chart(judged, sides, chosen, measured, looks)) is not None
     ]
 
 
@@ -149,8 +149,8 @@ def _chart(
     judged: Judged,
     sides: texts.Sides,
     chosen: Sequence[Sequence[Summary]],
-    concurrency: Sequence[int],
-    looks: Mapping[str, Look],
+    measured: Sequence[Level],
+    looks: Mapping[ClientId, Look],
 ) -> Chart | None:
     """Over concurrency, or where there is one only, a row for each client."""
     from bokeh.models import Line, Scatter, Segment
@@ -158,13 +158,13 @@ def _chart(
     from loadgen.report.charts.scaling import levels
     from loadgen.report.charts.style import Axis, Chart, axis, draw, ends, hover, plot
 
-    across = len(concurrency) > 1
+    across = len(measured) > 1
     clients = [client for client in looks if any(s.client == client for side in chosen for s in side)]
     rows = {client: float(len(clients) - n) for n, client in enumerate(clients)}
     lines = []
     for head, side in enumerate(chosen):
-        for client, ladder in blocks.ladders(side).items():
-            points = [_point(judged, s, float(s.concurrency) if across else rows[client]) for s in ladder]
+        for client, ladder in rounds.ladders(side).items():
+            points = [_point(judged, s, float(s.level.value) if across else rows[client]) for s in ladder]
             lines.append(_Line(looks[client], bool(head), tuple(p for p in points if p is not None)))
     values = [point.value for line in lines for point in line.points]
     if not values:
@@ -174,7 +174,7 @@ def _chart(
     least = min(values)
     value_axis = axis([*values, *(e for e in edges if e > least / _INTERVAL_ROOM)], judged.unit)
     if across:
-        place_axis = levels(concurrency)
+        place_axis = levels(measured)
         made = plot(place_axis, value_axis, HEIGHT, right=_ROOM, bottom=_BOTTOM)
         height = HEIGHT
     else:
@@ -219,7 +219,7 @@ def _chart(
         f"{line.look.label}, {'head' if line.head else 'base'}: {', '.join(figure(p.value) for p in line.points)}"
         for line in lines
     )
-    where = "over streams at once" if across else f"at {concurrency[0]:,} at once"
+    where = "over streams at once" if across else f"at {measured[0]}"
     return Chart(
         judged.title,
         judged.unit,
@@ -232,7 +232,7 @@ def _chart(
 
 def _point(judged: Judged, summary: Summary, at: float) -> _Point | None:
     """The mean over blocks, of logarithms where all are positive; its interval where there are blocks enough."""
-    values = list(blocks.values(summary, judged.of).values())
+    values = list(rounds.values(summary, judged.of).values())
     if not values:
         return None
     log = min(values) > 0 and judged.kind != "share"

@@ -40,7 +40,7 @@ def samples_csv(run: Run) -> str:
 
 def summary_json(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """``summary.json``: the summaries and findings whole, keys sorted, ``null`` where not measured."""
-    return _json(run, summaries=[asdict(s) for s in summaries], findings=[asdict(f) for f in findings])
+    return _json(run, summaries=[_summary(s) for s in summaries], findings=[asdict(f) for f in findings])
 
 
 def findings_json(run: Run, findings: Sequence[Finding]) -> str:
@@ -48,8 +48,23 @@ def findings_json(run: Run, findings: Sequence[Finding]) -> str:
     return _json(run, findings=[asdict(finding) for finding in findings])
 
 
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "client": summary.client.label,
+        "mode": summary.mode,
+        "concurrency": summary.level.streams,
+        "rate": summary.level.rate,
+        "repeats": summary.repeats,
+        "validity": summary.validity.value,
+        "reasons": summary.reasons,
+        "outcomes": summary.outcomes,
+        "metrics": {metric: asdict(estimate) for metric, estimate in summary.items()},
+        "rounds": summary.rounds,
+    }
+
+
 def _json(run: Run, **parts: list[dict[str, Any]]) -> str:
-    told = {"name": run.about.get("scenario", {}).get("name"), "started": run.about.get("started")}
+    told = {"name": run.info.scenario.name, "started": run.info.started}
     return json.dumps(told | parts, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
 
 

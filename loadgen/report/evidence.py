@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from loadgen.analysis.article import CLIENTS, COLUMNS
-from loadgen.analysis.blocks import is_twin
 from loadgen.analysis.causes import CAUSES
+from loadgen.analysis.rounds import is_control
 from loadgen.report.board import STATEMENT, axis_of, place, row, ticks
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
-    from loadgen.model import Effect, Finding, Summary
+    from loadgen.model import ClientId, Effect, Finding, Summary
     from loadgen.report.charts.style import Look
 
 COSTS = (  # title, its effect, the units of each and of the fixed part
@@ -42,7 +42,7 @@ def broken(judged: Sequence[str]) -> tuple[str, ...]:
     return (*found, f"{held} others held" if found else f"all {held} held") if held > FEW else tuple(judged)
 
 
-def costs(findings: Sequence[Finding], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+def costs(findings: Sequence[Finding], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
     """A row for each client, two cells for each kind of cost, and the sentence that says it."""
     rows = []
     for finding in findings:
@@ -51,7 +51,12 @@ def costs(findings: Sequence[Finding], look: Mapping[str, Look]) -> list[dict[st
             cells = [_cell(told.get(name)) for _, each, *_ in COSTS for name in (each, f"{each}, fixed")]
             said = plain(finding.statement, STATEMENT)
             rows.append(
-                {"client": _client(finding.id), "look": look.get(finding.id), "cells": cells, "said": said}
+                {
+                    "client": _client(finding.id),
+                    "look": next((own for one, own in look.items() if one.label == finding.id), None),
+                    "cells": cells,
+                    "said": said,
+                }
             )
     return rows
 
@@ -81,20 +86,20 @@ def trends(findings: Sequence[Finding]) -> list[str]:
 
 
 def causes(
-    findings: Sequence[Finding], summaries: Sequence[Summary], look: Mapping[str, Look]
+    findings: Sequence[Finding], summaries: Sequence[Summary], look: Mapping[ClientId, Look]
 ) -> dict[str, Any]:
     """A bar for every measurement of which tokens came late; ``on_time`` are the others whose lag is known."""
     told = {finding.id: finding for finding in findings if finding.kind == "cause"}
     rows: list[dict[str, Any]] = []
     on_time: dict[str, list[str]] = {}
-    for summary in sorted(summaries, key=lambda s: s.concurrency):
-        finding = told.get(f"{summary.client}@{summary.concurrency}")
-        where = f"{_client(summary.client)} at {summary.concurrency:,}"
+    for summary in sorted(summaries, key=lambda s: s.level):
+        finding = told.get(f"{summary.client}@{summary.level.value:g}")
+        where = f"{_client(summary.client.label)} at {summary.level.value:,g}"
         if finding is not None:
-            prefix = f"{summary.client} at {summary.concurrency:,}: "
+            prefix = f"{summary.client} at {summary.level.value:,g}: "
             rows.append(_bar(finding, where, prefix, look.get(summary.client)))
-        elif summary.lag_n and not is_twin(summary.client):
-            on_time.setdefault(_client(summary.client), []).append(f"{summary.concurrency:,}")
+        elif summary.value("lag_n") and not is_control(summary.client):
+            on_time.setdefault(_client(summary.client.label), []).append(f"{summary.level.value:,g}")
     used = [name for name in CAUSES if any(name == part["cause"] for bar in rows for part in bar["parts"])]
     quiet = [f"{client} at {', '.join(levels)}" for client, levels in on_time.items()]
     return {

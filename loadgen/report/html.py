@@ -6,17 +6,18 @@ Every text goes through :func:`~loadgen.report.text.plain` and the template's ow
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from loadgen.analysis.facts import facts, text
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import Client, Outcome, Validity
+from loadgen.model import ClientId, Outcome, Validity
 from loadgen.report.page import FINDING, TEXT, Group, Placer, at, render
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
-    from loadgen.model import Finding, Recording, Run, Summary
+    from loadgen.model import Finding, Level, Recording, Run, RunInfo, Summary
     from loadgen.report.charts.style import Look
 
 PROMPTS = 5
@@ -30,7 +31,7 @@ _LATENCY: _Columns = (
     ("Total, ms", (("total_p50_ms", "p50"), ("total_p99_ms", "p99"))),
     (
         "Client's share, ms",
-        (("lag_p50_ms", "lag p50"), ("lag_p99_ms", "lag p99"), ("request_delay_p99_ms", "request p99")),
+        (("lag_p50_ms", "lag p50"), ("lag_p99_ms", "lag p99"), ("send_delay_p99_ms", "request p99")),
     ),
 )
 _COST: _Columns = (
@@ -66,10 +67,10 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
     by_level = _by_level(run.recordings)
     shown = picture(by_level[max(by_level)] if by_level else (), look)
     place = Placer()
-    scenario = run.about.get("scenario") or {}
+    scenario = run.info.scenario
     parts = {
-        "name": plain(scenario.get("name") or run.folder.name, TEXT),
-        "started": _moment(run.about.get("started")),
+        "name": plain(scenario.name or run.folder.name, TEXT),
+        "started": _moment(run.info.started),
         "about": _about(run),
         "verdicts": _verdicts(summaries),
         "unfinished": _unfinished(run),
@@ -89,7 +90,7 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "reasons": _reasons(summaries, look),
         "failures": _failures(run.recordings, look),
         "looks": list(look.values()),
-        "curves": len({s.concurrency for s in summaries}) > 1,
+        "curves": len({s.level for s in summaries}) > 1,
         "latencies": Group("", place(latencies(summaries, look))),
         "costs": Group("", place(costs(summaries, look))),
         "distributions": [Group(at(n), place(distributions(of, look))) for n, of in by_level.items()],
@@ -97,8 +98,8 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
         "rows_caption": shown.caption,
         "usage": [Group(at(n), place(usage(of, look))) for n, of in by_level.items()],
         "shared": any(r.worker for r in run.recordings),
-        "setup": [*_setup(run.about), *_workers(run.recordings)],
-        "prompts": _prompts(scenario),
+        "setup": [*_setup(run.info), *_workers(run.recordings)],
+        "prompts": _prompts(scenario.workload.prompts),
         "order": _order(run.recordings, look),
     }
     return render("report.html", place, parts)
@@ -107,10 +108,10 @@ def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) ->
 # ------------------------------------------------------------------------------------------- the page's parts
 
 
-def _by_level(recordings: Sequence[Recording]) -> dict[int, list[Recording]]:
-    levels: dict[int, list[Recording]] = {}
+def _by_level(recordings: Sequence[Recording]) -> dict[Level, list[Recording]]:
+    levels: dict[Level, list[Recording]] = {}
     for recording in recordings:
-        levels.setdefault(recording.concurrency, []).append(recording)
+        levels.setdefault(recording.level, []).append(recording)
     return dict(sorted(levels.items()))
 
 
@@ -125,16 +126,14 @@ def _moment(stamp: Any) -> str:
 
 def _about(run: Run) -> list[str]:
     """What stands under the title: the target, the wire format, the model, the machine, the workers."""
-    scenario = run.about.get("scenario") or {}
-    machine = run.about.get("machine") or {}
-    target = scenario.get("target") or {}
-    cores = machine.get("cores")
+    scenario, machine = run.info.scenario, run.info.machine
+    target, cores = scenario.target, machine.cores
     workers = len({r.worker for r in run.recordings if r.worker})
     told = (
-        target.get("url") or ("the embedded simulator" if target.get("simulator") else None),
-        scenario.get("protocol"),
-        scenario.get("model"),
-        machine.get("processor"),
+        target.url or ("the embedded simulator" if target.simulator else None),
+        scenario.workload.protocol,
+        scenario.workload.model,
+        machine.processor,
         f"{cores} cores" if cores else None,
         f"{workers} worker{'' if workers == 1 else 's'}" if workers else None,
     )
@@ -144,12 +143,12 @@ def _about(run: Run) -> list[str]:
 def _unfinished(run: Run) -> str:
     """What kept the run from its end; empty where nothing did."""
     how = {"interrupted": "was interrupted", "failed": "failed", "running": "never ended"}
-    state = how.get(str(run.about.get("state")))
+    state = how.get(run.info.state)
     if state is None:
         return ""
-    failure = plain(run.about.get("failure") or "", TEXT)
+    failure = plain(run.info.failure, TEXT)
     measured = len({r.index for r in run.recordings})
-    cells = f"{measured} of {len(run.about.get('cells') or ())} cells were measured"
+    cells = f"{measured} of {len(run.info.cells)} cells were measured"
     return f"The run {state}: {cells}" + (f" ({failure})" if failure else "")
 
 
@@ -173,12 +172,12 @@ def _thresholds(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def _table(
-    title: str, columns: _Columns, summaries: Sequence[Summary], look: Mapping[str, Look]
+    title: str, columns: _Columns, summaries: Sequence[Summary], look: Mapping[ClientId, Look]
 ) -> dict[str, Any]:
     """A table of figures, its rows by concurrency."""
-    levels: dict[int, list[Summary]] = {}
+    levels: dict[Level, list[Summary]] = {}
     for summary in summaries:
-        levels.setdefault(summary.concurrency, []).append(summary)
+        levels.setdefault(summary.level, []).append(summary)
     return {
         "title": title,
         "columns": columns,
@@ -201,12 +200,12 @@ def _table(
     }
 
 
-def _reasons(summaries: Sequence[Summary], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+def _reasons(summaries: Sequence[Summary], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
     """Why measurements are not simply valid; those at one concurrency for the same reasons together."""
-    alike: dict[tuple[int, str, tuple[str, ...]], list[str]] = {}
+    alike: dict[tuple[Level, str, tuple[str, ...]], list[str]] = {}
     for s in summaries:
         if s.reasons:
-            alike.setdefault((s.concurrency, s.validity.value, s.reasons), []).append(look[s.client].label)
+            alike.setdefault((s.level, s.validity.value, s.reasons), []).append(look[s.client].label)
     return [
         {
             "validity": validity,
@@ -214,51 +213,58 @@ def _reasons(summaries: Sequence[Summary], look: Mapping[str, Look]) -> list[dic
             "at": at(concurrency),
             "reasons": [plain(reason, FINDING) for reason in reasons],
         }
-        for (concurrency, validity, reasons), clients in sorted(alike.items())
+        for (concurrency, validity, reasons), clients in sorted(alike.items(), key=lambda item: item[0])
     ]
 
 
 def _cell(summary: Summary, name: str) -> dict[str, Any]:
-    value = getattr(summary, name)
-    low, high = (getattr(summary, name.removesuffix("_ms") + edge, None) for edge in ("_low_ms", "_high_ms"))
+    found = summary[name]
+    low, high = found.low, found.high
     between = None if low is None or high is None else f"{figure(low)}–{figure(high)}"
-    kind = "n" if name.endswith("_n") else "bad" if name == "errors" and value else ""
-    return {"text": figure(value), "soft": name in summary.soft, "between": between, "kind": kind}
+    kind = "n" if name.endswith("_n") else "bad" if name == "errors" and found.value else ""
+    return {"text": figure(found.value), "soft": found.low_sample, "between": between, "kind": kind}
 
 
-def _failures(recordings: Sequence[Recording], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+def _failures(recordings: Sequence[Recording], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
     """Streams that did not end well: by client, concurrency and outcome, with the most frequent texts."""
-    counted: dict[tuple[int, str, str], Counter[str]] = {}
+    counted: dict[tuple[Level, ClientId, str], Counter[str]] = {}
     for recording in recordings:
         outcomes, errors = recording.streams["outcome"], recording.streams["error"]
         for row in (outcomes != Outcome.OK.value).nonzero()[0].tolist():
-            key = (recording.concurrency, recording.client, str(outcomes[row]))
+            key = (recording.level, recording.client, str(outcomes[row]))
             counted.setdefault(key, Counter())[str(errors[row])] += 1
     return [
         {
             "look": look.get(client),
-            "client": plain(client, 60),
-            "concurrency": concurrency,
+            "client": plain(client.label, 60),
+            "concurrency": level.value,
             "outcome": plain(outcome).replace("_", " "),
             "count": texts.total(),
             "texts": [(plain(text, TEXT), n) for text, n in texts.most_common(ERRORS) if text],
             "more": max(0, len(texts) - ERRORS),
         }
-        for (concurrency, client, outcome), texts in sorted(counted.items())
+        for (level, client, outcome), texts in sorted(
+            counted.items(), key=lambda item: (item[0][0], item[0][1].label, item[0][2])
+        )
     ]
 
 
-def _setup(about: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def _setup(info: RunInfo) -> list[tuple[str, list[tuple[str, str]]]]:
     """run.json but for prompts and cells, as lists of dotted names and values."""
-    parts: dict[str, Mapping[str, Any]] = {
-        "run": {
-            k: v for k, v in about.items() if not isinstance(v, Mapping) and k not in ("cells", "format")
-        },
-        **{k: v for k, v in about.items() if isinstance(v, Mapping) and k != "scenario"},
-        "scenario": _readable(about.get("scenario") or {}),
+    parts: dict[str, list[tuple[str, str]]] = {
+        "run": [
+            (name, plain(value, TEXT))
+            for name in ("name", "state", "failure", "started", "ended", "url", "seed")
+            if (value := text(getattr(info, name)))
+        ]
     }
-    facts = {plain(k): [(plain(n, 80), plain(v, TEXT)) for n, v in _flat(part)] for k, part in parts.items()}
-    return [(title.capitalize(), told) for title, told in facts.items() if told]
+    for path, value in facts(info):
+        title, _, name = path.partition(".")
+        if shown := text(value):
+            parts.setdefault(plain(title if name else "run"), []).append(
+                (plain(name or path, 80), plain(shown, TEXT))
+            )
+    return [(title.capitalize(), told) for title, told in parts.items() if told]
 
 
 def _workers(recordings: Sequence[Recording]) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -276,65 +282,19 @@ def _workers(recordings: Sequence[Recording]) -> list[tuple[str, list[tuple[str,
     return [("Workers", told)] if any(facts) else []
 
 
-def _readable(scenario: Mapping[str, Any]) -> dict[str, Any]:
-    """The scenario without its prompts; its clients, thresholds and stages as people write them."""
-    shown = {key: value for key, value in scenario.items() if key != "prompts"}
-    clients = [entry for entry in scenario.get("clients") or () if isinstance(entry, Mapping)]
-    if clients:
-        shown["clients"] = [Client(str(e.get("name")), e.get("options") or {}).label for e in clients]
-    thresholds = [entry for entry in scenario.get("thresholds") or () if isinstance(entry, Mapping)]
-    if thresholds:
-        shown["thresholds"] = [entry.get("text") for entry in thresholds]
-    load = scenario.get("load") or {}
-    if load.get("stages"):
-        shown["load"] = {**load, "stages": list(_stages(load["stages"]))}
-    return shown
-
-
-def _stages(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    before = 0
-    for stage in stages:
-        to, over = stage["to"], stage["over"]
-        yield (
-            f"hold {over:g} s"
-            if to == before
-            else f"to {to:,} over {over:g} s"
-            if over
-            else f"to {to:,} at once"
-        )
-        before = to
-
-
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple) and any(
-        isinstance(inner, Mapping | list | tuple) for inner in value
-    ):
-        for number, inner in enumerate(value, 1):
-            yield from _flat(inner, f"{path}.{number}")
-    elif isinstance(value, list | tuple):
-        if value:
-            yield path, ", ".join(map(str, value))
-    elif value is not None and value != "":
-        yield path, str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _prompts(scenario: Mapping[str, Any]) -> dict[str, Any]:
-    prompts = scenario.get("prompts") or []
+def _prompts(prompts: Sequence[str]) -> dict[str, Any]:
     return {
         "shown": [plain(prompt, TEXT) for prompt in prompts[:PROMPTS]],
         "more": max(0, len(prompts) - PROMPTS),
     }
 
 
-def _order(recordings: Sequence[Recording], look: Mapping[str, Look]) -> list[dict[str, Any]]:
+def _order(recordings: Sequence[Recording], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
     return [
         {
             "look": look.get(r.client),
-            "client": plain(r.client, 60),
-            "concurrency": r.concurrency,
+            "client": plain(r.client.label, 60),
+            "concurrency": r.level.value,
             "repeat": r.repeat + 1,
             "ended": "; ".join(
                 plain(f"{part.worker}: {part.ended}" if part.worker else part.ended, TEXT)

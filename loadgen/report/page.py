@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from loadgen.model import Level
     from loadgen.report.charts.style import Chart
 
 TEXT = 400  # characters of one foreign text that a page shows
@@ -51,9 +52,9 @@ class Placer:
         return tuple(new)
 
 
-def at(concurrency: int) -> str:
+def at(level: Level) -> str:
     """``100 streams at once``."""
-    return f"{concurrency:,} {'stream' if concurrency == 1 else 'streams'} at once"
+    return f"{level} at once" if level.rate is None else level.label
 
 
 def render(template: str, placer: Placer, parts: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ class Plain:
 
     def _title(self) -> str:
         cell = self._cell
-        return f"cell {self._place}/{self._cells} {cell.client.label} x {cell.concurrency}"
+        return f"cell {self._place}/{self._cells} {cell.client.label} x {cell.max_streams}"
 
     def _running(self) -> str:
         if not self._recent:

@@ -20,7 +20,7 @@ from loadgen.report.text import figure, plain
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from loadgen.model import Finding, Summary
+    from loadgen.model import Finding, Level, Summary
 
 STYLES = {
     "valid": "green", "held": "green",
@@ -45,11 +45,11 @@ class _Column:
 
 
 def _of(name: str) -> Callable[[Summary], str]:
-    return lambda summary: ("~" if name in summary.soft else "") + figure(getattr(summary, name))
+    return lambda summary: ("~" if summary[name].low_sample else "") + figure(summary.value(name))
 
 
 def _switches(summary: Summary) -> str:
-    told = [summary.voluntary_switches_per_token, summary.involuntary_switches_per_token]
+    told = [summary.value("voluntary_switches_per_token"), summary.value("involuntary_switches_per_token")]
     known = [value for value in told if value is not None]
     return figure(sum(known) if known else None)
 
@@ -85,14 +85,14 @@ class _Figures:
     def __init__(self, summaries: Sequence[Summary]) -> None:
         self.levels = {
             concurrency: list(group)
-            for concurrency, group in groupby(sorted(summaries, key=_concurrency), key=_concurrency)
+            for concurrency, group in groupby(sorted(summaries, key=_level), key=_level)
         }
         self.summaries = [summary for group in self.levels.values() for summary in group]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         spelled = speller(options)
-        titles = {n: f"{n:,} stream{'' if n == 1 else 's'}" for n in self.levels}
-        labels = {s.client: spelled(plain(s.client, _LABEL)) for s in self.summaries}
+        titles = {level: level.label for level in self.levels}
+        labels = {s.client: spelled(plain(s.client.label, _LABEL)) for s in self.summaries}
         first = max(*(cell_len(label) + 2 for label in labels.values()), *map(len, titles.values()))
         columns = self._fitting(options.max_width - first, spelled)
         shown = Table(
@@ -116,7 +116,11 @@ class _Figures:
                 cells = [_styled(spelled(column.value(summary))) for column in columns]
                 shown.add_row(Text("  " + labels[summary.client]), *cells)
         yield shown
-        soft = "; ~ soft: too few values to hold it firmly" if any(s.soft for s in self.summaries) else ""
+        soft = (
+            "; ~ soft: too few values to hold it firmly"
+            if any(each.low_sample for s in self.summaries for each in s.values())
+            else ""
+        )
         yield Text(spelled(f"TTFT, ITL, total and lag in ms; – not measured{soft}"), style="dim")
 
     def _fitting(self, room: int, spelled: Callable[[str], str]) -> list[_Column]:
@@ -133,8 +137,8 @@ class _Figures:
         return max(cell_len(spelled(text)) for text in texts)
 
 
-def _concurrency(summary: Summary) -> int:
-    return summary.concurrency
+def _level(summary: Summary) -> Level:
+    return summary.level
 
 
 def table(summaries: Sequence[Summary]) -> RenderableType:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from loadgen.scenario.overrides import Override, overrides_from_flags
 from loadgen.scenario.problems import Problem, ScenarioError
-from loadgen.scenario.resolve import as_dict, load, simulator
+from loadgen.scenario.resolve import load, shareable, simulator
 from loadgen.scenario.schema import schema
 
 __all__ = [
     "Override",
     "Problem",
     "ScenarioError",
-    "as_dict",
     "load",
     "overrides_from_flags",
     "schema",
+    "shareable",
     "simulator",
 ]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loadgen import clients
-from loadgen.model import Scenario, Simulator, Target, Timeouts
+from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import rules
 from loadgen.scenario.environment import FilledPlain, fill, meaning
 from loadgen.scenario.overrides import Override, apply
@@ -95,39 +95,37 @@ def _resolved(
     return _scenario(shape, prompts, path, frozenset(secrets))
 
 
-def as_dict(scenario: Scenario) -> dict[str, Any]:
-    """The scenario as plain values that JSON can hold, seconds as numbers, with ``***`` for every secret."""
-    plain: dict[str, Any] = dataclasses.asdict(
-        dataclasses.replace(scenario, source=None, secrets=frozenset())
+def shareable(scenario: Scenario) -> Scenario:
+    """Return the scenario as it may be written down: ``***`` for every secret, no path of this machine."""
+
+    def hide(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: hide(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(hide(inner) for inner in value)
+        return mask(value, scenario.secrets) if isinstance(value, str) else value
+
+    target, workload = scenario.target, scenario.workload
+    return dataclasses.replace(
+        scenario,
+        target=dataclasses.replace(
+            target,
+            url=None if target.url is None else mask_url(target.url, scenario.secrets),
+            headers={
+                name: MASK if is_secret_name(name) else mask(value, scenario.secrets)
+                for name, value in target.headers.items()
+            },
+        ),
+        workload=dataclasses.replace(
+            workload,
+            model=hide(workload.model),
+            prompts=hide(workload.prompts),
+            options=hide(workload.options),
+        ),
+        clients=tuple(dataclasses.replace(client, python=None) for client in scenario.clients),
+        source=None if scenario.source is None else hide(FilePath(scenario.source).name),
+        secrets=frozenset(),
     )
-    del plain["secrets"]
-    plain["source"] = scenario.source.name if scenario.source else None
-    # Where an interpreter lies differs from machine to machine; the options tell which it is.
-    plain["clients"] = [{"name": one.name, "options": dict(one.options)} for one in scenario.clients]
-    target = plain["target"]
-    if target["url"] is not None:
-        target["url"] = mask_url(target["url"], scenario.secrets)
-    target["headers"] = {
-        name: MASK if is_secret_name(name) else mask(value, scenario.secrets)
-        for name, value in target["headers"].items()
-    }
-    for key in ("model", "prompts", "options", "source"):
-        plain[key] = _masked(plain[key], scenario.secrets)
-    return {key: _listed(value) for key, value in plain.items()}
-
-
-def _masked(value: Any, secrets: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _masked(inner, secrets) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_masked(inner, secrets) for inner in value]
-    return mask(value, secrets) if isinstance(value, str) else value
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _listed(inner) for key, inner in value.items()}
-    return [_listed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _scenario(
@@ -144,19 +142,21 @@ def _scenario(
             else Simulator(**{**dict(simulator), "models": tuple(simulator.models)}),
         ),
         clients=tuple(shape.clients),
-        concurrency=shape.levels(),
-        load=shape.resolved_load(),
-        prompts=prompts,
-        protocol=shape.protocol,
-        model=shape.model,
-        stream=shape.stream,
-        options=shape.options,
+        levels=tuple(Level(streams=streams) for streams in shape.levels()),
+        workload=Workload(
+            load=shape.resolved_load(),
+            prompts=prompts,
+            protocol=shape.protocol,
+            model=shape.model,
+            stream=shape.stream,
+            options=shape.options,
+            timeouts=Timeouts(**dict(shape.timeouts)),
+        ),
         repeats=shape.repeats,
-        timeouts=Timeouts(**dict(shape.timeouts)),
         thresholds=tuple(t for t in shape.thresholds if rules.applies(t, shape.clients, shape.levels())),
         answers=shape.answers,
         seed=shape.seed,
-        source=path,
+        source=str(path),
         secrets=secrets,
     )
 

@@ -8,14 +8,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path as FilePath
-from typing import Any, Final, Literal, NamedTuple, get_type_hints
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from loadgen import protocols
-from loadgen.model import Client, Summary, Threshold
+from loadgen.model import ClientId, Level, Threshold
 from loadgen.scenario import variants
 from loadgen.scenario.environment import Filled, FilledPlain, meaning
 from loadgen.scenario.problems import Path, choose, nearest
@@ -34,9 +34,10 @@ class PromptsFile:
 
 
 def metrics() -> list[str]:
-    """What a threshold may be about: every column of the summary that holds a figure."""
-    numeric = {int, float, int | None, float | None}
-    return [name for name, hint in get_type_hints(Summary).items() if hint in numeric]
+    """The figures that a threshold may name."""
+    from loadgen.analysis.frames import NUMBERS
+
+    return [*NUMBERS, "errors"]
 
 
 def name(value: Any) -> str:
@@ -134,7 +135,7 @@ def protocol(value: Any) -> str:
     return str(value)
 
 
-def client(value: Any, info: ValidationInfo) -> Client:
+def client(value: Any, info: ValidationInfo) -> ClientId:
     return variants.client(value, _known(info).folder)
 
 
@@ -229,7 +230,7 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
         found.append(((), "errors without %", "the share of streams that failed, such as errors < 1%"))
     elif match["percent"] and metric != "errors" and not metric.endswith("_percent"):
         found.append(((), f"{metric} is no percentage", "the number without %"))
-    clients_here: list[Client] | None = info.data.get("clients")
+    clients_here: list[ClientId] | None = info.data.get("clients")
     if about and clients_here is not None:
         names = _names(clients_here)
         if about not in names | elsewhere.clients:
@@ -249,7 +250,7 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
         op=_operator(match["op"]),
         value=float(match["value"]),
         client=about,
-        concurrency=int(level) if level else None,
+        level=Level(streams=int(level)) if level else None,
     )
 
 
@@ -264,7 +265,7 @@ class Known(NamedTuple):
 
 def known(data: Mapping[str, Any], folder: FilePath) -> Known:
     """What is known of the scenario that stands in a file of ``folder``."""
-    made: list[Client] = []
+    made: list[ClientId] = []
     for value in data["clients"] if isinstance(data.get("clients"), list) else ():
         with suppress(PydanticCustomError):
             made.append(variants.client(value, folder))
@@ -288,12 +289,14 @@ def most(numbers: Iterable[Any]) -> list[int]:
     return sorted(number for number in numbers if isinstance(number, int))[-1:]
 
 
-def applies(threshold: Threshold, told: Sequence[Client], levels: Sequence[int]) -> bool:
+def applies(threshold: Threshold, told: Sequence[ClientId], levels: Sequence[int]) -> bool:
     """Whether a threshold speaks of anything that is measured."""
-    return threshold.client in (None, *_names(told)) and threshold.concurrency in (None, *levels)
+    return threshold.client in (None, *_names(told)) and (
+        threshold.level is None or threshold.level.streams in levels
+    )
 
 
-def _names(told: Iterable[Client]) -> set[str]:
+def _names(told: Iterable[ClientId]) -> set[str]:
     return {name for one in told for name in (one.label, one.name)}
 
 

@@ -17,9 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from loadgen.model import Client, Load, Simulator, Stage, Threshold, Timeouts
+from loadgen.model import ClientId, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.scenario import rules, variants
-from loadgen.scenario.problems import Path, nearest, spell
+from loadgen.scenario.problems import Path, nearest, pause
 from loadgen.scenario.values import (
     Duration,
     Fraction,
@@ -311,7 +311,7 @@ class ScenarioShape(_Shape):
         examples=[["Write a haiku."], {"file": "prompts.jsonl"}],
     )
     clients: Annotated[
-        list[Annotated[InstanceOf[Client], BeforeValidator(rules.client), WithJsonSchema({})]],
+        list[Annotated[InstanceOf[ClientId], BeforeValidator(rules.client), WithJsonSchema({})]],
         Field(min_length=1),
         AfterValidator(variants.different),
     ] = Field(
@@ -381,5 +381,5 @@ def choose_key(path: Path) -> str:
     if near is None:
         for where, shape in SHAPES.items():
             if word in shape.model_fields:
-                return f"did you mean {spell((*where, word))}?"
+                return f"did you mean {pause((*where, word))}?"
     return f"did you mean {near}?" if near else f"one of {', '.join(known)}"

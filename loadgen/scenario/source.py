@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml import error as yaml_error
 from ruamel.yaml import events as yaml_events
 
-from loadgen.scenario.problems import Path, Problem, ScenarioError, choose, nearest, spell
+from loadgen.scenario.problems import Path, Problem, ScenarioError, choose, nearest, pause
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 20
@@ -50,7 +50,7 @@ class Document:
         return self.places[path]
 
     def report(self, path: Path, wrong: str, right: str) -> None:
-        self.problems.append(Problem(self.place(path), spell(path), wrong, right))
+        self.problems.append(Problem(self.place(path), pause(path), wrong, right))
 
 
 def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[str, ...]) -> tuple[str, int]:
@@ -190,7 +190,7 @@ class _Builder:
             yield event
 
     def _stop(self, event: Any, wrong: str, right: str) -> None:
-        self.problem(self._line(event.start_mark.index), spell(self._path), wrong, right)
+        self.problem(self._line(event.start_mark.index), pause(self._path), wrong, right)
         raise _Stop
 
     @contextmanager
@@ -223,7 +223,7 @@ class _Builder:
         """A mistake at a place that belongs to no value; the key is the one that its line begins with."""
         line = self._line(index)
         begins = _KEY.match(self.text, self.text.rfind("\n", 0, index) + 1)
-        self.problem(line, begins[1] if begins else spell(self._path), wrong, right)
+        self.problem(line, begins[1] if begins else pause(self._path), wrong, right)
         raise _Stop
 
     def _line(self, index: int) -> int:
@@ -248,7 +248,7 @@ class _Builder:
         line = self._line(event.start_mark.index)
         if isinstance(event, yaml_events.AliasEvent):
             self.problem(
-                line, spell(path), "is an alias", "the value itself: anchors and aliases are not followed"
+                line, pause(path), "is an alias", "the value itself: anchors and aliases are not followed"
             )
             return BAD
         value: Any
@@ -260,7 +260,7 @@ class _Builder:
             value = self._mapping(events, path)
         if event.tag is not None:
             self.problem(
-                line, spell(path), f"has the tag {event.tag}", "a plain value: tags construct nothing here"
+                line, pause(path), f"has the tag {event.tag}", "a plain value: tags construct nothing here"
             )
             return BAD
         return value
@@ -283,14 +283,14 @@ class _Builder:
             line = self._line(event.start_mark.index)
             key = event.value if isinstance(event, yaml_events.ScalarEvent) and event.tag is None else None
             if key is None:
-                self.problem(line, spell(path), "has a key that is not text", "a key such as  name:")
+                self.problem(line, pause(path), "has a key that is not text", "a key such as  name:")
                 self._value(event, events, (*path, "?"))
                 self._value(next(events), events, (*path, "?"))
                 continue
             here = (*path, key)
             if key in values:
                 first = self.places[here].rpartition(":")[2]
-                self.problem(line, spell(here), f"is there twice, first in line {first}", "one of the two")
+                self.problem(line, pause(here), f"is there twice, first in line {first}", "one of the two")
                 self._value(next(events), events, here)
                 continue
             self.places.setdefault(here, f"{self.name}:{line + 1}")

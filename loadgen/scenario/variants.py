@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from loadgen import clients
 from loadgen.interpreters import InterpreterError, look
-from loadgen.model import Client
+from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose
 from loadgen.scenario.source import kind
@@ -33,7 +33,7 @@ def options(name: str) -> Mapping[str, clients.Values]:
     return {"stream": STREAM, **own}
 
 
-def client(value: Any, folder: FilePath) -> Client:
+def client(value: Any, folder: FilePath) -> ClientId:
     """The client that is meant; a relative path of an interpreter begins in ``folder``."""
     given = {"client": value} if isinstance(value, str) else value
     if not isinstance(given, dict) or "client" not in given:
@@ -62,7 +62,7 @@ def client(value: Any, folder: FilePath) -> Client:
             found += [((key,), says, right) for _, says, right in (error.context or {})["found"]]
     if found:
         raise wrongs(found)
-    return Client(str(name), told, python=python)
+    return ClientId(str(name), told, python=python)
 
 
 def _value(raw: Any, known: clients.Values) -> Any:
@@ -91,7 +91,7 @@ def _short(raw: Any, path: str) -> str:
         raise wrong(f"{shown(raw)} {error}", right) from None
 
 
-def different(value: Sequence[Client]) -> list[Client]:
+def different(value: Sequence[ClientId]) -> list[ClientId]:
     """The clients, with what differs told apart; those with the same label are refused."""
     value = apart(value)
     labels = [client.label for client in value]
@@ -105,7 +105,7 @@ def different(value: Sequence[Client]) -> list[Client]:
     return value
 
 
-def apart(value: Sequence[Client]) -> list[Client]:
+def apart(value: Sequence[ClientId]) -> list[ClientId]:
     """Interpreters of one version, such as two environments, are numbered: ``3.13`` and ``3.13#2``."""
     names: dict[tuple[str, str], str] = {}
     seen: Counter[str] = Counter()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from loadgen.model import Figures
+from loadgen.model import Usage
 from loadgen.protocols.ollama import Kind, final_parts
 from loadgen.simulator import http
 from loadgen.simulator.scheduler import KEEP_ALIVE_NS, full_name
@@ -128,7 +128,7 @@ def _load(server: Server, connection: Connection, kind: Kind, model: str, keep_n
         ready = loaded.ready
 
     def answer() -> None:
-        before, after = final_parts(kind, model, Figures(), reason=reason)
+        before, after = final_parts(kind, model, Usage(), reason=reason)
         connection.answer(200, before + server.clock.stamp()[1] + after.rstrip(b"\n"))
 
     if ready > now:

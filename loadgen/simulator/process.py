@@ -89,11 +89,11 @@ class Process:
         """A new record; the next request meets the plan of the first again. Raises SimulatorError."""
         self._ask("DELETE", "/simulator/record")
 
-    def record(self) -> model.ServerRecord:
+    def record(self) -> model.ServerLog:
         """What it did since the last reset. Raises SimulatorError."""
         told = json.loads(self._ask("GET", "/simulator/record"))
         told["late"] = base64.b64decode(told["late"])
-        return model.ServerRecord(**{field.name: told[field.name] for field in fields(model.ServerRecord)})
+        return model.ServerLog(**{field.name: told[field.name] for field in fields(model.ServerLog)})
 
     def stop(self) -> None:
         """End the process; nothing happens when it is not running any more."""

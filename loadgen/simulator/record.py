@@ -69,7 +69,7 @@ class Record:
         self.open -= 1
 
     def summary(self) -> dict[str, Any]:
-        """The fields of :class:`loadgen.model.ServerRecord`, ``late`` in base 64, and ``blocked`` and ``dropped``."""
+        """The fields of :class:`loadgen.model.ServerLog`, ``late`` in base 64, and ``blocked`` and ``dropped``."""
         late = sorted(map(int.__sub__, self.sent, self.due))
         return {
             "streams": len(self.received),

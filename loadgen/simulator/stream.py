@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING, Final
 
-from loadgen.model import Figures
+from loadgen.model import Usage
 from loadgen.protocols.ollama import Kind, final_parts
 from loadgen.simulator import faults, http
 from loadgen.simulator.corpus import TOKENS
@@ -256,7 +256,7 @@ class Stream:
             before, after = final_parts(
                 self._asked.kind,
                 self._asked.model,
-                self._figures(now),
+                self._usage(now),
                 reason=self._reason,
                 context=self._context(),
             )
@@ -332,7 +332,7 @@ class Stream:
         before, after = final_parts(
             self._asked.kind,
             self._asked.model,
-            self._figures(now),
+            self._usage(now),
             text=text,
             reason=self._reason,
             context=self._context(),
@@ -355,10 +355,10 @@ class Stream:
         self._over()
         connection.finish(keep_alive=fault != "truncate")
 
-    def _figures(self, now: int) -> Figures:
+    def _usage(self, now: int) -> Usage:
         """They add up: total is queue, load, prompt and decoding."""
         epoch = self._server.epoch
-        return Figures(
+        return Usage(
             total_ns=now - epoch - self._received,
             load_ns=self._load_ns,
             prompt_tokens=self._prompt_tokens,

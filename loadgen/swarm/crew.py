@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import signal
@@ -23,8 +22,8 @@ from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan
 from loadgen.lab.listener import Progress, Silent
 from loadgen.lab.run import Refused, ready
-from loadgen.model import Cell, Load, Outcome, Sample, Scenario, Stream
-from loadgen.scenario import Override, ScenarioError, as_dict, load
+from loadgen.model import Cell, Level, Load, Outcome, Sample, Scenario, Stream
+from loadgen.scenario import Override, ScenarioError, load, shareable
 from loadgen.secrets import mask_cut
 from loadgen.swarm import wire
 from loadgen.swarm.figures import Figures
@@ -48,8 +47,8 @@ class StreamError(Exception):
 
 def fingerprint(scenario: Scenario) -> str:
     """The same for scenarios that ask for the same, whatever secrets they were given."""
-    told = {**as_dict(scenario), "source": None}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    told = msgspec.json.encode(replace(shareable(scenario), source=None), order="sorted")
+    return hashlib.sha256(told).hexdigest()
 
 
 class Crew:
@@ -101,7 +100,9 @@ class Crew:
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} is not the same file here as where the master runs")
-            ready(replace(scenario, concurrency=(max(len(part.slots or (0,)) for part in job.parts),)))
+            ready(
+                replace(scenario, levels=(Level(streams=max(len(part.slots or (0,)) for part in job.parts)),))
+            )
             cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
             self._abandon()
             self.drives = {cell.client.label: Drive(self, job, cell, scenario) for cell in cells}
@@ -114,7 +115,9 @@ class Crew:
         cores = self._engine_cores[at : at + 1]
         cell = plan.cells(scenario, job.url or scenario.target.url or "", cores)[part.index]
         if part.slots is None:
-            return replace(cell, load=Load(), concurrency=1, slots=())
+            return replace(
+                cell, workload=replace(cell.workload, load=Load()), level=Level(streams=1), slots=()
+            )
         return replace(cell, slots=part.slots)
 
     def _add(self, msg: Message, **_: object) -> None:
@@ -187,7 +190,7 @@ class Drive(Silent):
         self.job = job
         self.engine = lab_cell.Engine(cell, self)
         self._crew, self._cell, self._secrets = crew, cell, scenario.secrets
-        self._scheduled = cell.load != Load()
+        self._scheduled = cell.workload.load != Load()
         self._asked = self._most = len(cell.slots or ())
         self._open = self._tokens = 0
         self._outcomes: Counter[str] = Counter()
@@ -224,8 +227,8 @@ class Drive(Silent):
     def _piece(self, *, done: bool) -> None:
         streams, self.engine.streams = self.engine.streams, []
         samples, self.engine.samples = self.engine.samples, []
-        spells, self.engine.spells = self.engine.spells, []
-        pace, self.engine.pace = self.engine.pace, []
+        pauses, self.engine.pauses = self.engine.pauses, []
+        cpu_samples, self.engine.cpu_samples = self.engine.cpu_samples, []
         bare = self.engine.recording()
         bare = replace(bare, ended=mask_cut(bare.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
@@ -241,8 +244,8 @@ class Drive(Silent):
             bare=bare,
             streams=streams,
             samples=samples,
-            spells=spells,
-            pace=pace,
+            pauses=pauses,
+            cpu_samples=cpu_samples,
             asked=self._most,
             open=self._open,
             tokens=self._tokens,

@@ -15,7 +15,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 import loadgen
 from loadgen import clients
 from loadgen.lab import cell as lab_cell
-from loadgen.model import Cell, Pace, Recording, Sample, Scenario, ServerRecord, Spell, Stream
+from loadgen.model import Cell, CpuSample, Level, Pause, Recording, Sample, Scenario, ServerLog, Stream
 from loadgen.scenario import Override
 from loadgen.swarm import wire
 from loadgen.swarm.crew import fingerprint
@@ -43,8 +43,8 @@ class Share:
     bare: Recording | None = None
     streams: list[Stream] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
-    spells: list[Spell] = field(default_factory=list)
-    pace: list[Pace] = field(default_factory=list)
+    pauses: list[Pause] = field(default_factory=list)
+    cpu_samples: list[CpuSample] = field(default_factory=list)
     asked: int = 0
     open: int = 0
     tokens: int = 0
@@ -169,7 +169,7 @@ class Desk:
         self.shares, self.failures, self.most = [], [], {}
         nodes = self.nodes()
         for place, node in enumerate(nodes):
-            shares = [tuple(range(cell.concurrency))[place :: len(nodes)] for cell in cells]
+            shares = [tuple(range(cell.max_streams))[place :: len(nodes)] for cell in cells]
             self._give(
                 node,
                 [
@@ -238,8 +238,8 @@ class Desk:
         share.bare = piece.bare
         share.streams += piece.streams
         share.samples += piece.samples
-        share.spells += piece.spells
-        share.pace += piece.pace
+        share.pauses += piece.pauses
+        share.cpu_samples += piece.cpu_samples
         share.asked, share.open, share.tokens, share.done = piece.asked, piece.open, piece.tokens, piece.done
         now = sum(each.asked for each in self.shares if each.client == share.client and not each.lost)
         self.most[share.client] = max(self.most.get(share.client, 0), now)
@@ -271,7 +271,7 @@ class Desk:
         while not self.over() and time.monotonic() < until:
             gevent.sleep(LOOK)
 
-    def recordings(self, cells: Sequence[Cell], server: ServerRecord | None) -> list[Recording]:
+    def recordings(self, cells: Sequence[Cell], server: ServerLog | None) -> list[Recording]:
         """What came of the job: a recording for each worker and client, none where nobody began.
 
         The first of every cell has the server's own record, which is of all that ran at that time.
@@ -281,7 +281,7 @@ class Desk:
         found: list[Recording] = []
         for cell in cells:
             label = cell.client.label
-            concurrency = max(cell.concurrency, 1)
+            level = Level(streams=max(cell.max_streams, 1))
             of_cell = server
             for share in self.shares:
                 if share.client != label:
@@ -289,7 +289,7 @@ class Desk:
                 bare = replace(
                     share.bare or _nothing(cell),
                     index=cell.index,
-                    concurrency=concurrency,
+                    level=level,
                     repeat=cell.repeat,
                     ended=share.lost or (share.bare.ended if share.bare else "it told nothing"),
                     worker=share.worker,
@@ -297,22 +297,25 @@ class Desk:
                     server=of_cell,
                 )
                 of_cell = None
-                found.append(lab_cell.filled(bare, share.streams, share.samples, share.spells, share.pace))
+                found.append(
+                    lab_cell.filled(bare, share.streams, share.samples, share.pauses, share.cpu_samples)
+                )
         return found
 
 
 def _nothing(cell: Cell) -> Recording:
     """What a worker leaves that was lost before its first piece. Its clock begins with the cell."""
-    begin = int(cell.load.warmup * 1e9)
+    begin = int(cell.workload.load.warmup * 1e9)
     return Recording(
         index=cell.index,
-        client=cell.client.label,
+        client=replace(cell.client, python=None),
         mode=clients.entry(cell.client.name).mode,
-        concurrency=cell.concurrency,
+        level=cell.level,
         repeat=cell.repeat,
+        workload=replace(cell.workload, prompts=()),
         ended="",
         start=0,
-        window=(begin, max(begin, int((cell.load.seconds or 0.0) * 1e9))),
+        window=(begin, max(begin, int((cell.workload.load.seconds or 0.0) * 1e9))),
         clock=((0, 0), (0, 0)),
         same_host=False,
         base_rss_kib=None,

@@ -34,14 +34,14 @@ class Figures:
     def add(self, recording: Recording) -> None:
         """Count the streams of ``recording``."""
         measured = Measured(recording)
-        chosen = measured.chosen
+        chosen = measured.included
         self._count("ttft", present(measured.ttft[chosen]) / 1e3)
         self._count("itl", measured.gaps().values / 1e3)
         lags = measured.lags()
         if lags is not None and recording.same_host:
             self._count("lag", lags.values / 1e3)
         self._count("late", (measured.column("start") - measured.column("due"))[chosen] / 1e3)
-        self._count("request", present(measured.request_delay[chosen]) / 1e3)
+        self._count("request", present(measured.send_delay[chosen]) / 1e3)
         tpot: Ints = measured.tpot[chosen]
         self._count("rate", 1e12 / tpot[tpot > 0])
 

@@ -195,7 +195,7 @@ class Live:
         )
         # Nothing is counted against it for being young.
         reasons = of_pool(
-            counted=0, chosen=0, ttft_ms=ttft, lag_ms=lag, request_delay_ms=request, cpu_share=None
+            counted=0, chosen=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=request, cpu_share=None
         )
         return [*found, *(text for _, text in reasons)]
 

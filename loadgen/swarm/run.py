@@ -17,7 +17,7 @@ from locust.event import Events
 from loadgen.lab.cell import longest
 from loadgen.lab.listener import Listener, Progress
 from loadgen.lab.run import CellError, Record, Refused
-from loadgen.model import Cell, Outcome, Recording, Scenario, ServerRecord, Stream
+from loadgen.model import Cell, Outcome, Recording, Scenario, ServerLog, Stream
 from loadgen.scenario import Override
 from loadgen.swarm.crew import LAST, PIECES
 from loadgen.swarm.desk import LOOK, Desk
@@ -101,7 +101,7 @@ class Swarm:
         cell: Cell,
         listener: Listener,
         interrupted: Callable[[], bool],
-        server: Callable[[], ServerRecord | None],
+        server: Callable[[], ServerLog | None],
     ) -> Sequence[Recording]:
         """Run ``cell``; a recording for each worker. Raises CellError where none could begin."""
         self._listener, self._failed, self._streams = listener, 0, 0
@@ -128,7 +128,7 @@ class Swarm:
         listener.progress(
             Progress(
                 elapsed=elapsed,
-                left=max(0.0, (cell.load.seconds or 0.0) - elapsed),
+                left=max(0.0, (cell.workload.load.seconds or 0.0) - elapsed),
                 open=sum(share.open for share in shares),
                 tokens=sum(share.tokens for share in shares),
                 ended=self._streams,

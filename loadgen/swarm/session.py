@@ -20,8 +20,8 @@ from locust.runners import STATE_INIT, STATE_SPAWNING, WORKER_REPORT_INTERVAL, M
 
 from loadgen import clients, store
 from loadgen.lab import plan, target
-from loadgen.lab.run import Refused, about_run, new_folder, ready, told
-from loadgen.model import Cell, Client, Scenario, ServerRecord, Simulator
+from loadgen.lab.run import Refused, ended, new_folder, ready, run_info
+from loadgen.model import Cell, ClientId, Level, RunInfo, Scenario, ServerLog, Simulator
 from loadgen.scenario import Override, ScenarioError, load, overrides_from_flags
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
@@ -61,7 +61,7 @@ class Plan:
     @property
     def scheduled(self) -> bool:
         """Whether the scenario's stages say how many streams there are, and not the users of Locust."""
-        return bool(self.scenario.load.stages)
+        return bool(self.scenario.workload.load.stages)
 
     def is_another(self, other: Plan) -> bool:
         """Whether a run of it would need other engines."""
@@ -98,7 +98,7 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         overrides = [Override("--client", "clients", spelled)]
         overrides += overrides_from_flags(url=host or None)
         scenario = load(path, overrides)
-        ready(replace(scenario, concurrency=(1,)))
+        ready(replace(scenario, levels=(Level(streams=1),)))
     except (ScenarioError, Refused) as error:
         raise Wrong(str(error)) from None
     if any(secret in json.dumps(spelled) + host for secret in scenario.secrets):
@@ -110,14 +110,14 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
     return Plan(scenario, tuple(overrides), tuple(first), own.label)
 
 
-def _client(label: str, scenario: Scenario) -> Client:
+def _client(label: str, scenario: Scenario) -> ClientId:
     """The scenario's client of that label, or any other by its name; the scenario's first where there is none."""
     if not label:
         return scenario.clients[0]
     found = next((client for client in scenario.clients if client.label == label), None)
     if found is None and label not in clients.names():
         raise Wrong(f"no client {label!r}: one of {', '.join(offered(scenario))}")
-    return found or Client(label)
+    return found or ClientId(label)
 
 
 def offered(scenario: Scenario | None) -> Iterable[str]:
@@ -142,7 +142,7 @@ class Session:
         self.folder: Path | None = None
         self._crew = crew
         self._plan: Plan | None = None  # of the run under way
-        self._about: dict[str, Any] = {}
+        self._info: RunInfo | None = None
         self._simulator: tuple[Simulator, Process] | None = None
         self._own_shape = environment.shape_class
         self._beginning: Greenlet[[], None] = gevent.spawn(lambda: None)
@@ -175,7 +175,7 @@ class Session:
             if asked.is_another(self._plan):
                 raise Wrong("the scenario, the client and the host of a run stay as they are: stop it first")
             return asked
-        shape = Stages(asked.scenario.load.stages) if asked.scheduled else self._own_shape
+        shape = Stages(asked.scenario.workload.load.stages) if asked.scheduled else self._own_shape
         if shape is not None:
             shape.runner = self.environment.runner
         self.environment.shape_class = shape
@@ -200,14 +200,14 @@ class Session:
             url = self._serve(asked.scenario)
             started = datetime.now(UTC)
             folder = new_folder(asked.scenario, started)
-            about = about_run(asked.scenario, url or asked.scenario.target.url or "", started, asked.cells)
-            store.create(folder, about)
+            info = run_info(asked.scenario, url or asked.scenario.target.url or "", started, asked.cells)
+            store.create(folder, info)
         except (Wrong, SimulatorError, store.StoreError) as error:
             self.live.begin(self.desk.job, "", "")
             self._note(str(error))
             self._leave(failed=True)
             return
-        self._plan, self._about, self.folder = asked, about, folder
+        self._plan, self._info, self.folder = asked, info, folder
         self._options.client = asked.client  # to the users, wherever they are
         self.live.begin(self.desk.job + 1, folder.name, asked.scenario.name)
         self.desk.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
@@ -260,7 +260,7 @@ class Session:
 
     def _end(self, asked: Plan) -> None:
         """End the engines and hear everything; the files are made afterwards."""
-        load_of, timeouts = asked.scenario.load, asked.scenario.timeouts
+        load_of, timeouts = asked.scenario.workload.load, asked.scenario.workload.timeouts
         grace: float | None = self.environment.stop_timeout or 0.0
         seconds = (grace or 0.0) + LAST
         if asked.scheduled and self.live.elapsed >= (load_of.seconds or 0.0):
@@ -269,7 +269,8 @@ class Session:
         self.live.end()
         self._hear_all()
         self.live.tick()
-        self._about["state"] = "complete"
+        assert self._info is not None
+        self._info = replace(self._info, state="complete")
         self._plan = None
         self._finishing = gevent.spawn(partial(self._finish, asked))
 
@@ -333,17 +334,22 @@ class Session:
             cells = [
                 cell
                 if asked.scheduled
-                else replace(cell, concurrency=max(1, self.desk.most.get(cell.client.label, 0)))
+                else replace(cell, level=Level(streams=max(1, self.desk.most.get(cell.client.label, 0))))
                 for cell in asked.cells
             ]
             parts = self.desk.recordings(cells, self._record())
             assert self.folder is not None
-            for cell, entry in zip(cells, self._about["cells"], strict=True):
+            assert self._info is not None
+            entries = []
+            for cell, entry in zip(cells, self._info.cells, strict=True):
                 own = [part for part in parts if part.index == cell.index]
                 files = [store.save(self.folder, part) for part in own]
-                entry |= {"concurrency": cell.concurrency, **told(own, files)}
-            self._about["scenario"]["concurrency"] = sorted({cell.concurrency for cell in cells})
-            store.write_about(self.folder, self._about)
+                entries.append(ended(replace(entry, level=cell.level), own, files))
+            levels = tuple(sorted({cell.level for cell in cells}))
+            self._info = replace(
+                self._info, cells=tuple(entries), scenario=replace(self._info.scenario, levels=levels)
+            )
+            store.write_info(self.folder, self._info)
             # A process of its own: this one must go on to answer. A session of its own: Ctrl-C is for us.
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "loadgen", "report", str(self.folder), "--quiet"],
@@ -355,7 +361,7 @@ class Session:
             if done.stderr:
                 self._note(done.stderr.strip().splitlines()[-1])
 
-    def _record(self) -> ServerRecord | None:
+    def _record(self) -> ServerLog | None:
         try:
             return self._simulator[1].record() if self._simulator is not None else None
         except SimulatorError as error:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from loadgen.model import Pace, Recording, Sample, Spell, Stream
+from loadgen.model import CpuSample, Pause, Recording, Sample, Stream
 
 # Types of message. From the master:
 JOB = "loadgen-job"
@@ -78,8 +78,8 @@ class Piece(msgspec.Struct, frozen=True):
     bare: Recording
     streams: list[Stream]
     samples: list[Sample]
-    spells: list[Spell]
-    pace: list[Pace]
+    pauses: list[Pause]
+    cpu_samples: list[CpuSample]
     asked: int
     open: int
     tokens: int

@@ -68,7 +68,7 @@ def kinds(held: Run) -> dict[tuple[str, str], str]:
 
 def test_a_client_that_is_slower_by_its_own_doing_is_the_client_s():
     def vary(client, place, rng):
-        return {"ttft_ms": 3000.0, "request_delay_ms": 2500.0} if client in SYNC else {}
+        return {"ttft_ms": 3000.0, "send_delay_ms": 2500.0} if client in SYNC else {}
 
     found = kinds(made(vary))
     assert found[article.FIRST, "requests"] == found[article.FIRST, "httpx-sync"] == "the client's"

@@ -13,7 +13,7 @@ import pytest
 from loadgen import analysis, store
 from loadgen.analysis import causes
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import Finding, Pace, Recording, Spell
+from loadgen.model import CpuSample, Finding, Pause, Recording
 from tests import synthetic
 from tests.synthetic import MS, ZERO
 
@@ -48,15 +48,15 @@ def told(recording: Recording) -> Counter[str]:
     return found
 
 
-def spells(*of: tuple[str, int, int]) -> Mapping[str, Any]:
-    return store.table_of_spells(Spell(kind, begin, end) for kind, begin, end in of)  # type: ignore[arg-type]
+def pauses(*of: tuple[str, int, int]) -> Mapping[str, Any]:
+    return store.table_of_pauses(Pause(kind, begin, end) for kind, begin, end in of)  # type: ignore[arg-type]
 
 
 def pace(cpu: float, *waits: tuple[int, int], begin: int = ZERO, looks: int = 300) -> Mapping[str, Any]:
     """A hundred looks a second: the share of a core used, and waits (end, ns), each told when it ends."""
     ats = [begin + number * 10 * MS for number in range(looks)]
-    return store.table_of_pace(
-        Pace(at, int(cpu * (at - begin)), sum(ns for end, ns in waits if end <= at)) for at in ats
+    return store.table_of_cpu_samples(
+        CpuSample(at, int(cpu * (at - begin)), sum(ns for end, ns in waits if end <= at)) for at in ats
     )
 
 
@@ -69,50 +69,50 @@ def test_nothing_late_is_no_finding() -> None:
 def test_without_evidence_it_stays_unexplained() -> None:
     recording, *_ = one_late()
     assert told(recording) == {"unexplained": 1}  # as of a folder that is older than the evidence
-    assert told(replace(recording, spells=spells(), pace=pace(0.1))) == {"unexplained": 1}
+    assert told(replace(recording, pauses=pauses(), cpu_samples=pace(0.1))) == {"unexplained": 1}
 
 
-@pytest.mark.parametrize(("kind", "cause"), [("gc", "gc"), ("turn", "held")])
+@pytest.mark.parametrize(("kind", "cause"), [("gc", "gc"), ("loop", "held")])
 @pytest.mark.parametrize(("share", "explained"), [(1.0, True), (0.51, True), (0.49, False)])
 def test_what_held_the_engine_up_explains_what_it_overlaps(
     kind: str, cause: str, share: float, explained: bool
 ) -> None:
     recording, sent, seen = one_late()
-    part = spells(
+    part = pauses(
         (kind, sent - 40 * MS, sent - 1 * MS),
         (kind, sent - 1 * MS, sent + int(share * LATE / 2)),
         (kind, seen - int(share * LATE / 2), seen + 50 * MS),
     )
-    assert told(replace(recording, spells=part)) == {cause if explained else "unexplained": 1}
+    assert told(replace(recording, pauses=part)) == {cause if explained else "unexplained": 1}
 
 
 def test_a_collection_within_a_turn_is_the_cause() -> None:
     recording, sent, seen = one_late()
-    both = spells(("turn", sent, seen), ("gc", sent + 5 * MS, seen - 5 * MS))
-    assert told(replace(recording, spells=both)) == {"gc": 1}
+    both = pauses(("loop", sent, seen), ("gc", sent + 5 * MS, seen - 5 * MS))
+    assert told(replace(recording, pauses=both)) == {"gc": 1}
 
 
 def test_where_only_several_explain_half_of_it_the_largest_is_the_cause() -> None:
     recording, sent, seen = one_late()
     wait = (seen - 1 * MS, 6 * MS)
-    assert told(replace(recording, pace=pace(0.4))) == {"unexplained": 1}
-    assert told(replace(recording, pace=pace(0.4, wait))) == {"held": 1}
-    turn = spells(("turn", sent, sent + 14 * MS))  # may have been longer for the wait
-    assert told(replace(recording, spells=turn, pace=pace(0.1, wait))) == {"unexplained": 1}
+    assert told(replace(recording, cpu_samples=pace(0.4))) == {"unexplained": 1}
+    assert told(replace(recording, cpu_samples=pace(0.4, wait))) == {"held": 1}
+    turn = pauses(("loop", sent, sent + 14 * MS))  # may have been longer for the wait
+    assert told(replace(recording, pauses=turn, cpu_samples=pace(0.1, wait))) == {"unexplained": 1}
 
 
 @pytest.mark.parametrize("mode", ["tasks", "threads", "greenlets"])
 @pytest.mark.parametrize(("cpu", "cause"), [(0.9, "held"), (0.3, "unexplained")])
 def test_an_engine_that_tells_no_turns_was_held_while_it_ran(mode: Any, cpu: float, cause: str) -> None:
     recording, *_ = one_late(mode=mode)
-    assert told(replace(recording, pace=pace(cpu))) == {cause: 1}
+    assert told(replace(recording, cpu_samples=pace(cpu))) == {cause: 1}
 
 
 @pytest.mark.parametrize(("after", "cause"), [(0, "run-queue"), (9, "run-queue"), (-60, "unexplained")])
 def test_a_wait_for_a_core_is_told_when_it_ends(after: int, cause: str) -> None:
     recording, _, seen = one_late()
     wait = pace(0.1, (seen - 1 * MS + after * MS, 25 * MS))
-    assert told(replace(recording, pace=wait)) == {cause: 1}
+    assert told(replace(recording, cpu_samples=wait)) == {cause: 1}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_thread_waited_for_a_core_as_far_as_its_own_kind_did_not_have_it(
     waits = np.full(10, 10_000 * MS)  # of the others
     waits[STREAM] = waited * MS if waited >= 0 else -1
     streams = {**recording.streams, "run_wait_ns": waits}
-    assert told(replace(recording, streams=streams, pace=pace(cpu))) == {cause: 1}
+    assert told(replace(recording, streams=streams, cpu_samples=pace(cpu))) == {cause: 1}
 
 
 def test_what_the_server_sent_late_is_the_servers() -> None:
@@ -141,15 +141,15 @@ def test_what_the_server_sent_late_is_the_servers() -> None:
     assert set(told(replace(recording, server=server))) == {"server"}
 
 
-@pytest.mark.parametrize(("turn", "cause"), [(5, "connect"), (29, "held")])
+@pytest.mark.parametrize(("loop", "cause"), [(5, "connect"), (29, "held")])
 def test_the_wait_for_a_connection_is_what_the_engine_was_idle_of(turn: int, cause: str) -> None:
-    recording = plain(request_delay_ms=30.0, ttft_ms=100.0)
-    held = spells(("turn", ZERO, ZERO + turn * MS))
-    assert told(replace(recording, spells=held)) == {cause: 10}
+    recording = plain(send_delay_ms=30.0, ttft_ms=100.0)
+    held = pauses(("loop", ZERO, ZERO + turn * MS))
+    assert told(replace(recording, pauses=held)) == {cause: 10}
 
 
 def test_a_request_that_waited_for_a_late_server_is_the_servers() -> None:
-    recording = plain(request_delay_ms=30.0, ttft_ms=100.0)
+    recording = plain(send_delay_ms=30.0, ttft_ms=100.0)
     late = np.array([[0, 25 * MS], [5 * MS, 28 * MS]]) + synthetic.EPOCH
     assert recording.server is not None
     server = replace(recording.server, late=late.astype("<i8").tobytes())
@@ -172,7 +172,7 @@ def test_workers_have_clocks_of_their_own() -> None:
     apart = parts[1].start - parts[0].start
     shift = {id(part): number * apart for number, part in enumerate(parts)}
     held = [
-        replace(part, spells=spells(("turn", sent + shift[id(part)], seen + shift[id(part)])))
+        replace(part, pauses=pauses(("loop", sent + shift[id(part)], seen + shift[id(part)])))
         for part in parts
     ]
     found = list(causes.delays_of(repeats_of(held)[0]))
@@ -187,10 +187,10 @@ def findings(*recordings: Recording) -> list[Finding]:
 
 def test_shares_are_of_all_repeats_by_count_and_by_time() -> None:
     first, sent, seen = one_late()
-    first = replace(first, spells=spells(("turn", sent, seen)))
+    first = replace(first, pauses=pauses(("loop", sent, seen)))
     second, *_ = one_late(by=90 * MS, gap_ms=200.0, repeat=1, index=1)
     third, sent, seen = one_late(repeat=2, index=2)
-    third = replace(third, spells=spells(("turn", sent, seen)))
+    third = replace(third, pauses=pauses(("loop", sent, seen)))
     (found,) = findings(first, second, third)
     assert (found.id, found.verdict) == ("aiohttp@10", "held")
     assert found.statement == (

@@ -208,13 +208,13 @@ def test_invalid_measurements_do_not_testify_and_are_named():
 
 
 def test_a_difference_smaller_than_what_a_client_differs_from_itself_by_is_none():
-    """The twin differs from its original by half; async by a third only."""
+    """The control differs from its original by half; async by a third only."""
     made = ladder(
         levels=(100,), clients=("requests", "aiohttp"), asyncs={"rss_per_stream_kib": 90}, noise=0.01
     )
     assert board(made)[SCALES].verdict == "confirmed"
-    twin = ladder(levels=(100,), clients=("requests (A/A)",), sync={"rss_per_stream_kib": 60}, noise=0.01)
-    found = board(made + twin)[SCALES]
+    control = ladder(levels=(100,), clients=("requests (A/A)",), sync={"rss_per_stream_kib": 60}, noise=0.01)
+    found = board(made + control)[SCALES]
     assert found.verdict == "open"
     assert any("within the noise" in effect.note for effect in found.effects)
 

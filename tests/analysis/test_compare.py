@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from loadgen.analysis import compare, summarise
 from loadgen.analysis.changes import JUDGED, Change
 from loadgen.analysis.compare import Comparison
-from loadgen.model import TWIN, Finding, Summary, Validity
+from loadgen.model import CONTROL, Finding, Summary, Validity
 from tests import synthetic
 
-CLIENTS = ("requests", "aiohttp", "httpx-async", f"requests {TWIN}")
+CLIENTS = ("requests", "aiohttp", "httpx-async", f"requests {CONTROL}")
 DRAWS = 1000
 # figure -> its level, and the standard deviation of its logarithm from block to block
 FIGURES: Mapping[str, tuple[float, float]] = {
@@ -192,8 +192,8 @@ def test_small_changes_are_never_called_however_sure() -> None:
 
 
 def test_a_difference_within_the_noise_floor_is_not_called() -> None:
-    twin = steady(f"aiohttp {TWIN}", ttft_p50_ms=390.0)
-    base, head = [steady(), twin], [steady(ttft_p50_ms=360.0), twin]
+    control = steady(f"aiohttp {CONTROL}", ttft_p50_ms=390.0)
+    base, head = [steady(), control], [steady(ttft_p50_ms=360.0), control]
     assert compare.runs(base[:1], head[:1], paired=True).verdict == "worse"
     made = compare.runs(base, head, paired=True)
     assert change_of(made, "aiohttp", "ttft_p50_ms").verdict == "same"
@@ -211,7 +211,7 @@ def test_pairs_are_used_where_schedules_agree() -> None:
 def test_where_repeats_are_missing_none_of_the_others_is_given_up() -> None:
     values = np.array([290.0, 295.0, 300.0, 305.0, 310.0])
     base = [summary("aiohttp", 10, {"ttft_p50_ms": values})]
-    some = tuple(block for block in base[0].blocks if block["repeat"] in (1, 2, 4))
+    some = tuple(block for block in base[0].rounds if block["repeat"] in (1, 2, 4))
     change = change_of(
         compare.runs(base, [replace(base[0], blocks=some)], paired=True), "aiohttp", "ttft_p50_ms"
     )
@@ -223,7 +223,7 @@ def test_where_repeats_are_missing_none_of_the_others_is_given_up() -> None:
 
 def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
     def failing(share: float) -> list[Summary]:
-        blocks = tuple({**block, "errors_share": share} for block in steady().blocks)
+        blocks = tuple({**block, "errors_share": share} for block in steady().rounds)
         return [replace(steady(), blocks=blocks, streams=300)]
 
     assert compare.runs(failing(0.0), failing(1 / 100), paired=True).verdict == "not worse"
@@ -234,7 +234,7 @@ def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
 
 def test_a_thread_more_at_many_is_nothing_and_twice_as_many_are_worse() -> None:
     def with_threads(number: int) -> list[Summary]:
-        blocks = tuple({**block, "threads_peak": number} for block in steady(concurrency=100).blocks)
+        blocks = tuple({**block, "threads_peak": number} for block in steady(concurrency=100).rounds)
         return [replace(steady(concurrency=100), blocks=blocks)]
 
     assert compare.runs(with_threads(101), with_threads(102), paired=True).verdict == "not worse"
@@ -338,7 +338,7 @@ def test_two_clients_of_one_run_are_compared_block_by_block() -> None:
         change = change_of(made, "aiohttp", "ttft_p50_ms")
         assert (change.against, made.paired) == ("requests", True)
         hits += change.verdict == "worse"
-        same = compare.clients(run, "requests", f"requests {TWIN}")
+        same = compare.clients(run, "requests", f"requests {CONTROL}")
         assert same.called("better") == same.called("worse") == []
     assert hits >= 95
 

@@ -49,7 +49,7 @@ def test_each_further_stream_apart_from_the_fixed_part():
 def test_intervals_of_slopes_hold_the_truth():
     from dataclasses import replace
 
-    from loadgen.analysis import blocks, effects
+    from loadgen.analysis import effects, rounds
     from loadgen.analysis.costs import COSTS
 
     template = summarise(run(".", [recording(concurrency=1, streams=2, tokens=3)]))[0]
@@ -67,7 +67,7 @@ def test_intervals_of_slopes_hold_the_truth():
             )
             for n in (1, 10, 100, 1000)
         ]
-        found = effects.mean(line[1] for line in blocks.lines(ladder, COSTS[0].x, COSTS[0].y))
+        found = effects.mean(line[1] for line in rounds.lines(ladder, COSTS[0].x, COSTS[0].y))
         hits += found.low <= 50 * np.exp(0.05**2 / 2) <= found.high
     assert 930 <= hits <= 970
 

@@ -140,8 +140,8 @@ def test_streams_due_in_the_warm_up_or_not_ok_do_not_count():
             window_ms=(100, 1000),
         )
     )
-    assert m.chosen.tolist() == [False, True, False, False, False]
-    assert m.counted.tolist() == [False, True, True, True, False]
+    assert m.included.tolist() == [False, True, False, False, False]
+    assert m.after_warmup.tolist() == [False, True, True, True, False]
     assert m.failed.tolist() == [False, False, True, False, False]
 
 
@@ -244,24 +244,24 @@ def test_agrees_with_a_walk_through_the_streams(drawn):
     found = m.lags()
     assert sorted(m.gaps().values.tolist()) == sorted(gaps)
     assert sorted(found.values.tolist() if found else []) == sorted(lags)
-    assert present(m.ttft[m.chosen]).tolist() == ttfts
+    assert present(m.ttft[m.included]).tolist() == ttfts
     assert m.window_tokens == inside
 
 
 @pytest.mark.parametrize("step_ns", [0, 400_000])
-def test_the_request_delay_follows_from_the_server_s_clock_and_duration(step_ns):
-    of = {"request_delay_ms": 12.5, "streams": 20, "concurrency": 4, "outcomes": {"reset": 3}}
-    delay = Measured(synthetic.recording(**of, clock_step_ns=step_ns)).request_delay
+def test_the_send_delay_follows_from_the_server_s_clock_and_duration(step_ns):
+    of = {"send_delay_ms": 12.5, "streams": 20, "concurrency": 4, "outcomes": {"reset": 3}}
+    delay = Measured(synthetic.recording(**of, clock_step_ns=step_ns)).send_delay
     assert delay[17:].tolist() == [-1] * 3  # they were told no duration
     assert np.abs(delay[:17] - 12.5 * MS).max() <= step_ns
 
 
 @pytest.mark.parametrize("of", [{"same_host": False}, {"clock_step_ns": 50 * MS}])
-def test_without_a_common_clock_there_is_no_request_delay(of):
-    assert set(Measured(synthetic.recording(request_delay_ms=5, **of)).request_delay.tolist()) == {-1}
+def test_without_a_common_clock_there_is_no_send_delay(of):
+    assert set(Measured(synthetic.recording(send_delay_ms=5, **of)).send_delay.tolist()) == {-1}
 
 
-def test_an_older_recording_has_no_request_delay():
+def test_an_older_recording_has_no_send_delay():
     made = synthetic.recording(streams=3)
     table = {name: column for name, column in made.streams.items() if name != "end_stamp_ns"}
-    assert Measured(replace(made, streams=table)).request_delay.tolist() == [-1] * 3
+    assert Measured(replace(made, streams=table)).send_delay.tolist() == [-1] * 3

@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from loadgen.analysis import blocks, findings, noise, summarise
+from loadgen.analysis import findings, noise, rounds, summarise
 from tests.synthetic import recording, run
 
-CPU = blocks.column("cpu_us_per_token")
+CPU = rounds.column("cpu_us_per_token")
 
 
 @cache

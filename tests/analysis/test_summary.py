@@ -19,23 +19,27 @@ def test_known_truth():
     s = only(*(recording(repeat=i, index=i, lag_us=250, cpu_us_per_token=20) for i in range(2)))
     assert (s.client, s.mode, s.concurrency, s.repeats) == ("aiohttp", "tasks", 100, 2)
     assert (s.streams, s.ok, s.errors, s.tokens) == (400, 400, 0, 24_000)
-    assert (s.ttft_p50_ms, s.ttft_p99_ms) == (300.25, 300.25)
+    assert (s.value("ttft_p50_ms"), s.value("ttft_p99_ms")) == (300.25, 300.25)
     assert s.ttft_p50_low_ms == pytest.approx(300.25, rel=0.001)
-    assert (s.itl_p50_ms, s.itl_p99_ms, s.tpot_p50_ms) == (50, 50, 50)
-    assert s.total_p50_ms == pytest.approx(300.25 + 59 * 50 + 0.1)
-    assert (s.lag_p50_ms, s.lag_p99_ms, s.relative_lag_p99_ms) == (0.25, 0.25, 0)
-    assert (s.ttft_n, s.itl_n, s.lag_n) == (400, 400 * 59, 24_000)
-    assert (s.live_peak, s.live_mean) == (100, pytest.approx(100))
-    assert s.tokens_per_s == pytest.approx(12_000 / (2 * 3.25035), rel=1e-6)
-    assert s.cpu_us_per_token == pytest.approx(20)
-    assert s.cpu_s == pytest.approx(24_000 * 20e-6)
-    assert s.cpu_percent == pytest.approx(100 * 0.24 / (2 * 3.25035), rel=1e-3)
-    assert s.voluntary_switches_per_token == pytest.approx(0.1)
-    assert s.involuntary_switches_per_token == pytest.approx(0.01)
-    assert s.run_wait_percent == pytest.approx(1)
-    assert (s.rss_base_mib, s.rss_per_stream_kib, s.threads_peak) == (40_000 / 1024, 30, 1)
-    assert s.rss_peak_mib == pytest.approx(43_000 / 1024)
-    assert s.events_per_read == 1
+    assert (s.value("itl_p50_ms"), s.value("itl_p99_ms"), s.value("tpot_p50_ms")) == (50, 50, 50)
+    assert s.value("total_p50_ms") == pytest.approx(300.25 + 59 * 50 + 0.1)
+    assert (s.value("lag_p50_ms"), s.value("lag_p99_ms"), s.value("relative_lag_p99_ms")) == (0.25, 0.25, 0)
+    assert (s.value("ttft_n"), s.value("itl_n"), s.value("lag_n")) == (400, 400 * 59, 24_000)
+    assert (s.value("live_peak"), s.value("live_mean")) == (100, pytest.approx(100))
+    assert s.value("tokens_per_s") == pytest.approx(12_000 / (2 * 3.25035), rel=1e-6)
+    assert s.value("cpu_us_per_token") == pytest.approx(20)
+    assert s.value("cpu_s") == pytest.approx(24_000 * 20e-6)
+    assert s.value("cpu_percent") == pytest.approx(100 * 0.24 / (2 * 3.25035), rel=1e-3)
+    assert s.value("voluntary_switches_per_token") == pytest.approx(0.1)
+    assert s.value("involuntary_switches_per_token") == pytest.approx(0.01)
+    assert s.value("run_wait_percent") == pytest.approx(1)
+    assert (s.value("rss_base_mib"), s.value("rss_per_stream_kib"), s.value("threads_peak")) == (
+        40_000 / 1024,
+        30,
+        1,
+    )
+    assert s.value("rss_peak_mib") == pytest.approx(43_000 / 1024)
+    assert s.value("events_per_read") == 1
     assert (s.validity, s.reasons) == (Validity.VALID, ())
     assert "ttft_p99_ms" in s.soft
     assert "itl_p99_ms" not in s.soft
@@ -45,31 +49,31 @@ def test_failed_streams_count_as_errors_and_stopped_ones_as_neither():
     s = only(recording(streams=300, outcomes={"truncated": 3, "http_status": 2, "stopped": 5}))
     assert (s.streams, s.ok, s.errors) == (300, 290, 5)
     assert s.outcomes == {"http_status": 2, "ok": 290, "stopped": 5, "truncated": 3}
-    assert s.ttft_n == 290
+    assert s.value("ttft_n") == 290
     assert s.tokens == 290 * 60 + 8 * 30  # what failed streams got was received all the same
 
 
 def test_the_warm_up_is_left_out_and_told_apart():
     s = only(recording(streams=500, ramp_ms=1000, warmup_ms=2000))
-    assert (s.startup_streams, s.streams) == (100, 400)
-    assert s.startup_ttft_p50_ms == pytest.approx(300.2)
+    assert (s.value("startup_streams"), s.streams) == (100, 400)
+    assert s.value("startup_ttft_p50_ms") == pytest.approx(300.2)
     assert only(recording()).startup_ttft_p50_ms is None
 
 
 def test_coalesced_reads():
     s = only(recording(per_read=3, lag_us=0))
-    assert s.events_per_read == 3
-    assert s.itl_p50_ms == 0
-    assert s.itl_p90_ms == 150
-    assert s.itl_n == 200 * 59
-    assert s.lag_p99_ms == 100
+    assert s.value("events_per_read") == 3
+    assert s.value("itl_p50_ms") == 0
+    assert s.value("itl_p90_ms") == 150
+    assert s.value("itl_n") == 200 * 59
+    assert s.value("lag_p99_ms") == 100
 
 
 def test_the_server_counts_the_tokens():
     s = only(recording(server_tokens_per_event=2.0))
     assert s.tokens == 200 * 120
-    assert s.tpot_p50_ms == pytest.approx(59 * 50 / 119, rel=1e-5)
-    assert s.tokens_per_s == pytest.approx(24_000 / 6.5006, rel=1e-3)
+    assert s.value("tpot_p50_ms") == pytest.approx(59 * 50 / 119, rel=1e-5)
+    assert s.value("tokens_per_s") == pytest.approx(24_000 / 6.5006, rel=1e-3)
 
 
 def test_what_was_not_measured_is_none():
@@ -77,30 +81,48 @@ def test_what_was_not_measured_is_none():
         stamped=False, base_rss_kib=None, cpu_us_per_token=None, voluntary_per_token=None, run_wait_share=None
     )
     s = only(made)
-    assert s.lag_p50_ms is s.lag_p99_ms is s.lag_p99_low_ms is s.relative_lag_p50_ms is None
-    assert s.cpu_s is s.cpu_us_per_token is s.cpu_percent is s.voluntary_switches_per_token is None
-    assert s.rss_base_mib is s.rss_per_stream_kib is s.run_wait_percent is s.load_max_ms is None
+    assert (
+        s.value("lag_p50_ms")
+        is s.value("lag_p99_ms")
+        is s.lag_p99_low_ms
+        is s.value("relative_lag_p50_ms")
+        is None
+    )
+    assert (
+        s.value("cpu_s")
+        is s.value("cpu_us_per_token")
+        is s.value("cpu_percent")
+        is s.value("voluntary_switches_per_token")
+        is None
+    )
+    assert (
+        s.value("rss_base_mib")
+        is s.value("rss_per_stream_kib")
+        is s.value("run_wait_percent")
+        is s.value("load_max_ms")
+        is None
+    )
     assert s.validity is Validity.VALID
 
 
 def test_no_edges_no_cpu_but_still_tokens_per_second():
     s = only(replace(recording(), edges=(), machine=None, server=None))
-    assert s.cpu_s is None
-    assert s.tokens_per_s == pytest.approx(12_000 / 6.5006, rel=1e-3)
+    assert s.value("cpu_s") is None
+    assert s.value("tokens_per_s") == pytest.approx(12_000 / 6.5006, rel=1e-3)
 
 
 def test_another_host_gives_the_relative_lag_only():
     s = only(recording(same_host=False, lag_jitter=1.0))
-    assert s.lag_p50_ms is s.lag_p99_low_ms is None
-    assert s.lag_n == 0
-    assert s.relative_lag_p99_ms > 0
+    assert s.value("lag_p50_ms") is s.lag_p99_low_ms is None
+    assert s.value("lag_n") == 0
+    assert s.value("relative_lag_p99_ms") > 0
 
 
 def test_few_streams_leave_high_percentiles_empty():
     s = only(recording(concurrency=10, streams=15))
-    assert s.ttft_p90_ms is not None
-    assert s.ttft_p95_ms is s.ttft_p99_ms is s.ttft_p99_low_ms is None
-    assert s.itl_p99_ms == 50
+    assert s.value("ttft_p90_ms") is not None
+    assert s.value("ttft_p95_ms") is s.value("ttft_p99_ms") is s.ttft_p99_low_ms is None
+    assert s.value("itl_p99_ms") == 50
 
 
 def test_intervals_hold_the_figure_and_narrow_with_more_streams():
@@ -159,13 +181,13 @@ def test_variants_are_clients_of_their_own():
 def test_pooling_is_over_raw_values_not_over_percentiles():
     fast, slow = recording(ttft_ms=100, streams=300), recording(ttft_ms=900, streams=100, repeat=1, index=1)
     s = only(fast, slow)
-    assert s.ttft_p50_ms == pytest.approx(100.2)
-    assert s.ttft_p90_ms == pytest.approx(900.2)
+    assert s.value("ttft_p50_ms") == pytest.approx(100.2)
+    assert s.value("ttft_p90_ms") == pytest.approx(900.2)
 
 
 def test_a_cell_that_broke_off_is_left_out_while_others_stand():
     s = only(recording(), recording(repeat=1, index=1, ttft_ms=9, ended="interrupted"))
-    assert (s.repeats, s.streams, s.ttft_n, s.validity) == (1, 400, 200, Validity.SUSPECT)
+    assert (s.repeats, s.streams, s.value("ttft_n"), s.validity) == (1, 400, 200, Validity.SUSPECT)
     assert s.reasons == (
         "repeat 2 is left out but for its failures: the cell did not run to its end: interrupted",
     )

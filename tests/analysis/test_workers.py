@@ -61,7 +61,7 @@ def test_the_parts_together_are_the_whole(workers):
             assert found == pytest.approx(wanted, rel=1e-12), field.name
         else:
             assert found == wanted, field.name
-    assert (shared.repeats, shared.threads_peak) == (2, 6)
+    assert (shared.repeats, shared.value("threads_peak")) == (2, 6)
 
 
 def test_the_order_of_parts_changes_nothing():
@@ -83,21 +83,21 @@ def test_a_worker_that_is_short_of_cores_counts_with_the_cores_of_all():
     # 95 % of one core each: saturated, though each repeat had the cores of two workers
     parts = split(recording(lag_us=60_000, cpu_us_per_token=1080))
     s = only(parts)
-    assert s.cpu_percent == pytest.approx(2 * 95, rel=0.1)
+    assert s.value("cpu_percent") == pytest.approx(2 * 95, rel=0.1)
     assert any("engine used 9" in reason and "was saturated" in reason for reason in s.reasons)
 
 
 def test_memory_that_one_worker_could_not_tell_is_not_told_of_all():
     parts = split(recording())
     s = only([parts[0], replace(parts[1], base_rss_kib=None)])
-    assert s.rss_base_mib is s.rss_per_stream_kib is None
-    assert s.rss_peak_mib is not None
+    assert s.value("rss_base_mib") is s.value("rss_per_stream_kib") is None
+    assert s.value("rss_peak_mib") is not None
 
 
 def test_a_lost_worker_makes_the_row_suspect_and_its_streams_count():
     one, two = split(recording(streams=200, concurrency=100))
     s = only([one, lost(two, streams=60)])
-    assert (s.validity, s.repeats, s.streams, s.ttft_n, s.tokens) == (
+    assert (s.validity, s.repeats, s.streams, s.value("ttft_n"), s.tokens) == (
         Validity.SUSPECT,
         1,
         160,
@@ -180,7 +180,7 @@ def test_equal_reasons_are_told_once_and_others_by_their_worker():
         "void; the other figures do not depend on it",
         "host-1, host-2, host-3: 3 listen-queue drops on this machine: some connects waited a second or more",
     )
-    assert s.lag_n == (200 - 66) * 60
+    assert s.value("lag_n") == (200 - 66) * 60
 
 
 def test_one_worker_whose_streams_all_failed_does_not_void_the_others():
@@ -231,5 +231,5 @@ def test_a_ramp_has_no_mean_of_open_streams():
     made = run(".", [recording()])
     scenario = {**made.about["scenario"], "load": {"stages": stages}}
     s = only([recording()], scenario=scenario)
-    assert (s.live_peak, s.live_mean) == (100, None)
+    assert (s.value("live_peak"), s.value("live_mean")) == (100, None)
     assert s.validity is Validity.VALID

@@ -156,13 +156,13 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
         "loadgen: not comparable (compare them with --anyway):\n"
-        "  scenario.load.ramp: 0 → 2\n"
+        "  scenario.workload.load.ramp: 0 → 2\n"
         "  machine.cores: 2 → 64\n"
     )
     told = as_json(base, other, "--anyway")
     assert told["paired"] is False
     assert [(d["key"], d["grave"]) for d in told["differences"]] == [
-        ("scenario.load.ramp", True),
+        ("scenario.workload.load.ramp", True),
         ("scenario.seed", False),
         ("versions.aiohttp", False),
         ("machine.cores", True),

@@ -11,28 +11,28 @@ import numpy as np
 from loadgen.clients import version
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Silent
-from loadgen.model import Cell, Client, Outcome, Recording
+from loadgen.model import Cell, ClientId, Outcome, Recording
 
 CLIENTS = (
-    Client("requests"),
-    Client("requests", {"session": "shared"}),
-    Client("httpx-sync"),
-    Client("httpx-sync", {"session": "per-thread"}),
-    Client("httpx-async"),
-    Client("aiohttp"),
-    Client("aiohttp", {"loop": "uvloop"}),
-    Client("httpx2-sync"),
-    Client("httpx2-async"),
-    Client("urllib3"),
-    Client("pycurl"),
-    Client("requests-gevent"),
-    Client("curl_cffi-async"),
-    Client("ollama-sync"),
-    Client("ollama-async"),
-    Client("floor"),
+    ClientId("requests"),
+    ClientId("requests", {"session": "shared"}),
+    ClientId("httpx-sync"),
+    ClientId("httpx-sync", {"session": "per-thread"}),
+    ClientId("httpx-async"),
+    ClientId("aiohttp"),
+    ClientId("aiohttp", {"loop": "uvloop"}),
+    ClientId("httpx2-sync"),
+    ClientId("httpx2-async"),
+    ClientId("urllib3"),
+    ClientId("pycurl"),
+    ClientId("requests-gevent"),
+    ClientId("curl_cffi-async"),
+    ClientId("ollama-sync"),
+    ClientId("ollama-async"),
+    ClientId("floor"),
 )
 if version("niquests") is not None:  # which does not live beside requests
-    CLIENTS += (Client("niquests"),)
+    CLIENTS += (ClientId("niquests"),)
 LABELS = [client.label for client in CLIENTS]
 
 
@@ -67,7 +67,7 @@ def rows(recording: Recording) -> list[Row]:
                 outcome=Outcome(own["outcome"]),
                 status=int(own["status"]),
                 error=str(own["error"]),
-                tokens=int(own["tokens"]),
+                tokens=int(own["text_events"]),
                 arrivals=(recording.arrivals["at"][begin:end] - own["start"]).tolist(),
                 counts=recording.arrivals["count"][begin:end].tolist(),
                 table=own,

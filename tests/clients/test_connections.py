@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from loadgen.model import Client, Load, Outcome, Timeouts
+from loadgen.model import ClientId, Load, Outcome, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TOKEN, chunk, length, says, says_and_closes
 from tests.clients.measuring import CLIENTS, LABELS, record, rows
 from tests.clients.raw import Raw, Received
@@ -41,7 +41,7 @@ def deaf() -> Iterator[str]:
 
 
 @every_client
-def test_nobody_answers_the_connect(client: Client) -> None:
+def test_nobody_answers_the_connect(client: ClientId) -> None:
     with deaf() as url:
         recording = record(
             cell(client=client, url=url, timeouts=Timeouts(connect=0.2, first_token=5, idle=5, total=5))
@@ -53,7 +53,7 @@ def test_nobody_answers_the_connect(client: Client) -> None:
 
 
 @every_client
-def test_the_total_timeout_may_be_the_shortest(client: Client) -> None:
+def test_the_total_timeout_may_be_the_shortest(client: ClientId) -> None:
     with Raw({"Why?": lambda wire: wire.hold()}) as server:
         recording = record(
             cell(
@@ -64,7 +64,7 @@ def test_the_total_timeout_may_be_the_shortest(client: Client) -> None:
 
 
 @every_client
-def test_nobody_listens(client: Client) -> None:
+def test_nobody_listens(client: ClientId) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     recording = record(cell(client=client, url=f"http://127.0.0.1:{port}", load=Load(requests=2)))
@@ -74,7 +74,7 @@ def test_nobody_listens(client: Client) -> None:
 
 
 @every_client
-def test_a_name_without_address(client: Client) -> None:
+def test_a_name_without_address(client: ClientId) -> None:
     recording = record(cell(client=client, url="http://nowhere.invalid:80", concurrency=1))
     (row,) = rows(recording)
     assert row.outcome == Outcome.UNRESOLVED, row.error
@@ -151,7 +151,7 @@ def test_headers_of_the_scenario_are_sent_and_win(label: str) -> None:
 
 
 @every_client
-def test_a_stream_starts_clean_whatever_was_before_it(client: Client) -> None:
+def test_a_stream_starts_clean_whatever_was_before_it(client: ClientId) -> None:
     handlers = {
         "good": says(*ANSWER),
         "busy": says(length(4, b"503 Busy"), b"busy"),
@@ -182,7 +182,7 @@ def test_a_stream_starts_clean_whatever_was_before_it(client: Client) -> None:
     [client for client in CLIENTS if not client.name.startswith(ON_H11)],
     ids=[label for label in LABELS if not label.startswith(ON_H11)],
 )
-def test_bytes_after_an_answer_are_no_answer(client: Client) -> None:
+def test_bytes_after_an_answer_are_no_answer(client: ClientId) -> None:
     extra = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN * 9), TOKEN * 9)
     with Raw({"Why?": says(*ANSWER, extra)}) as server:
         recording = record(cell(client=client, url=server.url, concurrency=1, load=Load(requests=3)))

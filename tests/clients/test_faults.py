@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from loadgen.clients import BUILTIN, version
-from loadgen.model import Client, Load, Outcome, Simulator, Timeouts
+from loadgen.model import ClientId, Load, Outcome, Simulator, Timeouts
 from loadgen.simulator.faults import FAULTS, STATUS
 from loadgen.simulator.process import Process
 from tests.clients.measuring import peak_kib, record, rows
@@ -80,7 +80,7 @@ PAIRS = [
 def test_outcome(simulators: dict[str, Process], fault: str, name: str) -> None:
     recording = record(
         cell(
-            client=Client(name),
+            client=ClientId(name),
             url=simulator(simulators, fault).url,
             concurrency=STREAMS,
             timeouts=SOON if EXPECTED[fault] is Outcome.IDLE_TIMEOUT else LATER,

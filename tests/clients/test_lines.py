@@ -10,7 +10,7 @@ import urllib3
 
 from loadgen import clients
 from loadgen.clients import BUILTIN, Missing, version
-from loadgen.model import Client, Load
+from loadgen.model import ClientId, Load
 from tests.clients.conditions import CONDITIONS, END, LAST, TIMEOUTS, TOKEN, Expected, chunked, says
 from tests.clients.measuring import record, rows
 from tests.clients.raw import PACE, Raw
@@ -40,7 +40,7 @@ def test_a_library_hands_over_line_by_line(name: str) -> None:
     with Raw({name: condition.handler for name, condition in LINES.items()}) as server:
         recording = record(
             cell(
-                client=Client(name, {"lines": "native"}),
+                client=ClientId(name, {"lines": "native"}),
                 url=server.url,
                 concurrency=len(LINES),
                 prompts=tuple(LINES),
@@ -62,7 +62,7 @@ def test_a_library_hands_over_line_by_line(name: str) -> None:
 def test_the_default_hands_over_reads() -> None:
     assert {BUILTIN[name].options["lines"] for name in NAMES} == {("bytes", "native")}
     with Raw({"Why?": LINES["lines at once"].handler}) as server:
-        (row,) = rows(record(cell(client=Client("requests"), url=server.url, concurrency=1)))
+        (row,) = rows(record(cell(client=ClientId("requests"), url=server.url, concurrency=1)))
     assert (row.tokens, max(row.counts)) == (5, 5)
 
 
@@ -74,4 +74,4 @@ def test_a_fork_in_the_place_of_urllib3_is_not_measured_as_urllib3(
     for module in ("urllib3", "requests"):
         monkeypatch.delitem(sys.modules, f"loadgen.clients.{module}", raising=False)
     with pytest.raises(Missing, match="urllib3-future"):
-        clients.load(Client(name))
+        clients.load(ClientId(name))

@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from loadgen.model import Client, Load, Outcome
+from loadgen.model import ClientId, Load, Outcome
 from tests.clients.conditions import (
     BAD,
     CUT,
@@ -86,7 +86,7 @@ def measured(name: str) -> tuple[dict[str, Row], list[Received]]:
     with Raw({name: condition.handler for name, condition in CONDITIONS.items()}) as server:
         recording = record(
             cell(
-                client=Client(name),
+                client=ClientId(name),
                 url=server.url,
                 protocol="openai-chat",
                 concurrency=len(CONDITIONS),
@@ -140,7 +140,7 @@ def test_conditions(name: str) -> None:
 def test_an_answer_that_is_no_stream(name: str) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(WHOLE)
     with Raw({"Why?": says(head, WHOLE)}) as server:
-        client = Client(name, {"stream": False})
+        client = ClientId(name, {"stream": False})
         recording = record(
             cell(client=client, url=server.url, protocol="openai-chat", stream=False, concurrency=1)
         )

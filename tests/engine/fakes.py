@@ -151,7 +151,7 @@ def drive(
     listener.start()
     try:
         os.write(order_writer, orders)
-        engine = Engine(cell, protocols.load(cell.protocol), Outbox(frame_writer))
+        engine = Engine(cell, protocols.load(cell.workload.protocol), Outbox(frame_writer))
 
         def go() -> bool:
             engine.start(threads.perf_counter_ns())

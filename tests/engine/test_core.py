@@ -16,8 +16,8 @@ from loadgen.engine import core
 from loadgen.engine.core import GRACE, PAUSE, TICK, Engine, Orders, Outbox
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams, encode
 from loadgen.engine.schedule import offsets
-from loadgen.model import Cell, Client, Load, Outcome, Stage, Timeouts
-from tests.engine.test_stopwatch import Clock, token
+from loadgen.model import Cell, ClientId, Load, Outcome, Stage, Timeouts
+from tests.engine.test_recorder import Clock, token
 from tests.lab.cells import cell
 
 SECOND = 1_000_000_000
@@ -49,14 +49,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     made.now = 0
     monkeypatch.setattr("loadgen.engine.core.perf_counter_ns", made)
-    monkeypatch.setattr("loadgen.engine.stopwatch.perf_counter_ns", made)
+    monkeypatch.setattr("loadgen.engine.recorder.perf_counter_ns", made)
     return made
 
 
 def engine(**changes: Any) -> tuple[Engine, Kept]:
     outbox = Kept()
     wanted = cell(**changes)
-    made = Engine(wanted, protocols.load(wanted.protocol), outbox)
+    made = Engine(wanted, protocols.load(wanted.workload.protocol), outbox)
     made.start(0)
     return made, outbox
 
@@ -78,7 +78,7 @@ def test_one_slot_starts_in_each_share_of_the_ramp() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"client": Client("requests", {"session": "shared"})},
+        {"client": ClientId("requests", {"session": "shared"})},
         {"index": 9},
         {"url": "http://h"},
         {"cores": (1,)},
@@ -432,7 +432,7 @@ def test_a_timeout_that_a_library_keeps_itself_has_the_same_name(clock: Clock) -
 def test_a_stream_ends_once(clock: Clock) -> None:
     made, outbox = engine(concurrency=1)
     watched = made.watch(0, 0)
-    watched.read(END)
+    watched.on_data(END)
     assert made.ended(watched)
     assert not made.ended(watched)
     made.close()
@@ -496,7 +496,7 @@ def test_a_tick_sends_no_more_than_a_batch(clock: Clock) -> None:
     made, outbox = engine(concurrency=core.BATCH + 5)
     for slot, due in made.due(0):
         watched = made.watch(slot, due)
-        watched.read(END)
+        watched.on_data(END)
         made.ended(watched)
     made.tick(0)
     assert len(outbox.streams()) == core.BATCH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadgen.lab import proc
-from loadgen.model import Client
+from loadgen.model import ClientId
 from tests.engine.test_process import Live, endless, open_streams, talkative
 
 STREAMS = 12
@@ -13,7 +13,7 @@ STREAMS = 12
 
 def _virtual_kib(name: str, **options: str) -> int:
     with talkative() as server:
-        wanted = replace(endless(server, name, STREAMS), client=Client(name, options))
+        wanted = replace(endless(server, name, STREAMS), client=ClientId(name, options))
         with Live(wanted) as engine:
             engine.go()
             engine.until(open_streams(STREAMS))

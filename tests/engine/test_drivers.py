@@ -60,7 +60,7 @@ def told(stream: Stream) -> tuple[object, ...]:
         stream.counts,
         stream.stamps,
         stream.first_stamp_ns,
-        stream.figures,
+        stream.usage,
         stream.headers is None,
     )
 

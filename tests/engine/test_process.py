@@ -23,7 +23,7 @@ from loadgen.clients import BUILTIN, entry, version
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Silent
-from loadgen.model import Cell, Client, Load, Outcome, Stream, Timeouts
+from loadgen.model import Cell, ClientId, Load, Outcome, Stream, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, for_ever, says
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw
@@ -111,7 +111,7 @@ def talkative() -> Iterator[Raw]:
 
 def endless(server: Raw, name: str, concurrency: int = 2) -> Cell:
     return cell(
-        client=Client(name),
+        client=ClientId(name),
         url=server.url,
         concurrency=concurrency,
         load=Load(duration=60.0),
@@ -177,7 +177,7 @@ def test_a_parent_that_dies_before_it_says_go_starts_nothing(name: str) -> None:
     [
         (b"{}", "ValidationError"),
         (b"not JSON", "DecodeError"),
-        (cell(client=Client("nobody")), "LookupError"),
+        (cell(client=ClientId("nobody")), "LookupError"),
         (cell(protocol="nothing"), "LookupError"),
     ],
 )
@@ -268,7 +268,7 @@ MODELS = {"ollama": {"pydantic"}, "openai": {"pydantic"}}
 
 @pytest.mark.parametrize("name", [name for name in BUILTIN if version(name) is not None])
 def test_an_engine_imports_its_own_library_and_no_other(name: str) -> None:
-    with Live(cell(client=Client(name)), "-X", "importtime") as engine:
+    with Live(cell(client=ClientId(name)), "-X", "importtime") as engine:
         complaints = engine.rest().decode()
     assert isinstance(engine.frames[0], Ready)
     imported = {found.partition(".")[0] for found in re.findall(r"\|\s+([\w.]+)$", complaints, re.MULTILINE)}
@@ -310,7 +310,7 @@ class Noisy:
 
 
 @pytest.fixture
-def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClientId:
     """A client that comes in through an entry point."""
     (tmp_path / "noisy.py").write_text(NOISY)
     about = tmp_path / "noisy-1.2.dist-info"
@@ -319,15 +319,15 @@ def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
     (about / "entry_points.txt").write_text("[loadgen.clients]\nnoisy = noisy:Noisy\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return Client("noisy")
+    return ClientId("noisy")
 
 
-def test_what_a_library_prints_does_not_reach_the_frames(noisy: Client) -> None:
+def test_what_a_library_prints_does_not_reach_the_frames(noisy: ClientId) -> None:
     found = rows(record(cell(client=noisy, load=Load(requests=3))))
     assert [row.outcome for row in found] == [Outcome.SERVER_ERROR] * 6
 
 
-def test_the_engine_itself_takes_proxies_out_of_its_environment(noisy: Client) -> None:
+def test_the_engine_itself_takes_proxies_out_of_its_environment(noisy: ClientId) -> None:
     proxies = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "x", "No_Proxy": "x"}
     with Live(cell(client=noisy), **proxies) as engine:
         engine.go()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from loadgen.engine.schedule import intervals
-from loadgen.model import Client, Load, Outcome, Simulator, Stage
+from loadgen.model import ClientId, Load, Outcome, Simulator, Stage
 from loadgen.simulator.process import Process
 from tests.clients.measuring import record
 from tests.lab.cells import cell
@@ -25,7 +25,7 @@ def simulator() -> Iterator[Process]:
 
 @pytest.mark.parametrize("name", ["requests", "aiohttp", "requests-gevent"])
 def test_the_same_streams_start_and_run_to_their_end(simulator: Process, name: str) -> None:
-    wanted = cell(client=Client(name), url=simulator.url, concurrency=8, load=Load(stages=STAGES))
+    wanted = cell(client=ClientId(name), url=simulator.url, concurrency=8, load=Load(stages=STAGES))
     recording = record(wanted)
     found = recording.streams
     assert set(found["outcome"].tolist()) == {Outcome.OK}

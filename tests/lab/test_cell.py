@@ -7,7 +7,7 @@ import pytest
 
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Progress, Silent
-from loadgen.model import Client, Load, Outcome, Recording, ServerRecord, Stream
+from loadgen.model import ClientId, Load, Outcome, Recording, ServerLog, Stream
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, slowly
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw
@@ -32,7 +32,7 @@ def check_figures(recording: Recording) -> None:
     assert (samples["rss_kib"] > 0).all()
     assert samples["peak_rss_kib"].max() >= recording.base_rss_kib
     assert (samples["cpu_ns"][1:] >= samples["cpu_ns"][:-1]).all()
-    pace = recording.pace
+    pace = recording.cpu_samples
     assert len(pace["at"]) > len(samples["at"])
     assert (np.diff(pace["at"]) > 0).all()
     assert (np.diff(pace["cpu_ns"]) >= 0).all()
@@ -46,7 +46,7 @@ def check_figures(recording: Recording) -> None:
 @pytest.mark.parametrize(("name", "threads"), [("requests", 4), ("aiohttp", 1)])
 def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
     with Raw(PACED) as server:
-        recording = record(cell(client=Client(name), url=server.url, concurrency=3, load=Load(requests=3)))
+        recording = record(cell(client=ClientId(name), url=server.url, concurrency=3, load=Load(requests=3)))
     check_figures(recording)
     found = rows(recording)
     assert [row.outcome for row in found] == [Outcome.OK] * 9
@@ -59,11 +59,9 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
 
 def test_a_cell_that_lasts_for_a_duration() -> None:
     asked: list[bool] = []
-    answer = ServerRecord(
-        streams=1, open_peak=1, sends=1, late_p50_ms=None, late_p99_ms=None, late_max_ms=None
-    )
+    answer = ServerLog(streams=1, open_peak=1, sends=1, late_p50_ms=None, late_p99_ms=None, late_max_ms=None)
 
-    def server_record() -> ServerRecord:
+    def server_record() -> ServerLog:
         asked.append(True)
         return answer
 

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from loadgen.lab import plan
-from loadgen.model import Client, Load, Scenario, Stage, Target, Timeouts
+from loadgen.model import ClientId, Load, Scenario, Stage, Target, Timeouts
 
 SCENARIO = Scenario(
     name="x",
     target=Target(url="http://h", headers={"X-Own": "1"}),
-    clients=(Client("requests"), Client("aiohttp"), Client("aiohttp", {"loop": "uvloop"})),
+    clients=(ClientId("requests"), ClientId("aiohttp"), ClientId("aiohttp", {"loop": "uvloop"})),
     concurrency=(1, 10, 100),
     load=Load(duration=1.0),
     prompts=("a", "b"),
@@ -31,7 +31,7 @@ SCENARIO = Scenario(
 
 def order(scenario: Scenario) -> list[tuple[str, int, int]]:
     return [
-        (cell.client.label, cell.concurrency, cell.repeat) for cell in plan.cells(scenario, "http://h", ())
+        (cell.client.label, cell.max_streams, cell.repeat) for cell in plan.cells(scenario, "http://h", ())
     ]
 
 
@@ -64,44 +64,59 @@ def test_three_repeats_measure_the_first_client_twice() -> None:
     found = Counter(order(replace(SCENARIO, repeats=3)))
     names = ("requests", "aiohttp", "aiohttp loop=uvloop", "requests (A/A)")
     assert found == Counter((name, n, repeat) for name in names for n in (1, 10, 100) for repeat in range(3))
-    twins = [cell for cell in plan.cells(replace(SCENARIO, repeats=3), "http://h", ()) if cell.client.twin]
-    assert [cell.client for cell in twins] == [Client("requests", twin=True)] * 9
+    controls = [
+        cell for cell in plan.cells(replace(SCENARIO, repeats=3), "http://h", ()) if cell.client.control
+    ]
+    assert [cell.client for cell in controls] == [ClientId("requests", control=True)] * 9
 
 
 def test_cells_carry_the_scenario_and_are_counted_from_1() -> None:
     cells = plan.cells(SCENARIO, "http://target", (3,))
     assert [cell.index for cell in cells] == list(range(1, 19))
     for cell in cells:
-        assert (cell.url, cell.headers, cell.protocol, cell.model) == (
+        assert (cell.url, cell.headers, cell.workload.protocol, cell.workload.model) == (
             "http://target",
             {"X-Own": "1"},
             "ollama-chat",
             "m",
         )
-        assert (cell.prompts, cell.options, cell.load) == (SCENARIO.prompts, SCENARIO.options, SCENARIO.load)
-        assert (cell.timeouts, cell.seed, cell.cores, cell.stream) == (SCENARIO.timeouts, 5, (3,), True)
+        assert (cell.workload.prompts, cell.workload.options, cell.workload.load) == (
+            SCENARIO.workload.prompts,
+            SCENARIO.workload.options,
+            SCENARIO.workload.load,
+        )
+        assert (cell.workload.timeouts, cell.seed, cell.cores, cell.workload.stream) == (
+            SCENARIO.workload.timeouts,
+            5,
+            (3,),
+            True,
+        )
 
 
 def test_a_ramp_per_stream_grows_with_the_streams() -> None:
     load = Load(requests=1, ramp_per_stream=0.5)
     cells = plan.cells(replace(SCENARIO, load=load), "http://h", ())
-    assert {(cell.concurrency, cell.load.ramp) for cell in cells} == {(1, 0.5), (10, 5.0), (100, 50.0)}
+    assert {(cell.max_streams, cell.workload.load.ramp) for cell in cells} == {
+        (1, 0.5),
+        (10, 5.0),
+        (100, 50.0),
+    }
 
 
 def test_stages_make_one_level() -> None:
     load = Load(stages=(Stage(7, 1.0), Stage(0, 1.0)))
     cells = plan.cells(replace(SCENARIO, concurrency=(7,), load=load, repeats=1), "http://h", ())
-    assert [(cell.concurrency, cell.load, cell.slots) for cell in cells] == [(7, load, None)] * 3
+    assert [(cell.max_streams, cell.workload.load, cell.slots) for cell in cells] == [(7, load, None)] * 3
 
 
 def test_a_variant_may_ask_for_whole_answers() -> None:
     variants = (
-        Client("requests", {"stream": False}),
-        Client("requests", {"stream": True}),
-        Client("requests"),
+        ClientId("requests", {"stream": False}),
+        ClientId("requests", {"stream": True}),
+        ClientId("requests"),
     )
     cells = plan.cells(replace(SCENARIO, clients=variants, stream=True), "http://h", ())
-    assert {(cell.client.label, cell.stream) for cell in cells} == {
+    assert {(cell.client.label, cell.workload.stream) for cell in cells} == {
         ("requests stream=false", False),
         ("requests stream=true", True),
         ("requests", True),

@@ -147,17 +147,17 @@ def test_run_wait_grows_where_two_share_a_core() -> None:
 
 
 def test_the_pace_of_another_process_is_read_as_finely_as_it_goes(child: Child) -> None:
-    pacer = proc.Pacer(child.pid)
-    before = pacer.read()
+    sampler = proc.CpuSampler(child.pid)
+    before = sampler.read()
     child.do("burn", 30)
-    after = pacer.read()
+    after = sampler.read()
     assert before is not None
     assert after is not None
     assert 25e6 < after.cpu_ns - before.cpu_ns <= after.at - before.at
     assert figure(after.run_wait_ns) >= figure(before.run_wait_ns)
     child.end()
-    assert pacer.read() is None
-    pacer.close()
+    assert sampler.read() is None
+    sampler.close()
 
 
 def test_a_process_that_is_gone_has_no_figures(child: Child) -> None:

@@ -21,7 +21,7 @@ from loadgen.analysis import causes
 from loadgen.analysis.repeats import repeats_of
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Silent
-from loadgen.model import SPELLS, Client, Load, Recording, Simulator
+from loadgen.model import PAUSES, ClientId, Load, Recording, Simulator
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 
@@ -182,13 +182,13 @@ def recorded(
 ) -> Recording:
     """``trouble`` is made for the engine's pid, and what it gives is called about a hundred times a second."""
     engine = lab_cell.Engine(
-        cell(client=Client(name), url=server.url, concurrency=20, load=Load(requests=1, ramp=0.1)), Silent()
+        cell(client=ClientId(name), url=server.url, concurrency=20, load=Load(requests=1, ramp=0.1)), Silent()
     )
     with contextlib.closing(engine), trouble(engine.pid) as beat:
         engine.run(lambda: bool(beat()))
     assert engine.ended == ""
     return lab_cell.filled(
-        engine.recording(server.record()), engine.streams, engine.samples, engine.spells, engine.pace
+        engine.recording(server.record()), engine.streams, engine.samples, engine.pauses, engine.cpu_samples
     )
 
 
@@ -245,9 +245,9 @@ def test_a_server_that_stands_still_sent_late() -> None:
 @pytest.mark.usefixtures("slowed")
 def test_collections_and_turns_are_told_as_they_were() -> None:
     with Process.start(SPEC) as server:
-        collects, spins = (recorded(name, server).spells for name in ("collects", "spins"))
+        collects, spins = (recorded(name, server).pauses for name in ("collects", "spins"))
     kind, took = collects["kind"], collects["end"] - collects["begin"]
-    gc, turn = (SPELLS.index(name) for name in ("gc", "turn"))
+    gc, turn = (PAUSES.index(name) for name in ("gc", "loop"))
     assert gc in kind  # one in a hundred chunks, of which there are few where a machine is busy
     assert took[kind == gc].min() >= 500_000
     assert took[kind == turn].min() >= 1_000_000

@@ -15,7 +15,7 @@ from loadgen.lab import plan
 from loadgen.lab.listener import Silent
 from loadgen.lab.run import Refused
 from loadgen.lab.steps import FILE, find, several
-from loadgen.model import Client, Load, Scenario, Simulator, Target
+from loadgen.model import ClientId, Load, Scenario, Simulator, Target
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 
@@ -50,7 +50,7 @@ def scenario(**changes: object) -> Scenario:
     plain = Scenario(
         name="small",
         target=Target(simulator=SPEC),
-        clients=(Client("floor"),),
+        clients=(ClientId("floor"),),
         concurrency=(8,),
         load=Load(requests=1),
         prompts=("Why?",),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen import protocols
-from loadgen.model import Figures
+from loadgen.model import Usage
 from loadgen.protocols import End, Event, Token, stamps
 from loadgen.protocols.ollama import Kind, final_parts, token_parts
 from tests.protocols.feeding import decode
@@ -76,7 +76,7 @@ def test_cutting_changes_nothing(name: str, stream: bool, data: bytes, places: l
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=8),
     model=st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
     sent=st.lists(st.integers(0, 4_000_000_000_000_000_000), min_size=9, max_size=9),
-    figures=st.builds(Figures, *[st.none() | st.integers(1, 2**63 - 1)] * 6),
+    usage=st.builds(Usage, *[st.none() | st.integers(1, 2**63 - 1)] * 6),
     context=st.lists(st.integers(0, 200_000), max_size=30),
     places=st.lists(st.integers(0, 3000), max_size=12),
 )
@@ -87,16 +87,16 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
     texts: list[str],
     model: str,
     sent: list[int],
-    figures: Figures,
+    usage: Usage,
     context: list[int],
     places: list[int],
 ) -> None:
     parts = [(*token_parts(kind, model, text), at) for text, at in zip(texts, sent, strict=False)]
-    parts.append((*final_parts(kind, model, figures, context=context), sent[-1]))
+    parts.append((*final_parts(kind, model, usage, context=context), sent[-1]))
     data = b"".join(before + stamps.render(at).encode() + after for before, after, at in parts)
     expected: list[Event] = [Token(at) for text, at in zip(texts, sent, strict=False) if text]
     made = decode(f"ollama-{kind}", pieces(data, places))
-    assert made == ([*expected, End(replace(figures, at_ns=sent[-1]))], False)
+    assert made == ([*expected, End(replace(usage, at_ns=sent[-1]))], False)
 
 
 @given(st.integers(0, 9_223_372_000_000_000_000))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Figures
+from loadgen.model import Usage
 from loadgen.protocols import End, Error, Event, Token
 from loadgen.protocols.lines import LONGEST_LINE
 from loadgen.protocols.ollama import Kind, final_parts, token_parts
@@ -31,8 +31,8 @@ def full_end() -> bytes:
     )
 
 
-FULL = End(Figures(5_000_000_000, 1, 26, 130_000_000, 259, 4_232_710_000, NOON + 1_000_000_000))
-BARE = End(Figures(at_ns=NOON))
+FULL = End(Usage(5_000_000_000, 1, 26, 130_000_000, 259, 4_232_710_000, NOON + 1_000_000_000))
+BARE = End(Usage(at_ns=NOON))
 NOON_LINE = object_line("2026-01-31T12:00:00Z")
 AT_NOON = Token(NOON)
 
@@ -86,7 +86,7 @@ CASES: dict[str, tuple[str, bytes, list[Event], bool]] = {
     "end with zeros left out": (
         G,
         b'{"done":true,"response":"","eval_count":1}\n',
-        [End(Figures(tokens=1))],
+        [End(Usage(tokens=1))],
         False,
     ),
     "end with text": (G, object_line("2026-01-31T12:00:00Z", done="true"), [AT_NOON, BARE], False),
@@ -191,10 +191,8 @@ def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
 
 
 def test_a_context_of_a_hundred_thousand_tokens_is_read() -> None:
-    before, after = final_parts("generate", "m", Figures(tokens=3), context=range(100_000, 200_000))
-    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [
-        End(Figures(tokens=3, at_ns=NOON))
-    ]
+    before, after = final_parts("generate", "m", Usage(tokens=3), context=range(100_000, 200_000))
+    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [End(Usage(tokens=3, at_ns=NOON))]
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
@@ -216,14 +214,14 @@ def test_an_undecodable_line_is_shown_in_one_printable_line() -> None:
 )
 def test_what_is_encoded_is_read_again(kind: Kind, text: str) -> None:
     stamp = b"2026-01-31T12:00:00.000000007Z"
-    figures = Figures(total_ns=9, load_ns=None, prompt_tokens=0, prompt_ns=4, tokens=2, decode_ns=1)
+    usage = Usage(total_ns=9, load_ns=None, prompt_tokens=0, prompt_ns=4, tokens=2, decode_ns=1)
     parts = [
         *token_parts(kind, 'ein Modell: "ü"', text),
-        *final_parts(kind, "m", figures, text=text, reason="length", context=[1, 2]),
+        *final_parts(kind, "m", usage, text=text, reason="length", context=[1, 2]),
     ]
     data = parts[0] + stamp + parts[1] + parts[2] + stamp + parts[3]
     token: list[Event] = [Token(NOON + 7)] if text else []
-    told = End(Figures(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
+    told = End(Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
     assert decode(f"ollama-{kind}", [data]).events == [*token, *token, told]
     first, last = (json.loads(line) for line in data.split(b"\n")[:2])
     assert first["model"] == 'ein Modell: "ü"'

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Figures
+from loadgen.model import Usage
 from loadgen.protocols import End, Error, Event, Token
 from loadgen.protocols.lines import LONGEST_LINE
 from tests.lab.cells import cell
@@ -15,7 +15,7 @@ from tests.protocols.feeding import Made, cuts, decode
 
 NAME = "openai-chat"
 TOKEN = Token(None)
-END = End(Figures())
+END = End(Usage())
 ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
 TEXT = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n'
 STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
@@ -41,29 +41,29 @@ CASES: dict[str, tuple[bytes, list[Event], bool]] = {
         [TOKEN],
         False,
     ),
-    "usage": (TEXT + USAGE + DONE, [TOKEN, End(Figures(prompt_tokens=7, tokens=2))], False),
+    "usage": (TEXT + USAGE + DONE, [TOKEN, End(Usage(prompt_tokens=7, tokens=2))], False),
     "usage null before it": (b'data: {"choices":[],"usage":null}\n\n' + DONE, [END], False),
     "llama.cpp's timings": (
         b'data: {"choices":[{"delta":{}}],"timings":{"prompt_ms":12.5,"predicted_n":3,"predicted_ms":30}}\n\n'
         + DONE,
-        [End(Figures(prompt_ns=12_500_000, tokens=3, decode_ns=30_000_000))],
+        [End(Usage(prompt_ns=12_500_000, tokens=3, decode_ns=30_000_000))],
         False,
     ),
     "usage and timings": (
         b'data: {"choices":[],"usage":{"completion_tokens":2},"timings":{"prompt_ms":1,"predicted_n":3}}\n\n'
         + DONE,
-        [End(Figures(prompt_ns=1_000_000, tokens=2))],
+        [End(Usage(prompt_ns=1_000_000, tokens=2))],
         False,
     ),
     "usage, then timings": (
         USAGE + b'data: {"timings":{"predicted_ms":1}}\n\n' + DONE,
-        [End(Figures(prompt_tokens=7, decode_ns=1_000_000))],
+        [End(Usage(prompt_tokens=7, decode_ns=1_000_000))],
         False,
     ),
     "timings of an age": (b'data: {"timings":{"prompt_ms":1e308}}\n\n', [], True),
     "CRLF": (
         (TEXT + USAGE + DONE).replace(b"\n", b"\r\n"),
-        [TOKEN, End(Figures(prompt_tokens=7, tokens=2))],
+        [TOKEN, End(Usage(prompt_tokens=7, tokens=2))],
         False,
     ),
     "comments": (b": OPENROUTER PROCESSING\n\n:\n" + TEXT + b":\n\n" + DONE, [TOKEN, END], False),
@@ -112,7 +112,7 @@ def test_bytes_give_these_events_however_they_are_cut(
 ANSWER = (
     '{"choices":[{"message":{"role":"assistant","content":"你好"}}],"usage":{"completion_tokens":2}}'.encode()
 )
-TWO = End(Figures(tokens=2))
+TWO = End(Usage(tokens=2))
 
 WHOLE: dict[str, tuple[bytes, list[Event], bool]] = {
     "without LF": (ANSWER, [TOKEN, TWO], False),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from loadgen import analysis
-from loadgen.model import TWIN, Finding, Run, Summary
+from loadgen.model import ClientId, Finding, Run, Summary
 from loadgen.report.html import html
 from tests import synthetic
 
@@ -49,14 +49,14 @@ def run_of(
 def repeated_run(folder: Path | str) -> Run:
     """Three blocks with a client measured twice, at one stream and at many, asked for the article's answer."""
     made = run_of(folder, (1, 100), repeats=3)
-    twins = [
-        replace(cell, client=f"requests {TWIN}", index=len(made.recordings) + cell.index)
+    controls = [
+        replace(cell, client=replace(cell.client, control=True), index=len(made.recordings) + cell.index)
         for cell in made.recordings
-        if cell.client == "requests"
+        if cell.client.name == "requests"
     ]
-    scenario = {**made.about["scenario"], "answers": "article"}
-    both = synthetic.run(folder, [*made.recordings, *twins], name="repeated")
-    return replace(both, about={**both.about, "scenario": {**both.about["scenario"], **scenario}})
+    both = synthetic.run(folder, [*made.recordings, *controls], name="repeated")
+    scenario = replace(made.info.scenario, answers="article")
+    return replace(both, info=replace(both.info, scenario=scenario))
 
 
 def shared_run(folder: Path | str) -> Run:
@@ -83,11 +83,16 @@ def hostile_run(folder: Path | str) -> Run:
     streams["error"] = np.where(streams["outcome"] == "ok", "", HOSTILE)
     streams["error"][-1] = FORMULA
     made = synthetic.run(folder, [cell])
-    made = replace(made, recordings=(replace(cell, client=f"aiohttp note={HOSTILE}", streams=streams),))
-    scenario = {**made.about["scenario"], "name": HOSTILE, "prompts": [HOSTILE], "model": HOSTILE}
-    scenario[HOSTILE] = HOSTILE
-    about = {**made.about, "scenario": scenario, "started": HOSTILE, "machine": {HOSTILE: HOSTILE}}
-    return replace(made, about=about)
+    client = ClientId("aiohttp", {"note": HOSTILE})
+    made = replace(made, recordings=(replace(cell, client=client, streams=streams),))
+    workload = replace(
+        made.info.scenario.workload, prompts=(HOSTILE,), model=HOSTILE, options={HOSTILE: HOSTILE}
+    )
+    scenario = replace(made.info.scenario, name=HOSTILE, workload=workload)
+    machine = replace(made.info.machine, processor=HOSTILE)
+    versions = {HOSTILE: HOSTILE}
+    info = replace(made.info, scenario=scenario, started=HOSTILE, machine=machine, versions=versions)
+    return replace(made, info=info)
 
 
 def analysed(run: Run) -> tuple[list[Summary], list[Finding]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadgen.lab import plan
-from loadgen.model import Client, Load, Simulator, Stage, Target, Threshold, Timeouts
+from loadgen.model import ClientId, Load, Simulator, Stage, Target, Threshold, Timeouts
 from loadgen.scenario import as_dict, load
 from tests.scenario.conftest import Load as Loader
 
@@ -40,9 +40,9 @@ def test_the_agreed_example(loaded: Loader) -> None:
         "aiohttp",
     ]
     assert scenario.concurrency == (1, 10, 100)
-    assert scenario.load == Load(duration=10.0, ramp=2.0, warmup=2.0)
+    assert scenario.workload.load == Load(duration=10.0, ramp=2.0, warmup=2.0)
     assert scenario.repeats == 3
-    assert scenario.timeouts == Timeouts()
+    assert scenario.workload.timeouts == Timeouts()
     assert scenario.thresholds == (
         Threshold(
             text="aiohttp.ttft_p99_ms < 500", metric="ttft_p99_ms", op="<", value=500.0, client="aiohttp"
@@ -55,9 +55,13 @@ def test_the_agreed_example(loaded: Loader) -> None:
 def test_defaults_are_those_of_the_model(loaded: Loader) -> None:
     scenario = loaded()
     assert scenario.target.simulator == Simulator()
-    assert scenario.timeouts == Timeouts()
-    assert (scenario.protocol, scenario.model, scenario.stream) == ("ollama-generate", "qwen3:1.7b", True)
-    assert (scenario.repeats, scenario.seed, scenario.options, scenario.thresholds) == (1, 0, {}, ())
+    assert scenario.workload.timeouts == Timeouts()
+    assert (scenario.workload.protocol, scenario.workload.model, scenario.workload.stream) == (
+        "ollama-generate",
+        "qwen3:1.7b",
+        True,
+    )
+    assert (scenario.repeats, scenario.seed, scenario.workload.options, scenario.thresholds) == (1, 0, {}, ())
 
 
 @pytest.mark.parametrize(
@@ -90,8 +94,8 @@ RAMP = {"concurrency": None, "load": None, "stages": "[{to: 200, over: 60s}, {ho
 
 def test_stages_stand_for_concurrency_and_load(loaded: Loader) -> None:
     scenario = loaded(**RAMP, thresholds="['aiohttp@200.ttft_p99_ms < 5']")
-    assert scenario.load == Load(stages=(Stage(200, 60.0), Stage(200, 120.0), Stage(0, 10.0)))
-    assert scenario.load.seconds == 190.0
+    assert scenario.workload.load == Load(stages=(Stage(200, 60.0), Stage(200, 120.0), Stage(0, 10.0)))
+    assert scenario.workload.load.seconds == 190.0
     assert scenario.concurrency == (200,)
     assert scenario.thresholds[0].concurrency == 200
     told = json.loads(json.dumps(as_dict(scenario)))
@@ -110,7 +114,7 @@ def test_stages_stand_for_concurrency_and_load(loaded: Loader) -> None:
 )
 def test_stages_as_written(loaded: Loader, written: str, stages: list[Stage]) -> None:
     scenario = loaded(**RAMP | {"stages": written}, environ={"N": "9"})
-    assert scenario.load == Load(stages=tuple(stages))
+    assert scenario.workload.load == Load(stages=tuple(stages))
     assert scenario.concurrency == (max(stage.to for stage in stages),)
 
 
@@ -127,9 +131,9 @@ def test_a_simulator_in_full(loaded: Loader) -> None:
 def test_clients_with_options_are_variants(loaded: Loader) -> None:
     scenario = loaded(clients="[aiohttp, {client: aiohttp, stream: false, loop: uvloop}, {client: requests}]")
     assert scenario.clients == (
-        Client("aiohttp"),
-        Client("aiohttp", {"stream": False, "loop": "uvloop"}),
-        Client("requests"),
+        ClientId("aiohttp"),
+        ClientId("aiohttp", {"stream": False, "loop": "uvloop"}),
+        ClientId("requests"),
     )
     assert scenario.clients[1].label == "aiohttp loop=uvloop stream=false"
 
@@ -214,9 +218,11 @@ def test_shipped_scenarios_keep_their_promised_time(name: str, limit: float) -> 
     assert simulator is not None
     stream = simulator.ttft + (simulator.tokens - 1) * simulator.gap
     seconds = [
-        (cell.load.seconds or cell.load.ramp) + stream * (cell.load.requests or 1) + 0.7
+        (cell.workload.load.seconds or cell.workload.load.ramp)
+        + stream * (cell.workload.load.requests or 1)
+        + 0.7
         for cell in plan.cells(scenario, "http://h", ())
     ]
     assert sum(seconds) < 0.95 * limit
-    if scenario.load.duration is not None:
-        assert scenario.load.duration > scenario.load.ramp + stream
+    if scenario.workload.load.duration is not None:
+        assert scenario.workload.load.duration > scenario.workload.load.ramp + stream

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.model import Client, Load, Simulator, Stage
+from loadgen.model import ClientId, Load, Simulator, Stage
 from loadgen.scenario import Override, ScenarioError, overrides_from_flags, simulator
 from tests.scenario.conftest import Fail, scenario_text
 from tests.scenario.conftest import Load as Loader
@@ -21,9 +21,9 @@ def test_flags_take_the_place_of_what_the_file_says(loaded: Loader) -> None:
     scenario = loaded(None, flags, target=HEADERS, load="{requests: 3, ramp: 1s}")
     assert (scenario.target.url, scenario.target.simulator) == ("http://h:1/$x", None)
     assert scenario.target.headers == {"X-Org": "acme"}
-    assert scenario.clients == (Client("aiohttp"), Client("floor"))
+    assert scenario.clients == (ClientId("aiohttp"), ClientId("floor"))
     assert (scenario.concurrency, scenario.repeats, scenario.seed) == ((1, 7), 4, 9)
-    assert scenario.load == Load(duration=3, ramp=1, warmup=1)
+    assert scenario.workload.load == Load(duration=3, ramp=1, warmup=1)
 
 
 def test_no_flag_changes_nothing() -> None:
@@ -39,7 +39,7 @@ def test_no_flag_changes_nothing() -> None:
         ("target.headers.X-A=b=c", lambda s: s.target.headers["X-A"], "b=c"),
         ("options.num_predict=9", lambda s: s.options, {"num_predict": 9}),
         ("timeouts={idle: 7s}", lambda s: s.timeouts.idle, 7.0),
-        ("clients.1=floor", lambda s: s.clients[1], Client("floor")),
+        ("clients.1=floor", lambda s: s.clients[1], ClientId("floor")),
         ("clients=[{client: floor, stream: false}]", lambda s: s.clients[0].label, "floor stream=false"),
         ("concurrency=5", lambda s: s.concurrency, (5,)),
         ("model=${MODEL}", lambda s: s.model, "llama"),
@@ -91,7 +91,7 @@ def test_flags_about_the_load_do_not_go_with_stages(failed: Fail, flags: dict[st
 
 def test_stages_take_the_place_of_concurrency_and_load(loaded: Loader) -> None:
     scenario = loaded(None, ["stages=[{to: 5}, {hold: 1s}]"])
-    assert (scenario.concurrency, scenario.load.stages) == ((5,), (Stage(5, 0.0), Stage(5, 1.0)))
+    assert (scenario.concurrency, scenario.workload.load.stages) == ((5,), (Stage(5, 0.0), Stage(5, 1.0)))
     assert loaded(None, ["stages.1.hold=9s"], **STAGES).load.stages[1] == Stage(5, 9.0)
 
 

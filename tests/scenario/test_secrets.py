@@ -37,8 +37,11 @@ def test_references_are_filled_and_secret(loaded: Loader) -> None:
     )
     assert scenario.target.url == "http://127.0.0.1:8080"
     assert scenario.target.headers == {"Authorization": f"Bearer {KEY}", "X-Org": "acme"}
-    assert (scenario.model, scenario.prompts) == ("mistral", ("say hello", "costs 5$ or $6"))
-    assert scenario.options == {"n": "12345", "stop": "none"}
+    assert (scenario.workload.model, scenario.workload.prompts) == (
+        "mistral",
+        ("say hello", "costs 5$ or $6"),
+    )
+    assert scenario.workload.options == {"n": "12345", "stop": "none"}
     assert scenario.secrets == {KEY, f"Bearer {KEY}", "acme", "hello", "12345"}
     told = json.dumps(as_dict(scenario))
     assert not [secret for secret in scenario.secrets if secret in told]
@@ -62,8 +65,8 @@ def test_what_every_table_shows_is_no_secret(loaded: Loader) -> None:
             "LIMIT": "1500",
         },
     )
-    assert (scenario.name, scenario.repeats, scenario.load.duration) == ("nightly-abcdef", 3, 10.0)
-    assert (scenario.concurrency, scenario.options, scenario.thresholds[0].value) == (
+    assert (scenario.name, scenario.repeats, scenario.workload.load.duration) == ("nightly-abcdef", 3, 10.0)
+    assert (scenario.concurrency, scenario.workload.options, scenario.thresholds[0].value) == (
         (1000,),
         {"n": 5000},
         1500.0,

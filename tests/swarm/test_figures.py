@@ -67,13 +67,13 @@ def test_percentiles_are_the_nearest_rank_ones_within_a_thousandth(part: Recordi
     measured = Measured(part)
     lags = measured.lags()
     late = measured.column("start") - measured.column("due")
-    tpot = measured.tpot[measured.chosen]
+    tpot = measured.tpot[measured.included]
     exact = {
-        "ttft": present(measured.ttft[measured.chosen]) / 1e6,
+        "ttft": present(measured.ttft[measured.included]) / 1e6,
         "itl": measured.gaps().values / 1e6,
         "lag": (lags.values if lags is not None else np.array([])) / 1e6,
-        "late": late[measured.chosen] / 1e6,
-        "request": present(measured.request_delay[measured.chosen]) / 1e6,
+        "late": late[measured.included] / 1e6,
+        "request": present(measured.send_delay[measured.included]) / 1e6,
         "rate": 1e9 / tpot[tpot > 0],
     }
     told = figures(part).told()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.model import SPELLS, Figures, Outcome, Pace, Recording, Sample, Spell, Stream
+from loadgen.model import PAUSES, CpuSample, Outcome, Pause, Recording, Sample, Stream, Usage
 from loadgen.swarm import wire
 
 SLOTS = st.lists(st.integers(0, 1 << 20), max_size=5).map(tuple)
@@ -50,7 +50,7 @@ streams = st.builds(
     counts=st.binary(),
     stamps=st.binary(),
     first_stamp_ns=st.none() | MARKS,
-    figures=st.builds(Figures, tokens=st.none() | MARKS),
+    usage=st.builds(Usage, tokens=st.none() | MARKS),
 )
 jobs = st.builds(
     wire.Job,
@@ -69,8 +69,8 @@ pieces = st.builds(
     bare=st.just(BARE),
     streams=st.lists(streams, max_size=3),
     samples=st.lists(st.builds(Sample, at=MARKS, rss_kib=st.none() | MARKS), max_size=3),
-    spells=st.lists(st.builds(Spell, st.sampled_from(SPELLS), MARKS, MARKS), max_size=3),
-    pace=st.lists(st.builds(Pace, MARKS, MARKS, st.none() | MARKS), max_size=3),
+    pauses=st.lists(st.builds(Pause, st.sampled_from(PAUSES), MARKS, MARKS), max_size=3),
+    cpu_samples=st.lists(st.builds(CpuSample, MARKS, MARKS, st.none() | MARKS), max_size=3),
     asked=MARKS,
     open=MARKS,
     tokens=MARKS,

@@ -15,7 +15,7 @@ from loadgen.report.text import figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from loadgen.model import Recording
+    from loadgen.model import ClientId, Recording
 
 HEIGHT = 250
 POINTS = 160
@@ -23,13 +23,13 @@ _RANKS = ((0.5, "p50"), (0.1, "p90"), (0.01, "p99"), (0.001, "p99.9"), (0.0001, 
 _LEAST_SHARE = 5e-6
 
 
-def distributions(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> list[Chart]:
+def distributions(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> list[Chart]:
     """TTFT and ITL at one concurrency, pooled over the repeats of each client; ``POINTS`` a line at most."""
-    ttft: dict[str, list[NDArray[np.int64]]] = {}
-    gaps: dict[str, list[NDArray[np.int64]]] = {}
+    ttft: dict[ClientId, list[NDArray[np.int64]]] = {}
+    gaps: dict[ClientId, list[NDArray[np.int64]]] = {}
     for recording in recordings:
         measured = Measured(recording)
-        ttft.setdefault(recording.client, []).append(present(measured.ttft[measured.chosen]))
+        ttft.setdefault(recording.client, []).append(present(measured.ttft[measured.included]))
         gaps.setdefault(recording.client, []).append(measured.gaps().values)
     charts = []
     for title, pooled in (("Time to first token (TTFT)", ttft), ("Inter-token latency (ITL)", gaps)):
@@ -40,7 +40,9 @@ def distributions(recordings: Sequence[Recording], looks: Mapping[str, Look]) ->
     return charts
 
 
-def _chart(title: str, ordered: Mapping[str, NDArray[np.float64]], looks: Mapping[str, Look]) -> Chart | None:
+def _chart(
+    title: str, ordered: Mapping[ClientId, NDArray[np.float64]], looks: Mapping[ClientId, Look]
+) -> Chart | None:
     if not ordered:
         return None
     lines = {label: _line(values) for label, values in ordered.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from bokeh.models import Scatter, Segment
 
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import Outcome
+from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.style import Axis, Chart, Look, axis, draw, hover, plot
 from loadgen.report.text import figure
 
@@ -39,7 +39,7 @@ class Picture:
 class _Shown:
     """What one client's picture shows; times in seconds after the cell's start."""
 
-    client: str
+    client: ClientId
     moment: float
     open: int
     start: Floats
@@ -50,13 +50,13 @@ class _Shown:
     dot_row: NDArray[np.int64]
 
 
-def picture(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> Picture:
+def picture(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> Picture:
     """The first cell of each client that has streams, of those given (all of one concurrency), its workers together.
 
     Shown are streams open in the middle of the measured window, evenly chosen where there are more than
     ``ROWS``, or the ``FEW`` nearest to it where fewer were open; no more than ``DOTS`` dots a client.
     """
-    chosen: dict[str, _Shown] = {}
+    chosen: dict[ClientId, _Shown] = {}
     for repeat in repeats_of(sorted(recordings, key=lambda r: r.repeat)):
         client = repeat.recording.client
         if client not in chosen and (shown := _shown(repeat)):

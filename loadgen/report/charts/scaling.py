@@ -13,7 +13,7 @@ from loadgen.report.charts.style import BORDER_TOP, Axis, Chart, Look, Mark, axi
 from loadgen.report.text import figure, plain, tick
 
 if TYPE_CHECKING:
-    from loadgen.model import Summary
+    from loadgen.model import ClientId, Level, Summary
 
 HEIGHT = 226
 _BOTTOM = 44
@@ -34,7 +34,7 @@ class Metric:
 
 
 def _switches(summary: Summary) -> float | None:
-    parts = (summary.voluntary_switches_per_token, summary.involuntary_switches_per_token)
+    parts = (summary.value("voluntary_switches_per_token"), summary.value("involuntary_switches_per_token"))
     known = [part for part in parts if part is not None]
     return sum(known) if known else None
 
@@ -47,9 +47,9 @@ COSTS = (
 )
 
 
-def latencies(summaries: Sequence[Summary], looks: Mapping[str, Look]) -> list[Chart]:
+def latencies(summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> list[Chart]:
     """Lag, TTFT and ITL, each at p50 and p99; without any common clock the lag is the relative one."""
-    absolute = any(s.lag_p50_ms is not None for s in summaries)
+    absolute = any(s.value("lag_p50_ms") is not None for s in summaries)
     lag = ("Lag", "lag") if absolute else ("Lag above the least of its stream", "relative_lag")
     told = (lag, ("TTFT", "ttft"), ("ITL", "itl"))
     if _several(summaries):
@@ -66,26 +66,26 @@ def latencies(summaries: Sequence[Summary], looks: Mapping[str, Look]) -> list[C
     return _drawn(_dots, pairs, summaries, looks)
 
 
-def costs(summaries: Sequence[Summary], looks: Mapping[str, Look]) -> list[Chart]:
+def costs(summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> list[Chart]:
     """Memory, CPU, threads and context switches."""
     return _drawn(_curve if _several(summaries) else _dots, COSTS, summaries, looks)
 
 
 def _several(summaries: Sequence[Summary]) -> bool:
-    return len({s.concurrency for s in summaries}) > 1
+    return len({s.level for s in summaries}) > 1
 
 
 def _drawn(
-    drawing: Callable[[Metric, Sequence[Summary], Mapping[str, Look]], Chart | None],
+    drawing: Callable[[Metric, Sequence[Summary], Mapping[ClientId, Look]], Chart | None],
     metrics: Sequence[Metric],
     summaries: Sequence[Summary],
-    looks: Mapping[str, Look],
+    looks: Mapping[ClientId, Look],
 ) -> list[Chart]:
     return [chart for metric in metrics if (chart := drawing(metric, summaries, looks)) is not None]
 
 
-def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Look]) -> Chart | None:
-    ordered = sorted(summaries, key=lambda s: s.concurrency)
+def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> Chart | None:
+    ordered = sorted(summaries, key=lambda s: s.level)
     (of,) = metric.figures
     lines = {
         label: line
@@ -97,15 +97,15 @@ def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Loo
         return None
     intervals = [pair for line in lines.values() for s, _ in line if (pair := _interval(metric, s))]
     edges = [edge for pair in intervals for edge in pair if edge <= _INTERVAL_ROOM * max(values)]
-    x = levels([s.concurrency for s in ordered])
+    x = levels([s.level for s in ordered])
     y = axis([*values, *edges], metric.unit, whole=metric.whole)
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
     points = []
     for label, line in lines.items():
         look = looks[label]
-        whiskers = [(s.concurrency, *pair) for s, _ in line if (pair := _interval(metric, s))]
+        whiskers = [(s.level.value, *pair) for s, _ in line if (pair := _interval(metric, s))]
         data = {
-            "x": [s.concurrency for s, _ in line],
+            "x": [s.level.value for s, _ in line],
             "y": [value for _, value in line],
             "client": [look.label] * len(line),
             "told": [_told(metric, s, value) for s, value in line],
@@ -118,7 +118,7 @@ def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Loo
         points.append(draw(made, Scatter(x="x", y="y", size=7, marker=look.marker), data, look.variable))
     hover(made, points, [("", "@client, @x{0,0} at once"), ("", "@told")])
     told = "; ".join(
-        f"{looks[label].label}: " + ", ".join(f"{figure(value)} at {s.concurrency:,}" for s, value in line)
+        f"{looks[label].label}: " + ", ".join(f"{figure(value)} at {s.level.value:,g}" for s, value in line)
         for label, line in lines.items()
     )
     return Chart(
@@ -132,9 +132,8 @@ def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Loo
 
 
 def _interval(metric: Metric, summary: Summary) -> tuple[float, float] | None:
-    low = getattr(summary, f"{metric.interval}_low_ms", None)
-    high = getattr(summary, f"{metric.interval}_high_ms", None)
-    return None if low is None or high is None else (low, high)
+    found = summary[f"{metric.interval}_ms"]
+    return None if found.low is None or found.high is None else (found.low, found.high)
 
 
 def _told(metric: Metric, summary: Summary, value: float, rank: str = "") -> str:
@@ -143,9 +142,9 @@ def _told(metric: Metric, summary: Summary, value: float, rank: str = "") -> str
     return f"{rank}{figure(value)} {metric.unit}{between}, {summary.validity}"
 
 
-def levels(concurrency: Sequence[int]) -> Axis:
+def levels(measured: Sequence[Level]) -> Axis:
     """The axis of concurrency, with ticks at what was run: at most five of them."""
-    levels = sorted(set(concurrency))
+    levels = sorted({level.value for level in measured})
     log = levels[-1] / levels[0] > 4
     margin = (levels[-1] - levels[0]) * 0.05
     start, end = (levels[0] / 1.15, levels[-1] * 1.15) if log else (levels[0] - margin, levels[-1] + margin)
@@ -153,7 +152,7 @@ def levels(concurrency: Sequence[int]) -> Axis:
     return Axis(start, end, log, tuple(shown), {level: tick(level) for level in shown}, "streams at once")
 
 
-def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[str, Look]) -> Chart | None:
+def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> Chart | None:
     rows = [
         (s, looks[s.client], [value for of in metric.figures if (value := of(s)) is not None])
         for s in summaries

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d
 from bokeh.plotting import figure as bokeh_figure
 
-from loadgen.model import TWIN
+from loadgen.model import ClientId
 from loadgen.report.text import plain, tick
 
 if TYPE_CHECKING:
@@ -99,37 +99,43 @@ class Chart:
     room: int = 0
 
 
-def looks(clients: Mapping[str, Mode]) -> dict[str, Look]:
-    """A look for every client label, the same in every report that has the same clients; a twin has that of its
+def looks(clients: Mapping[ClientId, Mode]) -> dict[ClientId, Look]:
+    """A look for every client label, the same in every report that has the same clients; a control has that of its
     client, dotted."""
-    twins = [label for label in clients if label.endswith(f" {TWIN}")]
-    given: dict[str, Look] = {}
-    names = Counter(label.partition(" ")[0] for label in clients if label not in twins)
-    options = Counter(label.partition(" ")[2] for label in clients)
+    given: dict[ClientId, Look] = {}
+    names = Counter(client.name for client in clients if not client.control)
+    options = Counter(_options(client) for client in clients)
     taken: set[tuple[Mode, int, int]] = set()
-    for label, mode in sorted(clients.items(), key=lambda item: (item[0] not in _KNOWN, item[0])):
-        if label in twins and label.removesuffix(f" {TWIN}") in clients:
+    for client, mode in sorted(
+        clients.items(), key=lambda item: (item[0].label not in _KNOWN, item[0].label)
+    ):
+        if client.control and client.original in clients:
             continue
-        yardstick = label == "floor"
-        colour, turn = _place(mode, _KNOWN.get(label, 0), set() if yardstick else taken)
+        yardstick = client.label == "floor"
+        colour, turn = _place(mode, _KNOWN.get(client.label, 0), set() if yardstick else taken)
         shape = (colour + turn) % len(_DASHES)
-        name, _, told = label.partition(" ")
         light, dark = _YARDSTICK if yardstick else _PALETTES[mode][colour]
-        given[label] = Look(
-            label=plain(label, 40),
-            short=plain(told if told and names[name] > 1 and options[told] == 1 else label, 40),
+        told = _options(client)
+        short = told if told and names[client.name] > 1 and options[told] == 1 else client.label
+        given[client] = Look(
+            label=plain(client.label, 40),
+            short=plain(short, 40),
             variable=f"--client-{len(given)}",
             light=light,
             dark=dark,
             marker="x" if yardstick else _MARKERS[mode][shape],
             dash="dotted" if yardstick else _DASHES[shape],
         )
-    for label in twins:
-        original = given.get(label.removesuffix(f" {TWIN}"))
-        if original is not None:
-            told, variable = plain(label, 40), f"--client-{len(given)}"
-            given[label] = replace(original, label=told, short=told, variable=variable, dash="dotted")
-    return {label: given[label] for label in clients}
+    for client in clients:
+        if client not in given:
+            label, variable = plain(client.label, 40), f"--client-{len(given)}"
+            original = given[client.original]
+            given[client] = replace(original, label=label, short=label, variable=variable, dash="dotted")
+    return {client: given[client] for client in clients}
+
+
+def _options(client: ClientId) -> str:
+    return client.label.removeprefix(client.name).strip()
 
 
 def _place(mode: Mode, colour: int, taken: set[tuple[Mode, int, int]]) -> tuple[int, int]:

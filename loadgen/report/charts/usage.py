@@ -15,7 +15,7 @@ from loadgen.report.text import figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from loadgen.model import Recording
+    from loadgen.model import ClientId, Recording
 
     Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -27,7 +27,7 @@ CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show th
 GONE_S = 2 * CPU_BIN_S  # a worker of which there is nothing for so long uses nothing any more
 
 
-def usage(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> list[Chart]:
+def usage(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> list[Chart]:
     """The charts of the cells of one concurrency; at most ``POINTS`` points a line.
 
     What the workers of a cell used is added up, each from its own start.
@@ -49,7 +49,7 @@ def usage(recordings: Sequence[Recording], looks: Mapping[str, Look]) -> list[Ch
 
 
 def _chart(
-    title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], looks: Mapping[str, Look]
+    title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], looks: Mapping[ClientId, Look]
 ) -> Chart:
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
     y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))

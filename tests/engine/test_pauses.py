@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadgen.engine import spells
+from loadgen.engine import pauses
 from loadgen.engine.frames import Held
-from loadgen.model import Client
+from loadgen.model import ClientId
 from tests.engine.fakes import Script, drive
 from tests.lab.cells import cell
 
@@ -37,14 +37,14 @@ def busy(seconds: float) -> None:
 
 
 @pytest.fixture
-def watched() -> Iterator[spells.Spells]:
-    found = spells.Spells()
+def watched() -> Iterator[pauses.PauseWatcher]:
+    found = pauses.PauseWatcher()
     found.start()
     yield found
     found.close()
 
 
-def test_long_collections_are_told_and_no_others(watched: spells.Spells) -> None:
+def test_long_collections_are_told_and_no_others(watched: pauses.PauseWatcher) -> None:
     gc.collect()
     watched.take()
     begin = time.perf_counter_ns()
@@ -56,20 +56,20 @@ def test_long_collections_are_told_and_no_others(watched: spells.Spells) -> None
     for one in told:
         assert one.kind == "gc"
         assert begin < one.begin < one.end < end
-        assert one.end - one.begin >= spells.COLLECTION
+        assert one.end - one.begin >= pauses.COLLECTION
     del heap
     gc.collect(0)
     assert watched.take() == []
 
 
-def test_who_is_closed_hears_of_no_collection(watched: spells.Spells) -> None:
+def test_who_is_closed_hears_of_no_collection(watched: pauses.PauseWatcher) -> None:
     before = len(gc.callbacks)
     watched.close()
     watched.close()
     assert len(gc.callbacks) == before - 1
 
 
-def test_turns_that_take_long_are_told(watched: spells.Spells) -> None:
+def test_turns_that_take_long_are_told(watched: pauses.PauseWatcher) -> None:
     async def turns() -> tuple[int, int]:
         await asyncio.sleep(0)
         watched.take()
@@ -82,14 +82,14 @@ def test_turns_that_take_long_are_told(watched: spells.Spells) -> None:
     loop = asyncio.SelectorEventLoop(watched.selector())
     begin, end = loop.run_until_complete(turns())
     loop.close()
-    found = [one for one in watched.take() if one.kind == "turn" and one.begin <= begin and end <= one.end]
+    found = [one for one in watched.take() if one.kind == "loop" and one.begin <= begin and end <= one.end]
     assert len(found) == 1
     assert found[0].end - found[0].begin < 15_000_000
 
 
 def test_the_selector_answers_as_the_standard_librarys() -> None:
     reader, writer = os.pipe()
-    with spells.Spells().selector() as ours, selectors.DefaultSelector() as theirs:
+    with pauses.PauseWatcher().selector() as ours, selectors.DefaultSelector() as theirs:
         try:
             for selector in (ours, theirs):
                 selector.register(reader, selectors.EVENT_READ, "read")
@@ -108,7 +108,7 @@ def test_the_selector_answers_as_the_standard_librarys() -> None:
 
 
 def test_a_selector_that_waits_does_not_return_early() -> None:
-    with spells.Spells().selector() as selector:
+    with pauses.PauseWatcher().selector() as selector:
         begin = time.monotonic()
         assert selector.select(0.0035) == []
         assert time.monotonic() - begin >= 0.0035
@@ -121,7 +121,7 @@ def test_a_thread_waits_for_a_core_while_others_have_it() -> None:
 
     def wait() -> None:
         os.sched_setaffinity(0, core)
-        own = spells.Wait()
+        own = pauses.Wait()
         busy(0.05)
         found.append(own.since())
 
@@ -144,8 +144,8 @@ def test_where_the_kernel_does_not_tell_there_is_no_wait(monkeypatch: pytest.Mon
     def missing(*_: object) -> int:
         raise FileNotFoundError
 
-    wait = spells.Wait()
-    monkeypatch.setattr(spells.os, "open", missing)
+    wait = pauses.Wait()
+    monkeypatch.setattr(pauses.os, "open", missing)
     assert wait.since() is None
     monkeypatch.undo()
     assert wait.since() is None  # since when is not known
@@ -153,10 +153,10 @@ def test_where_the_kernel_does_not_tell_there_is_no_wait(monkeypatch: pytest.Mon
 
 
 def test_what_was_found_reaches_the_parent_before_the_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spells, "TURN", 0)
+    monkeypatch.setattr(pauses, "TURN", 0)
     before = list(gc.callbacks)
-    frames = drive("tasks", cell(client=Client("aiohttp")), {"Why?": Script(200, [END] * 100)})
-    turns = [one for frame in frames if isinstance(frame, Held) for one in frame.spells if one.kind == "turn"]
+    frames = drive("tasks", cell(client=ClientId("aiohttp")), {"Why?": Script(200, [END] * 100)})
+    turns = [one for frame in frames if isinstance(frame, Held) for one in frame.pauses if one.kind == "loop"]
     assert len(turns) > 100  # one for each chunk, of both streams
     assert turns == sorted(turns)
     assert gc.callbacks == before

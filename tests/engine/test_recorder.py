@@ -10,9 +10,9 @@ import pytest
 
 from loadgen import protocols
 from loadgen.clients import Failures
-from loadgen.engine import stopwatch as module
-from loadgen.engine.stopwatch import Stopwatch, classify
-from loadgen.model import Figures, Outcome, Stream, Timeouts
+from loadgen.engine import recorder as module
+from loadgen.engine.recorder import StreamRecorder, classify
+from loadgen.model import Outcome, Stream, Timeouts, Usage
 from loadgen.protocols import stamps
 
 SECOND = 1_000_000_000
@@ -35,8 +35,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def watch(protocol: str = "ollama-generate", stream: bool = True) -> Stopwatch:
-    return Stopwatch(3, 900, protocols.load(protocol).decoder(stream))
+def watch(protocol: str = "ollama-generate", stream: bool = True) -> StreamRecorder:
+    return StreamRecorder(3, 900, protocols.load(protocol).decoder(stream))
 
 
 def token(at: int | None = None) -> bytes:
@@ -51,7 +51,7 @@ def ints(data: bytes, code: str) -> list[int]:
 def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
     watched = watch()
     clock.now = 1_100
-    watched.answered(200)
+    watched.on_headers(200)
     for now, data in [
         (1_200, token() + token()),
         (1_250, b""),
@@ -59,7 +59,7 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
         (1_400, token()[5:] + END),
     ]:
         clock.now = now
-        watched.read(data)
+        watched.on_data(data)
     clock.now = 1_500
     watched.finish()
     clock.now = 9_999
@@ -77,7 +77,7 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
         counts=array("H", [2, 0, 1]).tobytes(),
         stamps=b"",
         first_stamp_ns=None,
-        figures=Figures(tokens=2),
+        usage=Usage(tokens=2),
     )
 
 
@@ -90,16 +90,16 @@ def test_the_clock_is_read_before_the_bytes_are_decoded(clock: Clock) -> None:
         def eof(self) -> list[protocols.Event]:
             return []
 
-    watched = Stopwatch(0, 0, Slow())
+    watched = StreamRecorder(0, 0, Slow())
     clock.now = 2_000
-    watched.read(b"x")
+    watched.on_data(b"x")
     assert ints(watched.stream().arrivals, "q") == [2_000]
 
 
 def test_server_times_are_microseconds_after_the_first(clock: Clock) -> None:
     watched = watch()
-    watched.read(token(EPOCH + 999) + token(EPOCH + 2_500_000))
-    watched.read(token(EPOCH - 5_000) + END)
+    watched.on_data(token(EPOCH + 999) + token(EPOCH + 2_500_000))
+    watched.on_data(token(EPOCH - 5_000) + END)
     made = watched.stream()
     assert made.first_stamp_ns == EPOCH + 999
     assert ints(made.stamps, "i") == [0, 2499, -6]
@@ -109,7 +109,7 @@ def test_a_stream_longer_than_35_minutes_takes_wider_stamps(clock: Clock) -> Non
     watched = watch()
     hour = 3600 * SECOND
     for at in (EPOCH, EPOCH + SECOND, EPOCH + hour, EPOCH + hour + 1000):
-        watched.read(token(at))
+        watched.on_data(token(at))
     made = watched.stream()
     assert ints(made.stamps, "q") == [0, 1_000_000, 3_600_000_000, 3_600_000_001]
 
@@ -118,7 +118,7 @@ def test_a_stream_longer_than_35_minutes_takes_wider_stamps(clock: Clock) -> Non
 def test_a_stream_that_is_stamped_in_parts_keeps_no_stamps(clock: Clock, times: list[int | None]) -> None:
     watched = watch()
     for at in times:
-        watched.read(token(at))
+        watched.on_data(token(at))
     made = watched.stream()
     assert (made.stamps, made.first_stamp_ns) == (b"", None)
     assert sum(ints(made.counts, "H")) == len(times)
@@ -127,16 +127,16 @@ def test_a_stream_that_is_stamped_in_parts_keeps_no_stamps(clock: Clock, times: 
 def test_a_token_takes_at_most_16_bytes(clock: Clock) -> None:
     watched = watch()
     for index in range(1000):
-        watched.read(token(EPOCH + index))
+        watched.on_data(token(EPOCH + index))
     made = watched.stream()
     assert len(made.arrivals) + len(made.counts) + len(made.stamps) <= 16 * 1000
 
 
 def test_more_tokens_in_a_read_than_a_row_can_hold(clock: Clock) -> None:
     watched = watch()
-    watched.read(token())
+    watched.on_data(token())
     clock.now = 2_000
-    watched.read(token() * 140_000 + END)
+    watched.on_data(token() * 140_000 + END)
     made = watched.stream()
     assert made.outcome == Outcome.OK
     assert ints(made.counts, "H") == [1, 65_535, 65_535, 140_000 - 2 * 65_535]
@@ -146,7 +146,7 @@ def test_more_tokens_in_a_read_than_a_row_can_hold(clock: Clock) -> None:
 def test_tokens_before_a_broken_line_of_the_same_read_count(clock: Clock) -> None:
     watched = watch()
     with pytest.raises(protocols.Undecodable) as raised:
-        watched.read(token(EPOCH) + token(EPOCH) + b"}\n")
+        watched.on_data(token(EPOCH) + token(EPOCH) + b"}\n")
     watched.fail(raised.value, ())
     made = watched.stream()
     assert (made.outcome, made.error) == (Outcome.UNDECODABLE, str(raised.value))
@@ -157,9 +157,9 @@ def test_tokens_before_a_broken_line_of_the_same_read_count(clock: Clock) -> Non
 def test_a_whole_answer_has_its_text_in_the_last_read(clock: Clock) -> None:
     watched = watch("openai-chat", stream=False)
     body = b'{"choices":[{"message":{"content":"Hi"}}]}'
-    watched.read(body[:9])
+    watched.on_data(body[:9])
     clock.now = 3_000
-    watched.read(body[9:])
+    watched.on_data(body[9:])
     watched.finish()
     made = watched.stream()
     assert (made.outcome, ints(made.counts, "H"), ints(made.arrivals, "q")) == (
@@ -171,7 +171,7 @@ def test_a_whole_answer_has_its_text_in_the_last_read(clock: Clock) -> None:
 
 def test_an_empty_body_is_truncated(clock: Clock) -> None:
     watched = watch()
-    watched.answered(200)
+    watched.on_headers(200)
     watched.finish()
     made = watched.stream()
     assert (made.outcome, made.arrivals, made.size) == (Outcome.TRUNCATED, b"", 0)
@@ -181,9 +181,9 @@ def test_an_empty_body_is_truncated(clock: Clock) -> None:
 @pytest.mark.parametrize("ends", ["finish", "fail"])
 def test_the_body_of_a_refusal_is_kept_and_bounded(clock: Clock, ends: str) -> None:
     watched = watch()
-    watched.answered(503)
+    watched.on_headers(503)
     for _ in range(100):
-        watched.read(b"no \xff" * 100)
+        watched.on_data(b"no \xff" * 100)
     if ends == "finish":
         watched.finish()
     else:
@@ -204,8 +204,8 @@ def test_what_the_server_said_stands(
     clock: Clock, data: bytes, outcome: Outcome, expired: Outcome | None
 ) -> None:
     watched = watch()
-    watched.answered(200)
-    watched.read(data)
+    watched.on_headers(200)
+    watched.on_data(data)
     watched.expired = expired
     watched.fail(ConnectionResetError("gone"), ())
     made = watched.stream()
@@ -232,27 +232,27 @@ def test_an_error_is_text_that_can_be_sent(clock: Clock) -> None:
 LIMITS = Timeouts(connect=1, first_token=2, idle=3, total=10)
 
 
-def late(watched: Stopwatch, seconds: float) -> Outcome | None:
-    return watched.due_by(LIMITS, 1_000 + int(seconds * SECOND))
+def late(watched: StreamRecorder, seconds: float) -> Outcome | None:
+    return watched.expired_timeout(LIMITS, 1_000 + int(seconds * SECOND))
 
 
 def test_which_timeout_has_run_out(clock: Clock) -> None:
     watched = watch()
     assert late(watched, 2) is None
     assert late(watched, 2.1) == Outcome.FIRST_TOKEN_TIMEOUT
-    watched.answered(200)
+    watched.on_headers(200)
     clock.now += SECOND
-    watched.read(b"\n")
+    watched.on_data(b"\n")
     assert late(watched, 2.1) == Outcome.FIRST_TOKEN_TIMEOUT
-    watched.read(token())
+    watched.on_data(token())
     assert late(watched, 4) is None
     assert late(watched, 4.1) == Outcome.IDLE_TIMEOUT
     clock.now += 3 * SECOND
-    watched.read(b"\n")
+    watched.on_data(b"\n")
     assert late(watched, 6.9) is None
     assert late(watched, 7.1) == Outcome.IDLE_TIMEOUT
     clock.now += 3 * SECOND
-    watched.read(b"\n")
+    watched.on_data(b"\n")
     assert late(watched, 10) is None
     assert late(watched, 10.1) == Outcome.TOTAL_TIMEOUT
 
@@ -260,7 +260,7 @@ def test_which_timeout_has_run_out(clock: Clock) -> None:
 def test_the_total_timeout_counts_before_the_others(clock: Clock) -> None:
     watched = watch()
     both = Timeouts(first_token=2, total=1)
-    assert watched.due_by(both, 1_000 + int(2.5 * SECOND)) == Outcome.TOTAL_TIMEOUT
+    assert watched.expired_timeout(both, 1_000 + int(2.5 * SECOND)) == Outcome.TOTAL_TIMEOUT
 
 
 class Odd(Exception):

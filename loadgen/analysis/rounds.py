@@ -7,30 +7,30 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from loadgen.analysis import effects
-from loadgen.model import TWIN, Summary, Validity
+from loadgen.model import ClientId, Summary, Validity
 
-Block = Mapping[str, float | None]
-Figure = Callable[[Summary, Block], float | None]
+Round = Mapping[str, float | None]
+Figure = Callable[[Summary, Round], float | None]
 
 YARDSTICKS = ("floor",)  # what could be reached, not one of the clients that are compared
 
 
-def is_twin(client: str) -> bool:
+def is_control(client: ClientId) -> bool:
     """Whether a label is that of the second name of a client."""
-    return client.endswith(f" {TWIN}")
+    return client.control
 
 
 def sound(summaries: Iterable[Summary]) -> list[Summary]:
-    """Those that may testify: not invalid, no twin."""
-    return [s for s in summaries if s.validity is not Validity.INVALID and not is_twin(s.client)]
+    """Those that may testify: not invalid, no control."""
+    return [s for s in summaries if s.validity is not Validity.INVALID and not is_control(s.client)]
 
 
-def ladders(summaries: Iterable[Summary]) -> dict[str, list[Summary]]:
+def ladders(summaries: Iterable[Summary]) -> dict[ClientId, list[Summary]]:
     """Per client its summaries, fewest streams first; clients in the order given."""
-    found: dict[str, list[Summary]] = defaultdict(list)
+    found: dict[ClientId, list[Summary]] = defaultdict(list)
     for summary in summaries:
         found[summary.client].append(summary)
-    return {client: sorted(of, key=lambda s: s.concurrency) for client, of in found.items()}
+    return {client: sorted(of, key=lambda s: s.level) for client, of in found.items()}
 
 
 def column(name: str) -> Figure:
@@ -38,7 +38,7 @@ def column(name: str) -> Figure:
     return lambda _, block: block.get(name)
 
 
-def switches(_: Summary, block: Block) -> float | None:
+def switches(_: Summary, block: Round) -> float | None:
     """Context switches per token, of both kinds."""
     told = (block.get("voluntary_switches_per_token"), block.get("involuntary_switches_per_token"))
     return None if told[0] is None or told[1] is None else told[0] + told[1]
@@ -48,7 +48,7 @@ def values(summary: Summary, figure: Figure) -> dict[int, float]:
     """Repeat -> value, where it was measured."""
     return {
         int(block["repeat"] or 0): value
-        for block in summary.blocks
+        for block in summary.rounds
         if (value := figure(summary, block)) is not None
     }
 

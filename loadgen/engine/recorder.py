@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
 from loadgen.clients import Failures
-from loadgen.model import Figures, Outcome, Stream, Timeouts
+from loadgen.model import Outcome, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
 ERROR_BODY = 2048  # bytes kept of the body of an answer that is no success
@@ -31,7 +31,7 @@ def _nothing() -> None:
     """Before the headers the library keeps the time itself."""
 
 
-class Stopwatch:
+class StreamRecorder:
     """One stream while it is open; :meth:`stream` is what stays of it."""
 
     __slots__ = (
@@ -43,7 +43,6 @@ class Stopwatch:
         "_end",
         "_error",
         "_feed",
-        "_figures",
         "_first_stamp",
         "_headers",
         "_outcome",
@@ -51,6 +50,7 @@ class Stopwatch:
         "_stamps",
         "_start",
         "_status",
+        "_usage",
         "abort",
         "expired",
         "run_wait_ns",
@@ -73,7 +73,7 @@ class Stopwatch:
         self._outcome: Outcome | None = None
         self._error = ""
         self._body: bytearray | None = None
-        self._figures = Figures()
+        self._usage = Usage()
         self._first_stamp: int | None = None
         self._size = 0
         self._arrivals = array("q")
@@ -81,7 +81,7 @@ class Stopwatch:
         self._stamps = array("i")
         self._start = perf_counter_ns()
 
-    def answered(self, status: int) -> None:
+    def on_headers(self, status: int) -> None:
         """The library has handed over the headers."""
         self._headers = perf_counter_ns()
         self._status = status
@@ -89,7 +89,7 @@ class Stopwatch:
             self._outcome = Outcome.HTTP_STATUS
             self._body = bytearray()
 
-    def read(self, data: bytes) -> None:
+    def on_data(self, data: bytes) -> None:
         """The library has handed over bytes. Raises Undecodable."""
         now = perf_counter_ns()
         if not data:
@@ -139,7 +139,7 @@ class Stopwatch:
     def _last(self, event: Event) -> None:
         if isinstance(event, End):
             self._outcome = Outcome.OK
-            self._figures = event.figures
+            self._usage = event.usage
         elif isinstance(event, Error):
             self._outcome = Outcome.SERVER_ERROR
             self._error = event.message
@@ -172,7 +172,7 @@ class Stopwatch:
         self._outcome = classify(error, failures)
         self._error = f"{type(error).__name__}: {error}" if not isinstance(error, Undecodable) else str(error)
 
-    def due_by(self, timeouts: Timeouts, now: int) -> Outcome | None:
+    def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
         """Which timeout has run out at ``now``, if any."""
         if now - self._start > timeouts.total * 1e9:
             return Outcome.TOTAL_TIMEOUT
@@ -206,7 +206,7 @@ class Stopwatch:
             counts=self._counts.tobytes(),
             stamps=self._stamps.tobytes() if stamped else b"",
             first_stamp_ns=self._first_stamp if stamped else None,
-            figures=self._figures,
+            usage=self._usage,
             run_wait_ns=self.run_wait_ns,
         )
 

@@ -17,17 +17,17 @@ from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
 from typing import Any
 
-from loadgen.model import Spell
+from loadgen.model import Pause
 
 COLLECTION = 500_000  # ns: shorter collections are not told
 TURN = 1_000_000  # ns: nor shorter turns of the loop
 
 
-class Spells:
+class PauseWatcher:
     """Those of one engine."""
 
     def __init__(self) -> None:
-        self._found: deque[Spell] = deque()
+        self._found: deque[Pause] = deque()
         self._collected = _collections(self._found)
 
     def start(self) -> None:
@@ -43,12 +43,12 @@ class Spells:
         """For asyncio's loop, whose turns it tells; where there is no epoll, one that tells nothing."""
         return _Selector(self._found) if hasattr(selectors, "EpollSelector") else selectors.DefaultSelector()
 
-    def take(self) -> list[Spell]:
+    def take(self) -> list[Pause]:
         """Those since the last call."""
         return [self._found.popleft() for _ in range(len(self._found))]
 
 
-def _collections(found: deque[Spell]) -> Callable[[str, Mapping[str, int]], None]:
+def _collections(found: deque[Pause]) -> Callable[[str, Mapping[str, int]], None]:
     begin = 0
 
     def collected(phase: str, _: Mapping[str, int]) -> None:
@@ -56,7 +56,7 @@ def _collections(found: deque[Spell]) -> Callable[[str, Mapping[str, int]], None
         if phase == "start":
             begin = perf_counter_ns()
         elif (end := perf_counter_ns()) - begin >= COLLECTION:
-            found.append(Spell("gc", begin, end))
+            found.append(Pause("gc", begin, end))
 
     return collected
 
@@ -69,7 +69,7 @@ if hasattr(selectors, "EpollSelector"):
         _selector: Any
         _fd_to_key: dict[int, selectors.SelectorKey]
 
-        def __init__(self, found: deque[Spell]) -> None:
+        def __init__(self, found: deque[Pause]) -> None:
             super().__init__()
             self._found = found
             self._back = perf_counter_ns()
@@ -85,7 +85,7 @@ if hasattr(selectors, "EpollSelector"):
             ready = []
             now = perf_counter_ns()
             if now - self._back >= TURN:
-                self._found.append(Spell("turn", self._back, now))
+                self._found.append(Pause("loop", self._back, now))
             try:
                 for fd, event in self._selector.poll(timeout, len(keys) or 1):
                     key = keys.get(fd)

@@ -1,0 +1,76 @@
+"""Reads run folders of format 1, written by loadgen 0.1: their names and shapes become those of today."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen.model import RunInfo
+
+_CONTROL = " (A/A)"
+_WORKLOAD = ("prompts", "load", "protocol", "model", "stream", "options", "timeouts")
+_TABLES = {"spells": "pauses", "pace": "cpu_samples"}
+
+
+def info(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return run.json of format 1 as that of format 2. Raises LookupError, TypeError, ValueError, AttributeError."""
+    scenario = dict(plain["scenario"])
+    clients = [{"name": each["name"], "options": each.get("options") or {}} for each in scenario["clients"]]
+    return {
+        **{key: value for key, value in plain.items() if key != "url"},
+        "url": plain.get("url") or "",
+        "scenario": {
+            **{
+                key: scenario[key]
+                for key in ("name", "target", "repeats", "answers", "seed", "source")
+                if key in scenario
+            },
+            "clients": clients,
+            "levels": [{"streams": streams} for streams in scenario["concurrency"]],
+            "workload": {key: scenario[key] for key in _WORKLOAD if key in scenario},
+            "thresholds": [
+                {
+                    **{key: value for key, value in each.items() if key != "concurrency"},
+                    "level": _level(each.get("concurrency")),
+                }
+                for each in scenario.get("thresholds", [])
+            ],
+        },
+        "cells": [
+            {
+                **{key: value for key, value in cell.items() if key != "concurrency"},
+                "client": _client(cell["client"], clients),
+                "level": {"streams": cell["concurrency"]},
+            }
+            for cell in plain["cells"]
+        ],
+    }
+
+
+def recording(meta: dict[str, Any], columns: dict[str, Any], run: RunInfo) -> None:
+    """Bring one recording of format 1 to format 2, in place."""
+    known = {each.client.label: each.client for each in run.cells}
+    meta["client"] = known.get(meta["client"]) or {"name": meta["client"]}
+    meta["level"] = {"streams": meta.pop("concurrency")}
+    meta["workload"] = run.scenario.workload
+    for key in list(columns):
+        table, _, name = key.partition(".")
+        if table in _TABLES:
+            columns[f"{_TABLES[table]}.{name}"] = columns.pop(key)
+    columns["streams.text_events"] = columns.pop("streams.tokens")
+
+
+def _level(streams: int | None) -> dict[str, int] | None:
+    return None if streams is None else {"streams": streams}
+
+
+def _client(label: str, clients: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the scenario's client whose label that is; format 1 kept labels only."""
+    for each in clients:
+        options = (
+            f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+            for key, value in sorted(each["options"].items())
+        )
+        plain = " ".join([each["name"], *options])
+        if label in (plain, plain + _CONTROL):
+            return {**each, "control": label != plain}
+    return {"name": label.removesuffix(_CONTROL), "control": label.endswith(_CONTROL)}

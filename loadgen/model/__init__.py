@@ -1,0 +1,63 @@
+"""The nouns: a few frozen, plain types that carry everything from the scenario to the report.
+
+    scenario.yaml -> Scenario -> Cell -> (engine) -> Stream, Sample -> Recording -> Run -> Summary -> Finding
+
+Nothing here imports anything but the standard library, because the process that measures a client imports this
+package too.
+"""
+
+from loadgen.model.cell import Cell, Request
+from loadgen.model.clients import ClientId, Mode
+from loadgen.model.findings import Effect, Finding, Validity
+from loadgen.model.level import Level
+from loadgen.model.recording import Machine, Recording, ServerLog, Table
+from loadgen.model.run import CellInfo, MachineInfo, Run, RunInfo, State
+from loadgen.model.scenario import (
+    Load,
+    Scenario,
+    Simulator,
+    Stage,
+    Target,
+    Threshold,
+    Timeouts,
+    Workload,
+)
+from loadgen.model.stream import PAUSES, CpuSample, Outcome, Pause, Sample, Stream, Usage
+from loadgen.model.summary import Estimate, Summary
+
+__all__ = [
+    "PAUSES",
+    "Cell",
+    "CellInfo",
+    "ClientId",
+    "CpuSample",
+    "Effect",
+    "Estimate",
+    "Finding",
+    "Level",
+    "Load",
+    "Machine",
+    "MachineInfo",
+    "Mode",
+    "Outcome",
+    "Pause",
+    "Recording",
+    "Request",
+    "Run",
+    "RunInfo",
+    "Sample",
+    "Scenario",
+    "ServerLog",
+    "Simulator",
+    "Stage",
+    "State",
+    "Stream",
+    "Summary",
+    "Table",
+    "Target",
+    "Threshold",
+    "Timeouts",
+    "Usage",
+    "Validity",
+    "Workload",
+]

@@ -1,0 +1,46 @@
+"""Which client: its name, its options, and whether it is the A/A control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Mode = Literal["threads", "tasks", "greenlets"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientId:
+    """One HTTP client, with the options that make it a variant of its own.
+
+    ``control``: the A/A control, the same client measured a second time, to see what differs by itself.
+    ``python``: path of the interpreter that runs its engine; ``None``: ours.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    control: bool = False
+    python: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Return the name shown in every table, such as ``requests session=shared`` or ``requests (A/A)``.
+
+        For display only. Nothing reads a label back.
+        """
+        options = (
+            f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+            for key, value in sorted(self.options.items())
+        )
+        return " ".join([self.name, *options, *(["(A/A)"] if self.control else [])])
+
+    @property
+    def original(self) -> ClientId:
+        """Return the client that this one is the A/A control of; itself where it is none."""
+        return ClientId(self.name, self.options, python=self.python)
+
+    def __str__(self) -> str:
+        return self.label
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.control, tuple(sorted(self.options))))

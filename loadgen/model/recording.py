@@ -1,0 +1,90 @@
+"""Everything that one cell left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadgen.model.clients import ClientId, Mode
+from loadgen.model.level import Level
+from loadgen.model.scenario import Workload
+from loadgen.model.stream import Sample
+
+Table = Mapping[str, Any]  # column name -> one-dimensional numpy array, all of one length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the machine did during the measured window, beside the engine."""
+
+    window_ns: int
+    engine_cores: int | None = None  # how many cores the engine was pinned to; None: not pinned
+    others_ns: int | None = None  # CPU that others took on the engine's cores
+    steal_ns: int | None = None  # CPU that the hypervisor took there
+    listen_overflows: int | None = None
+    listen_drops: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLog:
+    """What the simulator says it did during one cell. Lateness is actual minus scheduled send time.
+
+    ``late`` are the sends that were more than a millisecond late, the worst of them where there are very many:
+    when each was due and when it left, nanoseconds since the epoch, as little-endian int64 pairs in the order
+    sent.
+    """
+
+    streams: int
+    open_peak: int
+    sends: int
+    late_p50_ms: float | None
+    late_p99_ms: float | None
+    late_max_ms: float | None
+    late: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Everything that one cell left behind, as it lies on disk.
+
+    ``streams`` has a row per stream: the scalar fields of :class:`Stream` and :class:`Usage`, ``reads`` and
+    ``text_events`` (how many rows of the two flat tables are its own, in order); missing integers are -1.
+    ``arrivals`` has ``at`` and ``count`` per read, ``stamps`` has ``us`` per text event, ``samples`` the fields
+    of :class:`Sample`, missing as -1, ``pauses`` and ``cpu_samples`` those of :class:`Pause` (``kind`` as its place
+    in ``PAUSES``) and :class:`CpuSample`; older folders lack the last two.
+
+    ``workload`` comes without its prompts, which ``run.json`` has once. A cell that was spread over several workers
+    leaves a recording for each, with marks of that worker's own clock; all have the index, client, level and repeat
+    of the cell.
+    """
+
+    index: int
+    client: ClientId
+    mode: Mode
+    level: Level
+    repeat: int
+    workload: Workload
+    ended: str  # "" when it ran to its end, otherwise why not
+    start: int
+    window: tuple[int, int]
+    clock: tuple[tuple[int, int], tuple[int, int]]  # (perf_counter_ns, time_ns) before and after
+    same_host: bool  # the server reads the clock that we read
+    base_rss_kib: int | None
+    base_threads: int | None
+    edges: tuple[Sample, ...]  # totals at the window's two edges; empty when the cell never got there
+    machine: Machine | None
+    server: ServerLog | None
+    streams: Table
+    arrivals: Table
+    stamps: Table
+    samples: Table
+    pauses: Table = field(default_factory=dict)
+    cpu_samples: Table = field(default_factory=dict)
+    worker: str = ""  # who drove it; "" where the run had no workers
+    share: int | None = None  # how many of the streams were this worker's; None: all
+
+    @property
+    def max_streams(self) -> int:
+        """Return the most streams that were to be open at once, this worker's only where there are several."""
+        return (self.level.streams or 0) if self.share is None else self.share

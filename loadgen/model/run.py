@@ -1,0 +1,76 @@
+"""What stays on disk: the run folder, typed as it is written to ``run.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from loadgen.model.clients import ClientId, Mode
+from loadgen.model.level import Level
+from loadgen.model.recording import Recording
+from loadgen.model.scenario import Scenario
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+State = Literal["running", "complete", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineInfo:
+    """The machine that measured, for the record."""
+
+    system: str | None = None
+    release: str | None = None
+    machine: str | None = None
+    processor: str | None = None
+    cores: int | None = None
+    memory_kib: int | None = None
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellInfo:
+    """One cell of the plan, in the order run. ``ended`` is ``None`` before it ran, ``""`` when it ran to its end,
+    otherwise why it did not; ``files`` are its recordings, named from the run folder.
+    """
+
+    index: int
+    client: ClientId
+    mode: Mode
+    level: Level
+    repeat: int
+    cores: tuple[int, ...] = ()
+    ended: str | None = None
+    at: str | None = None
+    files: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order."""
+
+    format: int
+    loadgen: str
+    name: str
+    state: State
+    started: str
+    scenario: Scenario
+    url: str
+    seed: int
+    versions: Mapping[str, str | None]
+    machine: MachineInfo
+    cells: tuple[CellInfo, ...]
+    failure: str = ""
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What stays on disk. ``info`` is run.json."""
+
+    folder: Path
+    info: RunInfo
+    recordings: tuple[Recording, ...]

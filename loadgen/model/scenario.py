@@ -1,0 +1,134 @@
+"""What to measure: the validated YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from loadgen.model.clients import ClientId
+from loadgen.model.level import Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulator:
+    """How the embedded server answers. Times are seconds, fractions 0..1.
+
+    ``ttft`` and ``gap`` are means; ``jitter`` is the coefficient of variation (standard deviation divided by
+    mean) of both. A request waits for one of ``parallel`` slots, first come first served; when ``max_queue``
+    already wait, it is answered 503.
+    """
+
+    ttft: float = 0.3
+    gap: float = 0.05
+    tokens: int = 60
+    jitter: float = 0.0
+    distribution: Literal["constant", "uniform", "lognormal", "gamma"] = "lognormal"
+    prefill: float = 0.0  # seconds added to the time to first token per token of the prompt
+    load: float = 0.0  # seconds the first request waits for the model to load
+    parallel: int | None = None
+    max_queue: int = 512
+    models: tuple[str, ...] = ()  # empty: every model is known
+    split: float = 0.0  # fraction of tokens cut in two chunks, inside a UTF-8 character where there is one
+    merge: float = 0.0  # fraction of tokens sent in one chunk with the next
+    faults: Mapping[str, float] = field(default_factory=dict)  # fault name -> fraction of requests
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the streams go: a URL with headers, or the embedded simulator (then ``url`` is ``None``)."""
+
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    simulator: Simulator | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """From the number of streams before to ``to``, evenly within ``over`` seconds; 0: at once."""
+
+    to: int
+    over: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Closed-loop load: every slot runs stream after stream, for ``duration``, ``requests`` times, or as
+    ``stages`` say.
+
+    One of the three is set in a scenario; none of them means until stopped. Slots start at seeded offsets
+    within ``ramp`` seconds; ``ramp_per_stream``, times the streams of a cell, is its ramp. Streams due within
+    ``warmup`` seconds are kept but left out of the figures.
+    """
+
+    duration: float | None = None
+    requests: int | None = None
+    stages: tuple[Stage, ...] = ()
+    ramp: float = 0.0
+    ramp_per_stream: float = 0.0
+    warmup: float = 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """Return how long new streams are started; ``None`` where that is not a matter of time."""
+        return sum(stage.over for stage in self.stages) if self.stages else self.duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds. ``first_token`` and ``total`` count from the start of the stream, ``idle`` from the last read."""
+
+    connect: float = 5.0
+    first_token: float = 60.0
+    idle: float = 30.0
+    total: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
+
+    ``options`` are the protocol's own, such as ``num_predict``; ``stream=False`` asks for whole answers.
+    """
+
+    prompts: tuple[str, ...]
+    load: Load
+    protocol: str = "ollama-generate"
+    model: str = "qwen3:1.7b"
+    stream: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+    timeouts: Timeouts = Timeouts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """``[client[@level].]metric op value``, for example ``aiohttp.ttft_p99_ms < 500``."""
+
+    text: str
+    metric: str
+    op: Literal["<", "<=", ">", ">="]
+    value: float
+    client: str | None = None  # a client's name or label
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What to measure: the validated YAML, with files read and environment references filled in.
+
+    ``secrets`` are the values that came from the environment or a credential header; they appear nowhere on
+    disk or screen.
+    """
+
+    name: str
+    target: Target
+    clients: tuple[ClientId, ...]
+    levels: tuple[Level, ...]
+    workload: Workload
+    repeats: int = 1
+    thresholds: tuple[Threshold, ...] = ()
+    answers: Literal["article"] | None = None  # whose table the report puts beside this run's
+    seed: int = 0
+    source: str | None = None
+    secrets: frozenset[str] = frozenset()

@@ -1,0 +1,106 @@
+"""What happened to one stream, and what the client's process used meanwhile.
+
+Units stand in the names: ``_ns`` are nanoseconds, ``_ms`` milliseconds, ``_kib`` KiB; a field called after a time
+without a unit is a ``time.perf_counter_ns()`` mark. ``None`` means "not measured" and is never replaced by 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+PAUSES = ("gc", "loop")  # the kinds of Pause
+
+
+class Outcome(StrEnum):
+    """How a stream ended. Only ``OK`` is success: the protocol's own end arrived."""
+
+    OK = "ok"
+    REFUSED = "refused"  # nobody listens there
+    UNRESOLVED = "unresolved"  # the host name has no address
+    CONNECT_TIMEOUT = "connect_timeout"
+    FIRST_TOKEN_TIMEOUT = "first_token_timeout"
+    IDLE_TIMEOUT = "idle_timeout"
+    TOTAL_TIMEOUT = "total_timeout"
+    HTTP_STATUS = "http_status"  # answered, but not with a 2xx
+    SERVER_ERROR = "server_error"  # an error inside a 200
+    TRUNCATED = "truncated"  # the body ended before the protocol's end
+    RESET = "reset"  # the connection was torn down
+    UNDECODABLE = "undecodable"  # bytes the protocol does not allow
+    STOPPED = "stopped"  # ended by us: Ctrl-C or a ramp down
+    FAILED = "failed"  # anything else; ``error`` says what
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the server itself says of a stream in its last event; every field may be missing."""
+
+    total_ns: int | None = None
+    load_ns: int | None = None
+    prompt_tokens: int | None = None
+    prompt_ns: int | None = None
+    tokens: int | None = None
+    decode_ns: int | None = None
+    at_ns: int | None = None  # its clock at that event, since the epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What happened to one stream. Raw marks and arrivals only; everything else is derived from them.
+
+    ``arrivals`` is the ``perf_counter_ns`` of every read (int64), ``counts`` how many text events each read
+    completed (uint16), ``stamps`` the server's own time of each text event, in microseconds after
+    ``first_stamp_ns`` (int32; int64 when a stream outlasts it). All little-endian bytes.
+    """
+
+    slot: int
+    due: int
+    start: int
+    headers: int | None
+    end: int
+    outcome: Outcome
+    status: int | None
+    error: str
+    size: int  # bytes of the body
+    arrivals: bytes
+    counts: bytes
+    stamps: bytes
+    first_stamp_ns: int | None  # nanoseconds since the epoch
+    usage: Usage
+    run_wait_ns: int | None = (
+        None  # its thread was runnable but not running; None where streams share a thread
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the engine process used at ``at``. Totals over all threads are taken at the window's edges only."""
+
+    at: int
+    rss_kib: int | None = None
+    peak_rss_kib: int | None = None
+    threads: int | None = None
+    cpu_ns: int | None = None
+    voluntary: int | None = None
+    involuntary: int | None = None
+    run_wait_ns: int | None = None
+    streams_open: int | None = None
+
+
+class Pause(NamedTuple):
+    """The whole engine was held up: by a collection of the garbage collector, or by one turn of asyncio's loop."""
+
+    kind: Literal["gc", "loop"]
+    begin: int
+    end: int
+
+
+class CpuSample(NamedTuple):
+    """How far the engine process had come at ``at``: the CPU of all its threads, and how long its main thread was
+    runnable but not running.
+    """
+
+    at: int
+    cpu_ns: int
+    run_wait_ns: int | None

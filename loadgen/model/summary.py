@@ -1,0 +1,60 @@
+"""The figures of one client at one level, over its repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from loadgen.model.clients import ClientId, Mode
+from loadgen.model.findings import Validity
+from loadgen.model.level import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One figure: its value, its 95 % interval, and how many values it rests on.
+
+    ``None`` is "not measured". ``low_sample``: ``n`` barely holds the percentile. Bounds are ``None`` for a figure
+    that has no interval.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    low_sample: bool = False
+
+
+NOT_MEASURED = Estimate()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary(Mapping[str, Estimate]):
+    """Every metric of one client at one level, pooled over its repeats: a mapping from the metric's key.
+
+    ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
+    ``rounds`` are the figures of each repeat by itself, keyed by metric, and ``repeat``, from 0.
+    """
+
+    client: ClientId
+    mode: Mode
+    level: Level
+    repeats: int
+    validity: Validity
+    reasons: tuple[str, ...]
+    outcomes: Mapping[str, int]  # outcome -> streams
+    figures: Mapping[str, Estimate]
+    rounds: tuple[Mapping[str, float | None], ...] = field(repr=False)
+
+    def __getitem__(self, metric: str) -> Estimate:
+        return self.figures.get(metric, NOT_MEASURED)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.figures)
+
+    def __len__(self) -> int:
+        return len(self.figures)
+
+    def value(self, metric: str) -> float | None:
+        """Return the metric's value; ``None`` where it was not measured."""
+        return self[metric].value

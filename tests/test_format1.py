@@ -1,0 +1,28 @@
+"""Runs recorded by loadgen 0.1 (format 1) load, and give the same figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from loadgen import analysis, store
+from loadgen.analysis import frames
+
+FOLDER = Path(__file__).parent / "data" / "format1"
+RENAMED = {"request_delay_p50_ms": "send_delay_p50_ms", "request_delay_p99_ms": "send_delay_p99_ms"}
+WORDS = ("reasons", "soft")  # sentences and names of columns, not figures
+
+
+def test_the_same_summary_follows_from_a_run_of_the_version_before() -> None:
+    before = pd.read_csv(FOLDER / "summary.csv").rename(columns=RENAMED)
+    after = frames.summary_frame(analysis.summarise(store.load(FOLDER)))
+    shared = [name for name in before.columns if name in after.columns and name not in WORDS]
+    assert len(shared) > 60
+    pd.testing.assert_frame_equal(
+        after[shared].astype(before[shared].dtypes.to_dict()),
+        before[shared],
+        check_exact=False,
+        rtol=1e-5,
+        atol=1e-6,
+    )
