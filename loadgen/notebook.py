@@ -41,7 +41,7 @@ class Run(model.Run):
         return frames.samples_frame(self)
 
     @cached_property
-    def findings(self) -> tuple[model.Finding, ...]:
+    def findings(self) -> tuple[model.TextFinding, ...]:
         """What may be concluded, which thresholds held, and what must not be believed."""
         return tuple(analysis.findings(self, self._summaries))
 

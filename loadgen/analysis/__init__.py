@@ -14,12 +14,12 @@ from collections.abc import Sequence
 
 from loadgen.analysis import article, causes, claims, costs, noise, thresholds, trend, validity
 from loadgen.analysis.summary import summarise
-from loadgen.model import Finding, Run, Summary, Validity
+from loadgen.model import Run, Summary, TextFinding, Validity
 
 __all__ = ["exit_verdict", "findings", "summarise"]
 
 
-def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
+def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
     """The article's claims, what a further stream costs, the noise, why tokens came late; then what must not be
     believed, and the scenario's thresholds."""
     return [
@@ -34,7 +34,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     ]
 
 
-def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> int:
+def exit_verdict(summaries: Sequence[Summary], findings: Sequence[TextFinding]) -> int:
     """The exit code: 0 done, 1 a threshold failed, 3 nothing was measured, or nothing that is not invalid."""
     if all(summary.validity is Validity.INVALID for summary in summaries):
         return 3

@@ -23,7 +23,7 @@ from loadgen.analysis import effects, rounds
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.noise import Floors
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import Effect, Finding, Level, Run, Summary, Validity
+from loadgen.model import Effect, Level, Run, Summary, TextFinding, Validity
 
 CLIENTS = ("requests", "httpx-sync", "httpx-async", "aiohttp")  # in the article's order
 FIRST, TOTAL = "time to first chunk", "total"
@@ -63,7 +63,7 @@ class _Source:
     why: str
 
 
-def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
+def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
     """One, where the scenario asks for it: ``answered``, or ``open`` where one of the four clients was not measured
     at one stream in two repeats or more.
 
@@ -80,7 +80,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     if missing:
         who = f"{', '.join(missing)} {'was' if len(missing) == 1 else 'were'}"
         return [
-            Finding(
+            TextFinding(
                 kind="article",
                 id="article",
                 verdict="open",
@@ -98,7 +98,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     kinds = [effect.note.partition(":")[0] for effect in differences]
     counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return [
-        Finding(
+        TextFinding(
             kind="article",
             id="article",
             verdict="answered",

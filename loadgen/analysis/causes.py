@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from loadgen.analysis.measures import Flags, Ints, Measured
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.rounds import is_control
-from loadgen.model import PAUSES, CpuSample, Effect, Finding, Recording, Run, ServerLog, Summary
+from loadgen.model import PAUSES, CpuSample, Effect, Recording, Run, ServerLog, Summary, TextFinding
 
 BUDGET_NS = 3_000_000
 MOST = 1_000_000  # late tokens of a recording that are looked at
@@ -70,7 +70,7 @@ class Delays(NamedTuple):
     tokens: int
 
 
-def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS) -> list[Finding]:
+def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS) -> list[TextFinding]:
     """One for every client and concurrency of which a token came late, over the repeats that count."""
     repeats = repeats_of(run.recordings)
     found = []
@@ -99,7 +99,7 @@ def delays_of(repeat: Repeat, budget_ns: int = BUDGET_NS) -> Iterator[Delays]:
             yield _explained(m, tokens, budget_ns)
 
 
-def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Finding:
+def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> TextFinding:
     delay = np.concatenate([part.delay for part in delays])
     cause = np.concatenate([part.cause for part in delays])
     weight = np.repeat(
@@ -111,7 +111,7 @@ def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Find
     names = list(CAUSES)
     ranked = [place for place in np.argsort(-number, kind="stable").tolist() if number[place]]
     told = {**CAUSES, **({"held": _BY_THREADS} if summary.mode == "threads" else {})}
-    return Finding(
+    return TextFinding(
         kind="cause",
         id=f"{summary.client}@{summary.level.value:g}",
         verdict=names[ranked[0]],

@@ -24,7 +24,7 @@ from loadgen.analysis import costs, effects, rounds
 from loadgen.analysis.noise import Floors
 from loadgen.analysis.rounds import Figure
 from loadgen.analysis.validity import streams_told
-from loadgen.model import Effect, Finding, Level, Summary, Validity
+from loadgen.model import Effect, Level, Summary, TextFinding, Validity
 
 # The lines that decide.
 HIGH = 100  # least streams that are "many"
@@ -114,7 +114,7 @@ class Claim:
     statement: str
     parts: Callable[[Evidence], list[Part]]
 
-    def judge(self, evidence: Evidence) -> Finding:
+    def judge(self, evidence: Evidence) -> TextFinding:
         parts = self.parts(evidence)
         answers = [part.holds for part in parts]
         verdict = "open"
@@ -126,7 +126,7 @@ class Claim:
         told = [effect for part in parts for effect in part.effects]
         differ = [part.effects for part in parts if part.decides is _all and len(part.sides) > 1]
         alone = bool(told) and all(effect.low is None for effect in told)
-        return Finding(
+        return TextFinding(
             kind="claim",
             id=self.id,
             verdict=verdict,
@@ -145,7 +145,7 @@ class Claim:
         )
 
 
-def findings(summaries: Sequence[Summary]) -> list[Finding]:
+def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
     """One per claim, in the article's order: ``confirmed``, ``refuted`` or ``open``, with this run's effects."""
     evidence = Evidence(summaries)
     return [claim.judge(evidence) for claim in CLAIMS]

@@ -25,7 +25,7 @@ from loadgen.analysis.changes import (
     tested,
 )
 from loadgen.analysis.noise import Floors
-from loadgen.model import ClientId, Finding, Summary, Validity
+from loadgen.model import ClientId, Summary, TextFinding, Validity
 
 TOLERANCE = 0.25  # a worsening that must not go unnoticed, as a share
 ENOUGH = 3  # repeats, to begin with
@@ -48,7 +48,7 @@ class Comparison:
     only_base: tuple[str, ...]
     only_head: tuple[str, ...]
     alike: tuple[str, ...]  # figures that became worse with every client
-    causes: tuple[Finding, ...] = ()  # what HEAD's lag is put down to, in the cells that became worse
+    causes: tuple[TextFinding, ...] = ()  # what HEAD's lag is put down to, in the cells that became worse
 
     def called(self, verdict: Verdict) -> list[Change]:
         """The changes of this verdict."""
@@ -112,7 +112,7 @@ def clients(
     )
 
 
-def with_causes(comparison: Comparison, findings: Iterable[Finding]) -> Comparison:
+def with_causes(comparison: Comparison, findings: Iterable[TextFinding]) -> Comparison:
     """With those of HEAD's findings that say why tokens came late in a cell that became worse."""
     worse = {f"{change.client}@{change.level.value:g}" for change in comparison.called("worse")}
     return replace(comparison, causes=tuple(f for f in findings if f.kind == "cause" and f.id in worse))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from loadgen.analysis import effects, rounds
-from loadgen.model import Effect, Finding, Summary
+from loadgen.model import Effect, Summary, TextFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ COSTS = (
 )  # fmt: skip
 
 
-def findings(summaries: Sequence[Summary]) -> list[Finding]:
+def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
     """One per client that was measured at several concurrencies."""
     ladders = rounds.ladders(rounds.sound(summaries))
     return [
@@ -72,7 +72,7 @@ def findings(summaries: Sequence[Summary]) -> list[Finding]:
     ]
 
 
-def _finding(client: str, ladder: Sequence[Summary]) -> Finding | None:
+def _finding(client: str, ladder: Sequence[Summary]) -> TextFinding | None:
     told = tuple(effect for cost in COSTS for effect in _effects(client, ladder, cost))
     if not told:
         return None
@@ -84,7 +84,7 @@ def _finding(client: str, ladder: Sequence[Summary]) -> Finding | None:
         *([f"each further token {'' if streams else 'costs '}{' and '.join(tokens)}"] if tokens else []),
     ]
     levels = f"from {ladder[0].level.value:,g} to {ladder[-1].level.value:,g} streams"
-    return Finding(
+    return TextFinding(
         kind="cost",
         id=client,
         verdict="",

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from loadgen.analysis import effects, rounds
-from loadgen.model import ClientId, Effect, Finding, Level, Summary, Validity
+from loadgen.model import ClientId, Effect, Level, Summary, TextFinding, Validity
 
 SHOWN = (
     ("ttft_p50_ms", "TTFT p50"),
@@ -64,12 +64,12 @@ class Floors:
         return effects.quantile(0.975, len(ratios)) * math.sqrt(square / len(ratios))
 
 
-def findings(summaries: Sequence[Summary]) -> list[Finding]:
+def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
     """One per concurrency at which a client was measured twice; effects are how many percent the two differ by,
     with the floor as the line."""
     floors = Floors(summaries)
     return [
-        Finding(
+        TextFinding(
             kind="noise",
             id=f"noise@{n.value:g}",
             verdict="",

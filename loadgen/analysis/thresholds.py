@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from loadgen.analysis.rounds import is_control
-from loadgen.model import Finding, Run, Summary, Threshold, Validity
+from loadgen.model import Run, Summary, TextFinding, Threshold, Validity
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 )
 
 
-def findings(run: Run, summaries: Iterable[Summary]) -> list[Finding]:
+def findings(run: Run, summaries: Iterable[Summary]) -> list[TextFinding]:
     """One per threshold of the scenario, ``held`` or ``failed``; the evidence has a sentence per cell.
 
     It speaks of every client and concurrency that it does not narrow down. A figure that was not measured,
@@ -24,7 +24,7 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[Finding]:
     return [_judge(threshold, summaries) for threshold in run.info.scenario.thresholds]
 
 
-def _judge(threshold: Threshold, summaries: Iterable[Summary]) -> Finding:
+def _judge(threshold: Threshold, summaries: Iterable[Summary]) -> TextFinding:
     matching = [
         summary
         for summary in summaries
@@ -33,7 +33,7 @@ def _judge(threshold: Threshold, summaries: Iterable[Summary]) -> Finding:
         and threshold.level in (None, summary.level)
     ]
     judged = [_hold(threshold, summary) for summary in matching]
-    return Finding(
+    return TextFinding(
         kind="threshold",
         id=threshold.text,
         verdict="held" if judged and all(held for held, _ in judged) else "failed",

@@ -17,7 +17,7 @@ import numpy as np
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import Effect, Finding, Run, Summary
+from loadgen.model import Effect, Run, Summary, TextFinding
 
 LEVEL = 0.01  # how often a run without any trend is flagged
 LEAST = 20  # streams that a cell must have to be cut in two
@@ -30,14 +30,14 @@ MOVING = (
 )
 
 
-def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
+def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
     """What moved; nothing where nothing did. A run with stages is meant to move within its cells."""
     ramps = bool(run.info.scenario.workload.load.stages)
     within = [] if ramps else list(_within(repeats_of(run.recordings)))
     return [*within, *_across(rounds.sound(summaries))]
 
 
-def _within(repeats: Sequence[Repeat]) -> Iterable[Finding]:
+def _within(repeats: Sequence[Repeat]) -> Iterable[TextFinding]:
     halves = [(repeat, found) for repeat in repeats if (found := _halves(repeat)) is not None]
     if not halves:
         return
@@ -47,7 +47,7 @@ def _within(repeats: Sequence[Repeat]) -> Iterable[Finding]:
         if abs(_score(first, second)) <= limit or abs(after - before) <= WITHIN * before:
             continue
         r = repeat.recording
-        yield Finding(
+        yield TextFinding(
             kind="trend",
             id=f"{r.client}@{r.level.value:g}/{r.repeat + 1}",
             verdict="moved",
@@ -85,7 +85,7 @@ def _score(one: Ints, other: Ints) -> float:
     return (float(ranks[n:].sum()) - m * (n + m + 1) / 2) / spread if spread else 0.0
 
 
-def _across(summaries: Sequence[Summary]) -> Iterable[Finding]:
+def _across(summaries: Sequence[Summary]) -> Iterable[TextFinding]:
     for name, title in MOVING:
         series = [found for s in summaries if len(found := rounds.logs(s, rounds.column(name))) >= 3]
         shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
@@ -100,7 +100,7 @@ def _across(summaries: Sequence[Summary]) -> Iterable[Finding]:
         change = math.expm1(each * run)
         if abs(each) > half and abs(change) > ACROSS:
             low, high = (100 * math.expm1((each + side * half) * run) for side in (-1, 1))
-            yield Finding(
+            yield TextFinding(
                 kind="trend",
                 id=f"blocks/{name}",
                 verdict="moved",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Finding, Summary, Validity
+from loadgen.model import Summary, TextFinding, Validity
 
 # What makes a measurement suspect, and what invalid.
 LIVE_SUSPECT = 0.99  # streams open at once, as a share of the concurrency asked for
@@ -118,10 +118,10 @@ def of_pool(
     return reasons
 
 
-def findings(summaries: Iterable[Summary]) -> list[Finding]:
+def findings(summaries: Iterable[Summary]) -> list[TextFinding]:
     """One for every client and concurrency that is not plainly valid."""
     return [
-        Finding(
+        TextFinding(
             kind="validity",
             id=f"{summary.client}@{summary.level.value:g}",
             verdict=summary.validity.value,

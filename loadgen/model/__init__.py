@@ -1,6 +1,6 @@
 """The nouns: a few frozen, plain types that carry everything from the scenario to the report.
 
-    scenario.yaml -> Scenario -> Cell -> (engine) -> Stream, Sample -> Recording -> Run -> Summary -> Finding
+    scenario.yaml -> Scenario -> Cell -> (engine) -> Stream, Sample -> Recording -> Run -> Summary -> TextFinding
 
 Nothing here imports anything but the standard library, because the process that measures a client imports this
 package too.
@@ -8,7 +8,7 @@ package too.
 
 from loadgen.model.cell import Cell, Request
 from loadgen.model.clients import ClientId, Mode
-from loadgen.model.findings import Effect, Finding, Validity
+from loadgen.model.findings import Effect, Finding, TextFinding, Validity
 from loadgen.model.level import Level
 from loadgen.model.recording import Machine, Recording, ServerLog, Table
 from loadgen.model.run import CellInfo, MachineInfo, Run, RunInfo, State
@@ -55,6 +55,7 @@ __all__ = [
     "Summary",
     "Table",
     "Target",
+    "TextFinding",
     "Threshold",
     "Timeouts",
     "Usage",

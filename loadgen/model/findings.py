@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+
+from loadgen.model.clients import ClientId
+from loadgen.model.level import Level
 
 
 class Validity(StrEnum):
@@ -13,6 +15,19 @@ class Validity(StrEnum):
     VALID = "valid"
     SUSPECT = "suspect"
     INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What follows from a run, as data. Each kind is a class of its own; sentences are made of it in ``report/``.
+
+    ``client`` and ``level`` are ``None`` for a finding about several of them.
+    """
+
+    kind: str
+    verdict: str = ""
+    client: ClientId | None = None
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +52,10 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A statement with its evidence.
+class TextFinding(Finding):
+    """A statement in English: what every kind was before it got a class of its own. Goes with the last of them."""
 
-    ``kind`` and its verdicts: ``claim`` (of the article: ``confirmed``, ``refuted``, ``open``), ``cost`` (what a
-    further stream costs), ``noise`` (what two names of one client differ by), ``trend`` (figures that moved while
-    they were taken), ``cause`` (why tokens came late), ``article`` (its table beside ours), ``validity`` (what
-    must not be believed: a :class:`Validity`) and ``threshold`` (``held`` or ``failed``).
-    """
-
-    kind: Literal["claim", "cost", "noise", "trend", "cause", "article", "validity", "threshold"]
     id: str
-    verdict: str
     statement: str
     evidence: tuple[str, ...]
     effects: tuple[Effect, ...] = ()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
-    from loadgen.model import Effect, Finding
+    from loadgen.model import Effect, TextFinding
     from loadgen.report.charts.style import Axis
 
 LABEL = 80
@@ -56,7 +56,7 @@ class Picture:
     alternative: str
 
 
-def board(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def board(findings: Sequence[TextFinding]) -> list[dict[str, Any]]:
     """Every claim with its verdict, pictures and what else is to be said."""
     return [
         {
@@ -72,7 +72,7 @@ def board(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ]
 
 
-def uncounted(findings: Sequence[Finding]) -> list[str]:
+def uncounted(findings: Sequence[TextFinding]) -> list[str]:
     """What was left out of the claims, each once."""
     lines = (line for finding in findings if finding.kind == "claim" for line in finding.evidence)
     told = (line.removeprefix(UNCOUNTED) for line in lines if line.startswith(UNCOUNTED))

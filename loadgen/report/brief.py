@@ -21,7 +21,7 @@ from loadgen.report.text import figure, plain
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from loadgen.model import Effect, Finding
+    from loadgen.model import Effect, TextFinding
 
 SAID = {"holds": "holds", "contradicts": "against", "spans": "open", "alone": "once"}
 STYLES = {"holds": "green", "against": "red", "open": "yellow", "noise": "yellow", "once": "dim"}
@@ -39,7 +39,7 @@ CAUSED = {
 Spelled = Callable[[str], str]
 
 
-def causes(told: Sequence[Finding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
+def causes(told: Sequence[TextFinding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
     """A row for each measurement with late tokens: how many, and what share of them each cause has."""
     found = [finding for finding in told if finding.kind == "cause"]
     if not found:
@@ -69,7 +69,7 @@ def _wide(rows: Sequence[Sequence[str]]) -> int:
     return sum(2 + max(map(cell_len, column)) for column in zip(*rows, strict=True))
 
 
-def claims(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
+def claims(told: Sequence[TextFinding], spelled: Spelled) -> Iterable[RenderableType]:
     """Each claim with its verdict and, of each figure that decides, the effect that decides most."""
     found = [finding for finding in told if finding.kind == "claim"]
     if not found:
@@ -145,7 +145,7 @@ def _between(effect: Effect) -> str:
     )
 
 
-def costs(told: Sequence[Finding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
+def costs(told: Sequence[TextFinding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
     """A row for each client, with intervals where there is room for all."""
     found = [finding for finding in told if finding.kind == "cost"]
     if not found:
@@ -168,7 +168,7 @@ def _cost(effect: Effect | None, *, between: bool) -> str:
     return f"{figure(effect.value)} ({_between(effect)})"
 
 
-def lines(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
+def lines(told: Sequence[TextFinding], spelled: Spelled) -> Iterable[RenderableType]:
     """The noise, and what moved: a line each."""
     noise = [finding for finding in told if finding.kind == "noise" and finding.effects]
     if noise:
@@ -183,7 +183,7 @@ def lines(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]
         yield Text(spelled(f"… and {len(trends) - TRENDS} more that moved, in the report"), style="dim")
 
 
-def article(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
+def article(told: Sequence[TextFinding], spelled: Spelled) -> Iterable[RenderableType]:
     """What each of the article's differences is."""
     for finding in told:
         if finding.kind != "article":

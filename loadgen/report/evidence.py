@@ -13,7 +13,7 @@ from loadgen.report.board import STATEMENT, axis_of, place, row, ticks
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
-    from loadgen.model import ClientId, Effect, Finding, Summary
+    from loadgen.model import ClientId, Effect, Summary, TextFinding
     from loadgen.report.charts.style import Look
 
 COSTS = (  # title, its effect, the units of each and of the fixed part
@@ -42,7 +42,7 @@ def broken(judged: Sequence[str]) -> tuple[str, ...]:
     return (*found, f"{held} others held" if found else f"all {held} held") if held > FEW else tuple(judged)
 
 
-def costs(findings: Sequence[Finding], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
+def costs(findings: Sequence[TextFinding], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
     """A row for each client, two cells for each kind of cost, and the sentence that says it."""
     rows = []
     for finding in findings:
@@ -61,7 +61,7 @@ def costs(findings: Sequence[Finding], look: Mapping[ClientId, Look]) -> list[di
     return rows
 
 
-def noise(findings: Sequence[Finding]) -> dict[str, Any]:
+def noise(findings: Sequence[TextFinding]) -> dict[str, Any]:
     """What one client differs by from itself: a row for each figure, a cell for each concurrency."""
     told = [finding for finding in findings if finding.kind == "noise" and finding.effects]
     names = dict.fromkeys(effect.name for finding in told for effect in finding.effects)
@@ -80,13 +80,13 @@ def noise(findings: Sequence[Finding]) -> dict[str, Any]:
     }
 
 
-def trends(findings: Sequence[Finding]) -> list[str]:
+def trends(findings: Sequence[TextFinding]) -> list[str]:
     """What moved while it was measured."""
     return [plain(finding.statement, STATEMENT) for finding in findings if finding.kind == "trend"]
 
 
 def causes(
-    findings: Sequence[Finding], summaries: Sequence[Summary], look: Mapping[ClientId, Look]
+    findings: Sequence[TextFinding], summaries: Sequence[Summary], look: Mapping[ClientId, Look]
 ) -> dict[str, Any]:
     """A bar for every measurement of which tokens came late; ``on_time`` are the others whose lag is known."""
     told = {finding.id: finding for finding in findings if finding.kind == "cause"}
@@ -110,7 +110,7 @@ def causes(
     }
 
 
-def _bar(finding: Finding, where: str, prefix: str, look: Look | None) -> dict[str, Any]:
+def _bar(finding: TextFinding, where: str, prefix: str, look: Look | None) -> dict[str, Any]:
     late, _, why = finding.statement.removeprefix(prefix).rpartition(" late: ")
     parts, left = [], 0.0
     for name in CAUSES:
@@ -131,7 +131,7 @@ def _bar(finding: Finding, where: str, prefix: str, look: Look | None) -> dict[s
     }
 
 
-def article(findings: Sequence[Finding]) -> dict[str, Any] | None:
+def article(findings: Sequence[TextFinding]) -> dict[str, Any] | None:
     """The article's table, ours, and what each of its differences is; ``None`` where it was not asked."""
     finding = next((finding for finding in findings if finding.kind == "article"), None)
     if finding is None:
@@ -166,7 +166,7 @@ def article(findings: Sequence[Finding]) -> dict[str, Any] | None:
     }
 
 
-def _differences(finding: Finding, name: str) -> dict[str, Any]:
+def _differences(finding: TextFinding, name: str) -> dict[str, Any]:
     """Those of one figure, drawn on one axis: 1, ours, and the article's."""
     found = [e for e in finding.effects if e.line is not None and e.name.startswith(f"{name}, ")]
     runs = {

@@ -20,7 +20,7 @@ from loadgen.report.text import figure, plain
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from loadgen.model import Finding, Level, Summary
+    from loadgen.model import Level, Summary, TextFinding
 
 STYLES = {
     "valid": "green", "held": "green",
@@ -150,7 +150,7 @@ def table(summaries: Sequence[Summary]) -> RenderableType:
 
 
 class _Findings:
-    def __init__(self, told: Sequence[Finding]) -> None:
+    def __init__(self, told: Sequence[TextFinding]) -> None:
         self.told = told
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -194,22 +194,22 @@ class _Findings:
                 yield Text("")
 
 
-def _gist(finding: Finding) -> str:
+def _gist(finding: TextFinding) -> str:
     """In one line: of what, how many reasons there are, and the gravest."""
     what = finding.statement.removesuffix(f" is {finding.verdict}")
     number = f" ({len(finding.evidence)} reasons)" if len(finding.evidence) > 1 else ""
     return plain(f"{what}{number}: {'; '.join(finding.evidence[:1])}", _LONGEST)
 
 
-def _alike(told: Sequence[Finding]) -> dict[tuple[str, tuple[str, ...]], list[Finding]]:
+def _alike(told: Sequence[TextFinding]) -> dict[tuple[str, tuple[str, ...]], list[TextFinding]]:
     """Findings of one verdict for the same reasons, told once."""
-    alike: dict[tuple[str, tuple[str, ...]], list[Finding]] = {}
+    alike: dict[tuple[str, tuple[str, ...]], list[TextFinding]] = {}
     for finding in told:
         alike.setdefault((finding.verdict, finding.evidence), []).append(finding)
     return alike
 
 
-def findings(told: Sequence[Finding]) -> RenderableType:
+def findings(told: Sequence[TextFinding]) -> RenderableType:
     """What not to believe and the thresholds with all their evidence; then why tokens came late, the claims with
     what decides them, costs, noise and the article's differences, in few lines."""
     return _Findings(told)

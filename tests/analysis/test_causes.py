@@ -13,7 +13,7 @@ import pytest
 from loadgen import analysis, store
 from loadgen.analysis import causes
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import CpuSample, Finding, Pause, Recording
+from loadgen.model import CpuSample, Pause, Recording, TextFinding
 from tests import synthetic
 from tests.synthetic import MS, ZERO
 
@@ -180,7 +180,7 @@ def test_workers_have_clocks_of_their_own() -> None:
     assert [list(causes.CAUSES)[place] for part in found for place in part.cause] == ["held"]
 
 
-def findings(*recordings: Recording) -> list[Finding]:
+def findings(*recordings: Recording) -> list[TextFinding]:
     run = synthetic.run("/nowhere", recordings)
     return [each for each in analysis.findings(run, analysis.summarise(run)) if each.kind == "cause"]
 

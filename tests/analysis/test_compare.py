@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from loadgen.analysis import compare, summarise
 from loadgen.analysis.changes import JUDGED, Change
 from loadgen.analysis.compare import Comparison
-from loadgen.model import CONTROL, Finding, Summary, Validity
+from loadgen.model import CONTROL, Summary, TextFinding, Validity
 from tests import synthetic
 
 CLIENTS = ("requests", "aiohttp", "httpx-async", f"requests {CONTROL}")
@@ -348,7 +348,7 @@ def test_causes_are_those_of_the_cells_that_became_worse() -> None:
         [steady(), steady("requests")], [steady(ttft_p50_ms=400.0), steady("requests")], paired=True
     )
     causes = [
-        Finding(kind="cause", id=f"{client}@10", verdict="held", statement="s", evidence=())
+        TextFinding(kind="cause", id=f"{client}@10", verdict="held", statement="s", evidence=())
         for client in ("requests", "aiohttp")
     ]
     assert [f.id for f in compare.with_causes(made, causes).causes] == ["aiohttp@10"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from loadgen import analysis
-from loadgen.model import ClientId, Finding, Run, Summary
+from loadgen.model import ClientId, Run, Summary, TextFinding
 from loadgen.report.html import html
 from tests import synthetic
 
@@ -95,7 +95,7 @@ def hostile_run(folder: Path | str) -> Run:
     return replace(made, info=info)
 
 
-def analysed(run: Run) -> tuple[list[Summary], list[Finding]]:
+def analysed(run: Run) -> tuple[list[Summary], list[TextFinding]]:
     summaries = analysis.summarise(run)
     return summaries, analysis.findings(run, summaries)
 

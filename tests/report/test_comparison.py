@@ -10,7 +10,7 @@ from rich.console import Console
 
 from loadgen.analysis import compare
 from loadgen.analysis.differences import Difference
-from loadgen.model import Finding, Summary
+from loadgen.model import Summary, TextFinding
 from loadgen.report import comparison
 from loadgen.report.comparison import Sides
 from loadgen.report.comparison_html import html
@@ -19,7 +19,7 @@ from tests.report.runs import HOSTILE
 from tests.report.test_browser import IDLE, PAINTED, browser  # noqa: F401
 from tests.report.test_html import Page
 
-CAUSE = Finding(kind="cause", id="aiohttp@100", verdict="held", statement=f"why: {HOSTILE}", evidence=())
+CAUSE = TextFinding(kind="cause", id="aiohttp@100", verdict="held", statement=f"why: {HOSTILE}", evidence=())
 SIDES = Sides("base", "head", (Difference("versions.aiohttp", "3.13", HOSTILE, False),))
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from loadgen.model import Effect, Finding
+from loadgen.model import Effect, TextFinding
 from loadgen.report import terminal
 from tests.report.runs import analysed, hostile_run, repeated_run, run_of
 
@@ -98,7 +98,7 @@ def test_what_speaks_against_a_claim_stands_for_its_figure():
         Effect(name="sleeps, b at 9 streams", unit="per token", value=0.2, low=0.1, high=0.3, line=0.5, holds=False,
                client="b"),
     ]  # fmt: skip
-    claim = Finding(
+    claim = TextFinding(
         kind="claim", id="c", verdict="refuted", statement="It sleeps.", evidence=(), effects=tuple(effects)
     )
     text = shown(terminal.findings([claim]), 100)
@@ -108,7 +108,7 @@ def test_what_speaks_against_a_claim_stands_for_its_figure():
 def test_why_tokens_came_late_is_a_row_and_a_sentence_where_that_has_no_room():
     effects = (("late", 0.51), ("server", 66.7), ("gc", 33.3), ("unexplained", 0.01))
     found = [
-        Finding(
+        TextFinding(
             kind="cause",
             id=f"{client}@1000",
             verdict="server",
