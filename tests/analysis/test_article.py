@@ -38,7 +38,7 @@ def made(vary=lambda client, place, rng: {}, repeats=5, clients=tuple(MODES), co
 
 def answering(cells) -> Run:
     made = run(".", cells)
-    return replace(made, about={**made.about, "scenario": {**made.about["scenario"], "answers": "article"}})
+    return replace(made, info=replace(made.info, scenario=replace(made.info.scenario, answers="article")))
 
 
 def cold(cell: Recording, load_ms: float) -> Recording:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from loadgen.analysis import findings, summarise
+from loadgen.analysis import effects, findings, rounds, summarise
+from loadgen.analysis.costs import COSTS
+from loadgen.model import Level
 from tests.synthetic import recording, run
 
 
@@ -46,21 +51,16 @@ def test_each_further_stream_apart_from_the_fixed_part():
     assert "KiB of memory and 1 (1 to 1) threads, each further token" in found.statement
 
 
-def test_intervals_of_slopes_hold_the_truth():
-    from dataclasses import replace
-
-    from loadgen.analysis import effects, rounds
-    from loadgen.analysis.costs import COSTS
-
+def test_intervals_of_slopes_hold_the_truth(draws):
     template = summarise(run(".", [recording(concurrency=1, streams=2, tokens=3)]))[0]
     rng = np.random.default_rng(3)
     hits = 0
-    for _ in range(1000):
+    for _ in range(draws):
         ladder = [
             replace(
                 template,
-                concurrency=n,
-                blocks=tuple(
+                level=Level(streams=n),
+                rounds=tuple(
                     {"repeat": r, "rss_peak_mib": (40_000 + 50 * n * np.exp(rng.normal(0, 0.05))) / 1024}
                     for r in range(3)
                 ),
@@ -69,7 +69,7 @@ def test_intervals_of_slopes_hold_the_truth():
         ]
         found = effects.mean(line[1] for line in rounds.lines(ladder, COSTS[0].x, COSTS[0].y))
         hits += found.low <= 50 * np.exp(0.05**2 / 2) <= found.high
-    assert 930 <= hits <= 970
+    assert abs(hits / draws - 0.95) <= 4 * math.sqrt(0.95 * 0.05 / draws)  # four standard errors
 
 
 def test_one_level_has_no_slope():
