@@ -9,7 +9,7 @@ import sys
 import threading
 import typing
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ import pytest
 
 import loadgen
 from loadgen import model, store
-from loadgen.analysis.frames import SAMPLE_COLUMNS, STREAM_COLUMNS
+from loadgen.analysis.frames import SAMPLE_COLUMNS, STREAM_COLUMNS, SUMMARY_COLUMNS
 from loadgen.lab.run import Refused
 from loadgen.lab.target import TargetError
 from loadgen.report.write import ReportError
@@ -63,16 +63,14 @@ def test_a_run_is_written_and_returned(run: loadgen.Run) -> None:
     assert isinstance(run, model.Run)
     assert run.folder.name == "run"
     assert {path.name for path in run.folder.iterdir()} >= {"run.json", "summary.csv", "report.html"}
-    assert run.about["state"] == "complete"
-    assert (run.about["seed"], run.about["scenario"]["concurrency"]) == (3, [2])
-    assert [recording.client for recording in run.recordings] == [
-        cell["client"] for cell in run.about["cells"]
-    ]
+    assert run.info.state == "complete"
+    assert (run.info.seed, run.info.scenario.levels) == (3, (model.Level(streams=2),))
+    assert [recording.client for recording in run.recordings] == [cell.client for cell in run.info.cells]
 
 
 def test_the_frames(run: loadgen.Run) -> None:
     summary, streams, samples = run.summary(), run.streams(), run.samples()
-    assert list(summary.columns) == [f.name for f in fields(model.Summary) if f.name != "blocks"]
+    assert list(summary.columns) == SUMMARY_COLUMNS
     assert list(streams.columns) == list(STREAM_COLUMNS)
     assert list(samples.columns) == list(SAMPLE_COLUMNS)
     assert list(summary["client"]) == ["floor", "aiohttp"]
@@ -163,7 +161,7 @@ def test_a_run_that_fails_on_the_way_warns(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(store, "save", fail)
     with pytest.warns(UserWarning, match="could not be finished: .*No space left"):
         failed = loadgen.run(scenario(tmp_path), out=tmp_path / "run")
-    assert failed.about["state"] == "failed"
+    assert failed.info.state == "failed"
     assert failed.recordings == ()
     assert failed.summary().empty
 

@@ -16,7 +16,30 @@ import numpy as np
 import pytest
 
 from loadgen import store
-from loadgen.model import Machine, Outcome, Recording, Sample, ServerLog, Stream, Usage
+from loadgen.model import (
+    CellInfo,
+    ClientId,
+    CpuSample,
+    Level,
+    Load,
+    Machine,
+    MachineInfo,
+    Outcome,
+    Pause,
+    Recording,
+    RunInfo,
+    Sample,
+    Scenario,
+    ServerLog,
+    Simulator,
+    Stage,
+    Stream,
+    Target,
+    Threshold,
+    Timeouts,
+    Usage,
+    Workload,
+)
 from loadgen.store import StoreError
 from tests import synthetic
 
@@ -63,10 +86,11 @@ def recording(*streams: Stream, **changes: Any) -> Recording:
     samples = [Sample(at=1, rss_kib=2, streams_open=0), Sample(at=3)] if streams else []
     plain: dict[str, Any] = {
         "index": 7,
-        "client": "requests session=shared",
+        "client": ClientId("requests", {"session": "shared"}),
         "mode": "threads",
-        "concurrency": 4,
+        "level": Level(streams=4),
         "repeat": 2,
+        "workload": Workload(prompts=(), load=Load(duration=1.5, ramp=0.5), options={"num_predict": 3}),
         "ended": "the engine died (signal 9): né",
         "start": 99,
         "window": (99, 2**61),
@@ -83,12 +107,65 @@ def recording(*streams: Stream, **changes: Any) -> Recording:
         "arrivals": arrivals,
         "stamps": stamps,
         "samples": store.table_of_samples(samples),
+        "pauses": store.table_of_pauses([Pause("loop", 1, 2**62), Pause("gc", 3, 4)]),
+        "cpu_samples": store.table_of_cpu_samples([CpuSample(1, 2, None), CpuSample(3, 4, 5)]),
     }
     return Recording(**plain | changes)
 
 
-def saved(folder: Path, *recordings: Recording, **about: Any) -> Path:
-    store.create(folder, {"format": store.FORMAT, **about})
+INFO = RunInfo(
+    format=store.FORMAT,
+    loadgen="0.1.0",
+    name="né",
+    state="running",
+    started="2026-11-22T12:00:00Z",
+    url="http://127.0.0.1:1",
+    seed=5,
+    scenario=Scenario(
+        name="né",
+        target=Target(headers={"X-Own": "1"}, simulator=Simulator(models=("m",), faults={"reset": 0.1})),
+        clients=(
+            ClientId("requests", {"stream": False, "pool": 3}),
+            ClientId("aiohttp", python="/usr/bin/python"),
+        ),
+        levels=(Level(streams=1), Level(rate=2.5)),
+        workload=Workload(
+            prompts=("a", "b"),
+            load=Load(stages=(Stage(7, 1.0),), warmup=0.25),
+            stream=False,
+            options={"stop": ["\n"], "temperature": 0.5},
+            timeouts=Timeouts(connect=1.5),
+        ),
+        repeats=2,
+        thresholds=(
+            Threshold(text="x", metric="ttft_p99_ms", op="<", value=0.5, client="a", level=Level(streams=1)),
+        ),
+        answers="article",
+        source="x.yaml",
+    ),
+    versions={"requests": "2.32", "none": None},
+    machine=MachineInfo(system="Linux", cores=2),
+    cells=(
+        CellInfo(
+            index=7,
+            client=ClientId("requests", control=True),
+            mode="threads",
+            level=Level(streams=4),
+            repeat=2,
+            cores=(1, 2),
+            ended="",
+            at="2026-11-22T12:00:01Z",
+            files=("arrivals/0007.npz",),
+            workers=("host-1",),
+        ),
+        CellInfo(index=8, client=ClientId("aiohttp"), mode="tasks", level=Level(streams=4), repeat=2),
+    ),
+    failure="no space left",
+)
+
+
+def saved(folder: Path, *recordings: Recording, info: RunInfo = INFO) -> Path:
+    store.create(folder, info)
     for each in recordings:
         store.save(folder, each)
     return folder
@@ -136,7 +213,7 @@ def test_streams_become_rows() -> None:
         rows[1][name] for name in ("headers", "status", "first_stamp_ns", "total_ns", "server_tokens")
     ] == [-1] * 5
     assert [rows[0][name] for name in store.USAGE] == [1, 2, 3, 4, 5, 6, 7]
-    assert [(row["reads"], row["tokens"], row["stamped"], row["bytes"]) for row in rows] == [
+    assert [(row["reads"], row["text_events"], row["stamped"], row["bytes"]) for row in rows] == [
         (3, 65_536, 0, 321),
         (0, 0, 0, 0),
         (3, 3, 3, 321),
@@ -175,12 +252,17 @@ def test_a_synthetic_run_is_read_as_it_was_written(tmp_path: Path) -> None:
         synthetic.recording(index=index, jitter=0.5, outcomes={"reset": 3, "refused": 2})
         for index in (2, 10, 9)
     ]
-    about = {"name": "né", "cells": [1, 2]}
-    run = store.load(str(saved(tmp_path / "run", *wanted, **about)))
+    run = store.load(str(saved(tmp_path / "run", *wanted)))
     assert [each.index for each in run.recordings] == [2, 9, 10]
-    assert dict(run.about) == {"format": store.FORMAT, **about}
     assert run.recordings[0].streams["outcome"].tolist() == wanted[0].streams["outcome"].tolist()
-    assert "né" in (tmp_path / "run" / "run.json").read_text(encoding="utf-8")
+
+
+def test_what_run_json_says_is_read_as_it_was_written(tmp_path: Path) -> None:
+    secret = replace(INFO, scenario=replace(INFO.scenario, secrets=frozenset({"s3cret"})))
+    assert store.load(saved(tmp_path / "run", info=secret)).info == INFO
+    text = (tmp_path / "run" / "run.json").read_text(encoding="utf-8")
+    assert "né" in text
+    assert "s3cret" not in text
 
 
 # ------------------------------------------------------------------------------------------------- failures
@@ -205,14 +287,14 @@ def full_disk(*_: Any, **__: Any) -> None:
     "write",
     [
         lambda folder: store.save(folder, recording(*ALL)),
-        lambda folder: store.write_about(folder, {"format": store.FORMAT, "new": True}),
+        lambda folder: store.write_info(folder, replace(INFO, seed=6)),
     ],
-    ids=["save", "about"],
+    ids=["save", "info"],
 )
 def test_a_full_disk_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None], fails: str
 ) -> None:
-    folder = saved(tmp_path / "run", recording(PLAIN), old=True)
+    folder = saved(tmp_path / "run", recording(PLAIN))
     before = contents(folder)
     monkeypatch.setattr(store.files.os, fails, full_disk)
     with pytest.raises(StoreError, match=r"not written: No space left on device") as raised:
@@ -249,7 +331,7 @@ def test_an_interrupt_while_writing_leaves_what_was_there(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(store.files.os, "fsync", interrupt)
-    for write in (lambda: store.save(folder, recording(PLAIN)), lambda: store.write_about(folder, {})):
+    for write in (lambda: store.save(folder, recording(PLAIN)), lambda: store.write_info(folder, INFO)):
         with pytest.raises(KeyboardInterrupt):
             write()
     assert contents(folder) == before
@@ -283,7 +365,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
             as_nobody(),
             pytest.raises(StoreError, match="no run folder can be made here: Permission denied"),
         ):
-            store.create(folder, {})
+            store.create(folder, INFO)
     assert list(closed.iterdir()) == []
 
 
@@ -291,7 +373,7 @@ def test_a_folder_where_a_file_is(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(StoreError, match="no run folder can be made here"):
-            store.create(folder, {})
+            store.create(folder, INFO)
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -299,7 +381,7 @@ def test_a_folder_that_holds_anything_is_refused(tmp_path: Path) -> None:
     folder = saved(tmp_path / "run", recording(PLAIN))
     before = contents(folder)
     with pytest.raises(StoreError, match="not empty"):
-        store.create(folder, {})
+        store.create(folder, INFO)
     assert contents(folder) == before
 
 
@@ -340,9 +422,12 @@ def beyond_the_errors(folder: Path) -> None:
         (lambda folder: (folder / "run.json").unlink(), "not a run folder: run.json is missing"),
         (spoil("run.json", b""), "cannot be read"),
         (spoil("run.json", b"\xff\xfe"), "cannot be read"),
-        (spoil("run.json", b"[1]"), "format None; this loadgen reads format 1"),
+        (spoil("run.json", b"[1]"), "format None; this loadgen reads formats 1 and 2"),
         (spoil("run.json", b"{}"), "format None"),
-        (spoil("run.json", json.dumps({"format": 2}).encode()), "format 2; this loadgen reads format 1"),
+        (
+            spoil("run.json", json.dumps({"format": 3}).encode()),
+            "format 3; this loadgen reads formats 1 and 2",
+        ),
         (spoil("arrivals/0008.npz", b""), "cannot be read"),
         (spoil("arrivals/0008.npz", b"not an archive"), "cannot be read"),
         (spoil("arrivals/0008.npz", b"PK\x03\x04 not an archive"), "cannot be read"),
@@ -379,7 +464,7 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
 def test_parts_of_a_cell_lie_beside_each_other(tmp_path: Path) -> None:
     parts = synthetic.split(synthetic.recording(index=3, jitter=0.5), 3)
     folder = tmp_path / "run"
-    store.create(folder, {"format": store.FORMAT})
+    store.create(folder, INFO)
     names = [store.save(folder, part) for part in [*parts[::-1], recording(PLAIN, index=4)]]
     assert names == [*(f"arrivals/0003-host-{n}.npz" for n in (3, 2, 1)), "arrivals/0004.npz"]
     found = store.load(folder).recordings
@@ -409,7 +494,7 @@ def test_two_workers_never_share_a_file(tmp_path: Path) -> None:
         ".",
     ]
     folder = tmp_path / "run"
-    store.create(folder, {"format": store.FORMAT})
+    store.create(folder, INFO)
     written = [store.save(folder, recording(PLAIN, worker=name)) for name in names]
     assert len({name.lower() for name in written}) == len(names)
     assert all(re.fullmatch(r"arrivals/0007-[a-z0-9._~-]{1,100}\.npz", name) for name in written)

@@ -54,7 +54,7 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
     assert recording.samples["threads"].max() >= threads
     assert 1 <= recording.samples["streams_open"].max() <= 3  # it is told twice a second only
     assert (recording.streams["start"][1:] >= recording.streams["start"][:-1]).all()
-    assert (recording.client, recording.concurrency, recording.same_host) == (name, 3, True)
+    assert (recording.client, recording.max_streams, recording.same_host) == (ClientId(name), 3, True)
 
 
 def test_a_cell_that_lasts_for_a_duration() -> None:
