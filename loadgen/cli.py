@@ -192,8 +192,8 @@ def run(
         if workers is None:
             ran = lab_run(planned, out, listener)
         else:
+            from loadgen.distributed.run import Swarm, is_exposed
             from loadgen.scenario import overrides_from_flags
-            from loadgen.swarm.run import Swarm, is_exposed
 
             _refuse_to_send(planned, url, settings)
             swarm = Swarm(
@@ -600,7 +600,7 @@ def worker(host: str, port: int, patience: int) -> None:
     The scenario must lie where the master says it does. Keys come from this worker's environment.
     """
     _patch()
-    from loadgen.swarm.worker import NoMaster, work
+    from loadgen.distributed.processes import NoMaster, work
 
     try:
         sys.exit(work(host, port, patience))
@@ -640,8 +640,8 @@ def ui(
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     _patch()
-    from loadgen.swarm.session import Wrong
-    from loadgen.swarm.ui import serve
+    from loadgen.locust_ui.session import Wrong
+    from loadgen.locust_ui.ui import serve
 
     planned = _scenario(scenario)
     try:

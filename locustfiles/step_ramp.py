@@ -10,7 +10,7 @@ from pathlib import Path
 
 from locust import LoadTestShape
 
-from loadgen.swarm.plugin import Streaming
+from loadgen.locust_ui.plugin import Streaming
 
 os.environ.setdefault(
     "LOADGEN_SCENARIO", str(Path(__file__).parents[1] / "scenarios" / "100-concurrent.yaml")

@@ -8,7 +8,7 @@
 import os
 from pathlib import Path
 
-from loadgen.swarm.plugin import Streaming
+from loadgen.locust_ui.plugin import Streaming
 
 os.environ.setdefault(
     "LOADGEN_SCENARIO", str(Path(__file__).parents[1] / "scenarios" / "100-concurrent.yaml")

@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "analysis": {"model"},
     "report": {"model", "analysis", "files"},
-    "swarm": {
+    "distributed": {
         "model",
         "protocols",
         "clients",
@@ -53,6 +53,17 @@ ARROWS: dict[str, set[str]] = {
         "secrets",
         "lab",
         "analysis",
+    },
+    "locust_ui": {
+        "model",
+        "clients",
+        "engine",
+        "store",
+        "scenario",
+        "secrets",
+        "lab",
+        "analysis",
+        "distributed",
     },
     "notebook": {"model", "store", "scenario", "lab", "analysis", "report"},
     "cli": {
@@ -65,7 +76,8 @@ ARROWS: dict[str, set[str]] = {
         "analysis",
         "report",
         "simulator",
-        "swarm",
+        "distributed",
+        "locust_ui",
         "notebook",
     },
     "__main__": {"cli"},
@@ -76,11 +88,14 @@ ARROWS: dict[str, set[str]] = {
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("loadgen.lab.run", "loadgen.simulator.process"): "the run starts and stops the simulator, as a process",
     (
-        "loadgen.swarm.session",
+        "loadgen.locust_ui.session",
         "loadgen.simulator.process",
     ): "a run that Locust steers starts and stops it, as a process",
-    ("loadgen.swarm.web", "loadgen.report.charts.style"): "a client has one colour, live and in the report",
-    ("loadgen.swarm.web", "loadgen.report.text"): "foreign text is made printable in one way",
+    (
+        "loadgen.locust_ui.web",
+        "loadgen.report.charts.style",
+    ): "a client has one colour, live and in the report",
+    ("loadgen.locust_ui.web", "loadgen.report.text"): "foreign text is made printable in one way",
     ("loadgen.report.progress", "loadgen.lab.listener"): "it is a Listener, and shows a Progress",
     (
         "loadgen.scenario.rules",
@@ -128,7 +143,8 @@ OUTSIDE: dict[str, set[str]] = {
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "pandas"},
     "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
-    "swarm": {"bokeh", "flask", "flask_login", "gevent", "hdrh", "locust", "msgspec", "numpy"},
+    "distributed": {"gevent", "hdrh", "locust", "msgspec", "numpy"},
+    "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "hdrh", "locust", "msgspec", "numpy"},
     "notebook": {"pandas"},
     "cli": {"click", "locust", "rich"},
     "__main__": set(),
@@ -231,7 +247,7 @@ def test_the_arrows_go_round_in_no_circle() -> None:
         left = {name: known for name, known in left.items() if name not in free}
 
 
-@pytest.mark.parametrize("leaf", ["report", "simulator", "swarm", "cli", "notebook"])
+@pytest.mark.parametrize("leaf", ["report", "simulator", "locust_ui", "cli", "notebook"])
 def test_leaves_are_known_only_to_who_gathers_them(leaf: str) -> None:
     known_by = {found.module for found in ours() if found.pair[1] == leaf and found.pair[0] != leaf}
     allowed = {"loadgen", "loadgen.__main__", "loadgen.cli", "loadgen.notebook"}
@@ -330,7 +346,9 @@ def test_what_runs_beside_the_streams_loads_nothing_heavy(module: str) -> None:
     assert not loaded(f"import {module}") & (HTTP | HEAVY | PATCHED)
 
 
-@pytest.mark.parametrize("module", ["loadgen.swarm.wire", "loadgen.swarm.figures", "loadgen.lab.run"])
+@pytest.mark.parametrize(
+    "module", ["loadgen.distributed.messages", "loadgen.distributed.histograms", "loadgen.lab.run"]
+)
 def test_nothing_is_patched_by_who_does_not_ask_for_it(module: str) -> None:
     assert not loaded(f"import {module}") & {"locust", "gevent"}
 

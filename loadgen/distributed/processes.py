@@ -14,13 +14,12 @@ from gevent import subprocess
 from locust.env import Environment
 from locust.event import Events
 
-from loadgen.swarm.crew import Crew
-from loadgen.swarm.locustfile import Stream
-from loadgen.swarm.plugin import follow
+from loadgen.distributed.users import Stream
+from loadgen.distributed.worker import Worker, follow
 
-MASTER_SILENT: Final = 10  # seconds without a heartbeat after which a master is taken for dead
-ENDS: Final = 5.0  # seconds that a worker gets to end
-TRY: Final = 5  # seconds between two tries to reach a master: Locust's
+MASTER_TIMEOUT_S: Final = 10  # seconds without a heartbeat after which a master is taken for dead
+STOP_TIMEOUT_S: Final = 5.0  # seconds that a worker gets to end
+RETRY_INTERVAL_S: Final = 5  # seconds between two tries to reach a master: Locust's
 
 
 class NoMaster(Exception):
@@ -32,8 +31,8 @@ def work(host: str, port: int, patience: int) -> int:
 
     ``patience`` is the seconds to wait for it, rounded up to Locust's tries.
     """
-    locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_SILENT
-    locust.runners.CONNECT_RETRY_COUNT = (patience - 1) // TRY
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_TIMEOUT_S
+    locust.runners.CONNECT_RETRY_COUNT = (patience - 1) // RETRY_INTERVAL_S
     environment = Environment(user_classes=[Stream], events=Events())
     try:
         runner = environment.create_worker_runner(host, port)
@@ -48,14 +47,14 @@ def work(host: str, port: int, patience: int) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, leave)
-    crew = Crew(environment)
-    follow(environment, crew)
+    worker = Worker(environment)
+    follow(environment, worker)
     runner.greenlet.join()
-    crew.close()
+    worker.close()
     return environment.process_exit_code or 0
 
 
-class Hands:
+class LocalWorkers:
     """Worker processes on this machine. They have sessions of their own: Ctrl-C reaches their master alone."""
 
     def __init__(self, count: int, host: str, port: int) -> None:
@@ -73,7 +72,7 @@ class Hands:
         try:
             for process in self._processes:
                 process.terminate()
-            until = time.monotonic() + ENDS
+            until = time.monotonic() + STOP_TIMEOUT_S
             for process in self._processes:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(max(0.0, until - time.monotonic()))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgen.distributed import messages
 from loadgen.model import PAUSES, CpuSample, Outcome, Pause, Recording, Sample, Stream, Usage
-from loadgen.swarm import wire
 
 SLOTS = st.lists(st.integers(0, 1 << 20), max_size=5).map(tuple)
 MARKS = st.integers(0, 1 << 62)
@@ -53,17 +53,17 @@ streams = st.builds(
     usage=st.builds(Usage, tokens=st.none() | MARKS),
 )
 jobs = st.builds(
-    wire.Job,
+    messages.Job,
     number=st.integers(1, 1 << 40),
     scenario=st.text(),
     overrides=st.lists(st.text() | st.tuples(st.text(), st.text(), st.lists(st.integers(0, 99)))).map(tuple),
     fingerprint=st.text(),
     url=st.none() | st.text(),
     place=st.integers(0, 99),
-    parts=st.lists(st.builds(wire.Part, st.integers(0, 99), st.none() | SLOTS), max_size=3).map(tuple),
+    parts=st.lists(st.builds(messages.Part, st.integers(0, 99), st.none() | SLOTS), max_size=3).map(tuple),
 )
 pieces = st.builds(
-    wire.Piece,
+    messages.Update,
     job=st.integers(1, 99),
     client=st.text(),
     bare=st.just(BARE),
@@ -80,29 +80,29 @@ pieces = st.builds(
 
 @given(
     pieces
-    | st.builds(wire.Add, MARKS, st.text(), SLOTS)
-    | st.builds(wire.End, MARKS, st.none() | st.floats(0, 9))
+    | st.builds(messages.Add, MARKS, st.text(), SLOTS)
+    | st.builds(messages.End, MARKS, st.none() | st.floats(0, 9))
 )
-def test_what_is_sent_arrives(message: wire.Piece | wire.Add | wire.End) -> None:
-    assert wire.unpack(type(message), wire.pack(message)) == message
+def test_what_is_sent_arrives(message: messages.Update | messages.Add | messages.End) -> None:
+    assert messages.unpack(type(message), messages.pack(message)) == message
 
 
 @given(jobs)
-def test_a_job_arrives_with_its_overrides(job: wire.Job) -> None:
-    arrived = wire.unpack(wire.Job, wire.pack(job))
+def test_a_job_arrives_with_its_overrides(job: messages.Job) -> None:
+    arrived = messages.unpack(messages.Job, messages.pack(job))
     assert msgspec.to_builtins(arrived) == msgspec.to_builtins(job)
     assert [type(each) for each in arrived.overrides] == [type(each) for each in job.overrides]
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc1", wire.pack(wire.End(1, None)), b"text"])
+@pytest.mark.parametrize("data", [b"", b"\xc1", messages.pack(messages.End(1, None)), b"text"])
 def test_what_is_no_such_message_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
-        wire.unpack(wire.Job, data)
+        messages.unpack(messages.Job, data)
 
 
 def test_a_job_has_no_room_for_headers() -> None:
     """Each worker reads them, and the keys in them, from its own file and environment."""
-    assert {field.name for field in msgspec.structs.fields(wire.Job)} == {
+    assert {field.name for field in msgspec.structs.fields(messages.Job)} == {
         "number",
         "scenario",
         "overrides",

@@ -20,7 +20,7 @@ NAMES: Final = ("ttft", "itl", "lag", "rate", "late", "request")
 RANKS: Final = (50, 90, 99)
 
 
-class Figures:
+class Histograms:
     """TTFT, ITL, lag, rate (tokens per second of a stream), lateness (start less due) and request delay of ok
     streams.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from locust import User, constant, task
 
-from loadgen.swarm.crew import crews
+from loadgen.distributed.worker import workers_by_environment
 
 TARGET = "the scenario's target"
 
@@ -27,7 +27,11 @@ class Streaming(User):
         """The engine does it."""
 
     def on_start(self) -> None:
-        crews[self.environment].joins(self.client)
+        workers_by_environment[self.environment].joins(self.client)
 
     def on_stop(self) -> None:
-        crews[self.environment].leaves(self.client)
+        workers_by_environment[self.environment].leaves(self.client)
+
+
+class Stream(Streaming):
+    """The user of a run that names no class of its own."""

@@ -1,4 +1,4 @@
-"""Locust's web UI with the tab, over figures that move by themselves: `python -m tests.swarm.ui FOLDER [BASE] [login]`.
+"""Locust's web UI with the tab, over moving figures: `python -m tests.locust_ui.ui FOLDER [BASE] [login]`.
 
 It prints its address, and ends when its stdin does.
 """
@@ -14,7 +14,7 @@ from locust import User, constant, task
 from locust.env import Environment
 from locust.web import WebUI
 
-from loadgen.swarm.web import install
+from loadgen.locust_ui.web import install
 
 HOSTILE = "requests session=<b>shared</b>"
 MODES = {"requests": 40, HOSTILE: 30, "aiohttp": 1}

@@ -14,18 +14,20 @@ from locust.runners import STATE_MISSING, MasterRunner
 
 import loadgen
 from loadgen import clients
+from loadgen.distributed import messages
+from loadgen.distributed.worker import fingerprint
 from loadgen.lab import cell as lab_cell
 from loadgen.model import Cell, CpuSample, Level, Pause, Recording, Sample, Scenario, ServerLog, Stream
 from loadgen.scenario import Override
-from loadgen.swarm import wire
-from loadgen.swarm.crew import fingerprint
 
 if TYPE_CHECKING:
     from locust.env import Environment
     from locust.rpc import Message
 
-LOOK: Final = 0.1  # seconds between two looks at who is there
-SILENT: Final = 10.0  # seconds without a piece after which a worker is lost, whatever its heartbeat says
+CHECK_INTERVAL_S: Final = 0.1  # seconds between two looks at who is there
+SILENCE_TIMEOUT_S: Final = (
+    10.0  # seconds without a update after which a worker is lost, whatever its heartbeat says
+)
 LOST: Final = "no heartbeat from the worker"
 ALONE: Final = "local"
 
@@ -33,7 +35,7 @@ log = logging.getLogger("loadgen")
 
 
 @dataclass
-class Share:
+class Assignment:
     """What one worker does for one client of the job, and what came of it."""
 
     worker: str  # "" where this process is the worker
@@ -58,7 +60,7 @@ class Share:
         return not self.done and not self.lost
 
 
-class Desk:
+class Coordinator:
     """One job at a time, the ``job``-th. ``note`` hears what a user must know, ``ended`` the streams as they come."""
 
     def __init__(
@@ -68,7 +70,7 @@ class Desk:
         ended: Callable[[Sequence[Stream]], None] = lambda _: None,
     ) -> None:
         self.environment = environment
-        self.shares: list[Share] = []
+        self.assignments: list[Assignment] = []
         self.failures: list[str] = []
         self.most: dict[str, int] = {}  # client -> the largest number of streams asked for at one time
         self._note, self._ended = note, ended
@@ -80,9 +82,9 @@ class Desk:
         runner = environment.runner
         assert runner is not None
         self._runner = runner
-        runner.register_message(wire.PIECE, self._piece)
-        runner.register_message(wire.HELLO, self._hello)
-        runner.register_message(wire.FAILED, self._failed)
+        runner.register_message(messages.UPDATE, self._update)
+        runner.register_message(messages.HELLO, self._hello)
+        runner.register_message(messages.FAILED, self._failed)
         gevent.spawn(self._watch)
 
     # -- who is there
@@ -110,34 +112,34 @@ class Desk:
             text = f"a worker of loadgen {msg.data} cannot work for a master of loadgen {loadgen.__version__}"
             self._refused.add(msg.node_id)
             self._note(f"{self._names[msg.node_id]} is refused: {text}")
-            self._send(wire.REFUSED, text, msg.node_id)
+            self._send(messages.REFUSED, text, msg.node_id)
         elif self._late is not None:
             self._late(msg.node_id)
 
     def _failed(self, msg: Message, **_: object) -> None:
         name = self.name(msg.node_id)
         self.failures.append(f"{name}: {msg.data}" if name else str(msg.data))
-        for share in self.shares:
+        for share in self.assignments:
             if share.node == msg.node_id and share.going:
                 self._lose(share, str(msg.data))
 
     def _watch(self) -> None:
         while True:
-            gevent.sleep(LOOK)
+            gevent.sleep(CHECK_INTERVAL_S)
             there = set(self.nodes())
-            for share in self.shares:
+            for share in self.assignments:
                 if share.going and share.node not in there:
                     self._lose(share, LOST)
-                elif share.going and time.monotonic() - share.heard > SILENT:
+                elif share.going and time.monotonic() - share.heard > SILENCE_TIMEOUT_S:
                     self._lose(share, "no news from the worker")
 
-    def _lose(self, share: Share, why: str) -> None:
+    def _lose(self, share: Assignment, why: str) -> None:
         share.lost, share.open = why, 0
         who = f"worker {share.worker}" if share.worker else f"the engine of {share.client}"
         if share.slots is None or self._ending:  # Locust gives its users to the others
             self._note(f"{who} was lost: {why}")
             return
-        heirs = [other for other in self.shares if other.client == share.client and other.going]
+        heirs = [other for other in self.assignments if other.client == share.client and other.going]
         self._note(
             f"{who} was lost: {why}; "
             + ("its streams go to the others" if heirs else "nobody is left for its streams")
@@ -146,8 +148,8 @@ class Desk:
             slots = share.slots[place :: len(heirs)]
             if slots:
                 heir.slots = (*(heir.slots or ()), *slots)
-                add = wire.Add(self.job, share.client, slots)
-                self._send(wire.ADD, wire.pack(add), heir.node)
+                add = messages.Add(self.job, share.client, slots)
+                self._send(messages.ADD, messages.pack(add), heir.node)
 
     # -- a job
 
@@ -166,15 +168,15 @@ class Desk:
         """
         self.job += 1
         self._ending = False
-        self.shares, self.failures, self.most = [], [], {}
+        self.assignments, self.failures, self.most = [], [], {}
         nodes = self.nodes()
         for place, node in enumerate(nodes):
-            shares = [tuple(range(cell.max_streams))[place :: len(nodes)] for cell in cells]
+            assignments = [tuple(range(cell.max_streams))[place :: len(nodes)] for cell in cells]
             self._give(
                 node,
                 [
                     (cell, slots if scheduled else None)
-                    for cell, slots in zip(cells, shares, strict=True)
+                    for cell, slots in zip(cells, assignments, strict=True)
                     if slots or not scheduled
                 ],
                 scenario,
@@ -199,19 +201,19 @@ class Desk:
         if not work:
             return
         name = self.name(node)
-        self.shares += [
-            Share(name, node, cell.client.label, slots, asked=len(slots or ())) for cell, slots in work
+        self.assignments += [
+            Assignment(name, node, cell.client.label, slots, asked=len(slots or ())) for cell, slots in work
         ]
-        job = wire.Job(
+        job = messages.Job(
             number=self.job,
             scenario=str(scenario.source),
             overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
             fingerprint=fingerprint(scenario),
             url=url,
             place=self._place(node),
-            parts=tuple(wire.Part(cell.index - 1, slots) for cell, slots in work),
+            parts=tuple(messages.Part(cell.index - 1, slots) for cell, slots in work),
         )
-        self._send(wire.JOB, wire.pack(job), node)
+        self._send(messages.JOB, messages.pack(job), node)
 
     def _place(self, node: str) -> int:
         """Its number among the workers of its machine."""
@@ -222,68 +224,73 @@ class Desk:
     def _send(self, kind: str, data: Any, node: str) -> None:
         self._runner.send_message(kind, data, node)
 
-    def _piece(self, msg: Message, **_: object) -> None:
+    def _update(self, msg: Message, **_: object) -> None:
         try:
-            piece = wire.unpack(wire.Piece, msg.data)
+            update = messages.unpack(messages.Update, msg.data)
         except msgspec.MsgspecError as error:
             self._note(f"{self.name(msg.node_id)} sent what cannot be read: {error}")
             return
-        share = self._share(msg.node_id, piece)
+        share = self._share(msg.node_id, update)
         if share is None or share.done:
             return
         if share.lost:  # others have its streams: it was only slow
-            self._send(wire.END, wire.pack(wire.End(self.job, 0.0)), share.node)
+            self._send(messages.END, messages.pack(messages.End(self.job, 0.0)), share.node)
             return
         share.heard = time.monotonic()
-        share.bare = piece.bare
-        share.streams += piece.streams
-        share.samples += piece.samples
-        share.pauses += piece.pauses
-        share.cpu_samples += piece.cpu_samples
-        share.asked, share.open, share.tokens, share.done = piece.asked, piece.open, piece.tokens, piece.done
-        now = sum(each.asked for each in self.shares if each.client == share.client and not each.lost)
+        share.bare = update.bare
+        share.streams += update.streams
+        share.samples += update.samples
+        share.pauses += update.pauses
+        share.cpu_samples += update.cpu_samples
+        share.asked, share.open, share.tokens, share.done = (
+            update.asked,
+            update.open,
+            update.tokens,
+            update.done,
+        )
+        now = sum(each.asked for each in self.assignments if each.client == share.client and not each.lost)
         self.most[share.client] = max(self.most.get(share.client, 0), now)
-        if piece.streams:
-            self._ended(piece.streams)
-        if piece.done and piece.bare.ended and not self._ending:
-            self._lose(share, piece.bare.ended)
+        if update.streams:
+            self._ended(update.streams)
+        if update.done and update.bare.ended and not self._ending:
+            self._lose(share, update.bare.ended)
 
-    def _share(self, node: str, piece: wire.Piece) -> Share | None:
-        if piece.job != self.job:
+    def _share(self, node: str, update: messages.Update) -> Assignment | None:
+        if update.job != self.job:
             return None
-        of_node = (share for share in self.shares if share.node == node)
-        return next((share for share in of_node if share.client == piece.client), None)
+        of_node = (share for share in self.assignments if share.node == node)
+        return next((share for share in of_node if share.client == update.client), None)
 
     def over(self) -> bool:
         """Whether everybody who is left has told everything."""
-        return not any(share.going for share in self.shares)
+        return not any(share.going for share in self.assignments)
 
     def end(self, grace: float | None, seconds: float) -> None:
-        """Tell everybody to end, and wait until they have, for ``seconds`` at most. See :class:`wire.End`."""
+        """Tell everybody to end, and wait until they have, for ``seconds`` at most. See :class:`messages.End`."""
         self._ending, self._late = True, None
-        end = wire.pack(wire.End(self.job, grace))
-        for node in {share.node for share in self.shares if share.going}:
+        end = messages.pack(messages.End(self.job, grace))
+        for node in {share.node for share in self.assignments if share.going}:
             if node == ALONE:
-                gevent.spawn(self._send, wire.END, end, node)  # it is run here, and takes its time
+                gevent.spawn(self._send, messages.END, end, node)  # it is run here, and takes its time
             else:
-                self._send(wire.END, end, node)
+                self._send(messages.END, end, node)
         until = time.monotonic() + seconds
         while not self.over() and time.monotonic() < until:
-            gevent.sleep(LOOK)
+            gevent.sleep(CHECK_INTERVAL_S)
 
     def recordings(self, cells: Sequence[Cell], server: ServerLog | None) -> list[Recording]:
         """What came of the job: a recording for each worker and client, none where nobody began.
 
         The first of every cell has the server's own record, which is of all that ran at that time.
         """
-        if not any(share.bare for share in self.shares):
+        if not any(share.bare for share in self.assignments):
             return []
         found: list[Recording] = []
         for cell in cells:
             label = cell.client.label
             level = Level(streams=max(cell.max_streams, 1))
             of_cell = server
-            for share in self.shares:
+            for share in self.assignments:
                 if share.client != label:
                     continue
                 bare = replace(
@@ -304,7 +311,7 @@ class Desk:
 
 
 def _nothing(cell: Cell) -> Recording:
-    """What a worker leaves that was lost before its first piece. Its clock begins with the cell."""
+    """What a worker leaves that was lost before its first update. Its clock begins with the cell."""
     begin = int(cell.workload.load.warmup * 1e9)
     return Recording(
         index=cell.index,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import NEEDED, nearest_rank
+from loadgen.distributed.histograms import NAMES, RANKS, Histograms
 from loadgen.model import Recording
-from loadgen.swarm.figures import NAMES, RANKS, Figures
 from tests.synthetic import MS, recording
 
 
@@ -34,8 +34,8 @@ def recordings(draw: st.DrawFn) -> Recording:
     return replace(made, streams={**made.streams, "due": made.streams["start"] - late.astype(np.int64)})
 
 
-def figures(*parts: Recording) -> Figures:
-    found = Figures()
+def figures(*parts: Recording) -> Histograms:
+    found = Histograms()
     for part in parts:
         found.add(part)
     return found
@@ -44,7 +44,7 @@ def figures(*parts: Recording) -> Figures:
 @settings(deadline=None, max_examples=30)
 @given(st.lists(recordings(), min_size=2, max_size=4))
 def test_the_parts_of_several_workers_merged_are_one_histogram_of_all(parts: list[Recording]) -> None:
-    merged, whole = Figures(), figures(*parts)
+    merged, whole = Histograms(), figures(*parts)
     for part in parts:
         merged.merge(figures(part).take())
     assert merged.told() == whole.told()
@@ -52,7 +52,7 @@ def test_the_parts_of_several_workers_merged_are_one_histogram_of_all(parts: lis
 
 
 def test_what_was_taken_is_not_taken_again() -> None:
-    worker, master = Figures(), Figures()
+    worker, master = Histograms(), Histograms()
     parts = [recording(seed=seed, jitter=0.5) for seed in (1, 2)]
     for part in parts:
         worker.add(part)
@@ -95,5 +95,5 @@ def test_percentiles_are_the_nearest_rank_ones_within_a_thousandth(part: Recordi
 
 
 def test_nothing_counted_is_told_as_nothing() -> None:
-    assert Figures().told() == dict.fromkeys(NAMES)
-    assert Figures().take() == {}
+    assert Histograms().told() == dict.fromkeys(NAMES)
+    assert Histograms().take() == {}

@@ -14,17 +14,17 @@ import gevent
 from locust.env import Environment
 from locust.event import Events
 
+from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
+from loadgen.distributed.processes import LocalWorkers
+from loadgen.distributed.users import Stream as StreamUser
+from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S
 from loadgen.lab.cell import longest
 from loadgen.lab.listener import Listener, Progress
 from loadgen.lab.run import CellError, Record, Refused
 from loadgen.model import Cell, Outcome, Recording, Scenario, ServerLog, Stream
 from loadgen.scenario import Override
-from loadgen.swarm.crew import LAST, PIECES
-from loadgen.swarm.desk import LOOK, Desk
-from loadgen.swarm.locustfile import Stream as StreamUser
-from loadgen.swarm.worker import Hands
 
-ARRIVE: Final = 60.0  # seconds in which workers started here must have arrived
+ARRIVAL_TIMEOUT_S: Final = 60.0  # seconds in which workers started here must have arrived
 
 
 class Swarm:
@@ -50,7 +50,7 @@ class Swarm:
         self._workers, self._start, self._note = workers, start, note
         self._listener: Listener | None = None
         self._failed = self._streams = 0
-        self._hands: Hands | None = None
+        self._local_workers: LocalWorkers | None = None
         _free(host, port)
         # What goes wrong is told by our own notes, and by the workers themselves.
         logging.getLogger("locust").setLevel(logging.CRITICAL)
@@ -58,7 +58,7 @@ class Swarm:
         hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # it ends us; the hub would print where it came
         environment = Environment(user_classes=[StreamUser], events=Events())
         self._runner = environment.create_master_runner(host, port)
-        self._desk = Desk(environment, self._say, self._ended)
+        self._coordinator = Coordinator(environment, self._say, self._ended)
         self._host, self._port = host, self._runner.server.port
 
     def __enter__(self) -> Record:
@@ -76,25 +76,25 @@ class Swarm:
 
     def _gather(self) -> None:
         if self._start:
-            self._hands = Hands(self._workers, self._host, self._port)
+            self._local_workers = LocalWorkers(self._workers, self._host, self._port)
         else:
             here = socket.gethostname() if self._host in ("0.0.0.0", "::") else self._host
             self._note(
                 f"waiting for {self._workers} workers: loadgen worker --host {here} --port {self._port}"
             )
-        until = time.monotonic() + ARRIVE
-        while len(self._desk.nodes()) < self._workers:
-            gevent.sleep(LOOK)
-            if self._hands is not None and (self._hands.dead() or time.monotonic() > until):
-                raise Refused(f"only {len(self._desk.nodes())} of {self._workers} workers came up")
+        until = time.monotonic() + ARRIVAL_TIMEOUT_S
+        while len(self._coordinator.nodes()) < self._workers:
+            gevent.sleep(CHECK_INTERVAL_S)
+            if self._local_workers is not None and (self._local_workers.dead() or time.monotonic() > until):
+                raise Refused(f"only {len(self._coordinator.nodes())} of {self._workers} workers came up")
 
     def close(self) -> None:
         """Let the workers go; those started here are ended."""
         try:
             self._runner.quit()
         finally:
-            if self._hands is not None:
-                self._hands.close()
+            if self._local_workers is not None:
+                self._local_workers.close()
 
     def record(
         self,
@@ -106,31 +106,31 @@ class Swarm:
         """Run ``cell``; a recording for each worker. Raises CellError where none could begin."""
         self._listener, self._failed, self._streams = listener, 0, 0
         url = cell.url if self._scenario.target.simulator is not None else None
-        self._desk.begin(self._scenario, self._overrides, url, [cell], scheduled=True)
+        self._coordinator.begin(self._scenario, self._overrides, url, [cell], scheduled=True)
         began = told = time.monotonic()
         until = began + longest(cell)
-        while not self._desk.over():
-            gevent.sleep(LOOK)
+        while not self._coordinator.over():
+            gevent.sleep(CHECK_INTERVAL_S)
             now = time.monotonic()
-            if now - told > PIECES:
+            if now - told > UPDATE_INTERVAL_S:
                 told = now
                 self._tell(listener, now - began, cell)
             if interrupted() or now > until:
-                self._desk.end(0.0, LAST)
+                self._coordinator.end(0.0, END_TIMEOUT_S)
                 break
-        parts = self._desk.recordings([cell], server())
+        parts = self._coordinator.recordings([cell], server())
         if not parts:
-            raise CellError("; ".join(self._desk.failures) or "no worker is left")
+            raise CellError("; ".join(self._coordinator.failures) or "no worker is left")
         return parts
 
     def _tell(self, listener: Listener, elapsed: float, cell: Cell) -> None:
-        shares = self._desk.shares
+        assignments = self._coordinator.assignments
         listener.progress(
             Progress(
                 elapsed=elapsed,
                 left=max(0.0, (cell.workload.load.seconds or 0.0) - elapsed),
-                open=sum(share.open for share in shares),
-                tokens=sum(share.tokens for share in shares),
+                open=sum(share.open for share in assignments),
+                tokens=sum(share.tokens for share in assignments),
                 ended=self._streams,
                 failed=self._failed,
             )

@@ -19,24 +19,24 @@ from gevent.lock import RLock
 from locust.runners import STATE_INIT, STATE_SPAWNING, WORKER_REPORT_INTERVAL, MasterRunner
 
 from loadgen import clients, store
+from loadgen.distributed import messages
+from loadgen.distributed.coordinator import ALONE, CHECK_INTERVAL_S, Coordinator
+from loadgen.distributed.users import TARGET, Streaming
+from loadgen.distributed.worker import END_TIMEOUT_S, Worker
 from loadgen.lab import plan, target
 from loadgen.lab.run import Refused, ended, new_folder, ready, run_info
+from loadgen.locust_ui.live import Live
+from loadgen.locust_ui.shape import Stages
 from loadgen.model import Cell, ClientId, Level, RunInfo, Scenario, ServerLog, Simulator
 from loadgen.scenario import Override, ScenarioError, load, overrides_from_flags
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
-from loadgen.swarm import wire
-from loadgen.swarm.crew import LAST, Crew
-from loadgen.swarm.desk import ALONE, LOOK, Desk
-from loadgen.swarm.live import Live
-from loadgen.swarm.shape import Stages
-from loadgen.swarm.users import TARGET, Streaming
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
 TICK: Final = 2.0  # seconds between two rows of history where this process is alone
-ARRIVE: Final = 5.0  # seconds that workers get to introduce themselves
+ARRIVAL_TIMEOUT_S: Final = 5.0  # seconds that workers get to introduce themselves
 NOT_MEASURED: Final = 3  # the exit code
 
 log = logging.getLogger("loadgen")
@@ -133,14 +133,14 @@ class Session:
     done whole has a greenlet of its own.
     """
 
-    def __init__(self, environment: Environment, crew: Crew | None) -> None:
+    def __init__(self, environment: Environment, worker: Worker | None) -> None:
         assert environment.parsed_options is not None
         self.environment = environment
         self._options = environment.parsed_options
-        self.desk = Desk(environment, self._note)
+        self.coordinator = Coordinator(environment, self._note)
         self.live = Live()
         self.folder: Path | None = None
-        self._crew = crew
+        self._worker = worker
         self._plan: Plan | None = None  # of the run under way
         self._info: RunInfo | None = None
         self._simulator: tuple[Simulator, Process] | None = None
@@ -203,14 +203,14 @@ class Session:
             info = run_info(asked.scenario, url or asked.scenario.target.url or "", started, asked.cells)
             store.create(folder, info)
         except (Wrong, SimulatorError, store.StoreError) as error:
-            self.live.begin(self.desk.job, "", "")
+            self.live.begin(self.coordinator.job, "", "")
             self._note(str(error))
             self._leave(failed=True)
             return
         self._plan, self._info, self.folder = asked, info, folder
         self._options.client = asked.client  # to the users, wherever they are
-        self.live.begin(self.desk.job + 1, folder.name, asked.scenario.name)
-        self.desk.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
+        self.live.begin(self.coordinator.job + 1, folder.name, asked.scenario.name)
+        self.coordinator.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
         # What went before took its time, which is none of the run's.
         self.environment.stats.total.start_time = time.time()
         if self.environment.shape_class is not None:
@@ -220,11 +220,11 @@ class Session:
 
     def _arrived(self) -> None:
         """Wait for the workers whom Locust knows already and we do not."""
-        runner, until = self.environment.runner, time.monotonic() + ARRIVE
-        while isinstance(runner, MasterRunner) and len(self.desk.nodes()) < runner.worker_count:
+        runner, until = self.environment.runner, time.monotonic() + ARRIVAL_TIMEOUT_S
+        while isinstance(runner, MasterRunner) and len(self.coordinator.nodes()) < runner.worker_count:
             if time.monotonic() > until:
                 return
-            gevent.sleep(LOOK / 5)
+            gevent.sleep(CHECK_INTERVAL_S / 5)
 
     def _look(self, asked: Plan) -> None:
         """Say so where the target is not there. The run goes on: its failures tell of it too."""
@@ -262,10 +262,10 @@ class Session:
         """End the engines and hear everything; the files are made afterwards."""
         load_of, timeouts = asked.scenario.workload.load, asked.scenario.workload.timeouts
         grace: float | None = self.environment.stop_timeout or 0.0
-        seconds = (grace or 0.0) + LAST
+        seconds = (grace or 0.0) + END_TIMEOUT_S
         if asked.scheduled and self.live.elapsed >= (load_of.seconds or 0.0):
-            grace, seconds = None, timeouts.total + LAST
-        self.desk.end(grace, seconds)
+            grace, seconds = None, timeouts.total + END_TIMEOUT_S
+        self.coordinator.end(grace, seconds)
         self.live.end()
         self._hear_all()
         self.live.tick()
@@ -296,35 +296,35 @@ class Session:
         gevent.spawn(runner.quit if headless else runner.stop)
 
     def _report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if wire.REPORT in data:
-            self.live.take(client_id, self.desk.name(client_id), data[wire.REPORT])
+        if messages.REPORT in data:
+            self.live.take(client_id, self.coordinator.name(client_id), data[messages.REPORT])
 
     def _hear_all(self) -> None:
         """Our own figures; those of workers come by themselves, the last ones with Locust's own rows."""
-        if self._crew is not None:
-            self.live.take(ALONE, "", self._crew.report())
+        if self._worker is not None:
+            self.live.take(ALONE, "", self._worker.report())
             return
-        until = time.monotonic() + WORKER_REPORT_INTERVAL + ARRIVE
+        until = time.monotonic() + WORKER_REPORT_INTERVAL + ARRIVAL_TIMEOUT_S
         while time.monotonic() < until and any(
             len(share.streams) > self.live.ended(share.node, share.client)
-            for share in self.desk.shares
+            for share in self.coordinator.assignments
             if not share.lost
         ):
-            gevent.sleep(LOOK / 5)
+            gevent.sleep(CHECK_INTERVAL_S / 5)
 
     def _tick(self) -> None:
         while True:
-            gevent.sleep(TICK if self._crew is not None else WORKER_REPORT_INTERVAL)
+            gevent.sleep(TICK if self._worker is not None else WORKER_REPORT_INTERVAL)
             if self._plan is None or not self._beginning.ready() or not self._ending.ready():
                 continue
-            if self._crew is not None:
+            if self._worker is not None:
                 self._hear_all()
-            for share in self.desk.shares:
+            for share in self.coordinator.assignments:
                 if share.lost:
                     self.live.lose(share.node, share.client)
             self.live.tick()
-            if self.desk.over():
-                self._leave(failed=any(share.lost for share in self.desk.shares))
+            if self.coordinator.over():
+                self._leave(failed=any(share.lost for share in self.coordinator.assignments))
 
     # -- the run folder
 
@@ -334,10 +334,12 @@ class Session:
             cells = [
                 cell
                 if asked.scheduled
-                else replace(cell, level=Level(streams=max(1, self.desk.most.get(cell.client.label, 0))))
+                else replace(
+                    cell, level=Level(streams=max(1, self.coordinator.most.get(cell.client.label, 0)))
+                )
                 for cell in asked.cells
             ]
-            parts = self.desk.recordings(cells, self._record())
+            parts = self.coordinator.recordings(cells, self._record())
             assert self.folder is not None
             assert self._info is not None
             entries = []

@@ -10,12 +10,12 @@ import locust  # noqa: F401 - before what it would patch too late
 
 import loadgen
 from loadgen.cli import main
-from loadgen.swarm.crew import Crew
+from loadgen.distributed.worker import Worker
 
 if __name__ == "__main__":
     what = sys.argv[1]
     if what == "frail":
-        Crew._job = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        Worker._job = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
     else:
         loadgen.__version__ = what
     sys.argv[1] = "worker"

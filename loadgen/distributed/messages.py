@@ -15,7 +15,7 @@ END = "loadgen-end"
 REFUSED = "loadgen-refused"
 # From a worker:
 HELLO = "loadgen-hello"
-PIECE = "loadgen-piece"
+UPDATE = "loadgen-update"
 FAILED = "loadgen-failed"
 # In a worker's regular report:
 REPORT = "loadgen"
@@ -67,8 +67,8 @@ class End(msgspec.Struct, frozen=True):
     grace: float | None
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """News of one engine since its last piece. ``bare`` is the recording so far, without its tables.
+class Update(msgspec.Struct, frozen=True):
+    """News of one engine since its last update. ``bare`` is the recording so far, without its tables.
 
     ``asked`` and ``open`` are streams, ``tokens`` counts since the start; ``done``: there is nothing to come.
     """
@@ -86,12 +86,12 @@ class Piece(msgspec.Struct, frozen=True):
     done: bool
 
 
-M = TypeVar("M", Part, Job, Add, End, Piece)
+M = TypeVar("M", Part, Job, Add, End, Update)
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def pack(message: Part | Job | Add | End | Piece) -> bytes:
+def pack(message: Part | Job | Add | End | Update) -> bytes:
     """The bytes that travel."""
     return _encoder.encode(message)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from loadgen.swarm import live as module
-from loadgen.swarm.live import ROWS, Live
+from loadgen.locust_ui import live as module
+from loadgen.locust_ui.live import ROWS, Live
 
 
 class Clock:

@@ -25,7 +25,7 @@ FITS = "() => Math.abs(frameElement.clientHeight - document.body.offsetHeight) <
 
 @contextmanager
 def ui(folder, *arguments):
-    command = [sys.executable, "-m", "tests.swarm.ui", str(folder), *arguments]
+    command = [sys.executable, "-m", "tests.locust_ui.ui", str(folder), *arguments]
     root = Path(__file__).parents[2]
     with subprocess.Popen(
         command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -18,6 +18,8 @@ import msgspec
 from gevent.event import Event
 
 import loadgen
+from loadgen.distributed import messages
+from loadgen.distributed.histograms import Histograms
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import limits, plan
 from loadgen.lab.listener import Progress, Silent
@@ -25,20 +27,18 @@ from loadgen.lab.run import Refused, ready
 from loadgen.model import Cell, Level, Load, Outcome, Sample, Scenario, Stream
 from loadgen.scenario import Override, ScenarioError, load, shareable
 from loadgen.secrets import mask_cut
-from loadgen.swarm import wire
-from loadgen.swarm.figures import Figures
 
 if TYPE_CHECKING:
     from locust.env import Environment
     from locust.rpc import Message
 
-PIECES: Final = 0.5  # seconds between two pieces
-ORDERS: Final = 0.05  # seconds in which changes of the number of users become one order
-LAST: Final = 15.0  # seconds in which an engine that was told to end has ended, or was killed
+UPDATE_INTERVAL_S: Final = 0.5  # seconds between two pieces
+COMMAND_INTERVAL_S: Final = 0.05  # seconds in which changes of the number of users become one order
+END_TIMEOUT_S: Final = 15.0  # seconds in which an engine that was told to end has ended, or was killed
 
 log = logging.getLogger("loadgen")
 
-crews: WeakKeyDictionary[Environment, Crew] = WeakKeyDictionary()
+workers_by_environment: WeakKeyDictionary[Environment, Worker] = WeakKeyDictionary()
 
 
 class StreamError(Exception):
@@ -51,12 +51,12 @@ def fingerprint(scenario: Scenario) -> str:
     return hashlib.sha256(told).hexdigest()
 
 
-class Crew:
+class Worker:
     """What a worker, or a Locust of one process, does."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.drives: dict[str, Drive] = {}
+        self.controllers: dict[str, EngineController] = {}
         self._users: Counter[str] = Counter()
         self._cores = plan.cores()
         self._engine_cores = _engine_cores(self._cores)
@@ -65,11 +65,11 @@ class Crew:
         limits.raise_open_files()
         runner = environment.runner
         assert runner is not None
-        runner.register_message(wire.JOB, self._job)
-        runner.register_message(wire.ADD, self._add, concurrent=True)
-        runner.register_message(wire.END, self._end, concurrent=True)
+        runner.register_message(messages.JOB, self._job)
+        runner.register_message(messages.ADD, self._add, concurrent=True)
+        runner.register_message(messages.END, self._end, concurrent=True)
         environment.events.report_to_master.add_listener(self._report)
-        crews[environment] = self
+        workers_by_environment[environment] = self
         gevent.spawn(self._follow)
 
     # -- Locust's users
@@ -84,18 +84,18 @@ class Crew:
 
     def _follow(self) -> None:
         while True:
-            gevent.sleep(ORDERS)
+            gevent.sleep(COMMAND_INTERVAL_S)
             chosen = getattr(self.environment.parsed_options, "client", "")
-            for label, drive in self.drives.items():
+            for label, controller in self.controllers.items():
                 # Users whose class names no client count as "".
                 users = self._users[label] + (self._users[""] if label == chosen else 0)
-                drive.users(users, self.environment.stop_timeout or 0.0)
+                controller.users(users, self.environment.stop_timeout or 0.0)
 
     # -- the master's messages
 
     def _job(self, msg: Message, **_: object) -> None:
         try:
-            job = wire.unpack(wire.Job, msg.data)
+            job = messages.unpack(messages.Job, msg.data)
             overrides = [each if isinstance(each, str) else Override(*each) for each in job.overrides]
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
@@ -105,12 +105,14 @@ class Crew:
             )
             cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
             self._abandon()
-            self.drives = {cell.client.label: Drive(self, job, cell, scenario) for cell in cells}
+            self.controllers = {
+                cell.client.label: EngineController(self, job, cell, scenario) for cell in cells
+            }
         except (ScenarioError, Refused, OSError, msgspec.MsgspecError) as error:
             log.error("%s", error)
-            self.send(wire.FAILED, str(error))
+            self.send(messages.FAILED, str(error))
 
-    def _cell(self, scenario: Scenario, job: wire.Job, place: int, part: wire.Part) -> Cell:
+    def _cell(self, scenario: Scenario, job: messages.Job, place: int, part: messages.Part) -> Cell:
         at = (job.place * len(job.parts) + place) % max(1, len(self._engine_cores))
         cores = self._engine_cores[at : at + 1]
         cell = plan.cells(scenario, job.url or scenario.target.url or "", cores)[part.index]
@@ -121,39 +123,39 @@ class Crew:
         return replace(cell, slots=part.slots)
 
     def _add(self, msg: Message, **_: object) -> None:
-        add = wire.unpack(wire.Add, msg.data)
-        drive = self.drives.get(add.client)
-        if drive is not None and drive.job.number == add.job:
-            drive.add(add.slots)
+        add = messages.unpack(messages.Add, msg.data)
+        controller = self.controllers.get(add.client)
+        if controller is not None and controller.job.number == add.job:
+            controller.add(add.slots)
 
     def _end(self, msg: Message, **_: object) -> None:
-        end = wire.unpack(wire.End, msg.data)
+        end = messages.unpack(messages.End, msg.data)
         gevent.joinall(
             [
-                gevent.spawn(drive.finish, end.grace)
-                for drive in self.drives.values()
-                if drive.job.number == end.job
+                gevent.spawn(controller.finish, end.grace)
+                for controller in self.controllers.values()
+                if controller.job.number == end.job
             ]
         )
 
     def _abandon(self) -> None:
         """A job that comes while another still runs replaces it."""
-        gevent.joinall([gevent.spawn(drive.finish, 0.0) for drive in self.drives.values()])
+        gevent.joinall([gevent.spawn(controller.finish, 0.0) for controller in self.controllers.values()])
 
     def close(self) -> None:
         """Leave no engine: nobody hears any more what it would tell."""
-        for drive in self.drives.values():
-            drive.kill()
+        for controller in self.controllers.values():
+            controller.kill()
 
-    def send(self, kind: str, message: wire.Piece | str) -> None:
+    def send(self, kind: str, message: messages.Update | str) -> None:
         """To the master, or to ourselves where that is us."""
         assert self.environment.runner is not None
-        data = message if isinstance(message, str) else wire.pack(message)
+        data = message if isinstance(message, str) else messages.pack(message)
         self.environment.runner.send_message(kind, data)
 
     def hello(self) -> None:
         """Tell the master which version this is."""
-        self.send(wire.HELLO, loadgen.__version__)
+        self.send(messages.HELLO, loadgen.__version__)
 
     # -- Locust's own figures
 
@@ -177,24 +179,24 @@ class Crew:
 
     def report(self) -> dict[str, Any]:
         """Per client what is new and how it goes."""
-        return {label: drive.report() for label, drive in self.drives.items()}
+        return {label: controller.report() for label, controller in self.controllers.items()}
 
     def _report(self, data: dict[str, Any], **_: object) -> None:
-        data[wire.REPORT] = self.report()
+        data[messages.REPORT] = self.report()
 
 
-class Drive(Silent):
+class EngineController(Silent):
     """One engine and what is told of it."""
 
-    def __init__(self, crew: Crew, job: wire.Job, cell: Cell, scenario: Scenario) -> None:
+    def __init__(self, worker: Worker, job: messages.Job, cell: Cell, scenario: Scenario) -> None:
         self.job = job
         self.engine = lab_cell.Engine(cell, self)
-        self._crew, self._cell, self._secrets = crew, cell, scenario.secrets
+        self._worker, self._cell, self._secrets = worker, cell, scenario.secrets
         self._scheduled = cell.workload.load != Load()
         self._asked = self._most = len(cell.slots or ())
         self._open = self._tokens = 0
         self._outcomes: Counter[str] = Counter()
-        self._figures = Figures()
+        self._histograms = Histograms()
         self._sample = self._sample_told = Sample(at=0)
         self._ending = self._stopping = False
         self._over = Event()
@@ -219,12 +221,12 @@ class Drive(Silent):
             self._over.set()
 
     def _tell(self) -> None:
-        self._piece(done=False)
-        while not self._over.wait(PIECES):
-            self._piece(done=False)
-        self._piece(done=True)
+        self._update(done=False)
+        while not self._over.wait(UPDATE_INTERVAL_S):
+            self._update(done=False)
+        self._update(done=True)
 
-    def _piece(self, *, done: bool) -> None:
+    def _update(self, *, done: bool) -> None:
         streams, self.engine.streams = self.engine.streams, []
         samples, self.engine.samples = self.engine.samples, []
         pauses, self.engine.pauses = self.engine.pauses, []
@@ -233,12 +235,12 @@ class Drive(Silent):
         bare = replace(bare, ended=mask_cut(bare.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
         if streams:
-            self._figures.add(lab_cell.filled(bare, streams, samples))
+            self._histograms.add(lab_cell.filled(bare, streams, samples))
             self._outcomes.update(str(stream.outcome) for stream in streams)
-            self._crew.rows(self._cell, streams)
+            self._worker.rows(self._cell, streams)
         if samples:
             self._sample = samples[-1]
-        piece = wire.Piece(
+        update = messages.Update(
             job=self.job.number,
             client=self._cell.client.label,
             bare=bare,
@@ -251,7 +253,7 @@ class Drive(Silent):
             tokens=self._tokens,
             done=done,
         )
-        self._crew.send(wire.PIECE, piece)
+        self._worker.send(messages.UPDATE, update)
 
     def report(self) -> dict[str, Any]:
         """Histograms since the last report, and how it goes now."""
@@ -262,7 +264,7 @@ class Drive(Silent):
             cpu = 100 * (now.cpu_ns - before.cpu_ns) / (now.at - before.at)
         return {
             "job": self.job.number,
-            "histograms": self._figures.take(),
+            "histograms": self._histograms.take(),
             "asked": self._asked,
             "open": self._open,
             "tokens": self._tokens,
@@ -290,7 +292,7 @@ class Drive(Silent):
 
     def add(self, slots: Sequence[int]) -> None:
         """These slots of the schedule too, where it is not over."""
-        while not self.engine.go and not self._over.wait(ORDERS):
+        while not self.engine.go and not self._over.wait(COMMAND_INTERVAL_S):
             pass  # before its go an engine takes no orders
         if self._over.is_set():
             return
@@ -308,16 +310,16 @@ class Drive(Silent):
             self._asked = 0
             self.engine.order(streams=0, grace=grace)
             until = time.monotonic() + grace
-            while not self._over.wait(PIECES) and self._open and time.monotonic() < until:
+            while not self._over.wait(UPDATE_INTERVAL_S) and self._open and time.monotonic() < until:
                 pass
         self._stopping = True
-        self._over.wait(LAST)
+        self._over.wait(END_TIMEOUT_S)
 
     def kill(self) -> None:
         """End it at once; what it has not told yet is lost."""
         if not self._over.is_set():
             os.kill(self.engine.pid, signal.SIGKILL)
-            self._over.wait(LAST)
+            self._over.wait(END_TIMEOUT_S)
 
 
 def _engine_cores(cores: plan.Cores) -> tuple[int, ...]:
@@ -325,3 +327,17 @@ def _engine_cores(cores: plan.Cores) -> tuple[int, ...]:
     if not cores.engine:
         return ()
     return tuple(sorted(os.sched_getaffinity(0) - set(cores.simulator), reverse=True))
+
+
+def follow(environment: Environment, worker: Worker) -> None:
+    """Introduce a worker to its master, and let it go where it is refused."""
+    assert environment.runner is not None
+
+    def refused(msg: Message, **_: object) -> None:
+        log.error("refused: %s", msg.data)
+        environment.process_exit_code = 2
+        assert environment.runner is not None
+        environment.runner.quit()
+
+    environment.runner.register_message(messages.REFUSED, refused, concurrent=True)
+    worker.hello()

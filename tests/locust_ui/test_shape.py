@@ -8,7 +8,7 @@ import sys
 
 TICKS = """
 import json, sys
-from loadgen.swarm.shape import Stages
+from loadgen.locust_ui.shape import Stages
 from locust import shape
 from locust.util.load_locustfile import is_shape_class
 from loadgen.model import Stage

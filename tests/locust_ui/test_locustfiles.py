@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import scenario
-from tests.swarm.steer import FILES, QUICK, free_port, headless, outcomes, rows, runs, worker
+from tests.locust_ui.steer import FILES, QUICK, free_port, headless, outcomes, rows, runs, worker
 
 HEADER = (
     "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
@@ -33,7 +33,7 @@ from locust.util.load_locustfile import load_locustfile
 for path in sys.argv[1:]:
     os.environ.pop("LOADGEN_SCENARIO", None)
     users, _ = load_locustfile(path)
-    from loadgen.swarm.session import make_plan
+    from loadgen.locust_ui.session import make_plan
     plan = make_plan(os.environ["LOADGEN_SCENARIO"], "", "", list(users.values()))
     print(*(cell.client.label for cell in plan.cells))
 """

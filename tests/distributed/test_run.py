@@ -23,8 +23,8 @@ from loadgen.scenario import load
 from tests.cli.command import COMMAND, SECONDS, alive, children, holds, interrupt, scenario, started, until
 from tests.cli.command import loadgen as command
 from tests.cli.server import ENDLESS, Handler, Ollama, ollama
-from tests.swarm.namespaces import HUB, NotAllowed, namespaces
-from tests.swarm.relay import Relay
+from tests.distributed.namespaces import HUB, NotAllowed, namespaces
+from tests.distributed.relay import Relay
 
 ENGINE, WORKER = "loadgen.engine", "worker"
 OLD = "0.0.1"
@@ -59,7 +59,7 @@ def worker(
     port: int, *, cwd: Path, before: Sequence[str] = (), env: dict[str, str] | None = None, odd: str = ""
 ) -> Iterator[subprocess.Popen[str]]:
     """A worker for the master at that port."""
-    own = [sys.executable, "-m", "tests.swarm.odd_worker", odd] if odd else [*COMMAND, WORKER]
+    own = [sys.executable, "-m", "tests.distributed.odd_worker", odd] if odd else [*COMMAND, WORKER]
     with subprocess.Popen(
         [*before, *own, "--port", str(port)],
         cwd=cwd,
@@ -108,8 +108,8 @@ def test_two_workers_do_together_what_one_engine_does_alone(tmp_path: Path) -> N
     about = json.loads((tmp_path / "spread" / "run.json").read_text())
     workers = about["cells"][0]["workers"]
     assert len(set(workers)) == 2
-    shares = {name: set(own["slot"]) for name, own in spread.groupby("worker")}
-    assert shares == dict(zip(workers, [{0, 2, 4, 6}, {1, 3, 5}], strict=True))
+    assignments = {name: set(own["slot"]) for name, own in spread.groupby("worker")}
+    assert assignments == dict(zip(workers, [{0, 2, 4, 6}, {1, 3, 5}], strict=True))
     summary = summary_of(tmp_path / "spread")
     assert (summary["streams"], summary["ok"], summary["tokens"]) == (28, 28, 28 * 8)
     assert summary["live_peak"] == 7
@@ -462,7 +462,7 @@ def test_a_key_reaches_the_server_from_the_workers_environment_and_no_message(tm
     assert code in DONE, stdout + stderr
     assert sent.count(key) == 80
     assert len(streams_of(out)) == 80
-    assert b"loadgen-piece" in relay.seen
+    assert b"loadgen-update" in relay.seen
     for secret in (key, "of-the-master"):
         assert not any(secret.encode() in text for text in [bytes(relay.seen), *arguments])
         assert secret not in stdout + stderr + told[2]

@@ -23,7 +23,7 @@ TITLE = "Streaming"
 FILES = ("report.html", "summary.csv", "streams.csv", "samples.csv")
 TEXT = 400  # characters of one text that the page shows
 
-_WEB = Path(__file__).with_name("web")
+_WEB = Path(__file__).with_name("web_files")
 _PARTS = ("page.css", "page.js", "tab.js")
 _BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
 _POLICY = (

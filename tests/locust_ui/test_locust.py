@@ -16,7 +16,19 @@ import pytest
 
 from tests.cli.command import alive, children, holds, loadgen, scenario
 from tests.cli.server import Handler, ollama
-from tests.swarm.steer import FILES, LOCUST, QUICK, headless, listens, locust, outcomes, rows, runs, soon, ui
+from tests.locust_ui.steer import (
+    FILES,
+    LOCUST,
+    QUICK,
+    headless,
+    listens,
+    locust,
+    outcomes,
+    rows,
+    runs,
+    soon,
+    ui,
+)
 
 ENDLESS = {"simulator": {"ttft": "20ms", "gap": "50ms", "tokens": 5000}}
 KEY = "sk-not-for-anybody-else"

@@ -14,8 +14,8 @@ from loadgen.analysis.validity import (
     SCHEDULE_LATE_SUSPECT_MS,
     of_pool,
 )
+from loadgen.distributed.histograms import Histograms
 from loadgen.model import Outcome
-from loadgen.swarm.figures import Figures
 
 ROWS: Final = 3600  # of history; the oldest go first
 SETTLED: Final = 2  # rows in which the number of streams asked for must stand still to be judged
@@ -34,7 +34,7 @@ class _Worker:
 
 
 class Live:
-    """Figures of one job. Times are seconds since it began, by this process's clock alone."""
+    """Histograms of one job. Times are seconds since it began, by this process's clock alone."""
 
     def __init__(self) -> None:
         self.begin(0, "", "")
@@ -44,8 +44,8 @@ class Live:
         self._job, self._run, self._scenario = job, run, scenario
         self._began = time.monotonic()
         self._ended: float | None = None
-        self._totals: dict[str, Figures] = {}
-        self._recent: dict[str, Figures] = {}
+        self._totals: dict[str, Histograms] = {}
+        self._recent: dict[str, Histograms] = {}
         self._workers: dict[tuple[str, str], _Worker] = {}
         self._history: deque[dict[str, Any]] = deque(maxlen=ROWS)
         self.notes: list[str] = []
@@ -61,7 +61,7 @@ class Live:
         return (self._ended or time.monotonic()) - self._began
 
     def take(self, node: str, name: str, reports: Mapping[str, Any]) -> None:
-        """What a worker reports; see :meth:`loadgen.swarm.crew.Drive.report`."""
+        """What a worker reports; see :meth:`loadgen.distributed.worker.EngineController.report`."""
         for label, report in reports.items():
             if report["job"] != self._job:
                 continue
@@ -73,7 +73,7 @@ class Live:
                 worker.at = at
             worker.report = report
             for figures in (self._totals, self._recent):
-                figures.setdefault(label, Figures()).merge(report["histograms"])
+                figures.setdefault(label, Histograms()).merge(report["histograms"])
 
     def ended(self, node: str, label: str) -> int:
         """How many streams it has told of."""
@@ -91,7 +91,7 @@ class Live:
         for label in self._clients():
             workers = self._of(label)
             there = [worker.report for worker in workers]
-            recent = self._recent.pop(label, Figures()).told()
+            recent = self._recent.pop(label, Histograms()).told()
             self._history.append(
                 {
                     "at": round(at, 2),
@@ -160,7 +160,7 @@ class Live:
             "stopped": stopped,
             **{
                 name: told
-                for name, told in self._totals.get(label, Figures()).told().items()
+                for name, told in self._totals.get(label, Histograms()).told().items()
                 if name not in ("late", "request")
             },
         }
@@ -185,7 +185,7 @@ class Live:
             if cpu is not None and cpu > 100 * SATURATED:
                 whose = f"the engine of {worker.name}" if worker.name else "the engine"
                 found.append(f"{whose} used {cpu:.0f} % of a core and was saturated")
-        told = self._totals.get(label, Figures()).told()
+        told = self._totals.get(label, Histograms()).told()
         late = (told["late"] or {}).get("p99")
         if late is not None and late > SCHEDULE_LATE_SUSPECT_MS:
             found.append(f"streams were started later than they were due, p99 {late:,.1f} ms")

@@ -7,11 +7,11 @@ import sys
 
 import locust.main
 
-from loadgen.swarm import locustfile
-from loadgen.swarm.login import is_local
-from loadgen.swarm.plugin import free_port
-from loadgen.swarm.session import make_plan
-from loadgen.swarm.worker import Hands
+from loadgen.distributed.processes import LocalWorkers
+from loadgen.locust_ui import locustfile
+from loadgen.locust_ui.login import is_local
+from loadgen.locust_ui.plugin import free_port
+from loadgen.locust_ui.session import make_plan
 
 
 def serve(
@@ -35,7 +35,7 @@ def serve(
     if workers:
         master = free_port("127.0.0.1", 0)
         command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
-        atexit.register(Hands(workers, "127.0.0.1", master).close)
+        atexit.register(LocalWorkers(workers, "127.0.0.1", master).close)
     if not is_local(host):
         command.append("--web-login")
     if tls:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.swarm.plugin import Streaming
+from loadgen.distributed.users import Stream
+from loadgen.locust_ui import plugin
 
-
-class Stream(Streaming):
-    """One stream."""
+__all__ = ["Stream", "plugin"]

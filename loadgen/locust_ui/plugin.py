@@ -1,7 +1,7 @@
 """What importing it adds to Locust: the options ``--scenario`` and ``--client``, the engines, the tab.
 
 The options are Locust's own kind: fields of the form in its web UI, or LOADGEN_SCENARIO and LOADGEN_CLIENT.
-A locustfile needs ``from loadgen.swarm.plugin import Streaming`` and a class of it.
+A locustfile needs ``from loadgen.locust_ui.plugin import Streaming`` and a class of it.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ from locust import events
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadgen import clients
-from loadgen.swarm import wire
-from loadgen.swarm.crew import Crew
-from loadgen.swarm.login import is_local, protect
-from loadgen.swarm.session import Session, Wrong, offered
-from loadgen.swarm.users import Streaming
-from loadgen.swarm.web import install
+from loadgen.distributed.users import Streaming
+from loadgen.distributed.worker import Worker, follow
+from loadgen.locust_ui.login import is_local, protect
+from loadgen.locust_ui.session import Session, Wrong, offered
+from loadgen.locust_ui.web import install
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
-    from locust.rpc import Message
     from locust.web import WebUI
 
 __all__ = ["Streaming", "follow"]
@@ -66,12 +64,12 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
     # Ctrl-C is for who waits for the end. Python gives it to whatever greenlet runs, and Locust's listener drops it.
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     runner = environment.runner
-    crew = Crew(environment) if isinstance(runner, LocalRunner | WorkerRunner) else None
+    worker = Worker(environment) if isinstance(runner, LocalRunner | WorkerRunner) else None
     if isinstance(runner, WorkerRunner):
-        assert crew is not None
-        follow(environment, crew)
+        assert worker is not None
+        follow(environment, worker)
         return
-    session = Session(environment, crew)
+    session = Session(environment, worker)
     options = environment.parsed_options
     assert options is not None
     scenario = None
@@ -115,20 +113,6 @@ def free_port(host: str, port: int) -> int:
 def _refuse(why: str) -> None:
     sys.stderr.write(f"{why}\n")
     sys.exit(2)
-
-
-def follow(environment: Environment, crew: Crew) -> None:
-    """Introduce a worker to its master, and let it go where it is refused."""
-    assert environment.runner is not None
-
-    def refused(msg: Message, **_: object) -> None:
-        log.error("refused: %s", msg.data)
-        environment.process_exit_code = 2
-        assert environment.runner is not None
-        environment.runner.quit()
-
-    environment.runner.register_message(wire.REFUSED, refused, concurrent=True)
-    crew.hello()
 
 
 def _guard(web_ui: WebUI, session: Session) -> None:
