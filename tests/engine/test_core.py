@@ -407,7 +407,7 @@ def test_streams_that_are_late_are_told_once_a_tick(clock: Clock) -> None:
     made, _ = engine(timeouts=Timeouts(first_token=1, idle=2, total=10))
     silent, talking = (made.watch(slot, due) for slot, due in made.due(0))
     clock.now = SECOND // 2
-    talking.read(token())
+    talking.on_data(token())
     assert made.tick(SECOND) == []
     assert made.tick(SECOND + TICK - 1) == []
     assert made.tick(SECOND + TICK) == [silent]
@@ -420,7 +420,7 @@ def test_streams_that_are_late_are_told_once_a_tick(clock: Clock) -> None:
 def test_a_timeout_that_a_library_keeps_itself_has_the_same_name(clock: Clock) -> None:
     made, outbox = engine(timeouts=Timeouts(first_token=2, idle=2, total=1))
     first, second = (made.watch(slot, due) for slot, due in made.due(0))
-    second.read(END)
+    second.on_data(END)
     clock.now = SECOND + 1
     first.fail(TimeoutError(), ((TimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),))
     second.finish()
@@ -460,7 +460,7 @@ def test_a_slot_between_two_streams_is_waited_for(clock: Clock) -> None:
 def test_the_parent_hears_the_edges_of_the_window_and_how_it_goes(clock: Clock) -> None:
     made, outbox = engine(load=Load(duration=2.0, warmup=1.0))
     for slot, due in made.due(0):
-        made.watch(slot, due).read(token() * 3)
+        made.watch(slot, due).on_data(token() * 3)
     for now in range(0, 3 * SECOND, TICK):
         clock.now = now
         made.tick(now)

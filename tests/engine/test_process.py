@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +26,7 @@ from loadgen.model import Cell, ClientId, Load, Outcome, Stream, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, for_ever, says
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw
-from tests.lab.cells import cell
+from tests.lab.cells import cell, changed
 
 PATIENCE = 20.0  # seconds until a test gives up
 
@@ -121,7 +120,7 @@ def endless(server: Raw, name: str, concurrency: int = 2) -> Cell:
 
 @one_of_each
 def test_more_streams_fewer_streams_and_a_stop(name: str) -> None:
-    with talkative() as server, Live(replace(endless(server, name), load=Load())) as engine:
+    with talkative() as server, Live(changed(endless(server, name), load=Load())) as engine:
         engine.go()
         engine.order(b'{"streams": 2}')
         engine.until(open_streams(2))
