@@ -35,7 +35,7 @@ found = findings(run, summaries)
 done = time.perf_counter()
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
 print(json.dumps({
-    "tokens": sum(s.tokens for s in summaries),
+    "tokens": sum(s.value("tokens") or 0 for s in summaries),
     "import_s": round(imported - began, 2),
     "load_s": round(loaded - imported, 2),
     "summarise_s": round(summarised - loaded, 2),
@@ -55,7 +55,7 @@ def measure(tokens: int) -> dict[str, float]:
     streams = max(1, tokens // TOKENS_PER_STREAM // cells)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run"
-        store.create(folder, {})
+        store.create(folder, synthetic.run(folder, []).info)
         light = []
         for index in range(cells):
             client, mode = CLIENTS[index % len(CLIENTS)]
@@ -74,7 +74,7 @@ def measure(tokens: int) -> dict[str, float]:
             )
             store.save(folder, recording)
             light.append(recording)
-        store.write_about(folder, synthetic.run(folder, light).about)
+        store.write_info(folder, synthetic.run(folder, light).info)
         done = subprocess.run(
             [sys.executable, "-c", CHILD, str(folder)],
             check=True,

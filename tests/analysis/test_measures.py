@@ -27,7 +27,7 @@ COLUMNS = [
     "bytes",
     "first_stamp_ns",
     "reads",
-    "tokens",
+    "text_events",
     "stamped",
     "total_ns",
     "load_ns",
@@ -59,7 +59,7 @@ def recording(*streams, window_ms=(0, 1000), **fields):
     for i, s in enumerate(streams):
         for name in ("due", "start", "headers", "end", "server_tokens"):
             table[name][i] = s[name]
-        table["reads"][i], table["tokens"][i] = len(s["at"]), sum(s["count"])
+        table["reads"][i], table["text_events"][i] = len(s["at"]), sum(s["count"])
         table["stamped"][i] = len(s["stamps"])
         if s["stamps"]:
             table["first_stamp_ns"][i] = s["stamps"][0]

@@ -3,18 +3,19 @@ from __future__ import annotations
 import pytest
 
 from loadgen.analysis import exit_verdict, findings, summarise
+from loadgen.model import Level, Threshold
 from tests.synthetic import recording, run
 
 
 def threshold(metric, op, value, client=None, concurrency=None):
-    return {
-        "text": f"{metric} {op} {value}",
-        "metric": metric,
-        "op": op,
-        "value": value,
-        "client": client,
-        "concurrency": concurrency,
-    }
+    return Threshold(
+        text=f"{metric} {op} {value}",
+        metric=metric,
+        op=op,
+        value=value,
+        client=client,
+        level=None if concurrency is None else Level(streams=concurrency),
+    )
 
 
 def judged(*thresholds, made=None):
