@@ -10,9 +10,9 @@ import pytest
 from loadgen.report.charts.rows import picture
 from loadgen.report.charts.style import looks
 from loadgen.report.charts.usage import POINTS, usage
-from tests.synthetic import ZERO, recording, split
+from tests.synthetic import ZERO, client_id, recording, split
 
-LOOKS = looks({"aiohttp": "tasks"})
+LOOKS = looks({client_id("aiohttp"): "tasks"})
 MADE = {"concurrency": 20, "streams": 60, "tokens": 20, "jitter": 0.4, "ramp_ms": 500}
 
 

@@ -26,7 +26,7 @@ def test_summary_columns_are_those_of_the_contract():
     names = [name.strip() for name in CONTRACT.replace("\n", " ").split(",")]
     assert text.splitlines()[0].split(",")[: len(names)] == names
     assert [(row["client"], int(row["concurrency"])) for row in rows(text)] == [
-        (s.client, s.concurrency) for s in summaries
+        (s.client.label, s.level.streams) for s in summaries
     ]
     assert float(rows(text)[0]["ttft_p50_ms"]) == pytest.approx(summaries[0].value("ttft_p50_ms"), abs=1e-6)
 
@@ -80,6 +80,8 @@ def test_json_holds_summaries_and_findings():
     summaries, findings = analysed(run)
     document = json.loads(csv.summary_json(run, summaries, findings))
     assert document["name"] == "ladder"
-    assert [s["ttft_p50_ms"] for s in document["summaries"]] == [s.value("ttft_p50_ms") for s in summaries]
+    assert [s["metrics"]["ttft_p50_ms"]["value"] for s in document["summaries"]] == [
+        s.value("ttft_p50_ms") for s in summaries
+    ]
     assert [f["statement"] for f in document["findings"]] == [f.statement for f in findings]
-    assert document["summaries"][0]["load_max_ms"] is None
+    assert document["summaries"][0]["metrics"]["load_max_ms"]["value"] is None

@@ -6,8 +6,17 @@ from itertools import pairwise
 
 import pytest
 
+from loadgen.model import Load, Stage
 from loadgen.report.charts.style import _apart, axis, looks
 from tests.report.runs import HOSTILE, failed_run, hostile_run, page, repeated_run, run_of, shared_run
+from tests.synthetic import client_id
+
+
+def drawn(modes):
+    """Return each client's style by its label."""
+    given = looks({client_id(label): mode for label, mode in modes.items()})
+    return {client.label: style for client, style in given.items()}
+
 
 VOID = {"meta", "path", "rect", "circle", "line", "link", "br", "img"}
 
@@ -168,16 +177,17 @@ def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(ladder):
 
 def test_an_unfinished_run_counts_cells_and_not_their_parts():
     made = shared_run("/nowhere")
-    about = {**made.about, "state": "interrupted"}
-    text = " ".join(Page(page(replace(made, about=about, recordings=made.recordings[:6]))).text)
+    info = replace(made.info, state="interrupted")
+    text = " ".join(Page(page(replace(made, info=info, recordings=made.recordings[:6]))).text)
     assert "The run was interrupted: 3 of 8 cells were measured" in text
 
 
 def test_stages_are_told_as_people_write_them():
-    stages = [{"to": 5, "over": 0.5}, {"to": 5, "over": 60.0}, {"to": 1000, "over": 0.0}]
+    load = Load(stages=(Stage(5, 0.5), Stage(5, 60.0), Stage(1000, 0.0)))
     made = run_of("/nowhere", (5,))
-    scenario = {**made.about["scenario"], "load": {"stages": stages}}
-    text = " ".join(Page(page(replace(made, about={**made.about, "scenario": scenario}))).text)
+    workload = replace(made.info.scenario.workload, load=load)
+    info = replace(made.info, scenario=replace(made.info.scenario, workload=workload))
+    text = " ".join(Page(page(replace(made, info=info))).text)
     assert "to 5 over 0.5 s, hold 60 s, to 1,000 at once" in text
 
 
@@ -207,16 +217,16 @@ def test_clients_keep_their_look_and_never_share_one():
         "requests session=shared": "threads",
         "floor": "tasks",
     }
-    given = looks(modes)
+    given = drawn(modes)
     assert list(given) == list(modes)
     assert len({(look.light, look.marker, look.dash) for look in given.values()}) == 4
-    assert given["requests"].light == looks({"requests": "threads"})["requests"].light
+    assert given["requests"].light == drawn({"requests": "threads"})["requests"].light
     assert len({look.variable for look in given.values()}) == 4
 
 
 def test_many_variants_of_one_client_look_different():
     labels = [f"requests stack={size}KiB" for size in range(64, 128, 4)]
-    given = looks(dict.fromkeys(labels, "threads")).values()
+    given = drawn(dict.fromkeys(labels, "threads")).values()
     assert (
         len({(look.light, look.marker) for look in given})
         == len({(look.light, look.dash) for look in given})
@@ -225,7 +235,7 @@ def test_many_variants_of_one_client_look_different():
 
 
 def test_every_mode_has_colours_of_its_own():
-    given = looks({"requests": "threads", "aiohttp": "tasks", "requests-gevent": "greenlets"}).values()
+    given = drawn({"requests": "threads", "aiohttp": "tasks", "requests-gevent": "greenlets"}).values()
     assert len({look.light for look in given}) == len({look.dark for look in given}) == 3
 
 
@@ -237,7 +247,7 @@ def test_beside_a_line_stands_what_tells_variants_apart():
         "httpx-sync session=shared",
         "aiohttp loop=uvloop",
     ]
-    assert [look.short for look in looks(dict.fromkeys(labels, "threads")).values()] == [
+    assert [look.short for look in drawn(dict.fromkeys(labels, "threads")).values()] == [
         "requests",
         "stack=1MiB",
         "requests session=shared",  # as httpx-sync has it too

@@ -34,9 +34,9 @@ def test_the_table_fits_and_breaks_no_row(ladder, width):
     starts = [
         line.split()[0]
         for line in lines
-        if line.startswith("  ") and line.split()[0] in {s.client for s in summaries}
+        if line.startswith("  ") and line.split()[0] in {s.client.label for s in summaries}
     ]
-    assert starts == [s.client for s in sorted(summaries, key=lambda s: s.concurrency)]
+    assert starts == [s.client.label for s in sorted(summaries, key=lambda s: s.level)]
     assert "…" not in "".join(lines)
 
 
@@ -137,7 +137,7 @@ def test_findings_fit_the_console_and_a_few_dozen_lines(width):
 
 def test_claims_that_a_run_cannot_judge_take_one_line():
     made = run_of("/nowhere", (5,))
-    alone = replace(made, recordings=tuple(r for r in made.recordings if r.client == "aiohttp"))
+    alone = replace(made, recordings=tuple(r for r in made.recordings if r.client.name == "aiohttp"))
     claims = [replace(f, effects=()) for f in analysed(alone)[1] if f.kind == "claim"]
     text = shown(terminal.findings(claims)).strip().splitlines()
     assert len(text) == 2

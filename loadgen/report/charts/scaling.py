@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from bokeh.models import Line, Scatter, Segment
@@ -33,6 +32,10 @@ class Metric:
     whole: bool = False
 
 
+def _value(metric: str) -> Callable[[Summary], float | None]:
+    return lambda summary: summary.value(metric)
+
+
 def _switches(summary: Summary) -> float | None:
     parts = (summary.value("voluntary_switches_per_token"), summary.value("involuntary_switches_per_token"))
     known = [part for part in parts if part is not None]
@@ -40,9 +43,9 @@ def _switches(summary: Summary) -> float | None:
 
 
 COSTS = (
-    Metric("Memory per stream", "KiB", (attrgetter("rss_per_stream_kib"),)),
-    Metric("CPU per token", "µs", (attrgetter("cpu_us_per_token"),)),
-    Metric("Threads", "threads", (attrgetter("threads_peak"),), whole=True),
+    Metric("Memory per stream", "KiB", (_value("rss_per_stream_kib"),)),
+    Metric("CPU per token", "µs", (_value("cpu_us_per_token"),)),
+    Metric("Threads", "threads", (_value("threads_peak"),), whole=True),
     Metric("Context switches per token", "switches", (_switches,)),
 )
 
@@ -54,13 +57,13 @@ def latencies(summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> l
     told = (lag, ("TTFT", "ttft"), ("ITL", "itl"))
     if _several(summaries):
         metrics = [
-            Metric(f"{title} {rank}", "ms", (attrgetter(f"{name}_{rank}_ms"),), f"{name}_{rank}")
+            Metric(f"{title} {rank}", "ms", (_value(f"{name}_{rank}_ms"),), f"{name}_{rank}")
             for rank in ("p50", "p99")
             for title, name in told
         ]
         return _drawn(_curve, metrics, summaries, looks)
     pairs = [
-        Metric(title, "ms", (attrgetter(f"{name}_p50_ms"), attrgetter(f"{name}_p99_ms")))
+        Metric(title, "ms", (_value(f"{name}_p50_ms"), _value(f"{name}_p99_ms")))
         for title, name in (*told, ("Total time", "total"))
     ]
     return _drawn(_dots, pairs, summaries, looks)
