@@ -23,10 +23,11 @@ FREE = (
     "scenario.source",
     "scenario.seed",
     "scenario.clients",
-    "scenario.level",
+    "scenario.concurrency",
     "scenario.rate",
     "scenario.repeats",
     "scenario.thresholds",
+    "scenario.answers",
 )
 _MEMORY = 0.05  # kernels of one machine tell its memory differently by less than this share
 
@@ -61,6 +62,7 @@ def schedules_agree(base: Run, head: Run) -> bool:
 
 def _facts(run: Run) -> Iterator[tuple[str, Any]]:
     yield from facts(run.info)
+    yield "scenario.prompts", run.info.scenario.workload.prompts
     yield "workers", len({r.worker for r in run.recordings if r.worker})
 
 

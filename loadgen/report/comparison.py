@@ -320,8 +320,8 @@ def as_json(comparison: Comparison, sides: Sides) -> str:
         ],
         "changes": [
             {
-                "client": c.client,
-                "concurrency": c.level,
+                "client": c.client.label,
+                "concurrency": c.level.value,
                 "figure": c.figure.name,
                 "unit": c.figure.unit,
                 "base": c.base,

@@ -141,7 +141,7 @@ def test_what_the_server_sent_late_is_the_servers() -> None:
     assert set(told(replace(recording, server=server))) == {"server"}
 
 
-@pytest.mark.parametrize(("loop", "cause"), [(5, "connect"), (29, "held")])
+@pytest.mark.parametrize(("turn", "cause"), [(5, "connect"), (29, "held")])
 def test_the_wait_for_a_connection_is_what_the_engine_was_idle_of(turn: int, cause: str) -> None:
     recording = plain(send_delay_ms=30.0, ttft_ms=100.0)
     held = pauses(("loop", ZERO, ZERO + turn * MS))

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from loadgen.analysis import compare, summarise
 from loadgen.analysis.changes import JUDGED, Change
 from loadgen.analysis.compare import Comparison
-from loadgen.model import CONTROL, Summary, TextFinding, Validity
+from loadgen.model import ClientId, Estimate, Level, Summary, TextFinding, Validity
 from tests import synthetic
+from tests.synthetic import client_id
 
-CLIENTS = ("requests", "aiohttp", "httpx-async", f"requests {CONTROL}")
+AIOHTTP, REQUESTS = ClientId("aiohttp"), ClientId("requests")
+CLIENTS = ("requests", "aiohttp", "httpx-async", "requests (A/A)")
 DRAWS = 1000
 # figure -> its level, and the standard deviation of its logarithm from block to block
 FIGURES: Mapping[str, tuple[float, float]] = {
@@ -30,17 +32,20 @@ FIGURES: Mapping[str, tuple[float, float]] = {
     "cpu_us_per_token": (150.0, 0.04),
     "voluntary_switches_per_token": (1.5, 0.06),
 }
-PLAIN: Summary = replace(
-    summarise(synthetic.run("/nowhere", [synthetic.recording(streams=100, tokens=4)]))[0], errors=0
-)
+PLAIN: Summary = summarise(synthetic.run("/nowhere", [synthetic.recording(streams=100, tokens=4)]))[0]
+
+
+def with_values(summary: Summary, **values: float | None) -> Summary:
+    """Return the summary with these values of its metrics."""
+    return replace(summary, figures={**summary.figures, **{name: Estimate(v) for name, v in values.items()}})
 
 
 def summary(
-    client: str, concurrency: int, values: Mapping[str, NDArray[np.float64]], **other: object
+    client: str, concurrency: int, values: Mapping[str, NDArray[np.float64]], **pooled: float | None
 ) -> Summary:
-    """One of which the blocks have these figures."""
+    """Return one whose rounds have these values."""
     repeats = len(next(iter(values.values())))
-    blocks = tuple(
+    rounds = tuple(
         {
             "repeat": repeat,
             "threads_peak": concurrency + 1,
@@ -50,7 +55,8 @@ def summary(
         }
         for repeat in range(repeats)
     )
-    return replace(PLAIN, client=client, concurrency=concurrency, blocks=blocks, **other)  # type: ignore[arg-type]
+    made = replace(PLAIN, client=client_id(client), level=Level(streams=concurrency), rounds=rounds)
+    return with_values(made, **pooled)
 
 
 def drawn(
@@ -94,7 +100,7 @@ def change_of(comparison: Comparison, client: str, figure: str, concurrency: int
     (change,) = (
         c
         for c in comparison.changes
-        if (c.client, c.figure.name, c.concurrency) == (client, figure, concurrency)
+        if (c.client, c.figure.name, c.level) == (client_id(client), figure, Level(streams=concurrency))
     )
     return change
 
@@ -112,7 +118,7 @@ def test_runs_that_do_not_differ_are_called_worse_in_under_one_of_twenty_and_int
         made = compare.runs(drawn(rng), drawn(rng), paired=paired)
         worse += made.verdict == "worse"
         for c in made.changes:
-            if c.client == "aiohttp" and c.low is not None and c.high is not None:
+            if c.client == AIOHTTP and c.low is not None and c.high is not None:
                 inside[c.figure.name] += c.low <= 0 <= c.high
     assert worse < 0.05 * DRAWS
     told = [inside[judged.name] / DRAWS for judged in JUDGED if judged.name in FIGURES]
@@ -127,7 +133,7 @@ def test_intervals_hold_a_difference_that_is_there() -> None:
         change
         for _ in range(DRAWS // 5)
         for change in compare.runs(drawn(rng), drawn(rng, truth=truth), paired=True).changes
-        if (change.client, change.figure.name) in truth
+        if (change.client.label, change.figure.name) in truth
     ]
     assert len(changes) >= DRAWS
     held = sum(c.low is not None and c.high is not None and c.low <= 0.3 <= c.high for c in changes)
@@ -155,7 +161,7 @@ def test_a_client_that_became_worse_is_found(paired: bool) -> None:
     found_both = 0
     for _ in range(100):
         made = compare.runs(drawn(rng), drawn(rng, truth=truth), paired=paired)
-        found_both += {(c.client, c.figure.name) for c in made.called("worse")} >= truth.keys()
+        found_both += {(c.client.label, c.figure.name) for c in made.called("worse")} >= truth.keys()
         assert (made.verdict == "worse") == bool(made.called("worse"))
     assert found_both >= 95
 
@@ -192,12 +198,12 @@ def test_small_changes_are_never_called_however_sure() -> None:
 
 
 def test_a_difference_within_the_noise_floor_is_not_called() -> None:
-    control = steady(f"aiohttp {CONTROL}", ttft_p50_ms=390.0)
+    control = steady("aiohttp (A/A)", ttft_p50_ms=390.0)
     base, head = [steady(), control], [steady(ttft_p50_ms=360.0), control]
     assert compare.runs(base[:1], head[:1], paired=True).verdict == "worse"
     made = compare.runs(base, head, paired=True)
     assert change_of(made, "aiohttp", "ttft_p50_ms").verdict == "same"
-    assert {c.client for c in made.changes} == {"aiohttp"}
+    assert {c.client for c in made.changes} == {AIOHTTP}
 
 
 def test_pairs_are_used_where_schedules_agree() -> None:
@@ -211,20 +217,20 @@ def test_pairs_are_used_where_schedules_agree() -> None:
 def test_where_repeats_are_missing_none_of_the_others_is_given_up() -> None:
     values = np.array([290.0, 295.0, 300.0, 305.0, 310.0])
     base = [summary("aiohttp", 10, {"ttft_p50_ms": values})]
-    some = tuple(block for block in base[0].rounds if block["repeat"] in (1, 2, 4))
+    some = tuple(each for each in base[0].rounds if each["repeat"] in (1, 2, 4))
     change = change_of(
-        compare.runs(base, [replace(base[0], blocks=some)], paired=True), "aiohttp", "ttft_p50_ms"
+        compare.runs(base, [replace(base[0], rounds=some)], paired=True), "aiohttp", "ttft_p50_ms"
     )
     assert change.base == pytest.approx(np.exp(np.log(values).mean()))
     assert change.head == pytest.approx(np.exp(np.log(values[[1, 2, 4]]).mean()))
-    spread = compare.runs(base, [replace(base[0], blocks=some)], paired=False)
+    spread = compare.runs(base, [replace(base[0], rounds=some)], paired=False)
     assert change == change_of(spread, "aiohttp", "ttft_p50_ms")
 
 
 def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
     def failing(share: float) -> list[Summary]:
-        blocks = tuple({**block, "errors_share": share} for block in steady().rounds)
-        return [replace(steady(), blocks=blocks, streams=300)]
+        rounds = tuple({**each, "errors_share": share} for each in steady().rounds)
+        return [with_values(replace(steady(), rounds=rounds), streams=300)]
 
     assert compare.runs(failing(0.0), failing(1 / 100), paired=True).verdict == "not worse"
     made = compare.runs(failing(0.0), failing(15 / 100), paired=True)
@@ -234,8 +240,8 @@ def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
 
 def test_a_thread_more_at_many_is_nothing_and_twice_as_many_are_worse() -> None:
     def with_threads(number: int) -> list[Summary]:
-        blocks = tuple({**block, "threads_peak": number} for block in steady(concurrency=100).rounds)
-        return [replace(steady(concurrency=100), blocks=blocks)]
+        rounds = tuple({**each, "threads_peak": number} for each in steady(concurrency=100).rounds)
+        return [replace(steady(concurrency=100), rounds=rounds)]
 
     assert compare.runs(with_threads(101), with_threads(102), paired=True).verdict == "not worse"
     made = compare.runs(with_threads(101), with_threads(201), paired=True)
@@ -301,7 +307,7 @@ def test_noise_of_next_to_nothing_does_not_keep_the_rest_from_being_told() -> No
 
 
 def test_a_sure_change_of_next_to_nothing_is_called() -> None:
-    idle = [replace(steady(cpu_us_per_token=level), cpu_percent=0.5) for level in (150.0, 180.0)]
+    idle = [with_values(steady(cpu_us_per_token=level), cpu_percent=0.5) for level in (150.0, 180.0)]
     made = compare.runs(idle[:1], idle[1:], paired=True)
     assert [c.figure.name for c in made.called("worse")] == ["cpu_us_per_token"]
 
@@ -321,7 +327,7 @@ def test_what_only_one_has_is_listed_and_what_is_suspect_is_marked() -> None:
     made = compare.runs(base, head, paired=True)
     assert made.only_base == ("aiohttp at 100", "requests at 10")
     assert made.only_head == ("httpx-sync at 10",)
-    assert all(c.suspect and c.client == "aiohttp" for c in made.changes)
+    assert all(c.suspect and c.client == AIOHTTP for c in made.changes)
 
 
 def test_nothing_in_common_cannot_tell() -> None:
@@ -334,11 +340,11 @@ def test_two_clients_of_one_run_are_compared_block_by_block() -> None:
     hits = 0
     for _ in range(100):
         run = drawn(rng, truth={("aiohttp", "ttft_p50_ms"): 1.3})
-        made = compare.clients(run, "requests", "aiohttp")
+        made = compare.clients(run, REQUESTS, AIOHTTP)
         change = change_of(made, "aiohttp", "ttft_p50_ms")
-        assert (change.against, made.paired) == ("requests", True)
+        assert (change.against, made.paired) == (REQUESTS, True)
         hits += change.verdict == "worse"
-        same = compare.clients(run, "requests", f"requests {CONTROL}")
+        same = compare.clients(run, REQUESTS, client_id("requests (A/A)"))
         assert same.called("better") == same.called("worse") == []
     assert hits >= 95
 

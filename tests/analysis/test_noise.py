@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import findings, noise, rounds, summarise
-from tests.synthetic import recording, run
+from loadgen.model import Level
+from tests.synthetic import client_id, recording, run
 
+TEN = Level(streams=10)
 CPU = rounds.column("cpu_us_per_token")
 
 
@@ -21,7 +23,7 @@ def template():
 
 def summary(client, values):
     figures = [{"repeat": repeat, "cpu_us_per_token": float(value)} for repeat, value in enumerate(values)]
-    return replace(template(), client=client, blocks=tuple(figures))
+    return replace(template(), client=client_id(client), rounds=tuple(figures))
 
 
 def drawn(rng, times=1.0):
@@ -38,8 +40,8 @@ def test_equal_clients_are_within_the_floor_in_95_of_100_runs():
     rng = np.random.default_rng(5)
     beyond = 0
     for _ in range(1000):
-        floor = noise.Floors(drawn(rng)).floor(10, CPU)
-        other = noise.Floors(drawn(rng)).ratios(10, CPU)
+        floor = noise.Floors(drawn(rng)).floor(TEN, CPU)
+        other = noise.Floors(drawn(rng)).ratios(TEN, CPU)
         beyond += abs(sum(other) / 3) > floor
     assert 30 <= beyond <= 70
 
@@ -64,4 +66,4 @@ def test_a_pair_is_told_with_its_floor():
 def test_no_twin_no_noise():
     held = run(".", [recording(repeat=repeat, index=repeat) for repeat in range(3)])
     assert not [f for f in findings(held, summarise(held)) if f.kind == "noise"]
-    assert noise.Floors(summarise(held)).floor(100, CPU) is None
+    assert noise.Floors(summarise(held)).floor(Level(streams=100), CPU) is None

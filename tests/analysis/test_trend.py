@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import findings, summarise
+from loadgen.model import Load, Stage
 from tests.synthetic import recording, run
 
 MS = 1_000_000
 
 
-def trends(made, **about):
+def trends(made, load=None):
     held = run(".", made)
-    if about:
-        held = replace(held, about={**held.about, "scenario": {**held.about["scenario"], **about}})
+    if load:
+        scenario = held.info.scenario
+        scenario = replace(scenario, workload=replace(scenario.workload, load=load))
+        held = replace(held, info=replace(held.info, scenario=scenario))
     return [f for f in findings(held, summarise(held)) if f.kind == "trend"]
 
 
@@ -43,7 +46,7 @@ def test_a_cell_that_slows_down_is():
 
 def test_stages_are_meant_to_move():
     made = slowing(recording(jitter=0.3, ramp_ms=1000, streams=400), 150)
-    assert trends([made], load={"stages": [{"to": 5, "over": 1.0}]}) == []
+    assert trends([made], load=Load(stages=(Stage(to=5, over=1.0),))) == []
 
 
 def test_a_small_change_matters_to_nobody():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,12 @@ def cells(repeats: int = 3, **slowed: float) -> list[Recording]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """Makes a run folder of recordings; keys of run.json may be laid over its own."""
+    """Make a run folder of recordings; ``info`` replaces fields of its run.json."""
 
-    def make(
-        name: str, recordings: list[Recording], about: Mapping[str, Any] | None = None, **run: Any
-    ) -> Path:
+    def make(name: str, recordings: list[Recording], **info: Any) -> Path:
         path = tmp_path_factory.mktemp("runs") / name
-        made = synthetic.run(path, recordings, **run)
-        store.create(path, {**made.about, **(about or {})})
+        made = synthetic.run(path, recordings, **info)
+        store.create(path, made.info)
         for recording in recordings:
             store.save(path, recording)
         return path
@@ -85,7 +84,7 @@ def as_json(*arguments: str | Path) -> dict[str, Any]:
 
 
 def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
-    again = folder("again", cells(), {"url": "http://127.0.0.1:1", "started": "2026-11-23T12:00:00Z"})
+    again = folder("again", cells(), url="http://127.0.0.1:1", started="2026-11-23T12:00:00Z")
     ran = compare(base, again)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == "Not worse: no figure is worse beyond the noise."
@@ -147,35 +146,42 @@ def test_markdown_goes_to_the_output(base: Path) -> None:
 
 
 def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: Folder) -> None:
-    about = dict(synthetic.run("/nowhere", cells()).about)
-    scenario = {**about["scenario"], "load": {**about["scenario"]["load"], "ramp": 2.0}, "seed": 5}
-    machine = {**about["machine"], "cores": 64, "memory_kib": 8_000_100}
-    versions = {**about["versions"], "aiohttp": "2.0"}
-    other = folder("other", cells(), {"scenario": scenario, "machine": machine, "versions": versions})
+    info = synthetic.run("/nowhere", cells()).info
+    plain = info.scenario.workload
+    workload = replace(plain, load=replace(plain.load, ramp=2.0), prompts=("Why?",))
+    other = folder(
+        "other",
+        cells(),
+        scenario=replace(info.scenario, workload=workload, seed=5),
+        machine=replace(info.machine, cores=64, memory_kib=8_000_100),
+        versions={**info.versions, "aiohttp": "2.0"},
+    )
     ran = compare(base, other)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
         "loadgen: not comparable (compare them with --anyway):\n"
-        "  scenario.workload.load.ramp: 0 → 2\n"
+        "  scenario.load.ramp: 0 → 2\n"
         "  machine.cores: 2 → 64\n"
+        "  scenario.prompts: Write a short introduction to asynchronous programming in Python. → Why?\n"
     )
     told = as_json(base, other, "--anyway")
     assert told["paired"] is False
     assert [(d["key"], d["grave"]) for d in told["differences"]] == [
-        ("scenario.workload.load.ramp", True),
+        ("scenario.load.ramp", True),
         ("scenario.seed", False),
         ("versions.aiohttp", False),
         ("machine.cores", True),
+        ("scenario.prompts", True),
     ]
     assert "  versions.aiohttp: 1.0 → 2.0" in compare(base, other, "--anyway").stdout
 
 
 def test_versions_clients_and_repeats_may_differ(base: Path, folder: Folder) -> None:
-    more = [r for r in cells(repeats=4) if r.client == "aiohttp"]
-    other = folder("more", more, {"loadgen": "9.9"})
+    more = [r for r in cells(repeats=4) if r.client.name == "aiohttp"]
+    other = folder("more", more, loadgen="9.9")
     ran = compare(base, other)
     assert ran.returncode == 0
-    assert "loadgen: – → 9.9" in ran.stdout
+    assert "loadgen: 0.1.0 → 9.9" in ran.stdout
     assert "scenario.clients: requests, aiohttp → aiohttp" in ran.stdout
     told = as_json(base, other)
     assert told["paired"] is True

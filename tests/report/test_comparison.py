@@ -76,7 +76,7 @@ def test_what_others_wrote_stays_text() -> None:
 def test_markdown_shows_the_worst_first_and_no_more_than_it_must() -> None:
     base = [steady(n, c) for n in ("a", "b", "c", "d") for c in (1, 10, 100)]
     head = [
-        steady(s.client, s.concurrency, lag_p99_ms=40.0 + place, ttft_p50_ms=400.0)
+        steady(s.client.label, int(s.level.value), lag_p99_ms=40.0 + place, ttft_p50_ms=400.0)
         for place, s in enumerate(base)
     ]
     lines = comparison.markdown(compare.runs(base, head, paired=True), Sides("x", "y")).splitlines()
