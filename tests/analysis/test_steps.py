@@ -10,6 +10,7 @@ import pytest
 
 from loadgen.analysis.repeats import repeats_of
 from loadgen.analysis.steps import Budget, Reading, ServerCore, read
+from loadgen.model import Level
 from tests import synthetic
 
 BUDGET = Budget(lag_p99_ms=10.0, errors=0.01, ttft=None)
@@ -25,7 +26,7 @@ def of(budget: Budget = BUDGET, *, cut: bool = False, core: ServerCore | None = 
 def test_a_calm_cell_is_within() -> None:
     found = of(lag_us=2000)
     assert (found.verdict, found.by) == ("within", "lag p99")
-    assert found.value("lag_p99_ms") == pytest.approx(2.0)
+    assert found.lag_p99_ms == pytest.approx(2.0)
     assert found.use == pytest.approx(0.2)
     assert found.errors == 0
     assert found.counts
@@ -110,7 +111,7 @@ def test_a_cell_that_broke_off_tells_nothing_unless_it_was_cut() -> None:
 
 def test_a_server_that_stamps_nothing_has_no_lag() -> None:
     found = of(stamped=False)
-    assert (found.verdict, found.value("lag_p99_ms")) == ("unmeasured", None)
+    assert (found.verdict, found.lag_p99_ms) == ("unmeasured", None)
     assert "lag p99" in found.reason
     assert of(Budget(lag_p99_ms=None, errors=0.01, ttft=None), stamped=False).verdict == "within"
 
@@ -127,21 +128,21 @@ def test_tokens_outside_the_window_are_no_part_of_the_lag() -> None:
         read(repeats_of([each])[0], Budget(lag_p99_ms=10.0, errors=None, ttft=None))
         for each in (moved, early)
     ]
-    assert [round(each.value("lag_p99_ms") or 0) for each in read_of] == [41, 1]
+    assert [round(each.lag_p99_ms or 0) for each in read_of] == [41, 1]
 
 
 def test_engines_on_several_cores_are_read_together() -> None:
     parts = [
         replace(
             synthetic.recording(concurrency=5, streams=30, lag_us=lag, duration_ms=15_000),
-            concurrency=10, worker=f"core-{core}", share=5, server=None,
+            level=Level(streams=10), worker=f"core-{core}", share=5, server=None,
         )
         for core, lag in ((1, 1000.0), (2, 30_000.0))
     ]  # fmt: skip
     (repeat,) = repeats_of(parts)
     found = read(repeat, BUDGET)
-    assert (found.verdict, found.streams, found.value("live_peak")) == ("over", 10, 10)
-    assert found.value("lag_p99_ms") == pytest.approx(30.0)
+    assert (found.verdict, found.streams, found.live_peak) == ("over", 10, 10)
+    assert found.lag_p99_ms == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
     assert (process.returncode, stderr) == (3, ""), "nothing that was measured is valid"
     run = loadgen.Run.load(out)
     streams = run.streams()
-    assert run.about["state"] == "complete"
+    assert run.info.state == "complete"
     assert streams["outcome"][0] in ("truncated", "reset")
     assert list(streams["outcome"][1:]) == ["refused"] * 3
     assert streams["tokens"][0] > 5, "what came before is kept"
@@ -84,7 +84,7 @@ def kept_and_told(ran: subprocess.CompletedProcess[str], out: Path, reason: str)
     assert not list(out.rglob(".*")), "no half-written file is left"
     assert sorted(path.name for path in (out / "arrivals").iterdir()) == ["0001.npz"]
     run = loadgen.Run.load(out)
-    assert run.about["cells"][0]["concurrency"] == 1
+    assert run.info.cells[0].level.streams == 1
     assert list(run.streams()["outcome"]) == ["ok"] * 3
     assert list(run.summary()["concurrency"]) == [1]
     assert "The run failed: 1 of 2 cells were measured." in ran.stdout

@@ -68,7 +68,7 @@ def test_the_engine_runs_there(tmp_path: Path, other: Environment) -> None:
         f"uvloop python={HERE}": clients.installed("uvloop"),
     }
     assert other.python in (tmp_path / "run" / "report.html").read_text()
-    assert {cell["client"] for cell in about["cells"]} == {"aiohttp", f"aiohttp loop=uvloop python={HERE}"}
+    assert [cell["client"]["options"].get("python") for cell in about["cells"]].count(HERE) == 1
 
 
 def test_without_loadgen_it_is_refused(tmp_path: Path, other: Environment) -> None:

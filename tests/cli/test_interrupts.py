@@ -47,7 +47,7 @@ def test_one_interrupt_keeps_and_reports_what_was_measured(
     assert "The run was interrupted: 2 of 2 cells were measured." in stdout
     assert f"Report: {out / 'report.html'}" in stdout
     run = loadgen.Run.load(out)
-    assert run.about["state"] == "interrupted"
+    assert run.info.state == "interrupted"
     assert [recording.ended for recording in run.recordings] == ["", "interrupted"]
     streams = run.streams()
     assert list(streams["outcome"]) == ["ok", "stopped"]
@@ -64,7 +64,7 @@ def test_an_interrupt_before_the_first_stream(tmp_path: Path) -> None:
         code, stdout, stderr = ended(process)
     assert code == 130, stderr
     assert json.loads(stdout) == {"run": str(out), "verdict": "interrupted", "exit": 130}
-    assert loadgen.Run.load(out).about["state"] == "interrupted"
+    assert loadgen.Run.load(out).info.state == "interrupted"
     assert (out / "report.html").exists()
 
 
@@ -126,7 +126,7 @@ def test_an_engine_that_is_killed_costs_its_own_cell_only(tmp_path: Path) -> Non
     assert (code, stderr) == (0, "")
     assert "not ok; the engine died (signal 9)" in stdout
     run = loadgen.Run.load(out)
-    assert run.about["state"] == "complete"
+    assert run.info.state == "complete"
     assert [recording.ended for recording in run.recordings] == ["the engine died (signal 9)", ""]
     assert list(run.streams().query("cell == 2")["outcome"]) == ["ok"] * 10
     assert "the engine died (signal 9)" in run.summary()["reasons"][0]
@@ -161,5 +161,5 @@ def test_what_was_measured_before_a_kill_can_be_reported(tmp_path: Path) -> None
     assert ran.stdout.startswith("The run never ended: 1 of 2 cells were measured.\n")
     assert f"Report: {out / 'report.html'}" in ran.stdout
     run = loadgen.Run.load(out)
-    assert run.about["state"] == "running"
+    assert run.info.state == "running"
     assert list(run.streams()["outcome"]) == ["ok"]

@@ -72,8 +72,9 @@ def columns(text: str) -> list[str]:
 def test_the_flags_stand_over_the_file(ran: Ran) -> None:
     resolved = ran.about()["scenario"]
     assert [client["name"] for client in resolved["clients"]] == ["floor", "requests"]
-    assert (resolved["concurrency"], resolved["repeats"], resolved["seed"]) == ([1, 2], 1, 5)
-    assert (resolved["load"]["requests"], resolved["target"]["simulator"]["tokens"]) == (2, 6)
+    assert [level["streams"] for level in resolved["levels"]] == [1, 2]
+    assert (resolved["repeats"], resolved["seed"]) == (1, 5)
+    assert (resolved["workload"]["load"]["requests"], resolved["target"]["simulator"]["tokens"]) == (2, 6)
 
 
 def test_the_folder_is_whole(ran: Ran) -> None:
@@ -92,7 +93,7 @@ def test_run_json_tells_what_was_run_on_what(ran: Ran) -> None:
     assert about["loadgen"] == loadgen.__version__
     assert set(about["versions"]) == {"python", "floor", "uvloop", "requests"}
     assert about["machine"]["cores"] >= 1
-    cells = {(cell["client"], cell["concurrency"]) for cell in about["cells"]}
+    cells = {(cell["client"]["name"], cell["level"]["streams"]) for cell in about["cells"]}
     assert cells == {("floor", 1), ("floor", 2), ("requests", 1), ("requests", 2)}
     assert all(cell["ended"] == "" for cell in about["cells"])
 
@@ -174,7 +175,7 @@ def test_a_threshold_that_fails_is_exit_code_1(ran: Ran) -> None:
             "op": "<",
             "value": 1,
             "client": None,
-            "concurrency": None,
+            "level": None,
         }
     ]
     try:
@@ -195,8 +196,8 @@ def test_json_is_one_object_and_the_folder_gets_its_name_from_time_and_scenario(
     assert told["verdict"] == "threshold failed"
     assert re.fullmatch(r"reports/\d{8}T\d{6}Z-small", told["run"])
     run = loadgen.Run.load(tmp_path / told["run"])
-    assert run.about["scenario"]["load"]["duration"] == 0.3, "--duration takes the place of requests"
-    assert [cell["repeat"] for cell in run.about["cells"]] == [0, 1]
+    assert run.info.scenario.workload.load.duration == 0.3, "--duration takes the place of requests"
+    assert [cell.repeat for cell in run.info.cells] == [0, 1]
     assert set(run.streams()["repeat"]) == {0, 1}
     assert len(run.streams()) > 2
 

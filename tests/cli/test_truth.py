@@ -78,7 +78,7 @@ def test_the_figures_are_those_of_what_was_recorded(both: Both) -> None:
     with (both.run.folder / "streams.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in both.run.summary().to_dict("records"):
-        [recording] = [each for each in both.run.recordings if each.client == row["client"]]
+        [recording] = [each for each in both.run.recordings if each.client.label == row["client"]]
         ttft = np.array([float(r["ttft_ms"]) for r in rows if r["client"] == row["client"]]) * 1e6
         gaps = np.concatenate([np.diff(came) for came in arrivals(recording)])
         assert row["ttft_p50_ms"] == pytest.approx(nearest_rank(ttft, 50), abs=1e-5)
@@ -91,7 +91,7 @@ def test_the_figures_are_those_of_what_was_recorded(both: Both) -> None:
 
 def test_lag_is_arrival_less_send_time(both: Both) -> None:
     for row in both.run.summary().to_dict("records"):
-        [recording] = [each for each in both.run.recordings if each.client == row["client"]]
+        [recording] = [each for each in both.run.recordings if each.client.label == row["client"]]
         sent = np.concatenate([record["sent"] for record in counted(recording, both.records)])
         lag = np.concatenate(arrivals(recording)) - sent
         assert (lag >= 0).all()

@@ -15,7 +15,7 @@ from loadgen.lab import plan
 from loadgen.lab.listener import Silent
 from loadgen.lab.run import Refused
 from loadgen.lab.steps import FILE, find, several
-from loadgen.model import ClientId, Load, Scenario, Simulator, Target
+from loadgen.model import ClientId, Level, Load, Scenario, Simulator, Target, Workload
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 
@@ -51,9 +51,8 @@ def scenario(**changes: object) -> Scenario:
         name="small",
         target=Target(simulator=SPEC),
         clients=(ClientId("floor"),),
-        concurrency=(8,),
-        load=Load(requests=1),
-        prompts=("Why?",),
+        levels=(Level(streams=8),),
+        workload=Workload(load=Load(requests=1), prompts=("Why?",)),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -106,9 +105,9 @@ def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
     assert [reading.verdict for reading in heard.readings] == ["within"]
     assert found.searches[0].found().stopped == "most"
     kept = store.load(tmp_path / "run")
-    assert [recording.concurrency for recording in kept.recordings] == [1, 1, 8]
-    assert kept.about["scenario"]["concurrency"] == [1, 8]
-    assert kept.about["state"] == "complete"
+    assert [recording.level.streams for recording in kept.recordings] == [1, 1, 8]
+    assert kept.info.scenario.levels == (Level(streams=1), Level(streams=8))
+    assert kept.info.state == "complete"
     assert (tmp_path / "run" / FILE).exists()
 
 

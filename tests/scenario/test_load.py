@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from loadgen.lab import plan
-from loadgen.model import ClientId, Load, Simulator, Stage, Target, Threshold, Timeouts
-from loadgen.scenario import as_dict, load
+from loadgen.model import ClientId, Level, Load, Simulator, Stage, Target, Threshold, Timeouts
+from loadgen.scenario import load, shareable
 from tests.scenario.conftest import Load as Loader
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -39,7 +39,7 @@ def test_the_agreed_example(loaded: Loader) -> None:
         "httpx-async",
         "aiohttp",
     ]
-    assert scenario.concurrency == (1, 10, 100)
+    assert [level.streams for level in scenario.levels] == [1, 10, 100]
     assert scenario.workload.load == Load(duration=10.0, ramp=2.0, warmup=2.0)
     assert scenario.repeats == 3
     assert scenario.workload.timeouts == Timeouts()
@@ -86,7 +86,7 @@ def test_durations(loaded: Loader, written: str, seconds: float) -> None:
     ],
 )
 def test_warmup_is_the_ramp_where_there_is_a_duration(loaded: Loader, written: str, load: Load) -> None:
-    assert loaded(load=written).load == load
+    assert loaded(load=written).workload.load == load
 
 
 RAMP = {"concurrency": None, "load": None, "stages": "[{to: 200, over: 60s}, {hold: 2m}, {to: 0, over: 10s}]"}
@@ -96,10 +96,10 @@ def test_stages_stand_for_concurrency_and_load(loaded: Loader) -> None:
     scenario = loaded(**RAMP, thresholds="['aiohttp@200.ttft_p99_ms < 5']")
     assert scenario.workload.load == Load(stages=(Stage(200, 60.0), Stage(200, 120.0), Stage(0, 10.0)))
     assert scenario.workload.load.seconds == 190.0
-    assert scenario.concurrency == (200,)
-    assert scenario.thresholds[0].concurrency == 200
-    told = json.loads(json.dumps(as_dict(scenario)))
-    assert told["load"]["stages"][1] == {"to": 200, "over": 120.0}
+    assert scenario.levels == (Level(streams=200),)
+    assert scenario.thresholds[0].level == Level(streams=200)
+    told = msgspec.to_builtins(shareable(scenario))
+    assert told["workload"]["load"]["stages"][1] == {"to": 200, "over": 120.0}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_stages_stand_for_concurrency_and_load(loaded: Loader) -> None:
 def test_stages_as_written(loaded: Loader, written: str, stages: list[Stage]) -> None:
     scenario = loaded(**RAMP | {"stages": written}, environ={"N": "9"})
     assert scenario.workload.load == Load(stages=tuple(stages))
-    assert scenario.concurrency == (max(stage.to for stage in stages),)
+    assert scenario.levels == (Level(streams=max(stage.to for stage in stages)),)
 
 
 def test_a_simulator_in_full(loaded: Loader) -> None:
@@ -143,7 +143,9 @@ def test_thresholds_name_variants_and_levels(loaded: Loader) -> None:
         clients="[{client: aiohttp, stream: false}, {client: aiohttp, stream: true}]",
         thresholds='["aiohttp stream=false@10.total_p99_ms<=1.5", "aiohttp.cpu_percent < 90%", "tokens > 0"]',
     )
-    assert [(t.client, t.concurrency, t.metric, t.op, t.value) for t in scenario.thresholds] == [
+    assert [
+        (t.client, t.level and t.level.streams, t.metric, t.op, t.value) for t in scenario.thresholds
+    ] == [
         ("aiohttp stream=false", 10, "total_p99_ms", "<=", 1.5),
         ("aiohttp", None, "cpu_percent", "<", 90.0),
         (None, None, "tokens", ">", 0.0),
@@ -151,16 +153,18 @@ def test_thresholds_name_variants_and_levels(loaded: Loader) -> None:
 
 
 def test_one_concurrency_needs_no_list(loaded: Loader) -> None:
-    assert loaded(concurrency="100").concurrency == (100,)
+    assert loaded(concurrency="100").levels == (Level(streams=100),)
 
 
 def test_options_keep_their_types(loaded: Loader) -> None:
-    options = loaded(options='{num_predict: 9, t: 0.5, stop: ["a"], raw: true, deep: {x: "1"}}').options
+    options = loaded(
+        options='{num_predict: 9, t: 0.5, stop: ["a"], raw: true, deep: {x: "1"}}'
+    ).workload.options
     assert options == {"num_predict": 9, "t": 0.5, "stop": ["a"], "raw": True, "deep": {"x": "1"}}
 
 
 def test_words_mean_what_yaml_1_2_says(loaded: Loader) -> None:
-    assert loaded(options="{a: no, b: 1_000, c: 010, d: 0x10, e: ~, f: 1e3, g: 12:30}").options == {
+    assert loaded(options="{a: no, b: 1_000, c: 010, d: 0x10, e: ~, f: 1e3, g: 12:30}").workload.options == {
         "a": "no", "b": "1_000", "c": 10, "d": "0x10", "e": None, "f": 1000.0, "g": "12:30",
     }  # fmt: skip
 
@@ -178,22 +182,22 @@ def test_prompts_from_a_file_beside_the_scenario(
     loaded: Loader, tmp_path: Path, file: str, content: str, prompts: tuple[str, ...]
 ) -> None:
     (tmp_path / file).write_text(content, encoding="utf-8")
-    assert loaded(prompts=f"{{file: {file}}}").prompts == prompts
+    assert loaded(prompts=f"{{file: {file}}}").workload.prompts == prompts
 
 
 def test_a_scenario_is_told_as_json(loaded: Loader) -> None:
-    told = json.loads(json.dumps(as_dict(loaded(DESIGN))))
+    told = msgspec.to_builtins(shareable(loaded(DESIGN)))
     assert told["target"]["simulator"]["ttft"] == 0.3
-    assert told["clients"][0] == {"name": "requests", "options": {}}
+    assert told["clients"][0] == {"name": "requests", "options": {}, "control": False, "python": None}
     assert told["thresholds"][0]["metric"] == "ttft_p99_ms"
     assert told["source"] == "s.yaml"
-    assert "secrets" not in told
+    assert told["secrets"] == []
 
 
 def test_the_path_may_be_text(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text(DESIGN, encoding="utf-8-sig")
-    assert load(str(file)).source == file
+    assert load(str(file)).source == str(file)
 
 
 @pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.model import ClientId, Load, Simulator, Stage
+from loadgen.model import ClientId, Level, Load, Simulator, Stage
 from loadgen.scenario import Override, ScenarioError, overrides_from_flags, simulator
 from tests.scenario.conftest import Fail, scenario_text
 from tests.scenario.conftest import Load as Loader
@@ -22,7 +22,8 @@ def test_flags_take_the_place_of_what_the_file_says(loaded: Loader) -> None:
     assert (scenario.target.url, scenario.target.simulator) == ("http://h:1/$x", None)
     assert scenario.target.headers == {"X-Org": "acme"}
     assert scenario.clients == (ClientId("aiohttp"), ClientId("floor"))
-    assert (scenario.concurrency, scenario.repeats, scenario.seed) == ((1, 7), 4, 9)
+    assert [level.streams for level in scenario.levels] == [1, 7]
+    assert (scenario.repeats, scenario.seed) == (4, 9)
     assert scenario.workload.load == Load(duration=3, ramp=1, warmup=1)
 
 
@@ -33,17 +34,17 @@ def test_no_flag_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("override", "get", "value"),
     [
-        ("load.ramp=3s", lambda s: s.load.ramp, 3.0),
-        ("load.requests=3", lambda s: (s.load.requests, s.load.duration), (3, None)),
+        ("load.ramp=3s", lambda s: s.workload.load.ramp, 3.0),
+        ("load.requests=3", lambda s: (s.workload.load.requests, s.workload.load.duration), (3, None)),
         ("target.simulator.tokens=7", lambda s: s.target.simulator.tokens, 7),
         ("target.headers.X-A=b=c", lambda s: s.target.headers["X-A"], "b=c"),
-        ("options.num_predict=9", lambda s: s.options, {"num_predict": 9}),
-        ("timeouts={idle: 7s}", lambda s: s.timeouts.idle, 7.0),
+        ("options.num_predict=9", lambda s: s.workload.options, {"num_predict": 9}),
+        ("timeouts={idle: 7s}", lambda s: s.workload.timeouts.idle, 7.0),
         ("clients.1=floor", lambda s: s.clients[1], ClientId("floor")),
         ("clients=[{client: floor, stream: false}]", lambda s: s.clients[0].label, "floor stream=false"),
-        ("concurrency=5", lambda s: s.concurrency, (5,)),
-        ("model=${MODEL}", lambda s: s.model, "llama"),
-        ("model='7'", lambda s: s.model, "7"),
+        ("concurrency=5", lambda s: s.levels, (Level(streams=5),)),
+        ("model=${MODEL}", lambda s: s.workload.model, "llama"),
+        ("model='7'", lambda s: s.workload.model, "7"),
     ],
 )
 def test_set(loaded: Loader, override: str, get: object, value: object) -> None:
@@ -52,7 +53,7 @@ def test_set(loaded: Loader, override: str, get: object, value: object) -> None:
 
 
 def test_later_ones_win_and_unset_references_of_the_file_do_not_matter(loaded: Loader) -> None:
-    assert loaded(None, ["model=a", "model=b"], model="${LOADGEN_NONE}").model == "b"
+    assert loaded(None, ["model=a", "model=b"], model="${LOADGEN_NONE}").workload.model == "b"
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,11 @@ def test_flags_about_the_load_do_not_go_with_stages(failed: Fail, flags: dict[st
 
 def test_stages_take_the_place_of_concurrency_and_load(loaded: Loader) -> None:
     scenario = loaded(None, ["stages=[{to: 5}, {hold: 1s}]"])
-    assert (scenario.concurrency, scenario.workload.load.stages) == ((5,), (Stage(5, 0.0), Stage(5, 1.0)))
-    assert loaded(None, ["stages.1.hold=9s"], **STAGES).load.stages[1] == Stage(5, 9.0)
+    assert (scenario.levels, scenario.workload.load.stages) == (
+        (Level(streams=5),),
+        (Stage(5, 0.0), Stage(5, 1.0)),
+    )
+    assert loaded(None, ["stages.1.hold=9s"], **STAGES).workload.load.stages[1] == Stage(5, 9.0)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ import base64
 import json
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.scenario import as_dict
+from loadgen.model import Level
+from loadgen.scenario import shareable
 from loadgen.secrets import mask, mask_url, of_header, of_url
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
@@ -43,7 +45,7 @@ def test_references_are_filled_and_secret(loaded: Loader) -> None:
     )
     assert scenario.workload.options == {"n": "12345", "stop": "none"}
     assert scenario.secrets == {KEY, f"Bearer {KEY}", "acme", "hello", "12345"}
-    told = json.dumps(as_dict(scenario))
+    told = msgspec.json.encode(shareable(scenario)).decode()
     assert not [secret for secret in scenario.secrets if secret in told]
 
 
@@ -66,8 +68,8 @@ def test_what_every_table_shows_is_no_secret(loaded: Loader) -> None:
         },
     )
     assert (scenario.name, scenario.repeats, scenario.workload.load.duration) == ("nightly-abcdef", 3, 10.0)
-    assert (scenario.concurrency, scenario.workload.options, scenario.thresholds[0].value) == (
-        (1000,),
+    assert (scenario.levels, scenario.workload.options, scenario.thresholds[0].value) == (
+        (Level(streams=1000),),
         {"n": 5000},
         1500.0,
     )
@@ -134,7 +136,7 @@ def test_a_url_is_told_without_its_credentials(loaded: Loader) -> None:
     scenario = loaded(target="{url: 'http://me:p%40ss@h:1/v1?token=abcd&x=1'}")
     assert scenario.target.url == "http://me:p%40ss@h:1/v1?token=abcd&x=1"
     assert {"p%40ss", "p@ss", "abcd"} <= scenario.secrets
-    assert as_dict(scenario)["target"]["url"] == "http://***@h:1/v1?token=***&x=1"
+    assert shareable(scenario).target.url == "http://***@h:1/v1?token=***&x=1"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_a_url_is_told_without_its_credentials(loaded: Loader) -> None:
 def test_headers_that_are_secret_by_their_name(loaded: Loader, name: str) -> None:
     scenario = loaded(target=f"{{simulator: {{}}, headers: {{{name}: pw, Accept: text}}}}")
     assert scenario.secrets == {"pw"}
-    assert as_dict(scenario)["target"]["headers"] == {name: "***", "Accept": "text"}
+    assert shareable(scenario).target.headers == {name: "***", "Accept": "text"}
 
 
 def test_the_parts_of_credentials() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.scenario import as_dict
+from loadgen.model import ClientId
+from loadgen.scenario import shareable
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
 
@@ -86,7 +87,7 @@ def test_interpreters_are_told_by_what_they_are(
         ("aiohttp python=pypy3.11", home),
         ("requests python=9.0 stack=1MiB", command),
     ]
-    assert as_dict(scenario)["clients"][1] == {"name": "aiohttp", "options": {"python": "3.14t"}}
+    assert shareable(scenario).clients[1] == ClientId("aiohttp", {"python": "3.14t"})
     assert scenario.thresholds[0].client == "aiohttp python=3.14t"
 
 
