@@ -25,7 +25,8 @@ import json, resource, sys, time
 from pathlib import Path
 began = time.perf_counter()
 from loadgen import store
-from loadgen.analysis import findings, summarise
+from loadgen.analysis import summarise
+from loadgen.findings import findings
 imported = time.perf_counter()
 run = store.load(Path(sys.argv[1]))
 loaded = time.perf_counter()

@@ -235,6 +235,7 @@ _NOT_WHOLE = {"interrupted": "was interrupted", "failed": "failed", "running": "
 def _report(folder: Path, console: Console, told: bool) -> int:
     """Derive and write everything; the exit code that the figures ask for."""
     from loadgen import analysis, store
+    from loadgen.findings import findings as found
     from loadgen.report import terminal
     from loadgen.report.write import ReportError, write
 
@@ -243,7 +244,7 @@ def _report(folder: Path, console: Console, told: bool) -> int:
     except store.StoreError as error:
         _fail(str(error), BAD)
     summaries = analysis.summarise(measured)
-    findings = analysis.findings(measured, summaries)
+    findings = found(measured, summaries)
     if told:
         if measured.info.state in _NOT_WHOLE:
             planned, state = len(measured.info.cells), _NOT_WHOLE[measured.info.state]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from loadgen import analysis, model, store
 from loadgen.analysis import frames
+from loadgen.findings import findings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,9 @@ class Run(model.Run):
         return frames.samples_frame(self)
 
     @cached_property
-    def findings(self) -> tuple[model.TextFinding, ...]:
+    def findings(self) -> tuple[model.Finding, ...]:
         """What may be concluded, which thresholds held, and what must not be believed."""
-        return tuple(analysis.findings(self, self._summaries))
+        return tuple(findings(self, self._summaries))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the HTML report to ``path``; without one, it and all CSV files into the run folder.

@@ -42,7 +42,9 @@ ARROWS: dict[str, set[str]] = {
         "secrets",
     },
     "analysis": {"model"},
-    "report": {"model", "analysis", "files"},
+    "argument": {"model", "analysis"},
+    "findings": {"model", "analysis", "argument"},  # the table of what makes them
+    "report": {"model", "analysis", "argument", "files"},
     "distributed": {
         "model",
         "protocols",
@@ -65,7 +67,7 @@ ARROWS: dict[str, set[str]] = {
         "analysis",
         "distributed",
     },
-    "notebook": {"model", "store", "scenario", "lab", "analysis", "report"},
+    "notebook": {"model", "store", "scenario", "lab", "analysis", "findings", "report"},
     "cli": {
         "model",
         "store",
@@ -74,6 +76,7 @@ ARROWS: dict[str, set[str]] = {
         "clients",
         "secrets",
         "analysis",
+        "findings",
         "report",
         "simulator",
         "distributed",
@@ -142,6 +145,8 @@ OUTSIDE: dict[str, set[str]] = {
     "simulator": {"numpy"},
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "pandas"},
+    "argument": set(),
+    "findings": set(),
     "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
     "distributed": {"gevent", "hdrh", "locust", "msgspec", "numpy"},
     "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "hdrh", "locust", "msgspec", "numpy"},

@@ -12,29 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen.analysis import article, causes, claims, costs, noise, thresholds, trend, validity
+from loadgen.analysis import causes, noise, thresholds, trend, validity
 from loadgen.analysis.summary import summarise
-from loadgen.model import Run, Summary, TextFinding, Validity
+from loadgen.model import Finding, Run, Summary, Validity
 
 __all__ = ["exit_verdict", "findings", "summarise"]
 
 
-def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
-    """The article's claims, what a further stream costs, the noise, why tokens came late; then what must not be
-    believed, and the scenario's thresholds."""
+def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
+    """Return the findings about noise, drift, delivery lag, data quality and thresholds.
+
+    All findings of a run: :func:`loadgen.findings.findings`.
+    """
     return [
-        *claims.findings(summaries),
-        *costs.findings(summaries),
         *noise.findings(summaries),
         *trend.findings(run, summaries),
         *causes.findings(run, summaries),
-        *article.findings(run, summaries),
         *validity.findings(summaries),
         *thresholds.findings(run, summaries),
     ]
 
 
-def exit_verdict(summaries: Sequence[Summary], findings: Sequence[TextFinding]) -> int:
+def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> int:
     """The exit code: 0 done, 1 a threshold failed, 3 nothing was measured, or nothing that is not invalid."""
     if all(summary.validity is Validity.INVALID for summary in summaries):
         return 3

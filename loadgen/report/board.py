@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from loadgen.report.text import figure, plain
+from loadgen.report.texts import texts
 
 if TYPE_CHECKING:
-    from loadgen.model import Effect, TextFinding
+    from loadgen.model import Effect, Finding
     from loadgen.report.charts.style import Axis
 
 LABEL = 80
@@ -56,7 +57,7 @@ class Picture:
     alternative: str
 
 
-def board(findings: Sequence[TextFinding]) -> list[dict[str, Any]]:
+def board(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """Every claim with its verdict, pictures and what else is to be said."""
     return [
         {
@@ -67,14 +68,13 @@ def board(findings: Sequence[TextFinding]) -> list[dict[str, Any]]:
                 plain(line, STATEMENT) for line in finding.evidence if not line.startswith(UNCOUNTED)
             ],
         }
-        for finding in findings
-        if finding.kind == "claim"
+        for finding in texts(findings, "claim")
     ]
 
 
-def uncounted(findings: Sequence[TextFinding]) -> list[str]:
+def uncounted(findings: Sequence[Finding]) -> list[str]:
     """What was left out of the claims, each once."""
-    lines = (line for finding in findings if finding.kind == "claim" for line in finding.evidence)
+    lines = (line for finding in texts(findings, "claim") for line in finding.evidence)
     told = (line.removeprefix(UNCOUNTED) for line in lines if line.startswith(UNCOUNTED))
     return [plain(line, STATEMENT) for line in dict.fromkeys(told)]
 

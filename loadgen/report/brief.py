@@ -13,15 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from loadgen.analysis.causes import BUDGET_NS, CAUSES, LATE
-from loadgen.analysis.claims import ENOUGH
+from loadgen.argument.claims import ENOUGH
 from loadgen.report.board import figures, says
 from loadgen.report.evidence import COSTS
 from loadgen.report.text import figure, plain
+from loadgen.report.texts import texts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from loadgen.model import Effect, TextFinding
+    from loadgen.model import Effect, Finding
 
 SAID = {"holds": "holds", "contradicts": "against", "spans": "open", "alone": "once"}
 STYLES = {"holds": "green", "against": "red", "open": "yellow", "noise": "yellow", "once": "dim"}
@@ -39,9 +40,9 @@ CAUSED = {
 Spelled = Callable[[str], str]
 
 
-def causes(told: Sequence[TextFinding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
+def causes(told: Sequence[Finding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
     """A row for each measurement with late tokens: how many, and what share of them each cause has."""
-    found = [finding for finding in told if finding.kind == "cause"]
+    found = texts(told, "cause")
     if not found:
         return
     yield Text("Why tokens came late", style="bold")
@@ -69,9 +70,9 @@ def _wide(rows: Sequence[Sequence[str]]) -> int:
     return sum(2 + max(map(cell_len, column)) for column in zip(*rows, strict=True))
 
 
-def claims(told: Sequence[TextFinding], spelled: Spelled) -> Iterable[RenderableType]:
+def claims(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
     """Each claim with its verdict and, of each figure that decides, the effect that decides most."""
-    found = [finding for finding in told if finding.kind == "claim"]
+    found = texts(told, "claim")
     if not found:
         return
     yield Text("Claims", style="bold")
@@ -145,9 +146,9 @@ def _between(effect: Effect) -> str:
     )
 
 
-def costs(told: Sequence[TextFinding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
+def costs(told: Sequence[Finding], spelled: Spelled, width: int) -> Iterable[RenderableType]:
     """A row for each client, with intervals where there is room for all."""
-    found = [finding for finding in told if finding.kind == "cost"]
+    found = texts(told, "cost")
     if not found:
         return
     yield Text("What a further stream costs", style="bold")
@@ -168,26 +169,24 @@ def _cost(effect: Effect | None, *, between: bool) -> str:
     return f"{figure(effect.value)} ({_between(effect)})"
 
 
-def lines(told: Sequence[TextFinding], spelled: Spelled) -> Iterable[RenderableType]:
+def lines(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
     """The noise, and what moved: a line each."""
-    noise = [finding for finding in told if finding.kind == "noise" and finding.effects]
+    noise = [finding for finding in texts(told, "noise") if finding.effects]
     if noise:
         floors = [effect for effect in noise[-1].effects if effect.name in FLOORS] or noise[-1].effects[:4]
         values = ", ".join(f"{effect.name} {figure(effect.line)} %" for effect in floors)
         who = noise[-1].statement.partition(":")[0]
         yield Text(spelled(plain(f"{who} differs from itself by up to: {values}", _STATEMENT)), style="dim")
-    trends = [finding for finding in told if finding.kind == "trend"]
+    trends = texts(told, "trend")
     for finding in trends[:TRENDS]:
         yield Text(spelled(plain(f"Moved: {finding.statement}", _STATEMENT)), style="yellow")
     if len(trends) > TRENDS:
         yield Text(spelled(f"… and {len(trends) - TRENDS} more that moved, in the report"), style="dim")
 
 
-def article(told: Sequence[TextFinding], spelled: Spelled) -> Iterable[RenderableType]:
+def article(told: Sequence[Finding], spelled: Spelled) -> Iterable[RenderableType]:
     """What each of the article's differences is."""
-    for finding in told:
-        if finding.kind != "article":
-            continue
+    for finding in texts(told, "article"):
         yield Text("The article, answered", style="bold")
         yield Text(spelled(plain(finding.statement, _STATEMENT)))
         rows = []

@@ -18,7 +18,7 @@ from loadgen.report.text import plain
 if TYPE_CHECKING:
     import pandas as pd
 
-    from loadgen.model import Run, Summary, TextFinding
+    from loadgen.model import Finding, Run, Summary
 
 _FORMULA = tuple("=+-@＝＋－＠")
 
@@ -38,12 +38,12 @@ def samples_csv(run: Run) -> str:
     return _csv(frames.samples_frame(run))
 
 
-def summary_json(run: Run, summaries: Sequence[Summary], findings: Sequence[TextFinding]) -> str:
+def summary_json(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """``summary.json``: the summaries and findings whole, keys sorted, ``null`` where not measured."""
     return _json(run, summaries=[_summary(s) for s in summaries], findings=[asdict(f) for f in findings])
 
 
-def findings_json(run: Run, findings: Sequence[TextFinding]) -> str:
+def findings_json(run: Run, findings: Sequence[Finding]) -> str:
     """``findings.json``: the claims board and every other finding, with their effects and intervals."""
     return _json(run, findings=[asdict(finding) for finding in findings])
 

@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from loadgen.analysis.article import CLIENTS, COLUMNS
 from loadgen.analysis.causes import CAUSES
 from loadgen.analysis.rounds import is_control
+from loadgen.argument.article import CLIENTS, COLUMNS
 from loadgen.report.board import STATEMENT, axis_of, place, row, ticks
 from loadgen.report.text import figure, plain
+from loadgen.report.texts import texts
 
 if TYPE_CHECKING:
-    from loadgen.model import ClientId, Effect, Summary, TextFinding
+    from loadgen.model import ClientId, Effect, Finding, Summary, TextFinding
     from loadgen.report.charts.style import Look
 
 COSTS = (  # title, its effect, the units of each and of the fixed part
@@ -42,28 +43,26 @@ def broken(judged: Sequence[str]) -> tuple[str, ...]:
     return (*found, f"{held} others held" if found else f"all {held} held") if held > FEW else tuple(judged)
 
 
-def costs(findings: Sequence[TextFinding], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
+def costs(findings: Sequence[Finding], look: Mapping[ClientId, Look]) -> list[dict[str, Any]]:
     """A row for each client, two cells for each kind of cost, and the sentence that says it."""
     rows = []
-    for finding in findings:
-        if finding.kind == "cost":
-            told = {effect.name: effect for effect in finding.effects}
-            cells = [_cell(told.get(name)) for _, each, *_ in COSTS for name in (each, f"{each}, fixed")]
-            said = plain(finding.statement, STATEMENT)
-            rows.append(
-                {
-                    "client": _client(finding.id),
-                    "look": next((own for one, own in look.items() if one.label == finding.id), None),
-                    "cells": cells,
-                    "said": said,
-                }
-            )
+    for finding in texts(findings, "cost"):
+        told = {effect.name: effect for effect in finding.effects}
+        cells = [_cell(told.get(name)) for _, each, *_ in COSTS for name in (each, f"{each}, fixed")]
+        rows.append(
+            {
+                "client": _client(finding.id),
+                "look": next((own for one, own in look.items() if one.label == finding.id), None),
+                "cells": cells,
+                "said": plain(finding.statement, STATEMENT),
+            }
+        )
     return rows
 
 
-def noise(findings: Sequence[TextFinding]) -> dict[str, Any]:
+def noise(findings: Sequence[Finding]) -> dict[str, Any]:
     """What one client differs by from itself: a row for each figure, a cell for each concurrency."""
-    told = [finding for finding in findings if finding.kind == "noise" and finding.effects]
+    told = [finding for finding in texts(findings, "noise") if finding.effects]
     names = dict.fromkeys(effect.name for finding in told for effect in finding.effects)
     floors = [{effect.name: effect.line for effect in finding.effects} for finding in told]
     return {
@@ -80,16 +79,16 @@ def noise(findings: Sequence[TextFinding]) -> dict[str, Any]:
     }
 
 
-def trends(findings: Sequence[TextFinding]) -> list[str]:
+def trends(findings: Sequence[Finding]) -> list[str]:
     """What moved while it was measured."""
-    return [plain(finding.statement, STATEMENT) for finding in findings if finding.kind == "trend"]
+    return [plain(finding.statement, STATEMENT) for finding in texts(findings, "trend")]
 
 
 def causes(
-    findings: Sequence[TextFinding], summaries: Sequence[Summary], look: Mapping[ClientId, Look]
+    findings: Sequence[Finding], summaries: Sequence[Summary], look: Mapping[ClientId, Look]
 ) -> dict[str, Any]:
     """A bar for every measurement of which tokens came late; ``on_time`` are the others whose lag is known."""
-    told = {finding.id: finding for finding in findings if finding.kind == "cause"}
+    told = {finding.id: finding for finding in texts(findings, "cause")}
     rows: list[dict[str, Any]] = []
     on_time: dict[str, list[str]] = {}
     for summary in sorted(summaries, key=lambda s: s.level):
@@ -131,9 +130,9 @@ def _bar(finding: TextFinding, where: str, prefix: str, look: Look | None) -> di
     }
 
 
-def article(findings: Sequence[TextFinding]) -> dict[str, Any] | None:
+def article(findings: Sequence[Finding]) -> dict[str, Any] | None:
     """The article's table, ours, and what each of its differences is; ``None`` where it was not asked."""
-    finding = next((finding for finding in findings if finding.kind == "article"), None)
+    finding = next(iter(texts(findings, "article")), None)
     if finding is None:
         return None
     values = {

@@ -15,9 +15,10 @@ from loadgen.analysis.repeats import repeats_of
 from loadgen.model import ClientId, Outcome, Validity
 from loadgen.report.page import FINDING, TEXT, Group, Placer, at, render
 from loadgen.report.text import figure, plain
+from loadgen.report.texts import texts
 
 if TYPE_CHECKING:
-    from loadgen.model import Level, Recording, Run, RunInfo, Summary, TextFinding
+    from loadgen.model import Finding, Level, Recording, Run, RunInfo, Summary
     from loadgen.report.charts.style import Look
 
 PROMPTS = 5
@@ -53,7 +54,7 @@ _COST: _Columns = (
 )
 
 
-def html(run: Run, summaries: Sequence[Summary], findings: Sequence[TextFinding]) -> str:
+def html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> str:
     """The page, well under 5 MB; the same text from the same run."""
     from loadgen.report import evidence
     from loadgen.report.board import board, uncounted
@@ -157,7 +158,7 @@ def _verdicts(summaries: Sequence[Summary]) -> dict[str, int]:
     return {validity.value: counted[validity] for validity in Validity}
 
 
-def _thresholds(findings: Sequence[TextFinding]) -> list[dict[str, Any]]:
+def _thresholds(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     from loadgen.report import evidence
 
     return [
@@ -166,8 +167,7 @@ def _thresholds(findings: Sequence[TextFinding]) -> list[dict[str, Any]]:
             "statement": plain(finding.statement, FINDING),
             "evidence": [plain(line, FINDING) for line in evidence.broken(finding.evidence)],
         }
-        for finding in findings
-        if finding.kind == "threshold"
+        for finding in texts(findings, "threshold")
     ]
 
 

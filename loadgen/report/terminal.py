@@ -16,11 +16,12 @@ from rich.text import Text
 from loadgen.report import brief
 from loadgen.report.evidence import broken
 from loadgen.report.text import figure, plain
+from loadgen.report.texts import texts
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from loadgen.model import Level, Summary, TextFinding
+    from loadgen.model import Finding, Level, Summary, TextFinding
 
 STYLES = {
     "valid": "green", "held": "green",
@@ -150,7 +151,7 @@ def table(summaries: Sequence[Summary]) -> RenderableType:
 
 
 class _Findings:
-    def __init__(self, told: Sequence[TextFinding]) -> None:
+    def __init__(self, told: Sequence[Finding]) -> None:
         self.told = told
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -159,7 +160,7 @@ class _Findings:
             ("validity", "What not to believe"),
             ("threshold", "Thresholds"),
         ):
-            of_kind = [finding for finding in self.told if finding.kind == kind]
+            of_kind = texts(self.told, kind)
             if not of_kind:
                 continue
             many = sum(len(finding.evidence) for finding in of_kind) > _MANY
@@ -209,7 +210,7 @@ def _alike(told: Sequence[TextFinding]) -> dict[tuple[str, tuple[str, ...]], lis
     return alike
 
 
-def findings(told: Sequence[TextFinding]) -> RenderableType:
+def findings(told: Sequence[Finding]) -> RenderableType:
     """What not to believe and the thresholds with all their evidence; then why tokens came late, the claims with
     what decides them, costs, noise and the article's differences, in few lines."""
     return _Findings(told)

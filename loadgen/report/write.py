@@ -11,14 +11,14 @@ from loadgen.report import csv
 from loadgen.report.html import html
 
 if TYPE_CHECKING:
-    from loadgen.model import Run, Summary, TextFinding
+    from loadgen.model import Finding, Run, Summary
 
 
 class ReportError(Exception):
     """A file of the report could not be written; the message names it and says why."""
 
 
-def write(run: Run, summaries: Sequence[Summary], findings: Sequence[TextFinding]) -> Path:
+def write(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> Path:
     """Write ``summary.csv``, ``summary.json``, ``findings.json``, ``streams.csv``, ``samples.csv`` and
     ``report.html`` into the run's folder; return the path of ``report.html``.
 
@@ -38,7 +38,7 @@ def write(run: Run, summaries: Sequence[Summary], findings: Sequence[TextFinding
     return run.folder / "report.html"
 
 
-def write_html(run: Run, summaries: Sequence[Summary], findings: Sequence[TextFinding], path: Path) -> Path:
+def write_html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding], path: Path) -> Path:
     """Write the HTML report alone, to ``path``, and return it. Raises :class:`ReportError`."""
     put(path, html(run, summaries, findings))
     return path

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from loadgen import analysis
-from loadgen.model import ClientId, Run, Summary, TextFinding
+from loadgen.findings import findings as found
+from loadgen.model import ClientId, Finding, Run, Summary
 from loadgen.report.html import html
 from tests import synthetic
 
@@ -95,9 +96,9 @@ def hostile_run(folder: Path | str) -> Run:
     return replace(made, info=info)
 
 
-def analysed(run: Run) -> tuple[list[Summary], list[TextFinding]]:
+def analysed(run: Run) -> tuple[list[Summary], list[Finding]]:
     summaries = analysis.summarise(run)
-    return summaries, analysis.findings(run, summaries)
+    return summaries, found(run, summaries)
 
 
 def page(run: Run) -> str:

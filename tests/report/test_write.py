@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from loadgen import analysis
+from loadgen.findings import findings
 from loadgen.report import write as room
 from loadgen.report.write import ReportError
 from tests.report.runs import run_of
@@ -15,7 +16,7 @@ FILES = {"summary.csv", "summary.json", "findings.json", "streams.csv", "samples
 
 def write(run):
     summaries = analysis.summarise(run)
-    return room.write(run, summaries, analysis.findings(run, summaries))
+    return room.write(run, summaries, findings(run, summaries))
 
 
 def test_everything_is_written_and_written_again_the_same(tmp_path):

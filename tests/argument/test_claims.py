@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from loadgen.analysis import findings, summarise
-from loadgen.analysis.claims import CLAIMS, Part, _any, _effect
+from loadgen.analysis import summarise
 from loadgen.analysis.effects import times
+from loadgen.argument.claims import CLAIMS, Part, _any, _effect
+from loadgen.findings import findings
 from tests.synthetic import recording, run
 
 SYNC, ASYNC = ("requests", "httpx-sync"), ("httpx-async", "aiohttp")

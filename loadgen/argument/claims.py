@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from loadgen.analysis import costs, effects, rounds
+from loadgen.analysis import effects, rounds
 from loadgen.analysis.noise import Floors
 from loadgen.analysis.rounds import Figure
 from loadgen.analysis.validity import streams_told
+from loadgen.argument import costs
 from loadgen.model import Effect, Level, Summary, TextFinding, Validity
 
 # The lines that decide.

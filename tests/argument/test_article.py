@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadgen.analysis import article, findings, summarise
+from loadgen.analysis import summarise
+from loadgen.argument import article
+from loadgen.findings import findings
 from loadgen.model import Recording, Run
 from tests.synthetic import MS, recording, run
 

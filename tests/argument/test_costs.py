@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadgen.analysis import effects, findings, rounds, summarise
-from loadgen.analysis.costs import COSTS
+from loadgen.analysis import effects, rounds, summarise
+from loadgen.argument.costs import COSTS
+from loadgen.findings import findings
 from loadgen.model import Level
 from tests.synthetic import recording, run
 
