@@ -256,7 +256,11 @@ def test_the_chat_request_has_messages_and_the_probe_asks_for_the_model() -> Non
     chat = protocols.load(C)
     whole = cell(protocol=C, url="http://h:1", stream=False, options={})
     body: dict[str, Any] = json.loads(chat.request(whole, "Why?").body)
-    assert body == {"model": whole.model, "messages": [{"role": "user", "content": "Why?"}], "stream": False}
+    assert body == {
+        "model": whole.workload.model,
+        "messages": [{"role": "user", "content": "Why?"}],
+        "stream": False,
+    }
     probe = chat.probe(whole)
     assert probe is not None
-    assert (probe.url, json.loads(probe.body)) == ("http://h:1/api/show", {"model": whole.model})
+    assert (probe.url, json.loads(probe.body)) == ("http://h:1/api/show", {"model": whole.workload.model})
