@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loadgen.model import ClientId
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
         if request.args.get("run") == told["run"]:
             after = request.args.get("after", -math.inf, type=float)
             told = told | {"history": [row for row in told["history"] if row["at"] > after]}
-        given = looks({row["client"]: _mode(row["client"]) for row in told["clients"]})
-        colours = {label: {"light": look.light, "dark": look.dark} for label, look in given.items()}
+        given = looks({ClientId(row["client"]): _mode(row["client"]) for row in told["clients"]})
+        colours = {client.label: {"light": look.light, "dark": look.dark} for client, look in given.items()}
         return jsonify(_plain(told | {"looks": colours}))
 
     @room.get("/files/<name>")

@@ -8,17 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.distributed import messages
-from loadgen.model import PAUSES, CpuSample, Outcome, Pause, Recording, Sample, Stream, Usage
+from loadgen.model import (
+    PAUSES,
+    ClientId,
+    CpuSample,
+    Level,
+    Load,
+    Outcome,
+    Pause,
+    Recording,
+    Sample,
+    Stream,
+    Usage,
+    Workload,
+)
 
 SLOTS = st.lists(st.integers(0, 1 << 20), max_size=5).map(tuple)
 MARKS = st.integers(0, 1 << 62)
 
 BARE = Recording(
     index=3,
-    client="requests session=shared",
+    client=ClientId("requests", {"session": "shared"}),
     mode="threads",
-    concurrency=10,
+    level=Level(streams=10),
     repeat=1,
+    workload=Workload(prompts=(), load=Load(duration=1.0)),
     ended="the engine died (signal 9)",
     start=5,
     window=(6, 7),

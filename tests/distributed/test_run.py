@@ -134,7 +134,7 @@ def test_the_union_follows_the_stages_and_a_worker_too_many_is_idle(tmp_path: Pa
         assert end is not None
         assert due.max() < end
     assert streams["worker"].nunique() == 2
-    assert len(loadgen.Run.load(tmp_path / "run").about["cells"][0]["workers"]) == 2
+    assert len(loadgen.Run.load(tmp_path / "run").info.cells[0].workers) == 2
 
 
 # ------------------------------------------------------------------------------------------------- losses
@@ -304,7 +304,7 @@ def test_one_interrupt_keeps_and_reports_what_was_measured(tmp_path: Path) -> No
     assert streams["tokens"].min() > 0
     assert streams["worker"].nunique() == 2
     assert "was lost" not in stdout
-    assert loadgen.Run.load(out).about["state"] == "interrupted"
+    assert loadgen.Run.load(out).info.state == "interrupted"
 
 
 def test_two_interrupts_end_it_at_once_and_leave_no_process(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.model import ClientId
 from loadgen.report.charts.style import looks
 
 RUN = "20261122T100000Z-toy"
 HOSTILE = "requests session=<b>shared</b>"
-LOOKS = looks({"requests": "threads", HOSTILE: "threads", "aiohttp": "tasks"})
+LOOKS = looks({ClientId("requests"): "threads", ClientId(HOSTILE): "threads", ClientId("aiohttp"): "tasks"})
 
 POINTS = """() => Bokeh.documents.flatMap((d) => d.roots()).map((plot) =>
   plot.renderers.map((r) => r.data_source.data.value.length).reduce((a, b) => a + b, 0))"""
