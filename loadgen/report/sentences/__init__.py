@@ -1,0 +1,24 @@
+"""Findings in English: the only place where sentences are made of them, one file for each kind.
+
+Terminal, HTML and Markdown print the same sentences. A new kind is one file and one line in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loadgen.model import Finding, TextFinding
+from loadgen.report.sentences.base import Sentences
+
+TABLE: Mapping[type[Finding], Callable[[Any], Sentences]] = {
+    TextFinding: lambda finding: Sentences(finding.statement, finding.evidence),
+}
+
+
+def sentences(finding: Finding) -> Sentences:
+    """Return the finding in English."""
+    return TABLE[type(finding)](finding)
+
+
+__all__ = ["Sentences", "sentences"]
