@@ -159,12 +159,12 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
     ran = compare(base, other)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
-        "loadgen: not comparable (compare them with --anyway):\n"
+        "loadgen: not comparable (compare them with --force):\n"
         "  scenario.load.ramp: 0 → 2\n"
         "  machine.cores: 2 → 64\n"
         "  scenario.prompts: Write a short introduction to asynchronous programming in Python. → Why?\n"
     )
-    told = as_json(base, other, "--anyway")
+    told = as_json(base, other, "--force")
     assert told["paired"] is False
     assert [(d["key"], d["grave"]) for d in told["differences"]] == [
         ("scenario.load.ramp", True),
@@ -173,7 +173,7 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
         ("machine.cores", True),
         ("scenario.prompts", True),
     ]
-    assert "  versions.aiohttp: 1.0 → 2.0" in compare(base, other, "--anyway").stdout
+    assert "  versions.aiohttp: 1.0 → 2.0" in compare(base, other, "--force").stdout
 
 
 def test_versions_clients_and_repeats_may_differ(base: Path, folder: Folder) -> None:

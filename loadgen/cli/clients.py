@@ -1,0 +1,20 @@
+"""``loadgen clients``: what can be measured here."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """List every client. Its name, sync or async, its version or the command that installs it."""
+    from loadgen import clients
+
+    rows = []
+    for name in clients.names():
+        entry, version = clients.entry(name), clients.version(name)
+        library = f"{entry.distribution} {version}" if version else clients.install(name)
+        rows.append((name, "async" if entry.mode == "tasks" else "sync", library))
+    width = max(len(name) for name, _, _ in rows)
+    for name, mode, library in rows:
+        click.echo(f"{name:<{width}}  {mode:<5}  {library}")

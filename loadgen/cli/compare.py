@@ -1,0 +1,121 @@
+"""``loadgen compare``: what changed beyond the noise."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from loadgen.cli.common import BAD, UNMEASURED, Renamed, fail, make_console
+
+
+@click.command()
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("head", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--client",
+    "labels",
+    metavar="NAME",
+    multiple=True,
+    help="Client to compare, twice, within one run: the second with the first.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, min_open=True),
+    default=25.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="Regression tolerance: the worsening that the runs must be able to detect.",
+)
+@click.option(
+    "--force", "--anyway", cls=Renamed, is_flag=True, help="Compare runs that were measured differently."
+)
+@click.option("--markdown", metavar="FILE|-", help="Write a verdict and a table for a pull request.")
+@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(
+    *,
+    base: Path,
+    head: Path | None,
+    labels: tuple[str, ...],
+    tolerance: float,
+    force: bool,
+    markdown: str | None,
+    page: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare two runs, or two clients of one run. Did it get worse, beyond the noise?
+
+    \b
+    loadgen compare BASE HEAD
+    loadgen compare RUN --client requests --client aiohttp
+
+    \b
+    Exit codes: 0 nothing worse beyond the noise     1 worse
+                2 bad arguments, or not comparable   3 a run holds nothing valid
+                4 cannot tell; the number of repeats that could is printed
+    """
+    if (head is None) != (len(labels) == 2):
+        raise click.UsageError(
+            "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
+        )
+    if as_json and markdown == "-":
+        raise click.UsageError("--json and --markdown - both go to the output; give --markdown a file")
+    from loadgen import analysis, store
+    from loadgen.analysis import causes as why
+    from loadgen.analysis import compare as comparing
+    from loadgen.analysis.differences import differences, schedules_agree
+    from loadgen.model import Validity
+    from loadgen.report import comparison, comparison_html
+    from loadgen.report.comparison import Sides
+    from loadgen.report.write import ReportError, put
+
+    try:
+        runs = [store.load(folder) for folder in (base, head) if folder is not None]
+    except store.StoreError as error:
+        fail(error, BAD)
+    summaries = [analysis.summarise(each) for each in runs]
+    for folder, found in zip((base, head), summaries, strict=False):
+        if all(summary.validity is Validity.INVALID for summary in found):
+            fail(f"{folder}: nothing in it is valid: loadgen report {folder} says why", UNMEASURED)
+    if head is not None:
+        differ = differences(runs[0], runs[1])
+        grave = [difference for difference in differ if difference.grave]
+        if grave and not force:
+            listed = "\n".join(f"  {comparison.told(difference)}" for difference in grave)
+            fail(f"not comparable (compare them with --force):\n{listed}", BAD)
+        sides = Sides(str(base), str(head), tuple(differ))
+        compared = comparing.runs(
+            *summaries,
+            paired=schedules_agree(runs[0], runs[1]),
+            tolerance=tolerance / 100,
+        )
+        shown = summaries
+    else:
+        known = {summary.client.label: summary.client for summary in summaries[0]}
+        if missing := [label for label in labels if label not in known]:
+            fail(f"{base}: no client {missing[0]!r} in it; there are: {', '.join(known)}", BAD)
+        if labels[0] == labels[1]:
+            raise click.UsageError("--client names two different clients")
+        sides = Sides(labels[0], labels[1])
+        compared = comparing.clients(
+            summaries[0], known[labels[0]], known[labels[1]], tolerance=tolerance / 100
+        )
+        shown = [[s for s in summaries[0] if s.client.label == label] for label in labels]
+    if compared.verdict == "worse":
+        compared = comparing.with_causes(compared, why.findings(runs[-1], summaries[-1]))
+    try:
+        if page is not None:
+            put(page, comparison_html.html(compared, sides, *shown))
+        if markdown is not None and markdown != "-":
+            put(Path(markdown), comparison.markdown(compared, sides))
+    except ReportError as error:
+        fail(error, BAD)
+    if as_json:
+        click.echo(comparison.as_json(compared, sides), nl=False)
+    elif markdown == "-":
+        click.echo(comparison.markdown(compared, sides), nl=False)
+    else:
+        make_console().print(comparison.terminal(compared, sides))
+    sys.exit(comparing.exit_code(compared))

@@ -1,0 +1,28 @@
+"""``loadgen doctor``: check the limits of this machine."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from loadgen.cli.common import DONE, FAILED
+
+
+@click.command()
+@click.option(
+    "--streams",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Number of simultaneous streams to check for.",
+)
+def command(streams: int) -> None:
+    """Check this machine. Open files, ports, threads, cores, clock, listen queue."""
+    from loadgen.lab.doctor import checks
+
+    bad = False
+    for check in checks(streams):
+        click.echo(f"{'ok  ' if check.ok else 'LOW ' if check.fatal else 'note'}  {check}")
+        bad = bad or (check.fatal and not check.ok)
+    sys.exit(FAILED if bad else DONE)

@@ -1,0 +1,41 @@
+"""``loadgen worker``: measure for a master elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from loadgen.cli.common import MASTER_PORT, UNMEASURED, Renamed, fail, import_locust
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Host of the master.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=MASTER_PORT,
+    show_default=True,
+    help="Port of the master.",
+)
+@click.option(
+    "--connect-timeout",
+    "--patience",
+    cls=Renamed,
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="Seconds to wait for the master.",
+)
+def command(host: str, port: int, connect_timeout: int) -> None:
+    """Measure for a master. That is loadgen run --master, or Locust's own.
+
+    The scenario must lie at the same path as on the master. Keys come from this worker's environment.
+    """
+    import_locust()
+    from loadgen.distributed.processes import NoMaster, work
+
+    try:
+        sys.exit(work(host, port, connect_timeout))
+    except NoMaster as error:
+        fail(error, UNMEASURED)
