@@ -6,8 +6,26 @@ Nothing here imports anything but the standard library, because the process that
 package too.
 """
 
+from loadgen.model.argument import (
+    ArticleDifference,
+    ArticleFinding,
+    ArticleOrder,
+    ArticleSource,
+    ArticleTime,
+    ClaimEffect,
+    ClaimFinding,
+    ClaimPart,
+    Cost,
+    CostFinding,
+    Excluded,
+    Missing,
+    Result,
+    Shortfall,
+    SourceKind,
+)
 from loadgen.model.cell import Cell, Request
 from loadgen.model.clients import ClientId, Mode
+from loadgen.model.estimate import Estimate
 from loadgen.model.findings import Effect, Finding, TextFinding, Validity
 from loadgen.model.level import Level
 from loadgen.model.recording import Machine, Recording, ServerLog, Table
@@ -23,32 +41,47 @@ from loadgen.model.scenario import (
     Workload,
 )
 from loadgen.model.stream import PAUSES, CpuSample, Outcome, Pause, Sample, Stream, Usage
-from loadgen.model.summary import Estimate, Summary
+from loadgen.model.summary import Summary
 
 __all__ = [
     "PAUSES",
+    "ArticleDifference",
+    "ArticleFinding",
+    "ArticleOrder",
+    "ArticleSource",
+    "ArticleTime",
     "Cell",
     "CellInfo",
+    "ClaimEffect",
+    "ClaimFinding",
+    "ClaimPart",
     "ClientId",
+    "Cost",
+    "CostFinding",
     "CpuSample",
     "Effect",
     "Estimate",
+    "Excluded",
     "Finding",
     "Level",
     "Load",
     "Machine",
     "MachineInfo",
+    "Missing",
     "Mode",
     "Outcome",
     "Pause",
     "Recording",
     "Request",
+    "Result",
     "Run",
     "RunInfo",
     "Sample",
     "Scenario",
     "ServerLog",
+    "Shortfall",
     "Simulator",
+    "SourceKind",
     "Stage",
     "State",
     "Stream",

@@ -6,26 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from loadgen.model.clients import ClientId, Mode
+from loadgen.model.estimate import NOT_MEASURED, Estimate
 from loadgen.model.findings import Validity
 from loadgen.model.level import Level
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One figure: its value, its 95 % interval, and how many values it rests on.
-
-    ``None`` is "not measured". ``low_sample``: ``n`` barely holds the percentile. Bounds are ``None`` for a figure
-    that has no interval.
-    """
-
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    low_sample: bool = False
-
-
-NOT_MEASURED = Estimate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,213 @@
+"""Findings of the study of sync against async clients: claims, costs per stream, the article's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from loadgen.model.clients import ClientId, Mode
+from loadgen.model.estimate import Estimate
+from loadgen.model.findings import Finding, Validity
+from loadgen.model.level import Level
+
+Result = Literal["supports", "contradicts", "undecided"]
+
+
+class Shortfall(StrEnum):
+    """Why a run was not made to decide the claims about sync and async clients, or cannot."""
+
+    NO_SYNC_CLIENT = "no_sync_client"
+    NO_ASYNC_CLIENT = "no_async_client"
+    ONE_LEVEL = "one_level"
+    FEW_REPEATS = "few_repeats"
+    NOT_VALID = "not_valid"  # all of these are there, but too few of the measurements are valid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimEffect:
+    """One client's value, or its ratio to ``baseline``, with its 95 % interval; no bounds after one round.
+
+    It supports the claim when the whole interval lies on the side ``direction`` of ``line`` (``within``: between
+    1 / ``line`` and ``line``). ``level`` is ``None`` for a slope over several. ``noise`` and ``comparisons`` are set
+    where they are why it is undecided: one client differs from itself by up to this share; so many effects share
+    the 5 % error.
+    """
+
+    measure: str
+    unit: str
+    value: float
+    low: float | None
+    high: float | None
+    line: float
+    direction: Literal["above", "below", "within"]
+    result: Result
+    client: ClientId
+    baseline: ClientId | None = None
+    level: Level | None = None
+    noise: float | None = None
+    comparisons: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """What a part of a claim lacks.
+
+    With ``measure``: it was not measured for ``clients``. Without: there is no valid measurement of ``clients``, or
+    of every client that runs in one of ``modes``, at ``min_streams`` to ``max_streams`` streams (``None``: or more).
+    """
+
+    measure: str | None = None
+    clients: tuple[ClientId, ...] = ()
+    modes: tuple[Mode, ...] = ()
+    min_streams: int = 1
+    max_streams: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimPart:
+    """One measure that a claim is about, with an effect for each client or pair of clients.
+
+    ``decided_by``: whether all effects must support the claim, or any. A part that is not ``main`` can keep the claim
+    from being supported, but not contradict it. ``measure`` is ``None`` where only measurements are missing.
+    """
+
+    measure: str | None
+    result: Result
+    effects: tuple[ClaimEffect, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    decided_by: Literal["all", "any"] = "all"
+    main: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """A measurement that is not valid, and so neither supports nor contradicts a claim."""
+
+    client: ClientId
+    level: Level
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimFinding(Finding):
+    """One of the five claims, tested on a run. ``shortfalls`` is empty when the run was made to decide the claims."""
+
+    kind: Literal["claim"] = "claim"
+    claim: str
+    verdict: Literal["supported", "contradicted", "undecided"]
+    parts: tuple[ClaimPart, ...]
+    excluded: tuple[Excluded, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+
+    @property
+    def effects(self) -> Sequence[ClaimEffect]:
+        """Return the effects of all parts."""
+        return [effect for part in self.parts for effect in part.effects]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one resource costs: by how much it grows per stream or per token, and its fixed part."""
+
+    resource: Literal["memory", "threads", "cpu", "switches"]
+    growth: Estimate
+    growth_unit: str
+    fixed: Estimate
+    fixed_unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostFinding(Finding):
+    """What an additional stream costs one client, between two levels."""
+
+    kind: Literal["cost"] = "cost"
+    client: ClientId
+    lowest: Level
+    highest: Level
+    costs: tuple[Cost, ...]
+
+
+class SourceKind(StrEnum):
+    """What makes two single runs differ."""
+
+    CLIENT = "client"
+    COLD_MODEL = "cold_model"
+    ORDER = "order"
+    ANSWER_LENGTH = "answer_length"
+    NOISE = "noise"
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleTime:
+    """One cell of the article's table in seconds, and this run's; ``ours`` is ``None`` where it was not measured."""
+
+    metric: Literal["ttft", "total"]
+    client: ClientId
+    article: float
+    ours: Estimate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleDifference:
+    """A client's time as a multiple of ``baseline``'s, the article's fastest, and what explains the article's ratio.
+
+    ``own`` is what this run says of the client itself, the server's time apart: it ``reaches`` the article's ratio,
+    is ``smaller`` (then ``own_ratio`` is how large), ``opposite``, within the ``noise``, or unknown after
+    ``one_round`` or because it was ``not_measured``. ``largest`` is the largest ratio that any source makes here.
+    ``runs_article`` and ``runs_ours``: runs of each client that tell a ratio of that size from 1; ``None``: unknown.
+    """
+
+    metric: Literal["ttft", "total"]
+    client: ClientId
+    baseline: ClientId
+    article: float
+    ours: Estimate | None
+    source: SourceKind
+    own: Literal["reaches", "smaller", "opposite", "noise", "one_round", "not_measured"]
+    own_ratio: float | None
+    largest: float | None
+    runs_article: int | None
+    runs_ours: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleSource:
+    """How large a ratio between two single runs a source makes in this run."""
+
+    metric: Literal["ttft", "total"]
+    source: SourceKind
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleOrder:
+    """By what share a time changes per place in the order of a round; ``change`` is ``None`` where unknown."""
+
+    metric: Literal["ttft", "total"]
+    change: Estimate | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleFinding(Finding):
+    """The article's table beside this run's, and what explains each of its differences.
+
+    ``missing``: clients without two rounds at one stream; then the verdict is ``undecided`` and the rest is empty.
+    ``cold`` of ``streams`` waited for the model to load, up to ``load_s`` seconds. ``tokens``: shortest and longest
+    answer. ``simulated``: loads and lengths of answers are the scenario's, not a model's.
+    """
+
+    kind: Literal["article"] = "article"
+    verdict: Literal["answered", "undecided"]
+    times: tuple[ArticleTime, ...]
+    missing: tuple[ClientId, ...] = ()
+    differences: tuple[ArticleDifference, ...] = ()
+    sources: tuple[ArticleSource, ...] = ()
+    orders: tuple[ArticleOrder, ...] = ()
+    streams: int = 0
+    cold: int = 0
+    load_s: float | None = None
+    tokens: tuple[int, int] | None = None
+    simulated: bool = False
