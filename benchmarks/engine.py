@@ -26,13 +26,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.lab import cell as lab_cell
-from loadgen.lab import limits, plan
+from loadgen.lab import plan
 from loadgen.lab.listener import Silent
 from loadgen.model import Cell, ClientId, Load, Scenario, Simulator, Target
+from loadgen.preflight import os_limits
+from loadgen.preflight.cores import cores
 from loadgen.simulator.process import Process
 
 HERE = Path(__file__).parent
-CORES = plan.cores()
+CORES = cores()
 
 
 class Cost(NamedTuple):
@@ -162,7 +164,7 @@ def main() -> None:
     )
     parser.add_argument("--clients", default="requests,httpx-sync,httpx-async,aiohttp,floor")
     asked = parser.parse_args()
-    limits.raise_open_files()
+    os_limits.raise_open_files()
     names = asked.clients.split(",")
     libraries = [name for name in names if name != "floor"]
     fast = Simulator(ttft=0.3, gap=0.05, tokens=asked.tokens, jitter=0.5)

@@ -18,8 +18,8 @@ import pytest
 import loadgen
 from loadgen import model, store
 from loadgen.analysis.frames import SAMPLE_COLUMNS, STREAM_COLUMNS, SUMMARY_COLUMNS
-from loadgen.lab.run import Refused
-from loadgen.lab.target import TargetError
+from loadgen.preflight.requirements import Refused
+from loadgen.preflight.target import TargetError
 from loadgen.report.write import ReportError
 from loadgen.scenario import ScenarioError
 from tests.cli.command import scenario

@@ -19,7 +19,7 @@ from loadgen.cli.common import DONE, FAILED
 )
 def command(streams: int) -> None:
     """Check this machine. Open files, ports, threads, cores, clock, listen queue."""
-    from loadgen.lab.doctor import checks
+    from loadgen.preflight.doctor import checks
 
     bad = False
     for check in checks(streams):

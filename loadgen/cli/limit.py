@@ -112,9 +112,9 @@ def command(
     except ScenarioError as error:
         refuse(error)
     from loadgen.analysis.steps import Budget
-    from loadgen.lab.run import Refused
     from loadgen.lab.steps import find
-    from loadgen.lab.target import TargetError
+    from loadgen.preflight.requirements import Refused
+    from loadgen.preflight.target import TargetError
     from loadgen.report.limit import Lines, OnTerminal, Quiet, found
     from loadgen.simulator.process import SimulatorError
     from loadgen.store import StoreError

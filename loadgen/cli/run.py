@@ -95,9 +95,9 @@ def command(
         import_locust()
     planned = load_scenario(scenario, settings, **flags)
     from loadgen.lab.listener import Listener, Silent
-    from loadgen.lab.run import Refused
     from loadgen.lab.run import run as lab_run
-    from loadgen.lab.target import TargetError
+    from loadgen.preflight.requirements import Refused
+    from loadgen.preflight.target import TargetError
     from loadgen.report.progress import OnTerminal, Plain
     from loadgen.simulator.process import SimulatorError
     from loadgen.store import StoreError

@@ -21,11 +21,14 @@ import loadgen
 from loadgen.distributed import messages
 from loadgen.distributed.histograms import Histograms
 from loadgen.lab import cell as lab_cell
-from loadgen.lab import limits, plan
+from loadgen.lab import plan
 from loadgen.lab.listener import Progress, Silent
-from loadgen.lab.run import Refused, ready
+from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Load, Outcome, Sample, Scenario, Stream
-from loadgen.scenario import Override, ScenarioError, load, shareable
+from loadgen.preflight import os_limits
+from loadgen.preflight.cores import Cores, cores
+from loadgen.preflight.requirements import Refused, require
+from loadgen.scenario import Override, ScenarioError, load
 from loadgen.secrets import mask_cut
 
 if TYPE_CHECKING:
@@ -58,11 +61,11 @@ class Worker:
         self.environment = environment
         self.controllers: dict[str, EngineController] = {}
         self._users: Counter[str] = Counter()
-        self._cores = plan.cores()
+        self._cores = cores()
         self._engine_cores = _engine_cores(self._cores)
         if self._cores.lab:
             os.sched_setaffinity(0, self._cores.lab)
-        limits.raise_open_files()
+        os_limits.raise_open_files()
         runner = environment.runner
         assert runner is not None
         runner.register_message(messages.JOB, self._job)
@@ -100,9 +103,7 @@ class Worker:
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} is not the same file here as where the master runs")
-            ready(
-                replace(scenario, levels=(Level(streams=max(len(part.slots or (0,)) for part in job.parts)),))
-            )
+            require(scenario.clients, max(len(part.slots or (0,)) for part in job.parts))
             cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
             self._abandon()
             self.controllers = {
@@ -322,7 +323,7 @@ class EngineController(Silent):
             self._over.wait(END_TIMEOUT_S)
 
 
-def _engine_cores(cores: plan.Cores) -> tuple[int, ...]:
+def _engine_cores(cores: Cores) -> tuple[int, ...]:
     """Those that engines may have: all but the simulator's, from the last one down."""
     if not cores.engine:
         return ()

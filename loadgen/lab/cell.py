@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
-from loadgen import clients, store
+from loadgen import clients, proc, store
 from loadgen.engine.frames import Done, Edge, Failed, Held, Pulse, Reader, Ready, Streams
-from loadgen.lab import proc
 from loadgen.lab.listener import Listener, Progress
 from loadgen.model import Cell, CpuSample, Machine, Outcome, Pause, Recording, Sample, ServerLog, Stream
 

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import base64
-import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Scenario
 
 CONTROL_FROM = 3  # repeats
-
-
-class Cores(NamedTuple):
-    """Who runs where; empty tuples: anywhere."""
-
-    engine: tuple[int, ...]
-    simulator: tuple[int, ...]
-    lab: tuple[int, ...]
-
-
-def cores() -> Cores:
-    """One core for the engine, another for the simulator; the lab keeps off the engine's."""
-    known = available()
-    if len(known) < 2:
-        return Cores((), (), ())
-    return Cores((known[-1],), (known[0],), tuple(known[1:-1] or known[:1]))
-
-
-def available() -> list[int]:
-    """The cores that we may run on; none where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
@@ -10,23 +9,25 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, Protocol
 
-from loadgen import clients, files, store
+from loadgen import files, proc
 from loadgen.analysis.crossover import Crossing, crossings
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.steps import Budget, Reading, ServerCore, read, ttft_p50_ms
 from loadgen.lab import cell as lab_cell
-from loadgen.lab import limits, plan, proc, run
+from loadgen.lab import plan
+from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.limit import Rules, Search, search
 from loadgen.lab.listener import Listener, Progress, Silent
-from loadgen.lab.run import Record, Refused, Server
-from loadgen.model import Cell, ClientId, Level, Load, Recording, RunInfo, Scenario, ServerLog, State
-from loadgen.secrets import mask
-from loadgen.simulator.process import SimulatorError
+from loadgen.lab.session import Session, one_engine, session
+from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario, ServerLog
+from loadgen.preflight import os_limits
+from loadgen.preflight.cores import Cores, available
+from loadgen.preflight.cores import cores as cores_of
+from loadgen.preflight.requirements import Refused, require
 
 FILE: Final = "limit.json"
 RAMP: Final = 1.5  # seconds in which the streams of a step start
@@ -86,41 +87,34 @@ def find(
     start = max(8, min(level.streams or 1 for level in scenario.levels))
     fits = _fits(scenario)
     most = fits if most is None else most
-    run.ready(replace(scenario, levels=(Level(streams=min(start, most) if most <= fits else most),)))
-    limits.raise_open_files()
+    require(scenario.clients, min(start, most) if most <= fits else most)
     load = _load(scenario, min(start, most), window)
     rules = Rules(start=start, most=most, precision=precision)
-    with contextlib.ExitStack() as stack:
-        server = None
-        if scenario.target.simulator is not None:
-            server = stack.enter_context(Server(scenario, where.simulator))
-        lab = _Lab(scenario, load, budget, watcher, server, where)
-        if server is None:
-            run.check(lab.cell(scenario.clients[0], start, 0, load), scenario.secrets)
-        started = datetime.now(UTC)
-        folder = folder or run.new_folder(replace(scenario, name=f"limit-{scenario.name}"), started)
-        info = run.run_info(scenario, lab.url, started, [])
-        lab.interrupted = stack.enter_context(run.interruptible(lab.watch))
-        store.create(folder, info)
-        lab.folder, lab.info = folder, info
-        stack.enter_context(run.pinned(where.lab))
-        return _search(lab, rules, cores)
+    # what run.json holds: the load of the steps, in place of the scenario's own
+    measured = replace(scenario, workload=replace(scenario.workload, load=load))
+    watch = _Watch(watcher, where.simulator if scenario.target.simulator else ())
+    with session(
+        measured,
+        watch,
+        where,
+        folder=folder,
+        folder_name=f"limit-{scenario.name}",
+        planned=False,
+        record=one_engine if len(where.engine) < 2 else several,
+    ) as running:
+        lab = _Lab(scenario, load, budget, watcher, watch, where, running)
+        searches = [Search(client.label, rules) for client in scenario.clients]
+        known = {client.label: client for client in scenario.clients}
 
+        def measure(label: str, streams: int, repeat: int) -> Reading:
+            return lab.step(known[label], streams, repeat)
 
-def _search(lab: _Lab, rules: Rules, cores: int) -> Searched:
-    failure = ""
-    searches: list[Search] = [Search(client.label, rules) for client in lab.scenario.clients]
-    known = {client.label: client for client in lab.scenario.clients}
-
-    def measure(label: str, streams: int, repeat: int) -> Reading:
-        return lab.step(known[label], streams, repeat)
-
-    try:
         lab.alone()
-        search(searches, lab.scenario.seed, measure, heard=lab.watcher.heard, interrupted=lab.interrupted)
-    except (store.StoreError, SimulatorError, OSError) as error:
-        failure = mask(str(error), lab.scenario.secrets)
-    interrupted = lab.interrupted()
+        search(searches, scenario.seed, measure, heard=watcher.heard, interrupted=running.interrupted)
+    return _searched(running.result, lab, searches, rules, cores)
+
+
+def _searched(ran: RunResult, lab: _Lab, searches: list[Search], rules: Rules, cores: int) -> Searched:
     found = crossings({each.client: each.readings for each in searches}, lab.scenario.seed)
     told = finite(
         {
@@ -133,13 +127,13 @@ def _search(lab: _Lab, rules: Rules, cores: int) -> Searched:
             "steps": [asdict(reading) for each in searches for reading in each.readings],
         }
     )
+    failure = ran.failure
     try:
-        lab.end("failed" if failure else "interrupted" if interrupted else "complete", failure)
-        with files.whole(lab.folder / FILE) as file:
+        with files.whole(ran.folder / FILE) as file:
             file.write((json.dumps(told, indent=2) + "\n").encode())
-    except (store.StoreError, OSError) as error:
+    except OSError as error:
         failure = failure or str(error)
-    return Searched(lab.folder, searches, found, interrupted, failure, told)
+    return Searched(ran.folder, searches, found, ran.interrupted, failure, told)
 
 
 def finite(value: Any) -> Any:
@@ -193,38 +187,26 @@ class _Watch(Silent):
 class _Lab:
     """Runs cells of one scenario in one folder."""
 
-    folder: Path
-    info: RunInfo
-    interrupted: Callable[[], bool]
-
     def __init__(
         self,
         scenario: Scenario,
         load: Load,
         budget: Budget,
         watcher: Watcher,
-        server: Server | None,
-        cores: plan.Cores,
+        watch: _Watch,
+        cores: Cores,
+        running: Session,
     ) -> None:
         self.scenario = scenario
         self.budget = budget
         self.watcher = watcher
         self.one_ms: dict[str, float] = {}
-        self.watch = _Watch(watcher, cores.simulator if server else ())
+        self.watch = watch
         self._load = load
-        self._server = server
         self._cores = cores
-        self._record: Record = run.alone if len(cores.engine) < 2 else several
-        self._levels: set[Level] = set()
+        self._running = running
         self._index = 0
         self._stream_s = _one(scenario)
-
-    @property
-    def url(self) -> str:
-        """The target's."""
-        url = self._server.url if self._server else self.scenario.target.url
-        assert url is not None
-        return url
 
     def alone(self) -> None:
         """Let every client have one stream, if a budget is held against that."""
@@ -234,7 +216,7 @@ class _Lab:
         for client in self.scenario.clients:
             found = []
             for repeat in range(2):
-                if self.interrupted():
+                if self._running.interrupted():
                     return
                 self.watcher.begins(client.label, 1)
                 found.append(ttft_p50_ms(self._run(self.cell(client, 1, repeat, load))))
@@ -266,43 +248,21 @@ class _Lab:
             repeats=1,
             workload=replace(self.scenario.workload, load=load),
         )
-        (cell,) = plan.cells(one, self.url, self._cores.engine)
+        (cell,) = plan.cells(one, self._running.url, self._cores.engine)
         return replace(cell, index=self._index, repeat=repeat)
-
-    def end(self, state: State, failure: str) -> None:
-        """Close run.json."""
-        self.info = replace(self.info, state=state, failure=failure, ended=run.now())
-        store.write_info(self.folder, self.info)
 
     def _run(self, cell: Cell) -> Repeat:
         self._index += 1
-        cell = replace(cell, index=self._index)
-        if self._server is not None:
-            self._server.ready(self.watch)
-            cell = replace(cell, url=self._server.url)
-        self.watch.start(cell, self._server.pid if self._server else None)
+        cell = self._running.ready(replace(cell, index=self._index))
+        self.watch.start(cell, self._running.simulator_pid)
         self._cut = False
-        server = self._server.record if self._server else run.no_record
-        parts = [
-            run.masked(self._whole(cell, part), self.scenario.secrets)
-            for part in self._record(cell, self.watch, lambda: self._over(cell), server)
-        ]
-        saved = [store.save(self.folder, part) for part in parts]
-        self._levels.add(cell.level)
-        scenario = replace(
-            self.info.scenario,
-            levels=tuple(sorted(self._levels)),
-            workload=replace(self.info.scenario.workload, load=self._load),
-        )
-        done = run.ended(run.cell_info(cell), parts, saved)
-        self.info = replace(self.info, scenario=scenario, cells=(*self.info.cells, done))
-        store.write_info(self.folder, self.info)
-        (repeat,) = repeats_of(parts)
+        parts = self._running.record(cell, lambda: self._over(cell))
+        (repeat,) = repeats_of(self._running.save(cell, [self._whole(cell, part) for part in parts]))
         return repeat
 
     def _over(self, cell: Cell) -> bool:
         """Whether the cell is to end now: somebody wants it to, or its streams go on for too long."""
-        if self.interrupted():
+        if self._running.interrupted():
             return True
         if cell.workload.load.duration is not None and self._stream_s is not None:
             self._cut = self.watch.elapsed > cell.workload.load.duration + 1 + PATIENCE * self._stream_s
@@ -336,7 +296,7 @@ def several(
                 replace(cell, cores=(core,), slots=slots),
                 Silent() if place else listener,
                 interrupted,
-                run.no_record,
+                lambda: None,
             )
             for place, (core, slots) in enumerate(shares)
         ]
@@ -348,25 +308,25 @@ def several(
     ]
 
 
-def _cores(number: int) -> plan.Cores:
+def _cores(number: int) -> Cores:
     """The lab's plan with so many cores for engines. Raises Refused where there are not so many."""
     if number == 1:
-        return plan.cores()
-    known = plan.available()
+        return cores_of()
+    known = available()
     if len(known) < number + 1:
         raise Refused(
             f"--cores {number} needs {number + 1} cores, one of them for the simulator; this machine has {len(known)}"
         )
-    return plan.Cores(tuple(known[-number:]), (known[0],), tuple(known[1:-number] or known[:1]))
+    return Cores(tuple(known[-number:]), (known[0],), tuple(known[1:-number] or known[:1]))
 
 
 def _fits(scenario: Scenario) -> int:
     """The most streams that open files, ports, threads and memory allow."""
-    threads = any(clients.entry(client.name).mode == "threads" for client in scenario.clients)
+    each = os_limits.needs(scenario.clients)
     low, high = 1, MOST
     while low < high:
         middle = (low + high + 1) // 2
-        if all(limit.ok for limit in limits.limits(middle, threads) if limit.fatal):
+        if all(limit.ok for limit in os_limits.limits(middle, each) if limit.fatal):
             low = middle
         else:
             high = middle - 1

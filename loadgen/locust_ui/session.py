@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,11 +22,14 @@ from loadgen.distributed import messages
 from loadgen.distributed.coordinator import ALONE, CHECK_INTERVAL_S, Coordinator
 from loadgen.distributed.users import TARGET, Streaming
 from loadgen.distributed.worker import END_TIMEOUT_S, Worker
-from loadgen.lab import plan, target
-from loadgen.lab.run import Refused, ended, new_folder, ready, run_info
+from loadgen.lab import plan
+from loadgen.lab.lifecycle import RunWriter
 from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.shape import Stages
-from loadgen.model import Cell, ClientId, Level, RunInfo, Scenario, ServerLog, Simulator
+from loadgen.model import Cell, ClientId, Level, Scenario, ServerLog, Simulator
+from loadgen.preflight import target
+from loadgen.preflight.cores import cores
+from loadgen.preflight.requirements import Refused, require
 from loadgen.scenario import Override, ScenarioError, load, overrides_from_flags
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
@@ -98,7 +100,7 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         overrides = [Override("--client", "clients", spelled)]
         overrides += overrides_from_flags(url=host or None)
         scenario = load(path, overrides)
-        ready(replace(scenario, levels=(Level(streams=1),)))
+        require(scenario.clients, 1)
     except (ScenarioError, Refused) as error:
         raise Wrong(str(error)) from None
     if any(secret in json.dumps(spelled) + host for secret in scenario.secrets):
@@ -142,7 +144,7 @@ class Session:
         self.folder: Path | None = None
         self._worker = worker
         self._plan: Plan | None = None  # of the run under way
-        self._info: RunInfo | None = None
+        self._writer: RunWriter | None = None
         self._simulator: tuple[Simulator, Process] | None = None
         self._own_shape = environment.shape_class
         self._beginning: Greenlet[[], None] = gevent.spawn(lambda: None)
@@ -198,18 +200,15 @@ class Session:
         try:
             asked = self.planned()
             url = self._serve(asked.scenario)
-            started = datetime.now(UTC)
-            folder = new_folder(asked.scenario, started)
-            info = run_info(asked.scenario, url or asked.scenario.target.url or "", started, asked.cells)
-            store.create(folder, info)
+            writer = RunWriter(asked.scenario, url or asked.scenario.target.url or "", asked.cells)
         except (Wrong, SimulatorError, store.StoreError) as error:
             self.live.begin(self.coordinator.job, "", "")
             self._note(str(error))
             self._leave(failed=True)
             return
-        self._plan, self._info, self.folder = asked, info, folder
+        self._plan, self._writer, self.folder = asked, writer, writer.folder
         self._options.client = asked.client  # to the users, wherever they are
-        self.live.begin(self.coordinator.job + 1, folder.name, asked.scenario.name)
+        self.live.begin(self.coordinator.job + 1, writer.folder.name, asked.scenario.name)
         self.coordinator.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
         # What went before took its time, which is none of the run's.
         self.environment.stats.total.start_time = time.time()
@@ -243,7 +242,7 @@ class Session:
         if spec is None:
             return None
         if self._simulator is None:
-            self._simulator = spec, Process.start(spec, cores=plan.cores().simulator)
+            self._simulator = spec, Process.start(spec, cores=cores().simulator)
         try:
             self._simulator[1].reset()
         except SimulatorError:
@@ -269,13 +268,11 @@ class Session:
         self.live.end()
         self._hear_all()
         self.live.tick()
-        assert self._info is not None
-        self._info = replace(self._info, state="complete")
         self._plan = None
         self._finishing = gevent.spawn(partial(self._finish, asked))
 
     def _finish(self, asked: Plan) -> None:
-        self._write(asked)
+        self._write(asked, over=True)
         self._judge()
         assert self.folder is not None
         log.info("Report: %s", self.folder / "report.html")
@@ -328,7 +325,7 @@ class Session:
 
     # -- the run folder
 
-    def _write(self, asked: Plan) -> None:
+    def _write(self, asked: Plan, *, over: bool = False) -> None:
         """Everything that the run has left so far. Waits for whoever writes already."""
         with self._files:
             cells = [
@@ -341,17 +338,11 @@ class Session:
             ]
             parts = self.coordinator.recordings(cells, self._record())
             assert self.folder is not None
-            assert self._info is not None
-            entries = []
-            for cell, entry in zip(cells, self._info.cells, strict=True):
-                own = [part for part in parts if part.index == cell.index]
-                files = [store.save(self.folder, part) for part in own]
-                entries.append(ended(replace(entry, level=cell.level), own, files))
-            levels = tuple(sorted({cell.level for cell in cells}))
-            self._info = replace(
-                self._info, cells=tuple(entries), scenario=replace(self._info.scenario, levels=levels)
-            )
-            store.write_info(self.folder, self._info)
+            assert self._writer is not None
+            for cell in cells:
+                self._writer.save(cell, [part for part in parts if part.index == cell.index])
+            if over:
+                self._writer.end()
             # A process of its own: this one must go on to answer. A session of its own: Ctrl-C is for us.
             done = subprocess.run(
                 [sys.executable, "-P", "-m", "loadgen", "report", str(self.folder), "--quiet"],

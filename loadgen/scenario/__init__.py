@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.scenario.overrides import Override, overrides_from_flags
 from loadgen.scenario.problems import Problem, ScenarioError
-from loadgen.scenario.resolve import load, shareable, simulator
+from loadgen.scenario.resolve import load, simulator
 from loadgen.scenario.schema import schema
 
 __all__ = [
@@ -14,6 +14,5 @@ __all__ = [
     "load",
     "overrides_from_flags",
     "schema",
-    "shareable",
     "simulator",
 ]

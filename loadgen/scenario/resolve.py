@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
@@ -22,7 +21,7 @@ from loadgen.scenario.prompts import read_prompts
 from loadgen.scenario.shape import ScenarioShape, choose_key
 from loadgen.scenario.source import BAD, Document, kind, parse, read
 from loadgen.scenario.values import shown
-from loadgen.secrets import MASK, is_secret_name, mask, mask_url, of_header, of_url
+from loadgen.secrets import mask, of_header, of_url
 
 # Only what stands here can be secret; everything else is a number, or a word that is shown in every table.
 _MAY_BE_SECRET: Final[tuple[Path, ...]] = (
@@ -93,39 +92,6 @@ def _resolved(
     if document.problems or shape is None:
         raise ScenarioError(masked(document.problems, from_environment | credentials))
     return _scenario(shape, prompts, path, frozenset(secrets))
-
-
-def shareable(scenario: Scenario) -> Scenario:
-    """Return the scenario as it may be written down: ``***`` for every secret, no path of this machine."""
-
-    def hide(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: hide(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(hide(inner) for inner in value)
-        return mask(value, scenario.secrets) if isinstance(value, str) else value
-
-    target, workload = scenario.target, scenario.workload
-    return dataclasses.replace(
-        scenario,
-        target=dataclasses.replace(
-            target,
-            url=None if target.url is None else mask_url(target.url, scenario.secrets),
-            headers={
-                name: MASK if is_secret_name(name) else mask(value, scenario.secrets)
-                for name, value in target.headers.items()
-            },
-        ),
-        workload=dataclasses.replace(
-            workload,
-            model=hide(workload.model),
-            prompts=hide(workload.prompts),
-            options=hide(workload.options),
-        ),
-        clients=tuple(dataclasses.replace(client, python=None) for client in scenario.clients),
-        source=None if scenario.source is None else hide(FilePath(scenario.source).name),
-        secrets=frozenset(),
-    )
 
 
 def _scenario(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadgen.lab import proc
+from loadgen import proc
 from loadgen.model import ClientId
 from tests.engine.test_process import Live, endless, open_streams, talkative
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -133,24 +131,3 @@ def test_a_password_in_the_url_becomes_a_header(
     wanted = replace(SCENARIO, target=Target(url=url, headers=headers))
     for cell in plan.cells(wanted, url, ()):
         assert (cell.url, cell.headers) == (bare, sent)
-
-
-@pytest.mark.parametrize(
-    ("known", "expected"),
-    [
-        ({0}, ((), (), ())),
-        ({0, 1}, ((1,), (0,), (0,))),
-        ({2, 5, 7}, ((7,), (2,), (5,))),
-        (set(range(8)), ((7,), (0,), (1, 2, 3, 4, 5, 6))),
-    ],
-)
-def test_engine_and_simulator_get_cores_of_their_own(
-    known: set[int], expected: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: known, raising=False)
-    assert plan.cores() == expected
-
-
-def test_where_processes_cannot_be_pinned_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert plan.cores() == ((), (), ())

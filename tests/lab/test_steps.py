@@ -11,11 +11,11 @@ import pytest
 from loadgen import store
 from loadgen.analysis.repeats import repeats_of
 from loadgen.analysis.steps import Budget, Reading, read
-from loadgen.lab import plan
 from loadgen.lab.listener import Silent
-from loadgen.lab.run import Refused
 from loadgen.lab.steps import FILE, find, several
 from loadgen.model import ClientId, Level, Load, Scenario, Simulator, Target, Workload
+from loadgen.preflight.cores import available
+from loadgen.preflight.requirements import Refused
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 
@@ -57,9 +57,9 @@ def scenario(**changes: object) -> Scenario:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(len(plan.available()) < 2, reason="one core only")
+@pytest.mark.skipif(len(available()) < 2, reason="one core only")
 def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> None:
-    cores = tuple(plan.available()[:2])
+    cores = tuple(available()[:2])
     asked = cell(url=simulator.url, concurrency=5, cores=cores, load=Load(requests=3))
     parts = several(asked, Silent(), lambda: False, simulator.record)
     assert [part.worker for part in parts] == [f"core-{core}" for core in cores]
@@ -75,13 +75,13 @@ def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> Non
 
 
 def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:
-    asked = cell(url=simulator.url, concurrency=1, cores=(plan.available()[0],) * 3, load=Load(requests=1))
+    asked = cell(url=simulator.url, concurrency=1, cores=(available()[0],) * 3, load=Load(requests=1))
     (part,) = several(asked, Silent(), lambda: False, simulator.record)
     assert part.share == 1
 
 
 def test_more_cores_than_there_are_are_refused_with_their_number(tmp_path: Path) -> None:
-    have = len(plan.available())
+    have = len(available())
     with pytest.raises(Refused, match=f"--cores {have} needs {have + 1} cores.* this machine has {have}"):
         find(scenario(), BUDGET, Heard(), folder=tmp_path / "run", cores=max(2, have))
 

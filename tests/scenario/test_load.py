@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from loadgen.lab import plan
+from loadgen.lab.masking import shareable
 from loadgen.model import ClientId, Level, Load, Simulator, Stage, Target, Threshold, Timeouts
-from loadgen.scenario import load, shareable
+from loadgen.scenario import load
 from tests.scenario.conftest import Load as Loader
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

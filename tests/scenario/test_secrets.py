@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgen.lab.masking import shareable
 from loadgen.model import Level
-from loadgen.scenario import shareable
 from loadgen.secrets import mask, mask_url, of_header, of_url
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.lab.masking import shareable
 from loadgen.model import ClientId
-from loadgen.scenario import shareable
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
 

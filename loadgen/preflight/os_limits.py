@@ -1,19 +1,30 @@
-"""What this machine allows, against what a scenario needs."""
+"""The limits of the operating system, against what a number of simultaneous streams needs."""
 
 from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from loadgen import clients
+from loadgen.model import ClientId
 
 SPARE_FILES = 64  # what an interpreter, its libraries and pipes have open beside the streams
 
 
+class Needs(NamedTuple):
+    """What every stream takes: open files, and whether a thread."""
+
+    files: int
+    thread: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit. ``have`` is None where the system does not tell; ``fatal``: a run beyond it cannot work."""
+    """One limit. ``have`` is None where the system does not report it; ``fatal``: a run beyond it cannot work."""
 
     name: str
     have: int | None
@@ -33,14 +44,24 @@ class Limit:
         return f"{self.name}: {self.have:,}, which is {short:,} short of {self.need:,}; {self.advice}"
 
 
-def limits(streams: int, threads: bool) -> list[Limit]:
-    """The limits that matter for so many simultaneous streams, on a thread each or not."""
+def needs(wanted: Sequence[ClientId]) -> Needs:
+    """Return the most that a stream of any of these clients takes."""
+    entries = [clients.entry(client.name) for client in wanted]
+    return Needs(
+        # pycurl opens pipes and sockets of its own for every transfer
+        max((4 if "pycurl" in entry.distribution else 1 for entry in entries), default=1),
+        any(entry.mode == "threads" for entry in entries),
+    )
+
+
+def limits(streams: int, each: Needs) -> list[Limit]:
+    """Return the limits that matter for so many simultaneous streams."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     found = [
         Limit(
             "open files (hard limit)",
             None if hard == resource.RLIM_INFINITY else hard,
-            streams + SPARE_FILES,
+            streams * each.files + SPARE_FILES,
             "raise it: ulimit -Hn, or nofile in /etc/security/limits.conf",
         ),
         Limit(
@@ -57,7 +78,7 @@ def limits(streams: int, threads: bool) -> list[Limit]:
             fatal=False,
         ),
     ]
-    if threads:
+    if each.thread:
         _, processes = resource.getrlimit(resource.RLIMIT_NPROC)
         own = 0 if processes == resource.RLIM_INFINITY or os.geteuid() == 0 else _own_threads()
         found += [

@@ -8,7 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadgen.lab import limits, plan, proc
+from loadgen import proc
+from loadgen.preflight import os_limits
+from loadgen.preflight.cores import cores as cores_of
 
 OLLAMA_PORT = 11434
 
@@ -27,12 +29,13 @@ class Check:
 
 def checks(streams: int) -> list[Check]:
     """Everything that decides whether ``streams`` simultaneous streams can run, and be believed, here."""
-    found = [Check(str(limit), limit.ok, limit.fatal) for limit in limits.limits(streams, threads=True)]
+    each = os_limits.Needs(files=1, thread=True)
+    found = [Check(str(limit), limit.ok, limit.fatal) for limit in os_limits.limits(streams, each)]
     return [*found, _cores(), _clock(), _wall_clock(), _proc(), _port()]
 
 
 def _cores() -> Check:
-    cores = plan.cores()
+    cores = cores_of()
     if cores.engine:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
     return Check(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from loadgen.lab import target
-from loadgen.lab.target import TargetError
 from loadgen.model import Cell, Simulator, Timeouts
+from loadgen.preflight import target
+from loadgen.preflight.target import TargetError
 from loadgen.simulator.process import Process
 from tests.clients.conditions import length, says_and_closes, says_and_holds, slowly
 from tests.clients.raw import Handler, Raw, Received, Wire

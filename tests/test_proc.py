@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from loadgen.lab import proc
+from loadgen import proc
 from loadgen.model import Sample
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells this")

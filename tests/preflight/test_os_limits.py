@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.lab import limits
-from loadgen.lab.limits import Limit
+from loadgen.preflight import os_limits
+from loadgen.preflight.os_limits import Limit, Needs
 
 PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
 QUEUE = "/proc/sys/net/core/somaxconn"
@@ -34,16 +34,16 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         value = told["files" if kind == resource.RLIMIT_NOFILE else "processes"]
         return min(value, 1024) if value != resource.RLIM_INFINITY else value, value
 
-    monkeypatch.setattr(limits.resource, "getrlimit", getrlimit)
-    monkeypatch.setattr(limits.os, "geteuid", lambda: told["user"])
-    monkeypatch.setattr(limits, "_read", told.get)
-    monkeypatch.setattr(limits, "_control_groups", lambda: ["/group"])
-    monkeypatch.setattr(limits, "_own_threads", lambda: told["threads"])
+    monkeypatch.setattr(os_limits.resource, "getrlimit", getrlimit)
+    monkeypatch.setattr(os_limits.os, "geteuid", lambda: told["user"])
+    monkeypatch.setattr(os_limits, "_read", told.get)
+    monkeypatch.setattr(os_limits, "_control_groups", lambda: ["/group"])
+    monkeypatch.setattr(os_limits, "_own_threads", lambda: told["threads"])
     return told
 
 
 def short(streams: int, threads: bool = True) -> list[Limit]:
-    return [limit for limit in limits.limits(streams, threads) if not limit.ok]
+    return [limit for limit in os_limits.limits(streams, Needs(files=1, thread=threads)) if not limit.ok]
 
 
 def test_a_thousand_streams_fit_a_plain_machine(machine: dict[str, Any]) -> None:
@@ -53,7 +53,7 @@ def test_a_thousand_streams_fit_a_plain_machine(machine: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     ("key", "value", "name", "lacking"),
     [
-        ("files", 1024, "open files", 1000 + limits.SPARE_FILES - 1024),
+        ("files", 1024, "open files", 1000 + os_limits.SPARE_FILES - 1024),
         (PORTS, [40000, 40099], "ephemeral ports", 900),
         ("/group/pids.max", [500], "pids.max", 1001 - 400),
         (MAPS, [2500], "max_map_count", 500),
@@ -89,12 +89,12 @@ def test_tasks_need_no_threads(machine: dict[str, Any]) -> None:
 def test_what_the_system_does_not_tell_is_no_limit(machine: dict[str, Any], path: str) -> None:
     del machine[path]
     assert short(1000) == []
-    assert any("not limited" in str(limit) for limit in limits.limits(1000, threads=True))
+    assert any("not limited" in str(limit) for limit in os_limits.limits(1000, Needs(1, thread=True)))
 
 
 def test_no_limit_is_told_as_none(machine: dict[str, Any]) -> None:
     machine["files"] = resource.RLIM_INFINITY
-    files = limits.limits(1_000_000, threads=False)[0]
+    files = os_limits.limits(1_000_000, Needs(1, thread=False))[0]
     assert (files.have, files.ok) == (None, True)
 
 
@@ -107,11 +107,11 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
-        limits.raise_open_files()
+        os_limits.raise_open_files()
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_this_machine_can_be_read() -> None:
-    assert all(limit.have is None or limit.have >= 0 for limit in limits.limits(1, threads=True))
+    assert all(limit.have is None or limit.have >= 0 for limit in os_limits.limits(1, Needs(1, thread=True)))

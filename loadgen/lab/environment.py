@@ -1,0 +1,54 @@
+"""What ``run.json`` says of the machine and of the versions that measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from loadgen import clients, interpreters
+from loadgen.model import ClientId, MachineInfo
+
+
+def machine() -> MachineInfo:
+    """Return what this machine is."""
+    return MachineInfo(
+        system=platform.system(),
+        release=platform.release(),
+        machine=platform.machine(),
+        processor=_first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        memory_kib=int(_first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+    )
+
+
+def versions(wanted: Sequence[ClientId]) -> Mapping[str, str | None]:
+    """Return the version of Python, of each client, and of what its driver needs.
+
+    For clients with an interpreter of their own, keys end with ``python=`` and its name, as in their labels.
+    """
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for client in sorted(wanted, key=lambda client: (client.python is not None, client.name)):
+        driver = clients.beneath(client)
+        if client.python is None:
+            found[client.name] = clients.version(client.name)
+            if driver:
+                found[driver] = clients.installed(driver)
+        else:
+            where, inside = f"python={client.options['python']}", interpreters.inside(client)
+            found[where] = f"{interpreters.look(client.python)}, {client.python}"
+            found[f"{client.name} {where}"] = f"{inside.version}, GIL {'on' if inside.gil else 'off'}"
+            if driver:
+                found[f"{driver} {where}"] = inside.beneath
+    return found
+
+
+def _first_match(path: str, pattern: str) -> str | None:
+    try:
+        found = re.search(pattern, Path(path).read_text())
+    except OSError:
+        return None
+    return found[1].strip() if found else None

@@ -1,0 +1,164 @@
+"""The life of a run on disk: its folder, its cells as they end, how it ended. Every command writes runs by this.
+
+``run.json`` is true at every moment: ``running`` while the run goes on (and for ever, where the process was
+killed), then ``complete``, ``interrupted`` or ``failed``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import loadgen
+from loadgen import clients, store
+from loadgen.lab import environment
+from loadgen.lab.masking import masked, shareable
+from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, State
+from loadgen.secrets import mask
+from loadgen.simulator.process import SimulatorError
+
+
+class CellError(Exception):
+    """A cell could not be run at all, so the others cannot either."""
+
+
+# What ends a run without being a mistake of ours.
+FAILURES = (store.StoreError, SimulatorError, CellError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """Where the run lies and how it ended; ``failure`` is empty when it could be finished."""
+
+    folder: Path
+    interrupted: bool
+    failure: str
+
+
+class RunWriter:
+    """One run folder, from its making to its end. A context manager: leaving it ends the run.
+
+    One of :data:`FAILURES` raised in the block becomes the run's ``failure`` and goes no further. The folder is
+    made exclusively, so that two runs never share one; by default ``reports/<UTC time>-<folder_name>``, which is
+    the scenario's name unless provided. Secrets are masked in all that is written.
+
+    Raises :class:`~loadgen.store.StoreError` where the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        url: str,
+        cells: Sequence[Cell] = (),
+        *,
+        folder: Path | None = None,
+        folder_name: str = "",
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._secrets = scenario.secrets
+        self._interrupted = interrupted
+        started = datetime.now(UTC)
+        self.info = RunInfo(
+            format=store.FORMAT,
+            loadgen=loadgen.__version__,
+            name=scenario.name,
+            state="running",
+            started=_utc(started),
+            scenario=shareable(scenario),
+            url=mask(url, scenario.secrets),
+            seed=scenario.seed,
+            versions=environment.versions(scenario.clients),
+            machine=environment.machine(),
+            cells=tuple(_cell_info(cell) for cell in cells),
+        )
+        self.folder = folder or _new_folder(folder_name or scenario.name, started)
+        store.create(self.folder, self.info)
+
+    def save(self, cell: Cell, parts: Sequence[Recording]) -> Sequence[Recording]:
+        """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.
+
+        A cell that was not planned is added to ``run.json``, with its level; one that was saved before is
+        replaced. Raises StoreError.
+        """
+        parts = [masked(part, self._secrets) for part in parts]
+        done = replace(
+            _cell_info(cell),
+            ended="; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
+            at=_utc(datetime.now(UTC)),
+            files=tuple(store.save(self.folder, part) for part in parts),
+            workers=tuple(part.worker for part in parts if part.worker),
+        )
+        cells = {each.index: each for each in self.info.cells} | {done.index: done}
+        levels, scenario = {each.level for each in cells.values()}, self.info.scenario
+        if levels != set(scenario.levels):
+            scenario = replace(scenario, levels=tuple(sorted(levels)))
+        self._write(cells=tuple(cells.values()), scenario=scenario)
+        return parts
+
+    def end(self, failure: str = "") -> None:
+        """Write how the run ended. An error of the disk becomes its failure; nothing is raised."""
+        failure = mask(failure, self._secrets)
+        state: State = "failed" if failure else "interrupted" if self._interrupted() else "complete"
+        try:
+            self._write(state=state, failure=failure, ended=_utc(datetime.now(UTC)))
+        except store.StoreError as error:
+            self.info = replace(self.info, state="failed", failure=failure or str(error))
+
+    @property
+    def result(self) -> RunResult:
+        """How the run ended."""
+        return RunResult(self.folder, self._interrupted(), self.info.failure)
+
+    def _write(self, **changes: Any) -> None:
+        self.info = replace(self.info, **changes)
+        store.write_info(self.folder, self.info)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, KeyboardInterrupt):
+            self._interrupted = lambda: True
+            self.end()
+            return False
+        self.end("" if error is None else str(error) or type(error).__name__)
+        return isinstance(error, FAILURES)
+
+
+def _cell_info(cell: Cell) -> CellInfo:
+    return CellInfo(
+        index=cell.index,
+        client=replace(cell.client, python=None),
+        mode=clients.entry(cell.client.name).mode,
+        level=cell.level,
+        repeat=cell.repeat,
+        cores=cell.cores,
+    )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _new_folder(name: str, started: datetime) -> Path:
+    """Make ``reports/<UTC time>-<name>``, numbered where that is taken, and return it. Raises StoreError."""
+    slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
+    folder = Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{slug}"
+    for number in itertools.count(2):
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            folder = folder.with_name(f"{started:%Y%m%dT%H%M%SZ}-{slug}-{number}")
+        except OSError:
+            break  # the store says why
+        else:
+            break
+    return folder

@@ -1,0 +1,63 @@
+"""Hides secrets in everything of a run that is written down or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from loadgen.model import Recording, Scenario, Workload
+from loadgen.secrets import MASK, is_secret_name, mask, mask_cut, mask_url
+
+
+def shareable(scenario: Scenario) -> Scenario:
+    """Return the scenario as it may be written down: ``***`` for every secret, no path of this machine."""
+    secrets, target, workload = scenario.secrets, scenario.target, scenario.workload
+    return replace(
+        scenario,
+        target=replace(
+            target,
+            url=None if target.url is None else mask_url(target.url, secrets),
+            headers={
+                name: MASK if is_secret_name(name) else mask(value, secrets)
+                for name, value in target.headers.items()
+            },
+        ),
+        workload=_of_workload(workload, secrets),
+        clients=tuple(replace(client, python=None) for client in scenario.clients),
+        source=None if scenario.source is None else mask(Path(scenario.source).name, secrets),
+        secrets=frozenset(),
+    )
+
+
+def masked(recording: Recording, secrets: Collection[str]) -> Recording:
+    """Return the recording without secrets: errors and options may quote them."""
+    if not secrets:
+        return recording
+    errors = recording.streams["error"].copy()
+    shown = {text: mask_cut(text, secrets) for text in set(errors)}
+    errors[:] = [shown[text] for text in errors]
+    return replace(
+        recording,
+        streams={**recording.streams, "error": errors},
+        ended=mask_cut(recording.ended, secrets),
+        workload=_of_workload(recording.workload, secrets),
+    )
+
+
+def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
+    return replace(
+        workload,
+        model=mask(workload.model, secrets),
+        prompts=_of_value(workload.prompts, secrets),
+        options=_of_value(workload.options, secrets),
+    )
+
+
+def _of_value(value: Any, secrets: Collection[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _of_value(each, secrets) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_of_value(each, secrets) for each in value)
+    return mask(value, secrets) if isinstance(value, str) else value

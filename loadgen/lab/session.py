@@ -1,0 +1,150 @@
+"""A run under way, for all that measure cell by cell: a plain run, and a search for a limit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from loadgen.lab import cell as lab_cell
+from loadgen.lab import plan
+from loadgen.lab.embedded import Embedded
+from loadgen.lab.interrupts import interruptible
+from loadgen.lab.lifecycle import RunResult, RunWriter
+from loadgen.lab.listener import Listener
+from loadgen.model import Cell, Recording, Scenario, ServerLog
+from loadgen.preflight import os_limits, target
+from loadgen.preflight.cores import Cores, pinned
+from loadgen.secrets import mask_cut
+
+# Runs one cell and returns a recording for each engine that drove it.
+Record = Callable[[Cell, Listener, Callable[[], bool], Callable[[], ServerLog | None]], Sequence[Recording]]
+
+
+def one_engine(
+    cell: Cell,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    server: Callable[[], ServerLog | None],
+) -> Sequence[Recording]:
+    """Run a cell with one engine, on this machine."""
+    return [lab_cell.record(cell, listener, interrupted, server)]
+
+
+class Session:
+    """A target that answers, a folder to write to, and whether the user has interrupted the run."""
+
+    def __init__(
+        self,
+        url: str,
+        cells: Sequence[Cell],
+        *,
+        embedded: Embedded | None,
+        writer: RunWriter,
+        record: Record,
+        interrupted: Callable[[], bool],
+        listener: Listener,
+    ) -> None:
+        self.url = url
+        self.cells = cells
+        self.interrupted = interrupted
+        self._embedded = embedded
+        self._writer = writer
+        self._record = record
+        self._listener = listener
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self._writer.folder
+
+    @property
+    def simulator_pid(self) -> int | None:
+        """The embedded simulator's process, as of the cell that runs; ``None``: another server is measured."""
+        return self._embedded.pid if self._embedded else None
+
+    @property
+    def result(self) -> RunResult:
+        """How the run ended; to be read after the session."""
+        return self._writer.result
+
+    def ready(self, cell: Cell) -> Cell:
+        """Let the server's log begin anew; return ``cell`` with the URL that it is to use. Raises SimulatorError."""
+        if self._embedded is None:
+            return cell
+        self._embedded.reset(self._listener.note)
+        return replace(cell, url=self._embedded.url)
+
+    def record(self, cell: Cell, stop: Callable[[], bool] | None = None) -> Sequence[Recording]:
+        """Run ``cell``, to its end or until ``stop`` (by default: the user's interrupt), and return what it left."""
+        log = self._embedded.log if self._embedded else lambda: None
+        return self._record(cell, self._listener, stop or self.interrupted, log)
+
+    def save(self, cell: Cell, parts: Sequence[Recording]) -> Sequence[Recording]:
+        """Save what ``cell`` left; return it as saved, without secrets. Raises StoreError."""
+        return self._writer.save(cell, parts)
+
+
+@contextlib.contextmanager
+def session(
+    scenario: Scenario,
+    listener: Listener,
+    cores: Cores,
+    *,
+    folder: Path | None = None,
+    folder_name: str = "",
+    planned: bool = True,
+    workers: contextlib.AbstractContextManager[Record] | None = None,
+    record: Record = one_engine,
+) -> Iterator[Session]:
+    """Start the simulator or check the target, make the folder, and hold the run open while the block runs.
+
+    ``planned``: the cells of the scenario are what will be measured; otherwise cells are added as they are saved.
+    ``workers``, entered when the target has answered, run the cells in place of ``record``.
+
+    Raises :class:`~loadgen.store.StoreError`, :class:`~loadgen.preflight.target.TargetError` and
+    :class:`~loadgen.simulator.process.SimulatorError` before anything is measured; what goes wrong later is the
+    result's ``failure``. The first Ctrl-C makes ``interrupted()`` true; a second raises KeyboardInterrupt.
+    """
+    os_limits.raise_open_files()
+    with contextlib.ExitStack() as stack:
+        embedded = None
+        if scenario.target.simulator is not None:
+            embedded = stack.enter_context(Embedded(scenario.target.simulator, cores.simulator))
+        url = embedded.url if embedded else scenario.target.url
+        assert url is not None
+        cells = plan.cells(scenario, url, cores.engine)
+        if embedded is None:
+            _check(cells[0], scenario.secrets)
+        if workers is not None:
+            record = stack.enter_context(workers)
+        interrupted = stack.enter_context(interruptible(listener.note))
+        writer = stack.enter_context(
+            RunWriter(
+                scenario,
+                url,
+                cells if planned else (),
+                folder=folder,
+                folder_name=folder_name,
+                interrupted=interrupted,
+            )
+        )
+        stack.enter_context(pinned(cores.lab))
+        yield Session(
+            url,
+            cells,
+            embedded=embedded,
+            writer=writer,
+            record=record,
+            interrupted=interrupted,
+            listener=listener,
+        )
+
+
+def _check(cell: Cell, secrets: frozenset[str]) -> None:
+    """Raise TargetError, without the secrets, where the target is not there."""
+    try:
+        target.check(cell)
+    except target.TargetError as error:
+        raise target.TargetError(mask_cut(str(error), secrets)) from None

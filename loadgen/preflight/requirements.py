@@ -1,0 +1,41 @@
+"""What a run needs of this machine: its clients installed, and limits that are high enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadgen import clients, interpreters
+from loadgen.interpreters import InterpreterError
+from loadgen.model import ClientId
+from loadgen.preflight import os_limits
+
+
+class Refused(Exception):
+    """Nothing was measured: this machine, or what is installed on it, cannot run the scenario."""
+
+
+def require(wanted: Sequence[ClientId], streams: int) -> None:
+    """Raise Refused where a client is not installed, or a limit is too low for so many simultaneous streams."""
+    missing = [text for client in wanted if (text := _missing(client))]
+    if missing:
+        raise Refused("\n".join(dict.fromkeys(missing)))
+    limits = os_limits.limits(streams, os_limits.needs(wanted))
+    short = [str(limit) for limit in limits if limit.fatal and not limit.ok]
+    if short:
+        raise Refused(f"{streams:,} simultaneous streams do not fit this machine:\n" + "\n".join(short))
+
+
+def _missing(client: ClientId) -> str:
+    """Return what the client lacks and the command that installs it; empty where it can run."""
+    if client.python is None:
+        if clients.version(client.name) is None:
+            return f"{client.name} is not installed; install it: {clients.install(client.name)}"
+        driver = clients.beneath(client)
+        if driver and clients.installed(driver) is None:
+            return f"{client.label} needs {driver}; install it: pip install {driver}"
+        return ""
+    try:
+        interpreters.inside(client)
+    except InterpreterError as error:
+        return f"{client.label}: {client.python} {error}"
+    return ""
