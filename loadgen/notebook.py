@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from loadgen import analysis, model, store
-from loadgen.analysis import frames
 from loadgen.findings import findings
+from loadgen.report import frames
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
         "preflight",
         "simulator",  # its process: a run starts and stops it
     },
-    "analysis": {"model"},
+    "analysis": {"model", "registry"},
     "argument": {"model", "analysis"},
     "findings": {"model", "analysis", "argument"},  # the table of what makes them
     "report": {"model", "analysis", "argument", "files"},
@@ -144,7 +144,7 @@ OUTSIDE: dict[str, set[str]] = {
     "scenario": {"pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
     "simulator": {"numpy"},
     "lab": {"msgspec", "numpy"},
-    "analysis": {"numpy", "pandas"},
+    "analysis": {"numpy"},
     "argument": set(),
     "findings": set(),
     "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},

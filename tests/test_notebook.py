@@ -17,9 +17,9 @@ import pytest
 
 import loadgen
 from loadgen import model, store
-from loadgen.analysis.frames import SAMPLE_COLUMNS, STREAM_COLUMNS, SUMMARY_COLUMNS
 from loadgen.preflight.requirements import Refused
 from loadgen.preflight.target import TargetError
+from loadgen.report.frames import SAMPLE_COLUMNS, STREAM_COLUMNS, summary_columns
 from loadgen.report.write import ReportError
 from loadgen.scenario import ScenarioError
 from tests.cli.command import scenario
@@ -70,7 +70,7 @@ def test_a_run_is_written_and_returned(run: loadgen.Run) -> None:
 
 def test_the_frames(run: loadgen.Run) -> None:
     summary, streams, samples = run.summary(), run.streams(), run.samples()
-    assert list(summary.columns) == SUMMARY_COLUMNS
+    assert list(summary.columns) == summary_columns()
     assert list(streams.columns) == list(STREAM_COLUMNS)
     assert list(samples.columns) == list(SAMPLE_COLUMNS)
     assert list(summary["client"]) == ["floor", "aiohttp"]

@@ -1,5 +1,4 @@
-"""From what a run left on disk to its figures and findings: pure functions. Tables of them, on pandas, are made by
-:mod:`loadgen.analysis.frames`.
+"""From what a run left on disk to its figures and findings: pure functions.
 
     >>> run = loadgen.store.load(folder)
     >>> summaries = summarise(run)

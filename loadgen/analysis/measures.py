@@ -108,14 +108,6 @@ class Measured:
         return _between(self.column("start"), self.column("end"))
 
     @cached_property
-    def ttft_corrected(self) -> Ints:
-        return _between(self.column("due"), self.first_token)
-
-    @cached_property
-    def total_corrected(self) -> Ints:
-        return _between(self.column("due"), self.column("end"))
-
-    @cached_property
     def tokens(self) -> Ints:
         """The server's own count where it told one, else the text events."""
         told = self.column("server_tokens")

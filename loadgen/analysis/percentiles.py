@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 NEEDED: Mapping[int, int] = MappingProxyType({50: 1, 90: 10, 95: 20, 99: 100})
 """Rank -> how many values it takes to hold it at all."""
 
-SOFT_FACTOR = 10
-"""A percentile over fewer than this many times the needed values is soft."""
+LOW_SAMPLE_FACTOR = 10
+"""A percentile over fewer than this many times the needed values has a low sample size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Percentiles:
     def __getitem__(self, rank: int) -> float | None:
         return self.values.get(rank)
 
-    def soft(self, rank: int) -> bool:
+    def low_sample(self, rank: int) -> bool:
         """Whether there is a value at ``rank`` that ``n`` barely holds."""
-        return rank in self.values and self.n < NEEDED[rank] * SOFT_FACTOR
+        return rank in self.values and self.n < NEEDED[rank] * LOW_SAMPLE_FACTOR
 
 
 def percentiles(values: NDArray[np.int64], ranks: Iterable[int] = tuple(NEEDED)) -> Percentiles:

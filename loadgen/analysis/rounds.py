@@ -38,10 +38,7 @@ def column(name: str) -> Figure:
     return lambda _, block: block.get(name)
 
 
-def switches(_: Summary, block: Round) -> float | None:
-    """Context switches per token, of both kinds."""
-    told = (block.get("voluntary_switches_per_token"), block.get("involuntary_switches_per_token"))
-    return None if told[0] is None or told[1] is None else told[0] + told[1]
+switches = column("switches_per_token")
 
 
 def values(summary: Summary, figure: Figure) -> dict[int, float]:

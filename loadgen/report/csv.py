@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from loadgen.analysis import frames
+from loadgen.report import frames
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:

@@ -34,10 +34,10 @@ class PromptsFile:
 
 
 def metrics() -> list[str]:
-    """The figures that a threshold may name."""
-    from loadgen.analysis.frames import NUMBERS
+    """Return the columns of ``summary.csv`` that a threshold may name."""
+    from loadgen.analysis.metrics import columns
 
-    return [*NUMBERS, "errors"]
+    return [name for name, column in columns().items() if column.part in ("value", "n")]
 
 
 def name(value: Any) -> str:

@@ -32,16 +32,16 @@ def test_agrees_with_numpy(n, seed, rank):
 
 
 @pytest.mark.parametrize(("rank", "least"), [(50, 1), (90, 10), (95, 20), (99, 100)])
-def test_is_empty_where_the_values_cannot_hold_it_and_soft_where_they_barely_can(rank, least):
+def test_is_empty_where_the_values_cannot_hold_it_and_of_low_sample_where_they_barely_can(rank, least):
     def of(n):
         return percentiles(np.arange(n, dtype=np.int64))
 
     assert of(least - 1)[rank] is None
-    assert not of(least - 1).soft(rank)
+    assert not of(least - 1).low_sample(rank)
     assert of(least)[rank] is not None
-    assert of(least).soft(rank)
-    assert of(10 * least - 1).soft(rank)
-    assert not of(10 * least).soft(rank)
+    assert of(least).low_sample(rank)
+    assert of(10 * least - 1).low_sample(rank)
+    assert not of(10 * least).low_sample(rank)
 
 
 def test_p99_of_a_hundred_is_the_ninety_ninth():

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from loadgen.analysis import summarise
-from loadgen.analysis.frames import samples_frame, streams_frame, summary_frame
 from loadgen.model import Sample
+from loadgen.report.frames import samples_frame, streams_frame, summary_frame
 from tests.synthetic import ZERO, recording, run
 
 STREAM_CONTRACT = [

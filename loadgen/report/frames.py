@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints, Measured
+from loadgen.analysis.metrics import CONTRACT, Column, column, columns
 from loadgen.model import Recording, Run, Summary
 
 STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
@@ -69,97 +70,19 @@ SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
 )
 
 
-SUMMARY_COLUMNS = [
-    "client",
-    "mode",
-    "concurrency",
-    "repeats",
-    "streams",
-    "ok",
-    "errors",
-    "live_peak",
-    "tokens",
-    "tokens_per_s",
-    "ttft_p50_ms",
-    "ttft_p90_ms",
-    "ttft_p95_ms",
-    "ttft_p99_ms",
-    "itl_p50_ms",
-    "itl_p90_ms",
-    "itl_p95_ms",
-    "itl_p99_ms",
-    "total_p50_ms",
-    "total_p90_ms",
-    "total_p95_ms",
-    "total_p99_ms",
-    "lag_p50_ms",
-    "lag_p99_ms",
-    "rss_base_mib",
-    "rss_peak_mib",
-    "rss_per_stream_kib",
-    "threads_peak",
-    "cpu_s",
-    "cpu_us_per_token",
-    "voluntary_switches_per_token",
-    "involuntary_switches_per_token",
-    "validity",
-    "reasons",
-    "ttft_n",
-    "itl_n",
-    "lag_n",
-    "soft",
-    "outcomes",
-    "live_mean",
-    "events_per_read",
-    "headers_p50_ms",
-    "headers_p99_ms",
-    "tpot_p50_ms",
-    "tpot_p99_ms",
-    "ttft_corrected_p50_ms",
-    "ttft_corrected_p99_ms",
-    "total_corrected_p50_ms",
-    "total_corrected_p99_ms",
-    "send_delay_p50_ms",
-    "send_delay_p99_ms",
-    "relative_lag_p50_ms",
-    "relative_lag_p99_ms",
-    "cpu_percent",
-    "cpu_share",
-    "run_wait_percent",
-    "load_max_ms",
-    "startup_streams",
-    "startup_ttft_p50_ms",
-    "startup_ttft_p99_ms",
-    "ttft_p50_low_ms",
-    "ttft_p50_high_ms",
-    "ttft_p99_low_ms",
-    "ttft_p99_high_ms",
-    "itl_p99_low_ms",
-    "itl_p99_high_ms",
-    "total_p50_low_ms",
-    "total_p50_high_ms",
-    "lag_p99_low_ms",
-    "lag_p99_high_ms",
-]
-_TEXTS = frozenset({"client", "mode", "validity", "reasons", "soft", "outcomes"})
-_WHOLE = frozenset(
-    [
-        "concurrency",
-        "repeats",
-        "streams",
-        "ok",
-        "errors",
-        "live_peak",
-        "tokens",
-        "threads_peak",
-        "ttft_n",
-        "itl_n",
-        "lag_n",
-        "startup_streams",
-    ]
+# The columns of a summary that are no metrics.
+_TEXTS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
+    {
+        "client": lambda summary: summary.client.label,
+        "mode": lambda summary: summary.mode,
+        "validity": lambda summary: summary.validity.value,
+        "reasons": lambda summary: "; ".join(summary.reasons),
+        "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
+        "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
+    }
 )
-NUMBERS = tuple(
-    name for name in SUMMARY_COLUMNS if name not in _TEXTS and not name.endswith(("_low_ms", "_high_ms"))
+_LEVEL: Mapping[str, Callable[[Summary], int | None]] = MappingProxyType(
+    {"concurrency": lambda summary: summary.level.streams, "repeats": lambda summary: summary.repeats}
 )
 
 
@@ -184,44 +107,46 @@ def samples_frame(run: Run) -> pd.DataFrame:
     return _joined([_samples(recording) for recording in run.recordings], SAMPLE_COLUMNS)
 
 
-def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
-    """A row per summary, the fields of :class:`~loadgen.model.Summary` in their order.
+def summary_columns() -> list[str]:
+    """Return the columns of ``summary.csv`` in their order: the contract's, the other metrics', then bounds."""
+    values = {name: each for name, each in columns().items() if each.part == "value"}
+    contract = [name for name, each in values.items() if each.metric in CONTRACT]
+    return [
+        *("client", "mode", "concurrency", "repeats"),
+        *contract,
+        *("validity", "reasons", "low_sample", "outcomes"),
+        *(name for name in columns() if name not in values and columns()[name].part == "n"),
+        *(name for name in values if name not in contract),
+        *(name for name, each in columns().items() if each.part in ("low", "high")),
+    ]
 
-    ``reasons``, ``soft`` and ``outcomes`` are text, their items joined by ``"; "``.
+
+def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
+    """Return a row per summary with :func:`summary_columns`.
+
+    ``reasons``, ``low_sample`` and ``outcomes`` are text, their items joined by ``"; "``.
     """
     rows = list(summaries)
-    return pd.DataFrame(
-        {
-            name: pd.array([_summary_cell(row, name) for row in rows], dtype=_dtype(name))
-            for name in SUMMARY_COLUMNS
-        }
-    )
+    return pd.DataFrame({name: _summary_column(rows, name) for name in summary_columns()})
 
 
-def _summary_cell(summary: Summary, name: str) -> Any:
-    match name:
-        case "client":
-            return summary.client.label
-        case "mode":
-            return summary.mode
-        case "concurrency":
-            return pd.NA if summary.level.streams is None else summary.level.streams
-        case "repeats":
-            return summary.repeats
-        case "validity":
-            return summary.validity.value
-        case "reasons":
-            return "; ".join(summary.reasons)
-        case "soft":
-            return "; ".join(metric for metric, estimate in summary.items() if estimate.low_sample)
-        case "outcomes":
-            return "; ".join(f"{number} {outcome}" for outcome, number in summary.outcomes.items())
-    for end in ("low", "high"):
-        if name.endswith(f"_{end}_ms"):
-            value = getattr(summary[name.removesuffix(f"_{end}_ms") + "_ms"], end)
-            return pd.NA if value is None else value
-    value = summary.value(name)
-    return pd.NA if value is None else value
+def _summary_column(rows: Sequence[Summary], name: str) -> Any:
+    if name in _TEXTS:
+        return pd.array([_TEXTS[name](row) for row in rows], dtype="string")
+    if name in _LEVEL:
+        return pd.array([_LEVEL[name](row) for row in rows], dtype="Int64")
+    of = column(name)
+    values = [figure(row, of) for row in rows]
+    return pd.array(values, dtype="Int64" if of.whole else "Float64")
+
+
+def figure(summary: Summary, of: Column) -> float | None:
+    """Return what a summary has in that column; ``None`` where it was not measured."""
+    if of.part == "low":
+        return summary[of.metric.column(of.rank)].low
+    if of.part == "high":
+        return summary[of.metric.column(of.rank)].high
+    return summary.value(of.name)
 
 
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
@@ -291,9 +216,3 @@ def _joined(frames: list[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFr
     if not frames:
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
     return pd.concat(frames, ignore_index=True)
-
-
-def _dtype(column: str) -> pd.Int64Dtype | pd.Float64Dtype | pd.StringDtype:
-    if column in _TEXTS:
-        return pd.StringDtype()
-    return pd.Int64Dtype() if column in _WHOLE else pd.Float64Dtype()

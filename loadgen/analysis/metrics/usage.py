@@ -1,0 +1,73 @@
+"""Shared by metrics of the engine process: sums over workers, and growth between the edges of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from loadgen.analysis.measures import present
+from loadgen.analysis.repeats import Repeat
+from loadgen.model import Recording, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How far a total grew within the windows, and what stood against it there."""
+
+    total: int
+    tokens: float
+    window_ns: int
+
+    def per_token(self, scale: float = 1.0) -> float | None:
+        """Return the growth per token, times ``scale``; ``None`` without tokens."""
+        return self.total / self.tokens * scale if self.tokens else None
+
+    def per_ns(self) -> float | None:
+        """Return the growth per nanosecond of the window; ``None`` without a window."""
+        return self.total / self.window_ns if self.window_ns else None
+
+
+def growth(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> Growth | None:
+    """Return how far ``figure`` grew between the edges of the parts that have it; ``None`` where none has.
+
+    A repeat's window is that of its part with the longest.
+    """
+    total: int | None = None
+    tokens, window = 0.0, 0
+    for repeat in repeats:
+        longest = 0
+        for m in repeat.parts:
+            if len(m.recording.edges) < 2:
+                continue
+            before, after = figure(m.recording.edges[0]), figure(m.recording.edges[-1])
+            if before is None or after is None:
+                continue
+            total = (total or 0) + after - before
+            tokens += m.window_tokens
+            longest = max(longest, m.window_ns)
+        window += longest
+    return None if total is None else Growth(total, tokens, window)
+
+
+def summed(repeat: Repeat, figure: Callable[[Recording], int | None]) -> int | None:
+    """Return the sum over all workers of a repeat; ``None`` where one of them lacks the figure."""
+    values = [figure(m.recording) for m in repeat.parts]
+    there = [value for value in values if value is not None]
+    return sum(there) if len(there) == len(values) else None
+
+
+def over(repeats: Iterable[Repeat], figure: Callable[[Recording], int | None]) -> list[int]:
+    """Return :func:`summed` of each repeat that has it."""
+    return [value for repeat in repeats if (value := summed(repeat, figure)) is not None]
+
+
+def peak(recording: Recording, name: str) -> int | None:
+    """Return the largest of a column of the samples, those at the edges included."""
+    sampled = present(recording.samples[name])
+    at_edges = (getattr(edge, name) for edge in recording.edges)
+    return largest([int(sampled.max()) if len(sampled) else None, *at_edges])
+
+
+def largest(values: Iterable[int | None]) -> int | None:
+    """Return the largest value that is there."""
+    return max((value for value in values if value is not None), default=None)
