@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from typing import BinaryIO
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that becomes ``path``, in place of an older one, when the block ends well. Raises OSError."""
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that replaces ``path`` when the block ends well, and leaves it as it was otherwise.
+
+    Raises OSError.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(handle, "wb") as file:

@@ -1,44 +1,19 @@
 """The run folder: ``run.json`` and, per cell, ``arrivals/NNNN.npz``; everything else in it is derived.
 
-A cell that was spread over workers has a file for each of them, ``arrivals/NNNN-<worker>.npz``. A file is a NumPy
-archive, uncompressed, without pickles. Its columns:
-
-``streams.*``
-    a row per stream, int64, -1 where missing: ``slot``, the marks ``due``, ``start``, ``headers``, ``end``
-    (``perf_counter_ns``), ``status``, ``bytes``, ``first_stamp_ns`` (epoch), ``run_wait_ns`` (where each stream
-    has a thread: how long that was runnable but not running), how many rows of the flat tables are the stream's
-    own (``reads``, ``text_events``, ``stamped``), the server's figures (``total_ns``, ``load_ns``, ``prompt_tokens``,
-    ``prompt_ns``, ``server_tokens``, ``decode_ns``, ``end_stamp_ns``: its clock as it told them), and ``outcome``
-    and ``error`` as int32 places in the lists ``outcomes`` and ``errors`` of ``meta``
-``arrivals.at``, ``arrivals.count``
-    a row per read: when it arrived (int64, ``perf_counter_ns``), how many text events it completed (uint16)
-``stamps.us``
-    a row per text event of a server that stamps them: its own time, in microseconds after ``first_stamp_ns``
-    (int32; int64 where that is too short)
-``samples.*``
-    a row per sample of the engine process, the fields of :class:`loadgen.model.Sample`, int64
-``pauses.kind``, ``pauses.begin``, ``pauses.end``
-    a row per time that the whole engine was held up: a collection of the garbage collector (0) of half a
-    millisecond or more, a turn of asyncio's loop (1) of a millisecond or more (int8; int64, ``perf_counter_ns``)
-``cpu_samples.*``
-    a row per hundredth of a second, the fields of :class:`loadgen.model.CpuSample`, int64; empty where the system does
-    not tell
-``meta``
-    JSON, UTF-8 bytes: the other fields of :class:`loadgen.model.Recording`
-
-A text event thus takes 14 bytes where each has a read of its own. Files are written whole or not at all.
+A cell that was spread over workers has a file for each of them, ``arrivals/NNNN-<worker>.npz``. Columns, units and
+types are described in ``docs/run-folder.md``. Files appear complete or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, BinaryIO
+from zipfile import BadZipFile, ZipFile
 
 import msgspec
 import numpy as np
@@ -47,7 +22,7 @@ from loadgen import files, format1
 from loadgen.model import PAUSES, CpuSample, Pause, Recording, Run, RunInfo, Sample, Stream, Table
 
 FORMAT = 2
-ABOUT = "run.json"
+INFO = "run.json"
 ARRIVALS = "arrivals"
 TABLES = ("streams", "arrivals", "stamps", "samples", "pauses", "cpu_samples")
 SCALARS = {
@@ -73,39 +48,26 @@ USAGE = {
 
 
 class StoreError(Exception):
-    """A run folder that cannot be read or written; the message says what and where."""
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` under ``path``, whole or not at all. Raises StoreError."""
-    try:
-        with files.whole(path) as file:
-            file.write(content)
-    except OSError as error:
-        raise StoreError(f"{path}: not written: {error.strerror or error}") from error
+    """A run folder cannot be read or written; the message names the file, and the field where there is one."""
 
 
 def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
-    """The tables ``streams``, ``arrivals`` and ``stamps``, streams in the order given."""
+    """Return the tables ``streams``, ``arrivals`` and ``stamps``, streams in this order."""
     rows = list(streams)
-
-    def column(values: Iterable[int | None]) -> np.ndarray[Any, Any]:
-        return np.array([-1 if value is None else value for value in values], dtype=np.int64)
-
     table: dict[str, np.ndarray[Any, Any]] = {
-        name: column(getattr(row, field) for row in rows) for name, field in SCALARS.items()
+        name: _column(getattr(row, field) for row in rows) for name, field in SCALARS.items()
     }
-    table |= {name: column(getattr(row.usage, field) for row in rows) for name, field in USAGE.items()}
+    table |= {name: _column(getattr(row.usage, field) for row in rows) for name, field in USAGE.items()}
     counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
     arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
-    tokens = column(int(count.sum()) for count in counts)
+    text_events = _column(int(count.sum()) for count in counts)
     stamps = [
         np.frombuffer(row.stamps, dtype="<i8" if len(row.stamps) == 8 * own and own else "<i4")
-        for row, own in zip(rows, tokens.tolist(), strict=True)
+        for row, own in zip(rows, text_events.tolist(), strict=True)
     ]
-    table["reads"] = column(len(each) for each in arrivals)
-    table["text_events"] = tokens
-    table["stamped"] = column(len(each) for each in stamps)
+    table["reads"] = _column(len(each) for each in arrivals)
+    table["text_events"] = text_events
+    table["stamped"] = _column(len(each) for each in stamps)
     table["outcome"] = np.array([str(row.outcome) for row in rows], dtype=object)
     table["error"] = np.array([row.error for row in rows], dtype=object)
     return (
@@ -116,34 +78,29 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
 
 
 def table_of_samples(samples: Iterable[Sample]) -> Table:
-    """The table ``samples``."""
+    """Return the table ``samples``."""
     rows = list(samples)
-    return {
-        field.name: np.array(
-            [-1 if getattr(row, field.name) is None else getattr(row, field.name) for row in rows],
-            dtype=np.int64,
-        )
-        for field in fields(Sample)
-    }
+    return {field.name: _column(getattr(row, field.name) for row in rows) for field in fields(Sample)}
 
 
 def table_of_pauses(pauses: Iterable[Pause]) -> Table:
-    """The table ``pauses``."""
+    """Return the table ``pauses``."""
     rows = list(pauses)
     return {
         "kind": np.array([PAUSES.index(row.kind) for row in rows], dtype=np.int8),
-        "begin": np.array([row.begin for row in rows], dtype=np.int64),
-        "end": np.array([row.end for row in rows], dtype=np.int64),
+        "begin": _column(row.begin for row in rows),
+        "end": _column(row.end for row in rows),
     }
 
 
-def table_of_cpu_samples(pace: Iterable[CpuSample]) -> Table:
-    """The table ``pace``."""
-    rows = list(pace)
-    return {
-        name: np.array([-1 if row[place] is None else row[place] for row in rows], dtype=np.int64)
-        for place, name in enumerate(CpuSample._fields)
-    }
+def table_of_cpu_samples(samples: Iterable[CpuSample]) -> Table:
+    """Return the table ``cpu_samples``."""
+    rows = list(samples)
+    return {name: _column(row[place] for row in rows) for place, name in enumerate(CpuSample._fields)}
+
+
+def _column(values: Iterable[int | None]) -> np.ndarray[Any, Any]:
+    return np.array([-1 if value is None else value for value in values], dtype=np.int64)
 
 
 def _joined(parts: list[np.ndarray[Any, Any]], dtype: str) -> np.ndarray[Any, Any]:
@@ -151,7 +108,10 @@ def _joined(parts: list[np.ndarray[Any, Any]], dtype: str) -> np.ndarray[Any, An
 
 
 def create(folder: Path, info: RunInfo) -> None:
-    """Make the run folder and prove that it can be written. Raises StoreError where it holds anything yet."""
+    """Make the run folder, or take an empty one, and prove that it can be written.
+
+    Raises StoreError where it holds anything, or another run takes it at the same moment.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -166,7 +126,17 @@ def write_info(folder: Path, info: RunInfo) -> None:
     """Write run.json anew. Raises StoreError."""
     plain = msgspec.to_builtins(info)
     del plain["scenario"]["secrets"]
-    _write_whole(folder / ABOUT, (json.dumps(plain, indent=2, ensure_ascii=False) + "\n").encode())
+    with _writing(folder / INFO) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with files.atomic_write(path) as file:
+            yield file
+    except OSError as error:
+        raise StoreError(f"{path}: not written: {error.strerror or error}") from error
 
 
 def save(folder: Path, recording: Recording) -> str:
@@ -187,18 +157,25 @@ def save(folder: Path, recording: Recording) -> str:
         columns[f"streams.{name}"] = np.array([places[text] for text in texts], dtype=np.int32)
     columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
     path = folder / ARRIVALS / _file_name(recording)
-    try:
-        with files.whole(path) as file:
-            np.savez(file, allow_pickle=False, **columns)
-    except OSError as error:
-        raise StoreError(f"{path}: not written: {error.strerror or error}") from error
+    with _writing(path) as file:
+        np.savez(file, allow_pickle=False, **columns)
     return f"{ARRIVALS}/{path.name}"
 
 
-def _file_name(recording: Recording) -> str:
-    """A name of its own for every worker, also where a file system takes capital letters for small ones.
+def archive(folder: Path, file: BinaryIO) -> None:
+    """Write what was measured so far to ``file``, as a zip of a run folder. Copies only; derives nothing.
 
-    A ``~`` parts what is left of an unsafe name from its digest; a safe name has none.
+    It can be done while the run goes on. Raises OSError.
+    """
+    with ZipFile(file, "w") as packed:
+        for path in [folder / INFO, *recordings_in(folder)]:
+            packed.write(path, path.relative_to(folder.parent))
+
+
+def _file_name(recording: Recording) -> str:
+    """Return a name that no other worker has, also where a file system ignores case.
+
+    An unsafe name is followed by ``~`` and its digest; a safe one has none.
     """
     worker = recording.worker
     if not worker:
@@ -209,41 +186,54 @@ def _file_name(recording: Recording) -> str:
     return f"{recording.index:04d}-{safe}.npz"
 
 
-def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        columns = {name: archive[name] for name in archive.files}
-    meta = msgspec.json.decode(columns.pop("meta").tobytes())
-    if old:
-        format1.recording(meta, columns, info)
-    for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
-        texts = np.array(meta.pop(list_name), dtype=object)
-        columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
-    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-    for key, array in columns.items():
-        table, _, name = key.partition(".")
-        tables[table][name] = array
-    return msgspec.convert({**meta, **tables}, Recording)
-
-
 def load(folder: Path | str) -> Run:
     """Return the run in ``folder``, its recordings in the order run, parts of a cell by worker. Raises StoreError."""
     folder = Path(folder)
-    try:
-        plain = json.loads((folder / ABOUT).read_bytes())
+    with _reading(folder / INFO) as path:
+        plain = msgspec.json.decode(path.read_bytes())
         found = plain.get("format") if isinstance(plain, dict) else None
         if found not in (1, FORMAT):
-            raise StoreError(f"{folder / ABOUT}: format {found!r}; this loadgen reads formats 1 and {FORMAT}")
-        old = found == 1
-        info = msgspec.convert(format1.info(plain) if old else plain, RunInfo)
-        paths = sorted((folder / ARRIVALS).glob("[0-9]*.npz"), key=_order)
-        recordings = tuple(_load(path, info, old=old) for path in paths)
+            raise StoreError(f"{path}: format {found!r}; this loadgen reads formats 1 and {FORMAT}")
+        info = msgspec.convert(format1.info(plain) if found == 1 else plain, RunInfo)
+    return Run(
+        folder=folder,
+        info=info,
+        recordings=tuple(_load(path, info, old=found == 1) for path in recordings_in(folder)),
+    )
+
+
+def recordings_in(folder: Path) -> list[Path]:
+    """Return the files of the recordings, by the number of the cell (10000 after 9999), then by worker."""
+    paths = {path: re.match(r"\d+", path.name) for path in (folder / ARRIVALS).glob("*.npz")}
+    numbers = {path: int(found[0]) for path, found in paths.items() if found}
+    return sorted(numbers, key=lambda path: (numbers[path], path.name))
+
+
+def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
+    with _reading(path):
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as packed:
+            columns = {name: packed[name] for name in packed.files}
+        meta = msgspec.json.decode(columns.pop("meta").tobytes())
+        if old:
+            format1.recording(meta, columns, info)
+        for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
+            texts = np.array(meta.pop(list_name), dtype=object)
+            columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
+        tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
+        for key, array in columns.items():
+            table, _, name = key.partition(".")
+            tables[table][name] = array
+        return msgspec.convert({**meta, **tables}, Recording)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Path]:
+    """Turn every error of the block into a StoreError that names the file."""
+    try:
+        yield path
     except FileNotFoundError as error:
-        raise StoreError(f"{folder}: not a run folder: {Path(error.filename).name} is missing") from error
+        raise StoreError(f"{path.parent}: not a run folder: {path.name} is missing") from error
+    except KeyError as error:
+        raise StoreError(f"{path}: cannot be read: {error} is missing") from error
     except (OSError, EOFError, BadZipFile, ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
-        raise StoreError(f"{folder}: cannot be read: {error}") from error
-    return Run(folder=folder, info=info, recordings=recordings)
-
-
-def _order(path: Path) -> tuple[int, str]:
-    """By the number of the cell: names of five digits come after those of four."""
-    return int(re.match(r"\d+", path.name)[0]), path.name  # type: ignore[index]  # the glob begins with a digit
+        raise StoreError(f"{path}: cannot be read: {error}") from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
+import loadgen
 from loadgen import analysis, store
 from loadgen.report import frames
 
@@ -32,3 +34,11 @@ def test_the_same_summary_follows_from_a_run_of_the_version_before() -> None:
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+def test_a_report_of_such_a_run_rewrites_nothing_that_was_measured(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "run"))
+    measured = [folder / "run.json", *store.recordings_in(folder)]
+    before = [path.read_bytes() for path in measured]
+    assert loadgen.Run.load(folder).report().exists()
+    assert [path.read_bytes() for path in measured] == before

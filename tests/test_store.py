@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -257,6 +259,26 @@ def test_a_synthetic_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert run.recordings[0].streams["outcome"].tolist() == wanted[0].streams["outcome"].tolist()
 
 
+def test_cells_beyond_9999_come_in_the_order_run(tmp_path: Path) -> None:
+    order = (9_998, 9_999, 10_000, 10_001, 100_000)
+    run = store.load(saved(tmp_path / "run", *(recording(PLAIN, index=index) for index in reversed(order))))
+    assert tuple(each.index for each in run.recordings) == order
+
+
+def test_what_was_saved_so_far_can_be_taken_away(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "run", recording(PLAIN), recording(STAMPED, index=10_000))
+    (folder / "summary.csv").write_text("derived")
+    packed = io.BytesIO()
+    store.archive(folder, packed)
+    with ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "there")
+    there = store.load(tmp_path / "there" / "run")
+    assert there.info == INFO
+    assert [each.index for each in there.recordings] == [7, 10_000]
+    assert_same(there.recordings[0], recording(PLAIN))
+    assert not (there.folder / "summary.csv").exists()
+
+
 def test_what_run_json_says_is_read_as_it_was_written(tmp_path: Path) -> None:
     secret = replace(INFO, scenario=replace(INFO.scenario, secrets=frozenset({"s3cret"})))
     assert store.load(saved(tmp_path / "run", info=secret)).info == INFO
@@ -416,11 +438,30 @@ def beyond_the_errors(folder: Path) -> None:
     np.savez(path, **columns | {"streams.error": np.array([99], dtype=np.int32)})
 
 
+def edit_info(**changes: Any) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        path = folder / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return edit
+
+
+def edit_meta(**changes: Any) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        path = folder / "arrivals" / "0007.npz"
+        with np.load(path) as archive:
+            columns = dict(archive)
+        meta = json.dumps(json.loads(columns["meta"].tobytes()) | changes).encode()
+        np.savez(path, **columns | {"meta": np.frombuffer(meta, dtype=np.uint8)})
+
+    return edit
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda folder: (folder / "run.json").unlink(), "not a run folder: run.json is missing"),
-        (spoil("run.json", b""), "cannot be read"),
+        (spoil("run.json", b""), r"run\.json: cannot be read: Input data was truncated"),
         (spoil("run.json", b"\xff\xfe"), "cannot be read"),
         (spoil("run.json", b"[1]"), "format None; this loadgen reads formats 1 and 2"),
         (spoil("run.json", b"{}"), "format None"),
@@ -432,8 +473,13 @@ def beyond_the_errors(folder: Path) -> None:
         (spoil("arrivals/0008.npz", b"not an archive"), "cannot be read"),
         (spoil("arrivals/0008.npz", b"PK\x03\x04 not an archive"), "cannot be read"),
         (cut, "cannot be read"),
-        (without("meta"), "cannot be read"),
-        (without("streams.outcome"), "cannot be read"),
+        (without("meta"), r"0007\.npz: cannot be read: 'meta' is missing"),
+        (without("streams.outcome"), r"0007\.npz: cannot be read: 'streams.outcome' is missing"),
+        (edit_info(seed="5"), r"run\.json: cannot be read: .*\$\.seed"),
+        (edit_info(state="over"), r"run\.json: cannot be read: .*\$\.state"),
+        (edit_info(cells=[{"index": 1}]), r"run\.json: cannot be read: .*client.*\$\.cells\[0\]"),
+        (edit_meta(level={"streams": 1.5}), r"0007\.npz: cannot be read: .*\$\.level\.streams"),
+        (edit_meta(client="requests"), r"0007\.npz: cannot be read: .*\$\.client"),
         (beyond_the_errors, "cannot be read"),
     ],
 )

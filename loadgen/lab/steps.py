@@ -129,7 +129,7 @@ def _searched(ran: RunResult, lab: _Lab, searches: list[Search], rules: Rules, c
     )
     failure = ran.failure
     try:
-        with files.whole(ran.folder / FILE) as file:
+        with files.atomic_write(ran.folder / FILE) as file:
             file.write((json.dumps(told, indent=2) + "\n").encode())
     except OSError as error:
         failure = failure or str(error)

@@ -47,7 +47,7 @@ def write_html(run: Run, summaries: Sequence[Summary], findings: Sequence[Findin
 def put(path: Path, text: str) -> None:
     """Write ``text`` to ``path``, whole or not at all. Raises :class:`ReportError`."""
     try:
-        with files.whole(path) as file:
+        with files.atomic_write(path) as file:
             file.write(text.encode())
     except OSError as error:
         raise ReportError(f"{path}: not written: {error.strerror or error}") from error
