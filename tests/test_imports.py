@@ -98,7 +98,7 @@ ARROWS: dict[str, set[str]] = {
 EXCEPTIONS: dict[tuple[str, str], str] = {
     (
         "loadgen.locust_ui.web",
-        "loadgen.report.charts.style",
+        "loadgen.report.client_style",
     ): "a client has one colour, live and in the report",
     ("loadgen.locust_ui.web", "loadgen.report.text"): "foreign text is made printable in one way",
     ("loadgen.report.progress", "loadgen.lab.listener"): "it is a Listener, and shows a Progress",

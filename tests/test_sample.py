@@ -6,7 +6,8 @@ from pathlib import Path
 
 import loadgen
 from loadgen import analysis
-from loadgen.report import csv
+from loadgen.report.renderers import csv, json
+from loadgen.report.view import View
 
 SAMPLE = Path(__file__).resolve().parents[1] / "reports" / "sample"
 

@@ -94,8 +94,9 @@ def report_run(folder: Path, console: Console, *, quiet: bool) -> int:
     """Analyse the run, write its reports, print its tables unless ``quiet``; return the exit code."""
     from loadgen import analysis, store
     from loadgen.findings import findings as find
-    from loadgen.report import terminal
-    from loadgen.report.write import ReportError, write
+    from loadgen.report.renderers.terminal import Terminal
+    from loadgen.report.view import View
+    from loadgen.report.write import ReportError, write_view
 
     try:
         measured = store.load(folder)
@@ -103,21 +104,14 @@ def report_run(folder: Path, console: Console, *, quiet: bool) -> int:
         fail(error, BAD)
     summaries = analysis.summarise(measured)
     findings = find(measured, summaries)
+    view = View(measured, summaries, findings)
     if not quiet:
-        state = measured.info.state
-        if state != "complete":
-            done, planned = len({r.index for r in measured.recordings}), len(measured.info.cells)
-            click.echo(f"The run {INCOMPLETE[state]}: {done} of {planned} cells were measured.")
-        console.print(terminal.table(summaries))
-        console.print(terminal.findings(findings))
+        console.print(Terminal(view))
     try:
-        path = write(measured, summaries, findings)
+        path = write_view(view)
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
         return UNMEASURED
     if not quiet:
         click.echo(f"Report: {path}")
     return analysis.exit_verdict(summaries, findings)
-
-
-INCOMPLETE: Final = {"interrupted": "was interrupted", "failed": "failed", "running": "never ended"}

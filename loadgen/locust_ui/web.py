@@ -44,7 +44,7 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
     from bokeh.util.paths import static_path
     from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
 
-    from loadgen.report.charts.style import looks
+    from loadgen.report.client_style import client_styles
 
     app = web_ui.app
     assert app is not None
@@ -80,8 +80,8 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
         if request.args.get("run") == told["run"]:
             after = request.args.get("after", -math.inf, type=float)
             told = told | {"history": [row for row in told["history"] if row["at"] > after]}
-        given = looks({ClientId(row["client"]): _mode(row["client"]) for row in told["clients"]})
-        colours = {client.label: {"light": look.light, "dark": look.dark} for client, look in given.items()}
+        given = client_styles({ClientId(row["client"]): _mode(row["client"]) for row in told["clients"]})
+        colours = {client.label: {"light": style.light, "dark": style.dark} for client, style in given.items()}
         return jsonify(_plain(told | {"looks": colours}))
 
     @room.get("/files/<name>")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from loadgen.analysis import compare
 from loadgen.analysis.changes import JUDGED, LEAST, LEVEL, MOST_REPEATS
-from loadgen.report.terminal import RULED, RULED_ASCII, speller
+from loadgen.report.screen import RULED, RULED_ASCII, spell_ascii
 from loadgen.report.text import NOT_MEASURED, figure, plain
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class _Terminal:
         self.comparison, self.sides = comparison, sides
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        spelled, found = speller(options), self.comparison
+        spelled, found = spell_ascii if options.ascii_only else str, self.comparison
         yield Text(
             spelled(f"{plain(self.sides.head, TEXT)} against {plain(self.sides.base, TEXT)}"), style="bold"
         )

@@ -11,14 +11,16 @@ from loadgen.analysis import effects, rounds
 from loadgen.analysis.changes import JUDGED
 from loadgen.analysis.compare import ENOUGH
 from loadgen.report import comparison as texts
-from loadgen.report.page import FINDING, TEXT, Placer, at, render
+from loadgen.report.client_style import client_styles
+from loadgen.report.page import FINDING, TEXT, Page, at
 from loadgen.report.text import figure, plain
 
 if TYPE_CHECKING:
     from loadgen.analysis.changes import Change, Judged
     from loadgen.analysis.compare import Comparison
     from loadgen.model import ClientId, Level, Summary
-    from loadgen.report.charts.style import Chart, Look
+    from loadgen.report.charts.style import Chart
+    from loadgen.report.client_style import ClientStyle, Styles
 
 HEIGHT = 226
 _BOTTOM = 44
@@ -41,23 +43,20 @@ class _Point:
 class _Line:
     """One client on one side."""
 
-    look: Look
+    style: ClientStyle
     head: bool
     points: tuple[_Point, ...]
 
 
 def html(comparison: Comparison, sides: texts.Sides, base: Sequence[Summary], head: Sequence[Summary]) -> str:
     """The page; ``base`` and ``head`` are the summaries that were compared."""
-    from loadgen.report.charts.style import looks
-
     compared = {client for c in comparison.changes for client in (c.against, c.client)}
-    look = looks({s.client: s.mode for s in (*base, *head) if s.client in compared})
-    place = Placer()
-    placed = place(_charts(comparison, sides, base, head, look))
-    return render(
+    styles = client_styles({s.client: s.mode for s in (*base, *head) if s.client in compared})
+    page = Page(styles)
+    placed = page.place(_charts(comparison, sides, base, head, styles))
+    return page.document(
         "comparison.html",
-        place,
-        {
+        **{
             "base": plain(sides.base, TEXT),
             "head": plain(sides.head, TEXT),
             "verdict": texts.verdict(comparison),
@@ -72,7 +71,6 @@ def html(comparison: Comparison, sides: texts.Sides, base: Sequence[Summary], he
             "called": [_row(c) for c in comparison.changes if c.verdict in ("worse", "better")],
             "levels": _levels(comparison.changes),
             "figures": [judged.title for judged in _shown(comparison.changes)],
-            "looks": list(look.values()),
             "charts": placed,
         },
     )
@@ -127,7 +125,7 @@ def _charts(
     sides: texts.Sides,
     base: Sequence[Summary],
     head: Sequence[Summary],
-    looks: Mapping[ClientId, Look],
+    styles: Styles,
 ) -> list[Chart]:
     measured = sorted({c.level for c in comparison.changes})
     compared = (
@@ -141,7 +139,7 @@ def _charts(
     return [
         chart
         for judged in _shown(comparison.changes)
-        if (chart := _chart(judged, sides, chosen, measured, looks)) is not None
+        if (chart := _chart(judged, sides, chosen, measured, styles)) is not None
     ]
 
 
@@ -150,22 +148,23 @@ def _chart(
     sides: texts.Sides,
     chosen: Sequence[Sequence[Summary]],
     measured: Sequence[Level],
-    looks: Mapping[ClientId, Look],
+    styles: Styles,
 ) -> Chart | None:
     """Over concurrency, or where there is one only, a row for each client."""
     from bokeh.models import Line, Scatter, Segment
 
     from loadgen.report.charts.scaling import levels
-    from loadgen.report.charts.style import Axis, Chart, axis, draw, ends, hover, plot
+    from loadgen.report.charts.axes import Axis, axis
+    from loadgen.report.charts.style import Chart, draw, ends, hover, plot
 
     across = len(measured) > 1
-    clients = [client for client in looks if any(s.client == client for side in chosen for s in side)]
+    clients = [client for client in styles if any(s.client == client for side in chosen for s in side)]
     rows = {client: float(len(clients) - n) for n, client in enumerate(clients)}
     lines = []
     for head, side in enumerate(chosen):
         for client, ladder in rounds.ladders(side).items():
             points = [_point(judged, s, float(s.level.value) if across else rows[client]) for s in ladder]
-            lines.append(_Line(looks[client], bool(head), tuple(p for p in points if p is not None)))
+            lines.append(_Line(styles[client], bool(head), tuple(p for p in points if p is not None)))
     values = [point.value for line in lines for point in line.points]
     if not values:
         return None
@@ -192,7 +191,7 @@ def _chart(
             "value": [point.value for point in line.points],
             "low": [max(point.low, value_axis.start) for point in line.points],
             "high": [min(point.high, value_axis.end * 1.5) for point in line.points],
-            "client": [line.look.label] * len(line.points),
+            "client": [line.style.label] * len(line.points),
             "told": [
                 f"{plain(sides.head if line.head else sides.base, 60)}: {point.told}" for point in line.points
             ],
@@ -200,23 +199,23 @@ def _chart(
         alpha = 1.0 if line.head else 0.6
         x0, y0, x1, y1 = ("at", "low", "at", "high") if across else ("low", "at", "high", "at")
         segment = Segment(x0=x0, y0=y0, x1=x1, y1=y1, line_alpha=0.5 * alpha)
-        draw(made, segment, data, line.look.variable)
+        draw(made, segment, data, line.style.variable)
         if across:
             dash = "solid" if line.head else "dashed"
             draw(
                 made,
                 Line(x=x, y=y, line_width=1.75, line_alpha=alpha, line_dash=dash),
                 data,
-                line.look.variable,
+                line.style.variable,
             )
-        glyph = Scatter(x=x, y=y, size=7, marker=line.look.marker, line_width=1.5)
+        glyph = Scatter(x=x, y=y, size=7, marker=line.style.marker, line_width=1.5)
         if not line.head:
             glyph.fill_color = None
-        renderers.append(draw(made, glyph, data, line.look.variable))
+        renderers.append(draw(made, glyph, data, line.style.variable))
     hover(made, renderers, [("", "@client"), ("", "@told")])
-    last = [(line.look, line.points[-1].value) for line in lines if line.head and line.points]
+    last = [(line.style, line.points[-1].value) for line in lines if line.head and line.points]
     told = "; ".join(
-        f"{line.look.label}, {'head' if line.head else 'base'}: {', '.join(figure(p.value) for p in line.points)}"
+        f"{line.style.label}, {'head' if line.head else 'base'}: {', '.join(figure(p.value) for p in line.points)}"
         for line in lines
     )
     where = "over streams at once" if across else f"at {measured[0]}"

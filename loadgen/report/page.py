@@ -1,4 +1,4 @@
-"""What every page is made of: its charts, and scripts, styles and data inside it.
+"""One HTML page that needs nothing but itself: its charts, and scripts, styles and data inside it.
 
 A content security policy lets a page run exactly the scripts that it carries and load nothing.
 """
@@ -8,17 +8,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from loadgen.model import Level
     from loadgen.report.charts.style import Chart
+    from loadgen.report.client_style import Styles
 
 TEXT = 400  # characters of one foreign text that a page shows
 FINDING = 2000
@@ -40,41 +43,44 @@ class Group:
     charts: tuple[Placed, ...]
 
 
-class Placer:
-    """Gives charts their ids, in the order of the page."""
+class Page:
+    """A page in the making: renders its templates, and gives its charts their ids, in order."""
 
-    def __init__(self) -> None:
-        self.placed: list[Placed] = []
+    def __init__(self, styles: Styles) -> None:
+        self._styles = list(styles.values())
+        self._placed: list[Placed] = []
 
-    def __call__(self, charts: Sequence[Chart]) -> tuple[Placed, ...]:
-        new = [Placed(f"chart-{len(self.placed) + n}", chart) for n, chart in enumerate(charts)]
-        self.placed.extend(new)
+    def place(self, charts: Sequence[Chart]) -> tuple[Placed, ...]:
+        """Return the charts with their ids; the page carries their data."""
+        new = [Placed(f"chart-{len(self._placed) + n}", chart) for n, chart in enumerate(charts)]
+        self._placed.extend(new)
         return tuple(new)
+
+    def group(self, title: str, charts: Sequence[Chart]) -> Group:
+        """Return the charts with their ids, under one heading."""
+        return Group(title, self.place(charts))
+
+    def section(self, name: str, **parts: Any) -> Markup:
+        """Return the markup of ``templates/sections/<name>.html``. ``styles`` are those of all clients."""
+        return Markup(self._rendered(f"sections/{name}.html", parts))
+
+    def document(self, template: str, **parts: Any) -> str:
+        """Return the whole page, with the charts that were placed."""
+        scripts = [*_bokeh_js(), _resource("report.js")]
+        shell = {"css": _resource("report.css"), "scripts": scripts, "policy": _policy(scripts)}
+        return self._rendered(template, parts | shell | {"data": _data(self._placed)})
+
+    def _rendered(self, template: str, parts: dict[str, Any]) -> str:
+        return _environment().get_template(template).render(styles=self._styles, **parts)
 
 
 def at(level: Level) -> str:
-    """``100 streams at once``."""
+    """Return ``100 streams at once``, or ``2.5 per second``."""
     return f"{level} at once" if level.rate is None else level.label
 
 
-def render(template: str, placer: Placer, parts: Mapping[str, Any]) -> str:
-    """The page of that template, with the charts that were placed."""
-    scripts = [*_bokeh_js(), _resource("report.js")]
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            parts,
-            css=_resource("report.css"),
-            scripts=scripts,
-            policy=_policy(scripts),
-            data=_data(placer.placed),
-        )
-    )
-
-
 def _data(placed: Sequence[Placed]) -> str:
-    """All figures as JSON that may stand inside a script element."""
+    """Return all figures as JSON that may stand inside a script element."""
     from bokeh.embed import json_item
 
     numbers: dict[str, str] = {}
@@ -84,7 +90,7 @@ def _data(placed: Sequence[Placed]) -> str:
 
 
 def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
-    """Bokeh counts models over the life of the process; count anew, so that a run gives one text only."""
+    """Count Bokeh's models anew: it counts over the life of the process, and a run must give one text only."""
     if isinstance(value, dict):
         return {
             key: numbers.setdefault(inner, f"m{len(numbers)}")
@@ -102,12 +108,13 @@ def _bokeh_js() -> tuple[str, ...]:
     return tuple(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)
 
 
+@cache
 def _resource(name: str) -> str:
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _policy(scripts: Sequence[str]) -> str:
-    """Exactly these scripts may run, and nothing may be loaded."""
+    """Return the policy: exactly these scripts may run, and nothing may be loaded."""
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (

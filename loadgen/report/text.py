@@ -1,4 +1,4 @@
-"""Text and figures as people read them, the same in the terminal, the tables and the charts."""
+"""Text and numbers as people read them, the same in the terminal, the tables and the charts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
 def plain(text: object, limit: int | None = None) -> str:
-    """``text`` with every control, bidi and other invisible character spelled out (``\\x1b``, ``\\u202e``).
+    """Return ``text`` with every control, bidi and other invisible character spelled out (``\\x1b``, ``\\u202e``).
 
     What a server or a file wrote can then neither move a cursor, nor turn the reading direction, nor break a
     line. ``limit`` is the greatest length in characters, an ellipsis included.
@@ -31,7 +31,7 @@ def _visible(character: str) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Three significant digits, thousands separated; ``–`` where there is no figure."""
+    """Return three significant digits, thousands separated; ``–`` where there is no figure."""
     if value is None or not math.isfinite(value):
         return NOT_MEASURED
     if isinstance(value, int):
@@ -45,8 +45,13 @@ def figure(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """Return ``1.2 to 3.4``; empty where there is no interval."""
+    return "" if low is None or high is None else f"{figure(low)} to {figure(high)}"
+
+
 def tick(value: float) -> str:
-    """A tick label: ``0.5``, ``20``, ``1 k``, ``2.5 M``."""
+    """Return the label of a tick: ``0.5``, ``20``, ``1 k``, ``2.5 M``."""
     for unit, scale in (("M", 1e6), ("k", 1e3)):
         if abs(value) >= scale:
             return f"{value / scale:g} {unit}"

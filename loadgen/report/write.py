@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen import files
-from loadgen.report import csv
-from loadgen.report.html import html
+from loadgen.report.renderers import FILES
+from loadgen.report.view import View
 
 if TYPE_CHECKING:
     from loadgen.model import Finding, Run, Summary
@@ -19,28 +19,25 @@ class ReportError(Exception):
 
 
 def write(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> Path:
-    """Write ``summary.csv``, ``summary.json``, ``findings.json``, ``streams.csv``, ``samples.csv`` and
-    ``report.html`` into the run's folder; return the path of ``report.html``.
+    """Write the files of :data:`~loadgen.report.renderers.FILES` into the run's folder; return the path of
+    ``report.html``.
 
     Each appears whole or not at all, and replaces an older one of its name. Raises :class:`ReportError` where
     one cannot be written; those before it are there.
     """
-    texts: dict[str, Callable[[], str]] = {
-        "summary.csv": lambda: csv.summary_csv(summaries),
-        "summary.json": lambda: csv.summary_json(run, summaries, findings),
-        "findings.json": lambda: csv.findings_json(run, findings),
-        "streams.csv": lambda: csv.streams_csv(run),
-        "samples.csv": lambda: csv.samples_csv(run),
-        "report.html": lambda: html(run, summaries, findings),
-    }
-    for name, render in texts.items():
-        put(run.folder / name, render())
-    return run.folder / "report.html"
+    return write_view(View(run, summaries, findings))
+
+
+def write_view(view: View) -> Path:
+    """Do as :func:`write`, for a view that has been shown already."""
+    for name, render in FILES.items():
+        put(view.run.folder / name, render(view))
+    return view.run.folder / "report.html"
 
 
 def write_html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding], path: Path) -> Path:
     """Write the HTML report alone, to ``path``, and return it. Raises :class:`ReportError`."""
-    put(path, html(run, summaries, findings))
+    put(path, FILES["report.html"](View(run, summaries, findings)))
     return path
 
 

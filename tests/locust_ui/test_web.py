@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from loadgen.model import ClientId
-from loadgen.report.charts.style import looks
+from loadgen.report.client_style import client_styles
 
 RUN = "20261122T100000Z-toy"
 HOSTILE = "requests session=<b>shared</b>"
-LOOKS = looks({ClientId("requests"): "threads", ClientId(HOSTILE): "threads", ClientId("aiohttp"): "tasks"})
+STYLES = client_styles({ClientId("requests"): "threads", ClientId(HOSTILE): "threads", ClientId("aiohttp"): "tasks"})
 
 POINTS = """() => Bokeh.documents.flatMap((d) => d.roots()).map((plot) =>
   plot.renderers.map((r) => r.data_source.data.value.length).reduce((a, b) => a + b, 0))"""
@@ -113,7 +113,7 @@ def numbers_and_points_grow(page):
     assert cells.nth(5).inner_text() == "–"
     page.wait_for_selector("#validity.suspect")
     assert f"{HOSTILE}: late by 40 ms" in page.locator("#validity").inner_text()
-    assert page.evaluate(COLOURS) == sorted(look.light for look in LOOKS.values())
+    assert page.evaluate(COLOURS) == sorted(style.light for style in STYLES.values())
     assert page.locator("figure", has_text="Lag (ms)").locator(".hint").inner_text() == "Not measured so far"
 
 
@@ -160,7 +160,7 @@ def it_follows_size_and_colour_scheme(tab, page):
     wide = page.evaluate("document.body.offsetHeight")
     tab.locator("header button").last.click()
     page.wait_for_selector("html[data-scheme=dark]")
-    assert page.evaluate(COLOURS) == sorted(look.dark for look in LOOKS.values())
+    assert page.evaluate(COLOURS) == sorted(style.dark for style in STYLES.values())
     tab.set_viewport_size({"width": 600, "height": 800})
     until(page, f"(wide) => document.body.offsetHeight > 1.3 * wide && ({FITS})()", arg=wide)
     assert page.evaluate("document.documentElement.scrollWidth") <= 600

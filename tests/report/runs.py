@@ -10,7 +10,8 @@ import numpy as np
 from loadgen import analysis
 from loadgen.findings import findings as found
 from loadgen.model import ClientId, Finding, Run, Summary
-from loadgen.report.html import html
+from loadgen.report.renderers import html
+from loadgen.report.view import View
 from tests import synthetic
 
 HOSTILE = (
@@ -101,6 +102,9 @@ def analysed(run: Run) -> tuple[list[Summary], list[Finding]]:
     return summaries, found(run, summaries)
 
 
+def view(run: Run) -> View:
+    return View(run, *analysed(run))
+
+
 def page(run: Run) -> str:
-    summaries, findings = analysed(run)
-    return html(run, summaries, findings)
+    return html.report(view(run))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from loadgen.report.charts.rows import picture
-from loadgen.report.charts.style import looks
+from loadgen.report.client_style import client_styles
 from loadgen.report.charts.usage import POINTS, usage
 from tests.synthetic import ZERO, client_id, recording, split
 
-LOOKS = looks({client_id("aiohttp"): "tasks"})
+STYLES = client_styles({client_id("aiohttp"): "tasks"})
 MADE = {"concurrency": 20, "streams": 60, "tokens": 20, "jitter": 0.4, "ramp_ms": 500}
 
 
@@ -23,7 +23,7 @@ def lines(recordings):
             (renderer.data_source.data["x"], renderer.data_source.data["y"])
             for renderer in chart.figure.renderers
         ]
-        for chart in usage(recordings, LOOKS)
+        for chart in usage(recordings, STYLES)
     }
 
 
@@ -84,7 +84,7 @@ def test_the_next_stream_of_a_slot_is_no_second_one():
 
 def test_the_picture_of_the_streams_is_the_same_for_the_parts_together():
     whole = recording(**MADE, outcomes={"reset": 2})
-    one, shared = picture([whole], LOOKS), picture(split(whole, 4), LOOKS)
+    one, shared = picture([whole], STYLES), picture(split(whole, 4), STYLES)
     assert shared.caption == one.caption
     ((drawn,), (other,)) = one.charts, shared.charts
     assert other.alternative == drawn.alternative
@@ -100,5 +100,5 @@ def test_nothing_was_recorded():
         streams={name: column[:0] for name, column in made.streams.items()},
         samples={name: column[:0] for name, column in made.samples.items()},
     )
-    assert usage([empty], LOOKS) == []
-    assert picture([empty], LOOKS).charts == ()
+    assert usage([empty], STYLES) == []
+    assert picture([empty], STYLES).charts == ()

@@ -7,14 +7,18 @@ from itertools import pairwise
 import pytest
 
 from loadgen.model import Load, Stage
-from loadgen.report.charts.style import _apart, axis, looks
+from loadgen.report.charts.axes import axis
+from loadgen.report.charts.style import _apart
+from loadgen.report.client_style import client_styles
+from loadgen.report.renderers import html
+from loadgen.report.view import View
 from tests.report.runs import HOSTILE, failed_run, hostile_run, page, repeated_run, run_of, shared_run
 from tests.synthetic import client_id
 
 
 def drawn(modes):
     """Return each client's style by its label."""
-    given = looks({client_id(label): mode for label, mode in modes.items()})
+    given = client_styles({client_id(label): mode for label, mode in modes.items()})
     return {client.label: style for client, style in given.items()}
 
 
@@ -152,10 +156,8 @@ def test_nothing_succeeded_and_nothing_at_all_still_give_a_page():
     text = " ".join(Page(page(failed_run("/nowhere"))).text)
     assert "No stream succeeded" in text
     assert "it ended as refused" in text
-    from loadgen.report.html import html
-
     empty = run_of("/nowhere", ())
-    parsed = Page(html(empty, [], []))
+    parsed = Page(html.report(View(empty, [], [])))
     assert parsed.wrong == []
     assert "Nothing was measured" in " ".join(parsed.text)
 
@@ -219,24 +221,24 @@ def test_clients_keep_their_look_and_never_share_one():
     }
     given = drawn(modes)
     assert list(given) == list(modes)
-    assert len({(look.light, look.marker, look.dash) for look in given.values()}) == 4
+    assert len({(style.light, style.marker, style.dash) for style in given.values()}) == 4
     assert given["requests"].light == drawn({"requests": "threads"})["requests"].light
-    assert len({look.variable for look in given.values()}) == 4
+    assert len({style.variable for style in given.values()}) == 4
 
 
 def test_many_variants_of_one_client_look_different():
     labels = [f"requests stack={size}KiB" for size in range(64, 128, 4)]
     given = drawn(dict.fromkeys(labels, "threads")).values()
     assert (
-        len({(look.light, look.marker) for look in given})
-        == len({(look.light, look.dash) for look in given})
+        len({(style.light, style.marker) for style in given})
+        == len({(style.light, style.dash) for style in given})
         == 16
     )
 
 
 def test_every_mode_has_colours_of_its_own():
     given = drawn({"requests": "threads", "aiohttp": "tasks", "requests-gevent": "greenlets"}).values()
-    assert len({look.light for look in given}) == len({look.dark for look in given}) == 3
+    assert len({style.light for style in given}) == len({style.dark for style in given}) == 3
 
 
 def test_beside_a_line_stands_what_tells_variants_apart():
@@ -247,7 +249,7 @@ def test_beside_a_line_stands_what_tells_variants_apart():
         "httpx-sync session=shared",
         "aiohttp loop=uvloop",
     ]
-    assert [look.short for look in drawn(dict.fromkeys(labels, "threads")).values()] == [
+    assert [style.short for style in drawn(dict.fromkeys(labels, "threads")).values()] == [
         "requests",
         "stack=1MiB",
         "requests session=shared",  # as httpx-sync has it too

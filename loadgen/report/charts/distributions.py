@@ -9,13 +9,15 @@ import numpy as np
 from bokeh.models import Line
 
 from loadgen.analysis.measures import Measured, present
-from loadgen.report.charts.style import LOG_SPAN, Axis, Chart, Look, axis, draw, hover, plot
+from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
+from loadgen.report.charts.style import Chart, draw, hover, plot
 from loadgen.report.text import figure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadgen.model import ClientId, Recording
+    from loadgen.report.client_style import Styles
 
 HEIGHT = 250
 POINTS = 160
@@ -23,7 +25,7 @@ _RANKS = ((0.5, "p50"), (0.1, "p90"), (0.01, "p99"), (0.001, "p99.9"), (0.0001, 
 _LEAST_SHARE = 5e-6
 
 
-def distributions(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> list[Chart]:
+def distributions(recordings: Sequence[Recording], styles: Styles) -> list[Chart]:
     """TTFT and ITL at one concurrency, pooled over the repeats of each client; ``POINTS`` a line at most."""
     ttft: dict[ClientId, list[NDArray[np.int64]]] = {}
     gaps: dict[ClientId, list[NDArray[np.int64]]] = {}
@@ -34,14 +36,14 @@ def distributions(recordings: Sequence[Recording], looks: Mapping[ClientId, Look
     charts = []
     for title, pooled in (("Time to first token (TTFT)", ttft), ("Inter-token latency (ITL)", gaps)):
         values = {label: np.sort(np.concatenate(parts)) / 1e6 for label, parts in pooled.items()}
-        chart = _chart(title, {label: v for label, v in values.items() if len(v)}, looks)
+        chart = _chart(title, {label: v for label, v in values.items() if len(v)}, styles)
         if chart:
             charts.append(chart)
     return charts
 
 
 def _chart(
-    title: str, ordered: Mapping[ClientId, NDArray[np.float64]], looks: Mapping[ClientId, Look]
+    title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: Styles
 ) -> Chart | None:
     if not ordered:
         return None
@@ -58,7 +60,7 @@ def _chart(
     made = plot(x, y, HEIGHT, left=50, right=14, grid="xy")
     drawn = []
     for label, (at, share) in lines.items():
-        look = looks[label]
+        style = styles[label]
         data = {
             "x": np.maximum(at, x.start).astype(np.float32),
             "y": share.astype(np.float32),
@@ -66,14 +68,14 @@ def _chart(
                 f"p{100 * (1 - part):.4g}: {figure(value)} ms"
                 for value, part in zip(at.tolist(), share.tolist(), strict=True)
             ],
-            "client": [look.label] * len(at),
+            "client": [style.label] * len(at),
         }
         drawn.append(
-            draw(made, Line(x="x", y="y", line_width=1.75, line_dash=look.dash), data, look.variable)
+            draw(made, Line(x="x", y="y", line_width=1.75, line_dash=style.dash), data, style.variable)
         )
     hover(made, drawn, [("", "@client"), ("", "@told")])
     told = "; ".join(
-        f"{looks[label].label}: half within {figure(float(values[(len(values) - 1) // 2]))} ms, "
+        f"{styles[label].label}: half within {figure(float(values[(len(values) - 1) // 2]))} ms, "
         f"slowest {figure(float(values[-1]))} ms, n = {len(values):,}"
         for label, values in ordered.items()
     )

@@ -11,13 +11,15 @@ from bokeh.models import Scatter, Segment
 
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import ClientId, Outcome
-from loadgen.report.charts.style import Axis, Chart, Look, axis, draw, hover, plot
+from loadgen.report.charts.axes import Axis, axis
+from loadgen.report.charts.style import Chart, draw, hover, plot
 from loadgen.report.text import figure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadgen.model import Recording
+    from loadgen.report.client_style import ClientStyle, Styles
 
     Floats = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ class _Shown:
     dot_row: NDArray[np.int64]
 
 
-def picture(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> Picture:
+def picture(recordings: Sequence[Recording], styles: Styles) -> Picture:
     """The first cell of each client that has streams, of those given (all of one concurrency), its workers together.
 
     Shown are streams open in the middle of the measured window, evenly chosen where there are more than
@@ -61,7 +63,7 @@ def picture(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> 
         client = repeat.recording.client
         if client not in chosen and (shown := _shown(repeat)):
             chosen[client] = shown
-    shown_all = [chosen[label] for label in looks if label in chosen]
+    shown_all = [chosen[label] for label in styles if label in chosen]
     if not shown_all:
         return Picture((), "")
     begin, finish = _span(shown_all)
@@ -71,7 +73,7 @@ def picture(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> 
     ticks = axis([begin, finish], zero=False, log=False, count=4)
     within = tuple(t for t in ticks.ticks if begin <= t <= finish)
     x = Axis(begin, finish, False, within, ticks.labels, "s since the cell began")
-    charts = tuple(_chart(shown, x, silence, looks[shown.client]) for shown in shown_all)
+    charts = tuple(_chart(shown, x, silence, styles[shown.client]) for shown in shown_all)
     most = max(s.open for s in shown_all)
     rows = max(len(s.start) for s in shown_all)
     middle = "open in the middle of the measured window"
@@ -141,7 +143,7 @@ def _silences(shown: _Shown) -> tuple[Floats, Floats, NDArray[np.int64], Floats]
     return before, after, shown.dot_row[1:][same], after - before
 
 
-def _chart(shown: _Shown, x: Axis, silence: float, look: Look) -> Chart:
+def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     rows = len(shown.start)
     y = Axis(rows - 0.25, -0.75, False, (), {})
     made = plot(x, y, min(_HEIGHT, 64 + 12 * rows), left=8, right=12, grid="x")
@@ -161,7 +163,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, look: Look) -> Chart:
     inside = _inside(shown, x.start, x.end)
     dots = {"x": shown.dot_at[inside].astype(np.float32), "y": shown.dot_row[inside].astype(np.float32)}
     size = 2.4 if rows > 40 else 4
-    draw(made, Scatter(x="x", y="y", size=size, marker="circle", line_color=None), dots, look.variable)
+    draw(made, Scatter(x="x", y="y", size=size, marker="circle", line_color=None), dots, style.variable)
     crosses = {"x": shown.end[shown.failed], "y": numbers[shown.failed]}
     draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
     hover(made, [red], [("", "@told")])
@@ -169,7 +171,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, look: Look) -> Chart:
     silences = f"{number:,} silence{'' if number == 1 else 's'} over {figure(silence * 1000)} ms"
     failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""
     alternative = (
-        f"{look.label}: {rows:,} rows of token arrivals from {figure(x.start)} to {figure(x.end)} s, "
+        f"{style.label}: {rows:,} rows of token arrivals from {figure(x.start)} to {figure(x.end)} s, "
         f"{silences}{failures}, longest gap {figure(1000 * float(length.max())) if len(length) else '–'} ms."
     )
-    return Chart(look.label, f"{silences}{failures}", made, alternative)
+    return Chart(style.label, f"{silences}{failures}", made, alternative)

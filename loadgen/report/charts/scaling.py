@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from bokeh.models import Line, Scatter, Segment
 
-from loadgen.report.charts.style import BORDER_TOP, Axis, Chart, Look, Mark, axis, draw, ends, hover, plot
+from loadgen.report.charts.axes import Axis, axis
+from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, ends, hover, plot
 from loadgen.report.text import figure, plain, tick
 
 if TYPE_CHECKING:
     from loadgen.model import ClientId, Level, Summary
+    from loadgen.report.client_style import Styles
 
 HEIGHT = 226
 _BOTTOM = 44
@@ -50,7 +52,7 @@ COSTS = (
 )
 
 
-def latencies(summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> list[Chart]:
+def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Lag, TTFT and ITL, each at p50 and p99; without any common clock the lag is the relative one."""
     absolute = any(s.value("lag_p50_ms") is not None for s in summaries)
     lag = ("Lag", "lag") if absolute else ("Lag above the least of its stream", "relative_lag")
@@ -61,17 +63,17 @@ def latencies(summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> l
             for rank in ("p50", "p99")
             for title, name in told
         ]
-        return _drawn(_curve, metrics, summaries, looks)
+        return _drawn(_curve, metrics, summaries, styles)
     pairs = [
         Metric(title, "ms", (_value(f"{name}_p50_ms"), _value(f"{name}_p99_ms")))
         for title, name in (*told, ("Total time", "total"))
     ]
-    return _drawn(_dots, pairs, summaries, looks)
+    return _drawn(_dots, pairs, summaries, styles)
 
 
-def costs(summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> list[Chart]:
+def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Memory, CPU, threads and context switches."""
-    return _drawn(_curve if _several(summaries) else _dots, COSTS, summaries, looks)
+    return _drawn(_curve if _several(summaries) else _dots, COSTS, summaries, styles)
 
 
 def _several(summaries: Sequence[Summary]) -> bool:
@@ -79,20 +81,20 @@ def _several(summaries: Sequence[Summary]) -> bool:
 
 
 def _drawn(
-    drawing: Callable[[Metric, Sequence[Summary], Mapping[ClientId, Look]], Chart | None],
+    drawing: Callable[[Metric, Sequence[Summary], Styles], Chart | None],
     metrics: Sequence[Metric],
     summaries: Sequence[Summary],
-    looks: Mapping[ClientId, Look],
+    styles: Styles,
 ) -> list[Chart]:
-    return [chart for metric in metrics if (chart := drawing(metric, summaries, looks)) is not None]
+    return [chart for metric in metrics if (chart := drawing(metric, summaries, styles)) is not None]
 
 
-def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> Chart | None:
+def _curve(metric: Metric, summaries: Sequence[Summary], styles: Styles) -> Chart | None:
     ordered = sorted(summaries, key=lambda s: s.level)
     (of,) = metric.figures
     lines = {
         label: line
-        for label in looks
+        for label in styles
         if (line := [(s, value) for s in ordered if s.client == label and (value := of(s)) is not None])
     }
     values = [value for line in lines.values() for _, value in line]
@@ -105,23 +107,23 @@ def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
     points = []
     for label, line in lines.items():
-        look = looks[label]
+        style = styles[label]
         whiskers = [(s.level.value, *pair) for s, _ in line if (pair := _interval(metric, s))]
         data = {
             "x": [s.level.value for s, _ in line],
             "y": [value for _, value in line],
-            "client": [look.label] * len(line),
+            "client": [style.label] * len(line),
             "told": [_told(metric, s, value) for s, value in line],
         }
         if whiskers:
             at, low, high = (list(column) for column in zip(*whiskers, strict=True))
             glyph = Segment(x0="x", y0="low", x1="x", y1="high", line_alpha=0.45)
-            draw(made, glyph, {"x": at, "low": low, "high": high}, look.variable)
-        draw(made, Line(x="x", y="y", line_width=2, line_dash=look.dash), data, look.variable)
-        points.append(draw(made, Scatter(x="x", y="y", size=7, marker=look.marker), data, look.variable))
+            draw(made, glyph, {"x": at, "low": low, "high": high}, style.variable)
+        draw(made, Line(x="x", y="y", line_width=2, line_dash=style.dash), data, style.variable)
+        points.append(draw(made, Scatter(x="x", y="y", size=7, marker=style.marker), data, style.variable))
     hover(made, points, [("", "@client, @x{0,0} at once"), ("", "@told")])
     told = "; ".join(
-        f"{looks[label].label}: " + ", ".join(f"{figure(value)} at {s.level.value:,g}" for s, value in line)
+        f"{styles[label].label}: " + ", ".join(f"{figure(value)} at {s.level.value:,g}" for s, value in line)
         for label, line in lines.items()
     )
     return Chart(
@@ -129,7 +131,7 @@ def _curve(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId
         metric.unit,
         made,
         f"{metric.title} in {metric.unit} over streams at once. {told}.",
-        ends(y, HEIGHT, _BOTTOM, [(looks[label], line[-1][1]) for label, line in lines.items()]),
+        ends(y, HEIGHT, _BOTTOM, [(styles[label], line[-1][1]) for label, line in lines.items()]),
         _ROOM,
     )
 
@@ -155,9 +157,9 @@ def levels(measured: Sequence[Level]) -> Axis:
     return Axis(start, end, log, tuple(shown), {level: tick(level) for level in shown}, "streams at once")
 
 
-def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId, Look]) -> Chart | None:
+def _dots(metric: Metric, summaries: Sequence[Summary], styles: Styles) -> Chart | None:
     rows = [
-        (s, looks[s.client], [value for of in metric.figures if (value := of(s)) is not None])
+        (s, styles[s.client], [value for of in metric.figures if (value := of(s)) is not None])
         for s in summaries
     ]
     values = [value for _, _, here in rows for value in here]
@@ -166,7 +168,7 @@ def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId,
     x = axis(values, metric.unit, whole=metric.whole)
     if not x.log:  # room for half a mark at 0
         x = replace(x, start=x.start - 0.015 * (x.end - x.start))
-    places = {float(len(rows) - n): plain(look.label, 24) for n, (_, look, _) in enumerate(rows)}
+    places = {float(len(rows) - n): plain(style.label, 24) for n, (_, style, _) in enumerate(rows)}
     y = Axis(0.4, len(rows) + 0.6, False, tuple(places), places)
     height = BORDER_TOP + _BOTTOM + _ROW * len(rows)
     left = 16 + round(6.6 * max(map(len, places.values())))
@@ -174,11 +176,11 @@ def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId,
     room = 92 if pair else 54
     made = plot(x, y, height, left=left, right=room, bottom=_BOTTOM, grid="xy" if x.log and not pair else "x")
     points, marks, told = [], [], []
-    for place, (summary, look, here) in zip(places, rows, strict=True):
+    for place, (summary, style, here) in zip(places, rows, strict=True):
         text = " – ".join(map(figure, here)) or figure(None)
         if pair and len(here) == 1:
             text = f"p50 {text}"
-        told.append(f"{look.label} {text}")
+        told.append(f"{style.label} {text}")
         top = BORDER_TOP + (height - BORDER_TOP - _BOTTOM) * (y.end - place) / (y.end - y.start)
         marks.append(Mark(text, "--ink", 100 * top / height))
         if not here:
@@ -187,15 +189,15 @@ def _dots(metric: Metric, summaries: Sequence[Summary], looks: Mapping[ClientId,
             stem = {"x0": [here[0] if len(here) > 1 else x.start], "x1": [here[-1]], "y": [place]}
             weight = 0.9 if len(here) > 1 else 0.4
             glyph = Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=2, line_alpha=weight)
-            draw(made, glyph, stem, look.variable)
+            draw(made, glyph, stem, style.variable)
         ranks = ("p50 ", "p99 ") if pair else ("",)
         data = {
             "x": here,
             "y": [place] * len(here),
-            "client": [look.label] * len(here),
+            "client": [style.label] * len(here),
             "told": [_told(metric, summary, v, rank) for rank, v in zip(ranks, here, strict=False)],
         }
-        points.append(draw(made, Scatter(x="x", y="y", size=9, marker=look.marker), data, look.variable))
+        points.append(draw(made, Scatter(x="x", y="y", size=9, marker=style.marker), data, style.variable))
     hover(made, points, [("", "@client"), ("", "@told")])
     title = f"{metric.title}, p50 – p99" if pair else metric.title
     return Chart(

@@ -9,13 +9,15 @@ import numpy as np
 from bokeh import models
 
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.report.charts.style import Axis, Chart, Look, axis, draw, ends, hover, plot
+from loadgen.report.charts.axes import Axis, axis
+from loadgen.report.charts.style import Chart, draw, ends, hover, plot
 from loadgen.report.text import figure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from loadgen.model import ClientId, Recording
+    from loadgen.report.client_style import ClientStyle, Styles
 
     Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -27,12 +29,12 @@ CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show th
 GONE_S = 2 * CPU_BIN_S  # a worker of which there is nothing for so long uses nothing any more
 
 
-def usage(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> list[Chart]:
+def usage(recordings: Sequence[Recording], styles: Styles) -> list[Chart]:
     """The charts of the cells of one concurrency; at most ``POINTS`` points a line.
 
     What the workers of a cell used is added up, each from its own start.
     """
-    repeats = [repeat for repeat in repeats_of(recordings) if repeat.recording.client in looks]
+    repeats = [repeat for repeat in repeats_of(recordings) if repeat.recording.client in styles]
     kinds = (
         ("Streams open", "streams", _open),
         ("Memory (RSS)", "MiB", _added(_memory)),
@@ -45,24 +47,24 @@ def usage(recordings: Sequence[Recording], looks: Mapping[ClientId, Look]) -> li
     }
     last = [float(at[-1]) for lines in found.values() for _, (at, _) in lines]
     x = axis(last, "s since the cell began", log=False)
-    return [_chart(title, unit, x, lines, looks) for (title, unit), lines in found.items() if lines]
+    return [_chart(title, unit, x, lines, styles) for (title, unit), lines in found.items() if lines]
 
 
 def _chart(
-    title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], looks: Mapping[ClientId, Look]
+    title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], styles: Styles
 ) -> Chart:
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
     y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
     drawn, told = [], []
-    last: dict[Look, float] = {}
+    last: dict[ClientStyle, float] = {}
     for recording, (at, value) in lines:
-        look = looks[recording.client]
-        cell = f"{look.label}, repeat {recording.repeat + 1}"
+        style = styles[recording.client]
+        cell = f"{style.label}, repeat {recording.repeat + 1}"
         data = {"x": at.astype(np.float32), "y": value.astype(np.float32), "cell": [cell] * len(at)}
-        glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=look.dash)
-        drawn.append(draw(made, glyph, data, look.variable))
-        last.setdefault(look, float(value[-1]))
+        glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
+        drawn.append(draw(made, glyph, data, style.variable))
+        last.setdefault(style, float(value[-1]))
         told.append(f"{cell}: up to {figure(float(value.max()))}")
     hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
     alternative = f"{title} in {unit} over time. {'; '.join(told)}."

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadgen.report.text import figure
+from loadgen.report.text import interval
+
+__all__ = ["Sentences", "interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +15,3 @@ class Sentences:
 
     statement: str
     details: tuple[str, ...] = ()
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """Return ``1.2 to 3.4``; empty without bounds."""
-    return "" if low is None or high is None else f"{figure(low)} to {figure(high)}"

@@ -8,21 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from loadgen.report.charts import axes
+from loadgen.report.charts.axes import Axis
 from loadgen.report.text import figure, plain
-from loadgen.report.texts import texts
 
 if TYPE_CHECKING:
-    from loadgen.model import Effect, Finding
-    from loadgen.report.charts.style import Axis
+    from loadgen.model import Effect
 
 LABEL = 80
 STATEMENT = 2000
 FAR_TIMES = 4.0  # how far beyond all values the axis follows an interval: so many times on a logarithmic one,
 FAR_SHARE = 0.5  # this share of their range on a linear one
 FEW_TICKS = 3
-UNCOUNTED = "Not counted: "
 HOLDS = {True: "holds", False: "contradicts"}
 
 
@@ -57,28 +56,6 @@ class Picture:
     alternative: str
 
 
-def board(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Every claim with its verdict, pictures and what else is to be said."""
-    return [
-        {
-            "verdict": plain(finding.verdict),
-            "statement": plain(finding.statement, STATEMENT),
-            "pictures": list(pictures(finding.effects)),
-            "evidence": [
-                plain(line, STATEMENT) for line in finding.evidence if not line.startswith(UNCOUNTED)
-            ],
-        }
-        for finding in texts(findings, "claim")
-    ]
-
-
-def uncounted(findings: Sequence[Finding]) -> list[str]:
-    """What was left out of the claims, each once."""
-    lines = (line for finding in texts(findings, "claim") for line in finding.evidence)
-    told = (line.removeprefix(UNCOUNTED) for line in lines if line.startswith(UNCOUNTED))
-    return [plain(line, STATEMENT) for line in dict.fromkeys(told)]
-
-
 def pictures(effects: Sequence[Effect]) -> Iterable[Picture]:
     """One for each figure that decides."""
     for title, group in figures(effects):
@@ -99,8 +76,6 @@ def figures(effects: Sequence[Effect]) -> Iterable[tuple[str, list[tuple[str, Ef
 
 def axis_of(effects: Sequence[Effect], marks: Sequence[float], *, log: bool) -> Axis:
     """An axis that holds all values and ``marks``, and of their intervals as much as leaves those readable."""
-    from loadgen.report.charts.style import axis
-
     values = [*marks, *(e.value for e in effects if e.value is not None and math.isfinite(e.value))]
     bounds = [b for e in effects for b in (e.low, e.high) if b is not None and math.isfinite(b)]
     if log:
@@ -110,7 +85,7 @@ def axis_of(effects: Sequence[Effect], marks: Sequence[float], *, log: bool) -> 
         values.append(0.0)
         far = FAR_SHARE * ((max(values) - min(values)) or 1.0)
         low, high = min(values) - far, max(values) + far
-    return axis([*values, *(min(max(bound, low), high) for bound in bounds)], log=log)
+    return axes.axis([*values, *(min(max(bound, low), high) for bound in bounds)], log=log)
 
 
 def place(axis: Axis, value: float) -> float:
@@ -126,10 +101,8 @@ def place(axis: Axis, value: float) -> float:
 
 def ticks(axis: Axis) -> tuple[tuple[float, str], ...]:
     """Where each tick stands, and its label; evenly apart where a logarithmic axis would have hardly any."""
-    from loadgen.report.charts.style import axis as made
-
     if axis.log and len(axis.ticks) < FEW_TICKS:
-        even = made([axis.start, axis.end], zero=False, log=False, count=3)
+        even = axes.axis([axis.start, axis.end], zero=False, log=False, count=3)
         return tuple((place(axis, at), even.labels[at]) for at in even.ticks if axis.start < at < axis.end)
     return tuple((place(axis, at), axis.labels[at]) for at in axis.ticks)
 

@@ -1,0 +1,61 @@
+"""``summary.json`` and ``findings.json``, the same bytes from the same run.
+
+Keys are sorted, and what was not measured is ``null``. A client is an object of its name, options and label; a level
+one of its streams, rate and label.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from loadgen.model import ClientId, Level
+
+if TYPE_CHECKING:
+    from loadgen.model import Summary
+    from loadgen.report.view import View
+
+
+def summary(view: View) -> str:
+    """Return ``summary.json``: the summaries and findings."""
+    return _document(view, summaries=[_summary(s) for s in view.summaries], findings=_findings(view))
+
+
+def findings(view: View) -> str:
+    """Return ``findings.json``: every finding with its figures and intervals."""
+    return _document(view, findings=_findings(view))
+
+
+def _document(view: View, **parts: Any) -> str:
+    head = {"name": view.run.info.scenario.name, "started": view.run.info.started}
+    return json.dumps(head | parts, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _findings(view: View) -> list[Any]:
+    return [data(finding) for finding in view.findings]
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "client": data(summary.client),
+        "mode": summary.mode,
+        "level": data(summary.level),
+        "repeats": summary.repeats,
+        "validity": summary.validity.value,
+        "reasons": data(summary.reasons),
+        "outcomes": dict(summary.outcomes),
+        "metrics": {metric: data(estimate) for metric, estimate in summary.items()},
+        "rounds": data(summary.rounds),
+    }
+
+
+def data(value: Any) -> Any:
+    """Return ``value`` as JSON has it: dataclasses as objects, clients and levels with their label."""
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {field.name: data(getattr(value, field.name)) for field in fields(value)}
+        return found | {"label": value.label} if isinstance(value, ClientId | Level) else found
+    if isinstance(value, Mapping):
+        return {str(key): data(inner) for key, inner in value.items()}
+    return [data(inner) for inner in value] if isinstance(value, list | tuple) else value

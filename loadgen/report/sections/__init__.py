@@ -1,0 +1,45 @@
+"""The sections of a report, a file each; their order on the page, in its navigation and in the terminal is this table.
+
+A new section is one new file with a :class:`~loadgen.report.sections.section.Section`, and one line here.
+"""
+
+from __future__ import annotations
+
+from loadgen.report.sections.article import Article
+from loadgen.report.sections.claims import Claims
+from loadgen.report.sections.costs import Costs
+from loadgen.report.sections.delivery_lag import DeliveryLag
+from loadgen.report.sections.distributions import Distributions
+from loadgen.report.sections.failures import Failures
+from loadgen.report.sections.glossary import Glossary
+from loadgen.report.sections.metrics import Metrics
+from loadgen.report.sections.noise import Noise
+from loadgen.report.sections.order import Order
+from loadgen.report.sections.quality import Quality
+from loadgen.report.sections.scaling import Scaling
+from loadgen.report.sections.section import Section
+from loadgen.report.sections.setup import Setup
+from loadgen.report.sections.streams import Streams
+from loadgen.report.sections.thresholds import Thresholds
+from loadgen.report.sections.usage import Usage
+from loadgen.report.sections.verdict import Verdict
+
+SECTIONS: tuple[Section, ...] = (
+    Verdict(),
+    Claims(),
+    Noise(),
+    Article(),
+    Thresholds(),
+    Costs(),
+    DeliveryLag(),
+    Metrics(),
+    Quality(),
+    Failures(),
+    Scaling(),
+    Distributions(),
+    Streams(),
+    Usage(),
+    Setup(),
+    Order(),
+    Glossary(),
+)

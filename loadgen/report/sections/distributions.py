@@ -1,0 +1,25 @@
+"""How TTFT and ITL are distributed at each level: every percentile of every client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadgen.report.page import at
+from loadgen.report.sections.section import Section
+
+if TYPE_CHECKING:
+    from loadgen.report.page import Page
+    from loadgen.report.view import View
+
+
+class Distributions(Section):
+    id = "distributions"
+    title = "Distributions"
+
+    def html(self, view: View, page: Page) -> str:
+        from loadgen.report.charts.distributions import distributions
+
+        groups = [
+            page.group(at(level), distributions(of, view.styles)) for level, of in view.recordings.items()
+        ]
+        return page.section(self.id, groups=[group for group in groups if group.charts])

@@ -1,0 +1,81 @@
+"""Why measurements are disturbed, incomplete or based on few values: reasons not to believe a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from loadgen.model import Level, Summary, TextFinding, Validity
+from loadgen.report.page import FINDING, at
+from loadgen.report.sections.section import Section
+from loadgen.report.sentences import sentences
+from loadgen.report.text import plain
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from loadgen.report.page import Page
+    from loadgen.report.screen import Screen
+    from loadgen.report.view import View
+
+SHOWN = 12  # reasons that the terminal lists in full
+DRIFTS = 3
+_Alike = Mapping[tuple[Level, Validity, tuple[str, ...]], Sequence[Summary]]
+
+
+class Quality(Section):
+    id = "quality"
+    title = "Data quality"
+
+    def applies(self, view: View) -> bool:
+        return bool(_alike(view) or _drifts(view))
+
+    def html(self, view: View, page: Page) -> str:
+        entries = [
+            {
+                "validity": validity.value,
+                "who": ", ".join(view.styles[s.client].label for s in of),
+                "at": at(level),
+                "reasons": [plain(reason, FINDING) for reason in reasons],
+            }
+            for (level, validity, reasons), of in _alike(view).items()
+        ]
+        return page.section(
+            self.id, entries=entries, drifts=[plain(sentences(f).statement, FINDING) for f in _drifts(view)]
+        )
+
+    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+        found = {key: of for key, of in _alike(view).items() if key[1] is not Validity.VALID}
+        short = sum(len(reasons) for _, _, reasons in found) > SHOWN
+        rows = []
+        for (level, validity, reasons), of in found.items():
+            who = f"{', '.join(s.client.label for s in of)} at {level}"
+            if short:
+                more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+                line = screen.text(f"{who}: {reasons[0]}{more}")
+                line.no_wrap, line.overflow = True, "crop"
+                rows.append((validity, [line]))
+            else:
+                lines = [screen.text(reason, "dim") for reason in reasons]
+                rows.append((validity, [screen.text(who), *lines]))
+        if rows:
+            yield screen.verdicts(rows)
+        drifts = _drifts(view)
+        for finding in drifts[:DRIFTS]:
+            yield screen.text(f"Moved: {sentences(finding).statement}", "yellow")
+        if len(drifts) > DRIFTS:
+            yield screen.text(f"… and {len(drifts) - DRIFTS} more that moved, in the report", "dim")
+
+
+def _drifts(view: View) -> list[TextFinding]:
+    return [finding for finding in view.of(TextFinding) if finding.kind == "trend"]
+
+
+def _alike(view: View) -> _Alike:
+    """Return the summaries that have reasons, those of one level with the same reasons together."""
+    alike: dict[tuple[Level, Validity, tuple[str, ...]], list[Summary]] = {}
+    for level, of in view.levels.items():
+        for s in of:
+            if s.reasons:
+                alike.setdefault((level, s.validity, s.reasons), []).append(s)
+    return alike

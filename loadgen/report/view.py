@@ -1,0 +1,57 @@
+"""What a report is made of: one run, and everything that follows from it, each worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from loadgen.model import Finding, Level, Recording, Run, Summary
+from loadgen.report.client_style import Styles, client_styles
+
+Kind = TypeVar("Kind", bound=Finding)
+
+
+@dataclass(frozen=True)
+class View:
+    """A run with its summaries and findings, for every section and renderer."""
+
+    run: Run
+    summaries: Sequence[Summary]
+    findings: Sequence[Finding]
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the findings of that class, in order."""
+        return [finding for finding in self.findings if isinstance(finding, kind)]
+
+    @cached_property
+    def styles(self) -> Styles:
+        """Return how each client is drawn."""
+        return client_styles({s.client: s.mode for s in self.summaries})
+
+    @cached_property
+    def levels(self) -> Mapping[Level, Sequence[Summary]]:
+        """Return the summaries by level, the lowest level first."""
+        levels: dict[Level, list[Summary]] = {}
+        for summary in self.summaries:
+            levels.setdefault(summary.level, []).append(summary)
+        return dict(sorted(levels.items()))
+
+    @cached_property
+    def recordings(self) -> Mapping[Level, Sequence[Recording]]:
+        """Return the recordings by level, the lowest level first."""
+        levels: dict[Level, list[Recording]] = {}
+        for recording in self.run.recordings:
+            levels.setdefault(recording.level, []).append(recording)
+        return dict(sorted(levels.items()))
+
+    @property
+    def sweeps(self) -> bool:
+        """Return whether several levels were measured."""
+        return len(self.levels) > 1
+
+    @property
+    def distributed(self) -> bool:
+        """Return whether workers drove the streams."""
+        return any(recording.worker for recording in self.run.recordings)
