@@ -81,7 +81,9 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
             after = request.args.get("after", -math.inf, type=float)
             told = told | {"history": [row for row in told["history"] if row["at"] > after]}
         given = client_styles({ClientId(row["client"]): _mode(row["client"]) for row in told["clients"]})
-        colours = {client.label: {"light": style.light, "dark": style.dark} for client, style in given.items()}
+        colours = {
+            client.label: {"light": style.light, "dark": style.dark} for client, style in given.items()
+        }
         return jsonify(_plain(told | {"looks": colours}))
 
     @room.get("/files/<name>")

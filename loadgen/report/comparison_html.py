@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from loadgen.report.text import figure, plain
 if TYPE_CHECKING:
     from loadgen.analysis.changes import Change, Judged
     from loadgen.analysis.compare import Comparison
-    from loadgen.model import ClientId, Level, Summary
+    from loadgen.model import Level, Summary
     from loadgen.report.charts.style import Chart
     from loadgen.report.client_style import ClientStyle, Styles
 
@@ -153,8 +153,8 @@ def _chart(
     """Over concurrency, or where there is one only, a row for each client."""
     from bokeh.models import Line, Scatter, Segment
 
-    from loadgen.report.charts.scaling import levels
     from loadgen.report.charts.axes import Axis, axis
+    from loadgen.report.charts.scaling import levels
     from loadgen.report.charts.style import Chart, draw, ends, hover, plot
 
     across = len(measured) > 1

@@ -15,7 +15,9 @@ from loadgen.report.client_style import client_styles
 
 RUN = "20261122T100000Z-toy"
 HOSTILE = "requests session=<b>shared</b>"
-STYLES = client_styles({ClientId("requests"): "threads", ClientId(HOSTILE): "threads", ClientId("aiohttp"): "tasks"})
+STYLES = client_styles(
+    {ClientId("requests"): "threads", ClientId(HOSTILE): "threads", ClientId("aiohttp"): "tasks"}
+)
 
 POINTS = """() => Bokeh.documents.flatMap((d) => d.roots()).map((plot) =>
   plot.renderers.map((r) => r.data_source.data.value.length).reduce((a, b) => a + b, 0))"""

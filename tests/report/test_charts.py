@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from loadgen.report.charts.rows import picture
-from loadgen.report.client_style import client_styles
 from loadgen.report.charts.usage import POINTS, usage
+from loadgen.report.client_style import client_styles
 from tests.synthetic import ZERO, client_id, recording, split
 
 STYLES = client_styles({client_id("aiohttp"): "tasks"})

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from loadgen.report import csv
-from tests.report.runs import FORMULA, analysed, failed_run, hostile_run, run_of
+from loadgen.report.renderers import csv
+from loadgen.report.renderers import json as json_files
+from tests.report.runs import FORMULA, failed_run, hostile_run, run_of, view
 
 CONTRACT = """
 client, mode, concurrency, repeats, streams, ok, errors, live_peak, tokens, tokens_per_s,
@@ -21,8 +22,8 @@ def rows(text):
 
 
 def test_summary_columns_are_those_of_the_contract():
-    summaries, _ = analysed(run_of("/nowhere", (1, 10)))
-    text = csv.summary_csv(summaries)
+    shown = view(run_of("/nowhere", (1, 10)))
+    text, summaries = csv.summary(shown), shown.summaries
     names = [name.strip() for name in CONTRACT.replace("\n", " ").split(",")]
     assert text.splitlines()[0].split(",")[: len(names)] == names
     assert [(row["client"], int(row["concurrency"])) for row in rows(text)] == [
@@ -32,26 +33,20 @@ def test_summary_columns_are_those_of_the_contract():
 
 
 def test_what_was_not_measured_is_empty():
-    run = failed_run("/nowhere")
-    (row,) = rows(csv.summary_csv(analysed(run)[0]))
+    shown = view(failed_run("/nowhere"))
+    (row,) = rows(csv.summary(shown))
     assert [row[name] for name in ("ttft_p50_ms", "lag_p99_ms", "rss_base_mib", "cpu_us_per_token")] == [
         ""
     ] * 4
     assert row["errors"] == "4"
-    assert {row["ttft_ms"] for row in rows(csv.streams_csv(run))} == {""}
-    assert {row["rss_kib"] for row in rows(csv.samples_csv(run))} == {""}
+    assert {row["ttft_ms"] for row in rows(csv.streams(shown))} == {""}
+    assert {row["rss_kib"] for row in rows(csv.samples(shown))} == {""}
 
 
 def test_a_run_always_gives_the_same_bytes():
     def texts():
-        run = run_of("/nowhere", (1, 10), repeats=2)
-        summaries, findings = analysed(run)
-        return [
-            csv.summary_csv(summaries),
-            csv.streams_csv(run),
-            csv.samples_csv(run),
-            csv.summary_json(run, summaries, findings),
-        ]
+        shown = view(run_of("/nowhere", (1, 10), repeats=2))
+        return [csv.summary(shown), csv.streams(shown), csv.samples(shown), json_files.summary(shown)]
 
     first = texts()
     assert first == texts()
@@ -60,7 +55,7 @@ def test_a_run_always_gives_the_same_bytes():
 
 
 def test_text_from_a_server_is_neither_formula_nor_control():
-    text = csv.streams_csv(hostile_run("/nowhere"))
+    text = csv.streams(view(hostile_run("/nowhere")))
     assert all(character.isprintable() or character == "\n" for character in text)
     assert rows(text)[-1]["error"] == "'" + FORMULA
     assert len(rows(text)) == 12
@@ -76,12 +71,21 @@ def test_text_that_is_no_formula_stays():
 
 
 def test_json_holds_summaries_and_findings():
-    run = run_of("/nowhere", (10,))
-    summaries, findings = analysed(run)
-    document = json.loads(csv.summary_json(run, summaries, findings))
+    shown = view(run_of("/nowhere", (10,)))
+    document = json.loads(json_files.summary(shown))
     assert document["name"] == "ladder"
+    first = document["summaries"][0]
+    assert first["client"] == {
+        "name": "requests",
+        "label": "requests",
+        "options": {},
+        "control": False,
+        "python": None,
+    }
+    assert first["level"] == {"streams": 10, "rate": None, "label": "10 streams"}
     assert [s["metrics"]["ttft_p50_ms"]["value"] for s in document["summaries"]] == [
-        s.value("ttft_p50_ms") for s in summaries
+        s.value("ttft_p50_ms") for s in shown.summaries
     ]
-    assert [f["statement"] for f in document["findings"]] == [f.statement for f in findings]
-    assert document["summaries"][0]["metrics"]["load_max_ms"]["value"] is None
+    assert first["metrics"]["load_max_ms"]["value"] is None
+    assert [f["kind"] for f in document["findings"]] == [f.kind for f in shown.findings]
+    assert json.loads(json_files.findings(shown))["findings"] == document["findings"]

@@ -42,9 +42,7 @@ def distributions(recordings: Sequence[Recording], styles: Styles) -> list[Chart
     return charts
 
 
-def _chart(
-    title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: Styles
-) -> Chart | None:
+def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: Styles) -> Chart | None:
     if not ordered:
         return None
     lines = {label: _line(values) for label, values in ordered.items()}

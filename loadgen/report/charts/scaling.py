@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, ends, hov
 from loadgen.report.text import figure, plain, tick
 
 if TYPE_CHECKING:
-    from loadgen.model import ClientId, Level, Summary
+    from loadgen.model import Level, Summary
     from loadgen.report.client_style import Styles
 
 HEIGHT = 226

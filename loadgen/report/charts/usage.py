@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from loadgen.report.text import figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from loadgen.model import ClientId, Recording
+    from loadgen.model import Recording
     from loadgen.report.client_style import ClientStyle, Styles
 
     Line = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -50,9 +50,7 @@ def usage(recordings: Sequence[Recording], styles: Styles) -> list[Chart]:
     return [_chart(title, unit, x, lines, styles) for (title, unit), lines in found.items() if lines]
 
 
-def _chart(
-    title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], styles: Styles
-) -> Chart:
+def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], styles: Styles) -> Chart:
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
     y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)

@@ -3,7 +3,7 @@
 import pytest
 
 from loadgen.model import Effect
-from loadgen.report.board import pictures
+from loadgen.report.charts.forest import pictures
 
 
 def effect(value, low=None, high=None, *, name="figure, one", line=1.0, holds=None, **more):
