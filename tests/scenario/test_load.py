@@ -210,12 +210,12 @@ def test_shipped_scenarios_load(file: Path) -> None:
 
 def test_the_seven_shipped_scenarios_are_there() -> None:
     names = {file.stem for file in SCENARIOS.glob("*.yaml")}
-    assert names >= {"smoke", "100-concurrent", "ladder", "ramp", "article", "stream-vs-whole", "ollama"}
+    assert names >= {"smoke", "100-concurrent", "sweep", "ramp", "article", "stream-vs-whole", "ollama"}
 
 
 @pytest.mark.parametrize(
     ("name", "limit"),
-    [("smoke", 20), ("100-concurrent", 90), ("ladder", 900), ("article", 180), ("ramp", 120)],
+    [("smoke", 20), ("100-concurrent", 90), ("sweep", 900), ("article", 180), ("ramp", 120)],
 )
 def test_shipped_scenarios_keep_their_promised_time(name: str, limit: float) -> None:
     scenario = load(SCENARIOS / f"{name}.yaml", environ={})
