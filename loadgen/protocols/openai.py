@@ -199,3 +199,55 @@ class Chat:
 def _url(cell: Cell) -> str:
     version = "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
     return below(cell.url, f"{version}/chat/completions")
+
+
+# ------------------------------------------------------------------------------------ for the simulator
+
+
+def token_event(model: str, text: str) -> bytes:
+    """Return the event of one token. It carries no send time, as OpenAI's carries none."""
+    return _event(model, {"content": text}, None)
+
+
+def role_event(model: str) -> bytes:
+    """Return the event that comes before the first token: a role, and no text."""
+    return _event(model, {"role": "assistant", "content": ""}, None)
+
+
+def final_events(model: str, usage: Usage, *, reason: str, include_usage: bool) -> bytes:
+    """Return the last delta with its reason, the usage where it was requested, and ``[DONE]``."""
+    events = _event(model, {}, reason)
+    if include_usage:
+        events += b"data: " + _encoded({**_chunk(model), "choices": [], "usage": _counts(usage)}) + b"\n\n"
+    return events + b"data: [DONE]\n\n"
+
+
+def whole_body(model: str, text: str, usage: Usage, *, reason: str | None) -> bytes:
+    """Return the one object of ``stream: false``."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
+    return _encoded(
+        {**_chunk(model), "object": "chat.completion", "choices": [choice], "usage": _counts(usage)}
+    )
+
+
+def error_body(message: str, kind: str = "server_error") -> bytes:
+    """Return the object that tells of an error."""
+    return _encoded({"error": {"message": message, "type": kind, "param": None, "code": None}})
+
+
+def _event(model: str, delta: dict[str, str], reason: str | None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return b"data: " + _encoded({**_chunk(model), "choices": [choice]}) + b"\n\n"
+
+
+def _chunk(model: str) -> dict[str, Any]:
+    return {"id": "chatcmpl-simulator", "object": "chat.completion.chunk", "created": 0, "model": model}
+
+
+def _counts(usage: Usage) -> dict[str, int]:
+    prompt, completion = usage.prompt_tokens or 0, usage.tokens or 0
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -22,7 +22,7 @@ def main() -> int:
         spec = dict(order["spec"])
         if "models" in spec:
             spec["models"] = tuple(spec["models"])
-        if order.get("cores"):
+        if order.get("cores") and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, order["cores"])
         server = Server(Simulator(**spec), order.get("host", "127.0.0.1"), order.get("port", 0))
     except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
@@ -30,19 +30,19 @@ def main() -> int:
         return 2
 
     def stop(_: int, __: FrameType | None) -> None:
-        server.stop()
+        server.loop.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
 
     def parent(_: int) -> None:
         if not os.read(0, 65536):
-            server.stop()
+            server.loop.stop()
 
     try:
-        server.watch(0, parent)
+        server.loop.watch(0, parent)
     except PermissionError:  # a plain file, which is at its end
-        server.stop()
+        server.loop.stop()
     _say({"url": server.url})
     server.run()
     return 0

@@ -32,5 +32,5 @@ STATUS: Final[dict[str, tuple[int, str]]] = {
     "status_500": (500, "llama runner process has terminated: exit status 2"),
     "status_503": (503, "server busy, please try again.  maximum pending requests exceeded"),
 }
-MALFORMED: Final = b'{"model":"simulator","created_at":"2026-01-01T00:00:00.\n'
-ERROR_LINE: Final = b'{"error":"an error was encountered while running the model: unexpected EOF"}\n'
+MALFORMED: Final = b'{"model":"simulator","created_at":"2026-01-01T00:00:00.'
+ERROR_TEXT: Final = "an error was encountered while running the model: unexpected EOF"

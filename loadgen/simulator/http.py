@@ -1,27 +1,25 @@
-"""HTTP/1.1 on the server's side: requests from bytes, and answers to bytes."""
+"""HTTP/1.1 on the server's side: requests from bytes (httptools), and answers to bytes."""
 
 from __future__ import annotations
 
-import re
+from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
+import httptools
+
 HEAD_LIMIT: Final = 64 << 10
 BODY_LIMIT: Final = 64 << 20
-
-_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET: Final = re.compile(rb"[\x21-\x7e\x80-\xff]+")
-_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?")
-_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 
 JSON: Final = b"application/json; charset=utf-8"
 NDJSON: Final = b"application/x-ndjson"
 TEXT: Final = b"text/plain"
+_ONCE: Final = ("host", "transfer-encoding", "content-length")
 
 
 class BadRequest(Exception):
-    """What cannot be read as a request; the connection can only be closed after ``status``."""
+    """Bytes that are no request; the connection can only be closed after ``status``."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -32,148 +30,112 @@ class BadRequest(Exception):
 class Request:
     """One request; header names are in lower case."""
 
-    method: str
-    path: str
-    headers: dict[str, str]
-    chunked: bool  # whether the answer may be chunked: HTTP/1.1
-    keep_alive: bool
+    method: str = ""
+    path: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    chunked: bool = True  # whether the answer may be chunked: HTTP/1.1
+    keep_alive: bool = True
     body: bytearray = field(default_factory=bytearray)
 
 
 class Parser:
-    """Incremental: cut the bytes anywhere. Bytes after a request are kept for the next."""
+    """Incremental: the same requests, however the bytes are cut. Those that are pipelined wait for :meth:`next`.
 
-    __slots__ = ("_buffer", "_chunked", "_left", "_request", "_searched")
+    ``buffered`` are bytes of requests that were not taken yet. ``wants_continue``: the client waits for
+    ``100 Continue`` before it sends the body.
+    """
+
+    __slots__ = (
+        "_failure", "_fields_size", "_head_size", "_parser", "_ready", "_request", "_target", "buffered",
+        "wants_continue",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._request: Request | None = None
-        self._chunked = False
-        self._left = 0  # bytes that the body or the chunk still lacks; -1: a chunk's size comes, -2: trailers
-        self._searched = 0
-
-    @property
-    def buffered(self) -> int:
-        """Bytes fed and not yet taken."""
-        return len(self._buffer)
-
-    @property
-    def wants_continue(self) -> bool:
-        """Whether the client waits for ``100 Continue`` before it sends the body."""
-        return self._request is not None and "100-continue" in self._request.headers.get("expect", "").lower()
+        self._ready: deque[Request] = deque()
+        self._request = Request()
+        self._failure: BadRequest | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._head_size: int | None = 0  # None: the head is complete
+        self._fields_size = 0
+        self._target = b""
+        self.buffered = 0
+        self.wants_continue = False
 
     def feed(self, data: bytes) -> None:
         """Take what the socket gave."""
-        self._buffer += data
+        self.buffered += len(data)
+        if self._head_size is not None:
+            self._head_size += len(data)
+        try:
+            if self._failure is None:
+                self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:  # an offer that is not taken: the request stands
+            self._parser = httptools.HttpRequestParser(self)
+            self.buffered -= len(data) - upgrade.args[0]
+            self.feed(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._failure = cause if isinstance(cause, BadRequest) else BadRequest(400, str(error).lower())
+        if self._failure is None and self._head_size is not None and self._head_size > HEAD_LIMIT:
+            self._failure = BadRequest(431, "request header fields too large")
 
     def next(self) -> Request | None:
-        """The next whole request, or None until more bytes have come. Raises BadRequest."""
-        if self._request is None and not self._head():
-            return None
-        assert self._request is not None
-        if not (self._chunks() if self._chunked else self._length()):
-            return None
-        request, self._request = self._request, None
-        return request
+        """Return the next whole request, or ``None`` until more bytes have come. Raises BadRequest."""
+        if self._ready:
+            request = self._ready.popleft()
+            if not self._ready and self._head_size == 0:
+                self.buffered = 0
+            return request
+        if self._failure is not None:
+            raise self._failure
+        return None
 
-    def _head(self) -> bool:
-        buffer = self._buffer
-        while buffer.startswith((b"\r", b"\n")):
-            del buffer[:1]
-        found = _HEAD_END.search(buffer, max(0, self._searched - 3))
-        if (found.end() if found else len(buffer)) > HEAD_LIMIT:
+    # -- called by httptools
+
+    def on_message_begin(self) -> None:
+        self._request, self._target, self._fields_size = Request(), b"", 0
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields_size += len(name) + len(value)
+        if self._fields_size > HEAD_LIMIT:
             raise BadRequest(431, "request header fields too large")
-        if not found:
-            self._searched = len(buffer)
-            return False
-        lines = bytes(buffer[: found.start()]).replace(b"\r\n", b"\n").split(b"\n")
-        del buffer[: found.end()]
-        self._searched = 0
-        self._request = request = _read_head(lines)
-        encoding = request.headers.get("transfer-encoding")
-        length = request.headers.get("content-length", "0")
-        self._chunked = encoding is not None
-        if encoding is not None:
-            if encoding.lower() != "chunked" or "content-length" in request.headers or not request.chunked:
-                raise BadRequest(400, "unsupported transfer encoding")
-            self._left = -1
-        else:
-            if not (length.isascii() and length.isdigit() and len(length) < 16):
-                raise BadRequest(400, "bad Content-Length")
-            self._left = int(length)
-            _limit(self._left)
-        return True
-
-    def _length(self) -> bool:
-        if len(self._buffer) < self._left:
-            return False
-        assert self._request is not None
-        self._request.body += self._buffer[: self._left]
-        del self._buffer[: self._left]
-        return True
-
-    def _chunks(self) -> bool:
-        buffer, request = self._buffer, self._request
-        assert request is not None
-        while True:
-            if self._left >= 0:
-                if len(buffer) < self._left + 2:
-                    return False
-                if buffer[self._left : self._left + 2] != b"\r\n":
-                    raise BadRequest(400, "bad chunk")
-                request.body += buffer[: self._left]
-                del buffer[: self._left + 2]
-                self._left = -1
-            end = buffer.find(b"\n", 0, HEAD_LIMIT)
-            if end < 0:
-                if len(buffer) >= HEAD_LIMIT:
-                    raise BadRequest(400, "bad chunk")
-                return False
-            line = bytes(buffer[:end]).rstrip(b"\r")
-            del buffer[: end + 1]
-            if self._left == -2:
-                if not line:
-                    return True
-                continue
-            size = _SIZE.fullmatch(line)
-            if not size:
-                raise BadRequest(400, "bad chunk size")
-            self._left = int(size[1], 16) or -2
-            _limit(len(request.body) + self._left)
-
-
-def _limit(size: int) -> None:
-    if size > BODY_LIMIT:
-        raise BadRequest(413, "request body too large")
-
-
-def _read_head(lines: list[bytes]) -> Request:
-    parts = lines[0].split(b" ")
-    if len(parts) != 3 or not _TOKEN.fullmatch(parts[0]) or not _TARGET.fullmatch(parts[1]):
-        raise BadRequest(400, "bad request line")
-    method, target, version = parts
-    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-        raise BadRequest(505 if version.startswith(b"HTTP/") else 400, "unsupported protocol version")
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or not _TOKEN.fullmatch(name) or b"\0" in value or b"\r" in value:
-            raise BadRequest(400, "bad header")
-        key, text = name.decode().lower(), value.strip(b" \t").decode("latin-1")
-        if key in headers and (
-            key in ("host", "transfer-encoding") or (key == "content-length" and headers[key] != text)
-        ):
+        headers, key, text = self._request.headers, name.decode().lower(), value.decode("latin-1")
+        if key in headers and key in _ONCE:
             raise BadRequest(400, f"{key} given twice")
-        headers[key] = f"{headers[key]}, {text}" if key in headers and key != "content-length" else text
-    modern = version == b"HTTP/1.1"
-    if modern and "host" not in headers:
-        raise BadRequest(400, "missing required Host header")
-    wishes = {wish.strip() for wish in headers.get("connection", "").lower().split(",")}
-    keep_alive = "close" not in wishes if modern else "keep-alive" in wishes
-    path = target.decode("latin-1")
-    if "://" in path:
-        path = "/" + path.split("://", 1)[1].partition("/")[2]
-    return Request(method.decode(), path.partition("?")[0], headers, modern, keep_alive)
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+
+    def on_headers_complete(self) -> None:
+        request, parser = self._request, self._parser
+        version = parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise BadRequest(505, "unsupported protocol version")
+        request.chunked = version == "1.1"
+        if request.chunked and "host" not in request.headers:
+            raise BadRequest(400, "missing required Host header")
+        length = request.headers.get("content-length", "0")
+        if int(length) > BODY_LIMIT:
+            raise BadRequest(413, "request body too large")
+        request.method = parser.get_method().decode()
+        request.keep_alive = parser.should_keep_alive()
+        path = self._target.decode("latin-1")
+        if "://" in path:
+            path = "/" + path.split("://", 1)[1].partition("/")[2]
+        request.path = path.partition("?")[0]
+        self._head_size = None
+        self.wants_continue = "100-continue" in request.headers.get("expect", "").lower()
+
+    def on_body(self, data: bytes) -> None:
+        self._request.body += data
+        if len(self._request.body) > BODY_LIMIT:
+            raise BadRequest(413, "request body too large")
+
+    def on_message_complete(self) -> None:
+        self._ready.append(self._request)
+        self._head_size = 0
+        self.wants_continue = False
 
 
 def head(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import json
@@ -12,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 from urllib.parse import urlsplit
 
 from loadgen import model
+from loadgen.simulator.log import server_log
 
 _START_S = 15.0
 _ANSWER_S = 60.0
@@ -91,9 +91,7 @@ class Process:
 
     def record(self) -> model.ServerLog:
         """What it did since the last reset. Raises SimulatorError."""
-        told = json.loads(self._ask("GET", "/simulator/record"))
-        told["late"] = base64.b64decode(told["late"])
-        return model.ServerLog(**{field.name: told[field.name] for field in fields(model.ServerLog)})
+        return server_log(self._ask("GET", "/simulator/record.bin"))
 
     def stop(self) -> None:
         """End the process; nothing happens when it is not running any more."""

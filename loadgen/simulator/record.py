@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import json
 from array import array
-from collections.abc import Sequence
-from itertools import chain
-from math import ceil
-from typing import Any, Final
+from typing import Final
 
 # 20 bytes each; a simulator left running for days must not fill the memory.
 _ROWS: Final = 20_000_000
-_LATE_NS: Final = 1_000_000  # the wheel's slot: what is sent within it is on time
-_LATE_ROWS: Final = 50_000
+# name -> type code, in the order packed
+COLUMNS: Final = {
+    "stream": "I",
+    "due": "q",
+    "sent": "q",
+    "received": "q",
+    "first_due": "q",
+    "ended": "q",
+    "tokens": "q",
+}
 
 
 class Record:
@@ -68,49 +72,22 @@ class Record:
         self.tokens[stream] = tokens
         self.open -= 1
 
-    def summary(self) -> dict[str, Any]:
-        """The fields of :class:`loadgen.model.ServerLog`, ``late`` in base 64, and ``blocked`` and ``dropped``."""
-        late = sorted(map(int.__sub__, self.sent, self.due))
+    def counts(self) -> dict[str, int]:
+        """Return what needs no look at every object."""
         return {
             "streams": len(self.received),
+            "open": self.open,
             "open_peak": self.open_peak,
             "sends": len(self.sent) + self.dropped,
-            "late_p50_ms": _percentile_ms(late, 0.50),
-            "late_p99_ms": _percentile_ms(late, 0.99),
-            "late_max_ms": _percentile_ms(late, 1.0),
-            "late": base64.b64encode(self._late()).decode(),
             "blocked": self.blocked,
             "dropped": self.dropped,
         }
 
-    def _late(self) -> bytes:
-        late = [(due, sent) for due, sent in zip(self.due, self.sent, strict=True) if sent - due > _LATE_NS]
-        if len(late) > _LATE_ROWS:
-            late = sorted(sorted(late, key=_lateness)[-_LATE_ROWS:], key=_sent)
-        return array("q", chain.from_iterable(late)).tobytes()
+    def packed(self) -> bytes:
+        """Return ``counts`` and the sizes of all columns as one line of JSON, then the columns as they lie in memory.
 
-    def npz(self) -> bytes:
-        """All columns as numpy's npz. Raises ImportError where numpy is missing."""
-        import numpy as np
-
-        names = ("stream", "due", "sent", "received", "first_due", "ended", "tokens")
-        columns: dict[str, Any] = {
-            name if name in ("stream", "tokens") else f"{name}_ns": np.asarray(getattr(self, name))
-            for name in names
-        }
-        file = io.BytesIO()
-        np.savez(file, **columns)
-        return file.getvalue()
-
-
-def _lateness(send: tuple[int, int]) -> int:
-    return send[1] - send[0]
-
-
-def _sent(send: tuple[int, int]) -> int:
-    return send[1]
-
-
-def _percentile_ms(ordered: Sequence[int], share: float) -> float | None:
-    """Nearest rank."""
-    return ordered[max(0, ceil(share * len(ordered)) - 1)] / 1e6 if ordered else None
+        Nothing more than copying: streams may be open. :mod:`loadgen.simulator.log` reads it.
+        """
+        columns = {name: getattr(self, name).tobytes() for name in COLUMNS}
+        head = {"counts": self.counts(), "bytes": {name: len(data) for name, data in columns.items()}}
+        return b"".join([json.dumps(head).encode(), b"\n", *columns.values()])

@@ -16,7 +16,7 @@ def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:
     server = Server(spec, host, port)
 
     def stop(_: int, __: FrameType | None) -> None:
-        server.stop()
+        server.loop.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     name = spec.models[0] if spec.models else "simulator"

@@ -75,7 +75,7 @@ def test_malformed_goes_on_to_a_proper_end(start: Start) -> None:
     process = start(faults={"malformed": 1})
     with Wire(process.url) as wire:
         answer = wire.ask(generate())
-        assert broken_lines(answer.body) == [faults.MALFORMED]
+        assert broken_lines(answer.body) == [faults.MALFORMED + b"\n"]
         assert len(answer.chunks) == 22
         assert answer.chunks[0] != faults.MALFORMED != answer.chunks[-2]
         assert json.loads(answer.chunks[-1])["eval_count"] == 20
@@ -112,7 +112,7 @@ def test_error_line_ends_a_200(start: Start) -> None:
     with Wire(start(faults={"error_line": 1}).url) as wire:
         answer = wire.ask(generate())
         assert answer.status == 200
-        assert answer.chunks[-1] == faults.ERROR_LINE
+        assert json.loads(answer.chunks[-1]) == {"error": faults.ERROR_TEXT}
         assert all(item["done"] is False for item in answer.objects[:-1])
         whole = wire.ask(WHOLE)
         assert (whole.status, list(whole.objects[0])) == (500, ["error"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from loadgen.model import ServerLog
 from loadgen.protocols import stamps
+from loadgen.protocols.ollama import Kind
+from loadgen.simulator import log
 from loadgen.simulator import record as record_module
+from loadgen.simulator.apis.ollama import Answers
 from loadgen.simulator.clock import Clock
 from loadgen.simulator.corpus import TOKENS
-from loadgen.simulator.encoder import STAMP, Encoder
+from loadgen.simulator.encoding import STAMP, Encoding
 from loadgen.simulator.record import Record
 from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Models, Slots, full_name
 from loadgen.simulator.wheel import Timer, Wheel
@@ -71,24 +74,23 @@ def test_the_record_counts_and_ranks() -> None:
     record.opened(40)
     for late in range(1, 101):
         record.sending(0, 1000, 1000 + late * MS)
-    summary = record.summary()
-    late_sends = np.frombuffer(base64.b64decode(summary.pop("late")), "<i8").reshape(-1, 2)
+    found = log.server_log(record.packed())
+    late_sends = np.frombuffer(found.late, "<i8").reshape(-1, 2)
     assert late_sends.tolist() == [[1000, 1000 + late * MS] for late in range(2, 101)]
-    assert summary == {
-        "streams": 3, "open_peak": 2, "sends": 100, "late_p50_ms": 50, "late_p99_ms": 99, "late_max_ms": 100,
-        "blocked": 0, "dropped": 0,
-    }  # fmt: skip
-    assert Record().summary()["late_p99_ms"] is None
+    assert replace(found, late=b"") == ServerLog(
+        streams=3, open_peak=2, sends=100, late_p50_ms=50, late_p99_ms=99, late_max_ms=100
+    )
+    assert log.server_log(Record().packed()).late_p99_ms is None
 
 
-def test_of_very_many_late_sends_the_worst_are_told_in_the_order_sent(
+def test_of_very_many_late_sends_the_worst_are_kept_in_the_order_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(record_module, "_LATE_ROWS", 2)
+    monkeypatch.setattr(log, "MAX_LATE_ROWS", 2)
     record = Record()
     for sent, late in ((100, 3), (200, 9), (300, 2), (400, 5)):
         record.sending(0, (sent - late) * MS, sent * MS)
-    late_sends = np.frombuffer(base64.b64decode(record.summary()["late"]), "<i8").reshape(-1, 2)
+    late_sends = np.frombuffer(log.server_log(record.packed()).late, "<i8").reshape(-1, 2)
     assert late_sends.tolist() == [[191 * MS, 200 * MS], [395 * MS, 400 * MS]]
 
 
@@ -98,11 +100,10 @@ def test_the_record_as_columns() -> None:
     record.first_due[index] = 12
     record.sending(index, 12, 13)
     record.closed(index, 14, 1)
-    with np.load(io.BytesIO(record.npz())) as columns:
-        found = {name: columns[name].tolist() for name in columns}
-    assert found == {
-        "stream": [0], "due_ns": [12], "sent_ns": [13], "received_ns": [10], "first_due_ns": [12],
-        "ended_ns": [14], "tokens": [1],
+    counts, columns = log.unpack(record.packed())
+    assert counts == {"streams": 1, "open": 0, "open_peak": 1, "sends": 1, "blocked": 0, "dropped": 0}
+    assert {name: column.tolist() for name, column in columns.items()} == {
+        "stream": [0], "due": [12], "sent": [13], "received": [10], "first_due": [12], "ended": [14], "tokens": [1],
     }  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def test_a_record_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) ->
         record.trim()
     assert len(record.sent) <= 10
     assert record.sent[-1] == 99
-    assert record.summary()["sends"] == 100
+    assert record.counts()["sends"] == 100
 
 
 class Someone:
@@ -177,10 +178,10 @@ def test_the_corpus_has_what_breaks_decoders() -> None:
 
 
 @pytest.mark.parametrize("kind", ["generate", "chat"])
-def test_tokens_are_cut_inside_their_text_and_inside_a_character_where_one_is_wide(kind: str) -> None:
-    encoder = Encoder(kind, "m", chunked=True)  # type: ignore[arg-type]
+def test_tokens_are_cut_inside_their_text_and_inside_a_character_where_one_is_wide(kind: Kind) -> None:
+    encoder = Encoding(Answers(kind), "m", chunked=True)
     for i, text in enumerate(TOKENS):
-        whole = encoder.object(i, b"2" * STAMP)
+        whole = encoder.event(i, b"2" * STAMP)
         left, right = whole[: encoder.cuts[i]], whole[encoder.cuts[i] :]
         assert len(whole) == encoder.sizes[i]
         begins = whole.index(b'"response":"' if kind == "generate" else b'"content":"') + 11

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import select
 import time
@@ -11,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from loadgen.protocols import stamps
+from loadgen.simulator import log
 from loadgen.simulator.process import Process
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Answer, Wire, chat, generate, get, said
@@ -104,16 +104,15 @@ def test_stamps_are_the_send_times(start: Start) -> None:
         assert before + 20_000_000 <= marks[0]
         assert all(sent <= got for sent, got in zip(marks, received, strict=True))
         assert all(later - earlier >= 0 for earlier, later in pairwise(marks))
-        body = wire.ask(get("/simulator/record.npz")).body
-    with np.load(io.BytesIO(body)) as columns:
-        assert columns["sent_ns"].tolist() == marks
-        assert columns["tokens"].tolist() == [10]
-        assert columns["stream"].tolist() == [0] * 11
-        assert columns["first_due_ns"][0] == pytest.approx(columns["due_ns"][0], abs=100_000)
-        gaps = np.diff(columns["due_ns"][:10])
-        # Due times are kept in monotonic time; their tie to the wall clock may shift as it is slewed.
-        assert gaps == pytest.approx(10_000_000, abs=100_000)
-        assert (columns["sent_ns"] >= columns["due_ns"] - 100_000).all()
+        _, columns = log.unpack(wire.ask(get("/simulator/record.bin")).body)
+    assert columns["sent"].tolist() == marks
+    assert columns["tokens"].tolist() == [10]
+    assert columns["stream"].tolist() == [0] * 11
+    assert columns["first_due"][0] == pytest.approx(columns["due"][0], abs=100_000)
+    gaps = np.diff(columns["due"][:10])
+    # Due times are kept in monotonic time; their tie to the wall clock may shift as it is slewed.
+    assert gaps == pytest.approx(10_000_000, abs=100_000)
+    assert (columns["sent"] >= columns["due"] - 100_000).all()
 
 
 def test_the_same_work_again_after_a_reset(start: Start) -> None:
@@ -122,9 +121,8 @@ def test_the_same_work_again_after_a_reset(start: Start) -> None:
     def work() -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
         with Wire(process.url) as wire:
             texts = [wire.ask(generate()).text for _ in range(4)]
-            with np.load(io.BytesIO(wire.ask(get("/simulator/record.npz")).body)) as columns:
-                waits = columns["first_due_ns"] - columns["received_ns"]
-                return texts, waits, np.diff(columns["due_ns"])
+            _, columns = log.unpack(wire.ask(get("/simulator/record.bin")).body)
+            return texts, columns["first_due"] - columns["received"], np.diff(columns["due"])
 
     texts, waits, gaps = work()
     process.reset()

@@ -1,0 +1,29 @@
+"""The simulator's own endpoints, for the process that measures and for the curious."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loadgen.simulator import http
+from loadgen.simulator.apis.reading import encode
+from loadgen.simulator.connection import Connection, Routes
+from loadgen.simulator.state import State
+
+
+def _counts(state: State, connection: Connection, _: http.Request) -> None:
+    connection.answer(200, encode(state.record.counts()))
+
+
+def _packed(state: State, connection: Connection, _: http.Request) -> None:
+    connection.answer(200, state.record.packed(), b"application/octet-stream")
+
+
+def _reset(state: State, connection: Connection, _: http.Request) -> None:
+    state.reset()
+    connection.answer(200, b"{}")
+
+
+ROUTES: Final[Routes] = {
+    "/simulator/record": {"GET": _counts, "DELETE": _reset},
+    "/simulator/record.bin": {"GET": _packed},
+}

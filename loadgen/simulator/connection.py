@@ -1,0 +1,257 @@
+"""One client's connection: requests one after the other, answers as fast as the client reads."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final, Protocol
+
+from loadgen.simulator import http
+from loadgen.simulator.poller import READ, WRITE
+from loadgen.simulator.state import State
+from loadgen.simulator.wheel import Timer
+
+_READ_SIZE: Final = 64 << 10
+_MAX_PIPELINED: Final = 256 << 10
+_LINGER_NS: Final = 1_000_000_000
+
+
+class Answering(Protocol):
+    """What a connection answers with over time: a stream."""
+
+    def resume(self) -> None:
+        """The client has read everything that it was sent."""
+        ...
+
+    def cancel(self) -> None:
+        """The client has left."""
+        ...
+
+
+class Connection:
+    """One client. Its requests are answered one after the other; what comes meanwhile waits in the parser.
+
+    ``out`` is what the client was too slow to take. While it is not empty nothing is due for ``stream``: like
+    Ollama's handler, it is held up in its write.
+    """
+
+    __slots__ = (
+        "_busy",
+        "_closing",
+        "_continued",
+        "_draining",
+        "_eof",
+        "_events",
+        "_keep_alive",
+        "_loop",
+        "_parser",
+        "_route",
+        "_state",
+        "chunked",
+        "head_only",
+        "out",
+        "sock",
+        "stream",
+    )  # fmt: skip
+
+    def __init__(self, state: State, sock: socket.socket, route: Handler) -> None:
+        self.sock = sock
+        self.out = bytearray()
+        self.stream: Answering | None = None
+        self.chunked = self._keep_alive = True
+        self.head_only = False
+        self._state, self._loop, self._route = state, state.loop, route
+        self._parser = http.Parser()
+        self._busy = self._closing = self._continued = self._draining = self._eof = False
+        self._events = READ
+        sock.setblocking(False)
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.watch(sock.fileno(), self._ready)
+
+    # ------------------------------------------------------------------------------------------- reading
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE and self.out:
+            self._flush()
+        if events & READ and self.sock.fileno() >= 0:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self.sock.recv(_READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            # A client that has closed its side has left, as Go's server sees it; only an answer on its way
+            # goes on.
+            self._eof = True
+            if self._busy or not self.out or self._draining:
+                self.close()
+            else:
+                self._closing = True
+                self._watch()
+        elif not self._draining:
+            self._parser.feed(data)
+            self._pump()
+
+    def _pump(self) -> None:
+        while not (self._busy or self.out or self._closing or self._draining) and self.sock.fileno() >= 0:
+            try:
+                request = self._parser.next()
+            except http.BadRequest as error:
+                self._keep_alive = self.chunked = True
+                self.head_only = False
+                self.answer(error.status, f"{error.status} {error}".encode(), http.TEXT, keep_alive=False)
+                return
+            if request is None:
+                if self._parser.wants_continue and not self._continued:
+                    self._continued = True
+                    self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                break
+            self._continued = False
+            self._busy = True
+            self._keep_alive, self.chunked = request.keep_alive, request.chunked
+            self.head_only = request.method == "HEAD"
+            self._route(self._state, self, request)
+        self._watch()
+
+    def _watch(self) -> None:
+        if self.sock.fileno() < 0:
+            return
+        full = (self._busy or self.out) and self._parser.buffered > _MAX_PIPELINED
+        events = (0 if full or self._eof else READ) | (WRITE if self.out else 0)
+        if events != self._events:
+            self._events = events
+            self._loop.rewatch(self.sock.fileno(), events)
+
+    # ------------------------------------------------------------------------------------------- sending
+
+    def send(self, data: bytes) -> None:
+        """Send now what can be sent, and the rest when the client reads."""
+        if self.out:
+            self.out += data
+            return
+        if self.sock.fileno() < 0:
+            return
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.close()
+            return
+        if sent != len(data):
+            self.keep(data[sent:])
+
+    def keep(self, rest: bytes) -> None:
+        """``rest`` could not be sent: the client is slow."""
+        self._state.record.blocked += 1
+        self.out += rest
+        self._watch()
+
+    def _flush(self) -> None:
+        try:
+            with memoryview(self.out) as view:
+                sent = self.sock.send(view[: 1 << 20])
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        del self.out[:sent]
+        if self.out:
+            return
+        if self.stream is not None:
+            self.stream.resume()
+        elif self._closing:
+            self._shut()
+            return
+        self._pump()
+
+    def head(self, status: int, content_type: bytes, length: int | None, allow: bytes = b"") -> bytes:
+        """The head of the answer to the present request."""
+        clock = self._state.clock
+        clock.stamp()
+        return http.head(
+            status,
+            content_type,
+            clock.date,
+            length=length,
+            keep_alive=self._keep_alive and (self.chunked or length is not None),
+            chunked=self.chunked,
+            allow=allow,
+        )
+
+    def answer(
+        self,
+        status: int,
+        body: bytes,
+        content_type: bytes = http.JSON,
+        *,
+        keep_alive: bool = True,
+        allow: bytes = b"",
+    ) -> None:
+        """A whole answer, at once."""
+        self._keep_alive = self._keep_alive and keep_alive
+        head = self.head(status, content_type, len(body), allow)
+        self.send(head if self.head_only else head + body)
+        self.finish()
+
+    # -------------------------------------------------------------------------------------------- ending
+
+    def finish(self, *, keep_alive: bool = True) -> None:
+        """The present answer is complete; what was pipelined behind it is next."""
+        if self.sock.fileno() < 0:
+            return
+        self._busy = False
+        if not (keep_alive and self._keep_alive):
+            self._closing = True
+            if not self.out:
+                self._shut()
+            return
+        if self._parser.buffered:
+            self._loop.wheel.add(time.monotonic_ns(), Timer(self._pump))
+        else:
+            self._watch()
+
+    def _shut(self) -> None:
+        """Close our side, then wait for the client's: to close with bytes unread is to reset."""
+        self._closing, self._draining = False, True
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        if self._eof:
+            self.close()
+            return
+        self._watch()
+        self._loop.wheel.add(time.monotonic_ns() + _LINGER_NS, Timer(self.close))
+
+    def reset(self) -> None:
+        """Tear the connection down."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket, and of the stream on it."""
+        fd = self.sock.fileno()
+        if fd < 0:
+            return
+        self._loop.unwatch(fd)
+        self.sock.close()
+        self.out.clear()
+        self._busy = False
+        if self.stream is not None:
+            self.stream.cancel()
+
+
+Handler = Callable[[State, Connection, http.Request], None]
+Routes = Mapping[str, Mapping[str, Handler]]  # path -> method -> handler
