@@ -157,22 +157,20 @@ OUTSIDE: dict[str, set[str]] = {
 }
 
 # Of the libraries under test, each client knows its own.
-OWN = {
-    "loadgen.clients": set[str](),
-    "loadgen.clients.cookies": set[str](),
+OWN: dict[str, set[str]] = {
+    "loadgen.clients": set(),
+    "loadgen.clients.interface": set(),
+    "loadgen.clients.sdk": set(),
+    "loadgen.clients.genuine_urllib3": {"urllib3"},
     "loadgen.clients.urllib3": {"urllib3"},
-    "loadgen.clients.httpx2_sync": {"httpx2"},
-    "loadgen.clients.httpx2_async": {"httpx2"},
+    "loadgen.clients.httpx": set(),  # or httpx2, by name
+    "loadgen.clients.httpx2": set(),
     "loadgen.clients.pycurl": {"pycurl"},
     "loadgen.clients.curl_cffi_async": {"curl_cffi"},
-    "loadgen.clients.ollama_sync": {"ollama", "httpx", "pydantic"},
-    "loadgen.clients.ollama_async": {"ollama", "httpx"},
+    "loadgen.clients.ollama": {"ollama", "httpx", "pydantic"},
     "loadgen.clients.niquests": {"niquests"},
-    "loadgen.clients.openai_sync": {"openai", "httpx2"},
-    "loadgen.clients.openai_async": {"openai", "httpx2"},
+    "loadgen.clients.openai": {"openai", "httpx2"},
     "loadgen.clients.requests": {"requests", "urllib3"},
-    "loadgen.clients.httpx_sync": {"httpx"},
-    "loadgen.clients.httpx_async": {"httpx"},
     "loadgen.clients.aiohttp": {"aiohttp"},
     "loadgen.clients.floor": {"httptools"},
 }

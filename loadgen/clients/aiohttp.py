@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import ClassVar
 
-import aiohttp
-
-from loadgen.clients import AsyncResponse, Failures, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.model import Cell, Outcome, Request
 
 
 class Aiohttp:
     """See :class:`loadgen.clients.AsyncClient`."""
 
-    failures: ClassVar[Failures] = (
-        (aiohttp.ConnectionTimeoutError, "", Outcome.CONNECT_TIMEOUT),
-        (aiohttp.ServerDisconnectedError, "", Outcome.TRUNCATED),
-        (aiohttp.ClientPayloadError, "ConnectionResetError", Outcome.RESET),
-        (aiohttp.ClientPayloadError, "not completed", Outcome.TRUNCATED),
-        (aiohttp.ClientPayloadError, "Not enough data", Outcome.TRUNCATED),
-        (aiohttp.ClientPayloadError, "", Outcome.UNDECODABLE),
-        (aiohttp.ClientResponseError, "", Outcome.UNDECODABLE),
+    INFO: ClassVar = Info(
+        name="aiohttp", mode="tasks", distribution="aiohttp", extra="aiohttp", options=LINES
     )
 
     def __init__(self, cell: Cell) -> None:
+        import aiohttp
+
+        self.failures: Failures = (
+            (aiohttp.ConnectionTimeoutError, "", Outcome.CONNECT_TIMEOUT),
+            (aiohttp.ServerDisconnectedError, "", Outcome.TRUNCATED),
+            (aiohttp.ClientPayloadError, "ConnectionResetError", Outcome.RESET),
+            (aiohttp.ClientPayloadError, "not completed", Outcome.TRUNCATED),
+            (aiohttp.ClientPayloadError, "Not enough data", Outcome.TRUNCATED),
+            (aiohttp.ClientPayloadError, "", Outcome.UNDECODABLE),
+            (aiohttp.ClientResponseError, "", Outcome.UNDECODABLE),
+        )
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=cell.workload.timeouts.connect),
@@ -35,8 +36,7 @@ class Aiohttp:
         )
         self._native = choice(cell.client, "lines") == "native"
 
-    @asynccontextmanager
-    async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
+    async def stream(self, request: Request, sink: Sink) -> None:
         async with self._session.request(
             request.method,
             request.url,
@@ -44,8 +44,7 @@ class Aiohttp:
             data=request.body,
             allow_redirects=False,
         ) as response:
-            body = response.content
-            yield AsyncResponse(response.status, aiter(body) if self._native else body.iter_any())
-
-    async def close(self) -> None:
-        await self._session.close()
+            sink.headers(response.status)
+            on_data, body = sink.data, response.content
+            async for chunk in body if self._native else body.iter_any():
+                on_data(chunk)

@@ -7,32 +7,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import ClassVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
-import httptools
-
-from loadgen.clients import AsyncResponse, Failures
+from loadgen.clients import Failures, Info, Sink
 from loadgen.model import Cell, Outcome, Request
 
 
 class Floor:
     """See :class:`loadgen.clients.AsyncClient`."""
 
-    failures: ClassVar[Failures] = (
-        (TimeoutError, "", Outcome.CONNECT_TIMEOUT),
-        (EOFError, "", Outcome.TRUNCATED),
-        (httptools.HttpParserError, "", Outcome.UNDECODABLE),
+    INFO: ClassVar = Info(
+        name="floor",
+        mode="tasks",
+        distribution="httptools",
+        extra="floor",
+        options={"loop": ("uvloop", "asyncio")},
     )
 
     def __init__(self, cell: Cell) -> None:
+        import httptools
+
+        self.failures: Failures = (
+            (TimeoutError, "", Outcome.CONNECT_TIMEOUT),
+            (EOFError, "", Outcome.TRUNCATED),
+            (httptools.HttpParserError, "", Outcome.UNDECODABLE),
+        )
+        self._parser = httptools.HttpResponseParser
         self._timeout = cell.workload.timeouts.connect
         self._idle: defaultdict[tuple[str, int], list[_Connection]] = defaultdict(list)
 
-    @asynccontextmanager
-    async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
+    async def stream(self, request: Request, sink: Sink) -> None:
         url = urlsplit(request.url)
         if url.scheme != "http":
             raise ValueError(f"floor speaks http only, not {url.scheme}")
@@ -42,7 +48,8 @@ class Floor:
             connection.send(
                 url.path + ("?" + url.query if url.query else ""), url.netloc.rpartition("@")[2], request
             )
-            yield AsyncResponse(await connection.status(), connection.push)
+            sink.headers(await connection.status())
+            await connection.body(sink.data)
         finally:
             if connection.reusable:
                 self._idle[address].append(connection)
@@ -58,22 +65,18 @@ class Floor:
             connection.close()
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeout):
-            _, connection = await loop.create_connection(lambda: _Connection(loop), *address)
+            _, connection = await loop.create_connection(lambda: _Connection(loop, self._parser), *address)
         return connection
-
-    async def close(self) -> None:
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.close()
 
 
 class _Connection(asyncio.Protocol):
     """One connection and the response that is on it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, parser: Callable[[Any], Any]) -> None:
         self._loop = loop
+        self._make_parser = parser
         self._waiter: asyncio.Future[None] | None = None
-        self._read: Callable[[bytes], None] | None = None
+        self._on_data: Callable[[bytes], object] | None = None
         self._body: list[bytes] = []
         self._code = 0
         self._complete = False
@@ -89,7 +92,7 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def send(self, path: str, host: str, request: Request) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser = self._make_parser(self)
         self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
         headers = {
@@ -105,19 +108,19 @@ class _Connection(asyncio.Protocol):
 
     async def status(self) -> int:
         while not self._code:
-            await self._news()
+            await self._change()
         return self._code
 
-    async def push(self, read: Callable[[bytes], None]) -> None:
-        self._read = read
+    async def body(self, on_data: Callable[[bytes], object]) -> None:
+        self._on_data = on_data
         try:
-            self._deliver(read)
+            self._deliver(on_data)
             while not self._complete:
-                await self._news()
+                await self._change()
         finally:
-            self._read = None
+            self._on_data = None
 
-    async def _news(self) -> None:
+    async def _change(self) -> None:
         if self._error:
             raise self._error
         self._waiter = self._loop.create_future()
@@ -128,19 +131,19 @@ class _Connection(asyncio.Protocol):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _deliver(self, read: Callable[[bytes], None]) -> None:
+    def _deliver(self, on_data: Callable[[bytes], object]) -> None:
         body = self._body
         if body:
             data = body[0] if len(body) == 1 else b"".join(body)
             body.clear()
-            read(data)
+            on_data(data)
 
     def data_received(self, data: bytes) -> None:
-        read = self._read
+        on_data = self._on_data
         try:
             self._feed(data)
-            if read is not None:
-                self._deliver(read)
+            if on_data is not None:
+                self._deliver(on_data)
                 if not self._complete:
                     return
         except Exception as error:  # ours to raise where the stream waits, not in the loop
@@ -168,7 +171,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._complete = True
         self.reusable = self._parser.should_keep_alive()
-        self._feed = self._unasked
+        self._feed = self._unrequested
 
-    def _unasked(self, data: bytes) -> None:  # noqa: ARG002
+    def _unrequested(self, data: bytes) -> None:  # noqa: ARG002
         self.reusable = False

@@ -6,39 +6,37 @@ Installing it puts urllib3-future in the place of urllib3: it wants an environme
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
-import niquests
-
-from loadgen.clients import Failures, SyncResponse, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.model import Cell, Outcome, Request
 
 
 class Niquests:
     """See :class:`loadgen.clients.SyncClient`."""
 
-    failures: ClassVar[Failures] = (
-        (niquests.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
-        (niquests.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
-        (niquests.RequestException, "Remote end closed", Outcome.TRUNCATED),
-        (niquests.RequestException, "peer closed", Outcome.TRUNCATED),
-        (niquests.RequestException, "IncompleteRead", Outcome.TRUNCATED),
-        (Exception, "illegal chunk", Outcome.UNDECODABLE),
-        (Exception, "illegal status", Outcome.UNDECODABLE),
+    INFO: ClassVar = Info(
+        name="niquests", mode="threads", distribution="niquests", extra="niquests", options=LINES
     )
 
     def __init__(self, cell: Cell) -> None:
-        self._timeout = (
-            cell.workload.timeouts.connect,
-            min(cell.workload.timeouts.first_token, cell.workload.timeouts.total),
+        import niquests
+
+        self.failures: Failures = (
+            (niquests.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
+            (niquests.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
+            (niquests.RequestException, "Remote end closed", Outcome.TRUNCATED),
+            (niquests.RequestException, "peer closed", Outcome.TRUNCATED),
+            (niquests.RequestException, "IncompleteRead", Outcome.TRUNCATED),
+            (Exception, "illegal chunk", Outcome.UNDECODABLE),
+            (Exception, "illegal status", Outcome.UNDECODABLE),
         )
-        self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
+        timeouts = cell.workload.timeouts
+        self._timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
+        self._native = choice(cell.client, "lines") == "native"
         self._local = threading.local()
 
-    @contextmanager
-    def open(self, request: Request) -> Iterator[SyncResponse]:
+    def stream(self, request: Request, sink: Sink) -> None:
         session = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = _session()
@@ -53,13 +51,20 @@ class Niquests:
         ) as response:
             sock = response.raw._fp._sock
             sock.settimeout(None)
-            yield SyncResponse(response.status_code, self._read(response), sock)
-
-    def close(self) -> None:
-        """The sessions are their threads' own."""
+            sink.connected(sock)
+            sink.headers(response.status_code)
+            on_data = sink.data
+            if self._native:
+                for line in response.iter_lines():
+                    on_data(line + b"\n")
+                return
+            for chunk in response.iter_raw(-1):
+                on_data(chunk)
 
 
 def _session() -> Any:
+    import niquests
+
     session: Any = niquests.Session(
         pool_connections=1, pool_maxsize=1, retries=0, allow_incoming_cookies=False
     )
@@ -67,12 +72,3 @@ def _session() -> Any:
     # niquests reads the body of a redirect to its end first, also where it must not follow.
     session.get_redirect_target = lambda _: None
     return session
-
-
-def _chunks(response: Any) -> Iterator[bytes]:
-    chunks: Iterator[bytes] = response.iter_raw(-1)
-    return chunks
-
-
-def _lines(response: Any) -> Iterator[bytes]:
-    return (line + b"\n" for line in response.iter_lines())

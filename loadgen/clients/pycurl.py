@@ -8,56 +8,52 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-import pycurl
-
-from loadgen.clients import Answered, Connected, Failures, Read, SyncCall
+from loadgen.clients import Failures, Info, Sink
 from loadgen.model import Cell, Outcome, Request
 
 
 class Pycurl:
     """See :class:`loadgen.clients.SyncClient`."""
 
-    # The text is that of a pair, "(28, 'Connection timed out after 5000 milliseconds')".
-    failures: ClassVar[Failures] = (
-        (pycurl.error, f"({pycurl.E_OPERATION_TIMEDOUT}, ", Outcome.CONNECT_TIMEOUT),
-        (pycurl.error, f"({pycurl.E_COULDNT_RESOLVE_HOST}, ", Outcome.UNRESOLVED),
-        (pycurl.error, f"({pycurl.E_COULDNT_CONNECT}, ", Outcome.REFUSED),
-        (pycurl.error, f"({pycurl.E_PARTIAL_FILE}, ", Outcome.TRUNCATED),
-        (pycurl.error, f"({pycurl.E_GOT_NOTHING}, ", Outcome.TRUNCATED),
-        (pycurl.error, "reset by peer", Outcome.RESET),
-        (pycurl.error, "chunk", Outcome.UNDECODABLE),
-        (pycurl.error, f"({pycurl.E_UNSUPPORTED_PROTOCOL}, ", Outcome.UNDECODABLE),
-        (pycurl.error, f"({pycurl.E_FTP_WEIRD_SERVER_REPLY}, ", Outcome.UNDECODABLE),
-    )
+    INFO: ClassVar = Info(name="pycurl", mode="threads", distribution="pycurl", extra="pycurl", descriptors=4)
 
     def __init__(self, cell: Cell) -> None:
+        import pycurl
+
+        # The text is that of a pair, "(28, 'Connection timed out after 5000 milliseconds')".
+        self.failures: Failures = (
+            (pycurl.error, f"({pycurl.E_OPERATION_TIMEDOUT}, ", Outcome.CONNECT_TIMEOUT),
+            (pycurl.error, f"({pycurl.E_COULDNT_RESOLVE_HOST}, ", Outcome.UNRESOLVED),
+            (pycurl.error, f"({pycurl.E_COULDNT_CONNECT}, ", Outcome.REFUSED),
+            (pycurl.error, f"({pycurl.E_PARTIAL_FILE}, ", Outcome.TRUNCATED),
+            (pycurl.error, f"({pycurl.E_GOT_NOTHING}, ", Outcome.TRUNCATED),
+            (pycurl.error, "reset by peer", Outcome.RESET),
+            (pycurl.error, "chunk", Outcome.UNDECODABLE),
+            (pycurl.error, f"({pycurl.E_UNSUPPORTED_PROTOCOL}, ", Outcome.UNDECODABLE),
+            (pycurl.error, f"({pycurl.E_FTP_WEIRD_SERVER_REPLY}, ", Outcome.UNDECODABLE),
+        )
         self._connect_ms = round(cell.workload.timeouts.connect * 1000)
         self._local = threading.local()
 
-    @contextmanager
-    def open(self, request: Request) -> Iterator[SyncCall]:
+    def stream(self, request: Request, sink: Sink) -> None:
         handle: _Handle | None = getattr(self._local, "handle", None)
         if handle is None:
             handle = self._local.handle = _Handle(self._connect_ms)
-        handle.prepare(request)
-        yield handle.perform
-
-    def close(self) -> None:
-        """The handles are their threads' own."""
+        handle.perform(request, sink)
 
 
 class _Handle:
     """An easy handle, and the socket of the connection that it keeps."""
 
     def __init__(self, connect_ms: int) -> None:
+        import pycurl
+
+        self._pycurl = pycurl
         self._sockets: dict[int, socket.socket] = {}
-        self._connected: Connected
-        self._answered: Answered
-        self._read: Read
+        self._sink: Sink
         self._status = 0
         self._error: Exception | None = None
         curl: Any = pycurl.Curl()
@@ -75,18 +71,18 @@ class _Handle:
         ):
             self._setopt(option, value)
 
-    def prepare(self, request: Request) -> None:
+    def perform(self, request: Request, sink: Sink) -> None:
         headers = {"Accept-Encoding": "identity", "Expect": "", **request.headers}
-        self._setopt(pycurl.URL, request.url)
-        self._setopt(pycurl.HTTPHEADER, [f"{name}: {value}".rstrip() for name, value in headers.items()])
-        self._setopt(pycurl.POSTFIELDS, request.body)
-        self._setopt(pycurl.CUSTOMREQUEST, request.method)
-
-    def perform(self, connected: Connected, answered: Answered, read: Read) -> None:
-        self._connected, self._answered, self._read = connected, answered, read
+        self._setopt(self._pycurl.URL, request.url)
+        self._setopt(
+            self._pycurl.HTTPHEADER, [f"{name}: {value}".rstrip() for name, value in headers.items()]
+        )
+        self._setopt(self._pycurl.POSTFIELDS, request.body)
+        self._setopt(self._pycurl.CUSTOMREQUEST, request.method)
+        self._sink, self._on_data = sink, sink.data
         self._status, self._error = 0, None
         for sock in self._sockets.values():
-            connected(sock)
+            sink.connected(sock)
         try:
             self._perform()
         finally:
@@ -96,8 +92,8 @@ class _Handle:
     def _opened(self, fd: int, purpose: int) -> int:  # noqa: ARG002
         # A descriptor of our own: libcurl's may be another's by the time that the stream is to be ended.
         sock = self._sockets[fd] = socket.socket(fileno=os.dup(fd))
-        self._connected(sock)
-        return int(pycurl.SOCKOPT_OK)
+        self._sink.connected(sock)
+        return int(self._pycurl.SOCKOPT_OK)
 
     def _closed(self, fd: int) -> int:
         self._sockets.pop(fd).close()
@@ -108,12 +104,12 @@ class _Handle:
         if line.startswith(b"HTTP/"):
             self._status = int(line.split(None, 2)[1])
         elif line == b"\r\n" and self._status >= 200:
-            self._answered(self._status)
+            self._sink.headers(self._status)
 
     def _body(self, data: bytes) -> int:
         try:
-            self._read(data)
-        except Exception as error:  # libcurl carries none: it is raised where the stream waits
+            self._on_data(data)
+        except Exception as error:  # libcurl carries none: it is raised when perform has returned
             self._error = error
             return -1
         return len(data)

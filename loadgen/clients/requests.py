@@ -1,67 +1,58 @@
-"""requests, on threads. A Session per thread, as its maintainers advise, or one for all (``session``)."""
+"""requests, on threads or on gevent. A Session per thread, as its maintainers advise, or one for all (``session``)."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import InvalidChunkLength
-
-from loadgen.clients import Failures, SyncResponse, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.clients.urllib3 import chunks, socket_of
 from loadgen.model import Cell, Outcome, Request
 
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        # requests reads the body of a redirect to its end first, also where it must not follow.
-        return None
+if TYPE_CHECKING:
+    import requests
 
 
 class Requests:
     """See :class:`loadgen.clients.SyncClient`."""
 
-    failures: ClassVar[Failures] = (
-        (requests.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
-        (requests.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
-        (RemoteDisconnected, "", Outcome.TRUNCATED),
-        (InvalidChunkLength, "", Outcome.UNDECODABLE),
-        (IncompleteRead, "", Outcome.TRUNCATED),
-        (requests.exceptions.ChunkedEncodingError, "ended prematurely", Outcome.TRUNCATED),
-        (HTTPException, "", Outcome.UNDECODABLE),
+    INFO: ClassVar = Info(
+        name="requests",
+        mode="threads",
+        distribution="requests",
+        extra="requests",
+        options={"session": ("per-thread", "shared"), **LINES},
+        modules=("requests", "loadgen.clients.genuine_urllib3"),
     )
 
     def __init__(self, cell: Cell) -> None:
-        self._timeout = (
-            cell.workload.timeouts.connect,
-            min(cell.workload.timeouts.first_token, cell.workload.timeouts.total),
+        import requests
+        from urllib3.exceptions import InvalidChunkLength
+
+        self.failures: Failures = (
+            (requests.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
+            (requests.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
+            (RemoteDisconnected, "", Outcome.TRUNCATED),
+            (InvalidChunkLength, "", Outcome.UNDECODABLE),
+            (IncompleteRead, "", Outcome.TRUNCATED),
+            (requests.exceptions.ChunkedEncodingError, "ended prematurely", Outcome.TRUNCATED),
+            (HTTPException, "", Outcome.UNDECODABLE),
         )
-        self._shared = cell.client.options.get("session") == "shared"
-        self._size = cell.max_streams if self._shared else 1
+        timeouts = cell.workload.timeouts
+        self._timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
         self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
         self._local = threading.local()
-        self._session = self._make() if self._shared else None
+        shared = choice(cell.client, "session") == "shared"
+        self._shared = _session(cell.max_streams) if shared else None
 
-    def _make(self) -> requests.Session:
-        session = _Session()
-        session.trust_env = False
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=self._size, max_retries=0)
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
-        return session
-
-    @contextmanager
-    def open(self, request: Request) -> Iterator[SyncResponse]:
-        session = self._session or getattr(self._local, "session", None)
+    def stream(self, request: Request, sink: Sink) -> None:
+        session = self._shared or getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = self._make()
+            session = self._local.session = _session(1)
         with session.request(
             request.method,
             request.url,
@@ -73,11 +64,32 @@ class Requests:
         ) as response:
             sock = socket_of(response.raw)
             sock.settimeout(None)
-            yield SyncResponse(response.status_code, self._read(response), sock)
+            sink.connected(sock)
+            sink.headers(response.status_code)
+            on_data = sink.data
+            for chunk in self._read(response):
+                on_data(chunk)
 
-    def close(self) -> None:
-        if self._session:
-            self._session.close()
+
+class RequestsGevent(Requests):
+    """requests in a process in which gevent has replaced what blocks."""
+
+    INFO: ClassVar = replace(Requests.INFO, name="requests-gevent", mode="greenlets", extra="gevent")
+
+
+def _session(connections: int) -> requests.Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # requests reads the body of a redirect to its end first, also where it must not follow.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:

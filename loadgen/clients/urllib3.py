@@ -4,47 +4,56 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import urllib3
-from urllib3.exceptions import ConnectTimeoutError, InvalidChunkLength, ProtocolError, ReadTimeoutError
-
-from loadgen.clients import Failures, Missing, SyncResponse, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.model import Cell, Outcome, Request
 
-if hasattr(urllib3, "AsyncPoolManager"):
-    raise Missing("urllib3 is urllib3-future here, which niquests puts in its place: use another environment")
+if TYPE_CHECKING:
+    import urllib3
 
 
 class Urllib3:
     """See :class:`loadgen.clients.SyncClient`."""
 
-    failures: ClassVar[Failures] = (
-        (ConnectTimeoutError, "", Outcome.CONNECT_TIMEOUT),
-        (ReadTimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),
-        (RemoteDisconnected, "", Outcome.TRUNCATED),
-        (InvalidChunkLength, "", Outcome.UNDECODABLE),
-        (IncompleteRead, "", Outcome.TRUNCATED),
-        (ProtocolError, "ended prematurely", Outcome.TRUNCATED),
-        (HTTPException, "", Outcome.UNDECODABLE),
+    INFO: ClassVar = Info(
+        name="urllib3",
+        mode="threads",
+        distribution="urllib3",
+        extra="urllib3",
+        options=LINES,
+        modules=("urllib3", "loadgen.clients.genuine_urllib3"),
     )
 
     def __init__(self, cell: Cell) -> None:
+        import urllib3
+        from urllib3.exceptions import (
+            ConnectTimeoutError,
+            InvalidChunkLength,
+            ProtocolError,
+            ReadTimeoutError,
+        )
+
+        self.failures: Failures = (
+            (ConnectTimeoutError, "", Outcome.CONNECT_TIMEOUT),
+            (ReadTimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),
+            (RemoteDisconnected, "", Outcome.TRUNCATED),
+            (InvalidChunkLength, "", Outcome.UNDECODABLE),
+            (IncompleteRead, "", Outcome.TRUNCATED),
+            (ProtocolError, "ended prematurely", Outcome.TRUNCATED),
+            (HTTPException, "", Outcome.UNDECODABLE),
+        )
+        timeouts = cell.workload.timeouts
         self._pool = urllib3.PoolManager(
             num_pools=1,
             maxsize=cell.max_streams,
-            timeout=urllib3.Timeout(
-                connect=cell.workload.timeouts.connect,
-                read=min(cell.workload.timeouts.first_token, cell.workload.timeouts.total),
-            ),
+            timeout=urllib3.Timeout(connect=timeouts.connect, read=min(timeouts.first_token, timeouts.total)),
             retries=False,
         )
-        self._read = lines if choice(cell.client, "lines") == "native" else chunks
+        self._read = iter if choice(cell.client, "lines") == "native" else chunks
 
-    @contextmanager
-    def open(self, request: Request) -> Iterator[SyncResponse]:
+    def stream(self, request: Request, sink: Sink) -> None:
         response = self._pool.request(
             request.method,
             request.url,
@@ -57,17 +66,18 @@ class Urllib3:
         try:
             sock = socket_of(response)
             sock.settimeout(None)
-            yield SyncResponse(response.status, self._read(response), sock)
+            sink.connected(sock)
+            sink.headers(response.status)
+            on_data = sink.data
+            for chunk in self._read(response):
+                on_data(chunk)
         finally:
             # What has been read to its end is in the pool again; the rest must not be.
             response.close()
 
-    def close(self) -> None:
-        self._pool.clear()
-
 
 def socket_of(response: urllib3.BaseHTTPResponse) -> socket.socket:
-    """The socket that the body comes through."""
+    """Return the socket that the body comes through."""
     # The connection forgets its socket when the server says `Connection: close`; the reader never does.
     reader: Any = response._fp  # type: ignore[attr-defined]
     sock: socket.socket = reader.fp.raw._sock
@@ -75,13 +85,8 @@ def socket_of(response: urllib3.BaseHTTPResponse) -> socket.socket:
 
 
 def chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The body as it comes."""
+    """Return the body as it comes."""
     # Without chunks stream(None) would wait for the end of the body.
     if response.chunked:
         return response.stream(None)
     return iter(lambda: response.read1(65536), b"")
-
-
-def lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The body as the library's own lines."""
-    return iter(response)

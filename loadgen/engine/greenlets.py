@@ -12,7 +12,7 @@ from time import perf_counter_ns
 import gevent
 from gevent.select import select
 
-from loadgen.clients import SyncClient
+from loadgen.clients import Sink, SyncClient
 from loadgen.engine.core import Engine, Orders
 from loadgen.model import Cell
 
@@ -54,13 +54,8 @@ def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int) 
     assert isinstance(greenlet, gevent.Greenlet)
     recorder.abort = partial(greenlet.kill, block=False)
     try:
-        with client.open(engine.request(slot, done)) as response:
-            if callable(response):
-                response(lambda _: None, recorder.on_headers, recorder.on_data)
-            else:
-                recorder.on_headers(response.status)
-                for chunk in response.chunks:
-                    recorder.on_data(chunk)
+        sink = Sink(lambda _: None, recorder.on_headers, recorder.on_data)
+        client.stream(engine.request(slot, done), sink)
         recorder.finish()
     except (Exception, gevent.GreenletExit) as error:
         recorder.fail(error, client.failures)

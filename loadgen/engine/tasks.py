@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from time import perf_counter_ns
 
-from loadgen.clients import AsyncClient, choice
+from loadgen.clients import AsyncClient, Sink, choice
 from loadgen.engine.core import Engine, Orders
 from loadgen.model import Cell
 
@@ -81,16 +81,8 @@ async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done
     assert task is not None
     recorder.abort = task.cancel
     try:
-        async with client.open(engine.request(slot, done)) as response:
-            if callable(response):
-                await response(recorder.on_headers, recorder.on_data)
-            else:
-                recorder.on_headers(response.status)
-                if callable(response.chunks):
-                    await response.chunks(recorder.on_data)
-                else:
-                    async for chunk in response.chunks:
-                        recorder.on_data(chunk)
+        sink = Sink(lambda _: None, recorder.on_headers, recorder.on_data)
+        await client.stream(engine.request(slot, done), sink)
         recorder.finish()
     except Exception as error:
         recorder.fail(error, client.failures)

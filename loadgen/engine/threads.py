@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
 
-from loadgen.clients import SyncClient, size
+from loadgen.clients import Sink, SyncClient, size
 from loadgen.engine.core import Engine, Orders
 from loadgen.engine.pauses import Wait
 from loadgen.engine.recorder import StreamRecorder
@@ -54,15 +54,8 @@ def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> Non
 def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int, wait: Wait) -> bool:
     recorder = engine.watch(slot, due)
     try:
-        with client.open(engine.request(slot, done)) as response:
-            if callable(response):
-                response(partial(_connected, recorder), recorder.on_headers, recorder.on_data)
-            else:
-                if response.socket is not None:
-                    _connected(recorder, response.socket)
-                recorder.on_headers(response.status)
-                for chunk in response.chunks:
-                    recorder.on_data(chunk)
+        sink = Sink(partial(_connected, recorder), recorder.on_headers, recorder.on_data)
+        client.stream(engine.request(slot, done), sink)
         recorder.finish()
     except Exception as error:
         recorder.fail(error, client.failures)

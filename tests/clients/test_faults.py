@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from loadgen.clients import BUILTIN, version
+from loadgen.clients import BUILTIN, info, version
 from loadgen.model import ClientId, Load, Outcome, Simulator, Timeouts
 from loadgen.simulator.faults import FAULTS, STATUS
 from loadgen.simulator.process import Process
@@ -68,9 +68,9 @@ FEW = ("none", "slow_accept", "huge_line", "endless_line")
 SDKS = ("ollama-sync", "ollama-async")  # keep a line however long it is
 PAIRS = [
     (name, fault)
-    for name, known in BUILTIN.items()
+    for name in BUILTIN
     if version(name) is not None  # niquests does not live beside requests
-    if not known.protocols or "ollama-generate" in known.protocols
+    if not info(name).protocols or "ollama-generate" in info(name).protocols
     for fault in EXPECTED
     if name in EVERY or (fault in FEW and (name not in SDKS or "line" not in fault))
 ]

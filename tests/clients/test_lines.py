@@ -9,14 +9,14 @@ import pytest
 import urllib3
 
 from loadgen import clients
-from loadgen.clients import BUILTIN, Missing, version
+from loadgen.clients import BUILTIN, Missing, info, version
 from loadgen.model import ClientId, Load
 from tests.clients.conditions import CONDITIONS, END, LAST, TIMEOUTS, TOKEN, Expected, chunked, says
 from tests.clients.measuring import record, rows
 from tests.clients.raw import PACE, Raw
 from tests.lab.cells import cell
 
-NAMES = [name for name, entry in BUILTIN.items() if "lines" in entry.options and version(name) is not None]
+NAMES = [name for name in BUILTIN if "lines" in info(name).options and version(name) is not None]
 SEEN = (
     "chunked",
     "chunked, slowly",
@@ -60,7 +60,7 @@ def test_a_library_hands_over_line_by_line(name: str) -> None:
 
 
 def test_the_default_hands_over_reads() -> None:
-    assert {BUILTIN[name].options["lines"] for name in NAMES} == {("bytes", "native")}
+    assert {info(name).options["lines"] for name in NAMES} == {("bytes", "native")}
     with Raw({"Why?": LINES["lines at once"].handler}) as server:
         (row,) = rows(record(cell(client=ClientId("requests"), url=server.url, concurrency=1)))
     assert (row.tokens, max(row.counts)) == (5, 5)
@@ -71,7 +71,6 @@ def test_a_fork_in_the_place_of_urllib3_is_not_measured_as_urllib3(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(urllib3, "AsyncPoolManager", object, raising=False)
-    for module in ("urllib3", "requests"):
-        monkeypatch.delitem(sys.modules, f"loadgen.clients.{module}", raising=False)
+    monkeypatch.delitem(sys.modules, "loadgen.clients.genuine_urllib3", raising=False)
     with pytest.raises(Missing, match="urllib3-future"):
         clients.load(ClientId(name))

@@ -7,14 +7,13 @@ import contextlib
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 from unittest import mock
 
 from loadgen import protocols
-from loadgen.clients import AsyncResponse, Failures, SyncResponse
+from loadgen.clients import Failures, Sink
 from loadgen.engine import tasks, threads
 from loadgen.engine.core import Engine, Orders, Outbox
 from loadgen.engine.frames import Frame, Pulse, Reader, Streams
@@ -52,72 +51,41 @@ class _Fake:
 
 
 class FakeSync(_Fake):
-    @contextmanager
-    def open(self, request: Request) -> Iterator[SyncResponse]:
+    def stream(self, request: Request, sink: Sink) -> None:
         script = self.script(request)
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            if script.status is None:
-                self._play(script.steps[0], ours)
-            else:
-                yield SyncResponse(script.status, self._chunks(script.steps, ours), ours)
-
-    def _chunks(self, steps: Sequence[Any], sock: socket.socket) -> Iterator[bytes]:
-        for step in steps:
-            yield self._play(step, sock)
-            if step is FOR_EVER:
-                return
-
-    def _play(self, step: Any, sock: socket.socket) -> bytes:
-        if isinstance(step, Exception):
-            raise step
-        return sock.recv(1) if step is FOR_EVER else step
-
-    def close(self) -> None: ...
+            if script.status is not None:
+                sink.connected(ours)
+                sink.headers(script.status)
+            for step in script.steps:
+                if isinstance(step, Exception):
+                    raise step
+                if step is FOR_EVER:
+                    sink.data(ours.recv(1))
+                    return
+                assert isinstance(step, bytes)
+                sink.data(step)
 
 
 class FakeAsync(_Fake):
-    @asynccontextmanager
-    async def open(self, request: Request) -> AsyncIterator[AsyncResponse]:
+    async def stream(self, request: Request, sink: Sink) -> None:
         script = self.script(request)
-        if script.status is None:
-            await self._play(script.steps[0])
-        else:
-            yield AsyncResponse(script.status, self._chunks(script.steps))
-
-    def _chunks(self, steps: Sequence[Any]) -> Any:
-        return self._iterated(steps)
-
-    async def _iterated(self, steps: Sequence[Any]) -> AsyncIterator[bytes]:
-        for step in steps:
-            yield await self._play(step)
-
-    async def _play(self, step: Any) -> bytes:
-        await asyncio.sleep(0)
-        if isinstance(step, Exception):
-            raise step
-        if step is FOR_EVER:
-            await asyncio.Event().wait()
-        return step
-
-    async def close(self) -> None: ...
-
-
-class FakePush(FakeAsync):
-    """Made of callbacks, as ``floor`` is."""
-
-    def _chunks(self, steps: Sequence[Any]) -> Callable[[Callable[[bytes], None]], Awaitable[None]]:
-        async def push(read: Callable[[bytes], None]) -> None:
-            async for data in self._iterated(steps):
-                read(data)
-
-        return push
+        if script.status is not None:
+            sink.headers(script.status)
+        for step in script.steps:
+            await asyncio.sleep(0)
+            if isinstance(step, Exception):
+                raise step
+            if step is FOR_EVER:
+                await asyncio.Event().wait()
+            assert isinstance(step, bytes)
+            sink.data(step)
 
 
 SHAPES: dict[str, tuple[Callable[..., None], type[_Fake]]] = {
     "threads": (threads.drive, FakeSync),
     "tasks": (tasks.drive, FakeAsync),
-    "tasks, pushed": (tasks.drive, FakePush),
 }
 
 

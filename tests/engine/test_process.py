@@ -284,27 +284,23 @@ def test_an_engine_imports_its_own_library_and_no_other(name: str) -> None:
 
 NOISY = '''
 import os, sys
-from contextlib import contextmanager
-from loadgen.clients import SyncResponse
+from loadgen.clients import Info
 print("imported, and glad to be")
 
 class Noisy:
     """Says everything on stdout, and answers with what it sees of the environment."""
-    mode = "threads"
-    distribution = "noisy"
+    INFO = Info(name="noisy", mode="threads", distribution="noisy")
     failures = ()
 
     def __init__(self, cell):
         print("made")
 
-    @contextmanager
-    def open(self, request):
+    def stream(self, request, sink):
         print("open " * 10_000, flush=True)
         os.write(1, b"straight to the descriptor\\n")
         seen = sorted(name for name in os.environ if name.lower().endswith("_proxy"))
-        yield SyncResponse(200, iter([b'{"error":"proxies: %s"}\\n' % ",".join(seen).encode()]), None)
-
-    def close(self): ...
+        sink.headers(200)
+        sink.data(b'{"error":"proxies: %s"}\\n' % ",".join(seen).encode())
 '''
 
 

@@ -27,13 +27,12 @@ from tests.lab.cells import cell
 
 SLOWED = '''
 import gc, time
-from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import httpx
 
-from loadgen.clients import BUILTIN
 from loadgen.clients.aiohttp import Aiohttp
-from loadgen.clients.httpx_async import HttpxAsync
+from loadgen.clients.httpx import HttpxAsync
 from loadgen.clients.requests import Requests
 
 
@@ -42,48 +41,30 @@ class Every:
 
     count = 0
 
-    def chunk(self):
-        self.count += 1
-        if self.count % 100 == 0:
-            self.act()
+    def slowed(self, sink):
+        def on_data(data):
+            self.count += 1
+            if self.count % 100 == 0:
+                self.act()
+            sink.data(data)
+        return sink._replace(data=on_data)
 
 
-class Slowed(Every):
-    mode = "tasks"
-    options = BUILTIN["aiohttp"].options
-
-    @asynccontextmanager
-    async def open(self, request):
-        async with super().open(request) as response:
-            yield response._replace(chunks=self.slowed(response.chunks))
-
-    async def slowed(self, chunks):
-        async for chunk in chunks:
-            self.chunk()
-            yield chunk
+class Slowed(Every, Aiohttp):
+    async def stream(self, request, sink):
+        await super().stream(request, self.slowed(sink))
 
 
-class SlowedSync(Every):
-    mode = "threads"
-    options = BUILTIN["requests"].options
+class Sleeps(Slowed):
+    INFO = replace(Aiohttp.INFO, name="sleeps")
 
-    @contextmanager
-    def open(self, request):
-        with super().open(request) as response:
-            yield response._replace(chunks=self.slowed(response.chunks))
-
-    def slowed(self, chunks):
-        for chunk in chunks:
-            self.chunk()
-            yield chunk
-
-
-class Sleeps(Slowed, Aiohttp):
     def act(self):
         time.sleep(0.025)
 
 
-class Collects(Slowed, Aiohttp):
+class Collects(Slowed):
+    INFO = replace(Aiohttp.INFO, name="collects")
+
     def __init__(self, cell):
         super().__init__(cell)
         self.heap = [[] for _ in range(600_000)]
@@ -92,29 +73,41 @@ class Collects(Slowed, Aiohttp):
         gc.collect()
 
 
-class Spins(SlowedSync, Requests):
+class Spins(Every, Requests):
+    INFO = replace(Requests.INFO, name="spins")
+
+    def stream(self, request, sink):
+        super().stream(request, self.slowed(sink))
+
     def act(self):
         until = time.perf_counter() + 0.025
         while time.perf_counter() < until:
             pass
 
 
-class Hoards(Slowed, Aiohttp):
+class Hoards(Aiohttp):
     """Hands over four chunks at once."""
 
-    async def slowed(self, chunks):
+    INFO = replace(Aiohttp.INFO, name="hoards")
+
+    async def stream(self, request, sink):
         held = []
-        async for chunk in chunks:
-            held.append(chunk)
+
+        def on_data(data):
+            held.append(data)
             if len(held) == 4:
-                yield b"".join(held)
-                held.clear()
-        yield b"".join(held)
+                flush()
+
+        def flush():
+            sink.data(b"".join(held))
+            held.clear()
+
+        await super().stream(request, sink._replace(data=on_data))
+        flush()
 
 
 class Pooled(HttpxAsync):
-    mode = "tasks"
-    options = BUILTIN["httpx-async"].options
+    INFO = replace(HttpxAsync.INFO, name="pooled")
 
     def __init__(self, cell):
         super().__init__(cell)

@@ -1,0 +1,10 @@
+"""Import this before urllib3 is measured: it refuses the fork that niquests puts in its place."""
+
+from __future__ import annotations
+
+import urllib3
+
+from loadgen.clients.interface import Missing
+
+if hasattr(urllib3, "AsyncPoolManager"):
+    raise Missing("urllib3 is urllib3-future here, which niquests puts in its place: use another environment")

@@ -1,0 +1,127 @@
+"""httpx, on threads and on an event loop; also all that :mod:`loadgen.clients.httpx2` does.
+
+On threads one Client for all, as its documentation does, or one per thread (``session``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import import_module
+from typing import Any, ClassVar
+
+from loadgen.clients import LINES, Failures, Info, Sink, choice
+from loadgen.model import Cell, Outcome, Request
+
+
+class HttpxSync:
+    """See :class:`loadgen.clients.SyncClient`. ``INFO.distribution`` is the library: httpx or httpx2."""
+
+    INFO: ClassVar = Info(
+        name="httpx-sync",
+        mode="threads",
+        distribution="httpx",
+        extra="httpx",
+        options={"session": ("shared", "per-thread"), **LINES},
+    )
+
+    def __init__(self, cell: Cell) -> None:
+        httpx: Any = import_module(self.INFO.distribution)
+        self.failures = failures(httpx)
+        self._make, self._settings = httpx.Client, settings(httpx, cell, headers_timeout(cell))
+        self._read = lines if choice(cell.client, "lines") == "native" else httpx.Response.iter_raw
+        self._local = threading.local()
+        shared = choice(cell.client, "session") == "shared"
+        self._shared = self._make(**self._settings, cookies=no_cookies()) if shared else None
+
+    def stream(self, request: Request, sink: Sink) -> None:
+        client = self._shared or getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = self._make(**self._settings, cookies=no_cookies())
+        with client.stream(
+            request.method,
+            request.url,
+            headers={"Accept-Encoding": "identity", **request.headers},
+            content=request.body,
+        ) as response:
+            report_headers(response, sink)
+            on_data = sink.data
+            for chunk in self._read(response):
+                on_data(chunk)
+
+
+class HttpxAsync:
+    """See :class:`loadgen.clients.AsyncClient`. ``INFO.distribution`` is the library: httpx or httpx2."""
+
+    INFO: ClassVar = Info(
+        name="httpx-async", mode="tasks", distribution="httpx", extra="httpx", options=LINES
+    )
+
+    def __init__(self, cell: Cell) -> None:
+        httpx: Any = import_module(self.INFO.distribution)
+        self.failures = failures(httpx)
+        self._client = httpx.AsyncClient(**settings(httpx, cell), cookies=no_cookies())
+        self._read = async_lines if choice(cell.client, "lines") == "native" else httpx.Response.aiter_raw
+
+    async def stream(self, request: Request, sink: Sink) -> None:
+        async with self._client.stream(
+            request.method,
+            request.url,
+            headers={"Accept-Encoding": "identity", **request.headers},
+            content=request.body,
+        ) as response:
+            sink.headers(response.status_code)
+            on_data = sink.data
+            async for chunk in self._read(response):
+                on_data(chunk)
+
+
+def failures(httpx: Any) -> Failures:
+    """Return what the exceptions of httpx or httpx2 mean."""
+    return (
+        (httpx.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
+        (httpx.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
+        (httpx.RemoteProtocolError, "peer closed", Outcome.TRUNCATED),
+        (httpx.RemoteProtocolError, "disconnected", Outcome.TRUNCATED),
+        (httpx.RemoteProtocolError, "", Outcome.UNDECODABLE),
+    )
+
+
+def settings(httpx: Any, cell: Cell, read: float | None = None) -> dict[str, Any]:
+    """Return what a Client is made with: no cap on connections, nothing from the environment."""
+    return {
+        "timeout": httpx.Timeout(None, connect=cell.workload.timeouts.connect, read=read),
+        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        "verify": httpx.create_ssl_context(trust_env=False),
+        "trust_env": False,
+    }
+
+
+def headers_timeout(cell: Cell) -> float:
+    """Return how long, in seconds, a thread waits for the headers."""
+    return min(cell.workload.timeouts.first_token, cell.workload.timeouts.total)
+
+
+def no_cookies() -> CookieJar:
+    """Return a jar that takes no cookie and sends none."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def report_headers(response: Any, sink: Sink) -> None:
+    """Report the socket and the status of a response on a thread, whose body may take any time from now on."""
+    # httpcore looks the read timeout up again when the body begins.
+    response.request.extensions["timeout"]["read"] = None
+    sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
+    sink.headers(response.status_code)
+
+
+def lines(response: Any) -> Iterator[bytes]:
+    """Return the body as the library's own lines, which are text."""
+    return (line.encode() + b"\n" for line in response.iter_lines())
+
+
+async def async_lines(response: Any) -> AsyncIterator[bytes]:
+    """Return the body as the library's own lines, which are text."""
+    async for line in response.aiter_lines():
+        yield line.encode() + b"\n"
