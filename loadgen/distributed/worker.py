@@ -283,23 +283,23 @@ class EngineController(Silent):
             self._scheduled
             or self._ending
             or self._over.is_set()
-            or not self.engine.go
+            or not self.engine.start
             or number == self._asked
         ):
             return
         self._asked = number
         self._most = max(self._most, number)
-        self.engine.order(streams=number, grace=grace)
+        self.engine.command(streams=number, grace=grace)
 
     def add(self, slots: Sequence[int]) -> None:
         """These slots of the schedule too, where it is not over."""
-        while not self.engine.go and not self._over.wait(COMMAND_INTERVAL_S):
-            pass  # before its go an engine takes no orders
+        while not self.engine.start and not self._over.wait(COMMAND_INTERVAL_S):
+            pass  # an engine takes no commands before its start
         if self._over.is_set():
             return
         self._asked += len(slots)
         self._most = self._asked
-        self.engine.order(add=list(slots))
+        self.engine.command(add=list(slots))
 
     def finish(self, grace: float | None) -> None:
         """No new streams; returns when those that are open have ended, or were ended after ``grace`` seconds."""
@@ -307,9 +307,9 @@ class EngineController(Silent):
         if grace is None:
             self._over.wait()
             return
-        if grace and self.engine.go:
+        if grace and self.engine.start:
             self._asked = 0
-            self.engine.order(streams=0, grace=grace)
+            self.engine.command(streams=0, grace=grace)
             until = time.monotonic() + grace
             while not self._over.wait(UPDATE_INTERVAL_S) and self._open and time.monotonic() < until:
                 pass

@@ -1,20 +1,21 @@
-"""The engine's entry: see the package."""
+"""Run one cell: the engine's entry, see the package."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 from collections.abc import Callable
-from functools import partial
+from time import perf_counter_ns
 from typing import Any
 
 import msgspec
 
 from loadgen import clients, protocols
-from loadgen.engine.core import Engine, Orders, Outbox
+from loadgen.engine.core import Engine
 from loadgen.engine.frames import Failed, Ready
+from loadgen.engine.pipe import Commands, Outbox
+from loadgen.engine.system import pin, raise_open_files
 from loadgen.model import Cell, Mode
 
 
@@ -22,64 +23,54 @@ def main() -> None:
     """Run one cell."""
     outbox = Outbox(os.dup(1))
     os.dup2(2, 1)  # what a library prints must not end up among the frames
-    orders = Orders(0)
+    commands = Commands(0)
     try:
-        cell = msgspec.json.decode(orders.line(), type=Cell)
-        _prepare(cell)
-        mode = clients.entry(cell.client.name).mode
-        if mode == "greenlets":
-            from gevent import monkey
-
-            monkey.patch_all()  # a library imported before would keep what blocks
+        cell = msgspec.json.decode(commands.wait_line(), type=Cell)
+        pin(cell.cores)
+        raise_open_files()
+        _drop_proxies()
+        drive = _driver(clients.info(cell.client.name).mode)
         kind = clients.load(cell.client)
         engine = Engine(cell, protocols.load(cell.workload.protocol), outbox)
-        go = partial(_go, engine, outbox, orders)
-        _driver(mode)(engine, kind, orders, go)
+        drive(engine, kind, commands, lambda: _start(engine, outbox, commands))
         engine.close()
     except Exception as error:
         outbox.send(Failed(f"{type(error).__name__}: {error}"))
         outbox.drain()
-    _exit()
+    # Threads may still wait in a library, and tearing down a thousand streams would be for nothing.
+    sys.stderr.flush()
+    os._exit(0)
 
 
-def _driver(mode: Mode) -> Callable[[Engine, Any, Orders, Callable[[], bool]], None]:
-    match mode:
-        case "threads":
-            from loadgen.engine import threads
+def _driver(mode: Mode) -> Callable[[Engine, Any, Commands, Callable[[], bool]], None]:
+    """Return the driver of the mode; for greenlets in a process that is patched before the client is imported."""
+    if mode == "tasks":
+        from loadgen.engine import tasks
 
-            return threads.drive
-        case "tasks":
-            from loadgen.engine import tasks
+        return tasks.drive
+    if mode == "greenlets":
+        from gevent import monkey
 
-            return tasks.drive
-        case "greenlets":
-            from loadgen.engine import greenlets
+        monkey.patch_all()
+    from loadgen.engine import threads
 
-            return greenlets.drive
+    return threads.drive
 
 
-def _prepare(cell: Cell) -> None:
-    if cell.cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cell.cores)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def _drop_proxies() -> None:
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
 
 
-def _go(engine: Engine, outbox: Outbox, orders: Orders) -> bool:
-    """Say ready; False when the parent has gone instead of saying go."""
+def _start(engine: Engine, outbox: Outbox, commands: Commands) -> bool:
+    """Send Ready and start when the parent says so; return False when it has gone instead."""
     outbox.send(Ready())
-    line = orders.line()
+    line = commands.wait_line()
     if line:
-        engine.start(json.loads(line)["go"])
+        engine.start(json.loads(line)["start"])
+        for command in commands.take_buffered():
+            engine.obey(command, perf_counter_ns())
     return bool(line)
-
-
-def _exit() -> None:
-    # Threads may still wait in a library, and tearing down a thousand streams would be for nothing.
-    sys.stderr.flush()
-    os._exit(0)
 
 
 if __name__ == "__main__":

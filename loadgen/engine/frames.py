@@ -1,4 +1,4 @@
-"""What the engine sends to its parent: MessagePack, each frame after its length in four bytes."""
+"""Frames, which the engine sends to its parent: MessagePack, each after its length in four bytes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from loadgen.model import Pause, Sample, Stream
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The client is imported and made; nothing has been sent. The baseline is now."""
+    """The client is imported and made, and nothing has been sent: memory is at its baseline."""
 
 
 class Edge(msgspec.Struct, frozen=True, tag=True):
-    """Totals over all threads, those that have ended too, at one edge of the measured window."""
+    """Totals over all threads, ended ones included, at one edge of the measured window."""
 
     totals: Sample
 
 
 class Pulse(msgspec.Struct, frozen=True, tag=True):
-    """How it goes: streams open now, text events so far in the open ones, and those that wait for headers."""
+    """Progress: streams open now, those that wait for headers too, and the text events of these so far."""
 
     at: int
     open: int
@@ -33,8 +33,8 @@ class Streams(msgspec.Struct, frozen=True, tag=True):
     streams: list[Stream]
 
 
-class Held(msgspec.Struct, frozen=True, tag=True):
-    """What held the whole engine up."""
+class Pauses(msgspec.Struct, frozen=True, tag=True):
+    """When the whole engine was held up."""
 
     pauses: list[Pause]
 
@@ -51,26 +51,26 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     at: int
 
 
-Frame = Ready | Edge | Pulse | Streams | Held | Failed | Done
+Frame = Ready | Edge | Pulse | Streams | Pauses | Failed | Done
 
 encoder = msgspec.msgpack.Encoder()
 
 
 def encode(frame: Frame) -> bytes:
-    """One frame, ready to write."""
+    """Return the frame's bytes."""
     body = encoder.encode(frame)
     return len(body).to_bytes(4, "little") + body
 
 
 class Reader:
-    """Incremental: bytes in, frames out."""
+    """Decode frames from bytes, however these are cut."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that ``data`` completes."""
+        """Yield the frames that ``data`` completes."""
         buffer = self._buffer
         buffer += data
         while len(buffer) >= 4:

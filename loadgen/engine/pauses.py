@@ -1,7 +1,7 @@
-"""The times in which the whole engine was held up: collections of the garbage collector, and turns of asyncio's loop.
+"""Record when the whole engine was held up: garbage collections, and turns of asyncio's loop.
 
 Neither costs a wake-up: the collector calls back, and a loop's turn lasts from one return of its selector to the
-next call. How long a thread waited for a core is the kernel's to tell; :class:`Wait` asks it once per stream.
+next call. How long a thread waited for a core only the kernel knows; :class:`RunWait` asks it once per stream.
 """
 
 from __future__ import annotations
@@ -11,68 +11,81 @@ import gc
 import math
 import os
 import selectors
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from select import EPOLLIN, EPOLLOUT
 from time import perf_counter_ns
 from typing import Any
 
 from loadgen.model import Pause
 
-COLLECTION = 500_000  # ns: shorter collections are not told
-TURN = 1_000_000  # ns: nor shorter turns of the loop
+MIN_GC_PAUSE_NS = 500_000
+MIN_LOOP_PAUSE_NS = 1_000_000
 
 
 class PauseWatcher:
-    """Those of one engine."""
+    """Collect the pauses of one engine."""
 
     def __init__(self) -> None:
         self._found: deque[Pause] = deque()
-        self._collected = _collections(self._found)
+        self._on_gc = _gc_callback(self._found)
 
     def start(self) -> None:
-        """Hear of collections from now on."""
-        gc.callbacks.append(self._collected)
+        """Record garbage collections from now on."""
+        gc.callbacks.append(self._on_gc)
 
     def close(self) -> None:
-        """Hear of no more."""
+        """Record no more garbage collections."""
         with contextlib.suppress(ValueError):
-            gc.callbacks.remove(self._collected)
+            gc.callbacks.remove(self._on_gc)
 
     def selector(self) -> selectors.BaseSelector:
-        """For asyncio's loop, whose turns it tells; where there is no epoll, one that tells nothing."""
-        return _Selector(self._found) if hasattr(selectors, "EpollSelector") else selectors.DefaultSelector()
+        """Return a selector for asyncio's loop that records the loop's turns."""
+        return _Selector(self._found)
 
     def take(self) -> list[Pause]:
-        """Those since the last call."""
+        """Return the pauses since the last call."""
         return [self._found.popleft() for _ in range(len(self._found))]
 
 
-def _collections(found: deque[Pause]) -> Callable[[str, Mapping[str, int]], None]:
+def _gc_callback(found: deque[Pause]) -> Callable[[str, Mapping[str, int]], None]:
     begin = 0
 
-    def collected(phase: str, _: Mapping[str, int]) -> None:
+    def on_gc(phase: str, _: Mapping[str, int]) -> None:
         nonlocal begin
         if phase == "start":
             begin = perf_counter_ns()
-        elif (end := perf_counter_ns()) - begin >= COLLECTION:
+        elif (end := perf_counter_ns()) - begin >= MIN_GC_PAUSE_NS:
             found.append(Pause("gc", begin, end))
 
-    return collected
+    return on_gc
+
+
+class _Selector(selectors.DefaultSelector):
+    """The system's own selector, with two clock readings around each wait."""
+
+    def __init__(self, found: deque[Pause]) -> None:
+        super().__init__()
+        self._found = found
+        self._back = perf_counter_ns()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        now = perf_counter_ns()
+        if now - self._back >= MIN_LOOP_PAUSE_NS:
+            self._found.append(Pause("loop", self._back, now))
+        ready = super().select(timeout)
+        self._back = perf_counter_ns()
+        return ready
 
 
 if hasattr(selectors, "EpollSelector"):
+    from select import EPOLLIN, EPOLLOUT
 
-    class _Selector(selectors.EpollSelector):
+    class _EpollSelector(_Selector):
         """The standard library's, less its call per ready descriptor: that pays for the two clock readings."""
 
         _selector: Any
         _fd_to_key: dict[int, selectors.SelectorKey]
-
-        def __init__(self, found: deque[Pause]) -> None:
-            super().__init__()
-            self._found = found
-            self._back = perf_counter_ns()
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
             keys = self._fd_to_key
@@ -84,7 +97,7 @@ if hasattr(selectors, "EpollSelector"):
                 timeout = math.ceil(timeout * 1e3) * 1e-3
             ready = []
             now = perf_counter_ns()
-            if now - self._back >= TURN:
+            if now - self._back >= MIN_LOOP_PAUSE_NS:
                 self._found.append(Pause("loop", self._back, now))
             try:
                 for fd, event in self._selector.poll(timeout, len(keys) or 1):
@@ -99,25 +112,32 @@ if hasattr(selectors, "EpollSelector"):
             self._back = perf_counter_ns()
             return ready
 
+    _Selector = _EpollSelector  # type: ignore[misc]
 
-class Wait:
-    """How long the thread that made it was runnable but not running; None where the system does not tell."""
+
+class RunWait:
+    """How long the thread that made it was runnable but not running.
+
+    ``None`` where the system does not report it, and on the main thread: no stream has that to itself.
+    """
 
     def __init__(self) -> None:
-        self._told = _waited()
+        self._is_own = threading.get_native_id() != os.getpid()
+        self._last = self._read()
 
-    def since(self) -> int | None:
-        """Nanoseconds since the last call."""
-        before, self._told = self._told, _waited()
-        return None if before is None or self._told is None else self._told - before
+    def take(self) -> int | None:
+        """Return the nanoseconds since the last call."""
+        before, self._last = self._last, self._read()
+        return None if before is None or self._last is None else self._last - before
 
-
-def _waited() -> int | None:
-    # A descriptor kept by each of thousands of threads would take half of those that the streams need.
-    try:
-        fd = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
-    except OSError:
-        return None
-    told = os.read(fd, 64)
-    os.close(fd)
-    return int(told.split()[1])
+    def _read(self) -> int | None:
+        # A descriptor kept by each of thousands of threads would take half of those that the streams need.
+        if not self._is_own:
+            return None
+        try:
+            fd = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        except OSError:
+            return None
+        text = os.read(fd, 64)
+        os.close(fd)
+        return int(text.split()[1])

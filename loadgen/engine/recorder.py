@@ -1,6 +1,6 @@
-"""Takes the marks of one stream and the arrival of every read.
+"""Record the marks of one stream and the arrival of every read.
 
-``read`` is the hot path: one clock reading per read, before any decoding, and at most 14 bytes kept per text
+``on_data`` is the hot path: one clock reading per read, before any decoding, and at most 14 bytes kept per text
 event (arrival 8, count 2, server's stamp 4).
 """
 
@@ -15,8 +15,8 @@ from loadgen.clients import Failures
 from loadgen.model import Outcome, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
-ERROR_BODY = 2048  # bytes kept of the body of an answer that is no success
-MOST = 0xFFFF  # text events that a row of arrivals can hold
+MAX_ERROR_BYTES = 2048  # kept of the body of an unsuccessful response
+MAX_COUNT = 0xFFFF  # text events that a row of arrivals can hold
 
 _OS_ERRORS: Failures = (
     (ConnectionRefusedError, "", Outcome.REFUSED),
@@ -27,12 +27,12 @@ _OS_ERRORS: Failures = (
 )
 
 
-def _nothing() -> None:
-    """Before the headers the library keeps the time itself."""
+def do_nothing() -> None:
+    """Stand in for ``abort`` while a stream cannot be ended from outside: before the headers its library times it."""
 
 
 class StreamRecorder:
-    """One stream while it is open; :meth:`stream` is what stays of it."""
+    """Record one stream while it is open; :meth:`stream` returns the result."""
 
     __slots__ = (
         "_arrivals",
@@ -53,17 +53,19 @@ class StreamRecorder:
         "_usage",
         "abort",
         "expired",
+        "number",
         "run_wait_ns",
         "slot",
         "tokens",
     )
 
-    def __init__(self, slot: int, due: int, decoder: Decoder) -> None:
+    def __init__(self, number: int, slot: int, due: int, decoder: Decoder) -> None:
+        self.number = number
         self.slot = slot
         self.tokens = 0
         self.expired: Outcome | None = None
         self.run_wait_ns: int | None = None
-        self.abort: Callable[[], object] = _nothing
+        self.abort: Callable[[], object] = do_nothing
         self._due = due
         self._decoder = decoder
         self._feed = decoder.feed
@@ -82,7 +84,7 @@ class StreamRecorder:
         self._start = perf_counter_ns()
 
     def on_headers(self, status: int) -> None:
-        """The library has handed over the headers."""
+        """Mark the headers, which the library has handed over."""
         self._headers = perf_counter_ns()
         self._status = status
         if not 200 <= status < 300:
@@ -90,14 +92,14 @@ class StreamRecorder:
             self._body = bytearray()
 
     def on_data(self, data: bytes) -> None:
-        """The library has handed over bytes. Raises Undecodable."""
+        """Mark and decode bytes that the library has handed over. Raises Undecodable."""
         now = perf_counter_ns()
         if not data:
             return
         self._arrivals.append(now)
         self._size += len(data)
         if self._body is not None:
-            self._body += data[: ERROR_BODY - len(self._body)]
+            self._body += data[: MAX_ERROR_BYTES - len(self._body)]
             self._counts.append(0)
             return
         count, failure = 0, None
@@ -132,9 +134,9 @@ class StreamRecorder:
         try:
             self._counts.append(count)
         except OverflowError:  # such a read takes several rows
-            full, rest = divmod(count, MOST)
+            full, rest = divmod(count, MAX_COUNT)
             self._arrivals.extend(self._arrivals[-1:] * full)
-            self._counts.extend([MOST] * full + [rest])
+            self._counts.extend([MAX_COUNT] * full + [rest])
 
     def _last(self, event: Event) -> None:
         if isinstance(event, End):
@@ -145,7 +147,7 @@ class StreamRecorder:
             self._error = event.message
 
     def finish(self) -> None:
-        """The body has ended. Raises Undecodable."""
+        """Mark the end of the body. Raises Undecodable."""
         self._end = perf_counter_ns()
         if self._body is not None:
             self._error = self._body.decode(errors="replace")
@@ -163,9 +165,9 @@ class StreamRecorder:
             self._error = "the body ended before the protocol's end"
 
     def fail(self, error: BaseException, failures: Failures) -> None:
-        """The library, or the decoder, has given up."""
+        """Mark the end of a stream whose library, or decoder, raised ``error``."""
         self._end = perf_counter_ns()
-        if self._outcome is not None:  # what the server said first stands
+        if self._outcome is not None:  # the server's own answer stands
             if self._body is not None:
                 self._error = self._body.decode(errors="replace")
             return
@@ -173,7 +175,7 @@ class StreamRecorder:
         self._error = f"{type(error).__name__}: {error}" if not isinstance(error, Undecodable) else str(error)
 
     def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
-        """Which timeout has run out at ``now``, if any."""
+        """Return the timeout that has run out at ``now``, if any."""
         if now - self._start > timeouts.total * 1e9:
             return Outcome.TOTAL_TIMEOUT
         if not self.tokens:
@@ -181,7 +183,7 @@ class StreamRecorder:
         return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
 
     def stream(self) -> Stream:
-        """What happened."""
+        """Return what happened."""
         outcome, error = self._outcome, self._error
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
         if self.expired is not None and outcome not in (
@@ -190,7 +192,7 @@ class StreamRecorder:
             Outcome.HTTP_STATUS,
         ):
             outcome, error = self.expired, ""
-        # A server that stamps some of its events only tells no lag.
+        # Where only some events are stamped, there is no lag.
         stamped = len(self._stamps) == self.tokens
         return Stream(
             slot=self.slot,
@@ -200,7 +202,7 @@ class StreamRecorder:
             end=self._end if self._end is not None else perf_counter_ns(),
             outcome=outcome or Outcome.STOPPED,
             status=self._status,
-            error=error[:ERROR_BODY].encode(errors="replace").decode(),
+            error=error[:MAX_ERROR_BYTES].encode(errors="replace").decode(),
             size=self._size,
             arrivals=self._arrivals.tobytes(),
             counts=self._counts.tobytes(),
@@ -212,7 +214,7 @@ class StreamRecorder:
 
 
 def classify(error: BaseException, failures: Failures) -> Outcome:
-    """The outcome behind an exception: the client's own table first, then what the system said."""
+    """Return the outcome of an exception: by the client's own table first, then by the error of the system."""
     if isinstance(error, Undecodable):
         return Outcome.UNDECODABLE
     chain = _chain(error)
@@ -223,7 +225,7 @@ def classify(error: BaseException, failures: Failures) -> Outcome:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An exception and all that it came from; libraries hide causes in ``args`` and ``reason`` too."""
+    """Return an exception and its causes, which libraries hide in ``args`` and ``reason`` too."""
     chain: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting and len(chain) < 32:

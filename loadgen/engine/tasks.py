@@ -1,4 +1,4 @@
-"""Drives an async client: a task per slot. The control of threads.py."""
+"""Drive an async client: a task for each slot. The sibling of threads.py, with ``async``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Callable
 from time import perf_counter_ns
 
 from loadgen.clients import AsyncClient, Sink, choice
-from loadgen.engine.core import Engine, Orders
-from loadgen.model import Cell
+from loadgen.engine.core import Engine
+from loadgen.engine.pipe import Commands
+from loadgen.engine.recorder import StreamRecorder
+from loadgen.model import Arrival, Cell
 
 
 def drive(
-    engine: Engine, kind: Callable[[Cell], AsyncClient], orders: Orders, go: Callable[[], bool]
+    engine: Engine, kind: Callable[[Cell], AsyncClient], commands: Commands, start: Callable[[], bool]
 ) -> None:
-    """Make the client, wait for ``go`` and drive every slot to its end."""
+    """Make the client, wait for ``start`` and drive every slot to its end."""
     # Not asyncio.run: it would wait for streams that a stop has left behind.
-    _new_loop(engine).run_until_complete(_drive(engine, kind, orders, go))
+    _new_loop(engine).run_until_complete(_drive(engine, kind, commands, start))
 
 
 def _new_loop(engine: Engine) -> asyncio.AbstractEventLoop:
@@ -28,35 +30,29 @@ def _new_loop(engine: Engine) -> asyncio.AbstractEventLoop:
 
 
 async def _drive(
-    engine: Engine, kind: Callable[[Cell], AsyncClient], orders: Orders, go: Callable[[], bool]
+    engine: Engine, kind: Callable[[Cell], AsyncClient], commands: Commands, start: Callable[[], bool]
 ) -> None:
     client = kind(engine.cell)
-    if not go():
+    if not start():
         return
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
-    called = asyncio.Event()
-    loop.add_reader(orders.fd, called.set)
-    now = perf_counter_ns()
-    for line in orders.left():
-        engine.order(line, now)
-    while not engine.finished(now):
-        for slot, due in engine.due(now):
-            task = loop.create_task(_slot(engine, client, slot, due))
+    readable = asyncio.Event()
+    loop.add_reader(commands.fd, readable.set)
+    while not engine.is_finished(now := perf_counter_ns()):
+        for arrival in engine.dispatcher.take_due(now):
+            task = loop.create_task(_slot(engine, client, arrival))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
-        for recorder in engine.tick(now):
-            recorder.abort()
-        wait = (engine.wake() - perf_counter_ns()) / 1e9
-        if await _set(called, max(0.0, wait)):
-            called.clear()
-            for line in orders.read():
-                engine.order(line, perf_counter_ns())
-        now = perf_counter_ns()
-    loop.remove_reader(orders.fd)
+        engine.check(now)
+        if await _is_set(readable, engine.seconds_to_wake()):
+            readable.clear()
+            for line in commands.read():
+                engine.obey(line, perf_counter_ns())
+    loop.remove_reader(commands.fd)
 
 
-async def _set(event: asyncio.Event, seconds: float) -> bool:
+async def _is_set(event: asyncio.Event, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
             return await event.wait()
@@ -64,29 +60,27 @@ async def _set(event: asyncio.Event, seconds: float) -> bool:
         return False
 
 
-async def _slot(engine: Engine, client: AsyncClient, slot: int, due: int | None) -> None:
-    done = 0
-    while due is not None:
-        await asyncio.sleep(max(0, due - perf_counter_ns()) / 1e9)
-        if engine.leaves(slot, due):
+async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
+    arrival: Arrival | None = first
+    while arrival is not None:
+        await asyncio.sleep(max(0, arrival.due - perf_counter_ns()) / 1e9)
+        recorder = engine.begin_stream(arrival)
+        if recorder is None:
             return
-        ok = await _stream(engine, client, slot, due, done)
-        done += 1
-        due = engine.again(slot, done, ok, perf_counter_ns())
+        await _stream(engine, client, recorder, arrival)
+        arrival = engine.end_stream(recorder, arrival)
 
 
-async def _stream(engine: Engine, client: AsyncClient, slot: int, due: int, done: int) -> bool:
-    recorder = engine.watch(slot, due)
+async def _stream(engine: Engine, client: AsyncClient, recorder: StreamRecorder, arrival: Arrival) -> None:
     task = asyncio.current_task()
     assert task is not None
     recorder.abort = task.cancel
     try:
         sink = Sink(lambda _: None, recorder.on_headers, recorder.on_data)
-        await client.stream(engine.request(slot, done), sink)
+        await client.stream(engine.request(arrival), sink)
         recorder.finish()
     except Exception as error:
         recorder.fail(error, client.failures)
     except asyncio.CancelledError as error:
         task.uncancel()
         recorder.fail(error, client.failures)
-    return engine.ended(recorder)

@@ -1,4 +1,7 @@
-"""Drives a sync client: a thread per slot. The control of tasks.py."""
+"""Drive a sync client: a thread for each slot. The sibling of tasks.py, without ``async``.
+
+In a process that gevent has patched before this was imported, a thread is a greenlet and all else stays the same.
+"""
 
 from __future__ import annotations
 
@@ -12,55 +15,51 @@ from functools import partial
 from time import perf_counter_ns
 
 from loadgen.clients import Sink, SyncClient, size
-from loadgen.engine.core import Engine, Orders
-from loadgen.engine.pauses import Wait
+from loadgen.engine.core import Engine
+from loadgen.engine.pauses import RunWait
+from loadgen.engine.pipe import Commands
 from loadgen.engine.recorder import StreamRecorder
-from loadgen.model import Cell
+from loadgen.model import Arrival, Cell
 
 
-def drive(engine: Engine, kind: Callable[[Cell], SyncClient], orders: Orders, go: Callable[[], bool]) -> None:
-    """Make the client, wait for ``go`` and drive every slot to its end."""
+def drive(
+    engine: Engine, kind: Callable[[Cell], SyncClient], commands: Commands, start: Callable[[], bool]
+) -> None:
+    """Make the client, wait for ``start`` and drive every slot to its end."""
     if "stack" in engine.cell.client.options:
         threading.stack_size(size(engine.cell.client.options["stack"]))
     client = kind(engine.cell)
-    if not go():
+    if not start():
         return
-    now = perf_counter_ns()
-    for line in orders.left():
-        engine.order(line, now)
-    while not engine.finished(now):
-        for slot, due in engine.due(now):
-            threading.Thread(target=_slot, args=(engine, client, slot, due), daemon=True).start()
-        for recorder in engine.tick(now):
-            recorder.abort()
-        wait = (engine.wake() - perf_counter_ns()) / 1e9
-        if select.select([orders.fd], [], [], max(0.0, wait))[0]:
-            for line in orders.read():
-                engine.order(line, perf_counter_ns())
-        now = perf_counter_ns()
+    while not engine.is_finished(now := perf_counter_ns()):
+        for arrival in engine.dispatcher.take_due(now):
+            threading.Thread(target=_slot, args=(engine, client, arrival), daemon=True).start()
+        engine.check(now)
+        if select.select([commands.fd], [], [], engine.seconds_to_wake())[0]:
+            for line in commands.read():
+                engine.obey(line, perf_counter_ns())
 
 
-def _slot(engine: Engine, client: SyncClient, slot: int, due: int | None) -> None:
-    done, wait = 0, Wait()
-    while due is not None:
-        time.sleep(max(0, due - perf_counter_ns()) / 1e9)
-        if engine.leaves(slot, due):
+def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
+    arrival: Arrival | None = first
+    wait = RunWait()
+    while arrival is not None:
+        time.sleep(max(0, arrival.due - perf_counter_ns()) / 1e9)
+        recorder = engine.begin_stream(arrival)
+        if recorder is None:
             return
-        ok = _stream(engine, client, slot, due, done, wait)
-        done += 1
-        due = engine.again(slot, done, ok, perf_counter_ns())
+        _stream(engine, client, recorder, arrival)
+        recorder.run_wait_ns = wait.take()
+        arrival = engine.end_stream(recorder, arrival)
 
 
-def _stream(engine: Engine, client: SyncClient, slot: int, due: int, done: int, wait: Wait) -> bool:
-    recorder = engine.watch(slot, due)
+def _stream(engine: Engine, client: SyncClient, recorder: StreamRecorder, arrival: Arrival) -> None:
     try:
         sink = Sink(partial(_connected, recorder), recorder.on_headers, recorder.on_data)
-        client.stream(engine.request(slot, done), sink)
+        client.stream(engine.request(arrival), sink)
         recorder.finish()
     except Exception as error:
         recorder.fail(error, client.failures)
-    recorder.run_wait_ns = wait.since()
-    return engine.ended(recorder)
 
 
 def _connected(recorder: StreamRecorder, sock: socket.socket) -> None:

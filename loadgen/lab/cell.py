@@ -20,13 +20,13 @@ import msgspec
 import numpy as np
 
 from loadgen import clients, proc, store
-from loadgen.engine.frames import Done, Edge, Failed, Held, Pulse, Reader, Ready, Streams
+from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.listener import Listener, Progress
 from loadgen.model import Cell, CpuSample, Machine, Outcome, Pause, Recording, Sample, ServerLog, Stream
 
 EVERY = 0.1  # seconds between two samples
 STEP = 0.01  # seconds between two looks at the engine's pace
-LEAD = 30_000_000  # ns from saying go to the first stream
+LEAD = 30_000_000  # ns from the start command to the first stream
 SPARE = 30.0  # seconds that an engine may outlast its own timeouts
 
 
@@ -63,7 +63,7 @@ class Engine:
         self.cpu_samples: list[CpuSample] = []
         self.edges: list[Sample] = []
         self.base: Sample | None = None
-        self.go = 0
+        self.start = 0
         self.ended = "the engine never got ready"
         self._listener = listener
         self._looks: list[_Look] = []
@@ -97,7 +97,7 @@ class Engine:
         next_sample = next_step = time.monotonic()
         stopped = False
         while self.ended:
-            wait = max(0.0, (next_step if self.go else next_sample) - time.monotonic())
+            wait = max(0.0, (next_step if self.start else next_sample) - time.monotonic())
             if select.select([out], [], [], wait)[0]:
                 data = os.read(out, 1 << 20)
                 if not data:
@@ -106,19 +106,19 @@ class Engine:
                 for frame in self._reader.feed(data):
                     self._hear(frame)
             now = time.monotonic()
-            if self.go and now >= next_step:
+            if self.start and now >= next_step:
                 next_step = max(next_step + STEP, now)
                 self._step()
             if now >= next_sample:
                 next_sample = max(next_sample + EVERY, now)
-                if self.go:
+                if self.start:
                     self._sample(self._open)
             if interrupted() and not stopped:
-                if not self.go:  # an engine that waits for its go understands nothing else
+                if not self.start:  # an engine that waits for its start takes no other command
                     self.ended = "interrupted"
                     return
                 stopped = True
-                self.order(stop=True)
+                self.command(stop=True)
                 deadline = min(deadline, now + 10)
             if now > deadline:
                 self.ended = "the engine did not end and was killed"
@@ -131,9 +131,9 @@ class Engine:
             case Ready():
                 self.base = self._counted.corrected(proc.sample(self.pid))
                 proc.reset_peak(self.pid)
-                self.go = time.perf_counter_ns() + LEAD
+                self.start = time.perf_counter_ns() + LEAD
                 self.ended = "the engine has not ended"
-                self.order(go=self.go)
+                self.command(start=self.start)
             case Edge(totals):
                 wait = proc.run_wait_ns(self.pid)
                 self.edges.append(replace(totals, run_wait_ns=wait))
@@ -147,7 +147,7 @@ class Engine:
                 self._listener.ended(streams)
             case Pulse():
                 self._open = frame.open
-                elapsed = (frame.at - self.go) / 1e9
+                elapsed = (frame.at - self.start) / 1e9
                 self._listener.progress(
                     Progress(
                         elapsed=elapsed,
@@ -158,7 +158,7 @@ class Engine:
                         failed=self._failed,
                     )
                 )
-            case Held(pauses):
+            case Pauses(pauses):
                 self.pauses += pauses
             case Failed(message):
                 raise EngineError(message)
@@ -176,14 +176,14 @@ class Engine:
         if sample.rss_kib is not None or self.base is None or self.base.rss_kib is None:
             self.samples.append(sample)
 
-    def order(self, **order: object) -> None:
-        """Tell the engine: ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
-        self._write(json.dumps(order).encode())
+    def command(self, **command: object) -> None:
+        """Send the engine ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
+        self._write(json.dumps(command).encode())
 
     def recording(self, server: ServerLog | None = None) -> Recording:
         """All but the tables, which :func:`filled` adds; at any time."""
         cell = self.cell
-        start = self.go or self._clock[0][0]
+        start = self.start or self._clock[0][0]
         edges = self.edges
         return Recording(
             index=cell.index,
@@ -257,7 +257,7 @@ class Engine:
         """End the process if it still runs."""
         if len(self._clock) > 1:
             return
-        if self.go:
+        if self.start:
             self._sample(0)
             self._step()
         self._cpu_sampler.close()

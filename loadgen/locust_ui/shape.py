@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from locust import LoadTestShape
 
-from loadgen.engine.schedule import streams_at
+from loadgen.loads.stages import streams_at
 from loadgen.model import Stage
 
 

@@ -23,6 +23,7 @@ from loadgen.model.argument import (
     Shortfall,
     SourceKind,
 )
+from loadgen.model.arrival import Arrival
 from loadgen.model.cell import Cell, Request
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.estimate import Estimate
@@ -45,6 +46,7 @@ from loadgen.model.summary import Summary
 
 __all__ = [
     "PAUSES",
+    "Arrival",
     "ArticleDifference",
     "ArticleFinding",
     "ArticleOrder",

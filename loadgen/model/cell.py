@@ -27,8 +27,8 @@ class Cell:
 
     @property
     def max_streams(self) -> int:
-        """Return the most streams that are open at once."""
-        return self.level.streams or 0
+        """Return the most streams that are open at once; 0: any number."""
+        return self.level.streams or self.workload.load.max_streams or 0
 
 
 @dataclass(frozen=True, slots=True)

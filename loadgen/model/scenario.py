@@ -54,20 +54,32 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Closed-loop load: every slot runs stream after stream, for ``duration``, ``requests`` times, or as
-    ``stages`` say.
+    """When streams arrive. Closed loop: every slot runs stream after stream, for ``duration``, ``requests`` times,
+    or as ``stages`` say; open loop: as the load named ``arrivals`` says, for ``duration``.
 
     One of the three is set in a scenario; none of them means until stopped. Slots start at seeded offsets
     within ``ramp`` seconds; ``ramp_per_stream``, times the streams of a cell, is its ramp. Streams due within
     ``warmup`` seconds are kept but left out of the figures.
     """
 
+    arrivals: str = ""  # an open load, by its name in ``loads.LOADS``
+    max_streams: int | None = None  # of an open load: those that are due wait while so many are open
     duration: float | None = None
     requests: int | None = None
     stages: tuple[Stage, ...] = ()
     ramp: float = 0.0
     ramp_per_stream: float = 0.0
     warmup: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        """Return the name of the load in ``loads.LOADS``."""
+        return self.arrivals or ("stages" if self.stages else "closed")
+
+    @property
+    def is_commanded(self) -> bool:
+        """Return whether the load has no end of its own: commands start its slots and stop it."""
+        return self.seconds is None and self.requests is None
 
     @property
     def seconds(self) -> float | None:

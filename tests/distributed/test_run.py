@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 import loadgen
-from loadgen.engine.schedule import intervals
 from loadgen.lab import plan
+from loadgen.loads import arrivals
 from loadgen.scenario import load
 from tests.cli.command import COMMAND, SECONDS, alive, children, holds, interrupt, scenario, started, until
 from tests.cli.command import loadgen as command
@@ -128,11 +128,11 @@ def test_the_union_follows_the_stages_and_a_worker_too_many_is_idle(tmp_path: Pa
     streams = streams_of(tmp_path / "run")
     [cell] = plan.cells(load(path), "http://x", ())
     assert set(streams["slot"]) == set(range(2))
-    for slot, begin, end in intervals(cell):
-        due = streams.loc[streams["slot"] == slot, "due_ms"] * 1e6
-        assert due.min() == pytest.approx(begin, abs=1)
-        assert end is not None
-        assert due.max() < end
+    for arrival in arrivals(cell):
+        due = streams.loc[streams["slot"] == arrival.slot, "due_ms"] * 1e6
+        assert due.min() == pytest.approx(arrival.due, abs=1)
+        assert arrival.until is not None
+        assert due.max() < arrival.until
     assert streams["worker"].nunique() == 2
     assert len(loadgen.Run.load(tmp_path / "run").info.cells[0].workers) == 2
 

@@ -15,8 +15,9 @@ from unittest import mock
 from loadgen import protocols
 from loadgen.clients import Failures, Sink
 from loadgen.engine import tasks, threads
-from loadgen.engine.core import Engine, Orders, Outbox
+from loadgen.engine.core import Engine
 from loadgen.engine.frames import Frame, Pulse, Reader, Streams
+from loadgen.engine.pipe import Commands, Outbox
 from loadgen.model import Cell, Outcome, Request, Stream
 
 
@@ -93,15 +94,15 @@ def drive(
     shape: str,
     cell: Cell,
     scripts: Mapping[str, Script],
-    orders: bytes = b"",
+    commands: bytes = b"",
     later: tuple[int, bytes] = (-1, b""),
 ) -> list[Frame]:
-    """Run ``cell``; the orders are there before it starts, those of ``later`` come when so many streams are open.
+    """Run ``cell`` and return the frames that the parent gets.
 
-    The frames that the parent gets.
+    The commands are there before it starts; those of ``later`` come when so many streams are open.
     """
     driver, kind = SHAPES[shape]
-    order_reader, order_writer = os.pipe()
+    command_reader, command_writer = os.pipe()
     frame_reader, frame_writer = os.pipe()
     frames: list[Frame] = []
 
@@ -111,17 +112,17 @@ def drive(
             new = list(reader.feed(data))
             frames.extend(new)
             if any(isinstance(frame, Pulse) and frame.open == later[0] for frame in new):
-                os.write(order_writer, later[1])
+                os.write(command_writer, later[1])
 
     loops: list[asyncio.AbstractEventLoop] = []
     make = tasks._new_loop
     listener = threading.Thread(target=listen)
     listener.start()
     try:
-        os.write(order_writer, orders)
+        os.write(command_writer, commands)
         engine = Engine(cell, protocols.load(cell.workload.protocol), Outbox(frame_writer))
 
-        def go() -> bool:
+        def start() -> bool:
             engine.start(threads.perf_counter_ns())
             return True
 
@@ -130,14 +131,14 @@ def drive(
             return loops[-1]
 
         with mock.patch.object(tasks, "_new_loop", new_loop):
-            driver(engine, partial(kind, scripts), Orders(order_reader), go)
+            driver(engine, partial(kind, scripts), Commands(command_reader), start)
         engine.close()
     finally:
         for loop in loops:  # an engine's process ends instead
             loop.close()
         os.close(frame_writer)
         listener.join()
-        for end in (order_reader, order_writer, frame_reader):
+        for end in (command_reader, command_writer, frame_reader):
             with contextlib.suppress(OSError):
                 os.close(end)
     return frames

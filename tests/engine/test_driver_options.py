@@ -15,7 +15,7 @@ def _virtual_kib(name: str, **options: str) -> int:
     with talkative() as server:
         wanted = replace(endless(server, name, STREAMS), client=ClientId(name, options))
         with Live(wanted) as engine:
-            engine.go()
+            engine.start()
             engine.until(open_streams(STREAMS))
             return _status(engine.process.pid, "VmSize")
 
@@ -33,7 +33,7 @@ def test_threads_have_the_stack_that_they_are_given() -> None:
 
 def test_greenlets_need_no_thread_each() -> None:
     with talkative() as server, Live(endless(server, "requests-gevent", 40)) as engine:
-        engine.go()
+        engine.start()
         engine.until(open_streams(40))
         # Its own, and those that gevent resolves names in.
         assert 1 <= (proc.sample(engine.process.pid).threads or 0) <= 11

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from loadgen.engine.frames import Done, Edge, Frame
-from loadgen.engine.schedule import intervals, offsets
+from loadgen.loads import arrivals
 from loadgen.model import Load, Outcome, Stage, Stream, Timeouts
 from tests.engine.fakes import FOR_EVER, SHAPES, Odd, Script, drive, streams
 from tests.lab.cells import cell
@@ -49,7 +49,7 @@ OUTCOMES = {
 }
 
 
-def told(stream: Stream) -> tuple[object, ...]:
+def reported(stream: Stream) -> tuple[object, ...]:
     """All of it but the marks."""
     return (
         stream.slot,
@@ -76,7 +76,7 @@ def everything(shape: str) -> list[Frame]:
 
 
 def test_the_drivers_come_to_the_same_results() -> None:
-    first, *others = ([told(stream) for stream in streams(everything(shape))] for shape in SHAPES)
+    first, *others = ([reported(stream) for stream in streams(everything(shape))] for shape in SHAPES)
     assert len(first) == 2 * len(SCRIPTS)
     for other in others:
         assert other == first
@@ -95,7 +95,7 @@ def test_a_slot_starts_its_streams_one_after_the_other(shape: str) -> None:
         assert after.due <= after.start <= after.end
         if before.slot == after.slot:
             assert after.due >= before.end
-    planned = offsets(wanted)
+    planned = [arrival.due for arrival in arrivals(wanted)]
     assert [stream.due - first.due for stream in found[::4]] == [at - planned[0] for at in planned]
 
 
@@ -135,8 +135,8 @@ def test_streams_come_and_go_as_scheduled(shape: str, load: Load, slots: tuple[i
     wanted = cell(concurrency=6, load=load, prompts=("good",), seed=5, slots=slots)
     frames = drive(shape, wanted, SCRIPTS)
     found = streams(frames)
-    planned = [each for each in intervals(wanted) if slots is None or each.slot in slots]
-    zero = min(stream.due for stream in found) - planned[0].begin
+    planned = [(each.slot, each.due, each.until or 0) for each in arrivals(wanted)]
+    zero = min(stream.due for stream in found) - planned[0][1]
     for stream in found:
         assert any(slot == stream.slot and begin <= stream.due - zero < end for slot, begin, end in planned)
     # On a busy machine a slot may still have a stream when it is wanted again; the first time it has none.
@@ -148,7 +148,7 @@ def test_streams_come_and_go_as_scheduled(shape: str, load: Load, slots: tuple[i
 
 
 @every_shape
-def test_streams_as_ordered(shape: str) -> None:
+def test_streams_as_commanded(shape: str) -> None:
     wanted = cell(concurrency=9, load=Load(), prompts=("stall",), timeouts=Timeouts(idle=60, total=60))
     frames = drive(shape, wanted, SCRIPTS, b'{"streams": 3}\n', (3, b'{"stop": true}\n'))
     found = streams(frames)

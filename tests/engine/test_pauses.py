@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from loadgen.engine import pauses
-from loadgen.engine.frames import Held
+from loadgen.engine.frames import Pauses
 from loadgen.model import ClientId
 from tests.engine.fakes import Script, drive
 from tests.lab.cells import cell
@@ -56,7 +56,7 @@ def test_long_collections_are_told_and_no_others(watched: pauses.PauseWatcher) -
     for one in told:
         assert one.kind == "gc"
         assert begin < one.begin < one.end < end
-        assert one.end - one.begin >= pauses.COLLECTION
+        assert one.end - one.begin >= pauses.MIN_GC_PAUSE_NS
     del heap
     gc.collect(0)
     assert watched.take() == []
@@ -121,9 +121,9 @@ def test_a_thread_waits_for_a_core_while_others_have_it() -> None:
 
     def wait() -> None:
         os.sched_setaffinity(0, core)
-        own = pauses.Wait()
+        own = pauses.RunWait()
         busy(0.05)
-        found.append(own.since())
+        found.append(own.take())
 
     # Threads of one interpreter would wait for the GIL, and not for a core.
     other = subprocess.Popen([sys.executable, "-c", OTHER.format(core=core)], stdout=subprocess.PIPE)
@@ -144,19 +144,34 @@ def test_where_the_kernel_does_not_tell_there_is_no_wait(monkeypatch: pytest.Mon
     def missing(*_: object) -> int:
         raise FileNotFoundError
 
-    wait = pauses.Wait()
-    monkeypatch.setattr(pauses.os, "open", missing)
-    assert wait.since() is None
-    monkeypatch.undo()
-    assert wait.since() is None  # since when is not known
-    assert wait.since() is not None or sys.platform != "linux"
+    found: list[int | None] = []
+
+    def take() -> None:
+        wait = pauses.RunWait()
+        monkeypatch.setattr(pauses.os, "open", missing)
+        found.append(wait.take())
+        monkeypatch.undo()
+        found.extend([wait.take(), wait.take()])
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+    assert found[:2] == [None, None]  # since when is not known
+    assert found[2] is not None or sys.platform != "linux"
+
+
+def test_the_main_thread_has_no_wait_of_its_own() -> None:
+    wait = pauses.RunWait()
+    assert wait.take() is None
 
 
 def test_what_was_found_reaches_the_parent_before_the_engine_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pauses, "TURN", 0)
+    monkeypatch.setattr(pauses, "MIN_LOOP_PAUSE_NS", 0)
     before = list(gc.callbacks)
     frames = drive("tasks", cell(client=ClientId("aiohttp")), {"Why?": Script(200, [END] * 100)})
-    turns = [one for frame in frames if isinstance(frame, Held) for one in frame.pauses if one.kind == "loop"]
+    turns = [
+        one for frame in frames if isinstance(frame, Pauses) for one in frame.pauses if one.kind == "loop"
+    ]
     assert len(turns) > 100  # one for each chunk, of both streams
     assert turns == sorted(turns)
     assert gc.callbacks == before

@@ -47,7 +47,7 @@ class Live:
             bufsize=0,
             env={**os.environ, **environment},
         )
-        self.order(wanted if isinstance(wanted, bytes) else msgspec.json.encode(wanted))
+        self.command(wanted if isinstance(wanted, bytes) else msgspec.json.encode(wanted))
 
     def __enter__(self) -> Self:
         return self
@@ -61,13 +61,13 @@ class Live:
             if pipe is not None:
                 pipe.close()
 
-    def order(self, line: bytes) -> None:
+    def command(self, line: bytes) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
 
-    def go(self) -> None:
+    def start(self) -> None:
         self.until(lambda frame: isinstance(frame, Ready))
-        self.order(json.dumps({"go": time.perf_counter_ns()}).encode())
+        self.command(json.dumps({"start": time.perf_counter_ns()}).encode())
 
     def until(self, wanted: Callable[[Frame], bool]) -> None:
         """Listen until a frame is the one wanted. Fails where the engine ends without it."""
@@ -84,11 +84,11 @@ class Live:
 
     def rest(self, *, orphaned: bool = True) -> bytes:
         """Listen until the engine ends; what it wrote to stderr. ``orphaned``: its stdin is closed first."""
-        orders = self.process.stdin
+        commands = self.process.stdin
         if not orphaned:
             self.process.stdin = None  # which communicate would close
         said, complaints = self.process.communicate(timeout=PATIENCE)
-        self.process.stdin = orders
+        self.process.stdin = commands
         self.frames += self._reader.feed(said)
         return complaints
 
@@ -121,14 +121,14 @@ def endless(server: Raw, name: str, concurrency: int = 2) -> Cell:
 @one_of_each
 def test_more_streams_fewer_streams_and_a_stop(name: str) -> None:
     with talkative() as server, Live(changed(endless(server, name), load=Load())) as engine:
-        engine.go()
-        engine.order(b'{"streams": 2}')
+        engine.start()
+        engine.command(b'{"streams": 2}')
         engine.until(open_streams(2))
-        engine.order(b'{"streams": 5}')
+        engine.command(b'{"streams": 5}')
         engine.until(open_streams(5))
-        engine.order(b'{"streams": 1}')
+        engine.command(b'{"streams": 1}')
         engine.until(open_streams(1))
-        engine.order(b'{"stop": true}')
+        engine.command(b'{"stop": true}')
         engine.rest()
         assert isinstance(engine.frames[-1], Done)
         assert sorted(stream.slot for stream in engine.streams) == [0, 1, 2, 3, 4]
@@ -141,7 +141,7 @@ def test_more_streams_fewer_streams_and_a_stop(name: str) -> None:
 @one_of_each
 def test_an_engine_ends_its_streams_when_its_parent_is_gone(name: str) -> None:
     with talkative() as server, Live(endless(server, name)) as engine:
-        engine.go()
+        engine.start()
         engine.until(open_streams(2))
         engine.rest()  # which closes its stdin first
         assert [stream.outcome for stream in engine.streams] == [Outcome.STOPPED] * 2
@@ -152,7 +152,7 @@ def test_an_engine_ends_its_streams_when_its_parent_is_gone(name: str) -> None:
 @pytest.mark.parametrize("ends", ["stdout", "both"])
 def test_an_engine_that_nobody_listens_to_ends(name: str, ends: str) -> None:
     with talkative() as server, Live(endless(server, name)) as engine:
-        engine.go()
+        engine.start()
         engine.until(open_streams(2))
         assert engine.process.stdout is not None
         assert engine.process.stdin is not None
@@ -163,7 +163,7 @@ def test_an_engine_that_nobody_listens_to_ends(name: str, ends: str) -> None:
 
 
 @one_of_each
-def test_a_parent_that_dies_before_it_says_go_starts_nothing(name: str) -> None:
+def test_a_parent_that_dies_before_the_start_starts_nothing(name: str) -> None:
     with talkative() as server, Live(endless(server, name)) as engine:
         engine.until(lambda frame: isinstance(frame, Ready))
         engine.rest()
@@ -325,7 +325,7 @@ def test_what_a_library_prints_does_not_reach_the_frames(noisy: ClientId) -> Non
 def test_the_engine_itself_takes_proxies_out_of_its_environment(noisy: ClientId) -> None:
     proxies = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "x", "No_Proxy": "x"}
     with Live(cell(client=noisy), **proxies) as engine:
-        engine.go()
+        engine.start()
         engine.rest(orphaned=False)
         assert [stream.error for stream in engine.streams] == ["proxies: "] * 2
         assert sum(isinstance(frame, Edge) for frame in engine.frames) == 2

@@ -36,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def watch(protocol: str = "ollama-generate", stream: bool = True) -> StreamRecorder:
-    return StreamRecorder(3, 900, protocols.load(protocol).decoder(stream))
+    return StreamRecorder(7, 3, 900, protocols.load(protocol).decoder(stream))
 
 
 def token(at: int | None = None) -> bytes:
@@ -90,7 +90,7 @@ def test_the_clock_is_read_before_the_bytes_are_decoded(clock: Clock) -> None:
         def eof(self) -> list[protocols.Event]:
             return []
 
-    watched = StreamRecorder(0, 0, Slow())
+    watched = StreamRecorder(0, 0, 0, Slow())
     clock.now = 2_000
     watched.on_data(b"x")
     assert ints(watched.stream().arrivals, "q") == [2_000]
@@ -191,7 +191,7 @@ def test_the_body_of_a_refusal_is_kept_and_bounded(clock: Clock, ends: str) -> N
     made = watched.stream()
     assert (made.outcome, made.status, made.size) == (Outcome.HTTP_STATUS, 503, 40_000)
     assert made.error.startswith("no \ufffdno \ufffd")
-    assert len(made.error) <= module.ERROR_BODY
+    assert len(made.error) <= module.MAX_ERROR_BYTES
     assert set(ints(made.counts, "H")) == {0}
 
 
@@ -226,7 +226,7 @@ def test_an_error_is_text_that_can_be_sent(clock: Clock) -> None:
     made = watched.stream()
     assert made.outcome == Outcome.FAILED
     assert made.error.startswith("RuntimeError: ?xxx")
-    assert len(made.error) == module.ERROR_BODY
+    assert len(made.error) == module.MAX_ERROR_BYTES
 
 
 LIMITS = Timeouts(connect=1, first_token=2, idle=3, total=10)

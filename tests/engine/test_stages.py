@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadgen.engine.schedule import intervals
+from loadgen.loads import arrivals
 from loadgen.model import ClientId, Load, Outcome, Simulator, Stage
 from loadgen.simulator.process import Process
 from tests.clients.measuring import record
@@ -32,7 +32,7 @@ def test_the_same_streams_start_and_run_to_their_end(simulator: Process, name: s
     assert Counter(found["slot"].tolist()) == {**dict.fromkeys(range(6), 2), 6: 1, 7: 1}
     dues = (found["due"] - recording.start).tolist()
     firsts = dict(sorted(zip(found["slot"].tolist(), dues, strict=True), reverse=True))
-    assert firsts == {slot: begin for slot, begin, _ in reversed(intervals(wanted))}
+    assert firsts == {each.slot: each.due for each in reversed(list(arrivals(wanted)))}
     lasts = recording.start + 1_000_000_000
     assert recording.window == (recording.start, lasts)
     assert found["due"].max() < lasts < found["end"].max()

@@ -1,27 +1,37 @@
-"""The schedule as data: what the stages ask for, at any time."""
+"""Stages as data: which slots run at any time."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.engine.schedule import Interval, intervals, offsets, streams_at
+from loadgen.loads import arrivals
+from loadgen.loads.stages import streams_at
 from loadgen.model import Load, Stage
 from tests.lab.cells import cell
 
 SECOND = 1_000_000_000
 
 
+class Interval(NamedTuple):
+    slot: int
+    begin: int
+    end: int
+
+
 def staged(*stages: tuple[int, float]) -> list[Interval]:
     load = Load(stages=tuple(Stage(to, over) for to, over in stages))
-    return intervals(cell(concurrency=max(to for to, _ in stages), load=load))
+    found = list(arrivals(cell(concurrency=max(to for to, _ in stages), load=load)))
+    assert all(each.slot == each.prompt and each.streams is None for each in found)
+    return [Interval(each.slot or 0, each.due, each.until or 0) for each in found]
 
 
 def open_at(found: list[Interval], now: int) -> set[int]:
-    return {slot for slot, begin, end in found if begin <= now and (end is None or now < end)}
+    return {slot for slot, begin, end in found if begin <= now < end}
 
 
 # ------------------------------------------------------------------------------------------------ as literals
@@ -54,20 +64,6 @@ def test_a_slot_that_comes_back_has_an_interval_for_each_time() -> None:
 
 def test_what_takes_no_time_is_not_there() -> None:
     assert staged((5, 0.0), (1, 0.0), (1, 1.0), (3, 0.0)) == [(0, 0, SECOND)]
-
-
-def test_a_duration_ends_all_and_requests_end_none() -> None:
-    timed = cell(concurrency=3, load=Load(duration=1.0, ramp=0.9))
-    assert intervals(timed) == [(slot, begin, SECOND) for slot, begin in enumerate(offsets(timed))]
-    counted = cell(concurrency=3, load=Load(requests=1, ramp=0.9))
-    assert intervals(counted) == [(slot, begin, None) for slot, begin in enumerate(offsets(counted))]
-    assert {slot for slot, _, _ in intervals(cell(concurrency=40, load=Load(duration=1.0, ramp=2.0)))} == set(
-        range(20)
-    )
-
-
-def test_a_load_that_is_told_what_to_do_has_no_schedule() -> None:
-    assert intervals(cell(load=Load())) == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +135,6 @@ def test_a_slot_is_in_one_interval_at_a_time(stages: list[Stage]) -> None:
     assert found == sorted(found, key=lambda each: each.begin)
     free: dict[int, int] = {}
     for slot, begin, end in found:
-        assert end is not None
         assert free.get(slot, 0) <= begin < end
         free[slot] = end
 
@@ -153,5 +148,5 @@ def test_streams_and_seconds_are_those_of_the_stages(stages: list[Stage]) -> Non
     for stage in stages:
         asked += (number + stage.to) / 2 * stage.over
         number = stage.to
-    given_ = sum((end or 0) - begin for _, begin, end in found) / 1e9
+    given_ = sum(end - begin for _, begin, end in found) / 1e9
     assert abs(given_ - asked) <= sum(stage.over for stage in stages) + 1e-6

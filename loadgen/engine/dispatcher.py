@@ -1,0 +1,189 @@
+"""Which stream starts next, and on which slot. Times are ``perf_counter_ns`` marks."""
+
+from __future__ import annotations
+
+import heapq
+import random
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+from loadgen.loads import arrivals
+from loadgen.loads.closed import spread
+from loadgen.model import Arrival, Cell
+
+FAILURE_PAUSE_NS = 250_000_000  # a slot waits after a failure, or a dead server turns it into a busy loop
+MAX_BURST = 5  # slots that a command starts at one instant; more are spread over BURST_SPREAD_S
+BURST_SPREAD_S = 1.0
+FOREVER = 1 << 62
+
+
+class Dispatcher:
+    """The arrivals that are still to come, and the slots that run now.
+
+    The driver runs a thread or a task for each slot: :meth:`take_due` says which to start, :meth:`admit` whether the
+    slot may start the stream that it waited for, :meth:`next_after` what it runs after that. Slots leave in their own
+    threads while the driver starts others: all that changes is under one lock.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._lock = threading.Lock()
+        self._load: Iterator[Arrival] = iter(())
+        # due, slot, order, arrival, whether the load yielded it: of those only the next, for a load may be endless
+        self._pending: list[tuple[int, int, int, Arrival, bool]] = []
+        self._count = 0
+        self._running: dict[int, int] = {}  # slot -> when it starts no more streams
+        self._deadlines: dict[int, int] = {}  # slot -> when the stream it still has must end
+        self._stopped = False
+        self._start = 0
+        self._slots = set(range(cell.max_streams) if cell.slots is None else cell.slots)
+        self._most = cell.max_streams or FOREVER
+        self._chance = random.Random(f"{cell.seed}/{cell.max_streams}/{cell.repeat}/orders")
+
+    def start(self, start: int) -> None:
+        """Begin the load; its times count from ``start``."""
+        self._start = start
+        self._load = arrivals(self._cell)
+        self._draw()
+
+    def _draw(self) -> None:
+        """Make the load's next arrival pending."""
+        for arrival in self._load:
+            self._push(self._absolute(arrival), from_load=True)
+            return
+
+    def _absolute(self, arrival: Arrival) -> Arrival:
+        until = FOREVER if arrival.until is None else self._start + arrival.until
+        return arrival._replace(due=self._start + arrival.due, until=until)
+
+    def _push(self, arrival: Arrival, *, from_load: bool = False) -> None:
+        self._count += 1
+        slot = -1 if arrival.slot is None else arrival.slot
+        heapq.heappush(self._pending, (arrival.due, slot, self._count, arrival, from_load))
+
+    def _pop(self) -> Arrival:
+        *_, arrival, from_load = heapq.heappop(self._pending)
+        if from_load:
+            self._draw()
+        return arrival
+
+    @property
+    def next_due(self) -> int | None:
+        """Return when a slot is to be started next; ``None`` when nothing is pending, or has to wait for a slot."""
+        with self._lock:
+            return None if not self._pending or self._is_full() else self._pending[0][0]
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Return whether no arrival is pending."""
+        return not self._pending
+
+    def _is_full(self) -> bool:
+        """Return whether the next arrival must wait for a slot, which only those of an open load do."""
+        return self._pending[0][3].slot is None and len(self._running) >= self._most
+
+    @property
+    def running(self) -> int:
+        """Return how many slots run now, or wait for their next stream."""
+        return len(self._running)
+
+    # -- called by the driver and its slots
+
+    def take_due(self, now: int) -> list[Arrival]:
+        """Return the arrivals that need a new thread or task now, each with its slot.
+
+        A slot that still runs is not started again: it goes on until its new end.
+        """
+        started = []
+        with self._lock:
+            while self._pending and self._pending[0][0] <= now and not self._is_full():
+                arrival = self._pop()
+                slot = len(self._running) if arrival.slot is None else arrival.slot
+                if slot not in self._running:
+                    started.append(arrival._replace(slot=slot))
+                self._keep(slot, arrival)
+        return started
+
+    def _keep(self, slot: int, arrival: Arrival) -> None:
+        self._running[slot] = FOREVER if arrival.until is None else arrival.until
+        self._deadlines.pop(slot, None)
+
+    def admit(self, arrival: Arrival) -> bool:
+        """Return whether the stream may start. If not, its slot has left and may be started anew."""
+        assert arrival.slot is not None
+        with self._lock:
+            admitted = not self._stopped and arrival.due < self._running[arrival.slot]
+            if not admitted:
+                self._leave(arrival.slot)
+            return admitted
+
+    def _leave(self, slot: int) -> None:
+        del self._running[slot]
+        self._deadlines.pop(slot, None)
+
+    def next_after(self, arrival: Arrival, ok: bool, now: int) -> Arrival | None:
+        """Return what the slot runs after ``arrival``, which has ended; ``None`` when the slot has left."""
+        assert arrival.slot is not None
+        due = now if ok else now + FAILURE_PAUSE_NS
+        left = None if arrival.streams is None else arrival.streams - 1
+        with self._lock:
+            if self._stopped:
+                pass
+            elif left == 0:
+                # In an open load a slot that is free reserves the next arrival, and waits for it.
+                if self._pending and self._pending[0][3].slot is None:
+                    return self._pop()._replace(slot=arrival.slot)
+            elif due < self._running[arrival.slot]:
+                return arrival._replace(due=due, prompt=arrival.prompt + 1, streams=left)
+            self._leave(arrival.slot)
+            return None
+
+    def must_end(self, slot: int, now: int) -> bool:
+        """Return whether a stream of that slot must be ended now, because fewer are wanted."""
+        return self._deadlines.get(slot, FOREVER) <= now
+
+    # -- commands
+
+    def stop(self) -> None:
+        """Start no more streams."""
+        with self._lock:
+            self._stopped = True
+            self._pending.clear()
+
+    def resize(self, slots: int, now: int, deadline: int) -> None:
+        """Run slots 0 to ``slots`` - 1 from now on; the streams of those above must end by ``deadline``."""
+        with self._lock:
+            for slot in self._running:
+                if slot < slots:
+                    self._running[slot] = FOREVER
+                    self._deadlines.pop(slot, None)
+                else:
+                    self._running[slot] = min(self._running[slot], now)
+                    self._deadlines[slot] = min(self._deadlines.get(slot, FOREVER), deadline)
+            self._pending = [entry for entry in self._pending if entry[1] < slots]
+            heapq.heapify(self._pending)
+            known = {*self._running, *(entry[1] for entry in self._pending)}
+            self._push_now(
+                [Arrival(now, slot, slot, streams=None) for slot in range(slots) if slot not in known], now
+            )
+
+    def add(self, slots: set[int], now: int) -> None:
+        """Run these slots of the load too: those whose time has come begin now, the others when they are due."""
+        with self._lock:
+            new = slots - self._slots
+            self._slots |= new
+            found = map(self._absolute, arrivals(replace(self._cell, slots=tuple(new))))
+            scheduled = [arrival for arrival in found if arrival.until is None or arrival.until > now]
+            self._push_now([arrival for arrival in scheduled if arrival.due <= now], now)
+            for arrival in scheduled:
+                if arrival.due > now:
+                    self._push(arrival)
+
+    def _push_now(self, wanted: list[Arrival], now: int) -> None:
+        """Let these arrive now; when they are many, spread them, lest all connect at one instant."""
+        offsets = [0] * len(wanted)
+        if len(wanted) > MAX_BURST:
+            offsets = spread(len(wanted), BURST_SPREAD_S, self._chance)
+        for arrival, offset in zip(wanted, offsets, strict=True):
+            self._push(arrival._replace(due=now + offset))
