@@ -88,7 +88,7 @@ def inside(client: ClientId) -> Inside:
     needs is missing, and where its loadgen is not of our version: the engine there must be the same as here.
     """
     assert client.python is not None
-    driver = f"loadgen.engine.{clients.entry(client.name).mode}"
+    driver = "loadgen.engine.tasks" if clients.info(client.name).mode == "tasks" else "loadgen.engine.threads"
     return _inside(client.python, client.name, clients.beneath(client) or "", driver)
 
 
