@@ -111,37 +111,39 @@ def command(
         )
     except ScenarioError as error:
         refuse(error)
-    from loadgen.analysis.steps import Budget
-    from loadgen.lab.steps import find
+    from loadgen.capacity import export, terminal
+    from loadgen.capacity.measure import find_limits
+    from loadgen.capacity.readings import Budget
     from loadgen.preflight.requirements import Refused
     from loadgen.preflight.target import TargetError
-    from loadgen.report.limit import Lines, OnTerminal, Quiet, found
     from loadgen.simulator.process import SimulatorError
     from loadgen.store import StoreError
 
     console = make_console()
     budget = Budget(lag_p99_ms=lag_s * 1000 if lag_s else None, errors=failed, ttft=times or None)
-    watcher = Quiet() if quiet or as_json else OnTerminal(console) if console.is_terminal else Lines(console)
+    live = terminal.OnTerminal(console) if console.is_terminal and not (quiet or as_json) else None
+    listener = live or (terminal.Quiet() if quiet or as_json else terminal.Lines(console))
     try:
-        with watcher if isinstance(watcher, OnTerminal) else nullcontext():
-            searched = find(
-                planned, budget, watcher,
-                folder=out, precision=near, window=window or None, most=max_streams, cores=cores,
+        with live or nullcontext():
+            result = find_limits(
+                planned, budget, listener,
+                folder=out, precision=near, window=window or None, max_streams=max_streams, cores=cores,
             )  # fmt: skip
     except (Refused, StoreError) as error:
         fail(error, BAD)
     except (TargetError, SimulatorError) as error:
         fail(error, UNMEASURED)
-    told = [search.found() for search in searched.searches]
-    code = DONE if all(each.stopped in ("budget", "most") for each in told) else UNMEASURED
-    if searched.failure:
-        click.echo(f"loadgen: the search could not be finished: {searched.failure}", err=True)
+    code = (
+        DONE if all(each.stopped in ("budget", "max_streams") for each in result.capacities) else UNMEASURED
+    )
+    if result.failure:
+        click.echo(f"loadgen: the search could not be finished: {result.failure}", err=True)
         code = UNMEASURED
-    if searched.interrupted:
+    if result.interrupted:
         code = INTERRUPTED
     if as_json:
-        click.echo(json.dumps({"run": str(searched.folder), "exit": code, **searched.told}))
+        click.echo(json.dumps({"run": str(result.folder), "exit": code, **export.as_dict(result)}))
     else:
-        console.print(found(told, searched.crossings, str(budget), cores))
-        click.echo(f"Cells: {searched.folder} (loadgen report {searched.folder})")
+        console.print(terminal.result(result.capacities, result.crossings, budget, cores))
+        click.echo(f"Cells: {result.folder} (loadgen report {result.folder})")
     sys.exit(code)

@@ -11,7 +11,7 @@ import pytest
 
 from loadgen.model import Simulator
 from loadgen.simulator.process import Process
-from tests.cli.command import interrupt, loadgen, scenario, started, until
+from tests.cli.command import interrupt, invoke, scenario, started, until
 
 SPEC = Simulator(ttft=0.05, gap=0.05, tokens=10)
 GENEROUS = ("--lag-p99", "5s", "--duration", "1s")
@@ -26,17 +26,19 @@ def url() -> Iterator[str]:
 
 def test_a_search_ends_with_a_bound_a_folder_and_its_steps(url: str, tmp_path: Path) -> None:
     file, out = scenario(tmp_path, target={"url": url}, concurrency=10), tmp_path / "run"
-    done = loadgen("limit", file, "--client", "aiohttp", "--most", "20", *GENEROUS, "--out", out, "--json")
+    done = invoke(
+        "limit", file, "--client", "aiohttp", "--max-streams", "20", *GENEROUS, "--out", out, "--json"
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["run"] == str(out)
     (client,) = told["clients"]
-    assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "most")
+    assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "max_streams")
     assert [step["streams"] for step in told["steps"]] == [10, 20]
     assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in told["steps"])
     kept = json.loads((out / "limit.json").read_text())
     assert kept == {key: told[key] for key in kept}
-    again = loadgen("report", out)
+    again = invoke("report", out)
     assert again.returncode == 0, again.stderr
     assert "10 streams" in again.stdout
     assert "20 streams" in again.stdout
@@ -68,14 +70,15 @@ def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> Non
         (("--ttft", "1"), "--ttft: budget: 1 is not more than 1"),
         (("--precision", "0"), "--precision"),
         (("--duration", "0s"), "--duration: step"),
-        (("--most", "0"), "--most"),
+        (("--max-streams", "0"), "--max-streams"),
+        (("--most", "0"), "--max-streams"),
         (("--cores", "1000"), "--cores 1000 needs 1001 cores"),
-        (("--most", "100000000"), "do not fit this machine"),
+        (("--max-streams", "100000000"), "do not fit this machine"),
         (("--set", "lod.ramp=1s"), "did you mean load?"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
-    done = loadgen("limit", scenario(tmp_path), *arguments, "--out", tmp_path / "run")
+    done = invoke("limit", scenario(tmp_path), *arguments, "--out", tmp_path / "run")
     assert done.returncode == 2
     assert told in done.stderr
     assert not (tmp_path / "run").exists()
@@ -83,6 +86,6 @@ def test_what_cannot_be_searched_is_refused(tmp_path: Path, arguments: tuple[str
 
 def test_a_target_that_is_not_there_is_not_measured(tmp_path: Path) -> None:
     file = scenario(tmp_path, target={"url": "http://127.0.0.1:1"})
-    done = loadgen("limit", file, "--out", tmp_path / "run")
+    done = invoke("limit", file, "--out", tmp_path / "run")
     assert done.returncode == 3
     assert "no connection" in done.stderr

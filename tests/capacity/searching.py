@@ -6,8 +6,9 @@ import math
 import random
 from collections.abc import Callable
 
-from loadgen.analysis.steps import Reading
-from loadgen.lab.limit import Rules, Search, search
+from loadgen.capacity.readings import Reading
+from loadgen.capacity.search import Rules, Search, search
+from loadgen.model import ClientId, Level
 
 Curve = Callable[[float], float]  # streams, as a share of the true limit -> the share of the budget in use
 
@@ -30,18 +31,22 @@ def cliff(share: float) -> float:
     return 0.3 * share**1.2 if share < 1 else 60 * share**3
 
 
-def reading(client: str, streams: int, use: float) -> Reading:
+def reading(client: ClientId, streams: int, use: float) -> Reading:
     return Reading(
-        client=client, streams=streams, verdict="within" if use <= 1 else "over", use=use, by="lag p99"
+        client=client,
+        level=Level(streams=streams),
+        verdict="within" if use <= 1 else "over",
+        use=use,
+        bound="lag_p99",
     )
 
 
-def searched(curve: Curve, limit: float, noise: float, seed: int, most: int = 8000) -> Search:
+def searched(curve: Curve, limit: float, noise: float, seed: int, max_streams: int = 8000) -> Search:
     """A whole search for ``limit`` with readings that vary by ``noise`` (e-folds)."""
     chance = random.Random(seed)
-    one = Search("client", Rules(start=64, most=most))
+    one = Search(ClientId("aiohttp"), Rules(start=64, max_streams=max_streams))
 
-    def measure(client: str, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
         return reading(client, streams, curve(streams / limit) * math.exp(chance.gauss(0, noise)))
 
     search([one], seed, measure)

@@ -10,9 +10,11 @@ import pytest
 
 from loadgen import store
 from loadgen.analysis.repeats import repeats_of
-from loadgen.analysis.steps import Budget, Reading, read
+from loadgen.capacity.engines import one_engine_per_core
+from loadgen.capacity.export import FILE
+from loadgen.capacity.measure import find_limits
+from loadgen.capacity.readings import Budget, Reading, read
 from loadgen.lab.listener import Silent
-from loadgen.lab.steps import FILE, find, several
 from loadgen.model import ClientId, Level, Load, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import available
 from loadgen.preflight.requirements import Refused
@@ -36,10 +38,10 @@ class Heard:
         self.begun: list[tuple[str, int]] = []
         self.readings: list[Reading] = []
 
-    def begins(self, client: str, streams: int) -> None:
-        self.begun.append((client, streams))
+    def step_begins(self, client: ClientId, streams: int) -> None:
+        self.begun.append((client.label, streams))
 
-    def heard(self, reading: Reading) -> None:
+    def step_ends(self, reading: Reading) -> None:
         self.readings.append(reading)
 
     def note(self, text: str) -> None:
@@ -61,7 +63,7 @@ def scenario(**changes: object) -> Scenario:
 def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> None:
     cores = tuple(available()[:2])
     asked = cell(url=simulator.url, concurrency=5, cores=cores, load=Load(requests=3))
-    parts = several(asked, Silent(), lambda: False, simulator.record)
+    parts = one_engine_per_core(asked, Silent(), lambda: False, simulator.record)
     assert [part.worker for part in parts] == [f"core-{core}" for core in cores]
     assert [part.share for part in parts] == [3, 2]
     assert [set(part.streams["slot"].tolist()) for part in parts] == [{0, 2, 4}, {1, 3}]
@@ -71,24 +73,24 @@ def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> Non
     # without the simulator's word on how late it was, which on a busy machine it is
     (repeat,) = repeats_of([replace(parts[0], server=None), parts[1]])
     reading = read(repeat, BUDGET)
-    assert (reading.verdict, reading.by, reading.errors) == ("within", "lag p99", 0.0)
+    assert (reading.verdict, reading.bound, reading.errors) == ("within", "lag_p99", 0.0)
 
 
 def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:
     asked = cell(url=simulator.url, concurrency=1, cores=(available()[0],) * 3, load=Load(requests=1))
-    (part,) = several(asked, Silent(), lambda: False, simulator.record)
+    (part,) = one_engine_per_core(asked, Silent(), lambda: False, simulator.record)
     assert part.share == 1
 
 
 def test_more_cores_than_there_are_are_refused_with_their_number(tmp_path: Path) -> None:
     have = len(available())
     with pytest.raises(Refused, match=f"--cores {have} needs {have + 1} cores.* this machine has {have}"):
-        find(scenario(), BUDGET, Heard(), folder=tmp_path / "run", cores=max(2, have))
+        find_limits(scenario(), BUDGET, Heard(), folder=tmp_path / "run", cores=max(2, have))
 
 
 def test_more_streams_than_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="do not fit this machine"):
-        find(scenario(), BUDGET, Heard(), folder=tmp_path / "run", most=100_000_000)
+        find_limits(scenario(), BUDGET, Heard(), folder=tmp_path / "run", max_streams=100_000_000)
 
 
 def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
@@ -97,13 +99,18 @@ def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
     heard = Heard()
     budget = Budget(lag_p99_ms=None, errors=None, ttft=1000.0)
     # as any server: one that tells how late it was would have its cells repeated on a busy machine
-    found = find(
-        scenario(target=Target(url=simulator.url)), budget, heard, folder=tmp_path / "run", window=0.5, most=8
+    found = find_limits(
+        scenario(target=Target(url=simulator.url)),
+        budget,
+        heard,
+        folder=tmp_path / "run",
+        window=0.5,
+        max_streams=8,
     )
     assert heard.begun == [("floor", 1)] * 2 + [("floor", 8)]
-    assert found.told["ttft_one_stream_ms"]["floor"] > 15
+    assert found.one_stream_ms[ClientId("floor")] > 15
     assert [reading.verdict for reading in heard.readings] == ["within"]
-    assert found.searches[0].found().stopped == "most"
+    assert found.capacities[0].stopped == "max_streams"
     kept = store.load(tmp_path / "run")
     assert [recording.level.streams for recording in kept.recordings] == [1, 1, 8]
     assert kept.info.scenario.levels == (Level(streams=1), Level(streams=8))
@@ -115,8 +122,8 @@ def test_streams_that_go_on_for_too_long_are_ended(tmp_path: Path) -> None:
     endless = replace(SPEC, faults={"stall": 1.0})
     slow = scenario(target=Target(simulator=endless))
     errors = Budget(lag_p99_ms=None, errors=0.01, ttft=None)
-    found = find(slow, errors, Heard(), folder=tmp_path / "run", window=0.5, most=8)
+    found = find_limits(slow, errors, Heard(), folder=tmp_path / "run", window=0.5, max_streams=8)
     (kept, *_) = store.load(tmp_path / "run").recordings
     assert kept.ended == "its streams went on for too long, and were ended"
     assert kept.window[1] - kept.window[0] == 500_000_000
-    assert {reading.errors for reading in found.searches[0].readings} == {0.0}
+    assert {reading.errors for reading in found.readings} == {0.0}

@@ -6,25 +6,28 @@ from collections.abc import Callable
 
 import pytest
 
-from loadgen.analysis.steps import Reading, Verdict
-from loadgen.lab.limit import TRIES, Rules, Search, search
-from tests.analysis.searching import cliff, reading, searched
+from loadgen.capacity.readings import Obstacle, Reading, Verdict
+from loadgen.capacity.search import MAX_OBSTRUCTED, Rules, Search, search
+from loadgen.model import ClientId, Level
+from tests.capacity.searching import cliff, reading, searched
 
-Measure = Callable[[str, int, int], Reading]
+Measure = Callable[[ClientId, int, int], Reading]
+CLIENT = ClientId("aiohttp")
+LATE = Obstacle(kind="late", late_p99_ms=60.0)
 
 
 def sharp(limit: int) -> Measure:
     return lambda client, streams, _: reading(client, streams, 0.2 if streams <= limit else 20.0)
 
 
-def alone(measure: Measure, start: int = 8, most: int = 4096, precision: float = 0.1) -> Search:
-    one = Search("client", Rules(start=start, most=most, precision=precision))
+def alone(measure: Measure, start: int = 8, max_streams: int = 4096, precision: float = 0.1) -> Search:
+    one = Search(CLIENT, Rules(start=start, max_streams=max_streams, precision=precision))
     search([one], 0, measure)
     return one
 
 
-def blocked(client: str, streams: int, verdict: Verdict = "server") -> Reading:
-    return Reading(client=client, streams=streams, verdict=verdict, use=2.0, reason="it sent late")
+def blocked(client: ClientId, streams: int, verdict: Verdict = "server") -> Reading:
+    return Reading(client=client, level=Level(streams=streams), verdict=verdict, use=2.0, obstacle=LATE)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 8, 9, 63, 64, 65, 700, 4000])
@@ -33,9 +36,9 @@ def test_the_bracket_closes_around_the_limit(limit: int) -> None:
     assert found.high is not None
     assert found.low <= limit < found.high
     assert found.high <= max(found.low * 1.1, found.low + 1)
-    told = found.found()
+    told = found.result()
     assert told.stopped == "budget"
-    assert told.reason == "lag p99"
+    assert told.bound == "lag_p99"
     assert told.limit is not None
     assert told.limit.low <= limit + 1 <= told.limit.high * 1.01
 
@@ -50,14 +53,14 @@ def test_a_finer_precision_takes_more_cells() -> None:
 def test_a_step_is_two_cells_and_a_third_where_they_disagree() -> None:
     told = {100: [0.9, 1.2, 0.8], 200: [1.5, 0.9, 1.4]}
 
-    def measure(client: str, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
         uses = told.get(streams, [0.5, 0.5] if streams < 150 else [4.0, 4.0])
         return reading(client, streams, uses[repeat])
 
-    one = Search("client", Rules(start=100, most=4096, precision=1.0))
+    one = Search(CLIENT, Rules(start=100, max_streams=4096, precision=1.0))
     while one.next is not None and one.high is None:
         asked = one.next
-        one.hear(measure("client", asked, len(one.at(asked))))
+        one.add(measure("client", asked, len(one.at(asked))))
     assert (one.low, one.high) == (100, 200)
     assert [len(one.at(streams)) for streams in (100, 200)] == [3, 3]
 
@@ -69,31 +72,33 @@ def test_on_the_way_up_one_clear_cell_is_enough() -> None:
 
 
 def test_a_client_that_carries_all_is_bounded_by_the_most() -> None:
-    found = alone(sharp(10_000), most=100).found()
-    assert (found.at_least, found.below, found.limit, found.stopped) == (100, None, None, "most")
+    found = alone(sharp(10_000), max_streams=100).result()
+    assert (found.at_least, found.below, found.limit, found.stopped) == (100, None, None, "max_streams")
 
 
 def test_a_client_that_carries_nothing_is_bounded_from_above() -> None:
-    found = alone(sharp(0)).found()
+    found = alone(sharp(0)).result()
     assert (found.at_least, found.below, found.limit) == (None, 1, None)
 
 
 @pytest.mark.parametrize("verdict", ["server", "machine", "unmeasured"])
 def test_what_another_cannot_carry_is_never_the_clients_limit(verdict: Verdict) -> None:
-    def measure(client: str, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
         return reading(client, streams, 0.2) if streams < 200 else blocked(client, streams, verdict)
 
     one = alone(measure)
-    found = one.found()
+    found = one.result()
     assert (found.at_least, found.limit, found.stopped, found.tried) == (128, None, verdict, 256)
-    assert found.reason == "it sent late"
-    assert len(one.at(256)) == TRIES
+    assert found.obstacle == LATE
+    assert len(one.at(256)) == MAX_OBSTRUCTED
 
 
 def test_a_passing_disturbance_is_outlasted() -> None:
-    def measure(client: str, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
         return (
-            blocked(client, streams, "machine") if repeat < TRIES - 1 else sharp(300)(client, streams, repeat)
+            blocked(client, streams, "machine")
+            if repeat < MAX_OBSTRUCTED - 1
+            else sharp(300)(client, streams, repeat)
         )
 
     found = alone(measure)
@@ -102,10 +107,10 @@ def test_a_passing_disturbance_is_outlasted() -> None:
 
 
 def test_a_step_stuck_inside_the_bracket_leaves_the_bracket() -> None:
-    def measure(client: str, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
         return blocked(client, streams) if 300 < streams < 500 else sharp(400)(client, streams, repeat)
 
-    found = alone(measure).found()
+    found = alone(measure).result()
     assert (found.at_least, found.below, found.stopped) == (256, 512, "server")
     assert found.limit is not None
     assert 250 <= found.limit.low <= 400 <= found.limit.high <= 520
@@ -115,11 +120,11 @@ def test_clients_take_turns_in_a_seeded_order() -> None:
     def ran(seed: int) -> list[str]:
         order: list[str] = []
 
-        def measure(client: str, streams: int, repeat: int) -> Reading:
-            order.append(client)
+        def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+            order.append(client.name)
             return sharp(500)(client, streams, repeat)
 
-        search([Search(name, Rules(start=64, most=4096)) for name in "abc"], seed, measure)
+        search([Search(ClientId(name), Rules(start=64, max_streams=4096)) for name in "abc"], seed, measure)
         return order
 
     order = ran(1)
@@ -130,15 +135,15 @@ def test_clients_take_turns_in_a_seeded_order() -> None:
 def test_an_interrupted_search_knows_bounds_only() -> None:
     cells: list[int] = []
 
-    def measure(client: str, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
         cells.append(streams)
         return (
             sharp(100)(client, streams, repeat) if len(cells) < 5 else blocked(client, streams, "unmeasured")
         )
 
-    one = Search("client", Rules(start=64, most=4096))
+    one = Search(CLIENT, Rules(start=64, max_streams=4096))
     search([one], 0, measure, interrupted=lambda: len(cells) > 4)
-    found = one.found()
+    found = one.result()
     assert (found.stopped, found.limit, found.at_least, found.below) == ("interrupted", None, 64, 128)
     assert len(one.readings) == 4
 

@@ -1,0 +1,180 @@
+"""Fit a client's limit to its readings, and find where the curves of two clients cross.
+
+**Limit.** Each reading is a share of the budget in use, on log scales over the number of streams. A line is fitted that
+passes through 1 at the limit, bends there, and is clipped at a third and at three times the budget, so neither a
+collapsed client nor an idle one pulls at it. The limit has the least squares. Its interval is every limit whose squares
+are not significantly larger (profile likelihood, F with one degree of freedom). Where the transition is a cliff between
+two steps, the interval is all that lies between them.
+
+**Crossing.** Between its steps, a client's curve is straight on log scales. Resampled residuals give the curves a
+band; they cross only where one client is lower beyond the noise on one side, and the other client on the other side.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.capacity.readings import Reading
+from loadgen.model import ClientId, Level
+
+Floats = NDArray[np.float64]
+
+CLIP: Final = math.log(3)  # of the budget, either way
+NEAR: Final = 0.15  # e-folds of streams around the limit within which a clipped reading counts for the noise
+PARAMETERS: Final = 4  # where the line crosses, its two slopes, and the choice of steps by what was seen
+MIN_NOISE: Final = 0.05  # e-folds of the budget
+GRID: Final = 300
+SLOPES: Final = np.geomspace(0.5, 3000, 24)
+MAX_USE: Final = math.log(1000)  # of the budget: what is beyond is all the same
+REPLICATES: Final = 1000
+CONFIDENCE: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number of streams with its 95 % interval."""
+
+    streams: float
+    low: float
+    high: float
+
+    def within(self, precision: float) -> bool:
+        """Return whether both ends of the interval lie within this relative precision."""
+        return self.high <= self.streams * (1 + precision) and self.streams <= self.low * (1 + precision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Where the curves of two clients cross, between the levels ``low`` and ``high`` that both were measured at.
+
+    ``lower`` is the client that used less of the budget before the crossing or, without a crossing, wherever the two
+    differ beyond the noise; ``None``: nowhere. ``throughout``: they differ everywhere.
+    """
+
+    one: ClientId
+    other: ClientId
+    low: Level
+    high: Level
+    at: Limit | None
+    lower: ClientId | None
+    throughout: bool = False
+
+
+def limit(readings: Iterable[Reading]) -> Limit | None:
+    """Return where the budget is used up; ``None`` without counted readings on both sides of it."""
+    streams, use = _points(readings)
+    if not len(use) or use.min() > 0 or use.max() <= 0:
+        return None
+    x = np.log(streams)
+    at = np.linspace(x.min(), x.max(), GRID)
+    beyond = x - at[:, None]
+    line = np.clip(SLOPES[:, None] * beyond[:, None, :], -CLIP, CLIP)
+    squares = (np.clip(use, -CLIP, CLIP) - line) ** 2
+    after = (beyond >= 0)[:, None, :]
+    sums = (squares * after).sum(2).min(1) + (squares * ~after).sum(2).min(1)
+    least = sums.min()
+    best = float(at[sums <= least * 1.0001 + 1e-9].mean())
+    near = (np.abs(use) < CLIP) | (np.abs(x - best) < NEAR)
+    freedom = max(1, int(near.sum()) - PARAMETERS)
+    variance = max(least / freedom, MIN_NOISE**2)
+    likely = np.flatnonzero(sums <= least + variance * _t(freedom) ** 2)
+    low, high = at[max(likely[0] - 1, 0)], at[min(likely[-1] + 1, GRID - 1)]
+    return Limit(math.exp(best), math.exp(low), math.exp(high))
+
+
+def crossings(curves: Mapping[ClientId, Sequence[Reading]], seed: int = 0) -> list[Crossing]:
+    """Return the crossing of every pair of clients that have a common range of levels, in order."""
+    pairs = itertools.combinations(curves, 2)
+    found = (_crossing(one, other, curves[one], curves[other], seed) for one, other in pairs)
+    return [crossing for crossing in found if crossing is not None]
+
+
+def _crossing(
+    one: ClientId, other: ClientId, ones: Iterable[Reading], others: Iterable[Reading], seed: int
+) -> Crossing | None:
+    curves = [_Curve(*_points(readings)) for readings in (ones, others)]
+    if any(len(curve.x) < 2 for curve in curves):
+        return None
+    low, high = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
+    if low >= high:
+        return None
+    x = np.linspace(low, high, 200)
+    rng = np.random.default_rng([abs(seed), 1])
+    apart = curves[0].at(x, curves[0].y) - curves[1].at(x, curves[1].y)
+    drawn = curves[0].at(x, curves[0].resample(rng)) - curves[1].at(x, curves[1].resample(rng))
+    # One band for all places together: two equal curves leave it, anywhere, in one of twenty searches.
+    error = drawn.std(axis=0)
+    widest = np.quantile((np.abs(drawn - apart) / error).max(axis=1), CONFIDENCE)
+    widest *= _t(sum(curve.freedom for curve in curves)) / _t(REPLICATES)
+    sign = np.where(np.abs(apart) > widest * error, np.sign(apart), 0).astype(int)
+    differ = np.flatnonzero(sign)
+    turns = [(a, b) for a, b in itertools.pairwise(differ.tolist()) if sign[a] != sign[b]]
+    at = None
+    if turns:
+        before, after = turns[0]
+        zero = before + int(np.argmin(np.abs(apart[before : after + 1])))
+        at = Limit(*(math.exp(x[place]) for place in (zero, before, after)))
+    return Crossing(
+        one=one,
+        other=other,
+        low=Level(streams=round(math.exp(low))),
+        high=Level(streams=round(math.exp(high))),
+        at=at,
+        lower=(other if sign[differ[0]] > 0 else one) if len(differ) else None,
+        throughout=len(differ) == len(x) and not turns,
+    )
+
+
+class _Curve:
+    """The mean of each step, and the residuals of single readings."""
+
+    def __init__(self, streams: Floats, use: Floats) -> None:
+        self.x, step, self.number = np.unique(np.log(streams), return_inverse=True, return_counts=True)
+        self.y: Floats = np.bincount(step, use) / self.number if len(use) else use
+        # The mean of few readings takes part of their spread with it.
+        spread = np.sqrt(self.number / np.maximum(self.number - 1, 1))[step]
+        self._residuals = ((use - self.y[step]) * spread)[self.number[step] > 1] if len(use) else use
+        if not len(self._residuals):
+            self._residuals = np.array([-MIN_NOISE, MIN_NOISE])
+
+    @property
+    def freedom(self) -> int:
+        """Return the degrees of freedom of the noise."""
+        return max(1, int((self.number - 1).sum()))
+
+    def resample(self, rng: np.random.Generator) -> Floats:
+        """Return the means of :data:`REPLICATES` other searches, shape ``[replicate, step]``."""
+        most = int(self.number.max())
+        drawn = rng.choice(self._residuals, (REPLICATES, len(self.x), most))
+        there = np.arange(most) < self.number[:, None]
+        means: Floats = self.y + (drawn * there).sum(2) / self.number
+        return means
+
+    def at(self, x: Floats, means: Floats) -> Floats:
+        """Return the curves through ``means``, shape ``[..., step]``, at ``x``: shape ``[..., place]``."""
+        from scipy.interpolate import make_interp_spline
+
+        curves: Floats = make_interp_spline(self.x, means, k=1, axis=-1)(x)
+        return curves
+
+
+def _t(freedom: int) -> float:
+    """Return the two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+
+
+def _points(readings: Iterable[Reading]) -> tuple[Floats, Floats]:
+    """Return streams, and the logarithm of the share of the budget in use, of the readings that count."""
+    counted = [(each.streams, each.use) for each in readings if each.counts and each.use is not None]
+    table: NDArray[Any] = np.array(counted, dtype=np.float64).reshape(-1, 2)
+    with np.errstate(divide="ignore"):
+        return table[:, 0], np.clip(np.log(table[:, 1]), -MAX_USE, MAX_USE)

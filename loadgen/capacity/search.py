@@ -1,0 +1,181 @@
+"""The search for the most streams that each client carries within a budget: double, then halve the bracket.
+
+Pure: ``measure`` runs one cell and returns its reading. :mod:`loadgen.capacity.measure` has the real one.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from loadgen.capacity import curves
+from loadgen.capacity.curves import Limit
+from loadgen.capacity.readings import Bound, Obstacle, Reading, Verdict
+from loadgen.model import ClientId
+
+CLEAR: Final = 1 / 3  # share of the budget below which one cell is enough while the streams still double
+MAX_OBSTRUCTED: Final = 4  # cells of one step with an obstacle before the search stops
+MIN_CHECKS: Final = 2  # cells next to the limit, above it and below, that may disprove it
+MAX_CHECKS: Final = 4  # cells next to the limit in all, where its interval is wider than the precision
+
+Stopped = Literal["budget", "max_streams", "interrupted"] | Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Where the search begins, its upper bound, and the relative width of the bracket that it leaves."""
+
+    start: int
+    max_streams: int
+    precision: float = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What a search knows of one client, and why it ended.
+
+    ``at_least`` streams were within the budget, ``below`` were over it; ``bound`` is the one that broke there.
+    ``tried`` is the step that was not decided, because of ``obstacle`` or an interruption.
+    """
+
+    client: ClientId
+    limit: Limit | None
+    at_least: int | None
+    below: int | None
+    stopped: Stopped
+    bound: Bound | None = None
+    obstacle: Obstacle | None = None
+    tried: int | None
+    cells: int
+
+
+class Search:
+    """The search of one client: run a cell of ``next`` streams, ``add`` its reading; ``next`` is ``None`` at the end.
+
+    ``low`` is the most streams found within the budget and ``high`` the fewest above that found over it, each by the
+    majority of their cells; 0 and ``None`` before there are any. ``stuck`` is the last reading of a step that an
+    obstacle kept from being decided.
+    """
+
+    def __init__(self, client: ClientId, rules: Rules) -> None:
+        self.client = client
+        self.rules = rules
+        self.readings: list[Reading] = []
+        self.low = 0
+        self.high: int | None = None
+        self.stuck: Reading | None = None
+        self.next: int | None = min(rules.start, rules.max_streams)
+        self._checks = 0
+        self._checking = False
+
+    def add(self, reading: Reading) -> None:
+        """Add the reading of the cell that ``next`` requested."""
+        assert reading.streams == self.next
+        self.readings.append(reading)
+        self.next = self._check() if self._checking else self._advance(reading)
+
+    def at(self, streams: int) -> list[Reading]:
+        """Return the readings of one step."""
+        return [reading for reading in self.readings if reading.streams == streams]
+
+    def _advance(self, last: Reading) -> int | None:
+        """Repeat a step until it is decided, then go to the next one."""
+        step = self.at(last.streams)
+        within = self._within(step)
+        if within is None:
+            if sum(not reading.counts for reading in step) < MAX_OBSTRUCTED:
+                return last.streams
+            self.stuck = last if not last.counts else next(r for r in step if not r.counts)
+            return None
+        if within:
+            self.low = last.streams
+        else:
+            self.high = last.streams
+        following = self._following()
+        if following is not None:
+            return following
+        self._checking = True
+        return self._check()
+
+    def _within(self, step: Sequence[Reading]) -> bool | None:
+        """Return the verdict of most of the counted cells; ``None`` where there are too few."""
+        counted = [reading for reading in step if reading.counts]
+        within = sum(reading.verdict == "within" for reading in counted)
+        over = len(counted) - within
+        if self.high is None and not over and any((reading.use or 0.0) <= CLEAR for reading in counted):
+            return True
+        return within > over if len(counted) >= 2 and within != over else None
+
+    def _following(self) -> int | None:
+        if self.high is None:
+            return min(2 * self.low, self.rules.max_streams) if self.low < self.rules.max_streams else None
+        if not self.low:
+            return self.high // 2 or None
+        middle = round(math.sqrt(self.low * self.high))
+        narrow = self.high <= self.low * (1 + self.rules.precision) or middle in (self.low, self.high)
+        return None if narrow else middle
+
+    def _check(self) -> int | None:
+        """Measure next to the limit, above and below in turn: to check it, and while its interval is wide."""
+        limit = curves.limit(self.readings)
+        checked = limit is not None and self._checks >= MIN_CHECKS and limit.within(self.rules.precision)
+        if limit is None or checked or self._checks == MAX_CHECKS:
+            return None
+        self._checks += 1
+        beside = limit.streams * (1 + self.rules.precision) ** (1 if self._checks % 2 else -1)
+        return min(max(1, round(beside)), self.rules.max_streams)
+
+    def result(self) -> Capacity:
+        """Return what is known now; it has a limit once the search has ended within a bracket."""
+        stopped: Stopped = "budget"
+        bound = None
+        if self.stuck is not None:
+            stopped = self.stuck.verdict
+        elif self.next is not None:
+            stopped = "interrupted"
+        elif self.high is None:
+            stopped = "max_streams"
+        else:
+            over = [reading for reading in self.readings if reading.verdict == "over"]
+            bound = max(over, key=lambda reading: reading.streams == self.high).bound
+        bracketed = self.next is None and self.low > 0 and self.high is not None
+        return Capacity(
+            client=self.client,
+            limit=curves.limit(self.readings) if bracketed else None,
+            at_least=self.low or None,
+            below=self.high,
+            stopped=stopped,
+            bound=bound,
+            obstacle=self.stuck.obstacle if self.stuck else None,
+            tried=self.stuck.streams if self.stuck else self.next,
+            cells=len(self.readings),
+        )
+
+
+def search(
+    searches: Sequence[Search],
+    seed: int,
+    measure: Callable[[ClientId, int, int], Reading],
+    *,
+    on_reading: Callable[[Reading], None] = lambda _: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run ``searches`` to their ends, one cell of each in turn, so that a noisy minute does not hit one client alone.
+
+    ``measure(client, streams, repeat)`` runs a cell; ``repeat`` counts the client's cells of so many streams, and
+    selects the schedule. The order within a turn is seeded. A cell that was ``interrupted`` early is dropped.
+    """
+    chance = random.Random(f"{seed}/limit")
+    while going := [each for each in searches if each.next is not None]:
+        for each in chance.sample(going, len(going)):
+            if interrupted():
+                return
+            assert each.next is not None
+            reading = measure(each.client, each.next, len(each.at(each.next)))
+            if interrupted() and not reading.counts:
+                return
+            each.add(reading)
+            on_reading(reading)
