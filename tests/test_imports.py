@@ -143,7 +143,7 @@ OUTSIDE: dict[str, set[str]] = {
     "scenario": {"pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
     "simulator": {"httptools", "numpy"},
     "lab": {"msgspec", "numpy"},
-    "analysis": {"numpy"},
+    "analysis": {"numpy", "scipy"},
     "argument": set(),
     "capacity": {"numpy", "rich", "scipy"},
     "findings": set(),
@@ -313,7 +313,7 @@ def test_the_simulator_needs_numpy_only_for_its_archive() -> None:
 HTTP = {"requests", "urllib3", "httpx", "httpcore", "h11", "anyio", "aiohttp", "yarl", "httptools", "uvloop"}
 HTTP |= {"httpx2", "httpcore2", "pycurl", "curl_cffi", "ollama", "openai", "niquests"}
 PATCHED = {"locust", "gevent", "flask"}
-HEAVY = {"numpy", "pandas", "pydantic", "bokeh", "rich", "jinja2", "ruamel", "rapidfuzz"}
+HEAVY = {"numpy", "pandas", "pydantic", "bokeh", "rich", "jinja2", "ruamel", "rapidfuzz", "scipy"}
 
 HELP = """
 from loadgen.cli import main

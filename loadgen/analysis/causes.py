@@ -35,7 +35,6 @@ from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Flags, Ints, Measured
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.analysis.rounds import is_control
 from loadgen.model import PAUSES, CpuSample, Effect, Recording, Run, ServerLog, Summary, TextFinding
 
 BUDGET_NS = 3_000_000
@@ -75,7 +74,7 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
     repeats = repeats_of(run.recordings)
     found = []
     for summary in summaries:
-        if is_control(summary.client):
+        if summary.client.control:
             continue
         counted = {block["repeat"] for block in summary.rounds}
         own = [
@@ -113,6 +112,8 @@ def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Text
     told = {**CAUSES, **({"held": _BY_THREADS} if summary.mode == "threads" else {})}
     return TextFinding(
         kind="cause",
+        client=summary.client,
+        level=summary.level,
         id=f"{summary.client}@{summary.level.value:g}",
         verdict=names[ranked[0]],
         statement=f"{summary.client} at {summary.level.value:,g}: {late:,} of {tokens:,} tokens "

@@ -1,241 +1,219 @@
-"""Did it get worse? Two runs, or two clients of one run, figure by figure (:mod:`loadgen.analysis.changes`).
+"""Compare two runs, or two clients of one run, metric by metric (:mod:`loadgen.analysis.changes`).
 
-The family-wise error, over all figures judged, is controlled at ``LEVEL`` by Holm's procedure (1979, "A simple
-sequentially rejective multiple test procedure"). A difference must also exceed what a client that was measured
-twice differs from itself (:mod:`loadgen.analysis.noise`), and be large enough to matter.
+The family-wise error over all compared metrics is controlled at ``SIGNIFICANCE`` by Holm's procedure (1979, "A simple
+sequentially rejective multiple test procedure"). A difference must also exceed what a client that was measured twice
+differs from itself by (:mod:`loadgen.analysis.noise`), and be large enough to matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from loadgen.analysis import rounds
 from loadgen.analysis.changes import (
-    JUDGED,
-    LEVEL,
-    MOST_REPEATS,
+    MAX_REPEATS,
+    SIGNIFICANCE,
     Change,
-    Noise,
+    NoiseModel,
     Pair,
-    Tested,
+    TestResult,
     Verdict,
-    judged,
-    tested,
+    decide,
+    result_of,
 )
-from loadgen.analysis.noise import Floors
-from loadgen.model import ClientId, Summary, TextFinding, Validity
+from loadgen.analysis.metrics import Column, compared
+from loadgen.analysis.noise import NoiseThresholds
+from loadgen.model import ClientId, Level, Summary, TextFinding, Validity
 
-TOLERANCE = 0.25  # a worsening that must not go unnoticed, as a share
-ENOUGH = 3  # repeats, to begin with
+TOLERANCE = 0.25  # regression tolerance, as a share
+MIN_REPEATS = 3
+
+CellKey = tuple[ClientId, Level]
+Outcome = Literal["worse", "not worse", "cannot tell"]
+Reason = Literal["regression", "no_regression", "nothing_valid", "one_repeat", "invalid_in_head", "noise"]
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """``changes``: what was called worse first, the gravest first, then what was called better, then the rest in
-    the order of the runs. ``lost`` were measured in BASE and are invalid in HEAD."""
+    """``changes``: what became worse first, the greatest first, then what became better, then the rest in the order
+    of the runs. ``lost`` were measured in BASE and are invalid in HEAD."""
 
-    verdict: Literal["worse", "not worse", "cannot tell"]
-    why: str
+    verdict: Outcome
+    reason: Reason
     changes: tuple[Change, ...]
     paired: bool
-    judged: int
+    comparisons: int  # metrics that were tested
     tolerance: float
-    more_repeats: int | None  # None: that many would not do
-    invalid: tuple[str, ...]
-    lost: tuple[str, ...]
-    only_base: tuple[str, ...]
-    only_head: tuple[str, ...]
-    alike: tuple[str, ...]  # figures that became worse with every client
-    causes: tuple[TextFinding, ...] = ()  # what HEAD's lag is put down to, in the cells that became worse
+    more_repeats: int | None  # that would decide; None: even MAX_REPEATS would not
+    invalid: tuple[CellKey, ...]
+    lost: tuple[CellKey, ...]
+    only_base: tuple[CellKey, ...]
+    only_head: tuple[CellKey, ...]
+    delays: tuple[
+        TextFinding, ...
+    ] = ()  # where HEAD's delivery lag came from, in the cells that became worse
 
     def called(self, verdict: Verdict) -> list[Change]:
-        """The changes of this verdict."""
+        """Return the changes with this verdict."""
         return [change for change in self.changes if change.verdict == verdict]
+
+    @property
+    def columns(self) -> list[Column]:
+        """Return the metrics that both sides have, those that decide first."""
+        return [column for column in compared() if any(c.column == column for c in self.changes)]
+
+    @property
+    def undecided(self) -> list[Change]:
+        """Return the changes that may hide a regression by the tolerance, the greatest possible first."""
+        return sorted((c for c in self.changes if c.more_repeats), key=lambda c: -(c.high or 0.0))
+
+    @property
+    def worse_everywhere(self) -> list[Column]:
+        """Return the metrics that became worse with every client, of several."""
+        clients = {change.client for change in self.changes}
+        worse = self.called("worse")
+        return [
+            column
+            for column in self.columns
+            if len(clients) > 1 and {c.client for c in worse if c.column == column} == clients
+        ]
 
 
 def runs(
-    base: Sequence[Summary],
-    head: Sequence[Summary],
-    *,
-    paired: bool,
-    tolerance: float = TOLERANCE,
+    base: Sequence[Summary], head: Sequence[Summary], *, paired: bool, tolerance: float = TOLERANCE
 ) -> Comparison:
-    """Two runs, in the clients and concurrencies that both have. ``paired``: their schedules agree."""
-    one, other = ({(s.client, s.level): s for s in side} for side in (base, head))
-    shared = [(one[key], other[key]) for key in one if key in other]
+    """Compare two runs, at the clients and levels that both have. ``paired``: their schedules agree."""
+
+    def side(summaries: Sequence[Summary], *, control: bool) -> dict[CellKey, Summary]:
+        return {(s.client, s.level): s for s in summaries if s.client.control is control}
+
     return _compare(
-        [pair for pair in shared if not rounds.is_control(pair[1].client)],
-        [pair for pair in shared if _believed(pair)],
-        [Floors(base), Floors(head)],
+        side(base, control=False),
+        side(head, control=False),
+        _pairs(side(base, control=True), side(head, control=True)),
+        [NoiseThresholds(base), NoiseThresholds(head)],
         paired=paired,
         tolerance=tolerance,
-        only=(
-            [_cell(s) for key, s in one.items() if key not in other and not rounds.is_control(s.client)],
-            [_cell(s) for key, s in other.items() if key not in one and not rounds.is_control(s.client)],
-        ),
     )
 
 
 def clients(
-    summaries: Sequence[Summary],
-    base: ClientId,
-    head: ClientId,
-    *,
-    tolerance: float = TOLERANCE,
+    summaries: Sequence[Summary], base: ClientId, head: ClientId, *, tolerance: float = TOLERANCE
 ) -> Comparison:
-    """Two clients of one run, by their labels: ``head`` against ``base``, block by block.
+    """Compare two clients of one run, ``head`` against ``base``, round by round.
 
-    The run's other clients, two and two, tell the noise.
+    Pairs of the run's other clients serve to estimate the noise.
     """
-    by_client = {client: {s.level: s for s in of} for client, of in rounds.ladders(summaries).items()}
-    one, other = by_client[base], by_client[head]
-    shared = [(one[n], other[n]) for n in one if n in other]
-    rest = [client for client in by_client if client not in (base, head)]
-    peers = [
-        (by_client[a][n], by_client[b][n])
-        for a, b in zip(rest[::2], rest[1::2], strict=False)
-        for n in by_client[a]
-        if n in by_client[b]
-    ]
+    levels = {client: {s.level: s for s in of} for client, of in rounds.sweeps(summaries).items()}
+    others = [of for client, of in levels.items() if client not in (base, head)]
     return _compare(
-        shared,
-        [pair for pair in [*shared, *peers] if _believed(pair)],
-        [Floors(summaries)],
+        levels[base],
+        levels[head],
+        [pair for two in zip(others[::2], others[1::2], strict=False) for pair in _pairs(*two)],
+        [NoiseThresholds(summaries)],
         paired=True,
         tolerance=tolerance,
-        only=(
-            [_cell(s) for n, s in one.items() if n not in other],
-            [_cell(s) for n, s in other.items() if n not in one],
-        ),
     )
 
 
-def with_causes(comparison: Comparison, findings: Iterable[TextFinding]) -> Comparison:
-    """With those of HEAD's findings that say why tokens came late in a cell that became worse."""
-    worse = {f"{change.client}@{change.level.value:g}" for change in comparison.called("worse")}
-    return replace(comparison, causes=tuple(f for f in findings if f.kind == "cause" and f.id in worse))
+def with_delays(comparison: Comparison, findings: Iterable[TextFinding]) -> Comparison:
+    """Return the comparison with where HEAD's delivery lag came from, in the cells that became worse."""
+    worse = {(change.client, change.level) for change in comparison.called("worse")}
+    return replace(comparison, delays=tuple(f for f in findings if (f.client, f.level) in worse))
 
 
 def exit_code(comparison: Comparison) -> int:
-    """0 nothing worse beyond the noise, 1 worse, 4 cannot tell."""
+    """Return 0 for no regression, 1 for a regression, 4 where it is inconclusive."""
     return {"not worse": 0, "worse": 1, "cannot tell": 4}[comparison.verdict]
 
 
+def _pairs(base: Mapping[K, Summary], head: Mapping[K, Summary]) -> list[Pair]:
+    return [(base[key], head[key]) for key in base if key in head]
+
+
 def _compare(
-    cells: Sequence[Pair],
-    peers: Sequence[Pair],
-    floors: Sequence[Floors],
+    base: Mapping[K, Summary],
+    head: Mapping[K, Summary],
+    others: Sequence[Pair],
+    thresholds: Sequence[NoiseThresholds],
     *,
     paired: bool,
     tolerance: float,
-    only: tuple[Sequence[str], Sequence[str]],
 ) -> Comparison:
-    """``cells`` are compared; ``peers`` are the pairs that may testify of noise, those of the cells among them."""
-    noise = Noise(peers, floors, paired=paired)
+    """Compare what both sides have; ``others`` are pairs that serve only to estimate the noise."""
+    pairs = _pairs(base, head)
+    noise = NoiseModel([p for p in [*pairs, *others] if _is_valid(p)], thresholds, paired=paired)
     found = [
-        test
-        for pair in cells
-        if _believed(pair)
-        for figure in JUDGED
-        if (test := tested(pair, figure, noise)) is not None
+        result
+        for pair in pairs
+        if _is_valid(pair)
+        for column in compared()
+        if (result := result_of(pair, column, noise)) is not None
     ]
-    tests = [test for test in found if isinstance(test, Tested)]
-    beyond = _holm([test.p for test in tests])
-    changes = [test for test in found if isinstance(test, Change)]
+    tests = [result for result in found if isinstance(result, TestResult)]
+    changes = [result for result in found if isinstance(result, Change)]
     changes += [
-        judged(test, beyond_noise=beyond_noise, comparisons=len(tests), tolerance=tolerance)
-        for test, beyond_noise in zip(tests, beyond, strict=True)
+        decide(test, significant=significant, comparisons=len(tests), tolerance=tolerance)
+        for test, significant in zip(tests, _holm([test.p for test in tests]), strict=True)
     ]
-    changes.sort(key=_gravest)
-    invalid = [pair for pair in cells if not _believed(pair)]
-    lost = tuple(_cell(pair[1]) for pair in invalid if pair[0].validity is not Validity.INVALID)
-    verdict, why, more = _verdict(changes, lost, tolerance)
+    changes.sort(key=_severity)
+    invalid = [pair for pair in pairs if not _is_valid(pair)]
+    lost = [pair for pair in invalid if pair[0].validity is not Validity.INVALID]
+    verdict, reason, more = _verdict(changes, bool(lost))
     return Comparison(
         verdict=verdict,
-        why=why,
+        reason=reason,
         changes=tuple(changes),
         paired=paired,
-        judged=len(tests),
+        comparisons=len(tests),
         tolerance=tolerance,
         more_repeats=more,
-        invalid=tuple(_cell(pair[1]) for pair in invalid),
-        lost=lost,
-        only_base=tuple(only[0]),
-        only_head=tuple(only[1]),
-        alike=tuple(_alike(changes)),
+        invalid=tuple(_key(pair[1]) for pair in invalid),
+        lost=tuple(_key(pair[1]) for pair in lost),
+        only_base=tuple(_key(s) for key, s in base.items() if key not in head),
+        only_head=tuple(_key(s) for key, s in head.items() if key not in base),
     )
 
 
 def _holm(p: Sequence[float]) -> list[bool]:
-    """Which of them are beyond chance, so that one that is not is among these in ``LEVEL`` of cases at most."""
+    """Return which are significant, so that any that should not be is in ``SIGNIFICANCE`` of cases at most."""
     order = sorted(range(len(p)), key=lambda place: p[place])
-    beyond = [False] * len(p)
+    significant = [False] * len(p)
     for rank, place in enumerate(order):
-        if p[place] * (len(p) - rank) > LEVEL:
+        if p[place] * (len(p) - rank) > SIGNIFICANCE:
             break
-        beyond[place] = True
-    return beyond
+        significant[place] = True
+    return significant
 
 
-def _gravest(change: Change) -> tuple[int, float]:
+def _severity(change: Change) -> tuple[int, float]:
     rank = {"worse": 0, "better": 1, "same": 2, "unknown": 3}[change.verdict]
     return rank, -abs(change.badness) if rank < 2 and change.relative else 0.0
 
 
-def _verdict(
-    changes: Sequence[Change], lost: Sequence[str], tolerance: float
-) -> tuple[Literal["worse", "not worse", "cannot tell"], str, int | None]:
-    """The verdict, why, and how many more repeats would tell."""
-    worse = [change for change in changes if change.verdict == "worse"]
-    if worse:
-        of = _listed(change.client.label for change in worse)
-        return "worse", f"{_count(len(worse), 'figure')} of {of} beyond the noise", 0
+def _verdict(changes: Sequence[Change], lost: bool) -> tuple[Outcome, Reason, int | None]:
+    """Return the verdict, its reason, and how many more repeats would decide."""
+    verdicts = {change.verdict for change in changes}
+    if "worse" in verdicts:
+        return "worse", "regression", 0
     if not changes:
-        return "cannot tell", "nothing that both measured is valid", 0
-    if all(change.verdict == "unknown" for change in changes):
-        return "cannot tell", "measured once on a side, which tells nothing of the noise", ENOUGH - 1
+        return "cannot tell", "nothing_valid", 0
+    if verdicts == {"unknown"}:
+        return "cannot tell", "one_repeat", MIN_REPEATS - 1
     if lost:
-        return "cannot tell", f"invalid in HEAD, and not in BASE: {_listed(lost)}", 0
-    blind = [change for change in changes if change.more_repeats]
-    if blind:
-        most = max(blind, key=lambda change: change.high or 0.0)
-        others = f", as may {_count(len(blind) - 1, 'other figure')}" if len(blind) > 1 else ""
-        more = max(change.more_repeats for change in blind)
-        return (
-            "cannot tell",
-            f"{most.figure.title} of {most.client} at {most.level.value:,g} may be worse by "
-            f"{_up_to(most.high or 0.0)}{others}; the tolerance is {tolerance:.0%}",
-            more if more < MOST_REPEATS else None,
-        )
-    return "not worse", "no figure is worse beyond the noise", 0
+        return "cannot tell", "invalid_in_head", 0
+    more = max(change.more_repeats for change in changes)
+    if more:
+        return "cannot tell", "noise", more if more < MAX_REPEATS else None
+    return "not worse", "no_regression", 0
 
 
-def _alike(changes: Sequence[Change]) -> Iterable[str]:
-    """The titles of figures that became worse with every client, of several."""
-    everyone = {change.client for change in changes}
-    for figure in JUDGED:
-        worse = {c.client for c in changes if c.figure is figure and c.verdict == "worse"}
-        if len(everyone) > 1 and worse == everyone:
-            yield figure.title
+def _key(summary: Summary) -> CellKey:
+    return summary.client, summary.level
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(names))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _up_to(share: float) -> str:
-    return f"up to {share:.0%}" if share < 10 else "more than tenfold"
-
-
-def _cell(summary: Summary) -> str:
-    return f"{summary.client} at {summary.level.value:,g}"
-
-
-def _believed(pair: Pair) -> bool:
+def _is_valid(pair: Pair) -> bool:
     return all(summary.validity is not Validity.INVALID for summary in pair)

@@ -1,8 +1,8 @@
-"""What two runs were told and where they ran, laid side by side: may their figures be compared at all?
+"""How the settings and machines of two runs differ, and whether they can be compared at all.
 
-Of the scenario, all that shapes the load or the answers must agree, and the machine must be the same. Versions
-may differ, since they are often what one wants to compare; so may the clients, levels, repeats and thresholds,
-since only what both runs have is compared.
+Everything in the scenario that shapes the load or the answers must agree, and the machine must be the same. Versions
+may differ, since they are often what is compared; so may clients, levels, repeats and thresholds, since only what both
+runs have is compared.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any
 from loadgen.analysis.facts import facts, text
 from loadgen.model import Run
 
-# What may differ, by its path.
-FREE = (
+MAY_DIFFER = (  # dotted paths
     "loadgen",
     "versions",
     "machine.python",
@@ -29,21 +28,21 @@ FREE = (
     "scenario.thresholds",
     "scenario.answers",
 )
-_MEMORY = 0.05  # kernels of one machine tell its memory differently by less than this share
+_MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """``key`` is the dotted path; a side that lacks it has an empty text. ``grave``: not comparable for it."""
+    """``key`` is the dotted path; a side that lacks it has an empty text. ``blocking``: it forbids a comparison."""
 
     key: str
     base: str
     head: str
-    grave: bool
+    blocking: bool
 
 
 def differences(base: Run, head: Run) -> list[Difference]:
-    """In the order of run.json. Times, folders and the port of the embedded simulator are none."""
+    """Return the differences in the order of run.json, but for times, folders and the port of the simulator."""
     one, other = dict(_facts(base)), dict(_facts(head))
     return [
         Difference(key, text(one.get(key)), text(other.get(key)), not _free(key))
@@ -53,10 +52,10 @@ def differences(base: Run, head: Run) -> list[Difference]:
 
 
 def schedules_agree(base: Run, head: Run) -> bool:
-    """Whether a repeat of one run started its streams when the same repeat of the other did."""
+    """Return whether a repeat of one run started its streams when the same repeat of the other did."""
     found = differences(base, head)
     return not any(
-        d.key == "scenario.seed" or (d.grave and d.key.startswith(("scenario.", "workers"))) for d in found
+        d.key == "scenario.seed" or (d.blocking and d.key.startswith(("scenario.", "workers"))) for d in found
     )
 
 
@@ -67,10 +66,10 @@ def _facts(run: Run) -> Iterator[tuple[str, Any]]:
 
 
 def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+    return any(key == free or key.startswith(f"{free}.") for free in MAY_DIFFER)
 
 
 def _same(key: str, one: Any, other: Any) -> bool:
     if key == "machine.memory_kib" and one and other:
-        return bool(abs(one - other) <= _MEMORY * max(one, other))
+        return bool(abs(one - other) <= _MEMORY_SHARE * max(one, other))
     return one == other or not (text(one) or text(other))

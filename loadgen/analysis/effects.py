@@ -1,129 +1,113 @@
-"""Intervals of effects that were measured block by block.
+"""Means over rounds, with the intervals of Student's t.
 
-A block is one repeat: every client at every concurrency once, close together in time. What a minute of a busy
-machine does, it does to a block; so blocks are the independent draws, and an effect is first computed within
-each (paired, where it compares two clients), then its mean and Student's t give the interval. Drawing blocks
-with replacement instead (a bootstrap) covers too little: three blocks have ten different draws.
+A round is one repeat: every client at every concurrency once, close together in time. Whatever disturbs the machine for
+a minute disturbs the whole round, so rounds are the independent draws. An effect is computed within each round
+(paired, where it compares two clients); its mean over rounds and Student's t give the interval. A bootstrap over
+rounds would cover too little: three rounds have ten different draws.
 
-References: Student (1908), "The probable error of a mean"; for the distribution function of t,
-Abramowitz & Stegun (1964), 26.7.3 and 26.7.4; for moderated variances, Smyth (2004), "Linear models and
+References: Student (1908), "The probable error of a mean"; for moderated variances, Smyth (2004), "Linear models and
 empirical Bayes methods".
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean of ``rounds`` values with its interval; no bounds where one block stands alone."""
+    """A mean over ``n`` rounds with its interval; one round alone has no bounds."""
 
     value: float
     low: float | None
     high: float | None
-    blocks: int
+    n: int
 
     def side(self, line: float) -> int:
-        """1 where the whole interval lies above ``line``, -1 below, 0 where it spans it or there is none."""
+        """Return 1 where the whole interval lies above ``line``, -1 where below, 0 where it spans it or is missing."""
         if self.low is None or self.high is None:
             return 0
         return 1 if self.low > line else -1 if self.high < line else 0
 
 
 def mean(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
-    """The mean over blocks. With several ``comparisons`` each interval is widened so that all of them together
-    hold with 95 % (Bonferroni). ``None`` without values.
+    """Return the mean over rounds; ``None`` without values.
+
+    With several ``comparisons`` each interval is widened so that all of them together hold with 95 % (Bonferroni).
     """
-    given = [float(value) for value in values]
-    if not given:
+    each = [float(value) for value in values]
+    if not each:
         return None
-    middle = math.fsum(given) / len(given)
-    if len(given) < 2:
+    middle = statistics.fmean(each)
+    if len(each) < 2:
         return Estimate(middle, None, None, 1)
-    half = quantile(1 - (1 - LEVEL) / (2 * comparisons), len(given) - 1) * error(given)
-    return Estimate(middle, middle - half, middle + half, len(given))
+    error = math.sqrt(variance(each) / len(each))
+    half = quantile(1 - (1 - CONFIDENCE) / (2 * comparisons), len(each) - 1) * error
+    return Estimate(middle, middle - half, middle + half, len(each))
 
 
 def never_negative(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
-    """As :func:`mean`; where no value is below 0, its bounds are not either."""
-    given = list(values)
-    found = mean(given, comparisons)
-    if found is None or found.low is None or min(given) < 0:
+    """Return the mean over rounds, its bounds cut at 0 where no value is negative."""
+    each = list(values)
+    found = mean(each, comparisons)
+    if found is None or found.low is None or min(each) < 0:
         return found
     return replace(found, low=max(found.low, 0.0))
 
 
 def times(log_ratios: Iterable[float], comparisons: int = 1) -> Estimate | None:
-    """How many times the one is the other: a geometric mean over blocks, as :func:`mean`, of logarithms of ratios."""
+    """Return the geometric mean over rounds, with its interval, of ratios given by their logarithms."""
     found = mean(log_ratios, comparisons)
     if found is None:
         return None
     low, high = (None if bound is None else _exp(bound) for bound in (found.low, found.high))
-    return Estimate(_exp(found.value), low, high, found.blocks)
+    return Estimate(_exp(found.value), low, high, found.n)
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float] | None:
-    """``(fixed, each)`` of the straight line through the points by least squares; ``None`` for one ``x`` only."""
-    middle_x, middle_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
-    spread = math.fsum((a - middle_x) ** 2 for a in x)
-    if not spread:
+    """Return ``(intercept, slope)`` of the least-squares line; ``None`` where all ``x`` are the same."""
+    if min(x) == max(x):
         return None
-    each = math.fsum((a - middle_x) * (b - middle_y) for a, b in zip(x, y, strict=True)) / spread
-    return middle_y - each * middle_x, each
+    each, fixed = statistics.linear_regression(x, y)
+    return fixed, each
 
 
 def variance(values: Sequence[float]) -> float:
-    """Of single values, unbiased; at least two."""
-    middle = math.fsum(values) / len(values)
+    """Return the unbiased variance of two values or more."""
+    middle = statistics.fmean(values)
     return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
 
 
-def error(values: Sequence[float]) -> float:
-    """Standard error of the mean."""
-    return math.sqrt(variance(values) / len(values))
-
-
 def moderated(own: float, own_df: float, others: Sequence[float], weight: float) -> tuple[float, float]:
-    """A variance with what its like say of it: ``(variance, degrees of freedom)``.
+    """Return ``(variance, degrees of freedom)`` of ``own`` moderated by the variances of comparable figures.
 
     ``own`` has ``own_df`` degrees of freedom; the mean of ``others`` counts for ``weight`` more.
     """
     if not others:
         return own, own_df
     df = own_df + weight
-    return (own_df * own + weight * math.fsum(others) / len(others)) / df, df
+    return (own_df * own + weight * statistics.fmean(others)) / df, df
 
 
-def distribution(t: float, df: int) -> float:
-    """P(T <= t) of Student's t with ``df`` degrees of freedom."""
-    theta = math.atan2(abs(t), math.sqrt(df))
-    cosine, sine = math.cos(theta), math.sin(theta)
-    term = cosine if df % 2 else 1.0
-    total = 0.0
-    for k in range(df % 2, df - 1, 2):
-        total += term
-        term *= cosine * cosine * (k + 1) / (k + 2)
-    inside = 2 / math.pi * (theta + sine * total) if df % 2 else sine * total
-    return 0.5 + math.copysign(inside / 2, t)
+def two_sided_p(t: float, df: float) -> float:
+    """Return how often chance alone gives a ``t`` of this size or more, in either direction."""
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(df, -abs(t)))
 
 
 @cache
 def quantile(p: float, df: float) -> float:
-    """The t that is not exceeded with probability ``p`` > 0.5; ``df`` is rounded down."""
-    whole = max(1, int(df))
-    low, high = 0.0, 2.0
-    while distribution(high, whole) < p:
-        low, high = high, high * 2
-    for _ in range(80):
-        middle = (low + high) / 2
-        low, high = (middle, high) if distribution(middle, whole) < p else (low, middle)
-    return high
+    """Return the value of Student's t that is not exceeded with probability ``p``."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, p))
 
 
 def _exp(value: float) -> float:

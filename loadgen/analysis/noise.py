@@ -1,7 +1,7 @@
-"""What figures differ by when nothing differs: one client, measured twice in every block under two names.
+"""How much figures differ when nothing does: one client, measured twice in every round (the A/A control).
 
-With no true difference, the log ratios of the two have mean zero, so their mean square is the variance of a
-single block's ratio, with as many degrees of freedom as there are blocks.
+With no true difference, the log ratios of the two measurements have mean zero, so their mean square is the variance
+of one round's ratio, with as many degrees of freedom as there are rounds.
 """
 
 from __future__ import annotations
@@ -25,39 +25,37 @@ SHOWN = (
 )
 
 
-class Floors:
-    """The least ratios that are more than noise."""
+class NoiseThresholds:
+    """The smallest ratios that are more than noise, per level that has an A/A control."""
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
-        at = {(s.client, s.level): s for s in summaries if s.validity is not Validity.INVALID}
+        valid = {(s.client, s.level): s for s in summaries if s.validity is not Validity.INVALID}
         self._pairs = {
-            s.level: (s, at[s.client.original, s.level])
-            for s in summaries
-            if rounds.is_control(s.client)
-            and (s.client, s.level) in at
-            and (s.client.original, s.level) in at
+            level: (control, original)
+            for (client, level), control in valid.items()
+            if client.control and (original := valid.get((client.original, level)))
         }
 
     @property
     def levels(self) -> list[Level]:
-        """The concurrencies that have a pair."""
+        """Return the levels that have a pair."""
         return sorted(self._pairs)
 
     def client(self, level: Level) -> ClientId:
-        """Who was measured twice."""
+        """Return the client that was measured twice."""
         return self._pairs[level][1].client
 
     def ratios(self, level: Level, figure: rounds.Figure) -> list[float]:
-        """Log ratios of the two names, one per block."""
+        """Return the log ratios of control and original, one per round."""
         control, original = self._pairs[level]
         return rounds.contrast([control], [original], figure)
 
-    def floor(self, level: Level, figure: rounds.Figure) -> float | None:
-        """How far from 0 the log ratio of two equal clients, a mean over the blocks, lies at most, in 95 % of
-        runs; ``None`` where nothing was measured twice."""
-        if level not in self._pairs:
-            return None
-        ratios = self.ratios(level, figure)
+    def threshold(self, level: Level, figure: rounds.Figure) -> float | None:
+        """Return how far from 0 the mean log ratio of two equal clients lies at most in 95 % of runs.
+
+        ``None`` where no client was measured twice in two rounds or more.
+        """
+        ratios = self.ratios(level, figure) if level in self._pairs else []
         if len(ratios) < 2:
             return None
         square = math.fsum(ratio * ratio for ratio in ratios) / len(ratios)
@@ -67,25 +65,25 @@ class Floors:
 def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
     """One per concurrency at which a client was measured twice; effects are how many percent the two differ by,
     with the floor as the line."""
-    floors = Floors(summaries)
+    thresholds = NoiseThresholds(summaries)
     return [
         TextFinding(
             kind="noise",
             id=f"noise@{n.value:g}",
             verdict="",
-            statement=f"{floors.client(n)} measured twice at {n}: less than these shares is noise",
+            statement=f"{thresholds.client(n)} measured twice at {n}: less than these shares is noise",
             evidence=(),
-            effects=tuple(_effects(floors, n)),
+            effects=tuple(_effects(thresholds, n)),
         )
-        for n in floors.levels
+        for n in thresholds.levels
     ]
 
 
-def _effects(floors: Floors, level: Level) -> Iterable[Effect]:
+def _effects(thresholds: NoiseThresholds, level: Level) -> Iterable[Effect]:
     for name, title in SHOWN:
         figure = rounds.column(name)
-        floor, found = floors.floor(level, figure), effects.mean(floors.ratios(level, figure))
-        if floor is None or found is None or found.low is None or found.high is None:
+        threshold, found = thresholds.threshold(level, figure), effects.mean(thresholds.ratios(level, figure))
+        if threshold is None or found is None or found.low is None or found.high is None:
             continue
         yield Effect(
             name=title,
@@ -93,7 +91,7 @@ def _effects(floors: Floors, level: Level) -> Iterable[Effect]:
             value=_percent(found.value),
             low=_percent(found.low),
             high=_percent(found.high),
-            line=_percent(floor),
+            line=_percent(threshold),
         )
 
 

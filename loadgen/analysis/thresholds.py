@@ -6,7 +6,6 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from loadgen.analysis.rounds import is_control
 from loadgen.model import Run, Summary, TextFinding, Threshold, Validity
 
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
@@ -28,7 +27,7 @@ def _judge(threshold: Threshold, summaries: Iterable[Summary]) -> TextFinding:
     matching = [
         summary
         for summary in summaries
-        if not is_control(summary.client)
+        if not summary.client.control
         and threshold.client in (None, summary.client.label, summary.client.name)
         and threshold.level in (None, summary.level)
     ]

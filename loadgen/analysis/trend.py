@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import NormalDist
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from loadgen.analysis.measures import Ints
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import Effect, Run, Summary, TextFinding
 
-LEVEL = 0.01  # how often a run without any trend is flagged
+SIGNIFICANCE = 0.01  # how often a run without any trend is flagged
 LEAST = 20  # streams that a cell must have to be cut in two
 WITHIN = 0.10  # a change within a cell that matters, as a share
 ACROSS = 0.05  # and one from the first block to the last
@@ -34,17 +33,19 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
     """What moved; nothing where nothing did. A run with stages is meant to move within its cells."""
     ramps = bool(run.info.scenario.workload.load.stages)
     within = [] if ramps else list(_within(repeats_of(run.recordings)))
-    return [*within, *_across(rounds.sound(summaries))]
+    return [*within, *_across(rounds.valid(summaries))]
 
 
 def _within(repeats: Sequence[Repeat]) -> Iterable[TextFinding]:
     halves = [(repeat, found) for repeat in repeats if (found := _halves(repeat)) is not None]
     if not halves:
         return
-    limit = NormalDist().inv_cdf(1 - LEVEL / (2 * len(halves)))
+    from scipy.stats import mannwhitneyu
+
     for repeat, (first, second) in halves:
         before, after = float(np.median(first)) / 1e6, float(np.median(second)) / 1e6
-        if abs(_score(first, second)) <= limit or abs(after - before) <= WITHIN * before:
+        p = mannwhitneyu(first, second, use_continuity=False, method="asymptotic").pvalue
+        if p * len(halves) >= SIGNIFICANCE or abs(after - before) <= WITHIN * before:
             continue
         r = repeat.recording
         yield TextFinding(
@@ -74,18 +75,9 @@ def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
     return ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
 
 
-def _score(one: Ints, other: Ints) -> float:
-    """How many standard errors ``other`` ranks above ``one``."""
-    both = np.concatenate([one, other])
-    _, place, number = np.unique(both, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(number) - (number - 1) / 2)[place]
-    n, m = len(one), len(other)
-    ties = float((number.astype(np.float64) ** 3 - number).sum()) / ((n + m) * (n + m - 1))
-    spread = math.sqrt(n * m / 12 * (n + m + 1 - ties))
-    return (float(ranks[n:].sum()) - m * (n + m + 1) / 2) / spread if spread else 0.0
-
-
 def _across(summaries: Sequence[Summary]) -> Iterable[TextFinding]:
+    from scipy.stats import linregress
+
     for name, title in MOVING:
         series = [found for s in summaries if len(found := rounds.logs(s, rounds.column(name))) >= 3]
         shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
@@ -95,7 +87,11 @@ def _across(summaries: Sequence[Summary]) -> Iterable[TextFinding]:
             [found[r] - math.fsum(found[q] for q in shared) / len(shared) for r in shared] for found in series
         ]
         means = [math.fsum(of) / len(of) for of in zip(*deviations, strict=True)]
-        each, half = _slope(shared, means)
+        line = linregress(shared, means)
+        each, half = (
+            float(line.slope),
+            float(line.stderr) * effects.quantile(1 - SIGNIFICANCE / 2, len(shared) - 2),
+        )
         run = shared[-1] - shared[0]
         change = math.expm1(each * run)
         if abs(each) > half and abs(change) > ACROSS:
@@ -117,15 +113,3 @@ def _across(summaries: Sequence[Summary]) -> Iterable[TextFinding]:
                     ),
                 ),
             )
-
-
-def _slope(x: Sequence[int], y: Sequence[float]) -> tuple[float, float]:
-    """By how much ``y`` grows per ``x``, and half the width of the interval of that."""
-    line = effects.slope(x, y)
-    assert line is not None
-    fixed, each = line
-    middle = math.fsum(x) / len(x)
-    spread = math.fsum((a - middle) ** 2 for a in x)
-    rest = math.fsum((b - fixed - each * a) ** 2 for a, b in zip(x, y, strict=True))
-    df = len(x) - 2
-    return each, effects.quantile(1 - LEVEL / 2, df) * math.sqrt(rest / df / spread)

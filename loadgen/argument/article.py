@@ -21,7 +21,7 @@ from statistics import NormalDist, median
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.measures import Measured
-from loadgen.analysis.noise import Floors
+from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import Effect, Level, Run, Summary, TextFinding, Validity
 
@@ -89,7 +89,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
                 effects=tuple(told),
             )
         ]
-    answer = _Answer(list(_singles(run, set(at_one))), at_one, Floors(summaries))
+    answer = _Answer(list(_singles(run, set(at_one))), at_one, NoiseThresholds(summaries))
     differences = [answer.difference(figure, client) for figure in COLUMNS for client in _slower(figure)]
     runs = [
         effect for figure in COLUMNS for client in _slower(figure) for effect in answer.runs(figure, client)
@@ -167,7 +167,9 @@ def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
 class _Answer:
     """What the streams of a run say of the article's differences."""
 
-    def __init__(self, singles: Sequence[_Single], at_one: Mapping[str, Summary], floors: Floors) -> None:
+    def __init__(
+        self, singles: Sequence[_Single], at_one: Mapping[str, Summary], floors: NoiseThresholds
+    ) -> None:
         usual = median(single.load for single in singles)
         cold = [s for s in singles if s.load > COLD * s.seconds[FIRST] and s.load > COLD_TIMES * usual]
         self.load = max((single.load for single in cold), default=0.0)
@@ -239,7 +241,7 @@ class _Answer:
     def _kind(self, figure: str, client: str, size: float) -> tuple[str, str]:
         fastest = _fastest(figure)
         own = effects.mean(self._ratios(figure, client, own=True), self._comparisons)
-        floor = self.floors.floor(ONE, self._figure(self._own(figure))) or 0.0
+        floor = self.floors.threshold(ONE, self._figure(self._own(figure))) or 0.0
         here = "one block alone tells nothing of the noise"
         if own is not None and own.low is not None and own.high is not None:
             if own.low > 0 and own.value > floor:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from loadgen.analysis import effects, rounds
-from loadgen.analysis.noise import Floors
+from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.rounds import Figure
 from loadgen.analysis.validity import streams_told
 from loadgen.argument import costs
@@ -80,14 +80,12 @@ class Evidence:
     """The measurements that may testify: not invalid, neither a yardstick nor a client's second name."""
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
-        named = [
-            s for s in summaries if s.client.name not in rounds.YARDSTICKS and not rounds.is_control(s.client)
-        ]
-        self.floors = Floors(summaries)
+        named = [s for s in summaries if s.client.name not in rounds.YARDSTICKS and not s.client.control]
+        self.floors = NoiseThresholds(summaries)
         self.invalid = [s for s in named if s.validity is Validity.INVALID]
         believed = [s for s in named if s.validity is not Validity.INVALID]
         self.ladders: Mapping[str, list[Summary]] = {
-            client.label: of for client, of in rounds.ladders(believed).items()
+            client.label: of for client, of in rounds.sweeps(believed).items()
         }
         self.sync = list(dict.fromkeys(s.client.label for s in believed if s.mode == "threads"))
         self.asyncs = list(dict.fromkeys(s.client.label for s in believed if s.mode == "tasks"))
@@ -229,7 +227,7 @@ def _pairs(evidence: Evidence, what: str, figure: Figure, concurrency: int, line
         )
         for one, other in pairs
     )  # fmt: skip
-    floor = evidence.floors.floor(Level(streams=concurrency), figure)
+    floor = evidence.floors.threshold(Level(streams=concurrency), figure)
     told = [_beyond(effect, floor, line) for effect in found if effect is not None]
     short = f"{what}: not measured" if not told else f"{what}: not measured with every client"
     return Part(told, "" if len(told) == len(pairs) else short)

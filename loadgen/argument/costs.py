@@ -66,7 +66,7 @@ COSTS = (
 
 def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
     """One per client that was measured at several concurrencies."""
-    ladders = rounds.ladders(rounds.sound(summaries))
+    ladders = rounds.sweeps(rounds.valid(summaries))
     return [
         found for client, ladder in ladders.items() if (found := _finding(client.label, ladder)) is not None
     ]

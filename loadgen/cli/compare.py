@@ -67,8 +67,8 @@ def command(
     from loadgen.analysis import compare as comparing
     from loadgen.analysis.differences import differences, schedules_agree
     from loadgen.model import Validity
-    from loadgen.report import comparison, comparison_html
-    from loadgen.report.comparison import Sides
+    from loadgen.report.comparison import ComparisonView, html, json, sentences, terminal
+    from loadgen.report.comparison import markdown as as_markdown
     from loadgen.report.write import ReportError, put
 
     try:
@@ -81,41 +81,38 @@ def command(
             fail(f"{folder}: nothing in it is valid: loadgen report {folder} says why", UNMEASURED)
     if head is not None:
         differ = differences(runs[0], runs[1])
-        grave = [difference for difference in differ if difference.grave]
-        if grave and not force:
-            listed = "\n".join(f"  {comparison.told(difference)}" for difference in grave)
+        blocking = [difference for difference in differ if difference.blocking]
+        if blocking and not force:
+            listed = "\n".join(f"  {sentences.difference(each)}" for each in blocking)
             fail(f"not comparable (compare them with --force):\n{listed}", BAD)
-        sides = Sides(str(base), str(head), tuple(differ))
-        compared = comparing.runs(
-            *summaries,
-            paired=schedules_agree(runs[0], runs[1]),
-            tolerance=tolerance / 100,
-        )
-        shown = summaries
+        compared = comparing.runs(*summaries, paired=schedules_agree(*runs), tolerance=tolerance / 100)
+        sides, names = summaries, [str(base), str(head)]
     else:
         known = {summary.client.label: summary.client for summary in summaries[0]}
         if missing := [label for label in labels if label not in known]:
             fail(f"{base}: no client {missing[0]!r} in it; there are: {', '.join(known)}", BAD)
         if labels[0] == labels[1]:
             raise click.UsageError("--client names two different clients")
-        sides = Sides(labels[0], labels[1])
+        differ = []
         compared = comparing.clients(
             summaries[0], known[labels[0]], known[labels[1]], tolerance=tolerance / 100
         )
-        shown = [[s for s in summaries[0] if s.client.label == label] for label in labels]
+        sides = [[s for s in summaries[0] if s.client.label == label] for label in labels]
+        names = list(labels)
     if compared.verdict == "worse":
-        compared = comparing.with_causes(compared, why.findings(runs[-1], summaries[-1]))
+        compared = comparing.with_delays(compared, why.findings(runs[-1], summaries[-1]))
+    view = ComparisonView(compared, names[0], names[1], sides[0], sides[1], differ)
     try:
         if page is not None:
-            put(page, comparison_html.html(compared, sides, *shown))
+            put(page, html.render(view))
         if markdown is not None and markdown != "-":
-            put(Path(markdown), comparison.markdown(compared, sides))
+            put(Path(markdown), as_markdown.render(view))
     except ReportError as error:
         fail(error, BAD)
     if as_json:
-        click.echo(comparison.as_json(compared, sides), nl=False)
+        click.echo(json.render(view), nl=False)
     elif markdown == "-":
-        click.echo(comparison.markdown(compared, sides), nl=False)
+        click.echo(as_markdown.render(view), nl=False)
     else:
-        make_console().print(comparison.terminal(compared, sides))
+        make_console().print(terminal.render(view))
     sys.exit(comparing.exit_code(compared))

@@ -12,15 +12,16 @@ import pytest
 from numpy.typing import NDArray
 
 from loadgen.analysis import compare, summarise
-from loadgen.analysis.changes import JUDGED, Change
+from loadgen.analysis.changes import Change
 from loadgen.analysis.compare import Comparison
 from loadgen.model import ClientId, Estimate, Level, Summary, TextFinding, Validity
 from tests import synthetic
+from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id
 
+TEN = Level(streams=10)
 AIOHTTP, REQUESTS = ClientId("aiohttp"), ClientId("requests")
 CLIENTS = ("requests", "aiohttp", "httpx-async", "requests (A/A)")
-DRAWS = 1000
 # figure -> its level, and the standard deviation of its logarithm from block to block
 FIGURES: Mapping[str, tuple[float, float]] = {
     "ttft_p50_ms": (300.0, 0.01),
@@ -30,7 +31,7 @@ FIGURES: Mapping[str, tuple[float, float]] = {
     "tokens_per_s": (1000.0, 0.01),
     "rss_per_stream_kib": (60.0, 0.02),
     "cpu_us_per_token": (150.0, 0.04),
-    "voluntary_switches_per_token": (1.5, 0.06),
+    "switches_per_token": (1.5, 0.06),
 }
 PLAIN: Summary = summarise(synthetic.run("/nowhere", [synthetic.recording(streams=100, tokens=4)]))[0]
 
@@ -50,7 +51,6 @@ def summary(
             "repeat": repeat,
             "threads_peak": concurrency + 1,
             "errors_share": 0.0,
-            "involuntary_switches_per_token": 0.01,
             **{name: float(of[repeat]) for name, of in values.items()},
         }
         for repeat in range(repeats)
@@ -100,7 +100,7 @@ def change_of(comparison: Comparison, client: str, figure: str, concurrency: int
     (change,) = (
         c
         for c in comparison.changes
-        if (c.client, c.figure.name, c.level) == (client_id(client), figure, Level(streams=concurrency))
+        if (c.client, c.column.name, c.level) == (client_id(client), figure, Level(streams=concurrency))
     )
     return change
 
@@ -108,62 +108,67 @@ def change_of(comparison: Comparison, client: str, figure: str, concurrency: int
 # ---------------------------------------------------------------------------------------- known truth
 
 
+# Intervals of 95 % cover 94 to 98 %, as loadgen.analysis.changes says; the rest is what so few draws may be off by.
+
+
 @pytest.mark.parametrize("paired", [True, False])
-def test_runs_that_do_not_differ_are_called_worse_in_under_one_of_twenty_and_intervals_hold_the_truth(
-    paired: bool,
+def test_runs_that_do_not_differ_are_worse_in_under_one_of_twenty_and_intervals_cover_the_truth(
+    paired: bool, draws: int
 ) -> None:
     rng = np.random.default_rng([7, paired])
     worse, inside = 0, Counter[str]()
-    for _ in range(DRAWS):
+    for _ in range(draws):
         made = compare.runs(drawn(rng), drawn(rng), paired=paired)
         worse += made.verdict == "worse"
         for c in made.changes:
             if c.client == AIOHTTP and c.low is not None and c.high is not None:
-                inside[c.figure.name] += c.low <= 0 <= c.high
-    assert worse < 0.05 * DRAWS
-    told = [inside[judged.name] / DRAWS for judged in JUDGED if judged.name in FIGURES]
-    assert 0.93 <= sum(told) / len(told) <= 0.97
-    assert all(0.925 <= share <= 0.975 for share in told), told
+                inside[c.column.name] += c.low <= 0 <= c.high
+    assert worse <= at_most(0.05, draws)
+    covered = [inside[key] for key in FIGURES if key in inside]
+    assert len(covered) >= 7
+    assert all(at_least(0.94, draws) <= hits <= at_most(0.98, draws) for hits in covered), covered
 
 
-def test_intervals_hold_a_difference_that_is_there() -> None:
+def test_intervals_cover_a_difference_that_is_there(draws: int) -> None:
     rng = np.random.default_rng(8)
     truth = {("aiohttp", name): 1.3 for name in FIGURES}
-    changes = [
-        change
-        for _ in range(DRAWS // 5)
-        for change in compare.runs(drawn(rng), drawn(rng, truth=truth), paired=True).changes
-        if (change.client.label, change.figure.name) in truth
-    ]
-    assert len(changes) >= DRAWS
-    held = sum(c.low is not None and c.high is not None and c.low <= 0.3 <= c.high for c in changes)
-    assert 0.93 <= held / len(changes) <= 0.975
+    inside = Counter[str]()
+    for _ in range(draws):
+        for c in compare.runs(drawn(rng), drawn(rng, truth=truth), paired=True).changes:
+            if c.client == AIOHTTP and c.low is not None and c.high is not None:
+                inside[c.column.name] += c.low <= 0.3 <= c.high
+    covered = [inside[key] for key in FIGURES if key in inside]
+    assert len(covered) >= 7
+    assert all(at_least(0.94, draws) <= hits <= at_most(0.98, draws) for hits in covered), covered
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_neither_heavy_tails_nor_an_unsteady_client_make_a_run_worse(paired: bool) -> None:
+@pytest.mark.parametrize(("heavy", "spread"), [(True, 0.3), (False, 0.8)], ids=["heavy", "unsteady"])
+def test_neither_heavy_tails_nor_an_unsteady_client_make_a_run_worse(
+    paired: bool, heavy: bool, spread: float, draws: int
+) -> None:
     rng = np.random.default_rng([9, paired])
-    for heavy, spread in ((True, 0.3), (False, 0.8)):
-        worse = sum(
-            compare.runs(
-                drawn(rng, heavy=heavy, spread=spread), drawn(rng, heavy=heavy, spread=spread), paired=paired
-            ).verdict
-            == "worse"
-            for _ in range(100)
-        )
-        assert worse <= 9, (heavy, spread)  # of 5 expected at most
+    some = draws // 3
+    worse = sum(
+        compare.runs(
+            drawn(rng, heavy=heavy, spread=spread), drawn(rng, heavy=heavy, spread=spread), paired=paired
+        ).verdict
+        == "worse"
+        for _ in range(some)
+    )
+    assert worse <= at_most(0.05, some)
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_a_client_that_became_worse_is_found(paired: bool) -> None:
+def test_a_client_that_became_worse_is_found(paired: bool, draws: int) -> None:
     rng = np.random.default_rng([10, paired])
     truth = {("aiohttp", "total_p50_ms"): 1.3, ("aiohttp", "ttft_p50_ms"): 1.3}
-    found_both = 0
-    for _ in range(100):
+    found_both, some = 0, draws // 3
+    for _ in range(some):
         made = compare.runs(drawn(rng), drawn(rng, truth=truth), paired=paired)
-        found_both += {(c.client.label, c.figure.name) for c in made.called("worse")} >= truth.keys()
+        found_both += {(c.client.label, c.column.name) for c in made.called("worse")} >= truth.keys()
         assert (made.verdict == "worse") == bool(made.called("worse"))
-    assert found_both >= 95
+    assert found_both >= 0.95 * some
 
 
 def test_less_throughput_is_worse_and_more_is_better() -> None:
@@ -194,7 +199,7 @@ def test_small_changes_are_never_called_however_sure() -> None:
     assert [c for c in made.changes if c.verdict != "same"] == []
     head = [steady(lag_p50_ms=0.31, cpu_us_per_token=102.2, ttft_p50_ms=306.2)]
     made = compare.runs(base, head, paired=True)
-    assert {c.figure.name for c in made.called("worse")} == {"lag_p50_ms", "cpu_us_per_token", "ttft_p50_ms"}
+    assert {c.column.name for c in made.called("worse")} == {"lag_p50_ms", "cpu_us_per_token", "ttft_p50_ms"}
 
 
 def test_a_difference_within_the_noise_floor_is_not_called() -> None:
@@ -210,7 +215,7 @@ def test_pairs_are_used_where_schedules_agree() -> None:
     schedule = {"ttft_p50_ms": np.array([200.0, 300.0, 450.0]), "total_p50_ms": np.array([2e3, 3e3, 4.5e3])}
     slower = {name: 1.2 * values * np.array([1.0, 1.001, 0.999]) for name, values in schedule.items()}
     base, head = [summary("aiohttp", 10, schedule)], [summary("aiohttp", 10, slower)]
-    assert {c.figure.name for c in compare.runs(base, head, paired=True).called("worse")} == schedule.keys()
+    assert {c.column.name for c in compare.runs(base, head, paired=True).called("worse")} == schedule.keys()
     assert compare.runs(base, head, paired=False).called("worse") == []
 
 
@@ -235,7 +240,7 @@ def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
     assert compare.runs(failing(0.0), failing(1 / 100), paired=True).verdict == "not worse"
     made = compare.runs(failing(0.0), failing(15 / 100), paired=True)
     (worse,) = made.called("worse")
-    assert (worse.figure.name, worse.relative, worse.change) == ("errors_share", False, pytest.approx(0.15))
+    assert (worse.column.name, worse.relative, worse.change) == ("errors_share", False, pytest.approx(0.15))
 
 
 def test_a_thread_more_at_many_is_nothing_and_twice_as_many_are_worse() -> None:
@@ -245,7 +250,7 @@ def test_a_thread_more_at_many_is_nothing_and_twice_as_many_are_worse() -> None:
 
     assert compare.runs(with_threads(101), with_threads(102), paired=True).verdict == "not worse"
     made = compare.runs(with_threads(101), with_threads(201), paired=True)
-    assert [c.figure.name for c in made.called("worse")] == ["threads_peak"]
+    assert [c.column.name for c in made.called("worse")] == ["threads_peak"]
 
 
 def test_one_repeat_tells_nothing() -> None:
@@ -264,7 +269,7 @@ def test_noise_beyond_the_tolerance_cannot_tell_and_says_how_many_repeats_would(
 
     made = compare.runs(noisy(3), noisy(3), paired=True)
     assert (made.verdict, compare.exit_code(made)) == ("cannot tell", 4)
-    assert "CPU per token of aiohttp at 10 may be worse by" in made.why
+    assert (made.reason, made.undecided[0].column.name) == ("noise", "cpu_us_per_token")
     more = made.more_repeats
     assert more is not None
     assert 1 <= more < 200
@@ -309,59 +314,62 @@ def test_noise_of_next_to_nothing_does_not_keep_the_rest_from_being_told() -> No
 def test_a_sure_change_of_next_to_nothing_is_called() -> None:
     idle = [with_values(steady(cpu_us_per_token=level), cpu_percent=0.5) for level in (150.0, 180.0)]
     made = compare.runs(idle[:1], idle[1:], paired=True)
-    assert [c.figure.name for c in made.called("worse")] == ["cpu_us_per_token"]
+    assert [c.column.name for c in made.called("worse")] == ["cpu_us_per_token"]
 
 
 def test_invalid_cells_are_listed_and_one_that_was_not_so_before_is_no_success() -> None:
     broken = replace(steady("requests"), validity=Validity.INVALID)
     made = compare.runs([steady(), broken], [steady(), broken], paired=True)
-    assert (made.verdict, made.invalid, made.lost) == ("not worse", ("requests at 10",), ())
+    assert (made.verdict, made.invalid, made.lost) == ("not worse", ((REQUESTS, TEN),), ())
     made = compare.runs([steady(), steady("requests")], [steady(), broken], paired=True)
-    assert (made.verdict, made.lost) == ("cannot tell", ("requests at 10",))
-    assert "requests at 10" in made.why
+    assert (made.verdict, made.reason, made.lost) == ("cannot tell", "invalid_in_head", ((REQUESTS, TEN),))
 
 
 def test_what_only_one_has_is_listed_and_what_is_suspect_is_marked() -> None:
     base = [steady(), steady(concurrency=100), steady("requests")]
     head = [replace(steady(), validity=Validity.SUSPECT), steady("httpx-sync")]
     made = compare.runs(base, head, paired=True)
-    assert made.only_base == ("aiohttp at 100", "requests at 10")
-    assert made.only_head == ("httpx-sync at 10",)
+    assert made.only_base == ((AIOHTTP, Level(streams=100)), (REQUESTS, TEN))
+    assert made.only_head == ((ClientId("httpx-sync"), TEN),)
     assert all(c.suspect and c.client == AIOHTTP for c in made.changes)
 
 
 def test_nothing_in_common_cannot_tell() -> None:
     made = compare.runs([steady()], [steady("requests")], paired=True)
-    assert (made.verdict, made.changes) == ("cannot tell", ())
+    assert (made.verdict, made.reason, made.changes) == ("cannot tell", "nothing_valid", ())
 
 
-def test_two_clients_of_one_run_are_compared_block_by_block() -> None:
+def test_two_clients_of_one_run_are_compared_round_by_round(draws: int) -> None:
     rng = np.random.default_rng(13)
-    hits = 0
-    for _ in range(100):
+    hits, some = 0, draws // 3
+    for _ in range(some):
         run = drawn(rng, truth={("aiohttp", "ttft_p50_ms"): 1.3})
         made = compare.clients(run, REQUESTS, AIOHTTP)
         change = change_of(made, "aiohttp", "ttft_p50_ms")
-        assert (change.against, made.paired) == (REQUESTS, True)
+        assert (change.base_client, made.paired) == (REQUESTS, True)
         hits += change.verdict == "worse"
         same = compare.clients(run, REQUESTS, client_id("requests (A/A)"))
         assert same.called("better") == same.called("worse") == []
-    assert hits >= 95
+    assert hits >= 0.95 * some
 
 
-def test_causes_are_those_of_the_cells_that_became_worse() -> None:
+def test_delays_are_those_of_the_cells_that_became_worse() -> None:
     made = compare.runs(
         [steady(), steady("requests")], [steady(ttft_p50_ms=400.0), steady("requests")], paired=True
     )
-    causes = [
-        TextFinding(kind="cause", id=f"{client}@10", verdict="held", statement="s", evidence=())
-        for client in ("requests", "aiohttp")
+    findings = [
+        TextFinding(
+            kind="cause", id="?", client=client, level=level, verdict="held", statement="s", evidence=()
+        )
+        for client in (REQUESTS, AIOHTTP)
+        for level in (TEN, Level(streams=20))
     ]
-    assert [f.id for f in compare.with_causes(made, causes).causes] == ["aiohttp@10"]
-    assert made.alike == ()
+    assert [(f.client, f.level) for f in compare.with_delays(made, findings).delays] == [(AIOHTTP, TEN)]
+    assert made.worse_everywhere == []
 
 
 def test_what_became_worse_with_every_client_is_said() -> None:
     base = [steady(), steady("requests")]
     head = [steady(ttft_p50_ms=400.0), steady("requests", ttft_p50_ms=500.0)]
-    assert compare.runs(base, head, paired=True).alike == ("TTFT p50",)
+    made = compare.runs(base, head, paired=True)
+    assert [column.name for column in made.worse_everywhere] == ["ttft_p50_ms"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import effects
+from tests.analysis.binomial import at_least, at_most
 
 
 @pytest.mark.parametrize(
@@ -16,47 +17,46 @@ from loadgen.analysis import effects
 )
 def test_the_quantiles_of_t(df, p, t):
     assert effects.quantile(p, df) == pytest.approx(t, abs=0.001)
-    assert effects.distribution(t, df) == pytest.approx(p, abs=0.0001)
-    assert effects.distribution(-t, df) == pytest.approx(1 - p, abs=0.0001)
+    assert effects.two_sided_p(t, df) == effects.two_sided_p(-t, df) == pytest.approx(2 - 2 * p, abs=0.0002)
 
 
-@pytest.mark.parametrize("blocks", [3, 5, 10])
+@pytest.mark.parametrize("rounds", [3, 5, 10])
 @pytest.mark.parametrize("noise", [0.02, 0.5])
-def test_intervals_hold_the_truth_as_often_as_they_say(blocks, noise):
-    rng = np.random.default_rng(blocks)
+def test_intervals_cover_the_truth_as_often_as_they_say(rounds, noise, draws):
+    rng = np.random.default_rng(rounds)
     hits = sum(
         found.low <= 0.3 <= found.high
-        for found in (effects.mean(0.3 + noise * rng.standard_normal(blocks)) for _ in range(1000))
+        for found in (effects.mean(0.3 + noise * rng.standard_normal(rounds)) for _ in range(draws))
     )
-    assert 930 <= hits <= 970
+    assert at_least(0.95, draws) <= hits <= at_most(0.95, draws)
 
 
-def test_paired_ratios_do_not_see_what_a_block_does_to_both():
+def test_paired_ratios_do_not_see_what_disturbs_a_whole_round(draws):
     rng = np.random.default_rng(1)
     hits, widths = 0, []
-    for _ in range(1000):
+    for _ in range(draws):
         minute = np.exp(rng.normal(0, 1.0, 3))  # a busy machine, for both alike
         one, other = 2.0 * minute * np.exp(rng.normal(0, 0.05, 3)), minute * np.exp(rng.normal(0, 0.05, 3))
         found = effects.times(np.log(one / other))
         hits += found.low <= 2.0 <= found.high
         widths.append(math.log(found.high / found.low))
-    assert 930 <= hits <= 970
+    assert at_least(0.95, draws) <= hits <= at_most(0.95, draws)
     assert np.median(widths) < 0.5
 
 
-def test_intervals_of_several_comparisons_hold_together():
+def test_intervals_of_several_comparisons_hold_together(draws):
     rng = np.random.default_rng(2)
     all_hold = sum(
         all(
             found.low <= 0 <= found.high
             for found in (effects.mean(rng.standard_normal(4), comparisons=6) for _ in range(6))
         )
-        for _ in range(1000)
+        for _ in range(draws)
     )
-    assert all_hold >= 930
+    assert all_hold >= at_least(0.95, draws)
 
 
-def test_one_block_has_no_interval_and_takes_no_side():
+def test_one_round_has_no_interval_and_takes_no_side():
     alone = effects.mean([3.0])
     assert alone == effects.Estimate(3.0, None, None, 1)
     assert alone.side(1.0) == 0

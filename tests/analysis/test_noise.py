@@ -10,6 +10,7 @@ import pytest
 
 from loadgen.analysis import findings, noise, rounds, summarise
 from loadgen.model import Level
+from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id, recording, run
 
 TEN = Level(streams=10)
@@ -35,15 +36,15 @@ def drawn(rng, times=1.0):
     ]
 
 
-def test_equal_clients_are_within_the_floor_in_95_of_100_runs():
-    """The floor of one pair, held against another difference of equals: an F distributed ratio."""
+def test_equal_clients_are_within_the_threshold_in_95_of_100_runs(draws):
+    """Compare the threshold of one A/A control with another difference of equals."""
     rng = np.random.default_rng(5)
     beyond = 0
-    for _ in range(1000):
-        floor = noise.Floors(drawn(rng)).floor(TEN, CPU)
-        other = noise.Floors(drawn(rng)).ratios(TEN, CPU)
-        beyond += abs(sum(other) / 3) > floor
-    assert 30 <= beyond <= 70
+    for _ in range(draws):
+        threshold = noise.NoiseThresholds(drawn(rng)).threshold(TEN, CPU)
+        other = noise.NoiseThresholds(drawn(rng)).ratios(TEN, CPU)
+        beyond += abs(sum(other) / 3) > threshold
+    assert at_least(0.05, draws) <= beyond <= at_most(0.05, draws)
 
 
 def test_a_pair_is_told_with_its_floor():
@@ -66,4 +67,4 @@ def test_a_pair_is_told_with_its_floor():
 def test_no_twin_no_noise():
     held = run(".", [recording(repeat=repeat, index=repeat) for repeat in range(3)])
     assert not [f for f in findings(held, summarise(held)) if f.kind == "noise"]
-    assert noise.Floors(summarise(held)).floor(Level(streams=100), CPU) is None
+    assert noise.NoiseThresholds(summarise(held)).threshold(Level(streams=100), CPU) is None

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from loadgen import store
+from loadgen.cli.compare import command
 from loadgen.model import Recording
 from tests import synthetic
-from tests.cli.command import loadgen
 
 Folder = Callable[..., Path]
 
 
 def cells(repeats: int = 3, **slowed: float) -> list[Recording]:
-    """Two clients at two levels; the tokens of aiohttp arrive ``slowed`` otherwise. Blocks differ by a percent."""
+    """Two clients at two levels; the tokens of aiohttp arrive ``slowed`` otherwise. Rounds differ by a percent."""
     made = []
     for repeat in range(repeats):
         for concurrency in (2, 10):
@@ -74,8 +74,8 @@ def worse(folder: Folder) -> Path:
     return folder("head", cells(lag_us=5500.0, cpu_us_per_token=150.0))
 
 
-def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return loadgen("compare", *arguments)
+def compare(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
 
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:
@@ -86,8 +86,8 @@ def as_json(*arguments: str | Path) -> dict[str, Any]:
 def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
     again = folder("again", cells(), url="http://127.0.0.1:1", started="2026-11-23T12:00:00Z")
     ran = compare(base, again)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.splitlines()[-1] == "Not worse: no figure is worse beyond the noise."
+    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1] == "Not worse: no metric is worse beyond the noise."
     assert "What differs" not in ran.stdout
     told = as_json(base, again)
     assert (told["verdict"], told["exit"], told["paired"], told["differences"]) == ("not worse", 0, True, [])
@@ -96,8 +96,8 @@ def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
 
 def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path: Path) -> None:
     ran = compare(base, worse, "--markdown", tmp_path / "pr.md", "--html", tmp_path / "page.html")
-    assert ran.returncode == 1
-    assert "figures of aiohttp beyond the noise." in " ".join(ran.stdout.split())
+    assert ran.exit_code == 1
+    assert "metrics of aiohttp beyond the noise." in " ".join(ran.stdout.split())
     rows = [line for line in ran.stdout.splitlines() if line.startswith("worse")]
     assert rows
     assert all(" aiohttp " in row for row in rows)
@@ -108,7 +108,7 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
     text = (tmp_path / "pr.md").read_text()
     assert text.startswith("**Worse: ")
     table = [line for line in text.splitlines() if line.startswith("| ")]
-    assert table[0] == "| | client | streams | figure | base | head | change | 95 % between |"
+    assert table[0] == "|  | client | streams | metric | base | head | change | 95 % interval |"
     told = as_json(base, worse)
     called = [c for c in told["changes"] if c["verdict"] == "worse"]
     assert [row.split("|")[1:4:2] for row in table[1:]] == [
@@ -121,10 +121,10 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
     assert "default-src &#39;none&#39;" in page
     assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=", page)
 
-    found = {(c["client"], c["figure"]) for c in called}
+    found = {(c["client"], c["metric"]) for c in called}
     assert found >= {("aiohttp", "lag_p99_ms"), ("aiohttp", "lag_p50_ms"), ("aiohttp", "cpu_us_per_token")}
     assert {client for client, _ in found} == {"aiohttp"}
-    (cpu,) = (c for c in called if (c["concurrency"], c["figure"]) == (10, "cpu_us_per_token"))
+    (cpu,) = (c for c in called if (c["concurrency"], c["metric"]) == (10, "cpu_us_per_token"))
     assert cpu["low"] <= cpu["change"] <= cpu["high"]
     assert cpu["change"] == pytest.approx(0.5, rel=0.02)
     assert (cpu["base"], cpu["head"]) == (pytest.approx(100, rel=0.02), pytest.approx(150, rel=0.02))
@@ -133,14 +133,17 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
 def test_what_the_lag_is_put_down_to_is_said(base: Path, folder: Folder) -> None:
     late = folder("late", cells(lag_us=60_000.0))
     told = as_json(base, late)
-    assert {cause["id"] for cause in told["causes"]} == {"aiohttp@2", "aiohttp@10"}
+    assert [(delay["client"], delay["concurrency"]) for delay in told["delays"]] == [
+        ("aiohttp", 2),
+        ("aiohttp", 10),
+    ]
     assert "In HEAD, aiohttp at 10: " in " ".join(compare(base, late).stdout.split())
 
 
 def test_markdown_goes_to_the_output(base: Path) -> None:
     ran = compare(base, base, "--markdown", "-")
-    assert ran.returncode == 0
-    assert ran.stdout.startswith("**Not worse: no figure is worse beyond the noise.**\n\n")
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith("**Not worse: no metric is worse beyond the noise.**\n\n")
     assert "| within noise | " in ran.stdout
     assert "<details><summary>How, and what differs</summary>" in ran.stdout
 
@@ -157,7 +160,7 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
         versions={**info.versions, "aiohttp": "2.0"},
     )
     ran = compare(base, other)
-    assert (ran.returncode, ran.stdout) == (2, "")
+    assert (ran.exit_code, ran.stdout) == (2, "")
     assert ran.stderr == (
         "loadgen: not comparable (compare them with --force):\n"
         "  scenario.load.ramp: 0 → 2\n"
@@ -166,7 +169,7 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
     )
     told = as_json(base, other, "--force")
     assert told["paired"] is False
-    assert [(d["key"], d["grave"]) for d in told["differences"]] == [
+    assert [(d["key"], d["blocking"]) for d in told["differences"]] == [
         ("scenario.load.ramp", True),
         ("scenario.seed", False),
         ("versions.aiohttp", False),
@@ -180,38 +183,38 @@ def test_versions_clients_and_repeats_may_differ(base: Path, folder: Folder) -> 
     more = [r for r in cells(repeats=4) if r.client.name == "aiohttp"]
     other = folder("more", more, loadgen="9.9")
     ran = compare(base, other)
-    assert ran.returncode == 0
+    assert ran.exit_code == 0
     assert "loadgen: 0.1.0 → 9.9" in ran.stdout
     assert "scenario.clients: requests, aiohttp → aiohttp" in ran.stdout
     told = as_json(base, other)
     assert told["paired"] is True
-    assert told["only_in_base"] == ["requests at 2", "requests at 10"]
+    assert told["only_in_base"] == [{"client": "requests", "concurrency": n} for n in (2, 10)]
     assert {c["client"] for c in told["changes"]} == {"aiohttp"}
 
 
 def test_two_clients_of_one_run(base: Path, worse: Path) -> None:
     ran = compare(worse, "--client", "requests", "--client", "aiohttp")
-    assert ran.returncode == 1
+    assert ran.exit_code == 1
     assert ran.stdout.splitlines()[0] == "aiohttp against requests"
     back = as_json(worse, "--client", "aiohttp", "--client", "requests")
-    assert {(c["figure"], c["verdict"]) for c in back["changes"]} >= {("lag_p99_ms", "better")}
+    assert {(c["metric"], c["verdict"]) for c in back["changes"]} >= {("lag_p99_ms", "better")}
     refused = compare(base, "--client", "requests", "--client", "curl")
-    assert (refused.returncode, refused.stdout) == (2, "")
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert "no client 'curl' in it; there are: requests, aiohttp" in refused.stderr
 
 
 def test_one_repeat_cannot_tell(base: Path, folder: Folder) -> None:
     once = folder("once", cells(repeats=1))
     ran = compare(base, once)
-    assert ran.returncode == 4
-    assert ran.stdout.splitlines()[-1].endswith("2 more repeats of both would tell.")
+    assert ran.exit_code == 4
+    assert ran.stdout.splitlines()[-1].endswith("2 more repeats of both would decide.")
 
 
 def test_a_run_of_which_nothing_is_valid(base: Path, folder: Folder) -> None:
     nothing = folder("nothing", [synthetic.recording(streams=2, outcomes={"refused": 2})])
     for arguments in ((base, nothing), (nothing, base)):
         ran = compare(*arguments)
-        assert (ran.returncode, ran.stdout) == (3, "")
+        assert (ran.exit_code, ran.stdout) == (3, "")
         assert ran.stderr.startswith(f"loadgen: {nothing}: nothing in it is valid")
 
 
@@ -228,7 +231,7 @@ def test_a_run_of_which_nothing_is_valid(base: Path, folder: Folder) -> None:
 )
 def test_bad_arguments_are_refused(base: Path, arguments: tuple[str, ...]) -> None:
     ran = compare(*(str(base) if word == "BASE" else word for word in arguments))
-    assert (ran.returncode, ran.stdout) == (2, "")
+    assert (ran.exit_code, ran.stdout) == (2, "")
     assert ran.stderr
     assert "Traceback" not in ran.stderr
 

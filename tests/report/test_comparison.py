@@ -10,17 +10,23 @@ from rich.console import Console
 
 from loadgen.analysis import compare
 from loadgen.analysis.differences import Difference
-from loadgen.model import Summary, TextFinding
-from loadgen.report import comparison
-from loadgen.report.comparison import Sides
-from loadgen.report.comparison_html import html
+from loadgen.model import ClientId, Level, Summary, TextFinding
+from loadgen.report.comparison import ComparisonView, html, markdown, sentences, terminal
 from tests.analysis.test_compare import steady
 from tests.report.runs import HOSTILE
 from tests.report.test_browser import IDLE, PAINTED, browser  # noqa: F401
 from tests.report.test_html import Page
 
-CAUSE = TextFinding(kind="cause", id="aiohttp@100", verdict="held", statement=f"why: {HOSTILE}", evidence=())
-SIDES = Sides("base", "head", (Difference("versions.aiohttp", "3.13", HOSTILE, False),))
+DELAY = TextFinding(
+    kind="cause",
+    id="?",
+    client=ClientId("aiohttp"),
+    level=Level(streams=100),
+    verdict="held",
+    statement=f"why: {HOSTILE}",
+    evidence=(),
+)
+DIFFERENCE = Difference("versions.aiohttp", "3.13", HOSTILE, False)
 
 
 def runs(levels: tuple[int, ...] = (10, 100)) -> tuple[list[Summary], list[Summary]]:
@@ -29,47 +35,44 @@ def runs(levels: tuple[int, ...] = (10, 100)) -> tuple[list[Summary], list[Summa
     return base, [*head, *(steady("requests", n) for n in levels)]
 
 
-def compared(levels: tuple[int, ...] = (10, 100)) -> compare.Comparison:
-    return compare.with_causes(compare.runs(*runs(levels), paired=True), [CAUSE])
+def view(levels: tuple[int, ...] = (10, 100)) -> ComparisonView:
+    base, head = runs(levels)
+    comparison = compare.with_delays(compare.runs(base, head, paired=True), [DELAY])
+    return ComparisonView(comparison, "base", "head", base, head, [DIFFERENCE])
 
 
-def printed(made: compare.Comparison, width: int) -> list[str]:
+def printed(width: int) -> list[str]:
     file = StringIO()
-    Console(file=file, width=width).print(comparison.terminal(made, SIDES))
+    Console(file=file, width=width).print(terminal.render(view()))
     return file.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("width", [80, 110, 200])
 def test_the_terminal_has_room_for_it(width: int) -> None:
-    lines = printed(compared(), width)
+    lines = printed(width)
     assert max(map(len, lines)) <= width
     (row,) = (line for line in lines if line.startswith("worse") and " 100 " in line)
     assert " ".join(row.split()).startswith("worse aiohttp 100 lag p99 20.0 ms 60.0 ms +200 % ")
-    assert lines[-1] == "Worse: 2 figures of aiohttp beyond the noise."
+    assert lines[-1] == "Worse: 2 metrics of aiohttp beyond the noise."
     assert sum(line.startswith("better") for line in lines) == 2
     assert any(line.startswith("  aiohttp ") and "✗" in line for line in lines)
     assert "\x1b" not in "".join(lines)
 
 
-def test_the_more_room_the_more_figures() -> None:
-    titles = [
-        next(line for line in printed(compared(), width) if line.startswith("client ")) for width in (80, 200)
-    ]
+def test_the_more_room_the_more_metrics() -> None:
+    titles = [next(line for line in printed(width) if line.startswith("client ")) for width in (80, 200)]
     assert len(titles[0].split()) < len(titles[1].split())
 
 
 def test_what_others_wrote_stays_text() -> None:
-    made = compared()
-    page, text = html(made, SIDES, *runs()), comparison.markdown(made, SIDES)
+    page, text = html.render(view()), markdown.render(view())
     assert "<script>document.title" not in page
     parsed = Page(page)
     assert parsed.wrong == []
     assert "why: </script><script>" in "".join(parsed.text)
     assert "{{7*7}}" in page
     for line in text.splitlines():
-        assert "<script>" not in line.replace("\\<", "").replace(
-            f"`{comparison.told(SIDES.differences[0])}`", ""
-        )
+        assert "<script>" not in line.replace("\\<", "").replace(f"`{sentences.difference(DIFFERENCE)}`", "")
     assert "\x1b" not in page + text
 
 
@@ -79,9 +82,10 @@ def test_markdown_shows_the_worst_first_and_no_more_than_it_must() -> None:
         steady(s.client.label, int(s.level.value), lag_p99_ms=40.0 + place, ttft_p50_ms=400.0)
         for place, s in enumerate(base)
     ]
-    lines = comparison.markdown(compare.runs(base, head, paired=True), Sides("x", "y")).splitlines()
+    made = ComparisonView(compare.runs(base, head, paired=True), "x", "y", base, head)
+    lines = markdown.render(made).splitlines()
     rows = [line for line in lines if line.startswith("| worse")]
-    assert len(rows) == comparison.ROWS
+    assert len(rows) == markdown.ROWS
     assert rows[0].startswith("| worse | d | 100 | lag p99 | 20.0 ms | 51.0 ms | +155 % |")
     assert "14 more are called worse or better; " in "".join(lines)
     assert "Every client became worse in TTFT p50; lag p99" in "".join(lines)
@@ -100,19 +104,19 @@ def test_markdown_shows_the_worst_first_and_no_more_than_it_must() -> None:
     ],
 )
 def test_shares_are_told_with_their_sign(value: float | None, text: str) -> None:
-    assert comparison.share(value) == text
+    assert sentences.share(value) == text
 
 
 def test_the_verdict_says_what_would_help() -> None:
-    made = replace(compared(), verdict="cannot tell", why="it is noisy", more_repeats=1)
-    assert comparison.verdict(made) == "Cannot tell: it is noisy. 1 more repeat of both would tell."
-    assert "calm the machine" in comparison.verdict(replace(made, more_repeats=None))
+    made = replace(view().comparison, verdict="cannot tell", reason="one_repeat", more_repeats=1)
+    assert sentences.verdict(made).endswith(". 1 more repeat of both would decide.")
+    assert "reduce the noise" in sentences.verdict(replace(made, more_repeats=None))
 
 
 @pytest.mark.parametrize("levels", [(10, 100), (10,)], ids=["ladder", "one"])
 def test_the_page_opens_offline_and_paints_every_chart(browser, tmp_path, levels) -> None:  # noqa: F811
     path = tmp_path / "page.html"
-    path.write_text(html(compared(levels), SIDES, *runs(levels)), encoding="utf-8")
+    path.write_text(html.render(view(levels)), encoding="utf-8")
     complaints: list[str] = []
     tab = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
     tab.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
@@ -127,6 +131,6 @@ def test_the_page_opens_offline_and_paints_every_chart(browser, tmp_path, levels
     width = tab.evaluate("document.documentElement.scrollWidth")
     tab.close()
     assert complaints == []
-    assert len(painted) == len({c.figure.name for c in compared(levels).changes})
+    assert len(painted) == len(view(levels).comparison.columns)
     assert min(painted) > 100
     assert width <= 390

@@ -1,0 +1,173 @@
+"""The words and numbers that all forms of a comparison share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE
+from loadgen.report.sentences import sentences
+from loadgen.report.text import NOT_MEASURED, figure, plain
+
+if TYPE_CHECKING:
+    from loadgen.analysis.changes import Change
+    from loadgen.analysis.compare import CellKey, Comparison, Outcome
+    from loadgen.analysis.differences import Difference
+    from loadgen.analysis.metrics import Column
+    from loadgen.report.comparison.view import ComparisonView
+
+FINDING_LIMIT = 1000
+NAME_LIMIT = 100  # characters of one name that others chose
+VERDICTS: Mapping[Outcome, str] = {"worse": "Worse", "not worse": "Not worse", "cannot tell": "Cannot tell"}
+HEADINGS = ("", "client", "streams", "metric", "base", "head", "change", "95 % interval")
+_TENFOLD = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One change as text, in the order of ``HEADINGS``."""
+
+    verdict: str
+    client: str
+    level: str
+    metric: str
+    base: str
+    head: str
+    change: str
+    interval: str
+
+
+def row(of: Change) -> Row:
+    """Return the change as text; ``~`` marks a level that is disturbed or has few samples."""
+    return Row(
+        verdict="within noise" if of.verdict == "same" else of.verdict,
+        client=plain(of.client, NAME_LIMIT),
+        level=f"{of.level.value:,g}{'~' if of.suspect else ''}",
+        metric=of.column.label,
+        base=value(of, of.base),
+        head=value(of, of.head),
+        change=change(of, of.change),
+        interval=NOT_MEASURED if of.low is None else f"{change(of, of.low)} … {change(of, of.high)}",
+    )
+
+
+def title(view: ComparisonView) -> str:
+    """Return ``HEAD against BASE``."""
+    return f"{plain(view.head, NAME_LIMIT)} against {plain(view.base, NAME_LIMIT)}"
+
+
+def verdict(comparison: Comparison) -> str:
+    """Return the verdict, its reason and what would decide, in a sentence or two."""
+    more = comparison.more_repeats
+    text = f"{VERDICTS[comparison.verdict]}: {reason(comparison)}."
+    if more is None:
+        return f"{text} Over {MAX_REPEATS:,} more repeats would be needed: reduce the noise on the machine first."
+    return f"{text} {_count(more, 'more repeat')} of both would decide." if more else text
+
+
+def reason(comparison: Comparison) -> str:
+    """Return why the verdict is what it is."""
+    match comparison.reason:
+        case "regression":
+            worse = comparison.called("worse")
+            clients = ", ".join(dict.fromkeys(plain(c.client, NAME_LIMIT) for c in worse))
+            return f"{_count(len(worse), 'metric')} of {clients} beyond the noise"
+        case "no_regression":
+            return "no metric is worse beyond the noise"
+        case "nothing_valid":
+            return "no client is valid in both at the same level"
+        case "one_repeat":
+            return "one side has one repeat only, so its noise is unknown"
+        case "invalid_in_head":
+            return f"invalid in HEAD but not in BASE: {cells(comparison.lost)}"
+        case "noise":
+            first, *others = comparison.undecided
+            most = first.high or 0.0
+            up_to = f"up to {most:.0%}" if most < _TENFOLD else "more than tenfold"
+            rest = f", as may {_count(len(others), 'other metric')}" if others else ""
+            return (
+                f"{first.column.label} of {plain(first.client, NAME_LIMIT)} at {first.level} may be worse by {up_to}"
+                f"{rest}; the regression tolerance is {comparison.tolerance:.0%}"
+            )
+
+
+def method(comparison: Comparison) -> str:
+    """Return how the verdict was reached; empty where nothing was tested."""
+    if not comparison.comparisons:
+        return ""
+    pairs = "repeat by repeat" if comparison.paired else "as independent samples: their schedules differ"
+    return (
+        f"{_count(comparison.comparisons, 'metric')} compared {pairs}; intervals of 95 %. A change counts when it is "
+        f"significant over all of them together (Holm, {SIGNIFICANCE:.0%}), beyond the noise threshold, and at least "
+        f"{MIN_CHANGE:.0%}."
+    )
+
+
+def notes(view: ComparisonView) -> list[str]:
+    """Return what was not compared, and the reservations about the rest."""
+    comparison = view.comparison
+    suspect = [(c.client, c.level) for c in comparison.changes if c.suspect]
+    unknown = [(c.client, c.level) for c in comparison.called("unknown")]
+    everywhere = "; ".join(column.label for column in comparison.worse_everywhere)
+    texts = (
+        ("Every client became worse in {}: check the machine and the server first", everywhere),
+        ("Invalid, not compared: {}", cells(comparison.invalid)),
+        ("Disturbed or low sample size, compared all the same (marked ~): {}", cells(suspect)),
+        ("Too few repeats to test some metrics (marked ?): {}", cells(unknown)),
+        (f"Only in {view.base}: {{}}", cells(comparison.only_base)),
+        (f"Only in {view.head}: {{}}", cells(comparison.only_head)),
+    )
+    return [plain(text.format(names), 1000) for text, names in texts if names]
+
+
+def cells(keys: Iterable[CellKey]) -> str:
+    """Return ``aiohttp at 1 stream, 10 streams; requests at 10 streams``."""
+    levels: dict[str, dict[str, None]] = {}
+    for client, level in sorted(set(keys), key=lambda key: (key[0].label, key[1])):
+        levels.setdefault(plain(client, NAME_LIMIT), {})[level.label] = None
+    return "; ".join(f"{client} at {', '.join(of)}" for client, of in levels.items())
+
+
+def delays(view: ComparisonView) -> list[str]:
+    """Return where HEAD's delivery lag came from, a sentence for each cell that became worse."""
+    return [plain(sentences(finding).statement, FINDING_LIMIT) for finding in view.comparison.delays]
+
+
+def difference(of: Difference) -> str:
+    """Return ``key: base → head``."""
+    base, head = (plain(side, NAME_LIMIT) or NOT_MEASURED for side in (of.base, of.head))
+    return f"{plain(of.key, NAME_LIMIT)}: {base} → {head}"
+
+
+def share(value: float | None) -> str:
+    """Return ``+12 %``; tenfold and more as ``×12``."""
+    if value is None:
+        return NOT_MEASURED
+    if value >= _TENFOLD - 1:
+        return f"×{value + 1:,.0f}" if value < 1e4 else "×10,000+"
+    percent = f"{100 * value:+.{1 if abs(value) < 0.0995 else 0}f} %".replace("-", "−")
+    return percent.replace("+0.0", "0.0").replace("−0.0", "0.0")
+
+
+def change(of: Change, value: float | None) -> str:
+    """Return a change, or an edge of its interval, with its sign and unit."""
+    if value is None or of.relative:
+        return share(value)
+    scaled, unit = scale(of.column)
+    return f"{'+' if value >= 0 else '−'}{figure(abs(value * scaled))} {'pp' if unit == '%' else unit}"
+
+
+def value(of: Change, value: float) -> str:
+    """Return a value of the metric with its unit, where that is not its name."""
+    scaled, unit = scale(of.column)
+    return f"{figure(value * scaled)} {unit if unit in ('ms', 'µs', 'KiB', '%') else ''}".strip()
+
+
+def scale(column: Column) -> tuple[float, str]:
+    """Return what values are multiplied by to be shown, and their unit then: shares are shown in percent."""
+    return (100.0, "%") if column.metric.kind == "share" else (1.0, column.unit)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,130 @@
+"""A comparison in the terminal: the verdict, what became worse or better, and the main changes of every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from loadgen.report.comparison import sentences
+from loadgen.report.screen import Screen
+from loadgen.report.text import NOT_MEASURED, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.table import Table
+
+    from loadgen.analysis.changes import Change
+    from loadgen.analysis.metrics import Column
+    from loadgen.report.comparison.view import ComparisonView
+
+DELAYS = 3
+SIGNS = {"worse": "✗", "better": "✓", "same": "", "unknown": "?"}
+STYLES = {"worse": "bold red", "better": "green", "same": "", "unknown": "dim"}
+VERDICT_STYLES = {"worse": "bold red", "not worse": "bold green", "cannot tell": "bold yellow"}
+LEGEND = "change in %, ± half of its 95 % interval; ✗ worse and ✓ better beyond the noise"
+_LABEL = 30
+
+
+def render(view: ComparisonView) -> RenderableType:
+    """Return a renderable that chooses its columns by the console's width."""
+    return _Terminal(view)
+
+
+class _Terminal:
+    def __init__(self, view: ComparisonView) -> None:
+        self.view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        view, comparison, screen = self.view, self.view.comparison, Screen.of(options)
+        yield screen.text(sentences.title(view), "bold")
+        if view.differences:
+            yield screen.text("What differs", "dim")
+        for difference in view.differences:
+            style = "yellow" if difference.blocking else "dim"
+            yield screen.text(f"  {sentences.difference(difference)}", style)
+        yield Text("")
+        if view.called:
+            yield _called(view.called, screen)
+            yield Text("")
+        delays = sentences.delays(view)[:DELAYS]
+        yield from (screen.text(f"In HEAD, {text}") for text in delays)
+        if delays:
+            yield Text("")
+        if comparison.comparisons:
+            yield from _cells(view, screen)
+            yield screen.text(sentences.method(comparison), "dim")
+        yield from (screen.text(note, "dim") for note in sentences.notes(view))
+        yield Text("")
+        yield screen.text(sentences.verdict(comparison), VERDICT_STYLES[comparison.verdict])
+
+
+def _called(called: Iterable[Change], screen: Screen) -> Table:
+    table = screen.table()
+    for name in sentences.HEADINGS:
+        table.add_column(
+            name,
+            justify="left" if name in ("", "client", "metric") else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=_LABEL if name == "client" else None,
+        )
+    for change in called:
+        texts = [screen.text(text) for text in astuple(sentences.row(change))]
+        for place in (0, 6):  # verdict and change
+            texts[place].stylize(STYLES[change.verdict])
+        table.add_row(*texts)
+    return table
+
+
+def _cells(view: ComparisonView, screen: Screen) -> Iterable[RenderableType]:
+    """Yield a row per cell with its changes: as many of the metrics as there is room for, the primary ones first."""
+    changes, columns = view.comparison.changes, view.comparison.columns
+    first = max(
+        *(3 + cell_len(plain(c.client, _LABEL)) for c in changes), *(len(n.label) for n in view.cells)
+    )
+    room, shown = screen.width - first, []
+    for column in columns:
+        texts = [*_heading(column), *(_short(c) for c in changes if c.column == column)]
+        room -= 2 + max(map(cell_len, texts))
+        if room < 0:
+            break
+        shown.append(column)
+    table = screen.table()
+    table.add_column(Text("\nclient"), no_wrap=True, overflow="ellipsis")
+    for column in shown:
+        table.add_column(Text("\n".join(_heading(column))), justify="right", no_wrap=True)
+    for level, clients in view.cells.items():
+        table.add_row(Text(level.label, style="bold"))
+        for client, of in clients.items():
+            suspect = "~" if any(c.suspect for c in of.values()) else ""
+            found = [of.get(column.name) for column in shown]
+            table.add_row(
+                screen.text(f"  {plain(client, _LABEL)}{suspect}"),
+                *(screen.text(_short(c), STYLES[c.verdict]) if c else Text(NOT_MEASURED) for c in found),
+            )
+    yield table
+    hidden = len(columns) - len(shown)
+    more = f"; {hidden} more metrics in --json and --html" if hidden else ""
+    yield screen.text(f"{LEGEND}{more}", "dim")
+
+
+def _heading(column: Column) -> tuple[str, str]:
+    above, _, below = (column.metric.heading or column.label).rpartition(" ")
+    return above, below
+
+
+def _short(of: Change) -> str:
+    """Return the change and half of its interval in a few characters."""
+    if of.change is None or of.low is None or of.high is None:
+        return SIGNS[of.verdict]
+    scale = 100.0 if of.relative else sentences.scale(of.column)[0]
+    text = sentences.share(of.change) if of.relative else ""
+    if not text.startswith("×"):
+        half = (of.high - of.low) / 2 * scale
+        wide = f"{half:.0f}" if half < 1000 else "1000+"
+        text = f"{scale * of.change:+.0f} ±{wide}".replace("-", "−")
+    return text + SIGNS[of.verdict]
