@@ -133,7 +133,7 @@ def test_pictures_of_claims_are_drawn_within_their_plots_and_their_text_is_whole
 
 def test_tables_and_axes_say_what_they_show(opened):
     tab = opened("ladder")
-    summary = tab.locator("#figures table.summary").first
+    summary = tab.locator("#metrics table.summary").first
     assert summary.locator("tbody tr:not(.level)").count() == 8
     first = summary.locator("tbody tr:not(.level)").first
     assert first.locator("th").inner_text().startswith("requests")
@@ -159,7 +159,7 @@ def test_hovering_tells_the_exact_value(opened):
       return [box.x + x_scale.compute(points.x[1]), box.y + y_scale.compute(points.y[1])];
     }""")
     tab.mouse.move(*spot)
-    tooltip = tab.get_by_text("requests, 20 at once")
+    tooltip = tab.get_by_text("requests, 20 streams")
     tooltip.wait_for()
     assert tooltip.is_visible()
 

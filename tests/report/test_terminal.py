@@ -52,7 +52,7 @@ def test_the_table_fits_and_breaks_no_row(ladder, width):
 
 def test_wider_consoles_get_more_columns(ladder):
     heads = [section(ladder, Metrics(), width).splitlines()[1].split() for width in (80, 100, 140)]
-    assert {"client", "errors", "p50", "p99", "verdict"} <= set(heads[0])
+    assert {"client", "errors", "p50", "p99", "validity"} <= set(heads[0])
     assert "threads" in heads[1]
     assert [len(head) for head in heads] == sorted({len(head) for head in heads})
 

@@ -62,7 +62,7 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
         data = {
             "x": np.maximum(at, x.start).astype(np.float32),
             "y": share.astype(np.float32),
-            "told": [
+            "text": [
                 f"p{100 * (1 - part):.4g}: {figure(value)} ms"
                 for value, part in zip(at.tolist(), share.tolist(), strict=True)
             ],
@@ -71,13 +71,13 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
         drawn.append(
             draw(made, Line(x="x", y="y", line_width=1.75, line_dash=style.dash), data, style.variable)
         )
-    hover(made, drawn, [("", "@client"), ("", "@told")])
-    told = "; ".join(
+    hover(made, drawn, [("", "@client"), ("", "@text")])
+    words = "; ".join(
         f"{styles[label].label}: half within {figure(float(values[(len(values) - 1) // 2]))} ms, "
         f"slowest {figure(float(values[-1]))} ms, n = {len(values):,}"
         for label, values in ordered.items()
     )
-    return Chart(title, "ms", made, f"Distribution of {title} as percentiles. {told}.")
+    return Chart(title, "ms", made, f"Distribution of {title} as percentiles. {words}.")
 
 
 def _line(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -148,7 +148,7 @@ def _picture(title: str, unit: str, line: float, above: bool, group: Sequence[tu
     if len(notes) == 1 and "" not in notes:
         decides = f"{decides}; {rows[0].note}"
         notes = {}
-    told = "; ".join(
+    words = "; ".join(
         f"{r.label} {r.value}{f' ({r.between})' if r.between else ''}, {_SAID[r.says]}" for r in rows
     )
     return Picture(
@@ -160,7 +160,7 @@ def _picture(title: str, unit: str, line: float, above: bool, group: Sequence[tu
         ticks=ticks(axis),
         rows=rows,
         notes=tuple(f"{', '.join(of)}: {note}" for note, of in notes.items() if note),
-        alternative=f"{plain(title, LABEL)}, {unit}, {decides}: {told}",
+        alternative=f"{plain(title, LABEL)}, {unit}, {decides}: {words}",
     )
 
 

@@ -157,7 +157,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
         "x0": before[long].astype(np.float32),
         "x1": after[long].astype(np.float32),
         "y": row[long].astype(np.float32),
-        "told": [f"{figure(1000 * value)} ms of silence" for value in length[long].tolist()],
+        "text": [f"{figure(1000 * value)} ms of silence" for value in length[long].tolist()],
     }
     red = draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=1.5), stalls, "--alarm")
     inside = _inside(shown, x.start, x.end)
@@ -166,7 +166,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     draw(made, Scatter(x="x", y="y", size=size, marker="circle", line_color=None), dots, style.variable)
     crosses = {"x": shown.end[shown.failed], "y": numbers[shown.failed]}
     draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
-    hover(made, [red], [("", "@told")])
+    hover(made, [red], [("", "@text")])
     number = int(long.sum())
     silences = f"{number:,} silence{'' if number == 1 else 's'} over {figure(silence * 1000)} ms"
     failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""

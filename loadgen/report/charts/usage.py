@@ -54,7 +54,7 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
     y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))
     made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
-    drawn, told = [], []
+    drawn, words = [], []
     last: dict[ClientStyle, float] = {}
     for recording, (at, value) in lines:
         style = styles[recording.client]
@@ -63,9 +63,9 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
         glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
         drawn.append(draw(made, glyph, data, style.variable))
         last.setdefault(style, float(value[-1]))
-        told.append(f"{cell}: up to {figure(float(value.max()))}")
+        words.append(f"{cell}: up to {figure(float(value.max()))}")
     hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
-    alternative = f"{title} in {unit} over time. {'; '.join(told)}."
+    alternative = f"{title} in {unit} over time. {'; '.join(words)}."
     apart = len(set(last.values())) > 1  # names beside one and the same point tell nothing
     marks = ends(y, HEIGHT, _BOTTOM, list(last.items())) if apart else ()
     return Chart(title, unit, made, alternative, marks, _ROOM)

@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.text import Text
 
+from loadgen.analysis.metrics import column, metrics, short
+from loadgen.analysis.metrics.streams import ERRORS
 from loadgen.model import Summary
+from loadgen.report import markdown
+from loadgen.report.columns import narrow, rank_of, scaled, value_text, with_unit
 from loadgen.report.page import at
 from loadgen.report.screen import GAP, STYLES
 from loadgen.report.sections.section import Section
-from loadgen.report.text import figure, plain
+from loadgen.report.text import interval, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from loadgen.analysis.metrics import Column, Metric
+    from loadgen.analysis.metrics.metric import Topic
     from loadgen.report.page import Page
     from loadgen.report.screen import Screen
     from loadgen.report.view import View
 
-_LABEL = 40
-_Columns = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-_LATENCY: _Columns = (
-    ("Streams", (("ok", "ok"), ("errors", "errors"))),
-    ("TTFT, ms", (("ttft_p50_ms", "p50"), ("ttft_p90_ms", "p90"), ("ttft_p99_ms", "p99"), ("ttft_n", "n"))),
-    ("ITL, ms", (("itl_p50_ms", "p50"), ("itl_p90_ms", "p90"), ("itl_p99_ms", "p99"), ("itl_n", "n"))),
-    ("Total, ms", (("total_p50_ms", "p50"), ("total_p99_ms", "p99"))),
-    (
-        "Client's share, ms",
-        (("lag_p50_ms", "lag p50"), ("lag_p99_ms", "lag p99"), ("send_delay_p99_ms", "send p99")),
-    ),
-)
-_COST: _Columns = (
-    ("Streams open", (("live_peak", "at most"), ("live_mean", "mean"))),
-    ("Output", (("tokens_per_s", "tokens/s"), ("events_per_read", "events/read"))),
-    (
-        "Memory",
-        (("rss_base_mib", "base MiB"), ("rss_peak_mib", "peak MiB"), ("rss_per_stream_kib", "KiB/stream")),
-    ),
-    ("Threads", (("threads_peak", "peak"),)),
-    (
-        "CPU",
-        (("cpu_us_per_token", "µs/token"), ("cpu_percent", "% of a core"), ("run_wait_percent", "% waiting")),
-    ),
-    (
-        "Switches per token",
-        (("voluntary_switches_per_token", "voluntary"), ("involuntary_switches_per_token", "involuntary")),
-    ),
+LABEL = 40
+MODE_PRIORITY = 17
+VERDICT_PRIORITY = 2
+TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
+    ("Latency", frozenset({"streams", "latency"})),
+    ("Client cost", frozenset({"cost"})),
 )
 
 
@@ -59,12 +43,8 @@ class Metrics(Section):
     title = "Metrics"
 
     def html(self, view: View, page: Page) -> str:
-        return page.section(
-            self.id,
-            tables=[_table("Latency", _LATENCY, view), _table("Client cost", _COST, view)]
-            if view.summaries
-            else [],
-        )
+        tables = [_table(title, topics, view) for title, topics in TABLES] if view.summaries else []
+        return page.section(self.id, tables=tables)
 
     def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
         if not view.summaries:
@@ -75,14 +55,37 @@ class Metrics(Section):
         legend = "TTFT, ITL, total and lag in ms; – not measured"
         yield screen.text(f"{legend}; ~ low sample size" if low else legend, "dim")
 
+    def markdown(self, view: View) -> str:
+        columns = [column for column, _ in short() if column.rank in (None, 50, 99)]
+        head = ["client", "level", *(column.label for column in columns), "validity"]
+        rows = [
+            [
+                s.client.label,
+                s.level.label,
+                *(value_text(column, s.value(column.name)) for column in columns),
+                s.validity,
+            ]
+            for of in view.levels.values()
+            for s in of
+        ]
+        return markdown.table(head, rows, texts=2) if rows else "Nothing was measured."
+
 
 # -------------------------------------------------------------------------------------------- HTML
 
 
-def _table(title: str, columns: _Columns, view: View) -> dict[str, Any]:
+def _table(title: str, topics: Container[Topic], view: View) -> dict[str, Any]:
+    """Return the table of these topics: a group of columns for each metric with percentiles, a column for others."""
+    groups = [
+        (metric, shown) for metric in metrics() if metric.topic in topics and (shown := _tabled(metric))
+    ]
     return {
         "title": title,
-        "columns": columns,
+        "groups": [
+            (with_unit(metric), metric.description, [rank_of(column) or "n" for column in of])
+            for metric, of in groups
+        ],
+        "columns": sum(len(of) for _, of in groups),
         "levels": [
             {
                 "title": at(level),
@@ -91,7 +94,7 @@ def _table(title: str, columns: _Columns, view: View) -> dict[str, Any]:
                         "style": view.styles[s.client],
                         "mode": s.mode,
                         "repeats": s.repeats,
-                        "groups": [[_cell(s, name) for name, _ in names] for _, names in columns],
+                        "groups": [[_cell(s, column) for column in of] for _, of in groups],
                         "validity": s.validity.value,
                     }
                     for s in of
@@ -102,12 +105,19 @@ def _table(title: str, columns: _Columns, view: View) -> dict[str, Any]:
     }
 
 
-def _cell(summary: Summary, name: str) -> dict[str, Any]:
-    found = summary[name]
-    low, high = found.low, found.high
-    between = None if low is None or high is None else f"{figure(low)}–{figure(high)}"
-    kind = "n" if name.endswith("_n") else "bad" if name == "errors" and found.value else ""
-    return {"text": figure(found.value), "low_sample": found.low_sample, "between": between, "kind": kind}
+def _tabled(metric: Metric) -> list[Column]:
+    shown = [column(metric.column(rank)) for rank in metric.ranks if rank in metric.tabled]
+    return [*shown, column(f"{metric.key}_n")] if shown and metric.count else shown
+
+
+def _cell(summary: Summary, column: Column) -> dict[str, Any]:
+    found = summary[column.name]
+    return {
+        "text": value_text(column, found.value),
+        "low_sample": found.low_sample,
+        "between": interval(scaled(column, found.low), scaled(column, found.high)),
+        "kind": "n" if column.part == "n" else "bad" if column.metric is ERRORS and found.value else "",
+    }
 
 
 # ---------------------------------------------------------------------------------------- terminal
@@ -118,59 +128,35 @@ class _Column:
     group: str
     name: str
     value: Callable[[Summary], str]
-    rank: int  # columns are given up from the highest rank on
+    priority: int  # the highest number is dropped first
 
 
-def _of(name: str) -> Callable[[Summary], str]:
-    return lambda summary: ("~" if summary[name].low_sample else "") + figure(summary.value(name))
+def _short_columns() -> list[_Column]:
+    def text(column: Column) -> Callable[[Summary], str]:
+        return lambda s: ("~" if s[column.name].low_sample else "") + value_text(column, s.value(column.name))
 
-
-def _switches(summary: Summary) -> str:
-    both = [summary.value("voluntary_switches_per_token"), summary.value("involuntary_switches_per_token")]
-    known = [value for value in both if value is not None]
-    return figure(sum(known) if known else None)
-
-
-_COLUMNS = (
-    _Column("", "mode", lambda s: s.mode, 17),
-    _Column("", "streams", _of("streams"), 18),
-    _Column("", "ok", _of("ok"), 13),
-    _Column("", "errors", _of("errors"), 3),
-    _Column("open", "at once", _of("live_peak"), 19),
-    _Column("", "tokens/s", _of("tokens_per_s"), 16),
-    _Column("TTFT", "p50", _of("ttft_p50_ms"), 0),
-    _Column("TTFT", "p90", _of("ttft_p90_ms"), 20),
-    _Column("TTFT", "p99", _of("ttft_p99_ms"), 1),
-    _Column("ITL", "p50", _of("itl_p50_ms"), 9),
-    _Column("ITL", "p90", _of("itl_p90_ms"), 21),
-    _Column("ITL", "p99", _of("itl_p99_ms"), 6),
-    _Column("total", "p50", _of("total_p50_ms"), 14),
-    _Column("total", "p99", _of("total_p99_ms"), 15),
-    _Column("lag", "p50", _of("lag_p50_ms"), 10),
-    _Column("lag", "p99", _of("lag_p99_ms"), 2),
-    _Column("KiB/", "stream", _of("rss_per_stream_kib"), 4),
-    _Column("", "threads", _of("threads_peak"), 5),
-    _Column("CPU µs", "/token", _of("cpu_us_per_token"), 7),
-    _Column("switch", "/token", _switches, 8),
-    _Column("", "verdict", lambda s: str(s.validity), 2),
-)
+    return [
+        _Column("", "mode", lambda s: s.mode, MODE_PRIORITY),
+        *(_Column(*narrow(column), text(column), priority) for column, priority in short()),
+        _Column("", "validity", lambda s: str(s.validity), VERDICT_PRIORITY),
+    ]
 
 
 def _short_table(view: View, screen: Screen) -> Table:
     """Return as many columns as the terminal has room for."""
     titles = {level: level.label for level in view.levels}
-    labels = {s.client: screen.spell(plain(s.client.label, _LABEL)) for s in view.summaries}
+    labels = {s.client: screen.spell(plain(s.client.label, LABEL)) for s in view.summaries}
     first = max(*(cell_len(label) + 2 for label in labels.values()), *map(len, titles.values()))
     columns = _fitting(screen, view.summaries, screen.width - first)
     table = screen.table()
     table.add_column(Text("\nclient"), no_wrap=True, overflow="ellipsis")
     before = ""
-    for column in columns:
-        group = column.group if column.group != before else ""
-        before = column.group
-        width = _width(screen, column, view.summaries)
+    for each in columns:
+        group = each.group if each.group != before else ""
+        before = each.group
+        width = _width(screen, each, view.summaries)
         table.add_column(
-            Text(screen.spell(f"{group}\n{column.name}")), justify="right", no_wrap=True, min_width=width
+            Text(screen.spell(f"{group}\n{each.name}")), justify="right", no_wrap=True, min_width=width
         )
     for level, of in view.levels.items():
         table.add_row(Text(titles[level], style="bold"))
@@ -183,12 +169,13 @@ def _short_table(view: View, screen: Screen) -> Table:
 
 def _fitting(screen: Screen, summaries: Sequence[Summary], room: int) -> list[_Column]:
     chosen: list[_Column] = []
-    for column in sorted(_COLUMNS, key=lambda c: c.rank):
-        room -= _width(screen, column, summaries) + GAP
+    columns = _short_columns()
+    for each in sorted(columns, key=lambda c: c.priority):
+        room -= _width(screen, each, summaries) + GAP
         if room < 0:
             break
-        chosen.append(column)
-    return [column for column in _COLUMNS if column in chosen]
+        chosen.append(each)
+    return [each for each in columns if each in chosen]
 
 
 def _width(screen: Screen, column: _Column, summaries: Sequence[Summary]) -> int:

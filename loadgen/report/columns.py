@@ -1,0 +1,56 @@
+"""How the columns of the metric table are shown to people: their headings, and their values as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadgen.report.text import figure
+
+if TYPE_CHECKING:
+    from loadgen.analysis.metrics import Column, Metric
+
+NARROW = 8  # characters of a heading that stay on one line
+
+
+def unit_of(metric: Metric) -> str:
+    """Return the unit that values are shown in; shares are percentages."""
+    return "%" if metric.unit == "share" else metric.unit
+
+
+def title_of(metric: Metric) -> str:
+    """Return the label with a capital letter: ``Memory per stream``."""
+    return metric.label[:1].upper() + metric.label[1:]
+
+
+def with_unit(metric: Metric) -> str:
+    """Return ``memory per stream, KiB``: the unit only where the label does not name it."""
+    unit = unit_of(metric)
+    return f"{metric.label}, {unit}" if unit and unit not in metric.label else metric.label
+
+
+def rank_of(column: Column) -> str:
+    """Return ``p99``; empty for a metric without percentiles."""
+    return "" if column.rank is None else f"p{column.rank}"
+
+
+def narrow(column: Column) -> tuple[str, str]:
+    """Return the heading of a narrow column on two lines, such as ``TTFT`` above ``p99``."""
+    if column.rank is not None:
+        return column.metric.heading or column.metric.label, rank_of(column)
+    text = column.metric.heading or column.metric.label
+    cut = max(text.rfind(" "), text.rfind("/"))
+    return ("", text) if len(text) <= NARROW or cut < 0 else (text[:cut], text[cut:].lstrip())
+
+
+def scaled(column: Column, value: float | None) -> float | None:
+    """Return the value in the unit that it is shown in."""
+    return None if value is None else 100 * value if column.metric.unit == "share" else value
+
+
+def value_text(column: Column, value: float | None) -> str:
+    """Return the value without its unit; ``–`` where it was not measured."""
+    decimals = column.metric.decimals
+    shown = scaled(column, value)
+    if shown is None or column.part == "n" or not decimals:
+        return figure(shown)
+    return f"{shown:,.{decimals}f}"
