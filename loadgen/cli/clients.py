@@ -12,9 +12,9 @@ def command() -> None:
 
     rows = []
     for name in clients.names():
-        entry, version = clients.entry(name), clients.version(name)
-        library = f"{entry.distribution} {version}" if version else clients.install(name)
-        rows.append((name, "async" if entry.mode == "tasks" else "sync", library))
+        info, version = clients.info(name), clients.version(name)
+        library = f"{info.distribution} {version}" if version else clients.install(name)
+        rows.append((name, "async" if info.mode == "tasks" else "sync", library))
     width = max(len(name) for name, _, _ in rows)
     for name, mode, library in rows:
         click.echo(f"{name:<{width}}  {mode:<5}  {library}")

@@ -139,9 +139,6 @@ def install(name: str) -> str:
     return f'pip install "loadgen[{known.extra}]"' if known.extra else f"pip install {known.distribution}"
 
 
-entry = info
-beneath = runtime_dependency
-
 __all__ = [
     "BUILTIN",
     "LINES",

@@ -316,7 +316,7 @@ def _nothing(cell: Cell) -> Recording:
     return Recording(
         index=cell.index,
         client=replace(cell.client, python=None),
-        mode=clients.entry(cell.client.name).mode,
+        mode=clients.info(cell.client.name).mode,
         level=cell.level,
         repeat=cell.repeat,
         workload=replace(cell.workload, prompts=()),

@@ -188,7 +188,7 @@ class Engine:
         return Recording(
             index=cell.index,
             client=replace(cell.client, python=None),
-            mode=clients.entry(cell.client.name).mode,
+            mode=clients.info(cell.client.name).mode,
             level=cell.level,
             repeat=cell.repeat,
             workload=replace(cell.workload, prompts=()),

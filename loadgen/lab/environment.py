@@ -32,17 +32,17 @@ def versions(wanted: Sequence[ClientId]) -> Mapping[str, str | None]:
     """
     found: dict[str, str | None] = {"python": platform.python_version()}
     for client in sorted(wanted, key=lambda client: (client.python is not None, client.name)):
-        driver = clients.beneath(client)
+        driver = clients.runtime_dependency(client)
         if client.python is None:
             found[client.name] = clients.version(client.name)
             if driver:
                 found[driver] = clients.installed(driver)
         else:
-            where, inside = f"python={client.options['python']}", interpreters.inside(client)
-            found[where] = f"{interpreters.look(client.python)}, {client.python}"
-            found[f"{client.name} {where}"] = f"{inside.version}, GIL {'on' if inside.gil else 'off'}"
+            where, there = f"python={client.options['python']}", interpreters.inspect(client)
+            found[where] = f"{interpreters.identify(client.python)}, {client.python}"
+            found[f"{client.name} {where}"] = f"{there.version}, GIL {'on' if there.gil else 'off'}"
             if driver:
-                found[f"{driver} {where}"] = inside.beneath
+                found[f"{driver} {where}"] = there.runtime_version
     return found
 
 

@@ -137,7 +137,7 @@ def _cell_info(cell: Cell) -> CellInfo:
     return CellInfo(
         index=cell.index,
         client=replace(cell.client, python=None),
-        mode=clients.entry(cell.client.name).mode,
+        mode=clients.info(cell.client.name).mode,
         level=cell.level,
         repeat=cell.repeat,
         cores=cell.cores,

@@ -128,10 +128,10 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
 
 
 def _mode(label: str) -> Mode:
-    from loadgen.clients import entry
+    from loadgen.clients import info
 
     try:
-        return entry(label.partition(" ")[0]).mode
+        return info(label.partition(" ")[0]).mode
     except (LookupError, ImportError):
         return "tasks"
 

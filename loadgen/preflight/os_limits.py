@@ -46,11 +46,9 @@ class Limit:
 
 def needs(wanted: Sequence[ClientId]) -> Needs:
     """Return the most that a stream of any of these clients takes."""
-    entries = [clients.entry(client.name) for client in wanted]
     return Needs(
-        # pycurl opens pipes and sockets of its own for every transfer
-        max((4 if "pycurl" in entry.distribution else 1 for entry in entries), default=1),
-        any(entry.mode == "threads" for entry in entries),
+        max((clients.descriptors(client) for client in wanted), default=1),
+        any(clients.info(client.name).mode == "threads" for client in wanted),
     )
 
 

@@ -30,12 +30,12 @@ def _missing(client: ClientId) -> str:
     if client.python is None:
         if clients.version(client.name) is None:
             return f"{client.name} is not installed; install it: {clients.install(client.name)}"
-        driver = clients.beneath(client)
+        driver = clients.runtime_dependency(client)
         if driver and clients.installed(driver) is None:
             return f"{client.label} needs {driver}; install it: pip install {driver}"
         return ""
     try:
-        interpreters.inside(client)
+        interpreters.inspect(client)
     except InterpreterError as error:
         return f"{client.label}: {client.python} {error}"
     return ""

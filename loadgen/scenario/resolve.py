@@ -222,7 +222,7 @@ def _check_protocols(document: Document, shape: ScenarioShape) -> None:
 
 def _spoken(client: str) -> tuple[str, ...]:
     try:
-        return clients.entry(client).protocols
+        return clients.info(client).protocols
     except ImportError:
         return ()  # an outsider whose library is missing: told when it is loaded
 

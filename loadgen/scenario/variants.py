@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic_core import PydanticCustomError
 
 from loadgen import clients
-from loadgen.interpreters import InterpreterError, look
+from loadgen.interpreters import InterpreterError, identify
 from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose
@@ -85,7 +85,7 @@ def _path(raw: Any, folder: FilePath) -> str:
 
 def _short(raw: Any, path: str) -> str:
     try:
-        return look(path).short
+        return identify(path).short
     except InterpreterError as error:
         right = "a Python from 3.11 on, such as python3.14 or ~/venvs/3.14t/bin/python"
         raise wrong(f"{shown(raw)} {error}", right) from None

@@ -18,7 +18,7 @@ from typing import Self
 import msgspec
 import pytest
 
-from loadgen.clients import BUILTIN, entry, version
+from loadgen.clients import BUILTIN, info, version
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Silent
@@ -277,7 +277,7 @@ def test_an_engine_imports_its_own_library_and_no_other(name: str) -> None:
     assert not imported & (NEVER - MODELS.get(own, set()))
     assert own in WITH_COMMAND_LINE or not imported & COMMAND_LINE
     assert ("uvloop" in imported) == (name == "floor")
-    assert ("asyncio" in imported) >= (entry(name).mode == "tasks")
+    assert ("asyncio" in imported) >= (info(name).mode == "tasks")
 
 
 # ----------------------------------------------------------------------------------------------- outsiders
