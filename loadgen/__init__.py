@@ -1,8 +1,8 @@
 """Load-test streaming HTTP servers with the Python clients people really use.
 
     run = loadgen.run("scenarios/smoke.yaml", concurrency=[1, 10])
-    run.summary()        # a pandas DataFrame, a row per client and concurrency
-    run.findings         # what may be concluded, and what must not be believed
+    run.summary()        # a pandas DataFrame, a row per client and level
+    run.findings         # what may be concluded, and notes on data quality
 
 Importing this is cheap: no HTTP library, no pandas.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from loadgen.notebook import Run, run
+    from loadgen.api import Run, run
 
 __all__ = ["Run", "__version__", "run"]
 
@@ -25,7 +25,7 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     if name in ("Run", "run"):
-        from loadgen import notebook
+        from loadgen import api
 
-        return getattr(notebook, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,7 +16,7 @@ import loadgen
 
 ROOT = Path(loadgen.__file__).parent
 
-# room -> the rooms that it may know. `model` may know none; `cli` and `notebook` are known by nobody inside.
+# room -> the rooms that it may know. `model` may know none; `cli` and `api` are known by nobody inside.
 ARROWS: dict[str, set[str]] = {
     "model": set(),
     "registry": set(),
@@ -75,7 +75,7 @@ ARROWS: dict[str, set[str]] = {
         "analysis",
         "distributed",
     },
-    "notebook": {"model", "store", "scenario", "lab", "analysis", "findings", "report"},
+    "api": {"model", "store", "scenario", "lab", "analysis", "findings", "report"},
     "cli": {
         "model",
         "store",
@@ -91,10 +91,10 @@ ARROWS: dict[str, set[str]] = {
         "simulator",
         "distributed",
         "locust_ui",
-        "notebook",
+        "api",
     },
     "__main__": {"cli"},
-    "": {"notebook"},
+    "": {"api"},
 }
 
 # module, the module it knows beyond its room's arrows -> why
@@ -104,7 +104,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "loadgen.report.client_style",
     ): "a client has one colour, live and in the report",
     ("loadgen.locust_ui.web", "loadgen.report.text"): "foreign text is made printable in one way",
-    ("loadgen.report.progress", "loadgen.lab.listener"): "it is a Listener, and shows a Progress",
     (
         "loadgen.scenario.rules",
         "loadgen.simulator.faults",
@@ -150,7 +149,7 @@ OUTSIDE: dict[str, set[str]] = {
     "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
     "distributed": {"gevent", "hdrh", "locust", "msgspec", "numpy"},
     "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "hdrh", "locust", "msgspec", "numpy"},
-    "notebook": {"pandas"},
+    "api": {"pandas"},
     "cli": {"click", "locust", "rich"},
     "__main__": set(),
     "": set(),
@@ -263,10 +262,10 @@ def test_modules_go_round_in_no_circle() -> None:
         left = {name: known for name, known in left.items() if name not in free}
 
 
-@pytest.mark.parametrize("leaf", ["report", "locust_ui", "cli", "notebook"])
+@pytest.mark.parametrize("leaf", ["report", "locust_ui", "cli", "api"])
 def test_leaves_are_known_only_to_who_gathers_them(leaf: str) -> None:
     known_by = {found.module for found in ours() if found.pair[1] == leaf and found.pair[0] != leaf}
-    gathering = {"", "__main__", "notebook", "cli"} | ({"capacity"} if leaf == "report" else set())
+    gathering = {"", "__main__", "api", "cli"} | ({"capacity"} if leaf == "report" else set())
     allowed = {module for module in MODULES if room(module) in gathering}
     assert known_by - allowed == {module for module, known in EXCEPTIONS if room(known) == leaf}
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from loadgen import proc
 from loadgen.capacity.readings import ServerCore
-from loadgen.lab.listener import Progress, Silent
-from loadgen.model import Cell, Load
+from loadgen.lab.listener import Silent
+from loadgen.model import Cell, Load, Progress
 
 
 class CellObserver(Silent):

@@ -92,26 +92,22 @@ def make_console() -> Console:
 
 def report_run(folder: Path, console: Console, *, quiet: bool) -> int:
     """Analyse the run, write its reports, print its tables unless ``quiet``; return the exit code."""
-    from loadgen import analysis, store
-    from loadgen.findings import findings as find
+    from loadgen.api import Run
     from loadgen.report.renderers.terminal import Terminal
-    from loadgen.report.view import View
-    from loadgen.report.write import ReportError, write_view
+    from loadgen.report.write import ReportError
+    from loadgen.store import StoreError
 
     try:
-        measured = store.load(folder)
-    except store.StoreError as error:
+        run = Run.load(folder)
+    except StoreError as error:
         fail(error, BAD)
-    summaries = analysis.summarise(measured)
-    findings = find(measured, summaries)
-    view = View(measured, summaries, findings)
     if not quiet:
-        console.print(Terminal(view))
+        console.print(Terminal(run.view))
     try:
-        path = write_view(view)
+        path = run.report()
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
         return UNMEASURED
     if not quiet:
         click.echo(f"Report: {path}")
-    return analysis.exit_verdict(summaries, findings)
+    return run.exit_code

@@ -136,9 +136,7 @@ def command(
         fail(f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}", INTERRUPTED)
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
-        code = UNMEASURED
-    if ran.interrupted:
-        code = INTERRUPTED
+    code = ran.exit_code(code)
     if as_json:
         click.echo(json.dumps({"run": str(ran.folder), "verdict": VERDICTS[code], "exit": code}))
     sys.exit(code)

@@ -22,9 +22,9 @@ from loadgen.distributed import messages
 from loadgen.distributed.histograms import Histograms
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
-from loadgen.lab.listener import Progress, Silent
+from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
-from loadgen.model import Cell, Level, Load, Outcome, Sample, Scenario, Stream
+from loadgen.model import Cell, Level, Load, Outcome, Progress, Sample, Scenario, Stream
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores, cores
 from loadgen.preflight.requirements import Refused, require

@@ -21,8 +21,19 @@ import numpy as np
 
 from loadgen import clients, proc, store
 from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
-from loadgen.lab.listener import Listener, Progress
-from loadgen.model import Cell, CpuSample, Machine, Outcome, Pause, Recording, Sample, ServerLog, Stream
+from loadgen.lab.listener import Listener
+from loadgen.model import (
+    Cell,
+    CpuSample,
+    Machine,
+    Outcome,
+    Pause,
+    Progress,
+    Recording,
+    Sample,
+    ServerLog,
+    Stream,
+)
 
 EVERY = 0.1  # seconds between two samples
 STEP = 0.01  # seconds between two looks at the engine's pace

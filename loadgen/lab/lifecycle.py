@@ -40,6 +40,10 @@ class RunResult:
     interrupted: bool
     failure: str
 
+    def exit_code(self, figures: int) -> int:
+        """Return the exit code of the command; ``figures`` is what the run's figures ask for."""
+        return 130 if self.interrupted else 3 if self.failure else figures
+
 
 class RunWriter:
     """One run folder, from its making to its end. A context manager: leaving it ends the run.

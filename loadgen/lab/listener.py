@@ -1,60 +1,47 @@
-"""What a run tells while it runs."""
+"""What a run reports while it goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from loadgen.model import Cell, Recording, Stream
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How the cell goes. ``tokens`` counts text events since its start; ``left`` is seconds, roughly."""
-
-    elapsed: float
-    left: float
-    open: int
-    tokens: int
-    ended: int
-    failed: int
+from loadgen.model import Cell, Progress, Recording, Stream
 
 
 class Listener(Protocol):
-    """Hears how the run goes; must return at once."""
+    """Hears how a run goes. Every method must return at once: streams are open meanwhile."""
 
     def begin(self, cells: Sequence[Cell], seconds: float) -> None:
-        """The plan, and how long it takes at least."""
+        """Hear the plan, and how long it takes at least."""
         ...
 
     def cell_begins(self, cell: Cell) -> None:
-        """A cell starts."""
+        """Hear that a cell starts."""
         ...
 
     def ended(self, streams: Sequence[Stream]) -> None:
-        """Streams of the current cell that have ended."""
+        """Hear of streams of the current cell that have ended."""
         ...
 
     def progress(self, progress: Progress) -> None:
-        """Twice a second."""
+        """Hear how the current cell is doing, twice a second."""
         ...
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
-        """A cell has been saved; a part for each engine that drove it."""
+        """Hear that a cell has been saved, in a part for each engine."""
         ...
 
     def note(self, text: str) -> None:
-        """Something that the user must know."""
+        """Hear something that the user must know."""
         ...
 
     def end(self) -> None:
-        """The run is over."""
+        """Hear that the run is over."""
         ...
 
 
 class Silent:
-    """Hears, says nothing."""
+    """A listener that shows nothing."""
 
     def begin(self, cells: Sequence[Cell], seconds: float) -> None: ...
     def cell_begins(self, cell: Cell) -> None: ...

@@ -29,6 +29,7 @@ from loadgen.model.clients import ClientId, Mode
 from loadgen.model.estimate import Estimate
 from loadgen.model.findings import Effect, Finding, TextFinding, Validity
 from loadgen.model.level import Level
+from loadgen.model.progress import Progress
 from loadgen.model.recording import Machine, Recording, ServerLog, Table
 from loadgen.model.run import CellInfo, MachineInfo, Run, RunInfo, State
 from loadgen.model.scenario import (
@@ -73,6 +74,7 @@ __all__ = [
     "Mode",
     "Outcome",
     "Pause",
+    "Progress",
     "Recording",
     "Request",
     "Result",

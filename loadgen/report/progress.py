@@ -1,4 +1,4 @@
-"""Progress of a run: one live line on a terminal, plain lines when piped."""
+"""Show the progress of a run: one live line on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from loadgen.lab.listener import Progress
-from loadgen.model import Cell, Outcome, Recording, Stream
+from loadgen.model import Cell, Outcome, Progress, Recording, Stream
 from loadgen.report.text import plain
 
-RECENT = 500  # ended streams behind the running TTFT and lag
+RECENT = 500  # ended streams that the medians shown are taken over
 
 
 class Plain:
-    """A line per cell and per note; for a pipe or a log."""
+    """Print a line per cell and per note; for a pipe or a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -48,40 +47,40 @@ class Plain:
                 self._recent.append(figures)
 
     def progress(self, progress: Progress) -> None:
-        """Said on a terminal only."""
+        """Show nothing: updates are for terminals."""
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
         outcomes = [outcome for part in parts for outcome in part.streams["outcome"].tolist()]
         failed = sum(outcome != Outcome.OK for outcome in outcomes)
-        told = f"{len(outcomes)} streams, {failed} not ok"
+        text = f"{len(outcomes)} streams, {failed} not ok"
         for ended in dict.fromkeys(part.ended for part in parts if part.ended):
-            told += f"; {plain(ended)}"
-        self._print(f"{self._title()}: {told}{self._running()}")
+            text += f"; {plain(ended)}"
+        self._print(f"{self._title()}: {text}{self._medians()}")
 
     def note(self, text: str) -> None:
         self._print(plain(text))
 
     def end(self) -> None:
-        """Nothing is left to say."""
+        """Do nothing: every line has been printed."""
 
     def _title(self) -> str:
         cell = self._cell
         return f"cell {self._place}/{self._cells} {cell.client.label} x {cell.max_streams}"
 
-    def _running(self) -> str:
+    def _medians(self) -> str:
         if not self._recent:
             return ""
         ttft = sorted(ttft for ttft, _ in self._recent)
         lag = sorted(lag for _, lag in self._recent if lag is not None)
-        told = f", TTFT {ttft[len(ttft) // 2]:,.0f} ms"
-        return told + (f", first token's lag {lag[len(lag) // 2]:,.1f} ms" if lag else "")
+        text = f", TTFT {ttft[len(ttft) // 2]:,.0f} ms"
+        return text + (f", first token's lag {lag[len(lag) // 2]:,.1f} ms" if lag else "")
 
     def _print(self, text: str) -> None:
         self._console.print(Text(text), soft_wrap=True)
 
 
 class OnTerminal(Plain):
-    """The same, and a line that lives while a cell runs."""
+    """Print those lines, and below them one that is updated while a cell runs."""
 
     def begin(self, cells: Sequence[Cell], seconds: float) -> None:
         super().begin(cells, seconds)
@@ -103,7 +102,7 @@ class OnTerminal(Plain):
         ]
         self._live.update(
             Text(f"{self._title()}  ", style="bold")
-            + Text(" · ".join(parts) + self._running(), style="not bold")
+            + Text(" · ".join(parts) + self._medians(), style="not bold")
         )
 
     def end(self) -> None:
@@ -111,7 +110,10 @@ class OnTerminal(Plain):
 
 
 def first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
-    """TTFT of one stream, and how long after the server's stamp its first token came less the least such time."""
+    """Return the TTFT of one stream and the delivery lag of its first token, ``None`` without a server's stamp.
+
+    ``None`` for a stream without tokens.
+    """
     counts = memoryview(stream.counts).cast("H")
     first = next((place for place, count in enumerate(counts) if count), None)
     if first is None:
@@ -119,12 +121,12 @@ def first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
     arrival = memoryview(stream.arrivals).cast("q")[first]
     lag = None
     if stream.first_stamp_ns is not None:
-        # Wall and monotonic clock are tied for the record at the cell's ends; for a glance the present tie is enough.
+        # The clocks are compared properly at the cell's ends; for a live line, their present offset is enough.
         lag = (arrival + time.time_ns() - time.perf_counter_ns() - stream.first_stamp_ns) / 1e6
     return (arrival - stream.start) / 1e6, lag
 
 
 def clock(seconds: float) -> str:
-    """``75.2`` is ``1:15``."""
+    """Return seconds as ``1:15``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

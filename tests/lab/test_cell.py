@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from loadgen.lab import cell as lab_cell
-from loadgen.lab.listener import Progress, Silent
-from loadgen.model import ClientId, Load, Outcome, Recording, ServerLog, Stream
+from loadgen.lab.listener import Silent
+from loadgen.model import ClientId, Load, Outcome, Progress, Recording, ServerLog, Stream
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, slowly
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw

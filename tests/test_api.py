@@ -1,4 +1,4 @@
-"""The same from Python, as a notebook uses it."""
+"""loadgen from Python, as a notebook uses it."""
 
 from __future__ import annotations
 
@@ -100,13 +100,12 @@ def test_load_gives_the_same(run: loadgen.Run) -> None:
 
 
 def test_report_goes_where_it_is_told(run: loadgen.Run, tmp_path: Path) -> None:
-    for path in (tmp_path / "a.html", str(tmp_path / "b.html")):
-        assert run.report(path) == Path(path)
-        assert Path(path).read_bytes() == (run.folder / "report.html").read_bytes()
-    assert run.report() == run.folder / "report.html"
+    path = tmp_path / "a.html"
+    assert run.report(str(path)) == path
+    assert path.read_bytes() == (run.folder / "report.html").read_bytes()
     with pytest.raises(ReportError, match="no-such-folder"):
         run.report(tmp_path / "no-such-folder" / "a.html")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html"]
 
 
 def test_load_says_what_is_no_run(tmp_path: Path) -> None:
@@ -194,7 +193,7 @@ def test_the_public_names_are_listed_typed_and_documented() -> None:
         *(getattr(loadgen.Run, name) for name in vars(loadgen.Run) if name[0] != "_"),
     ]
     for each in public:
-        each = getattr(each, "func", each)  # noqa: PLW2901 - a cached property's function
+        each = getattr(each, "func", getattr(each, "fget", each))  # noqa: PLW2901 - of a property
         assert inspect.getdoc(each), each
         if not inspect.isclass(each):
             hints = inspect.signature(each)

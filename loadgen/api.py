@@ -1,4 +1,4 @@
-"""The same from Python: run a scenario, look at a run folder."""
+"""loadgen from Python: run a scenario, read a run folder. All commands read runs by this, too."""
 
 from __future__ import annotations
 
@@ -15,54 +15,69 @@ from loadgen.report import frames
 if TYPE_CHECKING:
     import pandas as pd
 
+    from loadgen.report.view import View
+
 
 class Run(model.Run):
-    """A run folder, read: what was measured and everything that follows from it.
+    """A run that was read from its folder: what was measured and everything that follows from it.
 
-    ``info`` is run.json (:class:`loadgen.model.RunInfo`), ``recordings`` the raw cells
-    (:class:`loadgen.model.Recording`), ``folder`` where it lies. Figures that were not measured are ``NA``, never 0.
+    ``info`` is run.json (:class:`loadgen.model.RunInfo`), ``recordings`` are the raw cells
+    (:class:`loadgen.model.Recording`), ``folder`` is the path. Figures that were not measured are ``NA``, never 0.
     """
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The run in ``folder``. Raises :class:`loadgen.store.StoreError` where none can be read."""
+        """Read the run in ``folder``. Raises :class:`loadgen.store.StoreError` where none can be read."""
         run = store.load(folder)
         return cls(folder=run.folder, info=run.info, recordings=run.recordings)
 
     def summary(self) -> pd.DataFrame:
-        """A row per client x concurrency; columns as ``summary.csv``, units in their names."""
-        return frames.summary_frame(self._summaries)
+        """Return a row per client and level; the columns are those of ``summary.csv``, units in their names."""
+        return frames.summary_frame(self.summaries)
 
     def streams(self) -> pd.DataFrame:
-        """A row per stream; columns as ``streams.csv``; marks in ms after the start of the cell."""
+        """Return a row per stream; the columns are those of ``streams.csv``, marks in ms after the cell's start."""
         return frames.streams_frame(self)
 
     def samples(self) -> pd.DataFrame:
-        """Usage of the engine over time, ten rows a second per cell; columns as ``samples.csv``."""
+        """Return the engine's usage over time, ten rows a second; the columns are those of ``samples.csv``."""
         return frames.samples_frame(self)
 
     @cached_property
     def findings(self) -> tuple[model.Finding, ...]:
-        """What may be concluded, which thresholds held, and what must not be believed."""
-        return tuple(findings(self, self._summaries))
+        """What may be concluded, which thresholds passed, and notes on data quality: typed records, no prose."""
+        return tuple(findings(self, self.summaries))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the HTML report to ``path``; without one, it and all CSV files into the run folder.
 
-        Returns where the report lies. Raises :class:`loadgen.report.write.ReportError`.
+        Return the path of the report. Raises :class:`loadgen.report.write.ReportError`.
         """
-        from loadgen.report import write
+        from loadgen.report.write import write_html, write_view
 
         if path is None:
-            return write.write(self, self._summaries, self.findings)
-        return write.write_html(self, self._summaries, self.findings, Path(path))
+            return write_view(self.view)
+        return write_html(self, self.summaries, self.findings, Path(path))
 
     def _repr_html_(self) -> str:
         return str(self.summary().to_html())
 
     @cached_property
-    def _summaries(self) -> list[model.Summary]:
+    def summaries(self) -> list[model.Summary]:
+        """Every metric of each client at each level, with its interval and n."""
         return analysis.summarise(self)
+
+    @cached_property
+    def view(self) -> View:
+        """What the renderers of :mod:`loadgen.report` are given."""
+        from loadgen.report.view import View
+
+        return View(self, self.summaries, self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """What the figures ask for: 0 done, 1 a threshold failed, 3 nothing valid was measured."""
+        return analysis.exit_verdict(self.summaries, self.findings)
 
 
 def run(
@@ -85,7 +100,7 @@ def run(
     ``complete``, ``interrupted`` (Ctrl-C keeps what was measured) or ``failed``; the latter warns too.
 
     Raises :class:`loadgen.scenario.ScenarioError` with every error of the file and, before anything is
-    measured, :class:`loadgen.lab.run.Refused`, :class:`loadgen.lab.target.TargetError` or
+    measured, :class:`loadgen.preflight.requirements.Refused`, :class:`loadgen.preflight.target.TargetError` or
     :class:`loadgen.store.StoreError`.
     """
     from loadgen.lab.listener import Silent
@@ -108,8 +123,8 @@ def run(
     return measured
 
 
-def _listed(given: str | int | Sequence[str] | Sequence[int] | None) -> str | None:
-    """As the command line takes it."""
-    if given is None or isinstance(given, str):
-        return given
-    return str(given) if isinstance(given, int) else ",".join(map(str, given))
+def _listed(value: str | int | Sequence[str] | Sequence[int] | None) -> str | None:
+    """Return the value as the command line spells it: ``1,10``."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) else ",".join(map(str, value))
