@@ -109,7 +109,7 @@ def recording(*streams: Stream, **changes: Any) -> Recording:
         "arrivals": arrivals,
         "stamps": stamps,
         "samples": store.table_of_samples(samples),
-        "pauses": store.table_of_pauses([Pause("loop", 1, 2**62), Pause("gc", 3, 4)]),
+        "pauses": store.table_of_pauses([Pause("loop_pause", 1, 2**62), Pause("gc_pause", 3, 4)]),
         "cpu_samples": store.table_of_cpu_samples([CpuSample(1, 2, None), CpuSample(3, 4, 5)]),
     }
     return Recording(**plain | changes)

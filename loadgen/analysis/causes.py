@@ -287,8 +287,8 @@ class _Engine:
         # A wait is told when it ends: what is more than fits since the look before belongs to the time before that.
         wait = np.maximum.accumulate((wait - at_told)[::-1])[::-1] + at_told
         return cls(
-            collections=_pauses(recording, "gc"),
-            turns=_pauses(recording, "loop"),
+            collections=_pauses(recording, "gc_pause"),
+            turns=_pauses(recording, "loop_pause"),
             cpu=(at, cpu),
             waits=(at_told, wait),
         )

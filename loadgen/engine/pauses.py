@@ -56,12 +56,12 @@ def _gc_callback(found: deque[Pause]) -> Callable[[str, Mapping[str, int]], None
         if phase == "start":
             begin = perf_counter_ns()
         elif (end := perf_counter_ns()) - begin >= MIN_GC_PAUSE_NS:
-            found.append(Pause("gc", begin, end))
+            found.append(Pause("gc_pause", begin, end))
 
     return on_gc
 
 
-class _Selector(selectors.DefaultSelector):
+class _PortableSelector(selectors.DefaultSelector):
     """The system's own selector, with two clock readings around each wait."""
 
     def __init__(self, found: deque[Pause]) -> None:
@@ -72,7 +72,7 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         now = perf_counter_ns()
         if now - self._back >= MIN_LOOP_PAUSE_NS:
-            self._found.append(Pause("loop", self._back, now))
+            self._found.append(Pause("loop_pause", self._back, now))
         ready = super().select(timeout)
         self._back = perf_counter_ns()
         return ready
@@ -81,7 +81,7 @@ class _Selector(selectors.DefaultSelector):
 if hasattr(selectors, "EpollSelector"):
     from select import EPOLLIN, EPOLLOUT
 
-    class _EpollSelector(_Selector):
+    class _EpollSelector(_PortableSelector):
         """The standard library's, less its call per ready descriptor: that pays for the two clock readings."""
 
         _selector: Any
@@ -98,7 +98,7 @@ if hasattr(selectors, "EpollSelector"):
             ready = []
             now = perf_counter_ns()
             if now - self._back >= MIN_LOOP_PAUSE_NS:
-                self._found.append(Pause("loop", self._back, now))
+                self._found.append(Pause("loop_pause", self._back, now))
             try:
                 for fd, event in self._selector.poll(timeout, len(keys) or 1):
                     key = keys.get(fd)
@@ -112,7 +112,9 @@ if hasattr(selectors, "EpollSelector"):
             self._back = perf_counter_ns()
             return ready
 
-    _Selector = _EpollSelector  # type: ignore[misc]
+    _Selector: type[_PortableSelector] = _EpollSelector
+else:
+    _Selector = _PortableSelector
 
 
 class RunWait:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-PAUSES = ("gc", "loop")  # the kinds of Pause
+PAUSES = ("gc_pause", "loop_pause")  # the kinds of Pause
 
 
 class Outcome(StrEnum):
@@ -91,7 +91,7 @@ class Sample:
 class Pause(NamedTuple):
     """The whole engine was held up: by a collection of the garbage collector, or by one turn of asyncio's loop."""
 
-    kind: Literal["gc", "loop"]
+    kind: Literal["gc_pause", "loop_pause"]
     begin: int
     end: int
 

@@ -72,7 +72,7 @@ def test_without_evidence_it_stays_unexplained() -> None:
     assert told(replace(recording, pauses=pauses(), cpu_samples=pace(0.1))) == {"unexplained": 1}
 
 
-@pytest.mark.parametrize(("kind", "cause"), [("gc", "gc"), ("loop", "held")])
+@pytest.mark.parametrize(("kind", "cause"), [("gc_pause", "gc"), ("loop_pause", "held")])
 @pytest.mark.parametrize(("share", "explained"), [(1.0, True), (0.51, True), (0.49, False)])
 def test_what_held_the_engine_up_explains_what_it_overlaps(
     kind: str, cause: str, share: float, explained: bool
@@ -88,7 +88,7 @@ def test_what_held_the_engine_up_explains_what_it_overlaps(
 
 def test_a_collection_within_a_turn_is_the_cause() -> None:
     recording, sent, seen = one_late()
-    both = pauses(("loop", sent, seen), ("gc", sent + 5 * MS, seen - 5 * MS))
+    both = pauses(("loop_pause", sent, seen), ("gc_pause", sent + 5 * MS, seen - 5 * MS))
     assert told(replace(recording, pauses=both)) == {"gc": 1}
 
 
@@ -97,7 +97,7 @@ def test_where_only_several_explain_half_of_it_the_largest_is_the_cause() -> Non
     wait = (seen - 1 * MS, 6 * MS)
     assert told(replace(recording, cpu_samples=pace(0.4))) == {"unexplained": 1}
     assert told(replace(recording, cpu_samples=pace(0.4, wait))) == {"held": 1}
-    turn = pauses(("loop", sent, sent + 14 * MS))  # may have been longer for the wait
+    turn = pauses(("loop_pause", sent, sent + 14 * MS))  # may have been longer for the wait
     assert told(replace(recording, pauses=turn, cpu_samples=pace(0.1, wait))) == {"unexplained": 1}
 
 
@@ -144,7 +144,7 @@ def test_what_the_server_sent_late_is_the_servers() -> None:
 @pytest.mark.parametrize(("turn", "cause"), [(5, "connect"), (29, "held")])
 def test_the_wait_for_a_connection_is_what_the_engine_was_idle_of(turn: int, cause: str) -> None:
     recording = plain(send_delay_ms=30.0, ttft_ms=100.0)
-    held = pauses(("loop", ZERO, ZERO + turn * MS))
+    held = pauses(("loop_pause", ZERO, ZERO + turn * MS))
     assert told(replace(recording, pauses=held)) == {cause: 10}
 
 
@@ -172,7 +172,7 @@ def test_workers_have_clocks_of_their_own() -> None:
     apart = parts[1].start - parts[0].start
     shift = {id(part): number * apart for number, part in enumerate(parts)}
     held = [
-        replace(part, pauses=pauses(("loop", sent + shift[id(part)], seen + shift[id(part)])))
+        replace(part, pauses=pauses(("loop_pause", sent + shift[id(part)], seen + shift[id(part)])))
         for part in parts
     ]
     found = list(causes.delays_of(repeats_of(held)[0]))
@@ -187,10 +187,10 @@ def findings(*recordings: Recording) -> list[TextFinding]:
 
 def test_shares_are_of_all_repeats_by_count_and_by_time() -> None:
     first, sent, seen = one_late()
-    first = replace(first, pauses=pauses(("loop", sent, seen)))
+    first = replace(first, pauses=pauses(("loop_pause", sent, seen)))
     second, *_ = one_late(by=90 * MS, gap_ms=200.0, repeat=1, index=1)
     third, sent, seen = one_late(repeat=2, index=2)
-    third = replace(third, pauses=pauses(("loop", sent, seen)))
+    third = replace(third, pauses=pauses(("loop_pause", sent, seen)))
     (found,) = findings(first, second, third)
     assert (found.id, found.verdict) == ("aiohttp@10", "held")
     assert found.statement == (

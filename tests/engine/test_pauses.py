@@ -54,7 +54,7 @@ def test_long_collections_are_told_and_no_others(watched: pauses.PauseWatcher) -
     told = watched.take()
     assert told
     for one in told:
-        assert one.kind == "gc"
+        assert one.kind == "gc_pause"
         assert begin < one.begin < one.end < end
         assert one.end - one.begin >= pauses.MIN_GC_PAUSE_NS
     del heap
@@ -82,7 +82,9 @@ def test_turns_that_take_long_are_told(watched: pauses.PauseWatcher) -> None:
     loop = asyncio.SelectorEventLoop(watched.selector())
     begin, end = loop.run_until_complete(turns())
     loop.close()
-    found = [one for one in watched.take() if one.kind == "loop" and one.begin <= begin and end <= one.end]
+    found = [
+        one for one in watched.take() if one.kind == "loop_pause" and one.begin <= begin and end <= one.end
+    ]
     assert len(found) == 1
     assert found[0].end - found[0].begin < 15_000_000
 
@@ -170,7 +172,11 @@ def test_what_was_found_reaches_the_parent_before_the_engine_ends(monkeypatch: p
     before = list(gc.callbacks)
     frames = drive("tasks", cell(client=ClientId("aiohttp")), {"Why?": Script(200, [END] * 100)})
     turns = [
-        one for frame in frames if isinstance(frame, Pauses) for one in frame.pauses if one.kind == "loop"
+        one
+        for frame in frames
+        if isinstance(frame, Pauses)
+        for one in frame.pauses
+        if one.kind == "loop_pause"
     ]
     assert len(turns) > 100  # one for each chunk, of both streams
     assert turns == sorted(turns)

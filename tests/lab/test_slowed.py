@@ -240,7 +240,7 @@ def test_collections_and_turns_are_told_as_they_were() -> None:
     with Process.start(SPEC) as server:
         collects, spins = (recorded(name, server).pauses for name in ("collects", "spins"))
     kind, took = collects["kind"], collects["end"] - collects["begin"]
-    gc, turn = (PAUSES.index(name) for name in ("gc", "loop"))
+    gc, turn = (PAUSES.index(name) for name in ("gc_pause", "loop_pause"))
     assert gc in kind  # one in a hundred chunks, of which there are few where a machine is busy
     assert took[kind == gc].min() >= 500_000
     assert took[kind == turn].min() >= 1_000_000
