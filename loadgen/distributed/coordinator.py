@@ -1,4 +1,4 @@
-"""The master's side: hands out jobs, gathers what comes back, notices who is lost."""
+"""The coordinator: gives jobs to the workers, collects their updates, notices lost workers."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ log = logging.getLogger("loadgen")
 
 @dataclass
 class Assignment:
-    """What one worker does for one client of the job, and what came of it."""
+    """What one worker does for one cell of the job, and what it has sent."""
 
     worker: str  # "" where this process is the worker
     node: str  # Locust's name of it
-    client: str
+    cell: int
     slots: tuple[int, ...] | None
-    bare: Recording | None = None
+    recording: Recording | None = None  # as it stood at the last update, without tables
     streams: list[Stream] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
     cpu_samples: list[CpuSample] = field(default_factory=list)
-    asked: int = 0
+    requested: int = 0
     open: int = 0
     tokens: int = 0
     done: bool = False
-    lost: str = ""  # why nothing more comes of it
+    lost: str = ""  # why nothing more comes from it
     heard: float = field(default_factory=time.monotonic)
 
     @property
     def going(self) -> bool:
-        """Whether there is more to come."""
+        """Whether more is to come."""
         return not self.done and not self.lost
 
 
 class Coordinator:
-    """One job at a time, the ``job``-th. ``note`` hears what a user must know, ``ended`` the streams as they come."""
+    """Runs one job at a time, the ``job``-th. ``note`` gets messages for the user, ``ended`` the streams that end."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Coordinator:
         self.environment = environment
         self.assignments: list[Assignment] = []
         self.failures: list[str] = []
-        self.most: dict[str, int] = {}  # client -> the largest number of streams asked for at one time
+        self.most: dict[int, int] = {}  # cell index -> the most streams requested at one time
         self._note, self._ended = note, ended
         self.job = 0
         self._ending = False
@@ -90,7 +90,7 @@ class Coordinator:
     # -- who is there
 
     def nodes(self) -> list[str]:
-        """The workers that may be given work, in the order in which they came."""
+        """Return the workers that can take work, in the order in which they came."""
         runner = self._runner
         if not isinstance(runner, MasterRunner):
             return [ALONE]
@@ -101,7 +101,7 @@ class Coordinator:
         )
 
     def name(self, node: str) -> str:
-        """The name of a worker in tables and files."""
+        """Return the worker's name in tables and files."""
         return self._names.get(node, "")
 
     def _hello(self, msg: Message, **_: object) -> None:
@@ -119,36 +119,36 @@ class Coordinator:
     def _failed(self, msg: Message, **_: object) -> None:
         name = self.name(msg.node_id)
         self.failures.append(f"{name}: {msg.data}" if name else str(msg.data))
-        for share in self.assignments:
-            if share.node == msg.node_id and share.going:
-                self._lose(share, str(msg.data))
+        for assignment in self.assignments:
+            if assignment.node == msg.node_id and assignment.going:
+                self._lose(assignment, str(msg.data))
 
     def _watch(self) -> None:
         while True:
             gevent.sleep(CHECK_INTERVAL_S)
             there = set(self.nodes())
-            for share in self.assignments:
-                if share.going and share.node not in there:
-                    self._lose(share, LOST)
-                elif share.going and time.monotonic() - share.heard > SILENCE_TIMEOUT_S:
-                    self._lose(share, "no news from the worker")
+            for assignment in self.assignments:
+                if assignment.going and assignment.node not in there:
+                    self._lose(assignment, LOST)
+                elif assignment.going and time.monotonic() - assignment.heard > SILENCE_TIMEOUT_S:
+                    self._lose(assignment, "no news from the worker")
 
-    def _lose(self, share: Assignment, why: str) -> None:
-        share.lost, share.open = why, 0
-        who = f"worker {share.worker}" if share.worker else f"the engine of {share.client}"
-        if share.slots is None or self._ending:  # Locust gives its users to the others
+    def _lose(self, assignment: Assignment, why: str) -> None:
+        assignment.lost, assignment.open = why, 0
+        who = f"worker {assignment.worker}" if assignment.worker else "the engine"
+        if assignment.slots is None or self._ending:  # Locust gives its users to the others
             self._note(f"{who} was lost: {why}")
             return
-        heirs = [other for other in self.assignments if other.client == share.client and other.going]
+        heirs = [other for other in self.assignments if other.cell == assignment.cell and other.going]
         self._note(
             f"{who} was lost: {why}; "
             + ("its streams go to the others" if heirs else "nobody is left for its streams")
         )
         for place, heir in enumerate(heirs):
-            slots = share.slots[place :: len(heirs)]
+            slots = assignment.slots[place :: len(heirs)]
             if slots:
                 heir.slots = (*(heir.slots or ()), *slots)
-                add = messages.Add(self.job, share.client, slots)
+                add = messages.Add(self.job, assignment.cell, slots)
                 self._send(messages.ADD, messages.pack(add), heir.node)
 
     # -- a job
@@ -162,7 +162,7 @@ class Coordinator:
         *,
         scheduled: bool,
     ) -> None:
-        """Give every worker its share of ``cells``, which run at the same time.
+        """Give every worker its part of ``cells``, which run at the same time.
 
         ``scheduled``: the cells' own schedule; otherwise the users of Locust are the streams.
         """
@@ -202,7 +202,7 @@ class Coordinator:
             return
         name = self.name(node)
         self.assignments += [
-            Assignment(name, node, cell.client.label, slots, asked=len(slots or ())) for cell, slots in work
+            Assignment(name, node, cell.index, slots, requested=len(slots or ())) for cell, slots in work
         ]
         job = messages.Job(
             number=self.job,
@@ -211,12 +211,12 @@ class Coordinator:
             fingerprint=fingerprint(scenario),
             url=url,
             place=self._place(node),
-            parts=tuple(messages.Part(cell.index - 1, slots) for cell, slots in work),
+            parts=tuple(messages.Part(cell.index, slots) for cell, slots in work),
         )
         self._send(messages.JOB, messages.pack(job), node)
 
     def _place(self, node: str) -> int:
-        """Its number among the workers of its machine."""
+        """Return the worker's number among those of its machine."""
         host = node.rpartition("_")[0]
         alike = [other for other in self.nodes() if other.rpartition("_")[0] == host]
         return alike.index(node) if node in alike else 0
@@ -228,48 +228,50 @@ class Coordinator:
         try:
             update = messages.unpack(messages.Update, msg.data)
         except msgspec.MsgspecError as error:
-            self._note(f"{self.name(msg.node_id)} sent what cannot be read: {error}")
+            self._note(f"{self.name(msg.node_id)} sent a message that cannot be read: {error}")
             return
-        share = self._share(msg.node_id, update)
-        if share is None or share.done:
+        assignment = self._assignment(msg.node_id, update)
+        if assignment is None or assignment.done:
             return
-        if share.lost:  # others have its streams: it was only slow
-            self._send(messages.END, messages.pack(messages.End(self.job, 0.0)), share.node)
+        if assignment.lost:  # it was only slow, and others have its streams now
+            self._send(messages.END, messages.pack(messages.End(self.job, 0.0)), assignment.node)
             return
-        share.heard = time.monotonic()
-        share.bare = update.bare
-        share.streams += update.streams
-        share.samples += update.samples
-        share.pauses += update.pauses
-        share.cpu_samples += update.cpu_samples
-        share.asked, share.open, share.tokens, share.done = (
-            update.asked,
+        assignment.heard = time.monotonic()
+        assignment.recording = update.recording
+        assignment.streams += update.streams
+        assignment.samples += update.samples
+        assignment.pauses += update.pauses
+        assignment.cpu_samples += update.cpu_samples
+        assignment.requested, assignment.open, assignment.tokens, assignment.done = (
+            update.requested,
             update.open,
             update.tokens,
             update.done,
         )
-        now = sum(each.asked for each in self.assignments if each.client == share.client and not each.lost)
-        self.most[share.client] = max(self.most.get(share.client, 0), now)
+        now = sum(
+            each.requested for each in self.assignments if each.cell == assignment.cell and not each.lost
+        )
+        self.most[assignment.cell] = max(self.most.get(assignment.cell, 0), now)
         if update.streams:
             self._ended(update.streams)
-        if update.done and update.bare.ended and not self._ending:
-            self._lose(share, update.bare.ended)
+        if update.done and update.recording.ended and not self._ending:
+            self._lose(assignment, update.recording.ended)
 
-    def _share(self, node: str, update: messages.Update) -> Assignment | None:
+    def _assignment(self, node: str, update: messages.Update) -> Assignment | None:
         if update.job != self.job:
             return None
-        of_node = (share for share in self.assignments if share.node == node)
-        return next((share for share in of_node if share.client == update.client), None)
+        of_node = (assignment for assignment in self.assignments if assignment.node == node)
+        return next((each for each in of_node if each.cell == update.cell), None)
 
     def over(self) -> bool:
-        """Whether everybody who is left has told everything."""
-        return not any(share.going for share in self.assignments)
+        """Whether every worker that is left has sent everything."""
+        return not any(assignment.going for assignment in self.assignments)
 
     def end(self, grace: float | None, seconds: float) -> None:
-        """Tell everybody to end, and wait until they have, for ``seconds`` at most. See :class:`messages.End`."""
+        """End the job; wait until every worker has ended, for at most ``seconds``. See :class:`messages.End`."""
         self._ending, self._late = True, None
         end = messages.pack(messages.End(self.job, grace))
-        for node in {share.node for share in self.assignments if share.going}:
+        for node in {assignment.node for assignment in self.assignments if assignment.going}:
             if node == ALONE:
                 gevent.spawn(self._send, messages.END, end, node)  # it is run here, and takes its time
             else:
@@ -279,39 +281,45 @@ class Coordinator:
             gevent.sleep(CHECK_INTERVAL_S)
 
     def recordings(self, cells: Sequence[Cell], server: ServerLog | None) -> list[Recording]:
-        """What came of the job: a recording for each worker and client, none where nobody began.
+        """Return a recording for each worker and cell; none where no worker began.
 
-        The first of every cell has the server's own record, which is of all that ran at that time.
+        The first one of a cell has the server's log, which is about all of them.
         """
-        if not any(share.bare for share in self.assignments):
+        if not any(each.recording for each in self.assignments):
             return []
         found: list[Recording] = []
         for cell in cells:
-            label = cell.client.label
             level = Level(streams=max(cell.max_streams, 1))
             of_cell = server
-            for share in self.assignments:
-                if share.client != label:
+            for assignment in self.assignments:
+                if assignment.cell != cell.index:
                     continue
-                bare = replace(
-                    share.bare or _nothing(cell),
+                recording = replace(
+                    assignment.recording or _nothing(cell),
                     index=cell.index,
                     level=level,
                     repeat=cell.repeat,
-                    ended=share.lost or (share.bare.ended if share.bare else "it told nothing"),
-                    worker=share.worker,
-                    share=share.asked if share.worker else None,
+                    ended=assignment.lost
+                    or (assignment.recording.ended if assignment.recording else "the worker sent nothing"),
+                    worker=assignment.worker,
+                    share=assignment.requested if assignment.worker else None,
                     server=of_cell,
                 )
                 of_cell = None
                 found.append(
-                    lab_cell.filled(bare, share.streams, share.samples, share.pauses, share.cpu_samples)
+                    lab_cell.filled(
+                        recording,
+                        assignment.streams,
+                        assignment.samples,
+                        assignment.pauses,
+                        assignment.cpu_samples,
+                    )
                 )
         return found
 
 
 def _nothing(cell: Cell) -> Recording:
-    """What a worker leaves that was lost before its first update. Its clock begins with the cell."""
+    """Return the recording of a worker that was lost before its first update. Its clock begins with the cell."""
     begin = int(cell.workload.load.warmup * 1e9)
     return Recording(
         index=cell.index,

@@ -1,4 +1,4 @@
-"""What master and workers say to each other, in Locust's own messages, as MessagePack."""
+"""What the coordinator and the workers send each other: MessagePack inside Locust's own messages."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ REPORT = "loadgen"
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One cell of a job, and what of it is this worker's.
+    """One cell of a job, and which of its slots are this worker's.
 
-    ``index`` is the cell's place in the plan of the scenario, ``slots`` the worker's share of its schedule; None:
-    as many as there are users of Locust, until told to end.
+    ``cell`` is the index of the cell in the plan of the scenario. ``slots=None``: as many streams as this worker has
+    users of Locust, until the job ends.
     """
 
-    index: int
+    cell: int
     slots: tuple[int, ...] | None
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker is to do. Neither headers nor keys are in it: each worker reads the scenario itself.
+    """What a worker must do. It holds neither headers nor keys: each worker reads the scenario itself.
 
     ``overrides`` are ``path.to.key=value``, or flag, key and value; ``fingerprint`` is that of the scenario as
     the master resolved it; ``url`` is the simulator's, None where the scenario names its target; ``place``
@@ -50,15 +50,15 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Add(msgspec.Struct, frozen=True):
-    """Slots of a worker that was lost, for another."""
+    """Slots of a worker that was lost, for another one."""
 
     job: int
-    client: str
+    cell: int
     slots: tuple[int, ...]
 
 
 class End(msgspec.Struct, frozen=True):
-    """The job is over: no new streams, and those still open after ``grace`` seconds are ended.
+    """End the job: start no stream, and end those that are still open after ``grace`` seconds.
 
     ``grace`` None: they run to their own end.
     """
@@ -68,19 +68,19 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Update(msgspec.Struct, frozen=True):
-    """News of one engine since its last update. ``bare`` is the recording so far, without its tables.
+    """What one engine sent since its last update. ``recording`` is as it stands now, without its tables.
 
-    ``asked`` and ``open`` are streams, ``tokens`` counts since the start; ``done``: there is nothing to come.
+    ``requested`` and ``open`` are streams, ``tokens`` counts since the start. ``done``: this is the last one.
     """
 
     job: int
-    client: str
-    bare: Recording
+    cell: int
+    recording: Recording
     streams: list[Stream]
     samples: list[Sample]
     pauses: list[Pause]
     cpu_samples: list[CpuSample]
-    asked: int
+    requested: int
     open: int
     tokens: int
     done: bool
@@ -92,10 +92,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def pack(message: Part | Job | Add | End | Update) -> bytes:
-    """The bytes that travel."""
+    """Return the bytes to send."""
     return _encoder.encode(message)
 
 
 def unpack(kind: type[M], data: bytes) -> M:
-    """Raises msgspec.MsgspecError for what is no such message."""
+    """Return the message of that kind. Raises msgspec.MsgspecError for bytes that hold none."""
     return msgspec.msgpack.decode(data, type=kind)

@@ -30,7 +30,7 @@ ARRIVAL_TIMEOUT_S: Final = 60.0  # seconds in which workers started here must ha
 
 
 class Swarm:
-    """A Locust master in this process; as a context, its workers. Raises Refused where they cannot be had."""
+    """A Locust master in this process; entering it starts its workers. Raises Refused where they do not come."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Swarm:
         hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # it ends us; the hub would print where it came
         environment = Environment(user_classes=[StreamUser], events=Events())
         self._runner = environment.create_master_runner(host, port)
-        self._coordinator = Coordinator(environment, self._say, self._ended)
+        self._coordinator = Coordinator(environment, self._notify, self._ended)
         self._host, self._port = host, self._runner.server.port
 
     def __enter__(self) -> Record:
@@ -91,7 +91,7 @@ class Swarm:
                 raise Refused(f"only {len(self._coordinator.nodes())} of {self._workers} workers came up")
 
     def close(self) -> None:
-        """Let the workers go; those started here are ended."""
+        """Let the workers go; end those that were started here."""
         try:
             self._runner.quit()
         finally:
@@ -105,18 +105,18 @@ class Swarm:
         interrupted: Callable[[], bool],
         server: Callable[[], ServerLog | None],
     ) -> Sequence[Recording]:
-        """Run ``cell``; a recording for each worker. Raises CellError where none could begin."""
+        """Run ``cell``; return a recording for each worker. Raises CellError where none could begin."""
         self._listener, self._failed, self._streams = listener, 0, 0
         url = cell.url if self._scenario.target.simulator is not None else None
         self._coordinator.begin(self._scenario, self._overrides, url, [cell], scheduled=True)
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         until = began + longest(cell)
         while not self._coordinator.over():
             gevent.sleep(CHECK_INTERVAL_S)
             now = time.monotonic()
-            if now - told > UPDATE_INTERVAL_S:
-                told = now
-                self._tell(listener, now - began, cell)
+            if now - reported > UPDATE_INTERVAL_S:
+                reported = now
+                self._report(listener, now - began, cell)
             if interrupted() or now > until:
                 self._coordinator.end(0.0, END_TIMEOUT_S)
                 break
@@ -125,14 +125,14 @@ class Swarm:
             raise CellError("; ".join(self._coordinator.failures) or "no worker is left")
         return parts
 
-    def _tell(self, listener: Listener, elapsed: float, cell: Cell) -> None:
+    def _report(self, listener: Listener, elapsed: float, cell: Cell) -> None:
         assignments = self._coordinator.assignments
         listener.progress(
             Progress(
                 elapsed=elapsed,
                 left=max(0.0, (cell.workload.load.seconds or 0.0) - elapsed),
-                open=sum(share.open for share in assignments),
-                tokens=sum(share.tokens for share in assignments),
+                open=sum(assignment.open for assignment in assignments),
+                tokens=sum(assignment.tokens for assignment in assignments),
                 ended=self._streams,
                 failed=self._failed,
             )
@@ -144,12 +144,12 @@ class Swarm:
         if self._listener is not None:
             self._listener.ended(streams)
 
-    def _say(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         (self._listener.note if self._listener is not None else self._note)(text)
 
 
 def is_exposed(host: str) -> bool:
-    """Whether others than this machine reach what listens there."""
+    """Return whether other machines can reach what listens there."""
     try:
         return not ipaddress.ip_address(host).is_loopback
     except ValueError:

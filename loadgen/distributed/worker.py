@@ -1,4 +1,4 @@
-"""The worker's side: an engine for each client of the job, driven as the master and Locust's users say."""
+"""The worker: an engine for each cell of the job, controlled by the coordinator and by Locust's users."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ workers_by_environment: WeakKeyDictionary[Environment, Worker] = WeakKeyDictiona
 
 
 class StreamError(Exception):
-    """How a stream failed, for Locust's table of failures."""
+    """A failed stream, for Locust's table of failures."""
 
 
 def fingerprint(scenario: Scenario) -> str:
-    """The same for scenarios that ask for the same, whatever secrets they were given."""
+    """Return a digest: equal for scenarios that are equal but for their secrets and their file."""
     told = msgspec.json.encode(replace(shareable(scenario), source=None), order="sorted")
     return hashlib.sha256(told).hexdigest()
 
 
 class Worker:
-    """What a worker, or a Locust of one process, does."""
+    """Runs the cells of a job, in a process of Locust: a worker, or the only one."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.controllers: dict[str, EngineController] = {}
+        self.controllers: dict[int, EngineController] = {}  # cell index -> its engine
         self._users: Counter[str] = Counter()
         self._cores = cores()
         self._engine_cores = _engine_cores(self._cores)
@@ -73,28 +73,29 @@ class Worker:
         runner.register_message(messages.END, self._end, concurrent=True)
         environment.events.report_to_master.add_listener(self._report)
         workers_by_environment[environment] = self
-        gevent.spawn(self._follow)
+        gevent.spawn(self._follow_users)
 
     # -- Locust's users
 
     def joins(self, client: str) -> None:
-        """A user, that is a stream, more."""
+        """Count one more user, which is a stream."""
         self._users[client] += 1
 
     def leaves(self, client: str) -> None:
-        """One less."""
+        """Count one user less."""
         self._users[client] -= 1
 
-    def _follow(self) -> None:
+    def _follow_users(self) -> None:
         while True:
             gevent.sleep(COMMAND_INTERVAL_S)
             chosen = getattr(self.environment.parsed_options, "client", "")
-            for label, controller in self.controllers.items():
+            for controller in self.controllers.values():
+                label = controller.cell.client.label
                 # Users whose class names no client count as "".
                 users = self._users[label] + (self._users[""] if label == chosen else 0)
-                controller.users(users, self.environment.stop_timeout or 0.0)
+                controller.set_streams(users, self.environment.stop_timeout or 0.0)
 
-    # -- the master's messages
+    # -- the coordinator's messages
 
     def _job(self, msg: Message, **_: object) -> None:
         try:
@@ -106,9 +107,7 @@ class Worker:
             require(scenario.clients, max(len(part.slots or (0,)) for part in job.parts))
             cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
             self._abandon()
-            self.controllers = {
-                cell.client.label: EngineController(self, job, cell, scenario) for cell in cells
-            }
+            self.controllers = {cell.index: EngineController(self, job, cell, scenario) for cell in cells}
         except (ScenarioError, Refused, OSError, msgspec.MsgspecError) as error:
             log.error("%s", error)
             self.send(messages.FAILED, str(error))
@@ -116,7 +115,7 @@ class Worker:
     def _cell(self, scenario: Scenario, job: messages.Job, place: int, part: messages.Part) -> Cell:
         at = (job.place * len(job.parts) + place) % max(1, len(self._engine_cores))
         cores = self._engine_cores[at : at + 1]
-        cell = plan.cells(scenario, job.url or scenario.target.url or "", cores)[part.index]
+        cell = plan.cells(scenario, job.url or scenario.target.url or "", cores)[part.cell - 1]
         if part.slots is None:
             return replace(
                 cell, workload=replace(cell.workload, load=Load()), level=Level(streams=1), slots=()
@@ -125,7 +124,7 @@ class Worker:
 
     def _add(self, msg: Message, **_: object) -> None:
         add = messages.unpack(messages.Add, msg.data)
-        controller = self.controllers.get(add.client)
+        controller = self.controllers.get(add.cell)
         if controller is not None and controller.job.number == add.job:
             controller.add(add.slots)
 
@@ -140,28 +139,28 @@ class Worker:
         )
 
     def _abandon(self) -> None:
-        """A job that comes while another still runs replaces it."""
+        """End the job that still runs: another one replaces it."""
         gevent.joinall([gevent.spawn(controller.finish, 0.0) for controller in self.controllers.values()])
 
     def close(self) -> None:
-        """Leave no engine: nobody hears any more what it would tell."""
+        """Kill every engine: nobody receives what it would send."""
         for controller in self.controllers.values():
             controller.kill()
 
     def send(self, kind: str, message: messages.Update | str) -> None:
-        """To the master, or to ourselves where that is us."""
+        """Send to the coordinator, which may be this process."""
         assert self.environment.runner is not None
         data = message if isinstance(message, str) else messages.pack(message)
         self.environment.runner.send_message(kind, data)
 
     def hello(self) -> None:
-        """Tell the master which version this is."""
+        """Send the version of this loadgen to the coordinator."""
         self.send(messages.HELLO, loadgen.__version__)
 
     # -- Locust's own figures
 
-    def rows(self, cell: Cell, streams: Sequence[Stream]) -> None:
-        """One row a stream; those that we ended are neither a success nor a failure."""
+    def fire_requests(self, cell: Cell, streams: Sequence[Stream]) -> None:
+        """Fire one request event of Locust per stream; streams that we stopped are neither success nor failure."""
         for stream in streams:
             if stream.outcome == Outcome.STOPPED:
                 continue
@@ -178,33 +177,34 @@ class Worker:
                 context={},
             )
 
-    def report(self) -> dict[str, Any]:
-        """Per client what is new and how it goes."""
-        return {label: controller.report() for label, controller in self.controllers.items()}
+    def report(self) -> dict[int, dict[str, Any]]:
+        """Return, per cell index, what is new since the last report."""
+        return {index: controller.report() for index, controller in self.controllers.items()}
 
     def _report(self, data: dict[str, Any], **_: object) -> None:
         data[messages.REPORT] = self.report()
 
 
 class EngineController(Silent):
-    """One engine and what is told of it."""
+    """One engine: sends what it measures to the coordinator, and passes commands on to it."""
 
     def __init__(self, worker: Worker, job: messages.Job, cell: Cell, scenario: Scenario) -> None:
         self.job = job
         self.engine = lab_cell.Engine(cell, self)
-        self._worker, self._cell, self._secrets = worker, cell, scenario.secrets
+        self.cell = cell
+        self._worker, self._secrets = worker, scenario.secrets
         self._scheduled = cell.workload.load != Load()
-        self._asked = self._most = len(cell.slots or ())
+        self._requested = self._most = len(cell.slots or ())
         self._open = self._tokens = 0
         self._outcomes: Counter[str] = Counter()
         self._histograms = Histograms()
-        self._sample = self._sample_told = Sample(at=0)
+        self._sample = self._reported_sample = Sample(at=0)
         self._ending = self._stopping = False
         self._over = Event()
         gevent.spawn(self._run)
-        gevent.spawn(self._tell)
+        gevent.spawn(self._send_updates)
 
-    # -- what the engine says
+    # -- what the engine sends
 
     def progress(self, progress: Progress) -> None:
         self._open, self._tokens = progress.open, progress.tokens
@@ -217,39 +217,39 @@ class EngineController(Silent):
         finally:
             self.engine.close()
             if not self._scheduled and self.engine.ended == "interrupted":
-                self.engine.ended = ""  # to be told so is how such a load ends
+                self.engine.ended = ""  # such a load ends when it is stopped
             self._open = 0
             self._over.set()
 
-    def _tell(self) -> None:
-        self._update(done=False)
+    def _send_updates(self) -> None:
+        self._send_update(done=False)
         while not self._over.wait(UPDATE_INTERVAL_S):
-            self._update(done=False)
-        self._update(done=True)
+            self._send_update(done=False)
+        self._send_update(done=True)
 
-    def _update(self, *, done: bool) -> None:
+    def _send_update(self, *, done: bool) -> None:
         streams, self.engine.streams = self.engine.streams, []
         samples, self.engine.samples = self.engine.samples, []
         pauses, self.engine.pauses = self.engine.pauses, []
         cpu_samples, self.engine.cpu_samples = self.engine.cpu_samples, []
-        bare = self.engine.recording()
-        bare = replace(bare, ended=mask_cut(bare.ended, self._secrets))
+        recording = self.engine.recording()
+        recording = replace(recording, ended=mask_cut(recording.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
         if streams:
-            self._histograms.add(lab_cell.filled(bare, streams, samples))
+            self._histograms.add(lab_cell.filled(recording, streams, samples))
             self._outcomes.update(str(stream.outcome) for stream in streams)
-            self._worker.rows(self._cell, streams)
+            self._worker.fire_requests(self.cell, streams)
         if samples:
             self._sample = samples[-1]
         update = messages.Update(
             job=self.job.number,
-            client=self._cell.client.label,
-            bare=bare,
+            cell=self.cell.index,
+            recording=recording,
             streams=streams,
             samples=samples,
             pauses=pauses,
             cpu_samples=cpu_samples,
-            asked=self._most,
+            requested=self._most,
             open=self._open,
             tokens=self._tokens,
             done=done,
@@ -257,16 +257,16 @@ class EngineController(Silent):
         self._worker.send(messages.UPDATE, update)
 
     def report(self) -> dict[str, Any]:
-        """Histograms since the last report, and how it goes now."""
-        before, now = self._sample_told, self._sample
-        self._sample_told = now
+        """Return histograms since the last report, and the figures of now."""
+        before, now = self._reported_sample, self._sample
+        self._reported_sample = now
         cpu = None
         if before.cpu_ns is not None and now.cpu_ns is not None and now.at > before.at:
             cpu = 100 * (now.cpu_ns - before.cpu_ns) / (now.at - before.at)
         return {
             "job": self.job.number,
             "histograms": self._histograms.take(),
-            "asked": self._asked,
+            "requested": self._requested,
             "open": self._open,
             "tokens": self._tokens,
             "outcomes": dict(self._outcomes),
@@ -275,40 +275,40 @@ class EngineController(Silent):
             "cpu_percent": cpu,
         }
 
-    # -- what it is told
+    # -- commands
 
-    def users(self, number: int, grace: float) -> None:
-        """So many streams from now on, where no schedule says how many."""
+    def set_streams(self, number: int, grace: float) -> None:
+        """Run ``number`` streams from now on, unless the load has a schedule of its own."""
         if (
             self._scheduled
             or self._ending
             or self._over.is_set()
             or not self.engine.start
-            or number == self._asked
+            or number == self._requested
         ):
             return
-        self._asked = number
+        self._requested = number
         self._most = max(self._most, number)
         self.engine.command(streams=number, grace=grace)
 
     def add(self, slots: Sequence[int]) -> None:
-        """These slots of the schedule too, where it is not over."""
+        """Run these slots of the schedule too, unless it is over."""
         while not self.engine.start and not self._over.wait(COMMAND_INTERVAL_S):
             pass  # an engine takes no commands before its start
         if self._over.is_set():
             return
-        self._asked += len(slots)
-        self._most = self._asked
+        self._requested += len(slots)
+        self._most = self._requested
         self.engine.command(add=list(slots))
 
     def finish(self, grace: float | None) -> None:
-        """No new streams; returns when those that are open have ended, or were ended after ``grace`` seconds."""
+        """Start no stream; return when the open ones have ended, or were ended after ``grace`` seconds."""
         self._ending = True
         if grace is None:
             self._over.wait()
             return
         if grace and self.engine.start:
-            self._asked = 0
+            self._requested = 0
             self.engine.command(streams=0, grace=grace)
             until = time.monotonic() + grace
             while not self._over.wait(UPDATE_INTERVAL_S) and self._open and time.monotonic() < until:
@@ -317,21 +317,21 @@ class EngineController(Silent):
         self._over.wait(END_TIMEOUT_S)
 
     def kill(self) -> None:
-        """End it at once; what it has not told yet is lost."""
+        """Kill the engine; what it has not sent yet is lost."""
         if not self._over.is_set():
             os.kill(self.engine.pid, signal.SIGKILL)
             self._over.wait(END_TIMEOUT_S)
 
 
 def _engine_cores(cores: Cores) -> tuple[int, ...]:
-    """Those that engines may have: all but the simulator's, from the last one down."""
+    """Return the cores that engines may use: all but the simulator's, from the last one down."""
     if not cores.engine:
         return ()
     return tuple(sorted(os.sched_getaffinity(0) - set(cores.simulator), reverse=True))
 
 
 def follow(environment: Environment, worker: Worker) -> None:
-    """Introduce a worker to its master, and let it go where it is refused."""
+    """Introduce a worker to its coordinator; end the worker when it is refused."""
     assert environment.runner is not None
 
     def refused(msg: Message, **_: object) -> None:

@@ -202,13 +202,13 @@ class Session:
             url = self._serve(asked.scenario)
             writer = RunWriter(asked.scenario, url or asked.scenario.target.url or "", asked.cells)
         except (Wrong, SimulatorError, store.StoreError) as error:
-            self.live.begin(self.coordinator.job, "", "")
+            self.live.begin(self.coordinator.job, "", "", ())
             self._note(str(error))
             self._leave(failed=True)
             return
         self._plan, self._writer, self.folder = asked, writer, writer.folder
         self._options.client = asked.client  # to the users, wherever they are
-        self.live.begin(self.coordinator.job + 1, writer.folder.name, asked.scenario.name)
+        self.live.begin(self.coordinator.job + 1, writer.folder.name, asked.scenario.name, asked.cells)
         self.coordinator.begin(asked.scenario, asked.overrides, url, asked.cells, scheduled=asked.scheduled)
         # What went before took its time, which is none of the run's.
         self.environment.stats.total.start_time = time.time()
@@ -303,9 +303,9 @@ class Session:
             return
         until = time.monotonic() + WORKER_REPORT_INTERVAL + ARRIVAL_TIMEOUT_S
         while time.monotonic() < until and any(
-            len(share.streams) > self.live.ended(share.node, share.client)
-            for share in self.coordinator.assignments
-            if not share.lost
+            len(assignment.streams) > self.live.ended(assignment.node, assignment.cell)
+            for assignment in self.coordinator.assignments
+            if not assignment.lost
         ):
             gevent.sleep(CHECK_INTERVAL_S / 5)
 
@@ -316,12 +316,12 @@ class Session:
                 continue
             if self._worker is not None:
                 self._hear_all()
-            for share in self.coordinator.assignments:
-                if share.lost:
-                    self.live.lose(share.node, share.client)
+            for assignment in self.coordinator.assignments:
+                if assignment.lost:
+                    self.live.lose(assignment.node, assignment.cell)
             self.live.tick()
             if self.coordinator.over():
-                self._leave(failed=any(share.lost for share in self.coordinator.assignments))
+                self._leave(failed=any(assignment.lost for assignment in self.coordinator.assignments))
 
     # -- the run folder
 
@@ -331,9 +331,7 @@ class Session:
             cells = [
                 cell
                 if asked.scheduled
-                else replace(
-                    cell, level=Level(streams=max(1, self.coordinator.most.get(cell.client.label, 0)))
-                )
+                else replace(cell, level=Level(streams=max(1, self.coordinator.most.get(cell.index, 0))))
                 for cell in asked.cells
             ]
             parts = self.coordinator.recordings(cells, self._record())

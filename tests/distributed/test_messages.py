@@ -79,13 +79,13 @@ jobs = st.builds(
 pieces = st.builds(
     messages.Update,
     job=st.integers(1, 99),
-    client=st.text(),
-    bare=st.just(BARE),
+    cell=st.integers(1, 99),
+    recording=st.just(BARE),
     streams=st.lists(streams, max_size=3),
     samples=st.lists(st.builds(Sample, at=MARKS, rss_kib=st.none() | MARKS), max_size=3),
     pauses=st.lists(st.builds(Pause, st.sampled_from(PAUSES), MARKS, MARKS), max_size=3),
     cpu_samples=st.lists(st.builds(CpuSample, MARKS, MARKS, st.none() | MARKS), max_size=3),
-    asked=MARKS,
+    requested=MARKS,
     open=MARKS,
     tokens=MARKS,
     done=st.booleans(),
@@ -94,7 +94,7 @@ pieces = st.builds(
 
 @given(
     pieces
-    | st.builds(messages.Add, MARKS, st.text(), SLOTS)
+    | st.builds(messages.Add, MARKS, st.integers(1, 99), SLOTS)
     | st.builds(messages.End, MARKS, st.none() | st.floats(0, 9))
 )
 def test_what_is_sent_arrives(message: messages.Update | messages.Add | messages.End) -> None:
