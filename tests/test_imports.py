@@ -104,11 +104,6 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "loadgen.report.client_style",
     ): "a client has one colour, live and in the report",
     ("loadgen.locust_ui.web", "loadgen.report.text"): "foreign text is made printable in one way",
-    (
-        "loadgen.scenario.rules",
-        "loadgen.simulator.faults",
-    ): "the faults that a scenario may ask for, a literal table",
-    ("loadgen.scenario.shape", "loadgen.simulator.faults"): "their meanings, for the schema",
 }
 
 # room -> what it may import from outside; the standard library goes without saying

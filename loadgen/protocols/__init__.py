@@ -14,6 +14,10 @@ BUILTIN: dict[str, str] = {
 }
 
 
+SIMULATED = frozenset({"ollama-generate", "ollama-chat", "openai-chat"})
+"""Protocols whose API the simulator serves."""
+
+
 def names() -> list[str]:
     """Every protocol's name."""
     return registry.names(BUILTIN, GROUP)
@@ -25,4 +29,25 @@ def load(name: str) -> Protocol:
     return protocol
 
 
-__all__ = ["BUILTIN", "Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable", "load", "names"]
+def is_simulated(name: str) -> bool:
+    """Return whether the simulator serves the protocol's API; another package's protocol says so by ``simulated``.
+
+    Raises LookupError for an unknown name and ImportError where another package's protocol cannot be imported.
+    """
+    return name in SIMULATED or (name not in BUILTIN and getattr(load(name), "simulated", False))
+
+
+__all__ = [
+    "BUILTIN",
+    "SIMULATED",
+    "Decoder",
+    "End",
+    "Error",
+    "Event",
+    "Protocol",
+    "Token",
+    "Undecodable",
+    "is_simulated",
+    "load",
+    "names",
+]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from loadgen import clients
+from loadgen import clients, protocols
 from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import rules
 from loadgen.scenario.environment import FilledPlain, fill, meaning
@@ -213,11 +213,21 @@ def _check_pairs(document: Document) -> None:
 
 
 def _check_protocols(document: Document, shape: ScenarioShape) -> None:
+    if shape.target.simulator is not None and not _simulated(shape.protocol):
+        wrong = f"the simulator does not speak {shape.protocol}"
+        document.report(("protocol",), wrong, f"{' or '.join(sorted(protocols.SIMULATED))}, or a target.url")
     for at, client in enumerate(shape.clients):
         spoken = _spoken(client.name)
         if spoken and shape.protocol not in spoken:
             wrong = f"{client.name} does not speak {shape.protocol}"
             _tell(document, ("clients", at), wrong, f"another client, or the protocol {' or '.join(spoken)}")
+
+
+def _simulated(protocol: str) -> bool:
+    try:
+        return protocols.is_simulated(protocol)
+    except ImportError:
+        return True  # the error is reported when it is loaded
 
 
 def _spoken(client: str) -> tuple[str, ...]:

@@ -16,12 +16,12 @@ from pydantic_core import PydanticCustomError
 
 from loadgen import protocols
 from loadgen.model import ClientId, Level, Threshold
+from loadgen.model.faults import FAULTS
 from loadgen.scenario import variants
 from loadgen.scenario.environment import Filled, FilledPlain, meaning
 from loadgen.scenario.problems import Path, choose, nearest
 from loadgen.scenario.source import BAD, kind
 from loadgen.scenario.values import shown, text, wrong, wrongs
-from loadgen.simulator.faults import FAULTS
 
 DISTRIBUTIONS: Final = ("constant", "uniform", "lognormal", "gamma")
 

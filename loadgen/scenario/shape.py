@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from loadgen.model import ClientId, Load, Simulator, Stage, Threshold, Timeouts
+from loadgen.model.faults import FAULTS
 from loadgen.scenario import rules, variants
 from loadgen.scenario.problems import Path, nearest, pause
 from loadgen.scenario.values import (
@@ -32,7 +33,6 @@ from loadgen.scenario.values import (
     wrong,
     wrongs,
 )
-from loadgen.simulator.faults import FAULTS, MEANINGS
 
 MAX_CONCURRENCY: Final = 100_000
 _SIMULATOR: Final = Simulator()
@@ -93,7 +93,7 @@ class SimulatorShape(_Shape):
     ] = Field(
         {},
         description="What goes wrong, by fraction of requests: "
-        + "; ".join(f"{fault} {told}" for fault, told in MEANINGS.items()),
+        + "; ".join(f"{fault} {told}" for fault, told in FAULTS.items()),
         examples=[{"reset": "5%", "stall": 0.01}],
         json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
     )

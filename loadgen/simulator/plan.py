@@ -10,8 +10,8 @@ from random import Random
 from typing import Final
 
 from loadgen.model import Simulator
+from loadgen.model.faults import FAULTS
 from loadgen.simulator.corpus import TOKENS
-from loadgen.simulator.faults import FAULTS
 
 PLAIN: Final = 0
 SPLIT: Final = 1

@@ -12,7 +12,8 @@ import pytest
 
 from loadgen.clients import BUILTIN, info, version
 from loadgen.model import ClientId, Load, Outcome, Simulator, Timeouts
-from loadgen.simulator.faults import FAULTS, STATUS
+from loadgen.model.faults import FAULTS
+from loadgen.simulator.faults import STATUS
 from loadgen.simulator.process import Process
 from tests.clients.measuring import peak_kib, record, rows
 from tests.lab.cells import cell

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from loadgen import protocols
 from loadgen.scenario import Problem, ScenarioError, load
 from tests.scenario.conftest import Fail, scenario_text
 
@@ -271,6 +272,13 @@ def test_one_mistake(failed: Fail, changed: dict[str, str | None], line: int, ke
     assert (problem.where, problem.key) == (str(line), key)
     assert said in f"{problem.wrong}; {problem.right}"
     assert problem.right
+
+
+def test_a_protocol_that_the_simulator_does_not_speak(failed: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "SIMULATED", frozenset({"ollama-generate"}))
+    (problem,) = failed(protocol="openai-chat")
+    assert problem[:3] == ("7", "protocol", "the simulator does not speak openai-chat")
+    assert problem.right == "ollama-generate, or a target.url"
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_file(failed: Fail) -> None:

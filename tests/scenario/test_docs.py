@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.model.faults import FAULTS
 from loadgen.scenario import ScenarioError, load, overrides_from_flags
 from loadgen.scenario.shape import SHAPES
-from loadgen.simulator.faults import FAULTS
 from tests.scenario.conftest import scenario_text
 
 DOCS = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text(encoding="utf-8")

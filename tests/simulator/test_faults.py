@@ -7,6 +7,7 @@ import select
 
 import pytest
 
+from loadgen.model.faults import FAULTS
 from loadgen.simulator import faults
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Closed, Wire, generate, get
@@ -163,5 +164,5 @@ def test_faults_take_their_share_and_leave_the_rest_alone(start: Start) -> None:
 
 
 def test_every_fault_has_a_meaning_in_one_line() -> None:
-    assert all(meaning and "\n" not in meaning for meaning in faults.MEANINGS.values())
-    assert set(faults.STATUS) <= set(faults.FAULTS)
+    assert all(meaning and "\n" not in meaning for meaning in FAULTS.values())
+    assert set(faults.STATUS) <= set(FAULTS)

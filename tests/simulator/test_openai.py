@@ -9,6 +9,7 @@ import pytest
 
 from loadgen import protocols
 from loadgen.model import Usage
+from loadgen.model.faults import FAULTS
 from loadgen.protocols import End, Error, Event, Token, Undecodable
 from loadgen.simulator import faults
 from tests.simulator.conftest import Start
@@ -84,7 +85,7 @@ def test_a_request_that_cannot_be_answered_gets_an_error_object(
         assert [model["id"] for model in wire.ask(get("/v1/models")).objects[0]["data"]] == ["m"]
 
 
-@pytest.mark.parametrize("fault", faults.FAULTS)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_one_to_the_decoder(start: Start, fault: str) -> None:
     with Wire(start(faults={fault: 1}, tokens=6).url) as wire:
         if fault in faults.STATUS:

@@ -1,0 +1,18 @@
+"""A protocol that validates on the simulator is one that it serves."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from loadgen import protocols
+from loadgen.simulator.routes import ROUTES
+from tests.lab.cells import cell
+
+
+@pytest.mark.parametrize("name", protocols.BUILTIN)
+def test_the_simulator_serves_what_the_table_says(name: str) -> None:
+    request = protocols.load(name).request(cell(url="http://127.0.0.1:1", protocol=name), "Why?")
+    served = request.method in ROUTES.get(urlsplit(request.url).path, {})
+    assert served == protocols.is_simulated(name)
