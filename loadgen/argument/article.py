@@ -1,12 +1,13 @@
-"""The article, answered: its table beside ours, and what each of its differences is by our data.
+"""Answer the article: put its table beside this run's, and say what explains each of its differences.
 
-The article timed one stream of each client, once, one after the other. A difference between two such runs can
-be the client's; or come from the place in the order, a model that had to be loaded, a longer answer, or be what
-one client differs by from run to run. Each source is measured here by how large a difference it makes between
-two single runs; the article's is put down to the first that makes one as large.
+The article "Exploring streaming HTTP responses ..." (2025) timed one stream of each client, once, one after the other.
+A difference between two such runs can come from the client; or from the place in the order, a model that had to be
+loaded, a longer answer, or from what one client differs by from run to run. Each source is measured here by how large
+a difference it makes between two single runs; the article's difference is explained by the first source that makes one
+as large.
 
-Times are compared as logarithms of ratios. Streams that waited for the model to load are told apart and left out
-of everything else.
+Times are compared as logarithms of ratios. Streams that waited for the model to load are reported apart and excluded
+from everything else.
 
 Runs needed: Guenther (1981), "Sample size formulas for normal theory t tests", paired, at 5 % and 80 % power.
 """
@@ -18,38 +19,54 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median
+from typing import Literal
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import Effect, Level, Run, Summary, TextFinding, Validity
+from loadgen.model import (
+    ArticleDifference,
+    ArticleFinding,
+    ArticleMetric,
+    ArticleOrder,
+    ArticleSource,
+    ArticleTime,
+    ClientId,
+    Estimate,
+    Level,
+    Run,
+    SourceKind,
+    Summary,
+    Validity,
+)
 
-CLIENTS = ("requests", "httpx-sync", "httpx-async", "aiohttp")  # in the article's order
-FIRST, TOTAL = "time to first chunk", "total"
-TOLD: Mapping[str, Mapping[str, float]] = {  # seconds
-    FIRST: {"requests": 2.2818, "httpx-sync": 2.6894, "httpx-async": 0.9680, "aiohttp": 0.5000},
-    TOTAL: {"requests": 36.6709, "httpx-sync": 38.6338, "httpx-async": 44.3120, "aiohttp": 41.5470},
+Own = Literal["reaches", "smaller", "opposite", "noise", "one_round", "not_measured"]
+
+CLIENTS = tuple(map(ClientId, ("requests", "httpx-sync", "httpx-async", "aiohttp")))  # in the article's order
+SECONDS: Mapping[ArticleMetric, Mapping[ClientId, float]] = {  # the article's table
+    "ttft": dict(zip(CLIENTS, (2.2818, 2.6894, 0.9680, 0.5000), strict=True)),
+    "total": dict(zip(CLIENTS, (36.6709, 38.6338, 44.3120, 41.5470), strict=True)),
 }
-COLUMNS = {FIRST: "ttft_p50", TOTAL: "total_p50"}
+METRICS: tuple[ArticleMetric, ...] = ("ttft", "total")
 COLD = 0.1  # a load that takes this share of the time to the first token, and
-COLD_TIMES = 3.0  # so many times what loads usually take: a model that is there tells of a short one too
+COLD_TIMES = 3.0  # so many times what loads usually take: a loaded model reports a short one too
 _TWO_SIDED, _POWER = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
 
 ONE = Level(streams=1)
 
-_Key = tuple[str, int, int]  # client, repeat, and which of those
+_Key = tuple[ClientId, int, int]  # client, repeat, and which of those
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Single:
     """One stream. Seconds; ``server`` is the same time by the server's own clock."""
 
-    client: str
+    client: ClientId
     repeat: int
-    place: int  # of its cell among those at one stream in the block
-    seconds: Mapping[str, float]
-    server: Mapping[str, float]
+    place: int  # of its cell among those at one stream in the round
+    seconds: Mapping[ArticleMetric, float]
+    server: Mapping[ArticleMetric, float]
     tokens: int
     load: float
 
@@ -58,227 +75,184 @@ class _Single:
 class _Source:
     """Something that makes two single runs differ, by up to ``reach`` in the logarithm of their ratio."""
 
-    kind: str
+    kind: SourceKind
     reach: float
-    why: str
 
 
-def findings(run: Run, summaries: Sequence[Summary]) -> list[TextFinding]:
-    """One, where the scenario asks for it: ``answered``, or ``open`` where one of the four clients was not measured
-    at one stream in two repeats or more.
-
-    Effects: for each figure and client the article's value and ours (``note`` says whose), in seconds; then each
-    of the article's differences, its client as a multiple of the fastest: our ratio, with the article's as the line,
-    and in ``note`` what the article's is, a colon, and why; then in ``runs`` how many of each client tell it, and one
-    of our size, from none (``None``: no number does); then how large a difference each source makes here.
+def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
+    """Return one finding where the scenario asks for it: ``answered``, or ``undecided`` where one of the four clients
+    was not measured at one stream in two rounds or more.
     """
     if run.info.scenario.answers != "article":
         return []
-    at_one = {s.client.label: s for s in summaries if s.level == ONE and s.validity is not Validity.INVALID}
-    told = [effect for figure in COLUMNS for effect in _values(figure, at_one)]
-    missing = [client for client in CLIENTS if client not in at_one or len(at_one[client].rounds) < 2]
+    at_one = {s.client: s for s in summaries if s.level == ONE and s.validity is not Validity.INVALID}
+    times = tuple(_time(metric, client, at_one.get(client)) for metric in METRICS for client in CLIENTS)
+    missing = tuple(client for client in CLIENTS if client not in at_one or len(at_one[client].rounds) < 2)
     if missing:
-        who = f"{', '.join(missing)} {'was' if len(missing) == 1 else 'were'}"
-        return [
-            TextFinding(
-                kind="article",
-                id="article",
-                verdict="open",
-                statement="What the article's differences are cannot be told from this run",
-                evidence=(f"Undecided: {who} not measured at one stream in several repeats",),
-                effects=tuple(told),
-            )
-        ]
+        return [ArticleFinding(verdict="undecided", times=times, missing=missing)]
     answer = _Answer(list(_singles(run, set(at_one))), at_one, NoiseThresholds(summaries))
-    differences = [answer.difference(figure, client) for figure in COLUMNS for client in _slower(figure)]
-    runs = [
-        effect for figure in COLUMNS for client in _slower(figure) for effect in answer.runs(figure, client)
-    ]
-    reach = [effect for figure in COLUMNS for effect in answer.sources(figure)]
-    kinds = [effect.note.partition(":")[0] for effect in differences]
-    counted = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    tokens = sorted(single.tokens for single in answer.ours)
     return [
-        TextFinding(
-            kind="article",
-            id="article",
+        ArticleFinding(
             verdict="answered",
-            statement=f"What the article's {len(differences)} differences are, by this run: {counted}",
-            evidence=(*answer.evidence(), *_simulated(run)),
-            effects=(*told, *differences, *runs, *reach),
+            times=times,
+            differences=tuple(
+                answer.difference(metric, client) for metric in METRICS for client in _slower(metric)
+            ),
+            sources=tuple(source for metric in METRICS for source in answer.sources(metric)),
+            orders=tuple(answer.order(metric) for metric in METRICS),
+            streams=answer.all,
+            cold=answer.cold,
+            load_s=answer.load if answer.cold else None,
+            tokens=(tokens[0], tokens[-1]) if tokens else None,
+            simulated=run.info.scenario.target.simulator is not None,
         )
     ]
 
 
-def _values(figure: str, at_one: Mapping[str, Summary]) -> Iterable[Effect]:
-    for client in CLIENTS:
-        yield Effect(name=figure, unit="s", value=TOLD[figure][client], client=client, note="the article")
-    for client in CLIENTS:
-        if client in at_one:
-            found = at_one[client][f"{COLUMNS[figure]}_ms"]
-            bounds = (found.value, found.low, found.high)
-            value, low, high = (None if bound is None else bound / 1000 for bound in bounds)
-            yield Effect(
-                name=figure, unit="s", value=value, low=low, high=high, client=client, note="this run"
-            )
+def _time(metric: ArticleMetric, client: ClientId, summary: Summary | None) -> ArticleTime:
+    ours = None
+    if summary is not None:
+        found = summary[f"{metric}_p50_ms"]
+        value, low, high = (
+            None if bound is None else bound / 1000 for bound in (found.value, found.low, found.high)
+        )
+        ours = Estimate(value, low, high, found.n)
+    return ArticleTime(metric=metric, client=client, article=SECONDS[metric][client], ours=ours)
 
 
-def _fastest(figure: str) -> str:
-    return min(CLIENTS, key=TOLD[figure].__getitem__)
+def _fastest(metric: ArticleMetric) -> ClientId:
+    return min(CLIENTS, key=SECONDS[metric].__getitem__)
 
 
-def _slower(figure: str) -> list[str]:
-    return [client for client in CLIENTS if client != _fastest(figure)]
+def _slower(metric: ArticleMetric) -> list[ClientId]:
+    return [client for client in CLIENTS if client != _fastest(metric)]
 
 
-def _singles(run: Run, clients: set[str]) -> Iterable[_Single]:
-    """Every stream that counts, alone in its cell."""
+def _singles(run: Run, clients: set[ClientId]) -> Iterable[_Single]:
+    """Yield every stream after warm-up that was alone in its cell."""
     order: dict[int, list[Repeat]] = defaultdict(list)
     for repeat in sorted(repeats_of(run.recordings), key=lambda repeat: repeat.recording.index):
         if repeat.recording.level == ONE:
             order[repeat.recording.repeat].append(repeat)
-    for block in order.values():
-        for place, repeat in enumerate(block):
-            if repeat.recording.client.label in clients:
+    for of_round in order.values():
+        for place, repeat in enumerate(of_round):
+            if repeat.recording.client in clients:
                 for m in repeat.parts:
                     yield from _of_cell(m, place)
 
 
 def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
     names = ("total_ns", "end_stamp_ns", "first_stamp_ns", "load_ns")
-    told, first, end, load = (m.recording.streams.get(name) for name in names)
+    total, end, first, load = (m.recording.streams.get(name) for name in names)
     for row in m.included.nonzero()[0].tolist():
-        seconds = {FIRST: float(m.ttft[row]) / 1e9, TOTAL: float(m.total[row]) / 1e9}
-        server = {}
-        if told is not None and told[row] > 0:
-            server[TOTAL] = float(told[row]) / 1e9
+        seconds: dict[ArticleMetric, float] = {
+            "ttft": float(m.ttft[row]) / 1e9,
+            "total": float(m.total[row]) / 1e9,
+        }
+        server: dict[ArticleMetric, float] = {}
+        if total is not None and total[row] > 0:
+            server["total"] = float(total[row]) / 1e9
             if first is not None and end is not None and first[row] >= 0 and end[row] >= 0:
-                server[FIRST] = float(told[row] - (end[row] - first[row])) / 1e9
+                server["ttft"] = float(total[row] - (end[row] - first[row])) / 1e9
         yield _Single(
-            client=m.recording.client.label,
+            client=m.recording.client,
             repeat=m.recording.repeat,
             place=place,
             seconds=seconds,
-            server={figure: value for figure, value in server.items() if value > 0},
+            server={metric: value for metric, value in server.items() if value > 0},
             tokens=int(m.tokens[row]),
             load=max(0.0, float(load[row]) / 1e9) if load is not None else 0.0,
         )
 
 
 class _Answer:
-    """What the streams of a run say of the article's differences."""
+    """What the streams of a run say about the article's differences."""
 
     def __init__(
-        self, singles: Sequence[_Single], at_one: Mapping[str, Summary], floors: NoiseThresholds
+        self, singles: Sequence[_Single], at_one: Mapping[ClientId, Summary], noise: NoiseThresholds
     ) -> None:
         usual = median(single.load for single in singles)
-        cold = [s for s in singles if s.load > COLD * s.seconds[FIRST] and s.load > COLD_TIMES * usual]
+        cold = [s for s in singles if s.load > COLD * s.seconds["ttft"] and s.load > COLD_TIMES * usual]
         self.load = max((single.load for single in cold), default=0.0)
         self.cold = len(cold)
         self.all = len(singles)
         self.warm = [single for single in singles if single not in cold]
         self.ours = [single for single in self.warm if single.client in CLIENTS]
-        self.at_one, self.floors = at_one, floors
+        self.at_one, self.noise = at_one, noise
 
-    def difference(self, figure: str, client: str) -> Effect:
-        """One of the article's, as a multiple of its fastest client."""
-        fastest = _fastest(figure)
-        size = math.log(TOLD[figure][client] / TOLD[figure][fastest])
-        found = effects.mean(self._ratios(figure, client), self._comparisons)
-        kind, why = "unexplained", "no block has both clients with the model loaded"
+    def difference(self, metric: ArticleMetric, client: ClientId) -> ArticleDifference:
+        """Return what explains one of the article's differences, a multiple of its fastest client."""
+        fastest = _fastest(metric)
+        size = math.log(SECONDS[metric][client] / SECONDS[metric][fastest])
+        ratios = self._ratios(metric, client)
+        found = effects.times(ratios, self._comparisons)
+        mean = math.fsum(ratios) / len(ratios) if ratios else 0.0
+        kind, own_ratio = SourceKind.UNEXPLAINED, None
+        own: Own = "not_measured"
+        sources = self._sources(metric, client, fastest)
         if found is not None:
-            kind, why = self._kind(figure, client, size)
-        bounds = (None, None) if found is None or found.low is None else (found.low, found.high)
-        low, high = (None if bound is None else math.exp(min(bound, 700)) for bound in bounds)
-        return Effect(
-            name=f"{figure}, {client} as a multiple of {fastest}",
-            unit="times",
-            value=None if found is None else math.exp(found.value),
-            low=low,
-            high=high,
-            line=math.exp(size),
-            holds={1: True, -1: False}.get(found.side(size)) if found else None,
+            own, own_ratio = self._own_part(metric, client, size)
+            reaching = (source.kind for source in sources if source.reach >= size)
+            kind = SourceKind.CLIENT if own == "reaches" else next(reaching, SourceKind.UNEXPLAINED)
+        return ArticleDifference(
+            metric=metric,
             client=client,
-            note=f"{kind}: {why}",
+            baseline=fastest,
+            article=math.exp(size),
+            ours=None if found is None else Estimate(found.value, found.low, found.high, n=len(ratios)),
+            source=kind,
+            own=own,
+            own_ratio=own_ratio,
+            largest=math.exp(max((source.reach for source in sources), default=0.0)),
+            runs_article=_runs(size, self._spread(metric)),
+            runs_ours=_runs(abs(mean), self._spread(metric)),
         )
 
-    def runs(self, figure: str, client: str) -> Iterable[Effect]:
-        """Runs of each client, in pairs, that tell a difference of that size from none."""
-        ratios = self._ratios(figure, client)
-        told = math.log(TOLD[figure][client] / TOLD[figure][_fastest(figure)])
-        ours = abs(math.fsum(ratios) / len(ratios)) if ratios else 0.0
-        for whose, size in (("the article's", told), ("our", ours)):
-            name = f"{figure}, runs to know a difference of {whose} size"
-            yield Effect(name=name, unit="runs", value=_runs(size, self._spread(figure)), client=client)
-
-    def sources(self, figure: str) -> list[Effect]:
-        """How large a difference of two single runs each makes here, as far as it was seen."""
+    def sources(self, metric: ArticleMetric) -> list[ArticleSource]:
+        """Return how large a ratio of two single runs each source makes here."""
         ends = (CLIENTS[-1], CLIENTS[0])
-        told = [*self._sources(figure, *ends), *self._sources(figure, *reversed(ends))]
+        found = [*self._sources(metric, *ends), *self._sources(metric, *reversed(ends))]
         return [
-            Effect(
-                name=f"{figure}: {kind}",
-                unit="times",
-                value=math.exp(max(s.reach for s in told if s.kind == kind)),
+            ArticleSource(
+                metric=metric, source=kind, ratio=math.exp(max(s.reach for s in found if s.kind == kind))
             )
-            for kind in dict.fromkeys(source.kind for source in told)
+            for kind in dict.fromkeys(source.kind for source in found)
         ]
 
-    def evidence(self) -> list[str]:
-        """What was seen of load, order and answers."""
-        tokens = sorted(single.tokens for single in self.ours)
-        length = f"{tokens[0]:,}" if tokens[0] == tokens[-1] else f"{tokens[0]:,} to {tokens[-1]:,}"
-        cold = (
-            f"{self.cold} of {self.all} streams waited for the model to load, the longest {self.load:.3g} s"
-        )
-        return [
-            f"Model: {cold}; left out of the rest" if self.cold else "Model: no stream waited for it to load",
-            *(self._order_told(figure) for figure in COLUMNS),
-            f"Answers: {length} tokens long",
-        ]
+    def order(self, metric: ArticleMetric) -> ArticleOrder:
+        """Return by what share the time changes per place in a round."""
+        found = self._order(metric)
+        if found is None:
+            return ArticleOrder(metric=metric, change=None)
+        each, half = found
+        value, low, high = (math.expm1(each + side * half) for side in (0, -1, 1))
+        return ArticleOrder(metric=metric, change=Estimate(value, low, high))
 
-    # ------------------------------------------------------------------------------------------------- kinds
+    # ----------------------------------------------------------------------------------------------- sources
 
-    def _kind(self, figure: str, client: str, size: float) -> tuple[str, str]:
-        fastest = _fastest(figure)
-        own = effects.mean(self._ratios(figure, client, own=True), self._comparisons)
-        floor = self.floors.threshold(ONE, self._figure(self._own(figure))) or 0.0
-        here = "one block alone tells nothing of the noise"
-        if own is not None and own.low is not None and own.high is not None:
-            if own.low > 0 and own.value > floor:
-                if own.high >= size:
-                    return (
-                        "the client's",
-                        "here too, the server's own time apart, and the interval reaches as far",
-                    )
-                here = (
-                    f"the client's part is {math.exp(own.value):.3g} times here, beyond the noise and smaller"
-                )
-            elif own.high < 0 and -own.value > floor:
-                here = f"here {client} takes less of its own than {fastest}"
-            else:
-                here = "the two clients do not differ here beyond the noise"
-        sources = self._sources(figure, client, fastest)
-        for source in sources:
-            if source.reach >= size:
-                return source.kind, f"{source.why}; {here}"
-        most = max((source.reach for source in sources), default=0.0)
-        return "unexplained", f"nothing seen here makes more than {math.exp(most):.3g} times; {here}"
+    def _own_part(self, metric: ArticleMetric, client: ClientId, size: float) -> tuple[Own, float | None]:
+        """Return how far the client itself explains a difference of that size, and its ratio where it is smaller."""
+        own = effects.mean(self._ratios(metric, client, own=True), self._comparisons)
+        noise = self.noise.threshold(ONE, self._figure(self._own(metric))) or 0.0
+        if own is None or own.low is None or own.high is None:
+            return "one_round", None
+        if own.low > 0 and own.value > noise:
+            return ("reaches", None) if own.high >= size else ("smaller", math.exp(own.value))
+        return ("opposite", None) if own.high < 0 and -own.value > noise else ("noise", None)
 
-    def _sources(self, figure: str, client: str, other: str) -> list[_Source]:
-        """All but the client, those with the plainest evidence first."""
+    def _sources(self, metric: ArticleMetric, client: ClientId, other: ClientId) -> list[_Source]:
+        """Return all sources but the client, those with the plainest evidence first."""
         found = []
-        logs = {single: math.log(single.seconds[figure]) for single in self.ours}
+        logs = {single: math.log(single.seconds[metric]) for single in self.ours}
         if self.cold:
-            why = f"a stream that waits {self.load:.3g} s for the model to load is as much later"
-            found.append(_Source("a cold model", math.log1p(self.load / TOLD[figure][other]), why))
-        each, half = self._order(figure) or (0.0, 0.0)
+            found.append(_Source(SourceKind.COLD_MODEL, math.log1p(self.load / SECONDS[metric][other])))
+        each, half = self._order(metric) or (0.0, 0.0)
         if abs(each) > half:
             apart = CLIENTS.index(client) - CLIENTS.index(other)
-            why = "a run's place in the order makes one as large"
-            found.append(_Source("order", each * apart + half * abs(apart), why))
-        if figure == TOTAL and (longer := self._longer()):
-            why = "the answers' own lengths, as the server counts them, make one as large"
-            found.append(_Source("a longer answer", longer, why))
+            found.append(_Source(SourceKind.ORDER, each * apart + half * abs(apart)))
+        if metric == "total" and (longer := self._longer()):
+            found.append(_Source(SourceKind.ANSWER_LENGTH, longer))
         drift = each if abs(each) > half else 0.0
         rest = _centred(
             {(s.client, s.repeat, n): logs[s] - drift * s.place for n, s in enumerate(self.ours)}, 0
@@ -286,56 +260,55 @@ class _Answer:
         df = len(rest) - len({client for client, *_ in rest})
         if df > 0:
             spread = math.sqrt(math.fsum(value * value for value in rest.values()) / df)
-            why = "two runs of one client differ by as much"
-            found.append(_Source("noise", math.sqrt(2) * effects.quantile(0.975, df) * spread, why))
+            found.append(_Source(SourceKind.NOISE, math.sqrt(2) * effects.quantile(0.975, df) * spread))
         return found
 
     def _longer(self) -> float:
-        """By how much two answers differ in length, in the server's own time."""
-        told = [s for s in self.ours if s.tokens > 0 and TOTAL in s.server]
-        tokens, times = [math.log(s.tokens) for s in told], [math.log(s.server[TOTAL]) for s in told]
-        line = effects.slope(tokens, times) if len(told) > 2 else None
+        """Return the logarithm by which two answers differ in length, in the server's own time."""
+        known = [s for s in self.ours if s.tokens > 0 and "total" in s.server]
+        tokens, times = [math.log(s.tokens) for s in known], [math.log(s.server["total"]) for s in known]
+        line = effects.slope(tokens, times) if len(known) > 2 else None
         if line is None:
             return 0.0
         spread = math.sqrt(effects.variance(tokens))
-        return math.sqrt(2) * effects.quantile(0.975, len(told) - 1) * spread * max(line[1], 0.0)
+        return math.sqrt(2) * effects.quantile(0.975, len(known) - 1) * spread * max(line[1], 0.0)
 
     # ----------------------------------------------------------------------------------------------- figures
 
     @property
     def _comparisons(self) -> int:
-        return len(COLUMNS) * (len(CLIENTS) - 1)
+        return len(METRICS) * (len(CLIENTS) - 1)
 
-    def _own(self, figure: str) -> Callable[[_Single], float | None]:
-        """The time as a multiple of the server's own; the time itself where the server does not tell its own."""
-        if all(figure in single.server for single in self.warm):
-            return lambda single: single.seconds[figure] / single.server[figure]
-        return lambda single: single.seconds[figure]
+    def _own(self, metric: ArticleMetric) -> Callable[[_Single], float | None]:
+        """Return the time as a multiple of the server's own; the time itself where the server does not report one."""
+        if all(metric in single.server for single in self.warm):
+            return lambda single: single.seconds[metric] / single.server[metric]
+        return lambda single: single.seconds[metric]
 
     def _figure(self, value: Callable[[_Single], float | None]) -> rounds.Figure:
-        """Geometric mean of the streams of a cell."""
-        cells: dict[tuple[str, int], list[float]] = defaultdict(list)
+        """Return the geometric mean over the streams of a cell."""
+        cells: dict[tuple[ClientId, int], list[float]] = defaultdict(list)
         for single in self.warm:
             if found := value(single):
                 cells[single.client, single.repeat].append(math.log(found))
         means = {cell: math.exp(math.fsum(of) / len(of)) for cell, of in cells.items()}
-        return lambda summary, block: means.get((summary.client.label, int(block["repeat"] or 0)))
+        return lambda summary, block: means.get((summary.client, int(block["repeat"] or 0)))
 
-    def _ratios(self, figure: str, client: str, *, own: bool = False) -> list[float]:
-        """Per block: the logarithm of the client's time over the fastest's."""
-        value = self._own(figure) if own else lambda single: single.seconds[figure]
-        return rounds.contrast([self.at_one[client]], [self.at_one[_fastest(figure)]], self._figure(value))
+    def _ratios(self, metric: ArticleMetric, client: ClientId, *, own: bool = False) -> list[float]:
+        """Return per round the logarithm of the client's time over the fastest's."""
+        value = self._own(metric) if own else lambda single: single.seconds[metric]
+        return rounds.contrast([self.at_one[client]], [self.at_one[_fastest(metric)]], self._figure(value))
 
-    def _spread(self, figure: str) -> float:
-        """Standard deviation of the ratio from block to block, over all of the figure's differences."""
-        found = [ratios for client in _slower(figure) if len(ratios := self._ratios(figure, client)) > 1]
+    def _spread(self, metric: ArticleMetric) -> float:
+        """Return the standard deviation of the ratio from round to round, over all of the metric's differences."""
+        found = [ratios for client in _slower(metric) if len(ratios := self._ratios(metric, client)) > 1]
         return math.sqrt(math.fsum(map(effects.variance, found)) / len(found)) if found else math.inf
 
-    def _order(self, figure: str) -> tuple[float, float] | None:
-        """Growth of the logarithm per place within the block, clients and blocks apart, and half its interval."""
+    def _order(self, metric: ArticleMetric) -> tuple[float, float] | None:
+        """Return the slope of the logarithm per place in the round, clients and rounds apart, and half its interval."""
         cells: dict[_Key, list[float]] = defaultdict(list)
         for s in self.warm:
-            cells[s.client, s.repeat, s.place].append(math.log(s.seconds[figure]))
+            cells[s.client, s.repeat, s.place].append(math.log(s.seconds[metric]))
         rest = _centred(_centred({cell: math.fsum(of) / len(of) for cell, of in cells.items()}, 0), 1)
         places = _centred(_centred({cell: float(cell[2]) for cell in cells}, 0), 1)
         across = math.fsum(place * place for place in places.values())
@@ -346,18 +319,9 @@ class _Answer:
         left = math.fsum((rest[cell] - each * place) ** 2 for cell, place in places.items())
         return each, effects.quantile(0.975, df) * math.sqrt(left / df / across)
 
-    def _order_told(self, figure: str) -> str:
-        order = self._order(figure)
-        if order is None:
-            return f"Order: what the place in it does to the {figure} cannot be told"
-        each, half = order
-        low, high = (math.expm1(each + side * half) for side in (-1, 1))
-        told = f"{math.expm1(each):+.1%} per place within a block ({low:+.1%} to {high:+.1%})"
-        return f"Order: {figure} changes by {told}" + ("" if abs(each) > half else ", which may be nothing")
-
 
 def _centred(values: Mapping[_Key, float], by: int) -> dict[_Key, float]:
-    """Less the mean of each client (0) or of each block (1)."""
+    """Return the values less the mean of each client (0) or of each round (1)."""
     groups: dict[object, list[float]] = defaultdict(list)
     for key, value in values.items():
         groups[key[by]].append(value)
@@ -369,12 +333,3 @@ def _runs(size: float, spread: float) -> int | None:
     if not size or not math.isfinite(spread):
         return None
     return max(2, math.ceil(((_TWO_SIDED + _POWER) * spread / size) ** 2 + _TWO_SIDED**2 / 2))
-
-
-def _simulated(run: Run) -> list[str]:
-    simulated = run.info.scenario.target.simulator is not None
-    return (
-        ["Simulated: loads and lengths of answers are the scenario's, not a real model's"]
-        if simulated
-        else []
-    )

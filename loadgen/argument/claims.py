@@ -1,16 +1,16 @@
-"""The claims board: the article's five claims as testable statements over the figures of a run.
+"""Test the five claims of the article "Exploring streaming HTTP responses ..." (2025) on the measurements of a run.
 
-A claim has parts, a part has effects, each with a line that decides. An effect holds when its whole interval
-lies on the side of the line that speaks for the claim, contradicts when it lies on the other, and is undecided
-when it spans the line, when the run has one block only, or when the difference of two clients is within what
-one client differs from itself (:mod:`loadgen.analysis.noise`).
+A claim has parts, a part has effects, each with a line that decides. An effect supports the claim when its whole
+interval lies on the one side of the line, contradicts it when it lies on the other, and is undecided when it spans
+the line, after one round only, or when the difference between two clients is within the noise
+(:mod:`loadgen.analysis.noise`). Only valid measurements count.
 
-A claim about sync or async clients as such is one about each of them, and each pair. So a part holds when all its
-effects do, which needs no wider intervals (an intersection-union test: Berger 1982, "Multiparameter hypothesis
-testing and acceptance sampling"), and is contradicted when one of them is, which does: then the interval is
-widened by their number (Bonferroni). Where one that holds is enough, it is the other way round.
+A claim about sync or async clients is a claim about each of them, and each pair. So a part is supported when all its
+effects support it, which needs no wider intervals (an intersection-union test: Berger 1982, "Multiparameter
+hypothesis testing and acceptance sampling"), and contradicted when one contradicts it, which does: then the interval
+is widened by their number (Bonferroni). Where one supporting effect is enough, it is the other way round.
 
-A claim is *confirmed* when all its parts hold, *refuted* when a main part is contradicted, else *open*.
+A claim is *supported* when all its parts are, *contradicted* when a main part is, otherwise *undecided*.
 """
 
 from __future__ import annotations
@@ -19,313 +19,359 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.rounds import Figure
-from loadgen.analysis.validity import streams_told
 from loadgen.argument import costs
-from loadgen.model import Effect, Level, Summary, TextFinding, Validity
+from loadgen.model import (
+    ClaimEffect,
+    ClaimFinding,
+    ClaimPart,
+    ClientId,
+    Excluded,
+    Level,
+    Missing,
+    Mode,
+    Result,
+    Shortfall,
+    Summary,
+    Validity,
+)
 
 # The lines that decide.
 HIGH = 100  # least streams that are "many"
-OWN_THREAD = 0.9  # threads per further stream: more, and each stream has its own
+OWN_THREAD = 0.9  # threads per additional stream: more, and each stream has its own
 NO_THREAD = 0.1  # and less, and their number does not grow with the streams
-WAITS = 0.5  # voluntary switches per token from which a thread sleeps while it waits
+WAITS = 0.5  # voluntary context switches per token from which a thread sleeps while it waits
 ALIKE = 1.1  # a ratio of two clients up to which they are alike
-CARRIED = 0.95  # share of the streams asked for that were open at once
-NOT_BLOCKED = 0.1  # median lag as a share of the median total: a blocked loop waits for whole streams
+CARRIED = 0.95  # share of the target concurrency that was open at once
+NOT_BLOCKED = (
+    0.1  # median delivery lag as a share of the median total: a blocked loop waits for whole streams
+)
 FASTER = 0.95  # a ratio of totals below which a client is faster, not merely different
-NOTABLE_MEMORY = 0.25  # memory that the streams added, as a share of the client's own
+NOTABLE_MEMORY = 0.25  # memory growth as a share of the client's baseline
 NOTABLE_SWITCHES = 1.0  # per token
 LARGE = 0.8  # a ratio below which the advantage is large
-ENOUGH = "one of these is enough"  # notes effects of which one decides for all
 
-Holds = bool | None
+MIN_REPEATS = 3  # and
+MIN_LEVELS = 2  # of a run that was made to decide the claims
 
-
-def _all(answers: Sequence[Holds]) -> Holds:
-    """True when each is, False when one is."""
-    return False if False in answers else None if None in answers else True
-
-
-def _any(answers: Sequence[Holds]) -> Holds:
-    """True when one is, False when each is."""
-    return True if True in answers else None if None in answers else False
+REQUESTS, HTTPX_SYNC = ClientId("requests"), ClientId("httpx-sync")
+SYNC: tuple[Mode, ...] = ("threads",)
+ASYNC: tuple[Mode, ...] = ("tasks",)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """``missing`` says what was not measured; then the part cannot tell. A part that is not ``main`` only keeps
-    the claim from being confirmed. ``decides`` makes one answer of those of the effects."""
-
-    effects: Sequence[Effect] = ()
-    missing: str = ""
-    main: bool = True
-    decides: Callable[[Sequence[Holds]], Holds] = _all
-
-    @property
-    def holds(self) -> Holds:
-        answers = [effect.holds for effect in self.effects if effect.line is not None]
-        known = self.decides(answers) if answers else None
-        return None if self.missing and known else known
-
-    @property
-    def sides(self) -> set[bool]:
-        """What its decided effects say: both where clients differ."""
-        return {effect.holds for effect in self.effects if effect.holds is not None}
+def findings(summaries: Sequence[Summary]) -> list[ClaimFinding]:
+    """Return a finding per claim, in the article's order."""
+    evidence = Evidence(summaries)
+    return [_finding(claim, parts_of(evidence), evidence) for claim, parts_of in CLAIMS.items()]
 
 
 class Evidence:
-    """The measurements that may testify: not invalid, neither a yardstick nor a client's second name."""
+    """The measurements that count: valid, of a closed loop, neither the yardstick nor an A/A control."""
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
-        named = [s for s in summaries if s.client.name not in rounds.YARDSTICKS and not s.client.control]
-        self.floors = NoiseThresholds(summaries)
-        self.invalid = [s for s in named if s.validity is Validity.INVALID]
-        believed = [s for s in named if s.validity is not Validity.INVALID]
-        self.ladders: Mapping[str, list[Summary]] = {
-            client.label: of for client, of in rounds.sweeps(believed).items()
-        }
-        self.sync = list(dict.fromkeys(s.client.label for s in believed if s.mode == "threads"))
-        self.asyncs = list(dict.fromkeys(s.client.label for s in believed if s.mode == "tasks"))
+        self.all = [
+            s
+            for s in summaries
+            if s.client.name not in rounds.YARDSTICKS and not s.client.control and s.level.streams is not None
+        ]
+        valid = [s for s in self.all if s.validity is Validity.VALID]
+        self.noise = NoiseThresholds(summaries)
+        self.excluded = [s for s in self.all if s.validity is not Validity.VALID]
+        self.sweeps: Mapping[ClientId, list[Summary]] = rounds.sweeps(valid)
+        self.sync, self.asyncs = (
+            list(dict.fromkeys(s.client for s in valid if s.mode in modes)) for modes in (SYNC, ASYNC)
+        )
 
-    def at(self, client: str, concurrency: int) -> Summary | None:
-        return next((s for s in self.ladders.get(client, ()) if s.level.streams == concurrency), None)
+    def at(self, client: ClientId, streams: int) -> Summary | None:
+        """Return the client's measurement at so many streams."""
+        return next((s for s in self.sweeps.get(client, ()) if s.level.streams == streams), None)
 
-    def both(self, concurrency: int) -> tuple[list[Summary], list[Summary]]:
-        """The sync and the async clients there."""
-        found = [[s for c in of if (s := self.at(c, concurrency))] for of in (self.sync, self.asyncs)]
+    def both(self, streams: int) -> tuple[list[Summary], list[Summary]]:
+        """Return the measurements of the sync and of the async clients at so many streams."""
+        found = [[s for c in of if (s := self.at(c, streams))] for of in (self.sync, self.asyncs)]
         return found[0], found[1]
 
-    def most(self, least: int = 2) -> int | None:
-        """The highest concurrency, of at least so many streams, at which every client was measured."""
-        levels = [{s.level.streams or 0 for s in self.ladders[c]} for c in (*self.sync, *self.asyncs)]
+    def highest(self, least: int = 2) -> int | None:
+        """Return the highest concurrency, of at least so many streams, at which every client was measured."""
+        levels = [{s.level.streams or 0 for s in self.sweeps[c]} for c in (*self.sync, *self.asyncs)]
         shared = [n for n in set.intersection(*levels) if n >= least] if levels else []
         return max(shared, default=None)
 
+    def tops(self, clients: Sequence[ClientId], least: int = 1) -> list[Summary]:
+        """Return each client's measurement at its highest concurrency, where that is at least so many streams."""
+        tops = [self.sweeps[client][-1] for client in clients]
+        return [top for top in tops if top.level.value >= least]
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One of the article's."""
-
-    id: str
-    statement: str
-    parts: Callable[[Evidence], list[Part]]
-
-    def judge(self, evidence: Evidence) -> TextFinding:
-        parts = self.parts(evidence)
-        answers = [part.holds for part in parts]
-        verdict = "open"
-        if all(answers):
-            verdict = "confirmed"
-        elif any(answer is False and part.main for part, answer in zip(parts, answers, strict=True)):
-            verdict = "refuted"
-        missing = [part.missing for part in parts if part.missing]
-        told = [effect for part in parts for effect in part.effects]
-        differ = [part.effects for part in parts if part.decides is _all and len(part.sides) > 1]
-        alone = bool(told) and all(effect.low is None for effect in told)
-        return TextFinding(
-            kind="claim",
-            id=self.id,
-            verdict=verdict,
-            statement=self.statement,
-            evidence=(
-                *(f"Undecided: {text}" for text in missing),
-                *(f"Clients differ in {_told(these)}: it is not so of all of them" for these in differ),
-                *(
-                    ["Undecided: measured once, which tells nothing of the noise: repeats: 3"]
-                    if alone
-                    else []
-                ),
-                *(f"Not counted: {s.client} at {s.level} is invalid" for s in evidence.invalid),
-            ),
-            effects=tuple(told),
-        )
+    def not_valid(self, modes: tuple[Mode, ...], least: int = 1, most: float = math.inf) -> list[ClaimPart]:
+        """Return a part that misses the clients whose measurements in this range are all not valid."""
+        there = {
+            s.client: s.client in self.sweeps
+            and any(least <= v.level.value <= most for v in self.sweeps[s.client])
+            for s in self.excluded
+            if s.mode in modes and least <= s.level.value <= most
+        }
+        lacking = tuple(client for client, valid in there.items() if not valid)
+        return [_lacking(clients=lacking, min_streams=least, most=most)] if lacking else []
 
 
-def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
-    """One per claim, in the article's order: ``confirmed``, ``refuted`` or ``open``, with this run's effects."""
-    evidence = Evidence(summaries)
-    return [claim.judge(evidence) for claim in CLAIMS]
+def shortfalls(evidence: Evidence) -> list[Shortfall]:
+    """Return why the run was not made to decide the claims; empty where it was."""
+    found = []
+    if not any(s.mode in SYNC for s in evidence.all):
+        found.append(Shortfall.NO_SYNC_CLIENT)
+    if not any(s.mode in ASYNC for s in evidence.all):
+        found.append(Shortfall.NO_ASYNC_CLIENT)
+    if not found and _shared_levels(evidence.all) < MIN_LEVELS:
+        found.append(Shortfall.ONE_LEVEL)
+    if max((len(s.rounds) for s in evidence.all), default=0) < MIN_REPEATS:
+        found.append(Shortfall.FEW_REPEATS)
+    counted = [s for of in evidence.sweeps.values() for s in of if s.repeats >= MIN_REPEATS]
+    if not found and _shared_levels(counted) < MIN_LEVELS:
+        found.append(Shortfall.NOT_VALID)
+    return found
 
 
-def _told(effects: Sequence[Effect]) -> str:
-    return effects[0].name.partition(", ")[0]
+def _shared_levels(summaries: Sequence[Summary]) -> int:
+    """Return at how many levels a sync client was measured beside an async one."""
+    levels = [{s.level for s in summaries if s.mode in modes} for modes in (SYNC, ASYNC)]
+    return len(levels[0] & levels[1])
 
 
-# ---------------------------------------------------------------------------------------- effects with lines
-
-
-def _effect(
-    name: str,
-    unit: str,
-    values: Iterable[float],
-    of: Callable[[Iterable[float], int], effects.Estimate | None],
-    line: float,
-    *,
-    above: bool,
-    among: int = 1,
-    decides: Callable[[Sequence[Holds]], Holds] = _all,
-    client: str = "",
-    note: str = "",
-) -> Effect | None:
-    """One of ``among`` effects of a part, from its values of each block; ``None`` without any."""
-    given = list(values)
-    found, wide = of(given, 1), of(given, among)
-    if found is None or wide is None:
-        return None
-    # the interval for the answer that decides for the part by itself, and for the one that all must give
-    to_hold, to_contradict = (wide, found) if decides is _any else (found, wide)
-    speaks = 1 if above else -1
-    holds = None
-    if to_hold.side(line) == speaks:
-        holds = True
-    elif to_contradict.side(line) == -speaks:
-        holds = False
-    elif found.side(line):
-        note = note or f"one of {among} such figures: it may be so by chance"
-    return Effect(
-        name=name,
-        unit=unit,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        line=line,
-        holds=holds,
-        above=above,
-        client=client,
-        note=note,
+def _finding(claim: str, parts: Sequence[ClaimPart], evidence: Evidence) -> ClaimFinding:
+    results = [part.result for part in parts]
+    verdict: Literal["supported", "contradicted", "undecided"] = "undecided"
+    if _all(results) == "supports":
+        verdict = "supported"
+    elif any(part.result == "contradicts" and part.main for part in parts):
+        verdict = "contradicted"
+    return ClaimFinding(
+        claim=claim,
+        verdict=verdict,
+        parts=tuple(parts),
+        excluded=tuple(
+            Excluded(client=s.client, level=s.level, validity=s.validity) for s in evidence.excluded
+        ),
+        shortfalls=tuple(shortfalls(evidence)),
     )
 
 
-def _each(
-    name: str, unit: str, figures: Mapping[str, Iterable[float]], line: float, *, above: bool, at: str
-) -> list[Effect]:
-    """One effect per client, from its values of each block."""
-    told = {client: list(of) for client, of in figures.items()}
-    there = {client: of for client, of in told.items() if of}
-    found = (
-        _effect(
-            f"{name}, {client}{at}", unit, of, effects.never_negative, line,
-            above=above, among=len(there), client=client,
+# ---------------------------------------------------------------------------------------------- parts, effects
+
+
+def _all(results: Sequence[Result]) -> Result:
+    if "contradicts" in results:
+        return "contradicts"
+    return "undecided" if "undecided" in results or not results else "supports"
+
+
+def _any(results: Sequence[Result]) -> Result:
+    if "supports" in results:
+        return "supports"
+    return "undecided" if "undecided" in results or not results else "contradicts"
+
+
+def _part(
+    criterion: Criterion, found: Sequence[ClaimEffect], missing: Sequence[Missing] = (), *, main: bool = True
+) -> ClaimPart:
+    result = (_any if criterion.decided_by == "any" else _all)([effect.result for effect in found])
+    return ClaimPart(
+        measure=criterion.measure,
+        result="undecided" if missing and result == "supports" else result,
+        effects=tuple(found),
+        missing=tuple(missing),
+        decided_by=criterion.decided_by,
+        main=main,
+    )
+
+
+def _lacking(
+    *,
+    modes: tuple[Mode, ...] = (),
+    clients: tuple[ClientId, ...] = (),
+    min_streams: int = 1,
+    most: float = math.inf,
+) -> ClaimPart:
+    """Return a part without the measurements that it needs."""
+    max_streams = None if most == math.inf else int(most)
+    missing = Missing(clients=clients, modes=modes, min_streams=min_streams, max_streams=max_streams)
+    return ClaimPart(measure=None, result="undecided", missing=(missing,))
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What is tested of each client or pair of clients: a measure against a line. Unit ``times`` is a ratio."""
+
+    measure: str
+    unit: str
+    line: float
+    direction: Literal["above", "below", "within"]
+    decided_by: Literal["all", "any"] = "all"
+
+    def effect(
+        self,
+        values: Iterable[float],
+        client: ClientId,
+        baseline: ClientId | None = None,
+        level: Level | None = None,
+        comparisons: int = 1,
+    ) -> ClaimEffect | None:
+        """Return one of ``comparisons`` effects of a part, from its value in each round (the logarithm of a ratio);
+        ``None`` without values.
+        """
+        given = list(values)
+        estimate = effects.times if self.unit == "times" else effects.never_negative
+        found, wide = estimate(given, 1), estimate(given, comparisons)
+        if found is None or wide is None:
+            return None
+        # the result that decides for the part by itself needs the wide interval
+        to_support, to_contradict = (wide, found) if self.decided_by == "any" else (found, wide)
+        side = 1 if self.direction == "above" else -1
+        result: Result = "undecided"
+        if to_support.side(self.line) == side:
+            outside = (
+                self.direction == "within" and to_support.low is not None and to_support.low <= 1 / self.line
+            )
+            result = "undecided" if outside else "supports"
+        elif to_contradict.side(self.line) == -side:
+            result = "contradicts"
+        shared = result == "undecided" and self.direction != "within" and found.side(self.line) != 0
+        return ClaimEffect(
+            measure=self.measure,
+            unit=self.unit,
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            line=self.line,
+            direction=self.direction,
+            result=result,
+            client=client,
+            baseline=baseline,
+            level=level,
+            comparisons=comparisons if shared else None,
         )
-        for client, of in there.items()
-    )  # fmt: skip
-    return [effect for effect in found if effect is not None]
 
-
-def _pairs(evidence: Evidence, what: str, figure: Figure, concurrency: int, line: float) -> Part:
-    """Each async client as a multiple of each sync one, paired by block; below ``line`` speaks for the claim.
-    Within the noise nothing is a difference."""
-    sync, asyncs = evidence.both(concurrency)
-    pairs = list(product(asyncs, sync))
-    found = (
-        _effect(
-            f"{what}, {one.client} as a multiple of {other.client}, at {streams_told(concurrency)}",
-            "times", rounds.contrast([one], [other], figure), effects.times, line, above=False, among=len(pairs),
+    def each(self, values: Mapping[ClientId, Sequence[float]], levels: Mapping[ClientId, Level]) -> ClaimPart:
+        """Return the part with one effect per client, from its value in each round, at the client's level."""
+        there = {client: of for client, of in values.items() if of}
+        found = (
+            self.effect(of, client, level=levels.get(client), comparisons=len(there))
+            for client, of in there.items()
         )
-        for one, other in pairs
-    )  # fmt: skip
-    floor = evidence.floors.threshold(Level(streams=concurrency), figure)
-    told = [_beyond(effect, floor, line) for effect in found if effect is not None]
-    short = f"{what}: not measured" if not told else f"{what}: not measured with every client"
-    return Part(told, "" if len(told) == len(pairs) else short)
+        lacking = tuple(client for client in values if client not in there)
+        missing = [Missing(measure=self.measure, clients=lacking)] if lacking else []
+        return _part(self, [effect for effect in found if effect is not None], missing)
+
+    def at_top(self, tops: Sequence[Summary], figure: Figure) -> ClaimPart:
+        """Return the part with one effect per client, at its highest concurrency."""
+        values = {top.client: list(rounds.values(top, figure).values()) for top in tops}
+        return self.each(values, {top.client: top.level for top in tops})
+
+    def pairs(self, evidence: Evidence, figure: Figure, streams: int) -> ClaimPart:
+        """Return the part with one effect per pair: an async client as a multiple of a sync one, round by round.
+
+        A difference within the noise is none; where one effect is enough, nothing is missing.
+        """
+        sync, asyncs = evidence.both(streams)
+        level = Level(streams=streams)
+        pairs = list(product(asyncs, sync))
+        found = (
+            self.effect(
+                rounds.contrast([one], [other], figure),
+                one.client,
+                other.client,
+                level,
+                comparisons=len(pairs),
+            )
+            for one, other in pairs
+        )
+        if self.decided_by == "any":
+            return _part(self, [effect for effect in found if effect is not None])
+        noise = evidence.noise.threshold(level, figure)
+        beyond = [_beyond(effect, noise) for effect in found if effect is not None]
+        lacking = tuple(s.client for s in (*asyncs, *sync) if not rounds.logs(s, figure))
+        missing = [Missing(measure=self.measure, clients=lacking)] if len(beyond) < len(pairs) else []
+        return _part(self, beyond, missing)
 
 
-def _beyond(effect: Effect, floor: float | None, line: float) -> Effect:
-    """Undecided where it is within the noise."""
+def _beyond(effect: ClaimEffect, noise: float | None) -> ClaimEffect:
+    """Return the effect, undecided where its logarithm is within the noise."""
     # no difference at all is a contradiction where a large one is claimed
-    contradicts = effect.holds is False and line < 1
-    if floor is None or not effect.value or abs(math.log(effect.value)) > floor or contradicts:
+    contradicts = effect.result == "contradicts" and effect.line < 1
+    if noise is None or not effect.value or abs(math.log(effect.value)) > noise or contradicts:
         return effect
-    note = f"within the noise: one client differs from itself by up to {100 * math.expm1(floor):.3g} %"
-    return replace(effect, holds=None, note=note)
+    return replace(effect, result="undecided", noise=math.expm1(noise), comparisons=None)
 
 
 # ------------------------------------------------------------------------------------------ claims 1 and 2
 
 
-def _threads_each(evidence: Evidence, clients: Sequence[str], line: float, *, above: bool) -> Part:
-    """Threads that a further stream takes: over the levels where there are several, else beyond the client's own."""
-    cost = next(cost for cost in costs.COSTS if cost.id == "threads")
-    each: dict[str, list[float]] = {}
+def _threads_each(evidence: Evidence, clients: Sequence[ClientId], criterion: Criterion) -> ClaimPart:
+    """Test the threads per additional stream: the slope over the levels where there are several, otherwise the
+    threads that the streams added at the only one.
+    """
+    cost = next(cost for cost in costs.COSTS if cost.resource == "threads")
+    each: dict[ClientId, list[float]] = {}
+    levels: dict[ClientId, Level] = {}
     for client in clients:
-        ladder = evidence.ladders[client]
-        slopes = [line[1] for line in rounds.lines(ladder, cost.x, cost.y)]
-        top = ladder[-1]
+        sweep = evidence.sweeps[client]
+        slopes = [line[1] for line in rounds.lines(sweep, cost.x, cost.y)]
+        top = sweep[-1]
         if not slopes and top.level.value > 1:
             added = rounds.values(top, rounds.column("threads_added"))
             slopes = [value / top.level.value for value in added.values()]
+            levels[client] = top.level
         each[client] = slopes
-    told = _each("threads per further stream", "threads", each, line, above=above, at="")
-    if not told:
-        return Part(missing="threads were not measured with more than one stream")
-    unknown = [client for client, of in each.items() if not of]
-    return Part(told, missing=f"threads of {', '.join(unknown)} were not measured" if unknown else "")
+    return criterion.each(each, levels)
 
 
-def _tops(evidence: Evidence, clients: Sequence[str], least: int = 2) -> list[Summary]:
-    """Each client's highest concurrency, where that is at least so many streams."""
-    tops = [evidence.ladders[client][-1] for client in clients]
-    return [top for top in tops if top.level.value >= least]
-
-
-def _at_top(
-    tops: Sequence[Summary], name: str, unit: str, figure: Figure, line: float, *, above: bool
-) -> Part:
-    values = {top.client.label: rounds.values(top, figure).values() for top in tops}
-    levels = {top.level.streams or 0 for top in tops}
-    at = f" at {streams_told(max(levels))}" if len(levels) == 1 else ""
-    told = _each(name, unit, values, line, above=above, at=at)
-    return Part(told, missing="" if len(told) == len(tops) and told else f"{name}: not measured")
-
-
-def _sync_blocks(evidence: Evidence) -> list[Part]:
+def _sync_blocks(evidence: Evidence) -> list[ClaimPart]:
     if not evidence.sync:
-        return [Part(missing="no sync client was measured")]
-    waits = rounds.column("voluntary_switches_per_token")
-    tops = [evidence.ladders[client][-1] for client in evidence.sync]
+        return [_lacking(modes=SYNC)]
+    waits = Criterion("voluntary_switches_per_token", "per token", WAITS, "above")
     return [
-        _threads_each(evidence, evidence.sync, OWN_THREAD, above=True),
-        _at_top(tops, "sleeps per token (voluntary switches)", "per token", waits, WAITS, above=True),
+        _threads_each(
+            evidence, evidence.sync, Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
+        ),
+        waits.at_top(evidence.tops(evidence.sync), rounds.column(waits.measure)),
         _alike(evidence),
+        *evidence.not_valid(SYNC),
     ]
 
 
-def _alike(evidence: Evidence) -> Part:
-    one, other = evidence.ladders.get("requests"), evidence.ladders.get("httpx-sync")
-    shared = {s.level.streams or 0 for s in one or ()} & {s.level.streams or 0 for s in other or ()} - {1}
+def _alike(evidence: Evidence) -> ClaimPart:
+    """Test that httpx-sync takes as many threads as requests; the one with more is the multiple of the other."""
+    criterion = Criterion("threads_added", "times", ALIKE, "within")
+    one, other = HTTPX_SYNC, REQUESTS
+    levels = [{s.level.streams or 0 for s in evidence.sweeps.get(client, ())} for client in (one, other)]
+    shared = (levels[0] & levels[1]) - {1}
     if not shared:
-        return Part(missing="requests and httpx-sync were not both measured at several streams")
-    more, fewer = "httpx-sync", "requests"
-    pair = [evidence.at(client, max(shared)) for client in (more, fewer)]
-    these, those = ([s] for s in pair if s is not None)
-    ratios = rounds.contrast(these, those, rounds.column("threads_added"))
+        return _lacking(clients=(other, one), min_streams=2)
+    these, those = ([s] for client in (one, other) if (s := evidence.at(client, max(shared))) is not None)
+    ratios = rounds.contrast(these, those, rounds.column(criterion.measure))
     if math.fsum(ratios) < 0:
-        more, fewer, ratios = fewer, more, [-ratio for ratio in ratios]
-    name = f"threads, {more} as a multiple of {fewer}, at {streams_told(max(shared))}"
-    note = f"alike within {ALIKE - 1:.0%}"
-    effect = _effect(name, "times", ratios, effects.times, ALIKE, above=False, note=note)
+        one, other, ratios = other, one, [-ratio for ratio in ratios]
+    effect = criterion.effect(ratios, one, other, Level(streams=max(shared)))
     if effect is None:
-        return Part(missing="threads of requests and httpx-sync were not both measured")
-    if effect.holds and effect.low is not None and effect.low <= 1 / ALIKE:
-        effect = replace(effect, holds=None)
-    return Part([effect])
+        return _part(criterion, (), [Missing(measure=criterion.measure, clients=(REQUESTS, HTTPX_SYNC))])
+    return _part(criterion, [effect])
 
 
-def _async_does_not_block(evidence: Evidence) -> list[Part]:
-    if not evidence.asyncs:
-        return [Part(missing="no async client was measured")]
-    tops = _tops(evidence, evidence.asyncs)
+def _async_does_not_block(evidence: Evidence) -> list[ClaimPart]:
+    tops = evidence.tops(evidence.asyncs, 2)
     if not tops:
-        return [Part(missing="no async client was measured with several streams")]
-    parts = [
-        _threads_each(evidence, evidence.asyncs, NO_THREAD, above=False),
-        _at_top(tops, "streams open at once, of those asked for", "share", _open_share, CARRIED, above=True),
+        return [_lacking(modes=ASYNC, min_streams=2)]
+    threads = Criterion("threads_per_stream", "threads", NO_THREAD, "below")
+    lag = Criterion("lag_share", "share", NOT_BLOCKED, "below").at_top(tops, _lag_share)
+    return [
+        _threads_each(evidence, evidence.asyncs, threads),
+        Criterion("open_share", "share", CARRIED, "above").at_top(tops, _open_share),
+        *([lag] if lag.effects else []),
+        *evidence.not_valid(ASYNC, 2),
     ]
-    lag = _at_top(tops, "median lag, of the median total", "share", _lag_share, NOT_BLOCKED, above=False)
-    return [*parts, lag] if lag.effects else parts
 
 
 def _open_share(summary: Summary, block: rounds.Round) -> float | None:
@@ -341,103 +387,68 @@ def _lag_share(_: Summary, block: rounds.Round) -> float | None:
 # ------------------------------------------------------------------------------------------------- claim 3
 
 
-def _single_stream(evidence: Evidence) -> list[Part]:
-    return [_need_not_be_faster(evidence), _more_responsive(evidence)]
+def _single_stream(evidence: Evidence) -> list[ClaimPart]:
+    return [_need_not_be_faster(evidence), _more_responsive(evidence), *evidence.not_valid(SYNC + ASYNC)]
 
 
-def _need_not_be_faster(evidence: Evidence) -> Part:
-    """One async client that is not faster than one sync client is enough: it says "need not"."""
-    sync, asyncs = evidence.both(1)
-    pairs = list(product(asyncs, sync))
-    total = rounds.column("total_p50_ms")
-    found = (
-        _effect(
-            f"total time, {one.client} as a multiple of {other.client}, at 1 stream",
-            "times", rounds.contrast([one], [other], total), effects.times, FASTER,
-            above=True, among=len(pairs), decides=_any, note=ENOUGH,
-        )
-        for one, other in pairs
-    )  # fmt: skip
-    told = [effect for effect in found if effect is not None]
-    if not told:
-        return Part(missing="no sync and async client were both measured at one stream")
-    return Part(told, decides=_any)
+def _need_not_be_faster(evidence: Evidence) -> ClaimPart:
+    """Test that one async client is not faster than one sync client, which is enough for "need not"."""
+    criterion = Criterion("total_p50_ms", "times", FASTER, "above", decided_by="any")
+    part = criterion.pairs(evidence, rounds.column(criterion.measure), 1)
+    return part if part.effects else _lacking(modes=SYNC + ASYNC, most=1)
 
 
-def _more_responsive(evidence: Evidence) -> Part:
-    top = evidence.most()
-    if top is None or not evidence.sync or not evidence.asyncs:
-        return Part(missing="sync and async clients were not all measured at several streams")
-    for name, what in (("lag_p99_ms", "lag p99"), ("ttft_p99_ms", "TTFT p99")):
-        part = _pairs(evidence, what, rounds.column(name), top, 1.0)
-        if part.effects:
-            return part
-    return Part(missing="too few values to compare lag or TTFT")
+def _more_responsive(evidence: Evidence) -> ClaimPart:
+    streams = evidence.highest()
+    if streams is None or not evidence.sync or not evidence.asyncs:
+        return _lacking(modes=SYNC + ASYNC, min_streams=2)
+    criteria = [Criterion(measure, "times", 1.0, "below") for measure in ("lag_p99_ms", "ttft_p99_ms")]
+    parts = [criterion.pairs(evidence, rounds.column(criterion.measure), streams) for criterion in criteria]
+    return next((part for part in parts if part.effects), parts[-1])
 
 
 # ------------------------------------------------------------------------------------------ claims 4 and 5
 
 
-def _sync_costs(evidence: Evidence) -> list[Part]:
-    tops = _tops(evidence, evidence.sync, HIGH)
+def _sync_costs(evidence: Evidence) -> list[ClaimPart]:
+    tops = evidence.tops(evidence.sync, HIGH)
     if not tops:
-        return [Part(missing=f"no sync client was measured at {HIGH} streams or more")]
-    clients = [top.client.label for top in tops]
+        return [_lacking(modes=SYNC, min_streams=HIGH)]
+    threads = Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
+    memory = Criterion("memory_growth_share", "share", NOTABLE_MEMORY, "above")
+    switches = Criterion("switches_per_token", "per token", NOTABLE_SWITCHES, "above")
     return [
-        replace(_threads_each(evidence, clients, OWN_THREAD, above=True), main=False),
-        _at_top(
-            tops, "memory added, of the client's own", "share", _memory_added, NOTABLE_MEMORY, above=True
-        ),
-        _at_top(tops, "context switches", "per token", rounds.switches, NOTABLE_SWITCHES, above=True),
+        replace(_threads_each(evidence, [top.client for top in tops], threads), main=False),
+        memory.at_top(tops, _memory_growth),
+        switches.at_top(tops, rounds.switches),
+        *evidence.not_valid(SYNC, HIGH),
     ]
 
 
-def _memory_added(summary: Summary, block: rounds.Round) -> float | None:
+def _memory_growth(summary: Summary, block: rounds.Round) -> float | None:
     each, base = block.get("rss_per_stream_kib"), block.get("rss_base_mib")
     return None if each is None or not base else each * summary.level.value / 1024 / base
 
 
-def _async_is_leaner(evidence: Evidence) -> list[Part]:
-    top = evidence.most(HIGH)
-    if top is None or not evidence.sync or not evidence.asyncs:
-        return [Part(missing=f"sync and async clients were not all measured at {HIGH} streams or more")]
+def _async_scales(evidence: Evidence) -> list[ClaimPart]:
+    streams = evidence.highest(HIGH)
+    if streams is None or not evidence.sync or not evidence.asyncs:
+        return [_lacking(modes=SYNC + ASYNC, min_streams=HIGH)]
     threads, memory, switches = (
-        _pairs(evidence, what, figure, top, LARGE)
-        for what, figure in (
-            ("threads", rounds.column("threads_peak")),
-            ("memory per stream", rounds.column("rss_per_stream_kib")),
-            ("context switches per token", rounds.switches),
+        Criterion(measure, "times", LARGE, "below").pairs(evidence, figure, streams)
+        for measure, figure in (
+            ("threads_peak", rounds.column("threads_peak")),
+            ("rss_per_stream_kib", rounds.column("rss_per_stream_kib")),
+            ("switches_per_token", rounds.switches),
         )
     )
-    return [replace(threads, main=False), memory, switches]
+    return [replace(threads, main=False), memory, switches, *evidence.not_valid(SYNC + ASYNC, HIGH)]
 
 
-CLAIMS = (
-    Claim(
-        "sync-blocks",
-        "A sync client blocks its thread while it waits for each chunk; sync httpx is like requests in this.",
-        _sync_blocks,
-    ),
-    Claim(
-        "async-does-not-block",
-        "An async client does not block: while it waits, the event loop does other work.",
-        _async_does_not_block,
-    ),
-    Claim(
-        "single-stream",
-        "For a single stream, async need not be faster; it helps responsiveness and concurrency.",
-        _single_stream,
-    ),
-    Claim(
-        "sync-costs",
-        "Sync: every request needs its own thread; at high concurrency many threads cost notable memory and "
-        "context switches.",
-        _sync_costs,
-    ),
-    Claim(
-        "async-scales",
-        "Async: one thread's event loop carries many connections; fewer threads, lower memory, fewer context "
-        "switches: a large advantage for many concurrent streams.",
-        _async_is_leaner,
-    ),
-)
+CLAIMS: Mapping[str, Callable[[Evidence], list[ClaimPart]]] = {
+    "sync-blocks": _sync_blocks,
+    "async-does-not-block": _async_does_not_block,
+    "single-stream": _single_stream,
+    "sync-costs": _sync_costs,
+    "async-scales": _async_scales,
+}

@@ -13,6 +13,8 @@ from loadgen.model.findings import Finding, Validity
 from loadgen.model.level import Level
 
 Result = Literal["supports", "contradicts", "undecided"]
+Resource = Literal["memory", "threads", "cpu", "switches"]
+ArticleMetric = Literal["ttft", "total"]
 
 
 class Shortfall(StrEnum):
@@ -111,7 +113,7 @@ class ClaimFinding(Finding):
 class Cost:
     """What one resource costs: by how much it grows per stream or per token, and its fixed part."""
 
-    resource: Literal["memory", "threads", "cpu", "switches"]
+    resource: Resource
     growth: Estimate
     growth_unit: str
     fixed: Estimate
@@ -144,7 +146,7 @@ class SourceKind(StrEnum):
 class ArticleTime:
     """One cell of the article's table in seconds, and this run's; ``ours`` is ``None`` where it was not measured."""
 
-    metric: Literal["ttft", "total"]
+    metric: ArticleMetric
     client: ClientId
     article: float
     ours: Estimate | None
@@ -160,7 +162,7 @@ class ArticleDifference:
     ``runs_article`` and ``runs_ours``: runs of each client that tell a ratio of that size from 1; ``None``: unknown.
     """
 
-    metric: Literal["ttft", "total"]
+    metric: ArticleMetric
     client: ClientId
     baseline: ClientId
     article: float
@@ -177,7 +179,7 @@ class ArticleDifference:
 class ArticleSource:
     """How large a ratio between two single runs a source makes in this run."""
 
-    metric: Literal["ttft", "total"]
+    metric: ArticleMetric
     source: SourceKind
     ratio: float
 
@@ -186,7 +188,7 @@ class ArticleSource:
 class ArticleOrder:
     """By what share a time changes per place in the order of a round; ``change`` is ``None`` where unknown."""
 
-    metric: Literal["ttft", "total"]
+    metric: ArticleMetric
     change: Estimate | None
 
 

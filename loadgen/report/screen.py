@@ -15,9 +15,9 @@ from rich.text import Text
 from loadgen.report.text import plain
 
 STYLES: Mapping[str, str] = {  # how a word is printed that stands alone in its cell
-    "valid": "green", "held": "green", "holds": "green", "supports": "green", "confirmed": "bold green",
-    "suspect": "yellow", "open": "yellow", "noise": "yellow", "undecided": "yellow",
-    "invalid": "bold red", "failed": "bold red", "refuted": "bold red", "against": "red", "contradicts": "red",
+    "valid": "green", "held": "green", "supports": "green", "supported": "bold green",
+    "suspect": "yellow", "noise": "yellow", "undecided": "yellow",
+    "invalid": "bold red", "failed": "bold red", "contradicted": "bold red", "contradicts": "red",
     "once": "dim",
 }  # fmt: skip
 TEXT_LIMIT = 2000  # characters of one text

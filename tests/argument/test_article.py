@@ -1,4 +1,4 @@
-"""The article's differences, put down to what a run knows to be the truth."""
+"""The article's differences, explained by what is known to be true of a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 
 from loadgen.analysis import summarise
 from loadgen.argument import article
-from loadgen.findings import findings
-from loadgen.model import Recording, Run
+from loadgen.model import ArticleFinding, ClientId, Recording, Run, SourceKind
 from tests.synthetic import MS, recording, run
 
 MODES = {
@@ -25,7 +24,7 @@ SYNC = [client for client, mode in MODES.items() if mode == "threads"]
 
 
 def made(vary=lambda client, place, rng: {}, repeats=5, clients=tuple(MODES), cold_ms=0) -> Run:
-    """Blocks in random order; ``vary`` gives each cell its truth."""
+    """Rounds in random order; ``vary`` gives each cell its truth."""
     cells: list[Recording] = []
     for repeat in range(repeats):
         for place, client in enumerate(random.Random(repeat).sample(clients, len(clients))):
@@ -55,31 +54,29 @@ def cold(cell: Recording, load_ms: float) -> Recording:
     return replace(cell, streams=streams, arrivals={**cell.arrivals, "at": cell.arrivals["at"] + late})
 
 
-def answer(held: Run):
-    (found,) = (f for f in findings(held, summarise(held)) if f.kind == "article")
+def answer(held: Run) -> ArticleFinding:
+    (found,) = article.findings(held, summarise(held))
     return found
 
 
-def kinds(held: Run) -> dict[tuple[str, str], str]:
-    return {
-        (effect.name.partition(",")[0], effect.client): effect.note.partition(":")[0]
-        for effect in answer(held).effects
-        if effect.line is not None
-    }
+def sources(held: Run) -> dict[tuple[str, str], SourceKind]:
+    return {(one.metric, one.client.name): one.source for one in answer(held).differences}
 
 
-def test_a_client_that_is_slower_by_its_own_doing_is_the_client_s():
+def test_a_client_that_is_slower_by_its_own_doing_is_the_source():
     def vary(client, place, rng):
         return {"ttft_ms": 3000.0, "send_delay_ms": 2500.0} if client in SYNC else {}
 
-    found = kinds(made(vary))
-    assert found[article.FIRST, "requests"] == found[article.FIRST, "httpx-sync"] == "the client's"
-    assert {kind for key, kind in found.items() if key[1] not in SYNC} == {"unexplained"}
+    found = sources(made(vary))
+    assert found["ttft", "requests"] == found["ttft", "httpx-sync"] == SourceKind.CLIENT
+    assert {source for key, source in found.items() if key[1] not in SYNC} == {SourceKind.UNEXPLAINED}
 
 
-def test_a_server_that_is_slower_to_one_client_is_not_the_client_s():
-    found = kinds(made(lambda client, place, rng: {"ttft_ms": 3000.0} if client in SYNC else {}))
-    assert "the client's" not in found.values()
+@pytest.mark.parametrize("ttft_ms", [3000.0, 9000.0])
+def test_a_server_that_is_slower_to_one_client_is_no_difference_of_the_client(ttft_ms):
+    held = made(lambda client, place, rng: {"ttft_ms": ttft_ms} if client in SYNC else {})
+    assert SourceKind.CLIENT not in sources(held).values()
+    assert all((one.own_ratio or 1) < 1.01 for one in answer(held).differences)
 
 
 def test_what_one_client_differs_by_from_itself_is_noise():
@@ -87,60 +84,56 @@ def test_what_one_client_differs_by_from_itself_is_noise():
         first, gap = np.exp(rng.normal(0, [1, 0.15]))
         return {"ttft_ms": 500 * float(first), "gap_ms": 40 * float(gap)}
 
-    assert set(kinds(made(vary)).values()) == {"noise"}
+    assert set(sources(made(vary)).values()) == {SourceKind.NOISE}
 
 
-def test_a_cold_first_stream_is_told_and_spoils_nothing_else():
+def test_a_cold_first_stream_is_reported_and_spoils_nothing_else():
     cold_run, warm_run = answer(made(cold_ms=2500)), answer(made())
-    assert any("1 of 50 streams waited" in line and "2.5 s" in line for line in cold_run.evidence)
-    assert any("no stream waited" in line for line in warm_run.evidence)
-    found = kinds(made(cold_ms=2500))
-    assert {kind for (figure, _), kind in found.items() if figure == article.FIRST} == {"a cold model"}
-    assert found[article.TOTAL, "httpx-async"] == "unexplained"  # 7.6 s is more than such a load
-    effects = [effect for effect in cold_run.effects if effect.line is not None]
-    assert all(effect.low < 1.05 and effect.high < 1.15 for effect in effects)
+    assert (cold_run.cold, cold_run.streams, cold_run.load_s) == (1, 50, 2.5)
+    assert (warm_run.cold, warm_run.load_s) == (0, None)
+    found = {(one.metric, one.client.name): one for one in cold_run.differences}
+    assert {one.source for one in found.values() if one.metric == "ttft"} == {SourceKind.COLD_MODEL}
+    assert found["total", "httpx-async"].source == SourceKind.UNEXPLAINED  # 7.6 s is more than such a load
+    assert all(one.ours.low < 1.05 and one.ours.high < 1.15 for one in found.values())
 
 
-def test_what_a_model_tells_that_is_there_already_is_no_load():
+def test_the_short_load_that_a_loaded_model_reports_is_none():
     cells = [
         replace(cell, streams={**cell.streams, "load_ns": np.full(2, 60 * MS)}) for cell in made().recordings
     ]
-    assert any("no stream waited" in line for line in answer(answering(cells)).evidence)
+    assert answer(answering(cells)).cold == 0
 
 
 def test_a_place_in_the_order_is_told_from_a_client():
     def vary(client, place, rng):
         return {"ttft_ms": 500 * float(np.exp(-0.8 * place)), "gap_ms": 40 * float(np.exp(0.12 * place))}
 
-    found = kinds(made(vary))
-    assert {found[article.FIRST, "requests"], found[article.TOTAL, "aiohttp"]} == {"order"}
-    assert "the client's" not in found.values()
-    (line,) = (line for line in answer(made(vary)).evidence if line.startswith(f"Order: {article.FIRST}"))
-    assert "-55" in line
-    assert "may be nothing" not in line
+    found = sources(made(vary))
+    assert {found["ttft", "requests"], found["total", "aiohttp"]} == {SourceKind.ORDER}
+    assert SourceKind.CLIENT not in found.values()
+    order = next(order.change for order in answer(made(vary)).orders if order.metric == "ttft")
+    assert order.value == pytest.approx(np.expm1(-0.8), abs=0.01)
+    assert order.low < order.value < order.high < 0
 
 
 def test_answers_of_different_length_explain_totals_and_nothing_else():
-    found = kinds(made(lambda client, place, rng: {"tokens": int(60 * np.exp(rng.normal(0, 0.2)))}))
-    assert {kind for (figure, _), kind in found.items() if figure == article.TOTAL} == {"a longer answer"}
-    assert {kind for (figure, _), kind in found.items() if figure == article.FIRST} == {"unexplained"}
+    found = sources(made(lambda client, place, rng: {"tokens": int(60 * np.exp(rng.normal(0, 0.2)))}))
+    assert {source for key, source in found.items() if key[0] == "total"} == {SourceKind.ANSWER_LENGTH}
+    assert {source for key, source in found.items() if key[0] == "ttft"} == {SourceKind.UNEXPLAINED}
 
 
 def test_the_article_s_table_stands_beside_ours():
-    effects = answer(made()).effects
-    told = {(e.name, e.client): e.value for e in effects if e.note == "the article"}
-    ours = {(e.name, e.client): e for e in effects if e.note == "this run"}
-    assert told[article.FIRST, "aiohttp"] == 0.5
-    assert told.keys() == ours.keys()
-    assert all(e.low <= e.value <= e.high for e in ours.values())
-    assert ours[article.TOTAL, "requests"].value == pytest.approx(2.86, rel=0.02)
+    times = {(one.metric, one.client.name): one for one in answer(made()).times}
+    assert len(times) == 8
+    assert times["ttft", "aiohttp"].article == 0.5
+    assert all(one.ours.low <= one.ours.value <= one.ours.high for one in times.values())
+    assert times["total", "requests"].ours.value == pytest.approx(2.86, rel=0.02)
 
 
 def test_more_noise_takes_more_runs_to_see_through():
     def needed(spread):
         found = answer(made(lambda client, place, rng: {"gap_ms": 40 * float(np.exp(rng.normal(0, spread)))}))
-        name = f"{article.TOTAL}, runs to know a difference of the article's size"
-        return {e.client: e.value for e in found.effects if e.name == name}
+        return {one.client.name: one.runs_article for one in found.differences if one.metric == "total"}
 
     quiet, loud = needed(0.01), needed(0.1)
     assert quiet["httpx-async"] == 2 < loud["httpx-async"] < loud["httpx-sync"]
@@ -151,10 +144,10 @@ def test_more_noise_takes_more_runs_to_see_through():
 @pytest.mark.parametrize(("repeats", "clients"), [(1, tuple(MODES)), (3, ("requests", "aiohttp"))])
 def test_a_run_that_cannot_answer_says_what_is_missing(repeats, clients):
     found = answer(made(repeats=repeats, clients=clients))
-    assert found.verdict == "open"
-    assert "httpx-sync" in found.evidence[0]
+    assert found.verdict == "undecided"
+    assert ClientId("httpx-sync") in found.missing
 
 
-def test_only_who_asks_is_answered():
+def test_only_a_scenario_that_asks_for_it_is_answered():
     held = run(".", made().recordings)
-    assert not [f for f in findings(held, summarise(held)) if f.kind == "article"]
+    assert article.findings(held, summarise(held)) == []

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import effects, rounds, summarise
+from loadgen.argument import costs as argued
 from loadgen.argument.costs import COSTS
-from loadgen.findings import findings
-from loadgen.model import Level
+from loadgen.model import ClientId, Level
 from tests.synthetic import recording, run
+
+REQUESTS = ClientId("requests")
 
 
 def costs(repeats=3, levels=(1, 10, 100), noise=0.02, client="requests", **how):
@@ -35,21 +37,21 @@ def costs(repeats=3, levels=(1, 10, 100), noise=0.02, client="requests", **how):
                     **how,
                 )
             )
-    held = run(".", made)
-    return {f.id: f for f in findings(held, summarise(held)) if f.kind == "cost"}
+    return {finding.client: finding for finding in argued.findings(summarise(run(".", made)))}
 
 
-def test_each_further_stream_apart_from_the_fixed_part():
-    found = costs()["requests"]
-    told = {effect.name: effect for effect in found.effects}
-    for name, truth in (("memory", 50), ("threads", 1), ("CPU", 40), ("context switches", 2.01)):
-        assert told[name].value == pytest.approx(truth, rel=0.05)
-        assert told[name].low <= truth * 1.001
-        assert told[name].high >= truth * 0.999
-    assert told["memory, fixed"].value == pytest.approx(30, rel=0.01)
-    assert told["threads, fixed"].value == pytest.approx(1, abs=0.01)
-    assert "from 1 to 100 streams: each further stream costs" in found.statement
-    assert "KiB of memory and 1 (1 to 1) threads, each further token" in found.statement
+def test_each_additional_stream_apart_from_the_fixed_part():
+    found = costs()[REQUESTS]
+    assert (found.lowest, found.highest) == (Level(streams=1), Level(streams=100))
+    by_resource = {cost.resource: cost for cost in found.costs}
+    for resource, truth in (("memory", 50), ("threads", 1), ("cpu", 40), ("switches", 2.01)):
+        growth = by_resource[resource].growth
+        assert growth.value == pytest.approx(truth, rel=0.05)
+        assert growth.low <= truth * 1.001
+        assert growth.high >= truth * 0.999
+        assert growth.n == 3
+    assert by_resource["memory"].fixed.value == pytest.approx(30, rel=0.01)
+    assert by_resource["threads"].fixed.value == pytest.approx(1, abs=0.01)
 
 
 def test_intervals_of_slopes_hold_the_truth(draws):
@@ -57,7 +59,7 @@ def test_intervals_of_slopes_hold_the_truth(draws):
     rng = np.random.default_rng(3)
     hits = 0
     for _ in range(draws):
-        ladder = [
+        sweep = [
             replace(
                 template,
                 level=Level(streams=n),
@@ -68,7 +70,7 @@ def test_intervals_of_slopes_hold_the_truth(draws):
             )
             for n in (1, 10, 100, 1000)
         ]
-        found = effects.mean(line[1] for line in rounds.lines(ladder, COSTS[0].x, COSTS[0].y))
+        found = effects.mean(line[1] for line in rounds.lines(sweep, COSTS[0].x, COSTS[0].y))
         hits += found.low <= 50 * np.exp(0.05**2 / 2) <= found.high
     assert abs(hits / draws - 0.95) <= 4 * math.sqrt(0.95 * 0.05 / draws)  # four standard errors
 
@@ -77,11 +79,11 @@ def test_one_level_has_no_slope():
     assert costs(levels=(10,)) == {}
 
 
-def test_one_block_has_no_interval():
-    memory = costs(repeats=1)["requests"].effects[0]
+def test_one_round_has_no_interval():
+    memory = costs(repeats=1)[REQUESTS].costs[0].growth
     assert memory.value == pytest.approx(50, rel=0.05)
     assert (memory.low, memory.high) == (None, None)
 
 
-def test_a_twin_costs_nothing():
+def test_an_a_a_control_is_no_client_of_its_own():
     assert costs(client="requests (A/A)") == {}

@@ -1,16 +1,20 @@
-"""Runs for the report's tests: a ladder, one concurrency, one where nothing succeeded, and a hostile one."""
+"""Runs for the report's tests: a concurrency sweep, one concurrency, one where nothing succeeded, and a hostile one."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console, Group
 
 from loadgen import analysis
 from loadgen.findings import findings as found
 from loadgen.model import ClientId, Finding, Run, Summary
 from loadgen.report.renderers import html
+from loadgen.report.renderers.terminal import Terminal
+from loadgen.report.screen import Screen
 from loadgen.report.view import View
 from tests import synthetic
 
@@ -23,8 +27,13 @@ CLIENTS = (("requests", "threads"), ("httpx-sync", "threads"), ("httpx-async", "
 
 
 def run_of(
-    folder: Path | str, levels: tuple[int, ...] = (1, 20), repeats: int = 1, name: str = "ladder"
+    folder: Path | str,
+    levels: tuple[int, ...] = (1, 20),
+    repeats: int = 1,
+    name: str = "sweep",
+    lag_ratio: float = 10.0,
 ) -> Run:
+    """Return a run of four clients; the delivery lag of each is ``lag_ratio`` times that of the one before."""
     recordings = []
     for repeat in range(repeats):
         for concurrency in levels:
@@ -40,7 +49,7 @@ def run_of(
                         tokens=20,
                         jitter=0.4,
                         ramp_ms=500,
-                        lag_us=100.0 * 10**place,
+                        lag_us=100.0 * lag_ratio**place,
                         lag_jitter=0.5,
                         rss_per_stream_kib=20.0 * (place + 1),
                     )
@@ -49,8 +58,8 @@ def run_of(
 
 
 def repeated_run(folder: Path | str) -> Run:
-    """Three blocks with a client measured twice, at one stream and at many, asked for the article's answer."""
-    made = run_of(folder, (1, 100), repeats=3)
+    """Three valid rounds with a client measured twice, at one stream and at many, asked for the article's answer."""
+    made = run_of(folder, (1, 100), repeats=3, lag_ratio=4.0)
     controls = [
         replace(cell, client=replace(cell.client, control=True), index=len(made.recordings) + cell.index)
         for cell in made.recordings
@@ -108,3 +117,18 @@ def view(run: Run) -> View:
 
 def page(run: Run) -> str:
     return html.report(view(run))
+
+
+def shown(of, width=100, encoding="utf-8", colour=False):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding)
+    Console(
+        file=file, width=width, force_terminal=colour, color_system="truecolor" if colour else None
+    ).print(Terminal(of) if isinstance(of, View) else of)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+def section(of, section, width=100):
+    """Return what one section prints."""
+    return shown(Group(*section.terminal(of, Screen(width))), width)

@@ -57,7 +57,7 @@ def browser():
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     runs = {
-        "ladder": run_of(folder),
+        "sweep": run_of(folder),
         "one": run_of(folder, (5,)),
         "failed": failed_run(folder),
         "repeated": repeated_run(folder),
@@ -97,9 +97,9 @@ def opened(browser, files):
 @pytest.mark.parametrize(
     ("name", "scheme", "width"),
     [
-        ("ladder", "light", 1280),
-        ("ladder", "dark", 1280),
-        ("ladder", "light", 390),
+        ("sweep", "light", 1280),
+        ("sweep", "dark", 1280),
+        ("sweep", "light", 390),
         ("one", "dark", 390),
         ("failed", "light", 390),
         ("hostile", "light", 390),
@@ -132,7 +132,7 @@ def test_pictures_of_claims_are_drawn_within_their_plots_and_their_text_is_whole
 
 
 def test_tables_and_axes_say_what_they_show(opened):
-    tab = opened("ladder")
+    tab = opened("sweep")
     summary = tab.locator("#metrics table.summary").first
     assert summary.locator("tbody tr:not(.level)").count() == 8
     first = summary.locator("tbody tr:not(.level)").first
@@ -149,7 +149,7 @@ def test_tables_and_axes_say_what_they_show(opened):
 
 
 def test_hovering_tells_the_exact_value(opened):
-    tab = opened("ladder")
+    tab = opened("sweep")
     tab.locator("#chart-0").scroll_into_view_if_needed()
     spot = tab.evaluate("""() => {
       const view = Bokeh.index.roots.find((v) => document.querySelector('#chart-0').contains(v.el));
@@ -165,7 +165,7 @@ def test_hovering_tells_the_exact_value(opened):
 
 
 def test_charts_follow_the_colour_scheme_while_open(opened):
-    tab = opened("ladder")
+    tab = opened("sweep")
     colours = """() => {
       const tagged = [...Bokeh.documents.flatMap((d) => [...d.all_models])].filter((m) => m.tags.length);
       return [...new Set(tagged.map((m) => m.line_color?.value ?? m.fill_color?.value))].sort();

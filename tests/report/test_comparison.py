@@ -113,7 +113,7 @@ def test_the_verdict_says_what_would_help() -> None:
     assert "reduce the noise" in sentences.verdict(replace(made, more_repeats=None))
 
 
-@pytest.mark.parametrize("levels", [(10, 100), (10,)], ids=["ladder", "one"])
+@pytest.mark.parametrize("levels", [(10, 100), (10,)], ids=["sweep", "one"])
 def test_the_page_opens_offline_and_paints_every_chart(browser, tmp_path, levels) -> None:  # noqa: F811
     path = tmp_path / "page.html"
     path.write_text(html.render(view(levels)), encoding="utf-8")

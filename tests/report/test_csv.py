@@ -73,7 +73,7 @@ def test_text_that_is_no_formula_stays():
 def test_json_holds_summaries_and_findings():
     shown = view(run_of("/nowhere", (10,)))
     document = json.loads(json_files.summary(shown))
-    assert document["name"] == "ladder"
+    assert document["name"] == "sweep"
     first = document["summaries"][0]
     assert first["client"] == {
         "name": "requests",

@@ -58,12 +58,12 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def ladder():
+def sweep():
     return page(run_of("/nowhere"))
 
 
-def test_the_page_nests_and_carries_every_section(ladder):
-    parsed = Page(ladder)
+def test_the_page_nests_and_carries_every_section(sweep):
+    parsed = Page(sweep)
     assert parsed.wrong == []
     ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -75,16 +75,16 @@ def test_the_page_nests_and_carries_every_section(ladder):
     assert {"metrics", "scaling", "distributions", "streams", "usage", "setup", "order"} <= set(sections)
 
 
-def test_the_page_is_small_and_the_same_every_time(ladder):
-    assert len(ladder.encode()) < 2_500_000
-    assert page(run_of("/nowhere")) == ladder
+def test_the_page_is_small_and_the_same_every_time(sweep):
+    assert len(sweep.encode()) < 2_500_000
+    assert page(run_of("/nowhere")) == sweep
 
 
-def test_the_page_refers_to_nothing_outside(ladder):
-    for _, attributes in Page(ladder).elements:
+def test_the_page_refers_to_nothing_outside(sweep):
+    for _, attributes in Page(sweep).elements:
         assert "src" not in attributes
         assert attributes.get("href", "#").startswith("#")
-    (policy,) = (a["content"] for tag, a in Page(ladder).elements if a.get("http-equiv"))
+    (policy,) = (a["content"] for tag, a in Page(sweep).elements if a.get("http-equiv"))
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe" not in policy.split(";")[1]
 
@@ -103,10 +103,10 @@ def test_claims_come_first_and_every_section_nests(repeated):
 def test_a_picture_says_its_figures_in_words(repeated):
     told = [a["aria-label"] for _, a in repeated.elements if a.get("role") == "img"]
     (threads, _) = [
-        words for words in told if words.startswith("threads per further stream") and "httpx-sync" in words
+        words for words in told if words.startswith("threads per additional stream") and "httpx-sync" in words
     ]
-    assert "more than 0.9 speaks for it" in threads
-    assert "requests 1.00 (1.00 to 1.00), holds" in threads
+    assert "more than 0.9 supports it" in threads
+    assert "requests 1.00 (1.00 to 1.00), supports it" in threads
 
 
 def test_verdicts_follow_what_was_measured():
@@ -123,8 +123,8 @@ def test_verdicts_follow_what_was_measured():
     assert texts[0] != texts[1]
 
 
-def test_every_chart_has_a_place_and_words(ladder):
-    parsed = Page(ladder)
+def test_every_chart_has_a_place_and_words(sweep):
+    parsed = Page(sweep)
     charts = [a for tag, a in parsed.elements if a.get("class") == "chart"]
     assert {a.get("role") for a in charts} == {"img"}
     places = {a["id"] for _, a in parsed.elements if a.get("class") == "canvas"}
@@ -135,8 +135,8 @@ def test_every_chart_has_a_place_and_words(ladder):
     assert any("requests: " in chart["aria-label"] and "at 20" in chart["aria-label"] for chart in charts)
 
 
-def test_tables_have_captions_and_scopes(ladder):
-    parsed = Page(ladder)
+def test_tables_have_captions_and_scopes(sweep):
+    parsed = Page(sweep)
     tables = sum(tag == "table" for tag, _ in parsed.elements)
     assert tables == sum(tag == "caption" for tag, _ in parsed.elements) == 3
     assert {a.get("scope") for tag, a in parsed.elements if tag == "th"} == {
@@ -163,10 +163,10 @@ def test_nothing_succeeded_and_nothing_at_all_still_give_a_page():
     assert "Nothing was measured" in " ".join(parsed.text)
 
 
-def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(ladder):
+def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(sweep):
     shared = Page(page(shared_run("/nowhere")))
     assert shared.wrong == []
-    assert len(json.loads(shared.scripts[0])) == len(json.loads(Page(ladder).scripts[0]))
+    assert len(json.loads(shared.scripts[0])) == len(json.loads(Page(sweep).scripts[0]))
     text = " ".join(" ".join(shared.text).split())
     assert "2 workers" in text
     assert "host-1 128 streams in 8 cells" in text
@@ -175,7 +175,7 @@ def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(ladder):
     assert "host-2: it was not heard of for 5 s" in text
     assert sum(tag == "ol" and a.get("class") == "order" for tag, a in shared.elements) == 1
     assert text.count("× 20, repeat 1") == 4
-    assert "worker" not in "".join(Page(ladder).text)
+    assert "worker" not in "".join(Page(sweep).text)
 
 
 def test_an_unfinished_run_counts_cells_and_not_their_parts():

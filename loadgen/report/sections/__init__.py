@@ -21,6 +21,7 @@ from loadgen.report.sections.section import Section
 from loadgen.report.sections.setup import Setup
 from loadgen.report.sections.streams import Streams
 from loadgen.report.sections.thresholds import Thresholds
+from loadgen.report.sections.undecided_claims import UndecidedClaims
 from loadgen.report.sections.usage import Usage
 from loadgen.report.sections.verdict import Verdict
 
@@ -30,15 +31,16 @@ SECTIONS: tuple[Section, ...] = (
     Noise(),
     Article(),
     Thresholds(),
-    Costs(),
     DeliveryLag(),
     Metrics(),
+    Costs(),
     Quality(),
     Failures(),
     Scaling(),
     Distributions(),
     Streams(),
     Usage(),
+    UndecidedClaims(),
     Setup(),
     Order(),
     Glossary(),

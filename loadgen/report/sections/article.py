@@ -1,17 +1,17 @@
-"""The table of the article "Exploring streaming HTTP responses …" (2025) beside this run's, and what each of its
-differences is."""
+"""The table of the article "Exploring streaming HTTP responses …" (2025) beside this run's, and what explains each of
+its differences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from loadgen.argument.article import CLIENTS, COLUMNS
-from loadgen.model import TextFinding
-from loadgen.report.charts.forest import STATEMENT, axis_of, place, row, ticks
-from loadgen.report.sections.costs import cell
+from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate, SourceKind
+from loadgen.report.charts.forest import Point, axis_of, place, row, ticks
+from loadgen.report.page import FINDING
 from loadgen.report.sections.section import Section
-from loadgen.report.text import figure, plain
+from loadgen.report.sentences import article as english
+from loadgen.report.text import figure, interval, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,103 +20,88 @@ if TYPE_CHECKING:
     from loadgen.report.screen import Screen
     from loadgen.report.view import View
 
-MOST_RUNS = 10_000
-
 
 class Article(Section):
     id = "article"
-    title = "The article, answered"
+    title = "The article's table, explained"
     short = "The article"
 
     def applies(self, view: View) -> bool:
-        return _of(view) is not None
+        return bool(view.of(ArticleFinding))
 
     def html(self, view: View, page: Page) -> str:
-        finding = _of(view)
-        assert finding is not None
-        return page.section(self.id, article=_article(finding))
+        finding = view.of(ArticleFinding)[0]
+        sentences = english.sentences(finding)
+        return page.section(
+            self.id,
+            article=english.ARTICLE,
+            statement=plain(sentences.statement, FINDING),
+            details=[plain(line, FINDING) for line in sentences.details],
+            metrics=list(english.METRICS.values()),
+            rows=_table(finding),
+            differences=[_differences(finding, metric) for metric in english.METRICS if finding.differences],
+            sources=[
+                f"{english.METRICS[source.metric]}, {english.SOURCES[source.source]} ×{figure(source.ratio)}"
+                for source in finding.sources
+            ],
+        )
 
     def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
-        finding = _of(view)
-        assert finding is not None
-        yield screen.text(finding.statement)
-        rows = []
-        for effect in finding.effects:
-            if effect.line is not None:
-                title, _, label = effect.name.partition(", ")
-                here = f"×{figure(effect.line)}, here ×{figure(effect.value)}"
-                label = label.replace(" as a multiple of ", " ÷ ")
-                rows.append((effect.note.partition(":")[0], here, f"{label}: {title}"))
-        yield screen.rows(rows)
-        if not rows:
-            yield screen.text("; ".join(finding.evidence), "dim")
+        finding = view.of(ArticleFinding)[0]
+        sentences = english.sentences(finding)
+        yield screen.text(f"{sentences.statement}. {english.FIRST}")
+        yield screen.rows(
+            [
+                (
+                    english.SOURCES[one.source],
+                    f"×{figure(one.article)}, here ×{figure(one.ours.value if one.ours else None)}",
+                    f"{one.client} ÷ {one.baseline}: {english.METRICS[one.metric]}",
+                )
+                for one in finding.differences
+            ]
+        )
+        if not finding.differences:
+            yield screen.text("; ".join(sentences.details), "dim")
 
 
-def _of(view: View) -> TextFinding | None:
-    return next((finding for finding in view.of(TextFinding) if finding.kind == "article"), None)
+def _table(finding: ArticleFinding) -> list[dict[str, Any]]:
+    """Return a row per client: for each metric the article's time and ours."""
+    times = {(one.client, one.metric): one for one in finding.times}
+    rows = []
+    for client in dict.fromkeys(one.client for one in finding.times):
+        cells = []
+        for metric in english.METRICS:
+            one = times[client, metric]
+            ours = one.ours or Estimate()
+            cells.append({"text": figure(one.article), "between": ""})
+            cells.append({"text": figure(ours.value), "between": interval(ours.low, ours.high)})
+        rows.append({"client": plain(client.label), "cells": cells})
+    return rows
 
 
-def _article(finding: TextFinding) -> dict[str, Any]:
-    values = {
-        (effect.note, effect.name, effect.client): effect
-        for effect in finding.effects
-        if effect.name in COLUMNS
-    }
+def _differences(finding: ArticleFinding, metric: ArticleMetric) -> dict[str, Any]:
+    """Return the differences of one metric on one axis: 1, ours, and the article's."""
+    found = [one for one in finding.differences if one.metric == metric]
+    points = [_point(one) for one in found]
+    axis = axis_of(points, [1.0, *(one.article for one in found)], log=True)
     return {
-        "verdict": plain(finding.verdict),
-        "statement": plain(finding.statement, STATEMENT),
-        "evidence": [plain(line, STATEMENT) for line in finding.evidence],
-        "figures": list(COLUMNS),
+        "name": english.METRICS[found[0].metric],
+        "one": place(axis, 1.0),
+        "ticks": ticks(axis),
         "rows": [
             {
-                "client": client,
-                "cells": [
-                    cell(values.get((whose, name, client)))
-                    for name in COLUMNS
-                    for whose in ("the article", "this run")
-                ],
+                "ours": row(point, axis),
+                "article": figure(one.article),
+                "at": place(axis, one.article),
+                "source": english.SOURCES[one.source],
+                "client": one.source is SourceKind.CLIENT,
+                "reason": plain(f"{english.reason(one)}. {english.runs(one)}.", FINDING),
             }
-            for client in CLIENTS
-        ],
-        "differences": [_differences(finding, name) for name in COLUMNS],
-        "sources": [
-            (plain(effect.name), figure(effect.value))
-            for effect in finding.effects
-            if effect.unit == "times" and effect.line is None
+            for one, point in zip(found, points, strict=True)
         ],
     }
 
 
-def _differences(finding: TextFinding, name: str) -> dict[str, Any]:
-    """Return those of one figure, drawn on one axis: 1, ours, and the article's."""
-    found = [e for e in finding.effects if e.line is not None and e.name.startswith(f"{name}, ")]
-    runs = {
-        (e.client, "article" in e.name): e.value
-        for e in finding.effects
-        if e.unit == "runs" and e.name.startswith(f"{name}, ")
-    }
-    if not found:
-        return {"name": name, "rows": []}
-    axis = axis_of(found, [1.0, *(e.line for e in found if e.line is not None)], log=True)
-    rows = []
-    for effect in found:
-        kind, _, why = effect.note.partition(": ")
-        label = effect.name.removeprefix(f"{name}, ")
-        rows.append(
-            {
-                "ours": row(label, effect, axis),
-                "article": figure(effect.line),
-                "at": place(axis, effect.line or 1.0),
-                "kind": plain(kind, 40),
-                "why": plain(why, STATEMENT),
-                "runs": _runs(runs.get((effect.client, True))),
-                "runs_ours": _runs(runs.get((effect.client, False))),
-            }
-        )
-    return {"name": name, "rows": rows, "one": place(axis, 1.0), "ticks": ticks(axis)}
-
-
-def _runs(number: float | None) -> str:
-    if number is None:
-        return "–"
-    return f"{number:,.0f}" if number <= MOST_RUNS else f"over {MOST_RUNS:,}"
+def _point(difference: ArticleDifference) -> Point:
+    ours = difference.ours or Estimate()
+    return Point(f"{difference.client} ÷ {difference.baseline}", ours.value, ours.low, ours.high)

@@ -1,118 +1,114 @@
-"""The claims about sync and async clients, each with its verdict and the figures that decide it."""
+"""The five claims about sync and async clients, each with its verdict and the effects that decide it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from rich.padding import Padding
-from rich.table import Table
 
-from loadgen.argument.claims import ENOUGH
-from loadgen.model import TextFinding
-from loadgen.report.charts.forest import STATEMENT, figures, pictures, says
+from loadgen.model import ClaimFinding
+from loadgen.report.charts import forest
+from loadgen.report.page import FINDING
 from loadgen.report.sections.section import Section
+from loadgen.report.sentences import claims as english
 from loadgen.report.text import figure, interval, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from loadgen.model import Effect
+    from loadgen.model import ClaimEffect, ClaimPart
     from loadgen.report.page import Page
     from loadgen.report.screen import Screen
     from loadgen.report.view import View
 
-UNCOUNTED = "Not counted: "
-SAID = {"holds": "holds", "contradicts": "against", "spans": "open", "alone": "once"}
-_WEIGHT = ("contradicts", "spans", "alone", "holds")  # those that decide against a claim are shown first
-_ASIDE = re.compile(r" \([^)]*\)| at [\d,]+ streams?$")
+_FIRST = ("contradicts", "undecided", "once", "supports")  # of a part's effects, the first of these is shown
 
 
 class Claims(Section):
     id = "claims"
-    title = "The claims, held against this run"
+    title = "Five claims about sync and async clients"
     short = "Claims"
 
     def applies(self, view: View) -> bool:
-        return bool(_of(view))
+        found = view.of(ClaimFinding)
+        return bool(found) and not found[0].shortfalls
 
     def html(self, view: View, page: Page) -> str:
-        return page.section(self.id, claims=_claims(view), uncounted=_uncounted(view))
+        found = view.of(ClaimFinding)
+        return page.section(
+            self.id,
+            article=english.ARTICLE,
+            verdicts=[finding.verdict for finding in found],
+            claims=[
+                {
+                    "verdict": finding.verdict,
+                    "statement": english.STATEMENTS[finding.claim],
+                    "plots": [_plot(part) for part in finding.parts if part.effects],
+                    "reasons": [plain(line, FINDING) for line in english.reasons(finding)],
+                }
+                for finding in found
+            ],
+            excluded=plain(english.excluded(found[0].excluded), FINDING),
+        )
 
     def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
-        found = _of(view)
-        if not any(finding.effects for finding in found):
-            yield screen.text(
-                f"none of the {len(found)} about sync and async clients can be judged by this run", "dim"
-            )
-            return
-        missing: set[str] = set()
-        for finding in found:
-            statement = Table.grid(padding=(0, 2, 0, 0))
-            statement.add_column(no_wrap=True, min_width=9)
-            statement.add_column()
-            statement.add_row(screen.word(finding.verdict), screen.text(finding.statement))
-            yield statement
-            rows = [_deciding(title, group) for title, group in figures(finding.effects)]
-            yield screen.rows([row for row in rows if row])
-            said = [
-                line.removeprefix("Undecided: ")
-                for line in finding.evidence
-                if line.startswith(("Undecided: ", "Clients differ "))
-            ]
-            new = [line for line in said if line not in missing]
-            missing.update(new)
+        seen: set[str] = set()
+        yield screen.text(f"of {english.ARTICLE}", "dim")
+        for finding in view.of(ClaimFinding):
+            yield screen.verdicts([(finding.verdict, [screen.text(english.STATEMENTS[finding.claim])])])
+            yield screen.rows([_row(part) for part in finding.parts if part.effects])
+            new = [line for line in english.reasons(finding) if line not in seen]
+            seen.update(new)
             if new:
                 yield Padding(screen.text("; ".join(new), "dim"), (0, 0, 0, 2))
 
 
-def _of(view: View) -> list[TextFinding]:
-    return [finding for finding in view.of(TextFinding) if finding.kind == "claim"]
+def _result(effect: ClaimEffect) -> Literal["supports", "contradicts", "undecided", "once"]:
+    return "once" if effect.low is None else effect.result
 
 
-def _claims(view: View) -> list[dict[str, Any]]:
-    return [
-        {
-            "verdict": plain(finding.verdict),
-            "statement": plain(finding.statement, STATEMENT),
-            "pictures": list(pictures(finding.effects)),
-            "evidence": [
-                plain(line, STATEMENT) for line in finding.evidence if not line.startswith(UNCOUNTED)
-            ],
-        }
-        for finding in _of(view)
-    ]
-
-
-def _uncounted(view: View) -> list[str]:
-    """Return what was left out of the claims, each once."""
-    lines = (line for finding in _of(view) for line in finding.evidence)
-    left = (line.removeprefix(UNCOUNTED) for line in lines if line.startswith(UNCOUNTED))
-    return [plain(line, STATEMENT) for line in dict.fromkeys(left)]
-
-
-def _deciding(title: str, group: Sequence[tuple[str, Effect]]) -> tuple[str, ...]:
-    deciding = [(label, effect) for label, effect in group if effect.line is not None]
-    if not deciding:
-        return ()
-    one_does = all(effect.note == ENOUGH for _, effect in deciding)
-    decides = max if one_does else min
-    label, effect = decides(deciding, key=lambda one: (_WEIGHT.index(says(one[1])), _clear(one[1])))
-    others = f" +{len(deciding) - 1}" if len(deciding) > 1 else ""
-    between = interval(effect.low, effect.high)
-    return (
-        "noise" if effect.note.startswith("within the noise") else SAID[says(effect)],
-        figure(effect.value) + (f" ({between})" if between else ""),
-        f"{'>' if effect.above else '<'} {effect.line:g}{' %' if effect.unit == '%' else ''}",
-        f"{label}{others}: {_ASIDE.sub('', title)}",
+def _plot(part: ClaimPart) -> forest.Plot:
+    """Return the part's effects on one axis; the level is in the title where it is the same for all."""
+    first, levels = part.effects[0], {effect.level for effect in part.effects}
+    level = next(iter(levels)) if len(levels) == 1 else None
+    return forest.plot(
+        english.measure(part) + (f" at {level}" if level else ""),
+        "%" if first.unit == "share" else first.unit,
+        [_point(effect, english.who(effect, level=len(levels) > 1)) for effect in part.effects],
+        line=_shown(first, first.line),
+        direction=first.direction,
+        criterion=english.supports(part),
     )
 
 
-def _clear(effect: Effect) -> float:
-    """Return how far beyond the line, towards the claim, the nearer end of the interval is."""
-    end = effect.low if effect.above else effect.high
-    nearest = effect.value if end is None else end
-    if nearest is None or effect.line is None:
-        return 0.0
-    return nearest - effect.line if effect.above else effect.line - nearest
+def _point(effect: ClaimEffect, label: str) -> forest.Point:
+    low, high = (None if bound is None else _shown(effect, bound) for bound in (effect.low, effect.high))
+    return forest.Point(label, _shown(effect, effect.value), low, high, _result(effect), english.note(effect))
+
+
+def _shown(effect: ClaimEffect, value: float) -> float:
+    """Return the value as it is printed: a share in percent."""
+    return 100 * value if effect.unit == "share" else value
+
+
+def _row(part: ClaimPart) -> Sequence[str]:
+    """Return the effect that decides most, and whose it is beside the others."""
+    decides = max if part.decided_by == "any" else min
+    effect = decides(part.effects, key=lambda one: (_FIRST.index(_result(one)), _clear(one)))
+    point = _point(effect, english.who(effect))
+    between = interval(point.low, point.high)
+    others = [english.who(other) for other in part.effects if other is not effect]
+    return (
+        "noise" if effect.noise is not None else point.result,
+        figure(point.value) + (f" ({between})" if between else ""),
+        english.criterion(effect),
+        f"{english.measure(part)}: {point.label}" + (f" (also {', '.join(others)})" if others else ""),
+    )
+
+
+def _clear(effect: ClaimEffect) -> float:
+    """Return how far beyond the line, on the side that supports the claim, the nearer end of the interval is."""
+    if effect.direction == "above":
+        return (effect.value if effect.low is None else effect.low) - effect.line
+    return effect.line - (effect.value if effect.high is None else effect.high)

@@ -1,85 +1,75 @@
-"""What each further stream and token costs a client, apart from the fixed part."""
+"""What each additional stream and token costs a client, apart from the fixed part."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loadgen.model import TextFinding
+from loadgen.model import CostFinding, Estimate
 from loadgen.report.page import FINDING
 from loadgen.report.screen import width_of
 from loadgen.report.sections.section import Section
+from loadgen.report.sentences import costs as english
 from loadgen.report.text import figure, interval, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from loadgen.model import Effect
     from loadgen.report.page import Page
     from loadgen.report.screen import Screen
     from loadgen.report.view import View
 
-COSTS = (  # title, its effect, the units of each and of the fixed part
-    ("Memory", "memory", "KiB per stream", "fixed, MiB"),
-    ("Threads", "threads", "per stream", "fixed"),
-    ("CPU", "CPU", "µs per token", "fixed, ms/s"),
-    ("Context switches", "context switches", "per token", "fixed, per s"),
-)
+RESOURCES = {  # its title, the units of its growth and of its fixed part, its column in the terminal
+    "memory": ("Memory", "KiB per stream", "fixed, MiB", "KiB"),
+    "threads": ("Threads", "per stream", "fixed", "threads"),
+    "cpu": ("CPU", "µs per token", "fixed, ms/s", "µs CPU/token"),
+    "switches": ("Context switches", "per token", "fixed, per s", "switches/token"),
+}
+LABEL = 40
 
 
 class Costs(Section):
     id = "costs"
-    title = "Cost of a further stream"
+    title = "Cost of an additional stream"
     short = "Costs"
 
     def applies(self, view: View) -> bool:
-        return bool(_of(view))
+        return bool(view.of(CostFinding))
 
     def html(self, view: View, page: Page) -> str:
-        return page.section(self.id, kinds=COSTS, rows=_rows(view))
+        rows = [
+            {
+                "client": plain(finding.client.label, LABEL),
+                "style": view.styles.get(finding.client),
+                "cells": [cell for growth, fixed in _estimates(finding) for cell in (_cell(growth), _cell(fixed))],
+                "sentence": plain(english.sentences(finding).statement, FINDING),
+            }
+            for finding in view.of(CostFinding)
+        ]  # fmt: skip
+        return page.section(self.id, kinds=list(RESOURCES.values()), rows=rows)
 
     def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+        head = ["", *(column for *_, column in RESOURCES.values())]
         for intervals in (True, False):
-            rows = [["", "KiB", "threads", "µs CPU/token", "switches/token"]]
-            for finding in _of(view):
-                by_name = {effect.name: effect for effect in finding.effects}
-                cells = [_cost(by_name.get(name), intervals=intervals) for _, name, *_ in COSTS]
-                rows.append([plain(finding.id, 40), *cells])
+            rows = [head]
+            for finding in view.of(CostFinding):
+                cells = [_text(growth, intervals=intervals) for growth, _ in _estimates(finding)]
+                rows.append([plain(finding.client.label, LABEL), *cells])
             if width_of(rows) <= screen.width:
                 break
         yield screen.rows(rows)
 
 
-def _of(view: View) -> list[TextFinding]:
-    return [finding for finding in view.of(TextFinding) if finding.kind == "cost"]
+def _estimates(finding: CostFinding) -> list[tuple[Estimate, Estimate]]:
+    """Return the growth and the fixed part of each resource; empty estimates where it was not measured."""
+    found = {cost.resource: (cost.growth, cost.fixed) for cost in finding.costs}
+    return [found.get(resource, (Estimate(), Estimate())) for resource in english.NAMES]
 
 
-def _cost(effect: Effect | None, *, intervals: bool) -> str:
-    between = interval(effect.low, effect.high) if effect and intervals else ""
-    return figure(effect.value if effect else None) + (f" ({between})" if between else "")
+def _cell(estimate: Estimate) -> dict[str, str]:
+    return {"text": figure(estimate.value), "between": interval(estimate.low, estimate.high)}
 
 
-def _rows(view: View) -> list[dict[str, Any]]:
-    """Return a row for each client: two cells for each kind of cost, and the sentence that says it."""
-    styles = {client.label: style for client, style in view.styles.items()}
-    rows = []
-    for finding in _of(view):
-        by_name = {effect.name: effect for effect in finding.effects}
-        rows.append(
-            {
-                "client": plain(finding.id, 40),
-                "style": styles.get(finding.id),
-                "cells": [
-                    cell(by_name.get(name)) for _, each, *_ in COSTS for name in (each, f"{each}, fixed")
-                ],
-                "sentence": plain(finding.statement, FINDING),
-            }
-        )
-    return rows
-
-
-def cell(effect: Effect | None) -> dict[str, str]:
-    """Return an effect's value, and its interval."""
-    if effect is None or effect.value is None:
-        return {"text": figure(None), "between": ""}
-    return {"text": figure(effect.value), "between": interval(effect.low, effect.high)}
+def _text(estimate: Estimate, *, intervals: bool) -> str:
+    between = interval(estimate.low, estimate.high) if intervals else ""
+    return figure(estimate.value) + (f" ({between})" if between else "")

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadgen.model import Finding, TextFinding
+from loadgen.model import ArticleFinding, ClaimFinding, CostFinding, Finding, TextFinding
+from loadgen.report.sentences import article, claims, costs
 from loadgen.report.sentences.base import Sentences
 
 TABLE: Mapping[type[Finding], Callable[[Any], Sentences]] = {
+    ClaimFinding: claims.sentences,
+    CostFinding: costs.sentences,
+    ArticleFinding: article.sentences,
     TextFinding: lambda finding: Sentences(finding.statement, finding.evidence),
 }
 

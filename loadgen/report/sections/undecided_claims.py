@@ -1,0 +1,37 @@
+"""One line in place of the claims, where a run was not made to decide them: which scenario would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from loadgen.model import ClaimFinding
+from loadgen.report.sections.section import Section
+from loadgen.report.sentences import claims as english
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from loadgen.report.page import Page
+    from loadgen.report.screen import Screen
+    from loadgen.report.view import View
+
+
+class UndecidedClaims(Section):
+    id = "undecided_claims"
+    title = "Sync against async clients"
+    short = "Sync and async"
+
+    def applies(self, view: View) -> bool:
+        return bool(_line(view))
+
+    def html(self, view: View, page: Page) -> str:
+        return page.section(self.id, line=_line(view))
+
+    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+        yield screen.text(_line(view), "dim")
+
+
+def _line(view: View) -> str:
+    shortfalls = [finding.shortfalls for finding in view.of(ClaimFinding)]
+    return english.not_decided(shortfalls[0]) if shortfalls and shortfalls[0] else ""

@@ -1,0 +1,110 @@
+"""What explains the differences in the article's table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, ArticleOrder, SourceKind
+from loadgen.report.sentences.base import Sentences
+from loadgen.report.text import figure
+
+ARTICLE = '"Exploring streaming HTTP responses …" (2025)'
+FIRST = f"The article is {ARTICLE}; ratios of times, there and here:"
+METRICS: Mapping[ArticleMetric, str] = {"ttft": "time to first chunk", "total": "total time"}
+SOURCES = {
+    SourceKind.CLIENT: "the client",
+    SourceKind.COLD_MODEL: "a cold model",
+    SourceKind.ORDER: "order",
+    SourceKind.ANSWER_LENGTH: "a longer answer",
+    SourceKind.NOISE: "noise",
+    SourceKind.UNEXPLAINED: "unexplained",
+}
+REASONS = {
+    SourceKind.COLD_MODEL: "a stream that waits for the model to load is as much later",
+    SourceKind.ORDER: "a run's place in the order makes a difference as large",
+    SourceKind.ANSWER_LENGTH: "the lengths of the answers, as the server counts them, make a difference as large",
+    SourceKind.NOISE: "two runs of one client differ by as much",
+}
+MAX_RUNS = 10_000
+
+
+def sentences(finding: ArticleFinding) -> Sentences:
+    """Return how many of the article's differences each source explains, and what this run shows about the sources."""
+    if finding.missing:
+        who = ", ".join(map(str, finding.missing))
+        return Sentences(
+            "This run cannot explain the differences in the article's table",
+            (f"Undecided: {who} not measured at one stream in two repeats or more",),
+        )
+    counted = Counter(difference.source for difference in finding.differences)
+    said = ", ".join(f"{SOURCES[source]}: {number}" for source, number in counted.items())
+    return Sentences(
+        f"What explains the {len(finding.differences)} differences in the article's table: {said}",
+        (
+            _model(finding),
+            *(_order(order) for order in finding.orders),
+            *([_answers(*finding.tokens)] if finding.tokens else []),
+            *(
+                ["Simulated: load times and lengths of answers are the scenario's, not a model's"]
+                if finding.simulated
+                else []
+            ),
+        ),
+    )
+
+
+def reason(difference: ArticleDifference) -> str:
+    """Return why a difference is explained by its source."""
+    own = _own(difference)
+    if difference.source is SourceKind.CLIENT or difference.own == "not_measured":
+        return own
+    if difference.source is SourceKind.UNEXPLAINED:
+        return f"no source makes more than {figure(difference.largest)} times here; {own}"
+    return f"{REASONS[difference.source]}; {own}"
+
+
+def runs(difference: ArticleDifference) -> str:
+    """Return how many runs a difference of the article's size, and of this run's, takes."""
+    return (
+        f"A difference of the article's size takes {_runs(difference.runs_article)} runs of each client to "
+        f"detect; one of this run's size takes {_runs(difference.runs_ours)}"
+    )
+
+
+def _own(difference: ArticleDifference) -> str:
+    client, baseline = difference.client, difference.baseline
+    return {
+        "reaches": "the client is slower here too, the server's own time apart, and the interval reaches as far",
+        "smaller": f"the client's part is {figure(difference.own_ratio)} times here: beyond the noise, but smaller",
+        "opposite": f"{client} itself takes less time than {baseline} here",
+        "noise": "the two clients do not differ here beyond the noise",
+        "one_round": "one repeat gives no estimate of the noise",
+        "not_measured": "no repeat has both clients with the model loaded",
+    }[difference.own]
+
+
+def _model(finding: ArticleFinding) -> str:
+    if not finding.cold:
+        return "Model: no stream waited for it to load"
+    waited = f"{finding.cold} of {finding.streams} streams waited for it to load"
+    return f"Model: {waited}, the longest {figure(finding.load_s)} s; they are excluded from the rest"
+
+
+def _order(order: ArticleOrder) -> str:
+    change = order.change
+    if change is None or change.value is None or change.low is None or change.high is None:
+        return f"Order: its effect on the {METRICS[order.metric]} is unknown"
+    nothing = ", no evidence of an effect" if change.low <= 0 <= change.high else ""
+    bounds = f"{change.low:+.1%} to {change.high:+.1%}"
+    return f"Order: the {METRICS[order.metric]} changes by {change.value:+.1%} per place in a round ({bounds}){nothing}"
+
+
+def _answers(shortest: int, longest: int) -> str:
+    return f"Answers: {shortest:,}{f' to {longest:,}' if longest != shortest else ''} tokens"
+
+
+def _runs(number: int | None) -> str:
+    if number is None:
+        return "–"
+    return f"{number:,}" if number <= MAX_RUNS else f"over {MAX_RUNS:,}"

@@ -1,0 +1,144 @@
+"""Claims, costs per stream and the article's answer in the report: plots, terminal, sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from loadgen.model import (
+    ClaimEffect,
+    ClaimFinding,
+    ClaimPart,
+    ClientId,
+    CostFinding,
+    Level,
+    Missing,
+    Shortfall,
+    Validity,
+)
+from loadgen.model.argument import Excluded
+from loadgen.report.sections.article import Article
+from loadgen.report.sections.claims import Claims
+from loadgen.report.sections.claims import _plot as plot_of
+from loadgen.report.sections.claims import _row as row_of
+from loadgen.report.sections.costs import Costs
+from loadgen.report.sections.undecided_claims import UndecidedClaims
+from loadgen.report.sentences import claims as english
+from loadgen.report.sentences import sentences
+from tests.report.runs import repeated_run, run_of, section, view
+
+ONE, OTHER, HUNDRED = ClientId("requests"), ClientId("aiohttp"), Level(streams=100)
+
+
+def effect(client, value, result, **more):
+    common = {
+        "measure": "voluntary_switches_per_token",
+        "unit": "per token",
+        "line": 0.5,
+        "direction": "above",
+    }
+    bounds = {"low": value * 0.9, "high": value * 1.1, "level": HUNDRED}
+    return ClaimEffect(**{**common, **bounds, "client": client, "value": value, "result": result, **more})
+
+
+def part(*effects, **more):
+    return ClaimPart(measure=effects[0].measure, result="undecided", effects=effects, **more)
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    return view(repeated_run("/nowhere"))
+
+
+def test_a_run_that_was_made_for_the_claims_shows_each_with_its_verdict(repeated):
+    text = section(repeated, Claims(), 200)
+    for finding in repeated.of(ClaimFinding):
+        assert f"{finding.verdict}" in text
+        assert english.STATEMENTS[finding.claim] in text
+    assert not UndecidedClaims().applies(repeated)
+
+
+def test_a_run_that_was_not_made_for_the_claims_names_the_scenario_in_one_line():
+    alone = view(run_of("/nowhere", (5,)))
+    assert not Claims().applies(alone)
+    (line,) = section(alone, UndecidedClaims(), 300).splitlines()
+    assert english.SCENARIO in line
+    assert english.SHORTFALLS[Shortfall.ONE_LEVEL] in line
+
+
+def test_the_effect_that_contradicts_stands_for_its_part_and_the_others_are_named():
+    word, value, criterion, who = row_of(
+        part(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts"))
+    )
+    assert (word, value, criterion) == ("contradicts", "0.200 (0.180 to 0.220)", "> 0.5")
+    assert "aiohttp" in who
+    assert "also requests" in who
+
+
+def test_the_effect_that_supports_stands_for_a_part_of_which_one_is_enough():
+    decided = part(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts"), decided_by="any")
+    assert row_of(decided)[0] == "supports"
+
+
+def test_shares_are_plotted_as_percentages_and_a_common_level_is_in_the_title():
+    shares = {"measure": "open_share", "unit": "share", "line": 0.95}
+    made = plot_of(part(*(effect(client, 0.5, "contradicts", **shares) for client in (ONE, OTHER))))
+    assert made.title.endswith("at 100 streams")
+    assert made.unit == "%"
+    assert [(row.label, row.value) for row in made.rows] == [("requests", "50.0"), ("aiohttp", "50.0")]
+    assert "95 %" in made.criterion
+
+
+def test_levels_that_differ_stand_beside_each_client():
+    ten = effect(OTHER, 2.0, "supports", level=Level(streams=10))
+    made = plot_of(part(effect(ONE, 2.0, "supports"), ten))
+    assert [row.label for row in made.rows] == ["requests at 100 streams", "aiohttp at 10 streams"]
+
+
+def test_noise_and_comparisons_are_notes():
+    noisy = effect(ONE, 0.9, "undecided", noise=0.1)
+    assert "10.0 %" in english.note(noisy)
+    assert row_of(part(noisy))[0] == "noise"
+    assert "4" in english.note(replace(noisy, noise=None, comparisons=4))
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (Missing(measure="ttft_p99_ms", clients=(ONE, OTHER)), "TTFT p99 was not measured for requests and aiohttp"),
+        (Missing(modes=("threads", "tasks"), min_streams=1, max_streams=1), "both sync and async clients at 1 stream"),
+        (Missing(modes=("tasks",), min_streams=100), "an async client at 100 streams or more"),
+        (Missing(clients=(ONE,)), "no valid measurement of requests"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_said(missing, words):
+    lacking = ClaimPart(measure=None, result="undecided", missing=(missing,))
+    (line,) = sentences(ClaimFinding(claim="single-stream", verdict="undecided", parts=(lacking,))).details
+    assert line.startswith("Undecided: ")
+    assert words in line
+
+
+def test_excluded_measurements_and_clients_that_differ_are_named():
+    finding = ClaimFinding(
+        claim="sync-blocks",
+        verdict="contradicted",
+        parts=(part(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts")),),
+        excluded=(Excluded(client=OTHER, level=HUNDRED, validity=Validity.SUSPECT),),
+    )
+    differ, excluded = sentences(finding).details
+    assert english.MEASURES["voluntary_switches_per_token"] in differ
+    assert "aiohttp at 100 streams (suspect)" in excluded
+
+
+def test_costs_have_a_row_per_client_and_a_sentence(repeated):
+    rows = section(repeated, Costs(), 200).splitlines()
+    found = repeated.of(CostFinding)
+    assert [row.split()[0] for row in rows[1:]] == [str(finding.client) for finding in found]
+    assert "1 stream to 100 streams" in sentences(found[0]).statement
+
+
+def test_the_article_s_differences_are_explained_one_by_one(repeated):
+    text = section(repeated, Article(), 200)
+    assert text.count("÷") == 6
+    assert "×4.56, here" in text
