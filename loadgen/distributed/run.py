@@ -18,7 +18,7 @@ from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
 from loadgen.distributed.processes import LocalWorkers
 from loadgen.distributed.users import Stream as StreamUser
 from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S
-from loadgen.lab.cell import longest
+from loadgen.lab.engine import longest
 from loadgen.lab.lifecycle import CellError
 from loadgen.lab.listener import Listener
 from loadgen.lab.session import Record

@@ -20,8 +20,9 @@ from gevent.event import Event
 import loadgen
 from loadgen.distributed import messages
 from loadgen.distributed.histograms import Histograms
-from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
+from loadgen.lab.cell import filled
+from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Load, Outcome, Progress, Sample, Scenario, Stream
@@ -190,7 +191,7 @@ class EngineController(Silent):
 
     def __init__(self, worker: Worker, job: messages.Job, cell: Cell, scenario: Scenario) -> None:
         self.job = job
-        self.engine = lab_cell.Engine(cell, self)
+        self.engine = Engine(cell, self)
         self.cell = cell
         self._worker, self._secrets = worker, scenario.secrets
         self._scheduled = cell.workload.load != Load()
@@ -212,7 +213,7 @@ class EngineController(Silent):
     def _run(self) -> None:
         try:
             self.engine.run(lambda: self._stopping)
-        except lab_cell.EngineError as error:
+        except EngineError as error:
             self.engine.ended = f"the engine failed: {error}"
         finally:
             self.engine.close()
@@ -228,15 +229,12 @@ class EngineController(Silent):
         self._send_update(done=True)
 
     def _send_update(self, *, done: bool) -> None:
-        streams, self.engine.streams = self.engine.streams, []
-        samples, self.engine.samples = self.engine.samples, []
-        pauses, self.engine.pauses = self.engine.pauses, []
-        cpu_samples, self.engine.cpu_samples = self.engine.cpu_samples, []
+        streams, samples, pauses, cpu_samples = self.engine.take()
         recording = self.engine.recording()
         recording = replace(recording, ended=mask_cut(recording.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
         if streams:
-            self._histograms.add(lab_cell.filled(recording, streams, samples))
+            self._histograms.add(filled(recording, streams, samples))
             self._outcomes.update(str(stream.outcome) for stream in streams)
             self._worker.fire_requests(self.cell, streams)
         if samples:

@@ -21,6 +21,7 @@ import pytest
 from loadgen.clients import BUILTIN, info, version
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
 from loadgen.lab import cell as lab_cell
+from loadgen.lab.engine import Engine, environment
 from loadgen.lab.listener import Silent
 from loadgen.model import Cell, ClientId, Load, Outcome, Stream, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, for_ever, says
@@ -189,9 +190,9 @@ def test_an_engine_that_cannot_start_says_why(wanted: Cell | bytes, message: str
 
 
 def test_an_engine_that_is_killed_leaves_what_it_had_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines: list[lab_cell.Engine] = []
+    engines: list[Engine] = []
 
-    class Spied(lab_cell.Engine):
+    class Spied(Engine):
         def __init__(self, *args: object) -> None:
             super().__init__(*args)  # type: ignore[arg-type]
             engines.append(self)
@@ -335,6 +336,6 @@ def test_the_engine_itself_takes_proxies_out_of_its_environment(noisy: ClientId)
 def test_somebodys_environment_does_not_reach_the_engine(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(flag, "1")
     monkeypatch.setenv("KEPT", "1")
-    passed_on = lab_cell._environment()
+    passed_on = environment()
     assert flag not in passed_on
     assert passed_on["KEPT"] == "1"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from loadgen.lab import cell as lab_cell
+from loadgen.lab.host import is_here
 from loadgen.lab.listener import Silent
 from loadgen.model import ClientId, Load, Outcome, Progress, Recording, ServerLog, Stream
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, slowly
@@ -121,4 +122,4 @@ def test_the_listener_hears_every_stream_and_how_it_goes() -> None:
     ],
 )
 def test_whether_a_server_reads_our_clock(url: str, here: bool) -> None:
-    assert lab_cell.is_here(url) is here
+    assert is_here(url) is here

@@ -19,7 +19,8 @@ import pytest
 
 from loadgen.analysis import causes
 from loadgen.analysis.repeats import repeats_of
-from loadgen.lab import cell as lab_cell
+from loadgen.lab.cell import filled
+from loadgen.lab.engine import Engine
 from loadgen.lab.listener import Silent
 from loadgen.model import PAUSES, ClientId, Load, Recording, Simulator
 from loadgen.simulator.process import Process
@@ -174,15 +175,13 @@ def recorded(
     ),
 ) -> Recording:
     """``trouble`` is made for the engine's pid, and what it gives is called about a hundred times a second."""
-    engine = lab_cell.Engine(
+    engine = Engine(
         cell(client=ClientId(name), url=server.url, concurrency=20, load=Load(requests=1, ramp=0.1)), Silent()
     )
     with contextlib.closing(engine), trouble(engine.pid) as beat:
         engine.run(lambda: bool(beat()))
     assert engine.ended == ""
-    return lab_cell.filled(
-        engine.recording(server.record()), engine.streams, engine.samples, engine.pauses, engine.cpu_samples
-    )
+    return filled(engine.recording(server.record()), *engine.take())
 
 
 def late(recording: Recording) -> Counter[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from loadgen.model import ClientId
 from loadgen.preflight import os_limits
 from loadgen.preflight.os_limits import Limit, Needs
 
@@ -83,6 +84,17 @@ def test_tasks_need_no_threads(machine: dict[str, Any]) -> None:
     machine |= {"/group/pids.max": [10], MAPS: [10], "processes": 60}
     assert short(1000, threads=False) == []
     assert len(short(1000)) == 3
+
+
+def test_a_client_that_opens_more_files_per_stream_needs_more(machine: dict[str, Any]) -> None:
+    """60 streams of pycurl do not fit 124 descriptors; those of any other client do."""
+    machine["files"] = 60 + os_limits.SPARE_FILES
+    wanted = [ClientId("requests"), ClientId("pycurl")]
+    assert os_limits.needs(wanted) == Needs(files=4, thread=True)
+    assert os_limits.needs([ClientId("aiohttp")]) == Needs(files=1, thread=False)
+    (files,) = [limit for limit in os_limits.limits(60, os_limits.needs(wanted)) if not limit.ok]
+    assert (files.have, files.need) == (124, 4 * 60 + os_limits.SPARE_FILES)
+    assert all(limit.ok for limit in os_limits.limits(60, os_limits.needs(wanted[:1])))
 
 
 @pytest.mark.parametrize("path", [PORTS, QUEUE, MAPS, "/group/pids.max"])

@@ -1,0 +1,260 @@
+"""Controls one engine: a fresh process that measures one cell, sampled from outside while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from loadgen import clients, proc
+from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
+from loadgen.lab.host import is_here
+from loadgen.lab.listener import Listener
+from loadgen.lab.sampler import Sampler
+from loadgen.model import (
+    Cell,
+    CpuSample,
+    Outcome,
+    Pause,
+    Progress,
+    Recording,
+    Sample,
+    ServerLog,
+    Stream,
+)
+
+SAMPLE_INTERVAL_S: Final = 0.1
+CPU_SAMPLE_INTERVAL_S: Final = 0.01
+LEAD_NS: Final = 30_000_000  # from the start command to the first stream
+STOP_TIMEOUT_S: Final = 10.0  # in which an engine that was told to stop must have ended
+SPARE_S: Final = 30.0  # that an engine may outlast its own timeouts
+# Variables that would change what is measured: a proxy, or somebody's flags for Python.
+DROPPED: Final = (
+    "PYTHONMALLOC",
+    "PYTHONTRACEMALLOC",
+    "PYTHONDEVMODE",
+    "PYTHONPROFILEIMPORTTIME",
+    "PYTHONASYNCIODEBUG",
+)
+
+
+class EngineError(Exception):
+    """The engine reported that it cannot run the cell."""
+
+
+class Rows(NamedTuple):
+    """Rows of the tables of a recording."""
+
+    streams: list[Stream]
+    samples: list[Sample]
+    pauses: list[Pause]
+    cpu_samples: list[CpuSample]
+
+
+class Engine:
+    """One engine process and what it has reported. ``start`` is its first mark; 0 until it has been started.
+
+    ``ended`` says why it has not run to its end; empty when it has.
+    """
+
+    def __init__(self, cell: Cell, listener: Listener) -> None:
+        self.cell = cell
+        self.start = 0
+        self.ended = "the engine never got ready"
+        self._listener = listener
+        self._streams: list[Stream] = []
+        self._pauses: list[Pause] = []
+        self._same_host = is_here(cell.url)
+        self._clock = [proc.clock_tie()]
+        self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = 0
+        self._reader = Reader()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
+        # A session of its own: Ctrl-C in the terminal is for us, and we tell the engine what to do.
+        self._process = subprocess.Popen(
+            [cell.client.python or sys.executable, "-P", "-m", "loadgen.engine"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            start_new_session=True,
+            bufsize=0,
+            env=environment(),
+        )
+        self.pid = self._process.pid
+        self._sampler = Sampler(self.pid, cell.cores)
+
+    def run(self, interrupted: Callable[[], bool]) -> None:
+        """Drive the cell to its end, or until ``interrupted()``. Raises EngineError."""
+        assert self._process.stdout is not None
+        out = self._process.stdout.fileno()
+        self._write(msgspec.json.encode(self.cell))
+        deadline = time.monotonic() + longest(self.cell)
+        next_sample = next_cpu_sample = time.monotonic()
+        stopped = False
+        while self.ended:
+            wait = max(0.0, (next_cpu_sample if self.start else next_sample) - time.monotonic())
+            if select.select([out], [], [], wait)[0]:
+                data = os.read(out, 1 << 20)
+                if not data:
+                    self.ended = f"the engine died ({self._death()})"
+                    return
+                for frame in self._reader.feed(data):
+                    self._handle(frame)
+            now = time.monotonic()
+            if self.start and now >= next_cpu_sample:
+                next_cpu_sample = max(next_cpu_sample + CPU_SAMPLE_INTERVAL_S, now)
+                self._sampler.sample_cpu()
+            if now >= next_sample:
+                next_sample = max(next_sample + SAMPLE_INTERVAL_S, now)
+                if self.start:
+                    self._sampler.sample(self._open)
+            if interrupted() and not stopped:
+                if not self.start:  # an engine that waits for its start takes no other command
+                    self.ended = "interrupted"
+                    return
+                stopped = True
+                self.command(stop=True)
+                deadline = min(deadline, now + STOP_TIMEOUT_S)
+            if now > deadline:
+                self.ended = "the engine did not end and was killed"
+                return
+        if stopped:
+            self.ended = "interrupted"
+
+    def _handle(self, frame: object) -> None:
+        match frame:
+            case Ready():
+                self._sampler.begin()
+                self.start = time.perf_counter_ns() + LEAD_NS
+                self.ended = "the engine has not ended"
+                self.command(start=self.start)
+            case Edge(totals):
+                self._sampler.edge(totals)
+            case Streams(streams):
+                self._streams += streams
+                self._tokens_ended += sum(int(np.frombuffer(each.counts, "<u2").sum()) for each in streams)
+                self._streams_ended += len(streams)
+                self._last_end = max([self._last_end, *(stream.end for stream in streams)])
+                self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
+                self._listener.ended(streams)
+            case Pulse():
+                self._open = frame.open
+                elapsed = (frame.at - self.start) / 1e9
+                self._listener.progress(
+                    Progress(
+                        elapsed=elapsed,
+                        left=max(0.0, (self.cell.workload.load.seconds or 0.0) - elapsed),
+                        open=frame.open,
+                        tokens=self._tokens_ended + frame.tokens,
+                        ended=self._streams_ended,
+                        failed=self._failed,
+                    )
+                )
+            case Pauses(pauses):
+                self._pauses += pauses
+            case Failed(message):
+                raise EngineError(message)
+            case Done():
+                self.ended = ""
+
+    def command(self, **command: object) -> None:
+        """Send the engine ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
+        self._write(json.dumps(command).encode())
+
+    def take(self) -> Rows:
+        """Return what has come since the last call, and forget it here."""
+        sampler = self._sampler
+        rows = Rows(self._streams, sampler.samples, self._pauses, sampler.cpu_samples)
+        self._streams, sampler.samples, self._pauses, sampler.cpu_samples = [], [], [], []
+        return rows
+
+    def recording(self, server: ServerLog | None = None) -> Recording:
+        """Return the recording, as of now, without its tables."""
+        cell, sampler = self.cell, self._sampler
+        start = self.start or self._clock[0][0]
+        return Recording(
+            index=cell.index,
+            client=replace(cell.client, python=None),
+            mode=clients.info(cell.client.name).mode,
+            level=cell.level,
+            repeat=cell.repeat,
+            workload=replace(cell.workload, prompts=()),
+            ended=self.ended,
+            start=start,
+            window=self._window(start),
+            clock=(self._clock[0], self._clock[1] if len(self._clock) > 1 else proc.clock_tie()),
+            same_host=self._same_host,
+            base_rss_kib=sampler.base.rss_kib if sampler.base else None,
+            base_threads=sampler.base.threads if sampler.base else None,
+            edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
+            machine=sampler.machine(),
+            server=server,
+            streams={},
+            arrivals={},
+            stamps={},
+            samples={},
+        )
+
+    def _window(self, start: int) -> tuple[int, int]:
+        load = self.cell.workload.load
+        begin = start + int(load.warmup * 1e9)
+        if load.seconds is not None and self.ended != "interrupted":
+            return begin, start + int(load.seconds * 1e9)
+        return begin, max(begin, self._last_end)
+
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + b"\n")
+        except BrokenPipeError:
+            return  # its end is read from its output
+
+    def _death(self) -> str:
+        code = self._process.wait()
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return f"{how}: {lines[-1]}" if lines else how
+
+    def close(self) -> None:
+        """End the process if it still runs."""
+        if len(self._clock) > 1:
+            return
+        if self.start:
+            self._sampler.sample(0)
+            self._sampler.sample_cpu()
+        self._sampler.close()
+        self._clock.append(proc.clock_tie())
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def longest(cell: Cell) -> float:
+    """Return the seconds after which an engine has hung, whatever the server does."""
+    load, timeouts = cell.workload.load, cell.workload.timeouts
+    one = timeouts.connect + timeouts.total
+    if load.seconds is not None:
+        return load.seconds + one + SPARE_S
+    return float("inf") if load.requests is None else load.ramp + load.requests * one + SPARE_S
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of an engine: ours, without what would change it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and name not in DROPPED
+    }
+    return {**kept, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,86 @@
+"""Samples an engine process, and the machine around it, from outside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from loadgen import proc
+from loadgen.model import CpuSample, Machine, Sample
+
+
+class _Totals(NamedTuple):
+    """What the engine and the machine had used by ``at``."""
+
+    at: int
+    cpu_ns: int | None
+    busy: tuple[int, int] | None  # CPU of all processes, and of the hypervisor, on the engine's cores
+    queue: tuple[int, int] | None  # overflows and drops of listen queues
+
+
+class Sampler:
+    """The samples of one engine process. ``base``: before the first stream; ``edges``: at the window's edges."""
+
+    def __init__(self, pid: int, cores: tuple[int, ...]) -> None:
+        self.base: Sample | None = None
+        self.edges: list[Sample] = []
+        self.samples: list[Sample] = []
+        self.cpu_samples: list[CpuSample] = []
+        self._pid = pid
+        self._cores = cores
+        self._totals: list[_Totals] = []
+        self._memory = proc.Counted(pid)
+        self._cpu = proc.CpuSampler(pid)
+
+    def begin(self) -> None:
+        """Take the baseline, and let the peak of memory begin anew."""
+        self.base = self._memory.corrected(proc.sample(self._pid))
+        proc.reset_peak(self._pid)
+
+    def edge(self, totals: Sample) -> None:
+        """Take what the machine did up to an edge of the window; ``totals`` are the engine's own."""
+        self.edges.append(replace(totals, run_wait_ns=proc.run_wait_ns(self._pid)))
+        now = proc.sample(self._pid)
+        busy = proc.busy_ns(self._cores) if self._cores else None
+        self._totals.append(_Totals(now.at, now.cpu_ns, busy, proc.listen_queue()))
+
+    def sample(self, streams_open: int) -> None:
+        """Take a sample of the process."""
+        sample = self._memory.corrected(proc.sample(self._pid, streams_open))
+        # A process that has gone has no memory to report.
+        if sample.rss_kib is not None or self.base is None or self.base.rss_kib is None:
+            self.samples.append(sample)
+
+    def sample_cpu(self) -> None:
+        """Take a sample of the process's CPU alone, which costs a few microseconds."""
+        sample = self._cpu.read()
+        if sample is not None:
+            self.cpu_samples.append(sample)
+
+    def machine(self) -> Machine | None:
+        """Return what the machine did between the two edges; ``None`` without both."""
+        if len(self.edges) < 2:
+            return None
+        before, after = self._totals[0], self._totals[-1]
+        window = self.edges[-1].at - self.edges[0].at
+        others = steal = overflows = drops = None
+        if before.busy and after.busy and before.cpu_ns is not None and after.cpu_ns is not None:
+            # We read the machine when an edge is reported, and an engine that is short of CPU reports late.
+            scale = window / max(1, after.at - before.at)
+            own = after.cpu_ns - before.cpu_ns
+            others = round(max(0, after.busy[0] - before.busy[0] - own) * scale)
+            steal = round((after.busy[1] - before.busy[1]) * scale)
+        if before.queue and after.queue:
+            overflows, drops = (late - early for early, late in zip(before.queue, after.queue, strict=True))
+        return Machine(
+            window_ns=window,
+            engine_cores=len(self._cores) or None,
+            others_ns=others,
+            steal_ns=steal,
+            listen_overflows=overflows,
+            listen_drops=drops,
+        )
+
+    def close(self) -> None:
+        """Close what is open of the process."""
+        self._cpu.close()
