@@ -85,8 +85,8 @@ def test_the_frames(run: loadgen.Run) -> None:
 def test_findings(run: loadgen.Run) -> None:
     assert isinstance(run.findings, tuple)
     assert all(isinstance(finding, model.Finding) for finding in run.findings)
-    [threshold] = [finding for finding in run.findings if finding.kind == "threshold"]
-    assert threshold.statement == "errors < 1%"
+    [threshold] = [each for each in run.findings if isinstance(each, model.ThresholdFinding)]
+    assert threshold.text == "errors < 1%"
     assert len([finding for finding in run.findings if finding.kind == "claim"]) == 5
 
 

@@ -103,6 +103,10 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
         "loadgen.locust_ui.web",
         "loadgen.report.client_style",
     ): "a client has one colour, live and in the report",
+    (
+        "loadgen.locust_ui.live",
+        "loadgen.report.sentences.validity",
+    ): "reasons against a measurement read the same, live and in the report",
     ("loadgen.locust_ui.web", "loadgen.report.text"): "foreign text is made printable in one way",
 }
 

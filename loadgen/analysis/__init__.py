@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from loadgen.analysis import causes, noise, thresholds, trend, validity
 from loadgen.analysis.summary import summarise
-from loadgen.model import Finding, Run, Summary, Validity
+from loadgen.model import Finding, Run, Summary, ThresholdFinding, Validity
 
 __all__ = ["exit_verdict", "findings", "summarise"]
 
@@ -33,8 +33,8 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
 
 
 def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> int:
-    """The exit code: 0 done, 1 a threshold failed, 3 nothing was measured, or nothing that is not invalid."""
+    """Return the exit code: 0 done, 1 a threshold failed, 3 nothing was measured, or every row is invalid."""
     if all(summary.validity is Validity.INVALID for summary in summaries):
         return 3
-    failed = any(finding.kind == "threshold" and finding.verdict == "failed" for finding in findings)
-    return 1 if failed else 0
+    thresholds = (finding for finding in findings if isinstance(finding, ThresholdFinding))
+    return 1 if any(finding.verdict == "failed" for finding in thresholds) else 0

@@ -16,7 +16,7 @@ from loadgen.analysis.measures import Ints, Measured, Tokens, present
 from loadgen.analysis.metrics import Metric, PerStream, PerToken, Repeats, Scalar, metrics
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.analysis.validity import Judgement, Reason, of_pool, of_repeat
+from loadgen.analysis.validity import of_pool, of_repeat, of_repeats, ordered, verdict
 from loadgen.model import ClientId, Estimate, Level, Recording, Run, Summary, Validity
 
 MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
@@ -51,23 +51,19 @@ def summarise(run: Run) -> list[Summary]:
 def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
     first = recordings[0]
     every = sorted(repeats_of(recordings), key=lambda repeat: repeat.recording.repeat)
-    against = [of_repeat(repeat) for repeat in every]
+    reasons = [of_repeat(repeat) for repeat in every]
     # An invalid repeat says nothing of latency or cost while another stands; its failures count all the same.
-    valid = [
-        repeat
-        for repeat, reasons in zip(every, against, strict=True)
-        if Judgement.of(reasons).validity is not Validity.INVALID
-    ]
+    valid = [r for r, of in zip(every, reasons, strict=True) if verdict(of) is not Validity.INVALID]
     repeats = Repeats(included=valid or every, all=every)
     key = [abs(seed), zlib.crc32(first.client.label.encode()), int(first.level.value)]
     figures, rounds = _figures(repeats, key)
     values = {name: estimate.value for name, estimate in figures.items()}
-    judgement = Judgement.of(
+    found = ordered(
         [
-            *_reasons(every, against, repeats.included),
+            *of_repeats(every, reasons),
             *of_pool(
                 counted=sum(int(m.after_warmup.sum()) for m in repeats.all_parts),
-                chosen=sum(int(m.included.sum()) for m in repeats.parts),
+                included=sum(int(m.included.sum()) for m in repeats.parts),
                 ttft_ms={rank: values[f"ttft_p{rank}_ms"] for rank in (50, 99)},
                 lag_ms={rank: values[f"lag_p{rank}_ms"] for rank in (50, 99)},
                 send_delay_ms={rank: values[f"send_delay_p{rank}_ms"] for rank in (50, 99)},
@@ -81,8 +77,8 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
         mode=first.mode,
         level=first.level,
         repeats=len(repeats.included),
-        validity=judgement.validity,
-        reasons=judgement.reasons,
+        validity=verdict(found),
+        reasons=found,
         outcomes=dict(sorted(outcomes.items())),
         figures=figures,
         rounds=rounds,
@@ -181,15 +177,3 @@ def _around(point: float | None, interval: Interval | None) -> tuple[float, floa
     if point is None or interval is None:
         return None, None
     return min(interval[0], point), max(interval[1], point)
-
-
-def _reasons(
-    every: Sequence[Repeat], against: Sequence[Sequence[Reason]], kept: Sequence[Repeat]
-) -> Iterable[Reason]:
-    for repeat, reasons in zip(every, against, strict=True):
-        which = f"repeat {repeat.recording.repeat + 1}" if len(every) > 1 else ""
-        if repeat in kept:
-            yield from ((verdict, f"{which}: {text}" if which else text) for verdict, text in reasons)
-        else:
-            text = "; ".join(Judgement.of(reasons).reasons)
-            yield Validity.SUSPECT, f"{which} is left out but for its failures: {text}"

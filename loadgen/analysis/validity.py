@@ -1,16 +1,36 @@
-"""Whether a measurement may be believed, and if not, why not: in words, with numbers."""
+"""Whether a measurement may be believed, and if not, why not."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Literal
 
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Summary, TextFinding, Validity
+from loadgen.model import (
+    ClientDelay,
+    ClockStepped,
+    ConcurrencyNotReached,
+    CpuTaken,
+    EndedEarly,
+    FewStreams,
+    ListenQueue,
+    NoneCompleted,
+    NothingAfterWarmup,
+    Reason,
+    RepeatExcluded,
+    SimulatorLate,
+    StartedLate,
+    StreamsFailed,
+    Summary,
+    Validity,
+    ValidityFinding,
+    WorkerLost,
+)
 
 # What makes a measurement suspect, and what invalid.
 LIVE_SUSPECT = 0.99  # streams open at once, as a share of the concurrency asked for
@@ -27,27 +47,22 @@ LAG_SUSPECT_MS = 5.0  # the client's own lag; both this and
 LAG_SHARE = 0.10  # this share of the TTFT of the same percentile
 SATURATED = 0.90  # share of its cores
 
-Reason = tuple[Validity, str]
-
-_ORDER = (Validity.VALID, Validity.SUSPECT, Validity.INVALID)
+SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A verdict and its reasons; no reason when valid."""
+def verdict(reasons: Iterable[Reason]) -> Validity:
+    """Return what the gravest of the reasons makes of a measurement; valid without any."""
+    found = {reason.validity for reason in reasons}
+    return INVALID if INVALID in found else SUSPECT if SUSPECT in found else Validity.VALID
 
-    validity: Validity
-    reasons: tuple[str, ...]
 
-    @classmethod
-    def of(cls, reasons: Iterable[Reason]) -> Judgement:
-        """The worst of the reasons decides; the gravest are named first."""
-        ordered = sorted(reasons, key=lambda reason: -_ORDER.index(reason[0]))
-        return cls(ordered[0][0] if ordered else Validity.VALID, tuple(text for _, text in ordered))
+def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Return the reasons, the gravest first, otherwise in the same order."""
+    return tuple(sorted(reasons, key=lambda reason: reason.validity is not INVALID))
 
 
 def of_repeat(repeat: Repeat) -> list[Reason]:
-    """What is wrong with one repeat by itself, whatever the figures of all repeats together are.
+    """Return what is wrong with one repeat by itself, whatever the figures of all repeats together are.
 
     Its parts are judged together where figures are theirs together, and each by itself where one can spoil them;
     those reasons name the workers. What makes a part invalid, or ended it early, makes the repeat suspect while
@@ -59,115 +74,118 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
     lost = [m for m in parts if going and m.recording.ended and m.recording.worker]
     courses = [[] if m in lost else list(_course(m, alone=len(parts) == 1)) for m in parts]
     stands = any(
-        m not in lost and Judgement.of(of).validity is not Validity.INVALID
-        for m, of in zip(parts, courses, strict=True)
+        m not in lost and verdict(reasons) is not INVALID for m, reasons in zip(parts, courses, strict=True)
     )
     return [
-        *((Validity.SUSPECT, _loss(m)) for m in lost),
-        *((Validity.SUSPECT if stands else verdict, text) for verdict, text in _named(parts, courses)),
+        *(
+            WorkerLost(
+                validity=SUSPECT,
+                workers=(m.recording.worker,),
+                streams=len(m.outcome),
+                ended=m.recording.ended,
+            )
+            for m in lost
+        ),
+        *(replace(r, validity=SUSPECT) if stands else r for r in _by_worker(parts, courses)),
         *_together(repeat, lost=bool(lost)),
-        *_named(parts, [list(_clocks(m)) for m in parts]),
+        *_by_worker(parts, [list(_clocks(m)) for m in parts]),
         *(reason for m in parts for reason in _server(m)),
-        *_named(parts, [list(_machine(m)) for m in parts]),
+        *_by_worker(parts, [list(_machine(m)) for m in parts]),
     ]
+
+
+def of_repeats(repeats: Sequence[Repeat], reasons: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """Return the reasons against single repeats, numbered where there are several.
+
+    Where others stand, an invalid repeat is excluded, which makes all of them together suspect.
+    """
+    if len(repeats) == 1:
+        return list(reasons[0])
+    stands = any(verdict(of) is not INVALID for of in reasons)
+    found: list[Reason] = []
+    for repeat, of in zip(repeats, reasons, strict=True):
+        number = repeat.recording.repeat
+        if stands and verdict(of) is INVALID:
+            found.append(RepeatExcluded(validity=SUSPECT, repeat=number, reasons=ordered(of)))
+        else:
+            found += (replace(reason, repeat=number) for reason in of)
+    return found
 
 
 def of_pool(
     *,
     counted: int,
-    chosen: int,
+    included: int,
     ttft_ms: Mapping[int, float | None],
     lag_ms: Mapping[int, float | None],
     send_delay_ms: Mapping[int, float | None],
     cpu_share: float | None,
 ) -> list[Reason]:
-    """What is wrong with the figures of all repeats together.
+    """Return what is wrong with the figures of all repeats together.
 
-    ``counted`` streams were due after the warm-up and ``chosen`` of them are ok; ``cpu_share`` is the
+    ``counted`` streams were due after the warm-up and ``included`` of them are ok; ``cpu_share`` is the
     engine's CPU time divided by the window and its cores. ``ttft_ms``, ``lag_ms`` and ``send_delay_ms`` have
     p50 and p99; like is compared with like, since a rare lag touches rare values only.
     """
     reasons: list[Reason] = []
-    if counted and 0 < chosen < FEW_STREAMS_SUSPECT:
-        reasons.append(
-            (
-                Validity.SUSPECT,
-                f"only {streams_told(chosen)} counted; {FEW_STREAMS_SUSPECT} are the least to judge by: "
-                "lengthen load.duration, or raise load.requests or repeats",
-            )
-        )
-    busy = ""
-    if cpu_share is not None:
-        state = "saturated" if cpu_share > SATURATED else "not saturated"
-        busy = f"; the engine used {cpu_share:.0%} of its cores' time and was {state}"
-    for what, share_ms in (
-        ("the client's own lag", lag_ms),
-        ("the time until the server had the request", send_delay_ms),
-    ):
+    if counted and 0 < included < FEW_STREAMS_SUSPECT:
+        reasons.append(FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT))
+    delays: tuple[tuple[Literal["lag", "send_delay"], Mapping[int, float | None]], ...]
+    delays = ("lag", lag_ms), ("send_delay", send_delay_ms)
+    for metric, delay_ms in delays:
         for rank in (99, 50):
-            share, ttft = share_ms[rank], ttft_ms[rank]
-            if share is not None and ttft and share > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
+            delay, ttft = delay_ms[rank], ttft_ms[rank]
+            if delay is not None and ttft and delay > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
                 reasons.append(
-                    (
-                        Validity.SUSPECT,
-                        f"{what}, p{rank} {share:.1f} ms, is {share / ttft:.0%} of the TTFT's p{rank} of "
-                        f"{ttft:.1f} ms: read it as the client's limit, not the server's{busy}",
+                    ClientDelay(
+                        validity=SUSPECT,
+                        metric=metric,
+                        percentile=rank,
+                        delay_ms=delay,
+                        ttft_ms=ttft,
+                        cpu_share=cpu_share,
+                        saturated=None if cpu_share is None else cpu_share > SATURATED,
                     )
                 )
                 break
     return reasons
 
 
-def findings(summaries: Iterable[Summary]) -> list[TextFinding]:
-    """One for every client and concurrency that is not plainly valid."""
+def findings(summaries: Iterable[Summary]) -> list[ValidityFinding]:
+    """Return one finding for every client and level that is not valid."""
     return [
-        TextFinding(
-            kind="validity",
-            id=f"{summary.client}@{summary.level.value:g}",
-            verdict=summary.validity.value,
-            statement=f"{summary.client} at {summary.level} is {summary.validity.value}",
-            evidence=summary.reasons,
+        ValidityFinding(
+            verdict="invalid" if summary.validity is INVALID else "suspect",
+            client=summary.client,
+            level=summary.level,
+            reasons=summary.reasons,
         )
         for summary in summaries
         if summary.validity is not Validity.VALID
     ]
 
 
-def _named(parts: Sequence[Measured], reasons: Sequence[Sequence[Reason]]) -> list[Reason]:
-    """The reasons of the parts with the names of their workers, equal ones told once."""
-    told: dict[Reason, list[str]] = {}
+def _by_worker(parts: Sequence[Measured], reasons: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """Return the reasons of the parts with the names of their workers, equal ones once."""
+    found: list[tuple[Reason, list[str]]] = []
     for m, own in zip(parts, reasons, strict=True):
         for reason in own:
-            told.setdefault(reason, []).append(m.recording.worker)
-    return [
-        (verdict, f"{', '.join(workers)}: {text}" if any(workers) else text)
-        for (verdict, text), workers in told.items()
-    ]
-
-
-def _loss(measured: Measured) -> str:
-    recording = measured.recording
-    ended = len(measured.outcome)
-    when = (
-        f"after {ended:,} of its streams had ended; they count" if ended else "before a stream of its ended"
-    )
-    return f"worker {recording.worker} was lost {when} (reason: {recording.ended})"
+            workers = next((workers for other, workers in found if other == reason), None)
+            if workers is None:
+                found.append((reason, workers := []))
+            workers.append(m.recording.worker)
+    return [replace(reason, workers=tuple(filter(None, workers))) for reason, workers in found]
 
 
 def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
     recording = measured.recording
     if recording.ended:
-        yield Validity.INVALID, f"the cell did not run to its end: {recording.ended}"
+        yield EndedEarly(validity=INVALID, ended=recording.ended)
     counted = int(measured.after_warmup.sum())
     if not counted:
-        warmup_s = (recording.window[0] - recording.start) / 1e9
-        yield (
-            Validity.INVALID,
-            f"no stream was due after the warm-up of {warmup_s:g} s, so nothing counts: "
-            "lengthen load.duration or shorten load.warmup",
-        )
+        yield NothingAfterWarmup(validity=INVALID, warmup_s=(recording.window[0] - recording.start) / 1e9)
     elif not measured.included.any():
-        yield Validity.INVALID, f"none of the {streams_told(counted)} completed{_outcomes([measured])}"
+        yield NoneCompleted(validity=INVALID, streams=counted, outcomes=_outcomes([measured]))
     if counted and not alone:
         yield from _live(Repeat((measured,)), recording.max_streams)
 
@@ -177,24 +195,19 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
     counted = sum(int(m.after_warmup.sum()) for m in repeat.parts)
     failed = sum(int((m.after_warmup & m.failed).sum()) for m in repeat.parts)
     if failed > FAILED_SUSPECT * counted and any(m.included.any() for m in repeat.parts):
-        yield (
-            Validity.SUSPECT,
-            f"{failed} of {streams_told(counted)} failed ({failed / counted:.1%}){_outcomes(repeat.parts)}; "
-            "latencies are those of the others",
+        yield StreamsFailed(
+            validity=SUSPECT, failed=failed, streams=counted, outcomes=_outcomes(repeat.parts)
         )
     if counted:
-        for verdict, text in _live(repeat, repeat.recording.level.streams or 0):
-            if lost:
-                yield Validity.SUSPECT, f"{text} (what was open when a worker was lost left no record)"
-            else:
-                yield verdict, text
+        for reason in _live(repeat, repeat.recording.level.streams or 0):
+            yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
 
 
-def _live(repeat: Repeat, asked: int) -> Iterator[Reason]:
-    live = repeat.live_peak
-    if live is not None and live < LIVE_SUSPECT * asked:
-        verdict = Validity.INVALID if live < LIVE_INVALID * asked else Validity.SUSPECT
-        yield verdict, f"{live} streams were open at once at most, not the {asked} asked for"
+def _live(repeat: Repeat, target: int) -> Iterator[ConcurrencyNotReached]:
+    peak = repeat.live_peak
+    if peak is not None and peak < LIVE_SUSPECT * target:
+        validity = INVALID if peak < LIVE_INVALID * target else SUSPECT
+        yield ConcurrencyNotReached(validity=validity, peak=peak, target=target)
 
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
@@ -203,21 +216,13 @@ def _clocks(measured: Measured) -> Iterator[Reason]:
         return
     delay = (measured.column("start") - measured.column("due"))[measured.after_warmup]
     late = percentiles(present(delay), [99, 50])
-    worst = late[99] if late[99] is not None else late[50]
+    rank = 50 if late[99] is None else 99
+    worst = late[rank]
     ttft = percentiles(present(measured.ttft[measured.included]), [50])[50] or 0.0
     if worst is not None and worst > max(SCHEDULE_LATE_SUSPECT_MS, SCHEDULE_LATE_SHARE * ttft):
-        rank = "p99" if late[99] is not None else "median"
-        yield (
-            Validity.SUSPECT,
-            f"streams were started later than scheduled, {rank} {worst:.1f} ms: "
-            "read the corrected figures, which count from the schedule",
-        )
+        yield StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
     if measured.clock_stepped:
-        yield (
-            Validity.SUSPECT,
-            f"the wall clock moved by {measured.clock_step_ns / 1e6:+.1f} ms against the monotonic clock "
-            "during the cell, so its lag is void; the other figures do not depend on it",
-        )
+        yield ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)
 
 
 def _server(measured: Measured) -> Iterator[Reason]:
@@ -226,15 +231,14 @@ def _server(measured: Measured) -> Iterator[Reason]:
         return
     late = server.late_p99_ms
     if late is not None and late > SERVER_LATE_SUSPECT_MS:
-        verdict = Validity.INVALID if late > SERVER_LATE_INVALID_MS else Validity.SUSPECT
-        yield verdict, f"the simulator sent later than scheduled, p99 {late:.1f} ms"
-    asked = recording.level.streams or 0
-    if server.open_peak < math.ceil(LIVE_SUSPECT * asked):
-        few = server.open_peak < LIVE_INVALID * asked
-        yield (
-            Validity.INVALID if few else Validity.SUSPECT,
-            f"the server itself saw at most {streams_told(server.open_peak)} open at once, "
-            f"not the {asked} asked for",
+        yield SimulatorLate(validity=INVALID if late > SERVER_LATE_INVALID_MS else SUSPECT, late_p99_ms=late)
+    target = recording.level.streams or 0
+    if server.open_peak < math.ceil(LIVE_SUSPECT * target):
+        yield ConcurrencyNotReached(
+            validity=INVALID if server.open_peak < LIVE_INVALID * target else SUSPECT,
+            peak=server.open_peak,
+            target=target,
+            seen_by="server",
         )
 
 
@@ -243,30 +247,18 @@ def _machine(measured: Measured) -> Iterator[Reason]:
     if machine is None:
         return
     capacity = machine.window_ns * (machine.engine_cores or 1)
-    if capacity > 0:
-        for taken, limit, who in (
-            (machine.others_ns, OTHERS_SUSPECT, "other processes"),
-            (machine.steal_ns, STEAL_SUSPECT, "the hypervisor"),
-        ):
-            if taken is not None and taken > limit * capacity:
-                yield (
-                    Validity.SUSPECT,
-                    f"the machine was short of CPU: {who} took {taken / capacity:.0%} of the engine's cores",
-                )
-    for number, what in ((machine.listen_overflows, "overflows"), (machine.listen_drops, "drops")):
-        if number:
-            yield (
-                Validity.SUSPECT,
-                f"{number} listen-queue {what} on this machine: some connects waited a second or more",
-            )
+    others, steal = machine.others_ns, machine.steal_ns
+    if capacity > 0 and others is not None and others > OTHERS_SUSPECT * capacity:
+        yield CpuTaken(validity=SUSPECT, taken_by="processes", share=others / capacity)
+    if capacity > 0 and steal is not None and steal > STEAL_SUSPECT * capacity:
+        yield CpuTaken(validity=SUSPECT, taken_by="hypervisor", share=steal / capacity)
+    if machine.listen_overflows:
+        yield ListenQueue(validity=SUSPECT, event="overflows", number=machine.listen_overflows)
+    if machine.listen_drops:
+        yield ListenQueue(validity=SUSPECT, event="drops", number=machine.listen_drops)
 
 
-def _outcomes(parts: Sequence[Measured]) -> str:
+def _outcomes(parts: Sequence[Measured]) -> dict[str, int]:
+    """Return how many streams that are not ok ended how."""
     names = Counter(name for m in parts for name in m.outcome[m.after_warmup & ~m.ok].tolist())
-    told = ", ".join(f"{number} {name}" for name, number in sorted(names.items()))
-    return f": {told}" if told else ""
-
-
-def streams_told(number: int) -> str:
-    """``1 stream``, ``1,000 streams``."""
-    return f"{number:,} stream" if number == 1 else f"{number:,} streams"
+    return dict(sorted(names.items()))

@@ -16,6 +16,7 @@ from loadgen.analysis.validity import (
 )
 from loadgen.distributed.histograms import Histograms
 from loadgen.model import Cell, ClientId, Outcome
+from loadgen.report.sentences.validity import reason
 
 ROWS: Final = 3600  # of history; the oldest go first
 SETTLED: Final = 2  # rows in which the number of streams asked for must stand still to be judged
@@ -206,9 +207,9 @@ class Live:
         )
         # Nothing is counted against it for being young.
         reasons = of_pool(
-            counted=0, chosen=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=request, cpu_share=None
+            counted=0, included=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=request, cpu_share=None
         )
-        return [*found, *(text for _, text in reasons)]
+        return [*found, *map(reason, reasons)]
 
 
 def _mib(kib: int | None) -> float | None:

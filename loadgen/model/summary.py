@@ -9,6 +9,7 @@ from loadgen.model.clients import ClientId, Mode
 from loadgen.model.estimate import NOT_MEASURED, Estimate
 from loadgen.model.findings import Validity
 from loadgen.model.level import Level
+from loadgen.model.validity import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,9 @@ class Summary(Mapping[str, Estimate]):
     """Every metric of one client at one level, pooled over its repeats: a mapping from the metric's key.
 
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
-    ``rounds`` are the figures of each repeat by itself, keyed by metric, and ``repeat``, from 0.
+    ``reasons`` speak against its validity, the gravest first. ``figures`` and the ``rounds``, which are the
+    figures of each included repeat by itself, are keyed by column of ``summary.csv``; a round also has ``repeat``,
+    from 0.
     """
 
     client: ClientId
@@ -24,7 +27,7 @@ class Summary(Mapping[str, Estimate]):
     level: Level
     repeats: int
     validity: Validity
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     outcomes: Mapping[str, int]  # outcome -> streams
     figures: Mapping[str, Estimate]
     rounds: tuple[Mapping[str, float | None], ...] = field(repr=False)

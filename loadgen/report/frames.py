@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.metrics import CONTRACT, Column, column, columns
 from loadgen.model import Recording, Run, Summary
+from loadgen.report.sentences.validity import reason
 
 STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -76,7 +77,7 @@ _TEXTS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
         "client": lambda summary: summary.client.label,
         "mode": lambda summary: summary.mode,
         "validity": lambda summary: summary.validity.value,
-        "reasons": lambda summary: "; ".join(summary.reasons),
+        "reasons": lambda summary: "; ".join(map(reason, summary.reasons)),
         "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
         "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
     }

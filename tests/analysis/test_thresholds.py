@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from loadgen.analysis import exit_verdict, findings, summarise
-from loadgen.model import Level, Threshold
+from loadgen.model import ClientId, Level, Threshold, ThresholdFinding, ThresholdResult
 from tests.synthetic import recording, run
 
 
@@ -18,6 +18,12 @@ def threshold(metric, op, value, client=None, concurrency=None):
     )
 
 
+def result(client, streams, value, *, held=True, reason=None):
+    return ThresholdResult(
+        client=ClientId(client), level=Level(streams=streams), value=value, held=held, reason=reason
+    )
+
+
 def judged(*thresholds, made=None):
     made = made or [
         recording(concurrency=n, streams=200, index=i, client=client, mode=mode, outcomes={"reset": 4})
@@ -28,7 +34,7 @@ def judged(*thresholds, made=None):
     held = run(".", made, thresholds=thresholds)
     summaries = summarise(held)
     found = findings(held, summaries)
-    return [f for f in found if f.kind == "threshold"], exit_verdict(summaries, found)
+    return [f for f in found if isinstance(f, ThresholdFinding)], exit_verdict(summaries, found)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +52,13 @@ def test_operators(op, value, held):
     (found,), code = judged(threshold("ttft_p50_ms", op, value))
     assert found.verdict == ("held" if held else "failed")
     assert code == (0 if held else 1)
-    assert len(found.evidence) == 3
+    assert [result.value for result in found.results] == [300.2] * 3
 
 
 def test_errors_are_a_percentage_of_the_streams():
     (low, high), code = judged(threshold("errors", "<", 2), threshold("errors", "<", 2.1))
     assert (low.verdict, high.verdict, code) == ("failed", "held", 1)
-    assert low.evidence[0] == "requests@10: errors is 2%, not held"
+    assert (low.unit, low.results[0]) == ("%", result("requests", 10, 2.0, held=False))
 
 
 def test_it_is_narrowed_by_client_and_concurrency():
@@ -61,9 +67,9 @@ def test_it_is_narrowed_by_client_and_concurrency():
         threshold("threads_peak", "<", 50, client="requests", concurrency=10),
         threshold("threads_peak", "<", 50, client="httpx-sync"),
     )
-    assert (all_of.verdict, len(all_of.evidence)) == ("failed", 2)
-    assert (one.verdict, one.evidence) == ("held", ("requests@10: threads_peak is 11, held",))
-    assert (nobody.verdict, nobody.evidence) == ("failed", ("nothing that was measured matches it",))
+    assert (all_of.verdict, len(all_of.results)) == ("failed", 2)
+    assert (one.verdict, one.results) == ("held", (result("requests", 10, 11),))
+    assert (nobody.verdict, nobody.results) == ("failed", ())
 
 
 def test_a_client_s_name_speaks_for_its_variants():
@@ -76,14 +82,14 @@ def test_a_client_s_name_speaks_for_its_variants():
 def test_what_was_not_measured_is_not_held():
     (found,), code = judged(threshold("lag_p99_ms", "<", 1000), made=[recording(stamped=False)])
     assert (found.verdict, code) == ("failed", 1)
-    assert found.evidence == ("aiohttp@100: lag_p99_ms was not measured, so it is not held",)
+    assert found.results == (result("aiohttp", 100, None, held=False, reason="not_measured"),)
 
 
 def test_an_invalid_measurement_holds_nothing():
     made = [recording(server_late_p99_ms=99), recording(client="requests", mode="threads", index=1)]
     (found,), code = judged(threshold("ttft_p50_ms", "<", 1000), made=made)
     assert (found.verdict, code) == ("failed", 1)
-    assert "the measurement is invalid" in found.evidence[0]
+    assert found.results[0] == result("aiohttp", 100, 300.2, held=False, reason="invalid")
 
 
 def test_exit_verdicts_without_thresholds():

@@ -9,10 +9,25 @@ import pytest
 
 from loadgen.analysis import summarise
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import Level, Load, Stage, Validity
+from loadgen.model import (
+    ClientDelay,
+    ClockStepped,
+    ConcurrencyNotReached,
+    EndedEarly,
+    Level,
+    ListenQueue,
+    Load,
+    NoneCompleted,
+    SimulatorLate,
+    Stage,
+    StreamsFailed,
+    Validity,
+    WorkerLost,
+)
 from loadgen.report.frames import samples_frame, streams_frame
 from tests.synthetic import recording, run, split
 
+SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
 MADE = {
     "jitter": 0.5,
     "lag_jitter": 1.0,
@@ -88,7 +103,9 @@ def test_a_worker_that_is_short_of_cores_counts_with_the_cores_of_all():
     parts = split(recording(lag_us=60_000, cpu_us_per_token=1080))
     s = only(parts)
     assert s.value("cpu_percent") == pytest.approx(2 * 95, rel=0.1)
-    assert any("engine used 9" in reason and "was saturated" in reason for reason in s.reasons)
+    (reason,) = s.reasons
+    assert isinstance(reason, ClientDelay)
+    assert (reason.cpu_share, reason.saturated) == (pytest.approx(0.95, rel=0.1), True)
 
 
 def test_memory_that_one_worker_could_not_tell_is_not_told_of_all():
@@ -109,7 +126,7 @@ def test_a_lost_worker_makes_the_row_suspect_and_its_streams_count():
         160 * 60,
     )
     assert s.reasons == (
-        "worker host-2 was lost after 60 of its streams had ended; they count (reason: not heard of for 5 s)",
+        WorkerLost(validity=SUSPECT, workers=("host-2",), streams=60, ended="not heard of for 5 s"),
     )
 
 
@@ -118,16 +135,15 @@ def test_a_worker_lost_before_its_first_stream_leaves_the_others_standing():
     s = only([one, lost(two, streams=0)])
     assert s.validity is Validity.SUSPECT
     assert s.reasons == (
-        "worker host-2 was lost before a stream of its ended (reason: not heard of for 5 s)",
-        "50 streams were open at once at most, not the 100 asked for "
-        "(what was open when a worker was lost left no record)",
+        WorkerLost(validity=SUSPECT, workers=("host-2",), streams=0, ended="not heard of for 5 s"),
+        ConcurrencyNotReached(validity=SUSPECT, peak=50, target=100, worker_lost=True),
     )
 
 
 def test_when_every_worker_ended_early_the_repeat_did():
     s = only([replace(part, ended="interrupted") for part in split(recording())])
     assert s.validity is Validity.INVALID
-    assert s.reasons == ("host-1, host-2: the cell did not run to its end: interrupted",)
+    assert s.reasons == (EndedEarly(validity=INVALID, workers=("host-1", "host-2"), ended="interrupted"),)
 
 
 def test_a_worker_alone_that_ended_early_is_no_loss_to_others():
@@ -135,7 +151,7 @@ def test_a_worker_alone_that_ended_early_is_no_loss_to_others():
     s = only([replace(alone, ended="the engine died")])
     assert (s.validity, s.reasons) == (
         Validity.INVALID,
-        ("host-1: the cell did not run to its end: the engine died",),
+        (EndedEarly(validity=INVALID, workers=("host-1",), ended="the engine died"),),
     )
 
 
@@ -144,7 +160,9 @@ def test_a_lost_worker_does_not_excuse_the_others():
     refused = np.full(len(one.streams["slot"]), "refused")
     s = only([replace(one, streams={**one.streams, "outcome": refused}), lost(two)])
     assert s.validity is Validity.INVALID
-    assert s.reasons[0] == "host-1: none of the 100 streams completed: 100 refused"
+    assert s.reasons[0] == NoneCompleted(
+        validity=INVALID, workers=("host-1",), streams=100, outcomes={"refused": 100}
+    )
 
 
 def test_a_part_is_held_against_its_share():
@@ -153,7 +171,7 @@ def test_a_part_is_held_against_its_share():
     s = only([one, replace(two, share=60)])
     assert (s.validity, s.reasons) == (
         Validity.SUSPECT,
-        ("host-2: 50 streams were open at once at most, not the 60 asked for",),
+        (ConcurrencyNotReached(validity=SUSPECT, workers=("host-2",), peak=50, target=60),),
     )
 
 
@@ -169,7 +187,7 @@ def test_what_the_parts_do_not_reach_together_is_told_of_all():
     s = only([replace(part, level=Level(streams=100)) for part in fewer])
     assert (s.validity, s.reasons) == (
         Validity.INVALID,
-        ("80 streams were open at once at most, not the 100 asked for",),
+        (ConcurrencyNotReached(validity=INVALID, peak=80, target=100),),
     )
 
 
@@ -180,9 +198,8 @@ def test_equal_reasons_are_told_once_and_others_by_their_worker():
     )
     s = only([parts[0], stepped, parts[2]])
     assert s.reasons == (
-        "host-2: the wall clock moved by +100.0 ms against the monotonic clock during the cell, so its lag is "
-        "void; the other figures do not depend on it",
-        "host-1, host-2, host-3: 3 listen-queue drops on this machine: some connects waited a second or more",
+        ClockStepped(validity=SUSPECT, workers=("host-2",), step_ms=100.0),
+        ListenQueue(validity=SUSPECT, workers=("host-1", "host-2", "host-3"), event="drops", number=3),
     )
     assert s.value("lag_n") == (200 - 66) * 60
 
@@ -192,9 +209,10 @@ def test_one_worker_whose_streams_all_failed_does_not_void_the_others():
     outcome = np.full(len(two.streams["slot"]), "refused")
     s = only([one, replace(two, streams={**two.streams, "outcome": outcome})])
     assert (s.validity, s.value("ok"), s.value("errors")) == (Validity.SUSPECT, 100, 100)
+    refused = {"refused": 100}
     assert s.reasons == (
-        "host-2: none of the 100 streams completed: 100 refused",
-        "100 of 200 streams failed (50.0%): 100 refused; latencies are those of the others",
+        NoneCompleted(validity=SUSPECT, workers=("host-2",), streams=100, outcomes=refused),
+        StreamsFailed(validity=SUSPECT, failed=100, streams=200, outcomes=refused),
     )
 
 
@@ -202,7 +220,7 @@ def test_what_the_simulator_did_is_told_of_the_whole_cell():
     s = only(split(recording(server_late_p99_ms=60)))
     assert (s.validity, s.reasons) == (
         Validity.INVALID,
-        ("the simulator sent later than scheduled, p99 60.0 ms",),
+        (SimulatorLate(validity=INVALID, late_p99_ms=60),),
     )
 
 

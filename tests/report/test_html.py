@@ -171,7 +171,7 @@ def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(sweep):
     assert "2 workers" in text
     assert "host-1 128 streams in 8 cells" in text
     assert "host-2 80 streams in 8 cells; it was not heard of for 5 s" in text
-    assert "worker host-2 was lost after 20 of its streams had ended; they count" in text
+    assert "worker host-2: lost after 20 of its streams had ended; they count" in text
     assert "host-2: it was not heard of for 5 s" in text
     assert sum(tag == "ol" and a.get("class") == "order" for tag, a in shared.elements) == 1
     assert text.count("× 20, repeat 1") == 4

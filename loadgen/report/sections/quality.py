@@ -9,6 +9,7 @@ from loadgen.model import Level, Summary, TextFinding, Validity
 from loadgen.report.page import FINDING, at
 from loadgen.report.sections.section import Section
 from loadgen.report.sentences import sentences
+from loadgen.report.sentences.validity import reason
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Quality(Section):
                 "validity": validity.value,
                 "who": ", ".join(view.styles[s.client].label for s in of),
                 "at": at(level),
-                "reasons": [plain(reason, FINDING) for reason in reasons],
+                "reasons": [plain(line, FINDING) for line in reasons],
             }
             for (level, validity, reasons), of in _alike(view).items()
         ]
@@ -56,7 +57,7 @@ class Quality(Section):
                 line.no_wrap, line.overflow = True, "crop"
                 rows.append((validity, [line]))
             else:
-                lines = [screen.text(reason, "dim") for reason in reasons]
+                lines = [screen.text(line, "dim") for line in reasons]
                 rows.append((validity, [screen.text(who), *lines]))
         if rows:
             yield screen.verdicts(rows)
@@ -77,5 +78,5 @@ def _alike(view: View) -> _Alike:
     for level, of in view.levels.items():
         for s in of:
             if s.reasons:
-                alike.setdefault((level, s.validity, s.reasons), []).append(s)
+                alike.setdefault((level, s.validity, tuple(map(reason, s.reasons))), []).append(s)
     return alike

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from loadgen.model import Validity
+from loadgen.model import ThresholdFinding, Validity
 from loadgen.report.page import TEXT
 from loadgen.report.sections.section import Section
 from loadgen.report.text import plain
@@ -27,7 +27,7 @@ class Verdict(Section):
 
     def html(self, view: View, page: Page) -> str:
         counted = Counter(s.validity for s in view.summaries)
-        thresholds = [finding for finding in view.findings if finding.kind == "threshold"]
+        thresholds = view.of(ThresholdFinding)
         return page.section(
             self.id,
             validity={validity.value: counted[validity] for validity in Validity},

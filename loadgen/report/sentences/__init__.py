@@ -8,8 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadgen.model import ArticleFinding, ClaimFinding, CostFinding, Finding, TextFinding
-from loadgen.report.sentences import article, claims, costs
+from loadgen.model import (
+    ArticleFinding,
+    ClaimFinding,
+    CostFinding,
+    Finding,
+    TextFinding,
+    ThresholdFinding,
+    ValidityFinding,
+)
+from loadgen.report.sentences import article, claims, costs, thresholds, validity
 from loadgen.report.sentences.base import Sentences
 
 TABLE: Mapping[type[Finding], Callable[[Any], Sentences]] = {
@@ -17,6 +25,8 @@ TABLE: Mapping[type[Finding], Callable[[Any], Sentences]] = {
     CostFinding: costs.sentences,
     ArticleFinding: article.sentences,
     TextFinding: lambda finding: Sentences(finding.statement, finding.evidence),
+    ThresholdFinding: thresholds.sentences,
+    ValidityFinding: validity.sentences,
 }
 
 

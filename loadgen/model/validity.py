@@ -1,0 +1,170 @@
+"""Why a measurement may not be believed: a typed record for each kind of reason. English is made in ``report/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loadgen.model.clients import ClientId
+from loadgen.model.findings import Finding, Validity
+from loadgen.model.level import Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One reason against a measurement; each kind is a class of its own.
+
+    ``repeat`` counts from 0; ``None`` for a reason about all repeats together, or about the only one.
+    ``workers`` are those that it is about; empty where it is about all of them, or there were none.
+    """
+
+    kind: str
+    validity: Validity
+    repeat: int | None = None
+    workers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost(Reason):
+    """A worker went away after ``streams`` of its streams had ended; ``ended`` says why."""
+
+    kind: Literal["worker_lost"] = "worker_lost"
+    streams: int
+    ended: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedEarly(Reason):
+    """The cell did not run to its end; ``ended`` says why."""
+
+    kind: Literal["ended_early"] = "ended_early"
+    ended: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingAfterWarmup(Reason):
+    """No stream was due after the warm-up of ``warmup_s`` seconds."""
+
+    kind: Literal["nothing_after_warmup"] = "nothing_after_warmup"
+    warmup_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoneCompleted(Reason):
+    """None of the ``streams`` completed; ``outcomes`` has how many ended how."""
+
+    kind: Literal["none_completed"] = "none_completed"
+    streams: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamsFailed(Reason):
+    """Of the ``streams``, ``failed`` did; ``outcomes`` has how many of those not ok ended how."""
+
+    kind: Literal["streams_failed"] = "streams_failed"
+    failed: int
+    streams: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcurrencyNotReached(Reason):
+    """At most ``peak`` of the ``target`` streams were in flight at once, as the client or the server ``seen_by`` saw.
+
+    ``worker_lost``: what was in flight at a worker that was lost left no record.
+    """
+
+    kind: Literal["concurrency_not_reached"] = "concurrency_not_reached"
+    peak: int
+    target: int
+    seen_by: Literal["client", "server"] = "client"
+    worker_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedLate(Reason):
+    """Streams were started later than scheduled: ``percentile`` of start minus due."""
+
+    kind: Literal["started_late"] = "started_late"
+    percentile: int
+    late_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStepped(Reason):
+    """The wall clock moved by ``step_ms`` against the monotonic clock, so there is no delivery lag."""
+
+    kind: Literal["clock_stepped"] = "clock_stepped"
+    step_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorLate(Reason):
+    """The simulator sent later than scheduled."""
+
+    kind: Literal["simulator_late"] = "simulator_late"
+    late_p99_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuTaken(Reason):
+    """``taken_by`` others took ``share`` (0..1) of the engine's cores."""
+
+    kind: Literal["cpu_taken"] = "cpu_taken"
+    taken_by: Literal["processes", "hypervisor"]
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenQueue(Reason):
+    """The kernel's listen queue overflowed, or dropped connections, ``number`` times."""
+
+    kind: Literal["listen_queue"] = "listen_queue"
+    event: Literal["overflows", "drops"]
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewStreams(Reason):
+    """Only ``streams`` completed, fewer than the ``needed``."""
+
+    kind: Literal["few_streams"] = "few_streams"
+    streams: int
+    needed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDelay(Reason):
+    """``metric`` (lag or send delay) is a large share of the TTFT at the same percentile.
+
+    ``cpu_share`` (0..1) is how much of its cores the engine used; ``None``: not measured.
+    """
+
+    kind: Literal["client_delay"] = "client_delay"
+    metric: Literal["lag", "send_delay"]
+    percentile: int
+    delay_ms: float
+    ttft_ms: float
+    cpu_share: float | None
+    saturated: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatExcluded(Reason):
+    """``repeat`` is invalid for these ``reasons`` while others stand; only its failures count."""
+
+    kind: Literal["repeat_excluded"] = "repeat_excluded"
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidityFinding(Finding):
+    """A measurement that is not valid, and why: the reasons, gravest first."""
+
+    kind: Literal["validity"] = "validity"
+    verdict: Literal["suspect", "invalid"]
+    client: ClientId
+    level: Level
+    reasons: tuple[Reason, ...]
