@@ -49,7 +49,7 @@ ARROWS: dict[str, set[str]] = {
     "argument": {"model", "analysis"},
     "capacity": {"model", "files", "proc", "preflight", "lab", "analysis", "report"},
     "findings": {"model", "analysis", "argument"},  # the table of what makes them
-    "report": {"model", "analysis", "argument", "files"},
+    "report": {"model", "analysis", "files"},
     "distributed": {
         "model",
         "protocols",

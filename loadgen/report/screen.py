@@ -74,11 +74,15 @@ class Screen:
         if not texts:
             return Group()
         grid = Table.grid(padding=(0, GAP, 0, 0))
+        room = self.width - GAP
         for column in list(zip(*texts, strict=True))[:-1]:
             grid.add_column(no_wrap=True, min_width=max(map(cell_len, column)))
+            room -= max(map(cell_len, column)) + GAP
         grid.add_column(no_wrap=True, overflow="crop")
         for row in texts:
-            grid.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+            cells = [Text(cell, style=STYLES.get(cell, "")) for cell in row]
+            cells[-1].truncate(max(room, 0))  # rich would take the room from the other columns
+            grid.add_row(*cells)
         return Padding(grid, (0, 0, 0, GAP))
 
 

@@ -54,7 +54,7 @@ class Claims(Section):
 
     def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
         seen: set[str] = set()
-        yield screen.text(f"of {english.ARTICLE}", "dim")
+        yield screen.text(f"They are made in {english.ARTICLE}.", "dim")
         for finding in view.of(ClaimFinding):
             yield screen.verdicts([(finding.verdict, [screen.text(english.STATEMENTS[finding.claim])])])
             yield screen.rows([_row(part) for part in finding.parts if part.effects])
@@ -99,11 +99,12 @@ def _row(part: ClaimPart) -> Sequence[str]:
     point = _point(effect, english.who(effect))
     between = interval(point.low, point.high)
     others = [english.who(other) for other in part.effects if other is not effect]
+    named = f"one of {len(part.effects)} pairs" if effect.baseline else f"also {', '.join(others)}"
     return (
         "noise" if effect.noise is not None else point.result,
-        figure(point.value) + (f" ({between})" if between else ""),
+        figure(point.value) + (" %" if effect.unit == "share" else "") + (f" ({between})" if between else ""),
         english.criterion(effect),
-        f"{english.measure(part)}: {point.label}" + (f" (also {', '.join(others)})" if others else ""),
+        f"{english.measure(part)}: {point.label}" + (f" ({named})" if others else ""),
     )
 
 
