@@ -1,4 +1,4 @@
-"""The one door through which clients and protocols come in: a literal table, then entry points."""
+"""Find clients and protocols by name: in a literal table first, then among entry points."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 
 def names(table: Mapping[str, Any], group: str) -> list[str]:
-    """Every name that can be loaded: the table's in its order, then outsiders' in alphabetical order."""
-    from importlib.metadata import entry_points  # 50 ms that an engine need not wait
+    """Return every name that can be loaded: the table's in its order, then outsiders' in alphabetical order."""
+    from importlib.metadata import entry_points  # takes 50 ms; an engine does without
 
     outside = sorted({point.name for point in entry_points(group=group)} - set(table))
     return [*table, *outside]
 
 
 def load(path: str | None, group: str, name: str) -> Any:
-    """The object behind ``module:attribute``, or behind the entry point ``name`` where ``path`` is None.
+    """Return the object at ``path``, ``module:attribute``, or behind the entry point ``name`` where that is None.
 
-    Raises LookupError when neither knows the name, ImportError when the module cannot be imported.
+    Raises LookupError for an unknown name, ImportError for a module that cannot be imported.
     """
     if path is None:
         from importlib.metadata import entry_points

@@ -1,4 +1,8 @@
-"""Wire formats without I/O: build the request, decode bytes into events, encode events for the simulator."""
+"""Wire formats without I/O: build the request, decode bytes into events, encode events for the simulator.
+
+Framing stands apart from meaning: ``sse``, ``ndjson`` and ``raw`` know how a body is cut, a file for each API what
+its pieces mean. An outsider's protocol comes through the entry-point group ``loadgen.protocols``.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ SIMULATED = frozenset({"ollama-generate", "ollama-chat", "openai-chat"})
 
 
 def names() -> list[str]:
-    """Every protocol's name."""
+    """Return every protocol's name."""
     return registry.names(BUILTIN, GROUP)
 
 
 def load(name: str) -> Protocol:
-    """The protocol of that name. Raises LookupError for a name nobody knows."""
+    """Return the protocol of that name. Raises LookupError for an unknown name."""
     protocol: Protocol = registry.load(BUILTIN.get(name), GROUP, name)()
     return protocol
 

@@ -1,9 +1,9 @@
-"""What a decoder makes of the bytes, and the shape that every protocol has."""
+"""What a decoder makes of the bytes, and what every protocol provides."""
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from loadgen.model import Cell, Request, Usage
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """One event that carries text, thinking text included. ``stamp_ns``: the server's send time, if told."""
+    """One event that carries text, thinking text included. ``stamp_ns``: the server's send time, if it has one."""
 
     stamp_ns: int | None
 
@@ -23,7 +23,7 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Error(msgspec.Struct, frozen=True):
-    """The server told of an error inside the body."""
+    """An error that the server reports inside the body."""
 
     message: str
 
@@ -38,35 +38,39 @@ Int64 = typing.Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 class Undecodable(ValueError):
     """Bytes that the protocol does not allow; the message says what and shows the beginning.
 
-    ``events`` are those that the same call completed before it met them.
+    ``events`` are those that the same call completed before.
     """
 
     events: Sequence[Event] = ()
 
 
+# What one frame means: appends its events, and returns whether the stream has ended. Raises Undecodable.
+Read = Callable[[bytes, list[Event]], bool]
+
+
 class Decoder(typing.Protocol):
-    """Incremental: cut the bytes anywhere, the events are the same. Memory is bounded."""
+    """Incremental: the events are the same wherever the bytes are cut. Memory is bounded."""
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that ``data`` completes. Raises Undecodable; the decoder is then spent."""
+        """Return the events that ``data`` completes. Raises Undecodable; the decoder is then spent."""
         ...
 
     def eof(self) -> list[Event]:
-        """The events that only the end of the body completes. Raises Undecodable."""
+        """Return the events that only the end of the body completes. Raises Undecodable."""
         ...
 
 
 class Protocol(typing.Protocol):
-    """A wire format."""
+    """A wire format, without I/O. Made without arguments; the framings to build on are sse, ndjson and raw."""
 
     def request(self, cell: Cell, prompt: str) -> Request:
-        """The request of one stream."""
+        """Return the request of one stream."""
         ...
 
     def probe(self, cell: Cell) -> Request | None:
-        """A cheap request that a server without ``cell.workload.model`` answers with 404; None where there is none."""
+        """Return a cheap request that a server without ``cell.workload.model`` answers with 404, if there is one."""
         ...
 
     def decoder(self, stream: bool) -> Decoder:
-        """A fresh decoder for one response body, streamed or whole."""
+        """Return a fresh decoder for one response body, streamed or whole."""
         ...

@@ -6,43 +6,54 @@ from collections.abc import Iterable, Iterator
 
 from loadgen.protocols.events import Undecodable
 
-# The `context` of a real last line can take a megabyte; what is longer than this is no line of this protocol.
-LONGEST_LINE = 4 << 20
+# The `context` of a real last line can take a megabyte; no line of a stream is longer than this.
+MAX_LINE = 4 << 20
+MAX_BODY = 64 << 20  # of an answer that comes as a whole
 
 
 class Lines:
-    """Incremental line splitter whose memory stays within ``LONGEST_LINE`` and one read."""
+    """Incremental line splitter. Keeps no more than ``max_size`` bytes and one read in memory."""
 
-    __slots__ = ("_parts", "_size")
+    __slots__ = ("_max_size", "_parts", "_size")
 
-    def __init__(self) -> None:
+    def __init__(self, max_size: int = MAX_LINE) -> None:
         self._parts: list[bytes] = []
         self._size = 0
+        self._max_size = max_size
 
     def feed(self, data: bytes) -> Iterable[bytes]:
-        """The lines that ``data`` completes, without their LF. Raises Undecodable past ``LONGEST_LINE``."""
-        if len(data) > LONGEST_LINE:
-            return self._in_pieces(data)
+        """Return the lines that ``data`` completes, without their LF. Must be iterated to the end.
+
+        Raises Undecodable, there or on the way, at a line longer than ``max_size``.
+        """
         cut = data.find(b"\n")
         if cut < 0:
             self._keep(data)
-            return []
+            return ()
+        if len(data) > self._max_size:
+            return self._split_checked(data)
         if not self._parts and cut == len(data) - 1:
-            return [data[:cut]]
+            return (data[:cut],)
         *lines, rest = data.split(b"\n")
         if self._parts:
             self._keep(lines[0])
-            lines[0] = self.rest()
+            lines[0] = self.take_rest()
         if rest:
-            self._keep(rest)
+            self._parts.append(rest)
+            self._size = len(rest)
         return lines
 
-    def _in_pieces(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), LONGEST_LINE):
-            yield from self.feed(data[start : start + LONGEST_LINE])
+    def _split_checked(self, data: bytes) -> Iterator[bytes]:
+        """Split a read in which any line may be too long, and yield those before it."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._keep(line)
+            yield self.take_rest()
+        if rest:
+            self._keep(rest)
 
-    def rest(self) -> bytes:
-        """What came after the last LF; it is handed over once."""
+    def take_rest(self) -> bytes:
+        """Return what came after the last LF, and forget it."""
         rest = b"".join(self._parts)
         self._parts.clear()
         self._size = 0
@@ -50,13 +61,19 @@ class Lines:
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size > LONGEST_LINE:
-            raise Undecodable(
-                f"a line longer than {LONGEST_LINE >> 20} MiB: {excerpt(b''.join([*self._parts[:1], data]))}"
-            )
+        if self._size > self._max_size:
+            raise too_long("a line", self._max_size, [*self._parts, data])
         self._parts.append(data)
 
 
+def too_long(what: str, limit: int, parts: Iterable[bytes]) -> Undecodable:
+    """Return the error of ``what``, which came in ``parts`` and is longer than ``limit`` bytes."""
+    start = b""
+    for part in parts:
+        start += part[: 81 - len(start)]
+    return Undecodable(f"{what} longer than {limit >> 20} MiB: {excerpt(start)}")
+
+
 def excerpt(data: bytes) -> str:
-    """The beginning of ``data`` as one printable line."""
+    """Return the beginning of ``data`` as one printable line."""
     return ascii(data[:80].decode(errors="replace"))[1:-1] + ("…" if len(data) > 80 else "")

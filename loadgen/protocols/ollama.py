@@ -1,8 +1,8 @@
 """Ollama: one JSON object per line, ``done: true`` in the last, a send time in each.
 
 Decoding gives Token for every object with text (``response``, ``content`` or ``thinking``), End for the one
-that is done, Error for ``{"error": …}`` inside a 200. Encoding is for the simulator; every object comes as the
-bytes before and after its ``created_at``, so that all but the send time can be made ahead.
+that is done, Error for ``{"error": …}`` inside a 200. Encoding is for the simulator; every object is returned as the
+bytes before and after its ``created_at``, so that all but the send time can be prepared.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 
 from loadgen.model import Cell, Request, Usage
-from loadgen.protocols import stamps
+from loadgen.protocols import ndjson, stamps
 from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
-from loadgen.protocols.lines import Lines, excerpt
-from loadgen.protocols.urls import below
+from loadgen.protocols.lines import MAX_BODY, MAX_LINE, excerpt
+from loadgen.protocols.urls import join_url
 
 Kind = Literal["generate", "chat"]
 
@@ -58,76 +58,53 @@ class _Chatted(_Object, gc=False):
 T = TypeVar("T", _Generated, _Chatted)
 
 
-class _Objects(Generic[T]):
-    """Lines of one kind of object to events."""
+class _Reader(Generic[T]):
+    """The objects of one stream."""
 
-    __slots__ = ("_ended", "_lines", "_parse", "_stamp")
+    __slots__ = ("_parse", "_stamp")
 
     def __init__(self, parser: msgspec.json.Decoder[T]) -> None:
-        self._lines = Lines()
         self._parse: Callable[[bytes], T] = parser.decode
         self._stamp = stamps.Parser()
-        self._ended = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        try:
-            for line in self._lines.feed(data):
-                self._decode(line, events)
-        except Undecodable as error:
-            error.events = events
-            raise
-        return events
-
-    def eof(self) -> list[Event]:
-        # `stream: false` is one object without LF; a line cut short is no object, and the missing end tells.
-        events: list[Event] = []
-        rest = self._lines.rest()
-        try:
-            msgspec.json.decode(rest, type=msgspec.Raw)
-        except msgspec.DecodeError:
-            return events
-        except RecursionError:
-            pass
-        self._decode(rest, events)
-        return events
-
-    def _decode(self, line: bytes, events: list[Event]) -> None:
-        if self._ended or not line or line.isspace():
-            return
+    def read(self, line: bytes, events: list[Event]) -> bool:
         try:
             item = self._parse(line)
         # msgspec raises UnicodeDecodeError, a ValueError, for bad UTF-8, and RecursionError for deep nesting.
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Undecodable(f"{error}: {excerpt(line)}") from None
         if item.error is not None:
-            self._ended = True
             events.append(Error(item.error if isinstance(item.error, str) else json.dumps(item.error)))
-            return
+            return True
         if item.has_text():
             events.append(Token(self._stamp(item.created_at)))
         if item.done:
-            self._ended = True
-            events.append(
-                End(
-                    Usage(
-                        total_ns=item.total_duration,
-                        load_ns=item.load_duration,
-                        prompt_tokens=item.prompt_eval_count,
-                        prompt_ns=item.prompt_eval_duration,
-                        tokens=item.eval_count,
-                        decode_ns=item.eval_duration,
-                        at_ns=self._stamp(item.created_at),
-                    )
-                )
-            )
+            events.append(End(_usage(item, self._stamp(item.created_at))))
+        return item.done
+
+
+def _usage(item: _Object, at_ns: int | None) -> Usage:
+    return Usage(
+        total_ns=item.total_duration,
+        load_ns=item.load_duration,
+        prompt_tokens=item.prompt_eval_count,
+        prompt_ns=item.prompt_eval_duration,
+        tokens=item.eval_count,
+        decode_ns=item.eval_duration,
+        at_ns=at_ns,
+    )
+
+
+def _decoder(parser: msgspec.json.Decoder[T], stream: bool) -> Decoder:
+    # The one object of `stream: false` is read as a line; it may be a large one.
+    return ndjson.Decoder(_Reader(parser).read, MAX_LINE if stream else MAX_BODY)
 
 
 class _Ollama(ABC):
     path: str
 
     def request(self, cell: Cell, prompt: str) -> Request:
-        body = {"model": cell.workload.model, **self.ask(prompt), "stream": cell.workload.stream}
+        body = {"model": cell.workload.model, **self.question(prompt), "stream": cell.workload.stream}
         if cell.workload.options:
             body["options"] = dict(cell.workload.options)
         return _post(cell, self.path, body)
@@ -136,12 +113,12 @@ class _Ollama(ABC):
         return _post(cell, "/api/show", {"model": cell.workload.model})
 
     @abstractmethod
-    def ask(self, prompt: str) -> dict[str, Any]: ...
+    def question(self, prompt: str) -> dict[str, Any]: ...
 
 
 def _post(cell: Cell, path: str, body: dict[str, Any]) -> Request:
     headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson", **cell.headers}
-    return Request("POST", below(cell.url, path), headers, json.dumps(body, ensure_ascii=False).encode())
+    return Request("POST", join_url(cell.url, path), headers, json.dumps(body, ensure_ascii=False).encode())
 
 
 _GENERATED = msgspec.json.Decoder(_Generated)
@@ -153,11 +130,11 @@ class Generate(_Ollama):
 
     path = "/api/generate"
 
-    def ask(self, prompt: str) -> dict[str, Any]:
+    def question(self, prompt: str) -> dict[str, Any]:
         return {"prompt": prompt}
 
-    def decoder(self, stream: bool) -> Decoder:  # noqa: ARG002 - both are read alike
-        return _Objects(_GENERATED)
+    def decoder(self, stream: bool) -> Decoder:
+        return _decoder(_GENERATED, stream)
 
 
 class Chat(_Ollama):
@@ -165,18 +142,18 @@ class Chat(_Ollama):
 
     path = "/api/chat"
 
-    def ask(self, prompt: str) -> dict[str, Any]:
+    def question(self, prompt: str) -> dict[str, Any]:
         return {"messages": [{"role": "user", "content": prompt}]}
 
-    def decoder(self, stream: bool) -> Decoder:  # noqa: ARG002 - both are read alike
-        return _Objects(_CHATTED)
+    def decoder(self, stream: bool) -> Decoder:
+        return _decoder(_CHATTED, stream)
 
 
 # ------------------------------------------------------------------------------------ for the simulator
 
 
 def token_parts(kind: Kind, model: str, text: str) -> tuple[bytes, bytes]:
-    """One object with text: the bytes before and after its ``created_at``, LF included."""
+    """Return one object with text: the bytes before and after its ``created_at``, LF included."""
     return _parts(model, {**_text(kind, text), "done": False})
 
 
@@ -189,8 +166,8 @@ def final_parts(
     reason: str = "stop",
     context: Sequence[int] = (),
 ) -> tuple[bytes, bytes]:
-    """The last object, cut like :func:`token_parts`. Usage that are zero or None are left out, as Ollama does."""
-    told = {
+    """Return the last object, cut like :func:`token_parts`. Zeros and None are left out of it, as Ollama does."""
+    usage_fields = {
         "total_duration": usage.total_ns,
         "load_duration": usage.load_ns,
         "prompt_eval_count": usage.prompt_tokens,
@@ -201,7 +178,7 @@ def final_parts(
     body: dict[str, Any] = {**_text(kind, text), "done": True, "done_reason": reason}
     if kind == "generate" and context:
         body["context"] = list(context)
-    return _parts(model, body | {key: value for key, value in told.items() if value})
+    return _parts(model, body | {key: value for key, value in usage_fields.items() if value})
 
 
 def _text(kind: Kind, text: str) -> dict[str, Any]:
@@ -209,7 +186,7 @@ def _text(kind: Kind, text: str) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    """As Go's encoding/json pauses it, which escapes what could end a script element or a line of JavaScript."""
+    """Encode as Go's encoding/json does: it escapes what could end a script element or a line of JavaScript."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_ESCAPED_BY_GO)
 
 
@@ -218,5 +195,5 @@ _ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"
 
 def _parts(model: str, rest: dict[str, Any]) -> tuple[bytes, bytes]:
     head = f'{{"model":{_json(model)},"created_at":"'
-    tail = '",' + _json(rest)[1:] + "\n"
-    return head.encode(), tail.encode()
+    tail = '",' + _json(rest)[1:]
+    return head.encode(), ndjson.line(tail.encode())

@@ -1,7 +1,7 @@
 """OpenAI chat completions: server-sent events, ``data: [DONE]`` at the end.
 
 A delta that is role-only, empty or null is no token; text in ``reasoning`` or ``reasoning_content`` is one. The
-server tells no send times (``created`` counts seconds), so there is no lag. ``stream: false`` is one object.
+server sends no times (``created`` counts seconds), so delivery lag is unknown. ``stream: false`` is one object.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from loadgen.model import Cell, Request, Usage
+from loadgen.protocols import raw, sse
 from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
-from loadgen.protocols.lines import LONGEST_LINE, Lines, excerpt
-from loadgen.protocols.urls import below
+from loadgen.protocols.lines import excerpt
+from loadgen.protocols.urls import join_url
 
 
 class _Text(msgspec.Struct, gc=False):
@@ -53,90 +54,36 @@ class _Completion(msgspec.Struct, gc=False):
 _PARSER = msgspec.json.Decoder(_Completion)
 
 
-class _Events:
-    """Server-sent events to tokens."""
+class _Reader:
+    """The events of one stream, or its one object."""
 
-    __slots__ = ("_data", "_ended", "_lines", "_size", "_usage")
+    __slots__ = ("_usage",)
 
     def __init__(self) -> None:
-        self._lines = Lines()
-        self._data: list[bytes] = []
-        self._size = 0
         self._usage = Usage()
-        self._ended = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        try:
-            for line in self._lines.feed(data):
-                self._line(line.removesuffix(b"\r"), events)
-        except Undecodable as error:
-            error.events = events
-            raise
-        return events
-
-    def _line(self, line: bytes, events: list[Event]) -> None:
-        if not line:
-            if self._data:
-                message = b"\n".join(self._data)
-                self._data.clear()
-                self._size = 0
-                self._message(message, events)
-        elif line.startswith(b"data:"):
-            value = line[5:].removeprefix(b" ")
-            self._size += len(value) + 1
-            if self._size > LONGEST_LINE:
-                raise Undecodable(f"an event longer than {LONGEST_LINE >> 20} MiB: {excerpt(value)}")
-            self._data.append(value)
-        elif not self._ended and not line.startswith((b":", b"event:", b"id:", b"retry:")):
-            raise Undecodable(f"not a server-sent event: {excerpt(line)}")
-
-    def eof(self) -> list[Event]:
-        # An event without its closing blank line is discarded, as the format demands.
-        return []
-
-    def _message(self, message: bytes, events: list[Event]) -> None:
-        if self._ended:
-            return
+    def event(self, message: bytes, events: list[Event]) -> bool:
         if message == b"[DONE]":
-            self._ended = True
             events.append(End(self._usage))
-            return
+            return True
         item = _parse(message)
         if item.error is not None:
-            self._ended = True
-            events.append(Error(_told(item.error)))
-            return
+            events.append(Error(_error_text(item.error)))
+            return True
         self._usage = _usage(item, self._usage)
         if any(_has_text(choice.delta) for choice in item.choices):
             events.append(Token(None))
+        return False
 
-
-class _Whole:
-    """The one object of ``stream: false``."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines = Lines()
-
-    def feed(self, data: bytes) -> list[Event]:
-        self._lines.feed(data.replace(b"\n", b" "))
-        return []
-
-    def eof(self) -> list[Event]:
-        body = self._lines.rest()
-        if not body.strip():
-            return []
+    def whole(self, body: bytes, events: list[Event]) -> bool:
         item = _parse(body)
         if item.error is not None:
-            return [Error(_told(item.error))]
-        if not item.choices:
-            return []
-        tokens: list[Event] = (
-            [Token(None)] if any(_has_text(choice.message) for choice in item.choices) else []
-        )
-        return [*tokens, End(_usage(item, Usage()))]
+            events.append(Error(_error_text(item.error)))
+        elif item.choices:
+            if any(_has_text(choice.message) for choice in item.choices):
+                events.append(Token(None))
+            events.append(End(_usage(item, self._usage)))
+        return True
 
 
 def _parse(message: bytes) -> _Completion:
@@ -146,7 +93,7 @@ def _parse(message: bytes) -> _Completion:
         raise Undecodable(f"{error}: {excerpt(message)}") from None
 
 
-def _told(error: Any) -> str:
+def _error_text(error: Any) -> str:
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         return str(error["message"])
     return error if isinstance(error, str) else json.dumps(error)
@@ -193,12 +140,13 @@ class Chat:
         return None
 
     def decoder(self, stream: bool) -> Decoder:
-        return _Events() if stream else _Whole()
+        reader = _Reader()
+        return sse.Decoder(reader.event) if stream else raw.Decoder(reader.whole)
 
 
 def _url(cell: Cell) -> str:
     version = "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
-    return below(cell.url, f"{version}/chat/completions")
+    return join_url(cell.url, f"{version}/chat/completions")
 
 
 # ------------------------------------------------------------------------------------ for the simulator
@@ -218,8 +166,8 @@ def final_events(model: str, usage: Usage, *, reason: str, include_usage: bool) 
     """Return the last delta with its reason, the usage where it was requested, and ``[DONE]``."""
     events = _event(model, {}, reason)
     if include_usage:
-        events += b"data: " + _encoded({**_chunk(model), "choices": [], "usage": _counts(usage)}) + b"\n\n"
-    return events + b"data: [DONE]\n\n"
+        events += sse.event(_encoded({**_chunk(model), "choices": [], "usage": _counts(usage)}))
+    return events + sse.event(b"[DONE]")
 
 
 def whole_body(model: str, text: str, usage: Usage, *, reason: str | None) -> bytes:
@@ -231,13 +179,13 @@ def whole_body(model: str, text: str, usage: Usage, *, reason: str | None) -> by
 
 
 def error_body(message: str, kind: str = "server_error") -> bytes:
-    """Return the object that tells of an error."""
+    """Return the object that reports an error."""
     return _encoded({"error": {"message": message, "type": kind, "param": None, "code": None}})
 
 
 def _event(model: str, delta: dict[str, str], reason: str | None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    return b"data: " + _encoded({**_chunk(model), "choices": [choice]}) + b"\n\n"
+    return sse.event(_encoded({**_chunk(model), "choices": [choice]}))
 
 
 def _chunk(model: str) -> dict[str, Any]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-_FARTHEST = (
-    9_223_372_035  # seconds from 1970; what is beyond (Go's zero time is) does not fit 64 bits of nanoseconds
+_MAX_SECONDS = (
+    9_223_372_035  # from 1970; times beyond it, such as Go's zero time, do not fit 64 bits of nanoseconds
 )
 
 
 @lru_cache(maxsize=64)
 def _second(head: str, zone: str) -> int:
     second = int(datetime.fromisoformat(head + zone).timestamp())
-    if abs(second) > _FARTHEST:
+    if abs(second) > _MAX_SECONDS:
         raise OverflowError(second)
     return second * 1_000_000_000
 
 
 class Parser:
-    """:func:`parse` for one stream, whose times mostly fall into the second of the one before."""
+    """Parse as :func:`parse` does, faster where most times fall into the second of the one before."""
 
     __slots__ = ("_head", "_second")
 
@@ -41,7 +41,7 @@ class Parser:
 
 
 def parse(text: str) -> int | None:
-    """Nanoseconds since the epoch, or None where ``text`` is no such time (``2026-01-31T12:00:00.123456789Z``)."""
+    """Return nanoseconds since the epoch; None where ``text`` is no such time (``2026-01-31T12:00:00.123456789Z``)."""
     try:
         if text[-1] == "Z":
             zone, fraction = "+00:00", text[20:-1]
@@ -55,7 +55,7 @@ def parse(text: str) -> int | None:
 
 
 def render(epoch_ns: int) -> str:
-    """The UTC time of ``epoch_ns`` with nine digits and ``Z``."""
+    """Return the UTC time of ``epoch_ns`` with nine digits and ``Z``."""
     second, rest = divmod(epoch_ns, 1_000_000_000)
     return f"{_head(second)}{rest:09d}Z"
 

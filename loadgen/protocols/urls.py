@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 
-def below(url: str, path: str) -> str:
-    """``path`` below the path of ``url``, whose query is kept."""
+def join_url(url: str, path: str) -> str:
+    """Return ``url`` with ``path`` added to its path; its query is kept."""
     parts = urlsplit(url)
     return parts._replace(path=parts.path.rstrip("/") + path).geturl()

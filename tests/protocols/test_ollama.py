@@ -10,7 +10,7 @@ import pytest
 from loadgen import protocols
 from loadgen.model import Usage
 from loadgen.protocols import End, Error, Event, Token
-from loadgen.protocols.lines import LONGEST_LINE
+from loadgen.protocols.lines import MAX_LINE
 from loadgen.protocols.ollama import Kind, final_parts, token_parts
 from tests.lab.cells import cell
 from tests.protocols.feeding import Made, cuts, decode
@@ -169,22 +169,22 @@ def test_a_cold_reader_and_a_warm_one_agree_on_every_second() -> None:
     assert decode(G, [b"".join(lines)]).events == expected
 
 
-@pytest.mark.parametrize("size", [1 << 16, LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1, 10_000_000])
-@pytest.mark.parametrize("step", [1 << 14, 1 << 18, LONGEST_LINE, LONGEST_LINE + 1, 1 << 30])
+@pytest.mark.parametrize("size", [1 << 16, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, 10_000_000])
+@pytest.mark.parametrize("step", [1 << 14, 1 << 18, MAX_LINE, MAX_LINE + 1, 1 << 30])
 def test_a_line_may_be_as_long_as_the_limit_and_no_longer_however_it_comes(size: int, step: int) -> None:
     line = b'{"response":"' + b"x" * (size - 15) + b'"}'
     assert len(line) == size
     data = NOON_LINE + line + b"\n" + full_end()
     made = decode(G, (data[at : at + step] for at in range(0, len(data), step)))
-    expected = [AT_NOON] if size > LONGEST_LINE else [AT_NOON, Token(None), FULL]
-    assert made == Made(expected, size > LONGEST_LINE)
+    expected = [AT_NOON] if size > MAX_LINE else [AT_NOON, Token(None), FULL]
+    assert made == Made(expected, size > MAX_LINE)
 
 
 def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
     decoder = protocols.load(G).decoder(True)
     block = b"x" * (1 << 16)
     decoder.feed(b'{"response":"')
-    for _ in range(LONGEST_LINE // len(block) - 1):
+    for _ in range(MAX_LINE // len(block) - 1):
         assert decoder.feed(block) == []
     with pytest.raises(protocols.Undecodable, match="4 MiB"):
         decoder.feed(block)

@@ -9,7 +9,7 @@ import pytest
 from loadgen import protocols
 from loadgen.model import Usage
 from loadgen.protocols import End, Error, Event, Token
-from loadgen.protocols.lines import LONGEST_LINE
+from loadgen.protocols.lines import MAX_LINE
 from tests.lab.cells import cell
 from tests.protocols.feeding import Made, cuts, decode
 
@@ -135,14 +135,14 @@ def test_a_whole_answer(data: bytes, events: list[Event], undecodable: bool) -> 
         assert decode(NAME, pieces, stream=False) == Made(events, undecodable), pieces
 
 
-@pytest.mark.parametrize("step", [1 << 14, LONGEST_LINE + 1, 1 << 30])
+@pytest.mark.parametrize("step", [1 << 14, MAX_LINE + 1, 1 << 30])
 def test_an_event_of_ten_megabytes_is_undecodable(step: int) -> None:
     data = TEXT + b'data: {"x":"' + b"x" * 10_000_000 + b'"}\n\n' + DONE
     assert decode(NAME, (data[at : at + step] for at in range(0, len(data), step))) == Made([TOKEN], True)
 
 
 def feed_for_ever(decoder: protocols.Decoder, block: bytes) -> None:
-    for _ in range(8 * LONGEST_LINE // len(block)):
+    for _ in range(8 * MAX_LINE // len(block)):
         decoder.feed(block)
 
 
@@ -150,7 +150,7 @@ def feed_for_ever(decoder: protocols.Decoder, block: bytes) -> None:
 def test_an_event_that_never_ends_is_undecodable_near_the_limit(line: bytes) -> None:
     decoder = protocols.load(NAME).decoder(True)
     block = line * (1 + (1 << 16) // len(line))
-    for _ in range(LONGEST_LINE // len(block) - 1):
+    for _ in range(MAX_LINE // len(block) - 1):
         assert decoder.feed(block) == []
     with pytest.raises(protocols.Undecodable, match="4 MiB"):
         feed_for_ever(decoder, block)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from loadgen.model import Usage
+from loadgen.protocols import ndjson
 from loadgen.protocols.ollama import Kind, final_parts, token_parts
 from loadgen.simulator import http
 from loadgen.simulator.apis.reading import Refused, encode, field, read_body
@@ -75,7 +76,7 @@ class Answers:
         return encode({"error": message})
 
     def event(self, body: bytes) -> bytes:
-        return body + b"\n"
+        return ndjson.line(body)
 
 
 _GENERATE: Final = Answers("generate")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loadgen.model import Usage
+from loadgen.protocols import sse
 from loadgen.protocols.openai import error_body, final_events, role_event, token_event, whole_body
 from loadgen.simulator import http
 from loadgen.simulator.apis.reading import Refused, encode, field, read_body
@@ -54,7 +55,7 @@ class Answers:
         return error_body(message)
 
     def event(self, body: bytes) -> bytes:
-        return b"data: " + body + b"\n\n"
+        return sse.event(body)
 
 
 _API: Final = Answers()

@@ -1,0 +1,31 @@
+"""A body without framing: it means something only as a whole."""
+
+from __future__ import annotations
+
+from loadgen.protocols.events import Event, Read
+from loadgen.protocols.lines import MAX_BODY, too_long
+
+
+class Decoder:
+    """A body to events: ``read`` gets all of it at its end, unless it is blank."""
+
+    __slots__ = ("_parts", "_read", "_size")
+
+    def __init__(self, read: Read) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._read = read
+
+    def feed(self, data: bytes) -> list[Event]:
+        self._size += len(data)
+        if self._size > MAX_BODY:
+            raise too_long("a body", MAX_BODY, [*self._parts, data])
+        self._parts.append(data)
+        return []
+
+    def eof(self) -> list[Event]:
+        events: list[Event] = []
+        body = b"".join(self._parts)
+        if body and not body.isspace():
+            self._read(body, events)
+        return events
