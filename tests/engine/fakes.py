@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from time import perf_counter_ns
 from typing import ClassVar, NamedTuple
 from unittest import mock
 
+import pytest
+
 from loadgen import protocols
 from loadgen.clients import Failures, Sink
-from loadgen.engine import tasks, threads
+from loadgen.engine import core, dispatcher, tasks, threads
 from loadgen.engine.core import Engine
 from loadgen.engine.frames import Frame, Pulse, Reader, Streams
 from loadgen.engine.pipe import Commands, Outbox
@@ -26,6 +31,7 @@ class Odd(Exception):
 
 
 FOR_EVER = object()
+PAUSE_NS = 50_000_000
 
 
 class Script(NamedTuple):
@@ -90,29 +96,43 @@ SHAPES: dict[str, tuple[Callable[..., None], type[_Fake]]] = {
 }
 
 
+LEFT = [0]  # how many slots had not left when the last engine ended
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check, report and retry more often than an engine does, so that tests wait less."""
+    monkeypatch.setattr(core, "CHECK_INTERVAL_NS", 20_000_000)
+    monkeypatch.setattr(core, "PULSE_INTERVAL_NS", 20_000_000)
+    monkeypatch.setattr(dispatcher, "FAILURE_PAUSE_NS", PAUSE_NS)
+
+
 def drive(
     shape: str,
     cell: Cell,
     scripts: Mapping[str, Script],
     commands: bytes = b"",
-    later: tuple[int, bytes] = (-1, b""),
+    later: Iterable[tuple[int, bytes]] = (),
+    starts: bool = True,
 ) -> list[Frame]:
     """Run ``cell`` and return the frames that the parent gets.
 
-    The commands are there before it starts; those of ``later`` come when so many streams are open.
+    The commands are there before it starts; each of ``later`` comes when so many streams are open, one after the other.
     """
     driver, kind = SHAPES[shape]
     command_reader, command_writer = os.pipe()
     frame_reader, frame_writer = os.pipe()
     frames: list[Frame] = []
+    steps = deque(later)
 
     def listen() -> None:
         reader = Reader()
-        while data := os.read(frame_reader, 1 << 16):
+        # Where gevent has patched the process, reading at once would block all of it.
+        while select.select([frame_reader], [], []) and (data := os.read(frame_reader, 1 << 16)):
             new = list(reader.feed(data))
             frames.extend(new)
-            if any(isinstance(frame, Pulse) and frame.open == later[0] for frame in new):
-                os.write(command_writer, later[1])
+            for frame in new:
+                if isinstance(frame, Pulse) and steps and frame.open == steps[0][0]:
+                    os.write(command_writer, steps.popleft()[1])
 
     loops: list[asyncio.AbstractEventLoop] = []
     make = tasks._new_loop
@@ -123,8 +143,9 @@ def drive(
         engine = Engine(cell, protocols.load(cell.workload.protocol), Outbox(frame_writer))
 
         def start() -> bool:
-            engine.start(threads.perf_counter_ns())
-            return True
+            if starts:
+                engine.start(perf_counter_ns())
+            return starts
 
         def new_loop(engine: Engine) -> asyncio.AbstractEventLoop:
             loops.append(make(engine))
@@ -132,6 +153,7 @@ def drive(
 
         with mock.patch.object(tasks, "_new_loop", new_loop):
             driver(engine, partial(kind, scripts), Commands(command_reader), start)
+        LEFT[:] = [engine.dispatcher.running]
         engine.close()
     finally:
         for loop in loops:  # an engine's process ends instead

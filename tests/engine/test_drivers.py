@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from loadgen.clients import Sink
+from loadgen.engine import core
 from loadgen.engine.frames import Done, Edge, Frame
 from loadgen.loads import arrivals
-from loadgen.model import Load, Outcome, Stage, Stream, Timeouts
-from tests.engine.fakes import FOR_EVER, SHAPES, Odd, Script, drive, streams
+from loadgen.model import ClientId, Load, Outcome, Request, Stage, Stream, Timeouts
+from tests.engine.fakes import FOR_EVER, LEFT, PAUSE_NS, SHAPES, FakeSync, Odd, Script, drive, quick, streams
 from tests.lab.cells import cell
 
 TOKEN = b'{"created_at":"2026-01-31T12:00:00.000000001Z","response":"a"}\n'
@@ -33,6 +38,12 @@ SCRIPTS = {
 STAGES = Load(
     stages=(Stage(6, 0.1), Stage(2, 0.0), Stage(2, 0.1), Stage(5, 0.0), Stage(5, 0.05), Stage(0, 0.05))
 )
+QUICK = Timeouts(connect=1, first_token=0.4, idle=0.25, total=20)
+COMMANDS = [(3, b'{"streams": 5}\n'), (5, b'{"streams": 1}\n'), (1, b'{"stop": true}\n')]
+FAILING = cell(concurrency=9, load=Load(), prompts=("refused",))
+FEWER_AND_MORE = [(0, b'{"streams": %d}\n' % number) for number in (0, 2, 1, 2, 0)] + [
+    (0, b'{"stop": true}\n')
+]
 OUTCOMES = {
     "good": Outcome.OK,
     "short": Outcome.TRUNCATED,
@@ -47,6 +58,11 @@ OUTCOMES = {
     "silence": Outcome.FIRST_TOKEN_TIMEOUT,
     "done, then silence": Outcome.OK,
 }
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
 
 
 def reported(stream: Stream) -> tuple[object, ...]:
@@ -70,7 +86,7 @@ def everything(shape: str) -> list[Frame]:
         concurrency=len(SCRIPTS),
         prompts=tuple(SCRIPTS),
         load=Load(requests=2, ramp=0.05),
-        timeouts=Timeouts(connect=1, first_token=0.5, idle=0.3, total=20),
+        timeouts=QUICK,
     )
     return drive(shape, wanted, SCRIPTS)
 
@@ -116,7 +132,7 @@ def test_nothing_is_due_after_the_duration_and_what_is_open_runs_to_its_end(shap
 @every_shape
 def test_a_slot_rests_after_a_failure(shape: str) -> None:
     found = streams(drive(shape, cell(concurrency=1, prompts=("refused",), load=Load(requests=2)), SCRIPTS))
-    assert found[1].due - found[0].end >= 0.25e9
+    assert found[1].due - found[0].end >= PAUSE_NS
     assert found[1].start >= found[1].due - 2e6  # timers of a loop may be a millisecond early
 
 
@@ -150,17 +166,62 @@ def test_streams_come_and_go_as_scheduled(shape: str, load: Load, slots: tuple[i
 @every_shape
 def test_streams_as_commanded(shape: str) -> None:
     wanted = cell(concurrency=9, load=Load(), prompts=("stall",), timeouts=Timeouts(idle=60, total=60))
-    frames = drive(shape, wanted, SCRIPTS, b'{"streams": 3}\n', (3, b'{"stop": true}\n'))
+    frames = drive(shape, wanted, SCRIPTS, b'{"streams": 3}\n', COMMANDS)
     found = streams(frames)
-    assert [stream.slot for stream in found] == [0, 1, 2]
+    assert [stream.slot for stream in found] == [0, 1, 2, 3, 4]
     assert {stream.outcome for stream in found} == {Outcome.STOPPED}
+    assert max(found, key=lambda stream: stream.end).slot == 0
+    assert LEFT == [0]
 
 
-def test_a_thread_that_its_library_holds_does_not_hold_up_the_cell() -> None:
+@every_shape
+def test_a_slot_that_sleeps_when_it_becomes_surplus_is_not_left_behind(shape: str) -> None:
+    """It has failed, waits to try again, and has no stream that could be ended."""
+    frames = drive(shape, FAILING, SCRIPTS, b'{"streams": 2}\n', FEWER_AND_MORE)
+    found = streams(frames)
+    assert {stream.slot for stream in found} == {0, 1}
+    assert {stream.outcome for stream in found} == {Outcome.REFUSED}
+    assert LEFT == [0]
+
+
+@every_shape
+def test_a_parent_that_has_gone_before_the_start_gets_no_stream(shape: str) -> None:
+    assert streams(drive(shape, cell(prompts=("good",)), SCRIPTS, starts=False)) == []
+
+
+def test_a_thread_that_its_library_holds_does_not_hold_up_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "STOP_TIMEOUT_NS", 50_000_000)
     wanted = cell(
         concurrency=2,
         prompts=("held", "good"),
-        timeouts=Timeouts(connect=1, first_token=0.5, idle=5, total=20),
+        timeouts=Timeouts(connect=1, first_token=0.2, idle=5, total=20),
     )
     frames = drive("threads", wanted, {**SCRIPTS, "held": Script(None, [FOR_EVER])})
     assert [stream.outcome for stream in streams(frames)] == [Outcome.FIRST_TOKEN_TIMEOUT, Outcome.OK]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_threads_have_the_stack_that_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, found = threading.Barrier(2, timeout=20), []
+
+    class Together(FakeSync):
+        def stream(self, request: Request, sink: Sink) -> None:
+            both.wait()
+            found.append(_virtual_mib())
+            both.wait()
+            super().stream(request, sink)
+
+    monkeypatch.setitem(SHAPES, "threads", (SHAPES["threads"][0], Together))
+    wanted = cell(client=ClientId("requests", {"stack": "256MiB"}), prompts=("good",))
+    before = _virtual_mib()
+    try:
+        drive("threads", wanted, SCRIPTS)
+    finally:
+        threading.stack_size(0)
+    assert len(found) == 2
+    assert min(found) - before >= 2 * 256
+
+
+def _virtual_mib() -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) >> 10 for line in lines if line.startswith("VmSize:"))
