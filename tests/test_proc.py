@@ -134,13 +134,23 @@ def test_run_wait_grows_where_two_share_a_core() -> None:
         for each in (one, two):
             os.sched_setaffinity(each.pid, {core})
         before = proc.run_wait_ns(one.pid)
+        sampler = proc.CpuSampler(one.pid)
+        first = sampler.read()
         assert one.process.stdin is not None
         one.process.stdin.write("burn 150\n")
         one.process.stdin.flush()
         two.do("burn", 150)
         assert one.process.stdout is not None
         one.process.stdout.readline()
-        assert figure(proc.run_wait_ns(one.pid)) - figure(before) > 50e6
+        waited = figure(proc.run_wait_ns(one.pid)) - figure(before)
+        assert waited > 50e6
+        last = sampler.read()
+        sampler.close()
+        assert first is not None
+        assert last is not None
+        assert figure(last.run_wait_ns) - figure(first.run_wait_ns) == pytest.approx(waited, rel=0.1), (
+            "one thread"
+        )
     finally:
         one.end()
         two.end()
