@@ -1,6 +1,6 @@
-"""Reads a process and the machine from outside: Linux's /proc; elsewhere every figure is None.
+"""Read a process and the machine from outside, from Linux's /proc; elsewhere every figure is ``None``.
 
-The figures of the whole process cost 0.04 ms to read; those of each thread 10 ms per thousand threads, so
+The figures of the whole process take 0.04 ms to read; those of each thread take 10 ms per thousand threads, so
 :func:`run_wait_ns` is for the edges of a window, never for every sample.
 """
 
@@ -19,11 +19,11 @@ from pathlib import Path
 from loadgen.model import CpuSample, Sample
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
-PAUSE = 50  # times as long as a count of memory took, until the next
+COUNT_SHARE = 50  # memory is counted page by page for one part in so many of the time
 
 
 def sample(pid: int, streams_open: int | None = None) -> Sample:
-    """Memory, threads and CPU of the whole process now."""
+    """Return memory, threads and CPU of the whole process now."""
     at = time.perf_counter_ns()
     status = _fields(Path(f"/proc/{pid}/status"))
     return Sample(
@@ -36,46 +36,46 @@ def sample(pid: int, streams_open: int | None = None) -> Sample:
     )
 
 
-class Counted:
-    """Samples with the memory counted page by page, where the kernel's own count of it lacks some.
+class MemoryCounter:
+    """Corrects the memory of samples where the kernel's own count omits some of it.
 
-    Before Linux 6.2 that are up to 64 pages of every thread (proc_pid_statm(5); kernel commit f1a7941243c1), and for a
-    thread per stream they may be most of what it took. Counting costs up to 10 ms with a thousand threads, so it is
-    done for a fiftieth of the time at most; in between as much is taken to be lacking as was the last time.
+    Before Linux 6.2 it omits up to 64 pages per thread (proc_pid_statm(5); kernel commit f1a7941243c1), which with a
+    thread per stream may be most of the memory. Counting page by page takes up to 10 ms with a thousand threads, so
+    it is done for a fiftieth of the time at most; in between, the last difference is added.
     """
 
     def __init__(self, pid: int, release: str = platform.release()) -> None:
         version = tuple(map(int, re.findall(r"\d+", release)[:2]))
         self.needed = sys.platform == "linux" and version < (6, 2)
         self._path = Path(f"/proc/{pid}/smaps_rollup")
-        self._lacking = 0
+        self._omitted = 0
         self._next = 0
 
     def corrected(self, sample: Sample) -> Sample:
-        """The same moment, with no less memory than there was."""
+        """Return the sample with all the memory that the process has."""
         if not self.needed or sample.rss_kib is None:
             return sample
         began = time.perf_counter_ns()
         if began >= self._next:
             counted = _number(_fields(self._path).get("Rss"))
-            self._lacking = max(0, (counted or 0) - sample.rss_kib)
+            self._omitted = max(0, (counted or 0) - sample.rss_kib)
             ended = time.perf_counter_ns()
-            self._next = ended + PAUSE * (ended - began)
-        rss = sample.rss_kib + self._lacking
+            self._next = ended + COUNT_SHARE * (ended - began)
+        rss = sample.rss_kib + self._omitted
         return dataclasses.replace(sample, rss_kib=rss, peak_rss_kib=max(rss, sample.peak_rss_kib or 0))
 
 
 class CpuSampler:
-    """Reads how far a process has come, in a few microseconds; None where the system does not tell."""
+    """Reads the CPU time of a process, in a few microseconds."""
 
     def __init__(self, pid: int) -> None:
         self._clock = (~pid << 3) | 2  # Linux: the CPU clock of all threads of another process
-        self._told: int | None = None
+        self._schedstat: int | None = None
         with contextlib.suppress(OSError):
-            self._told = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
+            self._schedstat = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
 
     def read(self) -> CpuSample | None:
-        """Its pace now; None also when it has left."""
+        """Return a sample; ``None`` where the system does not report it, or the process has gone."""
         if sys.platform != "linux":
             return None
         try:
@@ -84,23 +84,23 @@ class CpuSampler:
             return None
 
     def _run_wait_ns(self) -> int | None:
-        return None if self._told is None else int(os.pread(self._told, 64, 0).split()[1])
+        return None if self._schedstat is None else int(os.pread(self._schedstat, 64, 0).split()[1])
 
     def close(self) -> None:
-        """Let go of it."""
-        if self._told is not None:
-            os.close(self._told)
-            self._told = None
+        """Close the file that is read."""
+        if self._schedstat is not None:
+            os.close(self._schedstat)
+            self._schedstat = None
 
 
 def reset_peak(pid: int) -> None:
-    """Let the peak of memory begin anew: until now it was that of importing the client."""
+    """Reset the peak of memory, which until now was that of importing the client."""
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def run_wait_ns(pid: int) -> int | None:
-    """How long the living threads of the process were runnable but not running, in all."""
+    """Return how long the living threads of the process were runnable but not running, in all."""
     total = 0
     try:
         for thread in os.scandir(f"/proc/{pid}/task"):
@@ -112,7 +112,7 @@ def run_wait_ns(pid: int) -> int | None:
 
 
 def busy_ns(cores: Iterable[int]) -> tuple[int, int] | None:
-    """CPU that processes took on these cores since boot, and what the hypervisor took."""
+    """Return the CPU that processes took on these cores since boot, and what the hypervisor took."""
     wanted = {f"cpu{core}" for core in cores}
     busy = steal = 0
     try:
@@ -128,21 +128,21 @@ def busy_ns(cores: Iterable[int]) -> tuple[int, int] | None:
 
 
 def listen_queue() -> tuple[int, int] | None:
-    """ListenOverflows and ListenDrops since boot: connects that a full queue turned away."""
+    """Return ListenOverflows and ListenDrops since boot: connections that a full queue refused."""
     try:
         names, numbers = (
             line.split()
             for line in Path("/proc/net/netstat").read_text().splitlines()
             if line.startswith("TcpExt:")
         )
-        told = dict(zip(names, numbers, strict=True))
-        return int(told["ListenOverflows"]), int(told["ListenDrops"])
+        values = dict(zip(names, numbers, strict=True))
+        return int(values["ListenOverflows"]), int(values["ListenDrops"])
     except (OSError, ValueError, KeyError):
         return None
 
 
 def clock_tie() -> tuple[int, int]:
-    """``(perf_counter_ns, time_ns)`` of one moment, the closest of a few tries."""
+    """Return ``(perf_counter_ns, time_ns)`` of one moment, the closest of a few tries."""
     tries = []
     for _ in range(9):
         before = time.perf_counter_ns()

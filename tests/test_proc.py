@@ -106,16 +106,16 @@ def test_the_peak_can_begin_anew(child: Child) -> None:
     ],
 )
 def test_memory_is_counted_where_the_kernel_leaves_some_out(release: str, needed: bool) -> None:
-    assert proc.Counted(os.getpid(), release).needed is needed
+    assert proc.MemoryCounter(os.getpid(), release).needed is needed
 
 
 def test_memory_that_the_kernel_leaves_out_is_added(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proc, "PAUSE", 10**9)  # one count
+    monkeypatch.setattr(proc, "COUNT_SHARE", 10**9)  # one count
     child.do("memory", 40)
     told = child.do("threads", 20)
     rss, peak = figure(told.rss_kib), figure(told.peak_rss_kib)
     lacking = replace(told, rss_kib=rss - 5000, peak_rss_kib=peak - 5000)
-    old, new = proc.Counted(child.pid, "5.15"), proc.Counted(child.pid, "6.18")
+    old, new = proc.MemoryCounter(child.pid, "5.15"), proc.MemoryCounter(child.pid, "6.18")
     assert new.corrected(lacking) == lacking
     corrected = old.corrected(lacking)
     assert figure(corrected.rss_kib) == pytest.approx(rss, abs=1024)

@@ -10,29 +10,29 @@ from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Scenario
 
-CONTROL_FROM = 3  # repeats
+CONTROL_FROM = 3  # repeats from which on there is an A/A control
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:
-    """Every client at every concurrency, once per repeat; each repeat is a block in its own seeded order, with
-    the clients at one concurrency side by side.
+    """Return every client at every level, once per repeat.
 
-    The load of a block is the same for all clients: its schedule depends on seed, concurrency and repeat. Three
-    repeats or more tell how much figures differ by themselves: the first client is then measured twice.
+    Each repeat is a round in a seeded random order of its own, with the clients at one level side by side. All
+    clients of a round get the same schedule: it depends on seed, level and repeat. With three repeats or more, the
+    first client is measured twice, as the A/A control: how much it differs from itself estimates the noise.
     """
-    url, headers = _open(url, scenario.target.headers)
+    url, headers = _without_user(url, scenario.target.headers)
     planned: list[Cell] = []
     clients = list(scenario.clients)
     if scenario.repeats >= CONTROL_FROM:
         clients.append(replace(clients[0], control=True))
     for repeat in range(scenario.repeats):
         chance = random.Random(f"{scenario.seed}/{repeat}")
-        block = [
+        round_ = [
             (client, level)
             for level in chance.sample(scenario.levels, len(scenario.levels))
             for client in chance.sample(clients, len(clients))
         ]
-        for client, level in block:
+        for client, level in round_:
             load = scenario.workload.load
             if load.ramp_per_stream:
                 load = replace(load, ramp=load.ramp_per_stream * level.value)
@@ -57,8 +57,8 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     return planned
 
 
-def _open(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
-    """User and password as a header: libraries differ in what they make of them in a URL."""
+def _without_user(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Return the URL without user and password, and these as a header: libraries differ in how they treat them."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     if not at:

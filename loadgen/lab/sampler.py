@@ -29,7 +29,7 @@ class Sampler:
         self._pid = pid
         self._cores = cores
         self._totals: list[_Totals] = []
-        self._memory = proc.Counted(pid)
+        self._memory = proc.MemoryCounter(pid)
         self._cpu = proc.CpuSampler(pid)
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Preflight: what this machine can carry and measure, said before a run finds out."""
+"""Check what this machine can run and measure, before a run finds out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OLLAMA_PORT = 11434
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at; ``fatal``: so many streams cannot run without it."""
+    """The result of one check; ``fatal``: the streams cannot run unless it is ok."""
 
     text: str
     ok: bool
@@ -28,7 +28,7 @@ class Check:
 
 
 def checks(streams: int) -> list[Check]:
-    """Everything that decides whether ``streams`` simultaneous streams can run, and be believed, here."""
+    """Return every check of whether this machine can run, and measure, so many simultaneous streams."""
     each = os_limits.Needs(files=1, thread=True)
     found = [Check(str(limit), limit.ok, limit.fatal) for limit in os_limits.limits(streams, each)]
     return [*found, _cores(), _clock(), _wall_clock(), _proc(), _port()]
@@ -39,7 +39,7 @@ def _cores() -> Check:
     if cores.engine:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
     return Check(
-        "cores: only one, or no way to pin a process; lag is the engine's and the simulator's together",
+        "cores: only one, or processes cannot be pinned; delivery lag includes the simulator's share",
         False,
     )
 
@@ -72,10 +72,10 @@ def _proc() -> Check:
         if value is None
     ]
     if missing:
-        return Check(f"/proc: does not tell {', '.join(missing)}; these columns stay empty", False)
+        return Check(f"/proc: reports no {', '.join(missing)}; these columns stay empty", False)
     resets = Path(f"/proc/{os.getpid()}/clear_refs").exists()
     return Check(
-        "/proc: tells memory, threads, CPU, run-queue wait"
+        "/proc: reports memory, threads, CPU, run-queue wait"
         + ("" if resets else "; peak memory includes imports"),
         True,
     )
@@ -87,6 +87,6 @@ def _port() -> Check:
             probe.bind(("127.0.0.1", OLLAMA_PORT))
         except OSError:
             return Check(
-                f"port {OLLAMA_PORT}: taken, by an Ollama perhaps; `loadgen simulate` wants --port", False
+                f"port {OLLAMA_PORT}: in use, perhaps by Ollama; `loadgen simulate` needs --port", False
             )
     return Check(f"port {OLLAMA_PORT}: free", True)

@@ -1,4 +1,4 @@
-"""Asks the target, before anything is measured, whether it is one."""
+"""Check, before anything is measured, that the target answers and speaks the protocol."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ T = TypeVar("T")
 
 
 class TargetError(Exception):
-    """The target cannot be measured; the message says what answered what."""
+    """The target cannot be measured; the message says which request got which answer."""
 
 
 def check(cell: Cell) -> None:
-    """Raise TargetError, within the connect timeout, if ``cell``'s target is not there or no target.
+    """Raise TargetError, within the connect timeout, if ``cell``'s target cannot be reached or refuses the request.
 
-    The protocol's own cheap question is asked first. Only where that tells nothing is the load's own request
-    sent, and left again. An answer that is slow to come is no refusal.
+    The protocol's own cheap request is sent first; where that is inconclusive, the first request of the load is
+    sent and abandoned. A slow answer is no refusal.
     """
     until = time.monotonic() + cell.workload.timeouts.connect
     protocol = protocols.load(cell.workload.protocol)
     probe = protocol.probe(cell)
     if probe is not None:
-        status, body = _ask(probe, cell.workload.timeouts.connect, until)
+        status, body = _send(probe, cell.workload.timeouts.connect, until)
         if status in (200, None):
             return
         if status == 404 and "model" in body:
             raise TargetError(f"{_place(probe)} answered 404 for the model {cell.workload.model!r}: {body}")
     request = protocol.request(cell, cell.workload.prompts[0])
-    status, body = _ask(request, cell.workload.timeouts.connect, until)
+    status, body = _send(request, cell.workload.timeouts.connect, until)
     if status in REFUSALS:
         reason = http.client.responses.get(status, "")
         raise TargetError(f"{_place(request)} answered {status} {reason}: {body}")
@@ -52,8 +52,8 @@ def _place(request: Request) -> str:
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
-def _ask(request: Request, seconds: float, until: float) -> tuple[int | None, str]:
-    """Status and the beginning of the body; None where the answer is not there by ``until``."""
+def _send(request: Request, seconds: float, until: float) -> tuple[int | None, str]:
+    """Return the status and the beginning of the body; ``None`` and "" where no answer came by ``until``."""
     url = urlsplit(request.url)
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=seconds)
@@ -74,7 +74,7 @@ def _ask(request: Request, seconds: float, until: float) -> tuple[int | None, st
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.request(request.method, path, request.body, dict(request.headers))
         response = connection.getresponse()
-        return response.status, _told(response.read(2048) if response.status >= 300 else b"")
+        return response.status, _reason(response.read(2048) if response.status >= 300 else b"")
 
     try:
         return _within(until, exchange)
@@ -84,24 +84,24 @@ def _ask(request: Request, seconds: float, until: float) -> tuple[int | None, st
         reason = error.strerror or error
         raise TargetError(f"{place}: the connection was closed without an answer: {reason}") from error
     except (http.client.HTTPException, ValueError) as error:
-        raise TargetError(f"{place}: what answers there does not speak HTTP: {_short(error)}") from error
+        raise TargetError(f"{place}: the answer is not HTTP: {_short(error)}") from error
     finally:
         connection.close()
 
 
 def _within(until: float, action: Callable[[], T]) -> T:
-    """What ``action`` gives, or TimeoutError: neither a resolver nor a dripping server knows our timeout."""
-    given: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+    """Return what ``action`` returns, or raise TimeoutError: resolvers and slow servers ignore socket timeouts."""
+    results: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
 
     def act() -> None:
         try:
-            given.put(action())
+            results.put(action())
         except Exception as error:
-            given.put(error)
+            results.put(error)
 
     threading.Thread(target=act, daemon=True).start()
     try:
-        result = given.get(timeout=max(0.0, until - time.monotonic()))
+        result = results.get(timeout=max(0.0, until - time.monotonic()))
     except queue.Empty:
         raise TimeoutError from None
     if isinstance(result, BaseException):
@@ -109,7 +109,7 @@ def _within(until: float, action: Callable[[], T]) -> T:
     return result
 
 
-def _told(body: bytes) -> str:
+def _reason(body: bytes) -> str:
     try:
         error = json.loads(body)["error"]
         return str(error["message"] if isinstance(error, dict) else error)

@@ -193,7 +193,7 @@ def test_a_resolver_that_does_not_answer_costs_the_connect_timeout(tmp_path: Pat
 def test_what_answers_does_not_speak_http(tmp_path: Path, first: bytes) -> None:
     with speaking(first) as url:
         told = refused(tmp_path, url)
-    assert f"{url}/api/show: what answers there does not speak HTTP: " in told
+    assert f"{url}/api/show: the answer is not HTTP: " in told
     assert told.rstrip("\n").isprintable()
     if first.startswith(b"SSH"):
         assert "SSH-2.0" in told

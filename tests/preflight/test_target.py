@@ -120,7 +120,7 @@ def test_a_name_without_address(host: str) -> None:
 )
 def test_what_answers_does_not_speak_http(said: bytes) -> None:
     with ByPath({"/api/show": says_and_closes(said)}) as server:
-        assert "what answers there does not speak HTTP" in refusal(asking(server.url))
+        assert "the answer is not HTTP" in refusal(asking(server.url))
 
 
 @pytest.mark.parametrize("how", [says_and_closes(), lambda wire: wire.reset()], ids=["closed", "reset"])
