@@ -33,11 +33,15 @@ class PromptsFile:
     file: str
 
 
-def metrics() -> list[str]:
-    """Return the columns of ``summary.csv`` that a threshold may name."""
+def metrics() -> dict[str, str]:
+    """Return the columns of ``summary.csv`` that a threshold may name, with their units.
+
+    ``errors`` counts streams in ``summary.csv``, and is their percentage in a threshold.
+    """
     from loadgen.analysis.metrics import columns
 
-    return [name for name, column in columns().items() if column.part in ("value", "n")]
+    units = {name: column.unit for name, column in columns().items() if column.part in ("value", "n")}
+    return units | {"errors": "%"}
 
 
 def name(value: Any) -> str:
@@ -222,13 +226,13 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
         found.append(
             (
                 (),
-                f"{'***' if hidden else metric} is no figure of the summary",
+                f"{'***' if hidden else metric} is no metric of the summary",
                 _choose_metric(metric, figures),
             )
         )
     elif metric == "errors" and not match["percent"]:
         found.append(((), "errors without %", "the share of streams that failed, such as errors < 1%"))
-    elif match["percent"] and metric != "errors" and not metric.endswith("_percent"):
+    elif match["percent"] and figures[metric] != "%":
         found.append(((), f"{metric} is no percentage", "the number without %"))
     clients_here: list[ClientId] | None = info.data.get("clients")
     if about and clients_here is not None:
@@ -304,6 +308,6 @@ def _operator(op: str) -> Literal["<", "<=", ">", ">="]:
     return "<" if op == "<" else "<=" if op == "<=" else ">" if op == ">" else ">="
 
 
-def _choose_metric(metric: str, known: list[str]) -> str:
+def _choose_metric(metric: str, known: Iterable[str]) -> str:
     near = nearest(metric, known)
     return f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"

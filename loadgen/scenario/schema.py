@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loadgen import clients, protocols
-from loadgen.scenario import variants
+from loadgen.scenario import rules, variants
 from loadgen.scenario.shape import ScenarioShape
 from loadgen.scenario.values import SIZE_SCHEMA
 
@@ -39,10 +39,19 @@ def schema() -> dict[str, Any]:
     keys["clients"]["items"] = {"anyOf": [{"enum": clients.names()}, *map(_variant, clients.names())]}
     levels = {key: keys["concurrency"].pop(key) for key in ("type", "items", "minItems")}
     keys["concurrency"]["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]
+    keys["thresholds"]["items"] = _threshold()
     for shape in (made, *made["$defs"].values()):
         shape["properties"] = {key: _readable(value) for key, value in shape["properties"].items()}
     made["$defs"]["Reference"] = _REFERENCE
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "loadgen scenario"}
+
+
+def _threshold() -> dict[str, Any]:
+    """A threshold names a metric of the table, or holds a value from the environment."""
+    metrics = "|".join(rules.metrics())
+    number = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
+    written = rf"^\s*(.+\.)?({metrics})\s*(<=|>=|<|>)\s*{number}\s*%?\s*$"
+    return {"type": "string", "anyOf": [{"pattern": written}, {"pattern": r"\$\{"}]}
 
 
 def _variant(name: str) -> dict[str, Any]:

@@ -177,7 +177,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "folder's name": ({"name": "../etc"}, 1, "name", "cannot name a folder"),
     "threshold": ({"thresholds": "[quick]"}, 7, "thresholds[0]", "'quick' is no threshold"),
     "unknown metric": ({"thresholds": "['ttft_p99 < 5']"}, 7, "thresholds[0]", "did you mean ttft_p99_ms?"),
-    "metric in words": ({"thresholds": "['validity < 5']"}, 7, "thresholds[0]", "is no figure"),
+    "metric in words": ({"thresholds": "['validity < 5']"}, 7, "thresholds[0]", "is no metric"),
     "errors by count": ({"thresholds": "['errors < 5']"}, 7, "thresholds[0]", "errors < 1%"),
     "no percentage": ({"thresholds": "['ttft_p99_ms < 5%']"}, 7, "thresholds[0]", "is no percentage"),
     "threshold's client": (

@@ -53,6 +53,9 @@ def test_shipped_scenarios_fit(file: Path) -> None:
         scenario_text(clients="[{client: aiohttp, stream: false, loop: uvloop}]", prompts="{file: p.txt}"),
         scenario_text(clients="[{client: requests, stack: 0.5 MiB, python: ~/other/bin/python}]"),
         scenario_text(concurrency=None, load=None, stages='[{to: 5}, {to: "${N}", over: 5s}, {hold: 1s}]'),
+        scenario_text(
+            thresholds='["aiohttp loop=uvloop@5.ttft_p99_ms<=1.5", "errors < 1%", "${METRIC} < 5"]'
+        ),
         scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
     ],
 )
@@ -64,6 +67,8 @@ def test_good_scenarios_fit(text: str) -> None:
     "changed",
     [
         {"clinets": "[]"},
+        {"thresholds": '["ttft_p98_ms < 5"]'},
+        {"thresholds": '["ttft_p99_ms = 5"]'},
         {"clients": "[aiohtp]"},
         {"clients": "[]"},
         {"clients": "[{client: requests, loop: uvloop}]"},

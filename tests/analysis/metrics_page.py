@@ -1,0 +1,49 @@
+"""The table of docs/metrics.md, made from the table of metrics: ``python -m tests.analysis.metrics_page``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from loadgen.analysis.metrics import METRICS, Metric
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+BEGIN = "<!-- made by python -m tests.analysis.metrics_page -->\n"
+END = "<!-- end -->\n"
+OTHERS = (
+    ("client", "The client with its options; `(A/A)` is the A/A control, the same client measured again."),
+    ("mode", "`threads` or `tasks`: what drives it."),
+    ("concurrency", "Target concurrency: streams at once."),
+    ("repeats", "Repeats that are included; an invalid one is excluded while others stand."),
+    ("validity", "`valid`, `suspect` (disturbed, or a low sample size) or `invalid`."),
+    ("reasons", "What speaks against its validity, the gravest first."),
+    ("low_sample", "Columns whose percentile rests on few values."),
+    ("outcomes", "How many streams ended how."),
+)
+
+
+def table() -> str:
+    """Return the rows for every metric, then for the columns that are none."""
+    lines = ["| columns | unit | better | is |", "|---|---|---|---|"]
+    lines += [
+        f"| {_columns(metric)} | {metric.unit} | {metric.better or ''} | {metric.description} |"
+        for metric in METRICS
+    ]
+    lines += ["", "These columns are no metrics:", "", "| column | is |", "|---|---|"]
+    lines += [f"| `{name}` | {description} |" for name, description in OTHERS]
+    return "\n".join(lines) + "\n"
+
+
+def _columns(metric: Metric) -> str:
+    names: Iterable[str] = (metric.column(rank) for rank in metric.ranks)
+    return " ".join(f"`{name}`" for name in names)
+
+
+def page() -> str:
+    """Return the page with its table as it should be."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
