@@ -14,7 +14,7 @@ import pytest
 from loadgen.cli import cli
 from loadgen.scenario import load
 from loadgen.scenario.source import parse
-from tests.cli.command import measured, scenario
+from tests.cli.command import invoke, scenario, serving
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -92,7 +92,9 @@ def test_commands_exist_with_these_flags(where: str, command: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, with the scenarios beside its files: what the examples may expect around them."""
     made = tmp_path_factory.mktemp("docs")
-    ran = measured(scenario(made, load={"requests": 3}), "--quiet", out=made / "run")
+    with serving() as url:
+        file = scenario(made, load={"requests": 3})
+        ran = invoke("run", file, "--url", url, "--quiet", "--out", made / "run")
     assert ran.returncode == 0, ran.stderr
     (made / "run" / "scenarios").symlink_to(ROOT / "scenarios")
     return made / "run"

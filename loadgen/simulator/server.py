@@ -23,10 +23,10 @@ class Server:
     """The simulator, listening once made. Raises OSError (address), ValueError (spec)."""
 
     def __init__(self, spec: Simulator, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._listener = _listen(host, port)
         self.loop = Loop()
         self.state = State(spec, self.loop)
         _raise_file_limit()
-        self._listener = _listen(host, port)
         self._accepting = True
         self.loop.watch(self._listener.fileno(), self._accept)
         self.loop.on_unwatch = self._accept_again

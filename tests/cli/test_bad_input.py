@@ -7,15 +7,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from loadgen.model import Simulator
 from loadgen.simulator.process import Process
-from tests.cli.command import loadgen, scenario
+from tests.cli.command import invoke, loadgen, scenario
 from tests.cli.server import Handler, ollama
 
 NOBODY_LISTENS = "http://127.0.0.1:1"
@@ -35,7 +36,7 @@ FEW_FILES = (
 def test_mistakes_in_the_scenario_are_told_at_their_lines_and_nothing_is_run(tmp_path: Path) -> None:
     text = "name: a\ntarget: {simulator: {}}\nprompts: [a]\nclients: [floor, aiohtp]\nconcurency: 1\n"
     (tmp_path / "my.yaml").write_text(text + "load: {duration: -1s}\n")
-    ran = loadgen("run", "my.yaml", "--repeats", "0", cwd=tmp_path)
+    ran = invoke("run", "my.yaml", "--repeats", "0", cwd=tmp_path)
     assert ran.returncode == 2
     assert ran.stdout == ""
     told = ran.stderr.splitlines()
@@ -59,49 +60,51 @@ def test_mistakes_in_the_scenario_are_told_at_their_lines_and_nothing_is_run(tmp
     ],
 )
 def test_bad_arguments(tmp_path: Path, arguments: list[str], says: str) -> None:
-    ran = loadgen(*arguments, cwd=tmp_path)
+    ran = invoke(*arguments, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert says in ran.stderr
     assert not list(tmp_path.iterdir())
 
 
-def without(folder: Path, *names: str) -> dict[str, str]:
-    """An environment in which these distributions, of one module each, are not installed."""
-    (folder / "hidden").mkdir()
-    (folder / "hidden" / "sitecustomize.py").write_text(
-        "import importlib.metadata as metadata, sys\n"
-        "known = metadata.Distribution.from_name\n"
-        "def from_name(name):\n"
-        f"    if name in {names}:\n"
-        "        raise metadata.PackageNotFoundError(name)\n"
-        "    return known(name)\n"
-        "metadata.Distribution.from_name = staticmethod(from_name)\n"
-        f"sys.modules |= dict.fromkeys({names})\n"
-    )
-    return {"PYTHONPATH": str(folder / "hidden")}
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes distributions, of one module each, look as if they were not installed."""
+    known = metadata.Distribution.from_name
+
+    def hide(*names: str) -> None:
+        def from_name(name: str) -> metadata.Distribution:
+            if name in names:
+                raise metadata.PackageNotFoundError(name)
+            return known(name)
+
+        monkeypatch.setattr(metadata.Distribution, "from_name", staticmethod(from_name))
+        for name in names:
+            monkeypatch.setitem(sys.modules, name, None)
+
+    return hide
 
 
-def test_a_library_that_is_not_installed(tmp_path: Path) -> None:
-    env = without(tmp_path, "requests", "aiohttp")
+def test_a_library_that_is_not_installed(tmp_path: Path, without: Callable[..., None]) -> None:
+    without("requests", "aiohttp")
     path = scenario(
         tmp_path, clients=["floor", "requests", "aiohttp", {"client": "requests", "stream": False}]
     )
-    ran = loadgen("run", path, cwd=tmp_path, env=env)
+    ran = invoke("run", path, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.count('requests is not installed; install it: pip install "loadgen[requests]"') == 1
     assert 'pip install "loadgen[aiohttp]"' in ran.stderr
     assert "floor" not in ran.stderr
     assert not (tmp_path / "reports").exists()
-    listed = loadgen("clients", env=env).stdout.splitlines()
+    listed = invoke("clients").stdout.splitlines()
     assert [line.split(maxsplit=2)[2] for line in listed if line.startswith("requests ")] == [
         'pip install "loadgen[requests]"'
     ]
 
 
-def test_what_a_driver_stands_on_is_not_installed(tmp_path: Path) -> None:
-    env = without(tmp_path, "gevent", "uvloop")
+def test_what_a_driver_stands_on_is_not_installed(tmp_path: Path, without: Callable[..., None]) -> None:
+    without("gevent", "uvloop")
     path = scenario(tmp_path, clients=["requests-gevent", "aiohttp", {"client": "aiohttp", "loop": "uvloop"}])
-    ran = loadgen("run", path, cwd=tmp_path, env=env)
+    ran = invoke("run", path, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.splitlines() == [
         'loadgen: requests-gevent is not installed; install it: pip install "loadgen[gevent]"',
@@ -153,8 +156,9 @@ def speaking(first: bytes | None) -> Iterator[str]:
 
 
 def refused(tmp_path: Path, url: str, *flags: str, env: dict[str, str] | None = None) -> str:
-    """What ``run`` says of a target that cannot be measured."""
-    ran = loadgen("run", scenario(tmp_path), "--url", url, *flags, cwd=tmp_path, env=env)
+    """What ``run`` says of a target that cannot be measured; with ``env``, in a process of its own."""
+    arguments = ("run", scenario(tmp_path), "--url", url, *flags)
+    ran = loadgen(*arguments, cwd=tmp_path, env=env) if env else invoke(*arguments, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (3, ""), ran.stderr
     assert not (tmp_path / "reports").exists()
     assert len(ran.stderr.splitlines()) == 1
@@ -230,7 +234,8 @@ def test_it_speaks_http_and_is_no_ollama(tmp_path: Path) -> None:
 
 
 def out_refused(tmp_path: Path, out: Path, before: tuple[str, ...] = ()) -> str:
-    ran = loadgen("run", scenario(tmp_path), "--out", out, cwd=tmp_path, before=before)
+    arguments = ("run", scenario(tmp_path), "--out", out)
+    ran = loadgen(*arguments, cwd=tmp_path, before=before) if before else invoke(*arguments, cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, ""), ran.stderr
     assert len(ran.stderr.splitlines()) == 1
     return ran.stderr

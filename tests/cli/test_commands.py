@@ -27,12 +27,12 @@ FLAGS = (
 
 
 def test_version_and_help() -> None:
-    assert command.loadgen("--version").stdout == f"loadgen, version {loadgen.__version__}\n"
-    told = command.loadgen("--help")
+    assert command.invoke("--version").stdout == f"loadgen, version {loadgen.__version__}\n"
+    told = command.invoke("--help")
     assert told.returncode == 0
     for name in ("run", "report", "validate", "schema", "clients", "simulate", "doctor"):
         assert re.search(rf"^  {name} ", told.stdout, re.MULTILINE)
-    told = command.loadgen("run", "-h")
+    told = command.invoke("run", "-h")
     for flag in FLAGS:
         assert f"{flag} " in told.stdout
     for code in ("0 done", "1 a threshold failed", "2 bad scenario", "3 not measured", "130 interrupted"):
@@ -41,16 +41,16 @@ def test_version_and_help() -> None:
 
 def test_validate(tmp_path: Path) -> None:
     path = scenario(tmp_path, clients=["floor", "requests"], concurrency=[1, 10], repeats=3)
-    ran = command.loadgen("validate", path, "--set", "repeats=2")
+    ran = command.invoke("validate", path, "--set", "repeats=2")
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{path}: valid; cells to run: 8\n", "")
-    ran = command.loadgen("validate", path, "--set", "repeats=many")
+    ran = command.invoke("validate", path, "--set", "repeats=many")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("--set repeats: repeats: ")
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_schema_accepts_what_is_shipped() -> None:
-    ran = command.loadgen("schema")
+    ran = command.invoke("schema")
     assert ran.returncode == 0
     schema = json.loads(ran.stdout)
     for path in (ROOT / "scenarios").glob("*.yaml"):
@@ -58,7 +58,7 @@ def test_schema_accepts_what_is_shipped() -> None:
 
 
 def test_clients_are_listed_with_mode_and_version() -> None:
-    ran = command.loadgen("clients")
+    ran = command.invoke("clients")
     assert ran.returncode == 0
     listed = [line.split() for line in ran.stdout.splitlines()]
     assert [line[0] for line in listed if line[0] == "niquests"] == ["niquests"]  # installed or not
@@ -85,7 +85,7 @@ def test_clients_are_listed_with_mode_and_version() -> None:
 
 
 def test_doctor() -> None:
-    ran = command.loadgen("doctor", "--streams", "1")
+    ran = command.invoke("doctor", "--streams", "1")
     assert ran.returncode == 0
     for what in (
         "open files",
@@ -99,7 +99,7 @@ def test_doctor() -> None:
     ):
         assert what in ran.stdout
     assert all(re.match(r"(ok  |LOW |note)  \S", line) for line in ran.stdout.splitlines())
-    ran = command.loadgen("doctor", "--streams", "1000000000")
+    ran = command.invoke("doctor", "--streams", "1000000000")
     assert ran.returncode == 1
     assert re.search(
         r"^LOW   ephemeral ports: [\d,]+, which is [\d,]+ short of 1,000,000,000; widen it", ran.stdout, re.M
@@ -164,7 +164,7 @@ def test_simulate_takes_the_simulator_of_a_scenario(tmp_path: Path) -> None:
     ],
 )
 def test_simulate_refuses(flags: list[str], says: str) -> None:
-    ran = command.loadgen("simulate", *flags)
+    ran = command.invoke("simulate", *flags)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert says in ran.stderr
 
@@ -172,7 +172,7 @@ def test_simulate_refuses(flags: list[str], says: str) -> None:
 def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = command.loadgen("simulate", "--port", str(port))
+        ran = command.invoke("simulate", "--port", str(port))
     assert (ran.returncode, ran.stdout) == (2, "")
     told = f"loadgen: 127.0.0.1:{port}: cannot listen there: Address already in use; choose another"
     assert ran.stderr == f"{told} with --port\n"

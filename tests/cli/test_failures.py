@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,10 +88,10 @@ def kept_and_told(ran: subprocess.CompletedProcess[str], out: Path, reason: str)
     assert run.info.cells[0].level.streams == 1
     assert list(run.streams()["outcome"]) == ["ok"] * 3
     assert list(run.summary()["concurrency"]) == [1]
-    assert "The run failed: 1 of 2 cells were measured." in ran.stdout
+    assert "The run failed: 1 of 2 cells were measured" in ran.stdout
     assert "1 stream" in ran.stdout, "the table has what was measured"
     assert not (out / "report.html").exists()
-    assert "report.html: not written" in ran.stderr
+    assert re.search(r"(samples\.csv|report\.html): not written", ran.stderr), "whichever is too large first"
 
 
 def test_a_file_grows_too_large(tmp_path: Path) -> None:
@@ -116,13 +117,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_disk_fills(tmp_path: Path, small_disk: Path) -> None:
     out = small_disk / "run"
-    ran = command.loadgen("run", scenario(tmp_path, **GROWING), "--out", out, cwd=tmp_path)
+    ran = command.invoke("run", scenario(tmp_path, **GROWING), "--out", out, cwd=tmp_path)
     kept_and_told(ran, out, "No space left on device")
 
 
 def test_a_full_disk_is_told_before_anything_is_measured(tmp_path: Path, small_disk: Path) -> None:
     with (small_disk / "full").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         file.writelines([b"x" * 1024] * 100)
-    ran = command.loadgen("run", scenario(tmp_path), "--out", small_disk / "run", cwd=tmp_path)
+    ran = command.invoke("run", scenario(tmp_path), "--out", small_disk / "run", cwd=tmp_path)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "No space left on device" in ran.stderr

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import platform
-import sysconfig
 import venv
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import loadgen
@@ -16,7 +16,7 @@ from tests.cli import command
 
 HERE = ".".join(platform.python_version_tuple()[:2])
 OURS = str(Path(loadgen.__file__).parents[1])
-LIBRARIES = Path(sysconfig.get_path("purelib"))
+LIBRARIES = Path(msgspec.__file__).parents[1]
 
 
 class Environment:
@@ -40,7 +40,7 @@ def other(tmp_path: Path) -> Environment:
 
 
 def refusal(folder: Path, **client: str) -> str:
-    ran = command.loadgen("run", command.scenario(folder, clients=["floor", client]), "--out", folder / "run")
+    ran = command.invoke("run", command.scenario(folder, clients=["floor", client]), "--out", folder / "run")
     assert ran.returncode == 2, ran.stderr
     assert not (folder / "run").exists()
     return ran.stderr
@@ -55,7 +55,8 @@ def test_the_engine_runs_there(tmp_path: Path, other: Environment) -> None:
         clients=["aiohttp", {"client": "aiohttp", "loop": "uvloop", "python": "other/bin/python"}],
         thresholds=[f"aiohttp loop=uvloop python={HERE}.errors < 1%"],
     )
-    ran = command.measured(path, out=tmp_path / "run")
+    with command.serving() as url:
+        ran = command.invoke("run", path, "--url", url, "--out", tmp_path / "run")
     assert ran.returncode == 0, ran.stderr
     assert f"aiohttp loop=uvloop python={HERE}" in ran.stdout
     assert set(log.read_text().splitlines()) == {other.python}

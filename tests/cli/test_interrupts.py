@@ -44,7 +44,7 @@ def test_one_interrupt_keeps_and_reports_what_was_measured(
     assert (code, stderr) == (130, "")
     assert "interrupted: ending this cell, keeping what was measured; once more ends at once" in stdout
     assert f"cell 1/2 {client} x 1: 1 streams, 0 not ok" in stdout
-    assert "The run was interrupted: 2 of 2 cells were measured." in stdout
+    assert "The run was interrupted: 2 of 2 cells were measured" in stdout
     assert f"Report: {out / 'report.html'}" in stdout
     run = loadgen.Run.load(out)
     assert run.info.state == "interrupted"
@@ -156,9 +156,9 @@ def test_what_was_measured_before_a_kill_can_be_reported(tmp_path: Path) -> None
             process.wait()
     # As a kill in the middle of a write leaves it.
     (out / "arrivals" / ".0002.npz").write_bytes((out / "arrivals" / "0001.npz").read_bytes()[:1000])
-    ran = command.loadgen("report", out)
+    ran = command.invoke("report", out)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("The run never ended: 1 of 2 cells were measured.\n")
+    assert ran.stdout.startswith("The run never ended: 1 of 2 cells were measured\n")
     assert f"Report: {out / 'report.html'}" in ran.stdout
     run = loadgen.Run.load(out)
     assert run.info.state == "running"

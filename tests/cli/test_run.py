@@ -55,12 +55,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         load={"requests": 99},
         thresholds=["floor.errors < 1%"],
     )
-    process = command.measured(
-        path, "--clients", "floor,requests", "--concurrency", "1,2", "--repeats", "1", "--seed", "5",
-        "--set", "load.requests=2", "--set", "target.simulator={ttft: 100ms, gap: 20ms, tokens: 6}",
-        out=folder / "there" / "it",
-        cwd=folder,
-    )  # fmt: skip
+    with command.serving(ttft=0.1, gap=0.02, tokens=6) as url:
+        process = command.invoke(
+            "run", path, "--clients", "floor,requests", "--concurrency", "1,2", "--repeats", "1", "--seed", "5",
+            "--set", "load.requests=2", "--set", "options.num_predict=6", "--url", url,
+            "--out", folder / "there" / "it",
+            cwd=folder,
+        )  # fmt: skip
     assert process.returncode == 0, process.stdout + process.stderr
     return Ran(folder / "there" / "it", process)
 
@@ -74,7 +75,9 @@ def test_the_flags_stand_over_the_file(ran: Ran) -> None:
     assert [client["name"] for client in resolved["clients"]] == ["floor", "requests"]
     assert [level["streams"] for level in resolved["levels"]] == [1, 2]
     assert (resolved["repeats"], resolved["seed"]) == (1, 5)
-    assert (resolved["workload"]["load"]["requests"], resolved["target"]["simulator"]["tokens"]) == (2, 6)
+    assert resolved["workload"]["load"]["requests"] == 2
+    assert resolved["workload"]["options"] == {"num_predict": 6}
+    assert resolved["target"]["simulator"] is None
 
 
 def test_the_folder_is_whole(ran: Ran) -> None:
@@ -136,7 +139,12 @@ def test_samples_csv_and_summary_json(ran: Ran) -> None:
     assert {row["cell"] for row in samples} == {str(n) for n in range(1, 5)}
     assert all(int(row["rss_kib"]) > 1000 for row in samples)
     summary = json.loads((ran.out / "summary.json").read_text())
-    assert [row["client"] for row in summary["summaries"]] == ["floor", "floor", "requests", "requests"]
+    assert [row["client"]["name"] for row in summary["summaries"]] == [
+        "floor",
+        "floor",
+        "requests",
+        "requests",
+    ]
     assert any(
         finding["kind"] == "threshold" and finding["verdict"] == "held" for finding in summary["findings"]
     )
@@ -160,7 +168,7 @@ def test_report_makes_the_same_bytes_again(ran: Ran) -> None:
     for path in made:
         if path.name != "run.json":
             path.unlink()
-    again = command.loadgen("report", ran.out, "--quiet")
+    again = command.invoke("report", ran.out, "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert {path: path.read_bytes() for path in made} == made
 
@@ -180,7 +188,7 @@ def test_a_threshold_that_fails_is_exit_code_1(ran: Ran) -> None:
     ]
     try:
         (ran.out / "run.json").write_text(json.dumps(about))
-        again = command.loadgen("report", ran.out)
+        again = command.invoke("report", ran.out)
     finally:
         (ran.out / "run.json").write_text(kept)
     assert again.returncode == 1
@@ -189,7 +197,9 @@ def test_a_threshold_that_fails_is_exit_code_1(ran: Ran) -> None:
 
 def test_json_is_one_object_and_the_folder_gets_its_name_from_time_and_scenario(tmp_path: Path) -> None:
     path = scenario(tmp_path, load={"requests": 1}, thresholds=["floor.ttft_p50_ms < 1"])
-    process = command.loadgen("run", path, "--duration", "300ms", "--repeats", "2", "--json", cwd=tmp_path)
+    with command.serving() as url:
+        flags = ("--url", url, "--duration", "300ms", "--repeats", "2", "--json")
+        process = command.invoke("run", path, *flags, cwd=tmp_path)
     assert process.stderr == ""
     told = json.loads(process.stdout)
     assert process.returncode == told["exit"] == 1

@@ -12,7 +12,7 @@ import pytest
 
 import loadgen
 from tests.cli.command import holds, scenario
-from tests.cli.command import loadgen as command
+from tests.cli.command import invoke as command
 from tests.cli.server import Handler, ollama
 
 KEY = "sk-8Zq4/Vw+7n3XkR=x"
