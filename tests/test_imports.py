@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": {"model", "loads", "protocols", "clients"},
     "format1": {"model"},
     "store": {"model", "files", "format1"},
-    "scenario": {"model", "protocols", "clients", "interpreters", "secrets", "analysis"},
+    "scenario": {"model", "loads", "protocols", "clients", "interpreters", "secrets", "analysis"},
     "simulator": {"model", "protocols"},
     "proc": {"model"},
     "preflight": {"model", "protocols", "clients", "interpreters", "proc"},

@@ -38,7 +38,7 @@ class Dispatcher:
         self._stopped = False
         self._start = 0
         self._slots = set(range(cell.max_streams) if cell.slots is None else cell.slots)
-        self._most = cell.max_streams or FOREVER
+        self._most = len(self._slots) or FOREVER
         self._chance = random.Random(f"{cell.seed}/{cell.max_streams}/{cell.repeat}/orders")
 
     def start(self, start: int) -> None:

@@ -20,10 +20,16 @@ LOADS: dict[str, str] = {
 
 
 def arrivals(cell: Cell) -> Iterator[Arrival]:
-    """Yield the arrivals of the cell's load, those of the cell's share of the slots only, ascending by due time.
+    """Yield the arrivals of the cell's load, ascending by due time; where it has a share of the slots, its own only.
 
-    Raises LookupError for an unknown load.
+    Arrivals without a slot are dealt to the slots in turn. Raises LookupError for an unknown load.
     """
-    slots = None if cell.slots is None else set(cell.slots)
     found: Iterator[Arrival] = import_module(LOADS[cell.workload.load.kind]).arrivals(cell)
-    return (arrival for arrival in found if slots is None or arrival.slot in slots)
+    if cell.slots is None:
+        return found
+    slots, dealt = set(cell.slots), max(1, cell.max_streams)
+    return (
+        arrival
+        for place, arrival in enumerate(found)
+        if (place % dealt if arrival.slot is None else arrival.slot) in slots
+    )

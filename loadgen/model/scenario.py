@@ -54,15 +54,15 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """When streams arrive. Closed loop: every slot runs stream after stream, for ``duration``, ``requests`` times,
-    or as ``stages`` say; open loop: as the load named ``arrivals`` says, for ``duration``.
+    """When streams arrive: as the load named ``arrivals`` says, a key of ``loads.LOADS``, or as ``stages`` say.
 
-    One of the three is set in a scenario; none of them means until stopped. Slots start at seeded offsets
+    In the closed loop every slot runs stream after stream, for ``duration`` or ``requests`` times. One of the
+    three is set in a scenario; none of them means until stopped, by commands. Slots start at seeded offsets
     within ``ramp`` seconds; ``ramp_per_stream``, times the streams of a cell, is its ramp. Streams due within
     ``warmup`` seconds are kept but left out of the figures.
     """
 
-    arrivals: str = ""  # an open load, by its name in ``loads.LOADS``
+    arrivals: str = "closed"
     max_streams: int | None = None  # of an open load: those that are due wait while so many are open
     duration: float | None = None
     requests: int | None = None
@@ -74,7 +74,7 @@ class Load:
     @property
     def kind(self) -> str:
         """Return the name of the load in ``loads.LOADS``."""
-        return self.arrivals or ("stages" if self.stages else "closed")
+        return "stages" if self.stages else self.arrivals
 
     @property
     def is_commanded(self) -> bool:

@@ -15,6 +15,7 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from loadgen import protocols
+from loadgen.loads import LOADS
 from loadgen.model import ClientId, Level, Threshold
 from loadgen.model.faults import FAULTS
 from loadgen.scenario import variants
@@ -136,6 +137,13 @@ def protocol(value: Any) -> str:
     known = protocols.names()
     if text(value) not in known:
         raise wrong(f"{shown(value)} is no protocol", choose(value, known))
+    return str(value)
+
+
+def arrivals(value: Any) -> str:
+    known = [name for name in LOADS if name != "stages"]  # which have a key of their own
+    if text(value) not in known:
+        raise wrong(f"{shown(value)} is no pattern of arrivals", choose(value, known))
     return str(value)
 
 

@@ -138,12 +138,15 @@ class TargetShape(_Shape):
 
 
 class LoadShape(_Shape):
-    """How long or how often every slot runs stream after stream."""
+    """When streams arrive, and for how long or how often."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["duration"]}, {"required": ["requests"]}]}
     )
 
+    arrivals: Annotated[str, BeforeValidator(rules.arrivals)] = Field(
+        "closed", description="The pattern of arrivals. closed: every slot runs stream after stream."
+    )
     duration: PositiveDuration | None = Field(
         None,
         description="How long new streams are started; those open then run to their end.",
@@ -189,6 +192,7 @@ class LoadShape(_Shape):
         if warmup is None:
             warmup = self.ramp if self.duration is not None else 0.0
         return Load(
+            arrivals=self.arrivals,
             duration=self.duration,
             requests=self.requests,
             ramp=self.ramp,

@@ -316,6 +316,13 @@ def test_an_arrival_of_an_open_load_starts_a_slot_where_none_is_free(ticking: Lo
     assert not made.dispatcher.is_exhausted
 
 
+def test_the_shares_of_an_open_load_make_up_the_whole(ticking: Load) -> None:
+    shares = [Slots(load=ticking, level=Level(streams=4), slots=slots) for slots in ((0, 2), (1,), (3,))]
+    started = [[due // SECOND for _, due in share.start(5 * SECOND)] for share in shares]
+    assert started == [[0, 2], [1], [3]]
+    assert shares[0].end(0, 5 * SECOND) == 4 * SECOND
+
+
 def test_arrivals_wait_where_the_open_streams_are_limited_and_keep_their_due_time(ticking: Load) -> None:
     made = Slots(load=Load(arrivals="ticking", duration=100.0, max_streams=2), level=Level(rate=1.0))
     assert made.start(9 * SECOND) == [(0, 0), (1, SECOND)]

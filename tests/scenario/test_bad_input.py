@@ -29,6 +29,12 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "a number for text": ({"model": "7"}, 7, "model", "is a number; text"),
     "text for a truth": ({"stream": "yes"}, 7, "stream", "'yes' is neither true nor false"),
     "nothing": ({"load": ""}, 6, "load", "is empty; a mapping"),
+    "unknown arrivals": (
+        {"load": "{arrivals: clsoed, duration: 5s}"},
+        6,
+        "load.arrivals",
+        "did you mean closed?",
+    ),
     "negative duration": ({"load": "{duration: -5s}"}, 6, "load.duration", "'-5s' is negative"),
     "negative bare duration": ({"load": "{duration: -5}"}, 6, "load.duration", "-5 is negative"),
     "duration without unit": ({"load": "{duration: 5}"}, 6, "load.duration", "5 has no unit"),
