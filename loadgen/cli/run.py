@@ -110,11 +110,11 @@ def command(
         if workers is None:
             ran = lab_run(planned, out, listener)
         else:
-            from loadgen.distributed.run import Swarm, is_exposed
+            refuse_to_send_secrets(planned, flags["url"], settings)
+            from loadgen.distributed.run import WorkerPool, is_exposed
             from loadgen.scenario import overrides_from_flags
 
-            refuse_to_send_secrets(planned, flags["url"], settings)
-            swarm = Swarm(
+            pool = WorkerPool(
                 planned,
                 [*overrides_from_flags(**flags), *settings],
                 workers=workers,
@@ -125,7 +125,7 @@ def command(
             )
             if is_exposed(master_host):
                 click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
-            ran = lab_run(planned, out, listener, swarm)
+            ran = lab_run(planned, out, listener, pool)
     except (Refused, StoreError) as error:
         fail(error, BAD)
     except (TargetError, SimulatorError) as error:

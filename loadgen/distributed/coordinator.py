@@ -6,30 +6,26 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import gevent
 import msgspec
-from locust.runners import STATE_MISSING, MasterRunner
 
 import loadgen
 from loadgen import clients
 from loadgen.distributed import messages
+from loadgen.distributed.transport import LOCAL
 from loadgen.distributed.worker import fingerprint
 from loadgen.lab import cell as lab_cell
 from loadgen.model import Cell, CpuSample, Level, Pause, Recording, Sample, Scenario, ServerLog, Stream
 from loadgen.scenario import Override
 
 if TYPE_CHECKING:
-    from locust.env import Environment
-    from locust.rpc import Message
+    from loadgen.distributed.transport import Transport
 
-CHECK_INTERVAL_S: Final = 0.1  # seconds between two looks at who is there
-SILENCE_TIMEOUT_S: Final = (
-    10.0  # seconds without a update after which a worker is lost, whatever its heartbeat says
-)
+CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are there
+SILENCE_TIMEOUT_S: Final = 10.0  # without an update a worker is lost, whatever its heartbeat says
 LOST: Final = "no heartbeat from the worker"
-ALONE: Final = "local"
 
 log = logging.getLogger("loadgen")
 
@@ -39,7 +35,7 @@ class Assignment:
     """What one worker does for one cell of the job, and what it has sent."""
 
     worker: str  # "" where this process is the worker
-    node: str  # Locust's name of it
+    node: str  # the transport's name of it
     cell: int
     slots: tuple[int, ...] | None
     recording: Recording | None = None  # as it stood at the last update, without tables
@@ -65,11 +61,10 @@ class Coordinator:
 
     def __init__(
         self,
-        environment: Environment,
+        transport: Transport,
         note: Callable[[str], None],
         ended: Callable[[Sequence[Stream]], None] = lambda _: None,
     ) -> None:
-        self.environment = environment
         self.assignments: list[Assignment] = []
         self.failures: list[str] = []
         self.most: dict[int, int] = {}  # cell index -> the most streams requested at one time
@@ -78,50 +73,44 @@ class Coordinator:
         self._ending = False
         self._late: Callable[[str], None] | None = None
         self._names: dict[str, str] = {}
+        self._came: list[str] = []
         self._refused: set[str] = set()
-        runner = environment.runner
-        assert runner is not None
-        self._runner = runner
-        runner.register_message(messages.UPDATE, self._update)
-        runner.register_message(messages.HELLO, self._hello)
-        runner.register_message(messages.FAILED, self._failed)
+        self._transport = transport
+        transport.on(messages.UPDATE, self._update)
+        transport.on(messages.HELLO, self._hello)
+        transport.on(messages.FAILED, self._failed)
         gevent.spawn(self._watch)
 
     # -- who is there
 
     def nodes(self) -> list[str]:
         """Return the workers that can take work, in the order in which they came."""
-        runner = self._runner
-        if not isinstance(runner, MasterRunner):
-            return [ALONE]
-        there = [node for node in runner.clients.all if node.state != STATE_MISSING]
-        return sorted(
-            (node.id for node in there if node.id in self._names and node.id not in self._refused),
-            key=runner.get_worker_index,
-        )
+        there = self._transport.nodes()
+        return [
+            node for node in there if node == LOCAL or (node in self._names and node not in self._refused)
+        ]
 
     def name(self, node: str) -> str:
         """Return the worker's name in tables and files."""
         return self._names.get(node, "")
 
-    def _hello(self, msg: Message, **_: object) -> None:
-        assert isinstance(self._runner, MasterRunner)
-        host = msg.node_id.rpartition("_")[0] or msg.node_id
-        self._names[msg.node_id] = f"{host}-{self._runner.get_worker_index(msg.node_id) + 1}"
-        if msg.data != loadgen.__version__:
-            text = f"a worker of loadgen {msg.data} cannot work for a master of loadgen {loadgen.__version__}"
-            self._refused.add(msg.node_id)
-            self._note(f"{self._names[msg.node_id]} is refused: {text}")
-            self._send(messages.REFUSED, text, msg.node_id)
+    def _hello(self, node: str, version: str) -> None:
+        self._came.append(node)
+        self._names[node] = f"{_host(node) or node}-{len(self._came)}"
+        if version != loadgen.__version__:
+            text = f"a worker of loadgen {version} cannot work for a master of loadgen {loadgen.__version__}"
+            self._refused.add(node)
+            self._note(f"{self._names[node]} is refused: {text}")
+            self._transport.send(messages.REFUSED, text, node)
         elif self._late is not None:
-            self._late(msg.node_id)
+            self._late(node)
 
-    def _failed(self, msg: Message, **_: object) -> None:
-        name = self.name(msg.node_id)
-        self.failures.append(f"{name}: {msg.data}" if name else str(msg.data))
+    def _failed(self, node: str, why: str) -> None:
+        name = self.name(node)
+        self.failures.append(f"{name}: {why}" if name else why)
         for assignment in self.assignments:
-            if assignment.node == msg.node_id and assignment.going:
-                self._lose(assignment, str(msg.data))
+            if assignment.node == node and assignment.going:
+                self._lose(assignment, why)
 
     def _watch(self) -> None:
         while True:
@@ -149,7 +138,7 @@ class Coordinator:
             if slots:
                 heir.slots = (*(heir.slots or ()), *slots)
                 add = messages.Add(self.job, assignment.cell, slots)
-                self._send(messages.ADD, messages.pack(add), heir.node)
+                self._transport.send(messages.ADD, messages.pack(add), heir.node)
 
     # -- a job
 
@@ -213,28 +202,24 @@ class Coordinator:
             place=self._place(node),
             parts=tuple(messages.Part(cell.index, slots) for cell, slots in work),
         )
-        self._send(messages.JOB, messages.pack(job), node)
+        self._transport.send(messages.JOB, messages.pack(job), node)
 
     def _place(self, node: str) -> int:
         """Return the worker's number among those of its machine."""
-        host = node.rpartition("_")[0]
-        alike = [other for other in self.nodes() if other.rpartition("_")[0] == host]
+        alike = [other for other in self.nodes() if _host(other) == _host(node)]
         return alike.index(node) if node in alike else 0
 
-    def _send(self, kind: str, data: Any, node: str) -> None:
-        self._runner.send_message(kind, data, node)
-
-    def _update(self, msg: Message, **_: object) -> None:
+    def _update(self, node: str, data: bytes) -> None:
         try:
-            update = messages.unpack(messages.Update, msg.data)
+            update = messages.unpack(messages.Update, data)
         except msgspec.MsgspecError as error:
-            self._note(f"{self.name(msg.node_id)} sent a message that cannot be read: {error}")
+            self._note(f"{self.name(node)} sent a message that cannot be read: {error}")
             return
-        assignment = self._assignment(msg.node_id, update)
+        assignment = self._assignment(node, update)
         if assignment is None or assignment.done:
             return
         if assignment.lost:  # it was only slow, and others have its streams now
-            self._send(messages.END, messages.pack(messages.End(self.job, 0.0)), assignment.node)
+            self._transport.send(messages.END, messages.pack(messages.End(self.job, 0.0)), assignment.node)
             return
         assignment.heard = time.monotonic()
         assignment.recording = update.recording
@@ -272,10 +257,12 @@ class Coordinator:
         self._ending, self._late = True, None
         end = messages.pack(messages.End(self.job, grace))
         for node in {assignment.node for assignment in self.assignments if assignment.going}:
-            if node == ALONE:
-                gevent.spawn(self._send, messages.END, end, node)  # it is run here, and takes its time
+            if node == LOCAL:
+                gevent.spawn(
+                    self._transport.send, messages.END, end, node
+                )  # handled here, and takes its time
             else:
-                self._send(messages.END, end, node)
+                self._transport.send(messages.END, end, node)
         until = time.monotonic() + seconds
         while not self.over() and time.monotonic() < until:
             gevent.sleep(CHECK_INTERVAL_S)
@@ -316,6 +303,11 @@ class Coordinator:
                     )
                 )
         return found
+
+
+def _host(node: str) -> str:
+    """Return the host of a node that Locust has named ``<host>_<digits>``."""
+    return node.rpartition("_")[0]
 
 
 def _nothing(cell: Cell) -> Recording:

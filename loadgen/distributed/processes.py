@@ -14,6 +14,7 @@ from gevent import subprocess
 from locust.env import Environment
 from locust.event import Events
 
+from loadgen.distributed.locust_transport import LocustTransport
 from loadgen.distributed.users import Stream
 from loadgen.distributed.worker import Worker, follow
 
@@ -47,8 +48,9 @@ def work(host: str, port: int, patience: int) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, leave)
-    worker = Worker(environment)
-    follow(environment, worker)
+    transport = LocustTransport(runner)
+    worker = Worker(environment, transport)
+    follow(environment, worker, transport)
     runner.greenlet.join()
     worker.close()
     return environment.process_exit_code or 0

@@ -15,6 +15,7 @@ from locust.env import Environment
 from locust.event import Events
 
 from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
+from loadgen.distributed.locust_transport import LocustTransport
 from loadgen.distributed.processes import LocalWorkers
 from loadgen.distributed.users import Stream as StreamUser
 from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S
@@ -29,7 +30,7 @@ from loadgen.scenario import Override
 ARRIVAL_TIMEOUT_S: Final = 60.0  # seconds in which workers started here must have arrived
 
 
-class Swarm:
+class WorkerPool:
     """A Locust master in this process; entering it starts its workers. Raises Refused where they do not come."""
 
     def __init__(
@@ -60,7 +61,7 @@ class Swarm:
         hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # it ends us; the hub would print where it came
         environment = Environment(user_classes=[StreamUser], events=Events())
         self._runner = environment.create_master_runner(host, port)
-        self._coordinator = Coordinator(environment, self._notify, self._ended)
+        self._coordinator = Coordinator(LocustTransport(self._runner), self._notify, self._ended)
         self._host, self._port = host, self._runner.server.port
 
     def __enter__(self) -> Record:

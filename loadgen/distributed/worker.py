@@ -34,11 +34,12 @@ from loadgen.secrets import mask_cut
 
 if TYPE_CHECKING:
     from locust.env import Environment
-    from locust.rpc import Message
 
-UPDATE_INTERVAL_S: Final = 0.5  # seconds between two pieces
-COMMAND_INTERVAL_S: Final = 0.05  # seconds in which changes of the number of users become one order
-END_TIMEOUT_S: Final = 15.0  # seconds in which an engine that was told to end has ended, or was killed
+    from loadgen.distributed.transport import Transport
+
+UPDATE_INTERVAL_S: Final = 0.5
+COMMAND_INTERVAL_S: Final = 0.05  # changes of the number of users within it become one command
+END_TIMEOUT_S: Final = 15.0  # for an engine to end after its command, before it is killed
 
 log = logging.getLogger("loadgen")
 
@@ -58,7 +59,7 @@ def fingerprint(scenario: Scenario) -> str:
 class Worker:
     """Runs the cells of a job, in a process of Locust: a worker, or the only one."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, transport: Transport) -> None:
         self.environment = environment
         self.controllers: dict[int, EngineController] = {}  # cell index -> its engine
         self._users: Counter[str] = Counter()
@@ -67,11 +68,10 @@ class Worker:
         if self._cores.lab:
             os.sched_setaffinity(0, self._cores.lab)
         os_limits.raise_open_files()
-        runner = environment.runner
-        assert runner is not None
-        runner.register_message(messages.JOB, self._job)
-        runner.register_message(messages.ADD, self._add, concurrent=True)
-        runner.register_message(messages.END, self._end, concurrent=True)
+        self._transport = transport
+        transport.on(messages.JOB, self._job)
+        transport.on(messages.ADD, self._add, concurrent=True)
+        transport.on(messages.END, self._end, concurrent=True)
         environment.events.report_to_master.add_listener(self._report)
         workers_by_environment[environment] = self
         gevent.spawn(self._follow_users)
@@ -98,9 +98,9 @@ class Worker:
 
     # -- the coordinator's messages
 
-    def _job(self, msg: Message, **_: object) -> None:
+    def _job(self, _: str, data: bytes) -> None:
         try:
-            job = messages.unpack(messages.Job, msg.data)
+            job = messages.unpack(messages.Job, data)
             overrides = [each if isinstance(each, str) else Override(*each) for each in job.overrides]
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
@@ -123,14 +123,14 @@ class Worker:
             )
         return replace(cell, slots=part.slots)
 
-    def _add(self, msg: Message, **_: object) -> None:
-        add = messages.unpack(messages.Add, msg.data)
+    def _add(self, _: str, data: bytes) -> None:
+        add = messages.unpack(messages.Add, data)
         controller = self.controllers.get(add.cell)
         if controller is not None and controller.job.number == add.job:
             controller.add(add.slots)
 
-    def _end(self, msg: Message, **_: object) -> None:
-        end = messages.unpack(messages.End, msg.data)
+    def _end(self, _: str, data: bytes) -> None:
+        end = messages.unpack(messages.End, data)
         gevent.joinall(
             [
                 gevent.spawn(controller.finish, end.grace)
@@ -150,9 +150,7 @@ class Worker:
 
     def send(self, kind: str, message: messages.Update | str) -> None:
         """Send to the coordinator, which may be this process."""
-        assert self.environment.runner is not None
-        data = message if isinstance(message, str) else messages.pack(message)
-        self.environment.runner.send_message(kind, data)
+        self._transport.send(kind, message if isinstance(message, str) else messages.pack(message))
 
     def hello(self) -> None:
         """Send the version of this loadgen to the coordinator."""
@@ -328,15 +326,14 @@ def _engine_cores(cores: Cores) -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0) - set(cores.simulator), reverse=True))
 
 
-def follow(environment: Environment, worker: Worker) -> None:
+def follow(environment: Environment, worker: Worker, transport: Transport) -> None:
     """Introduce a worker to its coordinator; end the worker when it is refused."""
-    assert environment.runner is not None
 
-    def refused(msg: Message, **_: object) -> None:
-        log.error("refused: %s", msg.data)
+    def refused(_: str, why: str) -> None:
+        log.error("refused: %s", why)
         environment.process_exit_code = 2
         assert environment.runner is not None
         environment.runner.quit()
 
-    environment.runner.register_message(messages.REFUSED, refused, concurrent=True)
+    transport.on(messages.REFUSED, refused, concurrent=True)
     worker.hello()

@@ -17,6 +17,7 @@ from locust import events
 from locust.runners import LocalRunner, WorkerRunner
 
 from loadgen import clients
+from loadgen.distributed.locust_transport import LocustTransport
 from loadgen.distributed.users import Streaming
 from loadgen.distributed.worker import Worker, follow
 from loadgen.locust_ui.login import is_local, protect
@@ -64,10 +65,13 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
     # Ctrl-C is for who waits for the end. Python gives it to whatever greenlet runs, and Locust's listener drops it.
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     runner = environment.runner
-    worker = Worker(environment) if isinstance(runner, LocalRunner | WorkerRunner) else None
+    assert runner is not None
+    worker, transport = None, LocustTransport(runner)
+    if isinstance(runner, LocalRunner | WorkerRunner):
+        worker = Worker(environment, transport)
     if isinstance(runner, WorkerRunner):
         assert worker is not None
-        follow(environment, worker)
+        follow(environment, worker, transport)
         return
     session = Session(environment, worker)
     options = environment.parsed_options

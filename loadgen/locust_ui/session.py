@@ -19,7 +19,9 @@ from locust.runners import STATE_INIT, STATE_SPAWNING, WORKER_REPORT_INTERVAL, M
 
 from loadgen import clients, store
 from loadgen.distributed import messages
-from loadgen.distributed.coordinator import ALONE, CHECK_INTERVAL_S, Coordinator
+from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
+from loadgen.distributed.locust_transport import LocustTransport
+from loadgen.distributed.transport import LOCAL
 from loadgen.distributed.users import TARGET, Streaming
 from loadgen.distributed.worker import END_TIMEOUT_S, Worker
 from loadgen.lab import plan
@@ -137,9 +139,10 @@ class Session:
 
     def __init__(self, environment: Environment, worker: Worker | None) -> None:
         assert environment.parsed_options is not None
+        assert environment.runner is not None
         self.environment = environment
         self._options = environment.parsed_options
-        self.coordinator = Coordinator(environment, self._note)
+        self.coordinator = Coordinator(LocustTransport(environment.runner), self._note)
         self.live = Live()
         self.folder: Path | None = None
         self._worker = worker
@@ -299,7 +302,7 @@ class Session:
     def _hear_all(self) -> None:
         """Our own figures; those of workers come by themselves, the last ones with Locust's own rows."""
         if self._worker is not None:
-            self.live.take(ALONE, "", self._worker.report())
+            self.live.take(LOCAL, "", self._worker.report())
             return
         until = time.monotonic() + WORKER_REPORT_INTERVAL + ARRIVAL_TIMEOUT_S
         while time.monotonic() < until and any(
