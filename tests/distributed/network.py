@@ -15,6 +15,7 @@ from loadgen.distributed import worker as worker_module
 from loadgen.distributed.coordinator import Coordinator
 from loadgen.distributed.transport import Handler
 from loadgen.distributed.worker import EngineController, Worker, follow
+from loadgen.lab.engine import Rows
 from loadgen.model import Cell, Outcome, Recording, Stream, Usage
 
 DEADLINE_S = 20.0
@@ -67,16 +68,13 @@ class Network:
 
 
 class FakeEngine:
-    """What :class:`loadgen.lab.cell.Engine` is to a worker, without a process."""
+    """What :class:`loadgen.lab.engine.Engine` is to a worker, without a process."""
 
     made: ClassVar[list[FakeEngine]] = []
 
     def __init__(self, cell: Cell, listener: EngineController) -> None:
         self.cell, self.listener = cell, listener
-        self.streams: list[Stream] = []
-        self.samples: list[Any] = []
-        self.pauses: list[Any] = []
-        self.cpu_samples: list[Any] = []
+        self._streams: list[Stream] = []
         self.commands: list[dict[str, Any]] = []
         self.start = 1
         self.ended = "the engine has not ended"
@@ -91,7 +89,7 @@ class FakeEngine:
     def stream(self, slot: int, outcome: Outcome = Outcome.OK) -> None:
         """End a stream of one token."""
         now = time.perf_counter_ns()
-        self.streams.append(
+        self._streams.append(
             Stream(
                 slot=slot, due=now, start=now, headers=now, end=now + 1, outcome=outcome, status=200, error="",
                 size=1, arrivals=array("q", [now]).tobytes(), counts=array("H", [1]).tobytes(), stamps=b"",
@@ -114,6 +112,10 @@ class FakeEngine:
 
     def close(self) -> None:
         pass
+
+    def take(self) -> Rows:
+        streams, self._streams = self._streams, []
+        return Rows(streams, [], [], [])
 
     def recording(self) -> Recording:
         cell = self.cell
@@ -173,7 +175,7 @@ class _Weak:
 
 def site(monkeypatch: Any) -> Iterator[Site]:
     """Make a site whose engines are fakes and whose updates come at once."""
-    monkeypatch.setattr(worker_module.lab_cell, "Engine", FakeEngine)
+    monkeypatch.setattr(worker_module, "Engine", FakeEngine)
     monkeypatch.setattr(worker_module, "UPDATE_INTERVAL_S", 0.002)
     monkeypatch.setattr(worker_module, "COMMAND_INTERVAL_S", 0.001)
     monkeypatch.setattr(worker_module, "cores", lambda: SimpleNamespace(lab=(), engine=(), simulator=()))
