@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen.analysis import causes, noise, thresholds, trend, validity
+from loadgen.analysis import delivery_lag, drift, noise, thresholds, validity
 from loadgen.analysis.summary import summarise
 from loadgen.model import Finding, Run, Summary, ThresholdFinding, Validity
 
@@ -25,8 +25,8 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     """
     return [
         *noise.findings(summaries),
-        *trend.findings(run, summaries),
-        *causes.findings(run, summaries),
+        *drift.findings(run, summaries),
+        *delivery_lag.findings(run, summaries),
         *validity.findings(summaries),
         *thresholds.findings(run, summaries),
     ]

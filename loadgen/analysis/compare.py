@@ -25,7 +25,7 @@ from loadgen.analysis.changes import (
 )
 from loadgen.analysis.metrics import Column, compared
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.model import ClientId, Level, Summary, TextFinding, Validity
+from loadgen.model import ClientId, DelayFinding, Level, Summary, Validity
 
 TOLERANCE = 0.25  # regression tolerance, as a share
 MIN_REPEATS = 3
@@ -53,7 +53,7 @@ class Comparison:
     only_base: tuple[CellKey, ...]
     only_head: tuple[CellKey, ...]
     delays: tuple[
-        TextFinding, ...
+        DelayFinding, ...
     ] = ()  # where HEAD's delivery lag came from, in the cells that became worse
 
     def called(self, verdict: Verdict) -> list[Change]:
@@ -119,7 +119,7 @@ def clients(
     )
 
 
-def with_delays(comparison: Comparison, findings: Iterable[TextFinding]) -> Comparison:
+def with_delays(comparison: Comparison, findings: Iterable[DelayFinding]) -> Comparison:
     """Return the comparison with where HEAD's delivery lag came from, in the cells that became worse."""
     worse = {(change.client, change.level) for change in comparison.called("worse")}
     return replace(comparison, delays=tuple(f for f in findings if (f.client, f.level) in worse))

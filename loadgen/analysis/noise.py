@@ -7,22 +7,11 @@ of one round's ratio, with as many degrees of freedom as there are rounds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from loadgen.analysis import effects, rounds
-from loadgen.model import ClientId, Effect, Level, Summary, TextFinding, Validity
-
-SHOWN = (
-    ("ttft_p50_ms", "TTFT p50"),
-    ("ttft_p99_ms", "TTFT p99"),
-    ("itl_p99_ms", "ITL p99"),
-    ("total_p50_ms", "total p50"),
-    ("lag_p50_ms", "lag p50"),
-    ("lag_p99_ms", "lag p99"),
-    ("rss_per_stream_kib", "memory per stream"),
-    ("cpu_us_per_token", "CPU per token"),
-    ("voluntary_switches_per_token", "voluntary switches per token"),
-)
+from loadgen.analysis.metrics import compared
+from loadgen.model import ClientId, Estimate, Level, NoiseFinding, NoiseThreshold, Summary, Validity
 
 
 class NoiseThresholds:
@@ -62,38 +51,29 @@ class NoiseThresholds:
         return effects.quantile(0.975, len(ratios)) * math.sqrt(square / len(ratios))
 
 
-def findings(summaries: Sequence[Summary]) -> list[TextFinding]:
-    """One per concurrency at which a client was measured twice; effects are how many percent the two differ by,
-    with the floor as the line."""
-    thresholds = NoiseThresholds(summaries)
-    return [
-        TextFinding(
-            kind="noise",
-            id=f"noise@{n.value:g}",
-            verdict="",
-            statement=f"{thresholds.client(n)} measured twice at {n}: less than these shares is noise",
-            evidence=(),
-            effects=tuple(_effects(thresholds, n)),
+def findings(summaries: Sequence[Summary]) -> list[NoiseFinding]:
+    """Return one for each level at which a client was measured twice in two rounds or more."""
+    controls = NoiseThresholds(summaries)
+    found = [
+        NoiseFinding(
+            client=controls.client(level), level=level, thresholds=tuple(_thresholds(controls, level))
         )
-        for n in thresholds.levels
+        for level in controls.levels
     ]
+    return [finding for finding in found if finding.thresholds]
 
 
-def _effects(thresholds: NoiseThresholds, level: Level) -> Iterable[Effect]:
-    for name, title in SHOWN:
-        figure = rounds.column(name)
-        threshold, found = thresholds.threshold(level, figure), effects.mean(thresholds.ratios(level, figure))
-        if threshold is None or found is None or found.low is None or found.high is None:
-            continue
-        yield Effect(
-            name=title,
-            unit="%",
-            value=_percent(found.value),
-            low=_percent(found.low),
-            high=_percent(found.high),
-            line=_percent(threshold),
+def _thresholds(controls: NoiseThresholds, level: Level) -> Iterator[NoiseThreshold]:
+    for column in compared():
+        figure = rounds.column(column.name)
+        threshold, difference = (
+            controls.threshold(level, figure),
+            effects.times(controls.ratios(level, figure)),
         )
-
-
-def _percent(log_ratio: float) -> float:
-    return 100 * math.expm1(min(log_ratio, 50))
+        if threshold is None or difference is None or difference.low is None or difference.high is None:
+            continue
+        yield NoiseThreshold(
+            metric=column.name,
+            threshold=math.expm1(min(threshold, 50.0)),
+            difference=Estimate(difference.value - 1, difference.low - 1, difference.high - 1, difference.n),
+        )

@@ -63,8 +63,8 @@ def command(
     if as_json and markdown == "-":
         raise click.UsageError("--json and --markdown - both go to the output; give --markdown a file")
     from loadgen import analysis, store
-    from loadgen.analysis import causes as why
     from loadgen.analysis import compare as comparing
+    from loadgen.analysis import delivery_lag
     from loadgen.analysis.differences import differences, schedules_agree
     from loadgen.model import Validity
     from loadgen.report.comparison import ComparisonView, html, json, sentences, terminal
@@ -100,7 +100,7 @@ def command(
         sides = [[s for s in summaries[0] if s.client.label == label] for label in labels]
         names = list(labels)
     if compared.verdict == "worse":
-        compared = comparing.with_delays(compared, why.findings(runs[-1], summaries[-1]))
+        compared = comparing.with_delays(compared, delivery_lag.findings(runs[-1], summaries[-1]))
     view = ComparisonView(compared, names[0], names[1], sides[0], sides[1], differ)
     try:
         if page is not None:

@@ -1,6 +1,6 @@
 """The nouns: a few frozen, plain types that carry everything from the scenario to the report.
 
-    scenario.yaml -> Scenario -> Cell -> (engine) -> Stream, Sample -> Recording -> Run -> Summary -> TextFinding
+    scenario.yaml -> Scenario -> Cell -> (engine) -> Stream, Sample -> Recording -> Run -> Summary -> Finding
 
 Nothing here imports anything but the standard library, because the process that measures a client imports this
 package too.
@@ -29,7 +29,16 @@ from loadgen.model.arrival import Arrival
 from loadgen.model.cell import Cell, Request
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.estimate import Estimate
-from loadgen.model.findings import Effect, Finding, TextFinding, Validity
+from loadgen.model.findings import (
+    Cause,
+    Delay,
+    DelayFinding,
+    DriftFinding,
+    Finding,
+    NoiseFinding,
+    NoiseThreshold,
+    Validity,
+)
 from loadgen.model.level import Level
 from loadgen.model.progress import Progress
 from loadgen.model.recording import Machine, Recording, ServerLog, Table
@@ -75,6 +84,7 @@ __all__ = [
     "ArticleOrder",
     "ArticleSource",
     "ArticleTime",
+    "Cause",
     "Cell",
     "CellInfo",
     "ClaimEffect",
@@ -88,7 +98,9 @@ __all__ = [
     "CostFinding",
     "CpuSample",
     "CpuTaken",
-    "Effect",
+    "Delay",
+    "DelayFinding",
+    "DriftFinding",
     "EndedEarly",
     "Estimate",
     "Excluded",
@@ -101,6 +113,8 @@ __all__ = [
     "MachineInfo",
     "Missing",
     "Mode",
+    "NoiseFinding",
+    "NoiseThreshold",
     "NoneCompleted",
     "NothingAfterWarmup",
     "Outcome",
@@ -129,7 +143,6 @@ __all__ = [
     "Summary",
     "Table",
     "Target",
-    "TextFinding",
     "Threshold",
     "ThresholdFinding",
     "ThresholdResult",

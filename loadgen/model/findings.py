@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loadgen.model.clients import ClientId
+from loadgen.model.estimate import Estimate
 from loadgen.model.level import Level
 
 
@@ -31,31 +32,74 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """One figure that a finding rests on, with its 95 % interval; no bounds where the run has no rounds to
-    tell its noise by.
+class NoiseThreshold:
+    """How much one metric of an A/A control differs from its client, as shares (0.1 is 10 %).
 
-    ``line`` is what decides, ``holds`` on which side the whole interval lies: the one that speaks for the
-    statement, the other, or ``None`` when it spans the line. Both are ``None`` for figures that decide nothing.
+    Differences below ``threshold`` are noise. ``difference`` is the mean over rounds.
     """
 
-    name: str
-    unit: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    line: float | None = None
-    holds: bool | None = None
-    above: bool = True  # which side of the line speaks for the statement
-    client: str = ""  # whose figure it is; "" for one of several together
-    note: str = ""
+    metric: str  # a column
+    threshold: float
+    difference: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextFinding(Finding):
-    """A statement in English: what every kind was before it got a class of its own. Goes with the last of them."""
+class NoiseFinding(Finding):
+    """How much ``client``, measured twice in every round at ``level``, differs from itself."""
 
-    id: str
-    statement: str
-    evidence: tuple[str, ...]
-    effects: tuple[Effect, ...] = ()
+    kind: str = "noise"
+    thresholds: tuple[NoiseThreshold, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftFinding(Finding):
+    """A metric changed while it was measured: within one cell, or from the first round to the last.
+
+    ``change`` is a share. Within a cell, ``repeat`` is set (from 0), and ``before`` and ``after`` are the metric in the
+    first and the second half of the streams, in its unit. Across rounds, ``change`` is that of all clients together
+    and has a 99 % interval.
+    """
+
+    kind: str = "drift"
+    metric: str  # a column
+    change: Estimate
+    repeat: int | None = None
+    before: float | None = None
+    after: float | None = None
+
+
+class Cause(StrEnum):
+    """What delayed a token, the most specific first."""
+
+    SERVER = "server"  # the server sent it late
+    CONNECT = "connect"  # the request waited for a connection
+    GC = "gc"  # a garbage collection of the engine
+    CPU = "cpu"  # the engine was ready to run and waited for CPU
+    BUSY = "busy"  # the event loop, or another thread with the GIL, was busy
+    COALESCED = "coalesced"  # the client handed it over with later ones, in one read
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """The late tokens of one cause: their share of the late tokens, and of the sum of all delays (0..1)."""
+
+    cause: Cause
+    share: float
+    delay_share: float
+    median_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayFinding(Finding):
+    """Where delivery lag came from: ``late`` of ``tokens`` were delayed by more than ``budget_ms``.
+
+    ``verdict`` is the most frequent cause, the first of ``delays``.
+    """
+
+    kind: str = "delivery_lag"
+    late: int
+    tokens: int
+    budget_ms: float
+    delays: tuple[Delay, ...]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from loadgen.analysis import compare, summarise
 from loadgen.analysis.changes import Change
 from loadgen.analysis.compare import Comparison
-from loadgen.model import ClientId, Estimate, Level, Summary, TextFinding, Validity
+from loadgen.model import ClientId, DelayFinding, Estimate, Level, Summary, Validity
 from tests import synthetic
 from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id
@@ -358,9 +358,7 @@ def test_delays_are_those_of_the_cells_that_became_worse() -> None:
         [steady(), steady("requests")], [steady(ttft_p50_ms=400.0), steady("requests")], paired=True
     )
     findings = [
-        TextFinding(
-            kind="cause", id="?", client=client, level=level, verdict="held", statement="s", evidence=()
-        )
+        DelayFinding(client=client, level=level, late=1, tokens=2, budget_ms=3.0, delays=())
         for client in (REQUESTS, AIOHTTP)
         for level in (TEN, Level(streams=20))
     ]

@@ -1,4 +1,4 @@
-"""What one client differs from itself by."""
+"""How much one client differs from itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from loadgen.analysis import findings, noise, rounds, summarise
+from loadgen.analysis import noise, rounds, summarise
 from loadgen.model import Level
 from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id, recording, run
@@ -28,7 +28,7 @@ def summary(client, values):
 
 
 def drawn(rng, times=1.0):
-    """Two names of one client, whose blocks differ by 5 % and share what the machine did."""
+    """Return a client and its A/A control, whose rounds differ by 5 % and share what the machine did."""
     minute = np.exp(rng.normal(0, 0.3, 3))
     return [
         summary(client, 20 * minute * scale * np.exp(rng.normal(0, 0.05, 3)))
@@ -47,7 +47,7 @@ def test_equal_clients_are_within_the_threshold_in_95_of_100_runs(draws):
     assert at_least(0.05, draws) <= beyond <= at_most(0.05, draws)
 
 
-def test_a_pair_is_told_with_its_floor():
+def test_a_control_has_a_threshold_for_each_metric():
     made = [
         recording(client=client, repeat=repeat, index=place, concurrency=10, rss_per_stream_kib=kib)
         for place, (client, repeat, kib) in enumerate(
@@ -57,14 +57,14 @@ def test_a_pair_is_told_with_its_floor():
         )
     ]
     held = run(".", made)
-    (told,) = [f for f in findings(held, summarise(held)) if f.kind == "noise"]
-    memory = {effect.name: effect for effect in told.effects}["memory per stream"]
-    assert told.statement.startswith("aiohttp measured twice at 10 streams")
-    assert memory.low < 0 < memory.high
-    assert memory.line == pytest.approx(15.5, abs=2)
+    (found,) = noise.findings(summarise(held))
+    assert (found.client, found.level) == (client_id("aiohttp"), TEN)
+    (memory,) = (each for each in found.thresholds if each.metric == "rss_per_stream_kib")
+    assert memory.difference.low < 0 < memory.difference.high
+    assert memory.threshold == pytest.approx(0.155, abs=0.02)
 
 
-def test_no_twin_no_noise():
+def test_without_a_control_there_is_no_threshold():
     held = run(".", [recording(repeat=repeat, index=repeat) for repeat in range(3)])
-    assert not [f for f in findings(held, summarise(held)) if f.kind == "noise"]
+    assert noise.findings(summarise(held)) == []
     assert noise.NoiseThresholds(summarise(held)).threshold(Level(streams=100), CPU) is None

@@ -108,10 +108,10 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
     text = (tmp_path / "pr.md").read_text()
     assert text.startswith("**Worse: ")
     table = [line for line in text.splitlines() if line.startswith("| ")]
-    assert table[0] == "|  | client | streams | metric | base | head | change | 95 % interval |"
+    assert table[0] == "|  | client | metric | streams | base | head | change | 95 % interval |"
     told = as_json(base, worse)
     called = [c for c in told["changes"] if c["verdict"] == "worse"]
-    assert [row.split("|")[1:4:2] for row in table[1:]] == [
+    assert [row.split("|")[1:5:3] for row in table[2:]] == [
         [" worse ", f" {c['concurrency']} "] for c in called
     ]
     sizes = [c["change"] for c in called]
@@ -137,7 +137,7 @@ def test_what_the_lag_is_put_down_to_is_said(base: Path, folder: Folder) -> None
         ("aiohttp", 2),
         ("aiohttp", 10),
     ]
-    assert "In HEAD, aiohttp at 10: " in " ".join(compare(base, late).stdout.split())
+    assert "In HEAD, aiohttp at 10 streams: " in " ".join(compare(base, late).stdout.split())
 
 
 def test_markdown_goes_to_the_output(base: Path) -> None:

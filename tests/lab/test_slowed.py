@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from loadgen.analysis import causes
+from loadgen.analysis import delivery_lag
 from loadgen.analysis.repeats import repeats_of
 from loadgen.lab.cell import filled
 from loadgen.lab.engine import Engine
@@ -112,7 +112,7 @@ class Pooled(HttpxAsync):
 '''
 NAMES = ("Sleeps", "Collects", "Spins", "Hoards", "Pooled")
 SPEC = Simulator(ttft=0.05, gap=0.02, tokens=40, jitter=0.5)
-SHORT_OF_CPU = ("run-queue", "server")
+SHORT_OF_CPU = ("cpu", "server")
 
 Recorded = Callable[[str], Recording]
 
@@ -149,18 +149,17 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
-        ("sleeps", "held"),
+        ("sleeps", "busy"),
         ("collects", "gc"),
-        ("spins", "held"),
+        ("spins", "busy"),
         ("hoards", "coalesced"),
         ("pooled", "connect"),
     ],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not report it")
 def test_what_a_client_does_is_put_down_to_it(recorded: Recorded, name: str, cause: str) -> None:
-    (delays,) = causes.delays_of(repeats_of([recorded(name)])[0])
-    names = list(causes.CAUSES)
-    found = Counter(names[place] for place in delays.cause.tolist())
+    (delays,) = delivery_lag.delays_of(repeats_of([recorded(name)])[0])
+    found = Counter(delivery_lag.CAUSES[place] for place in delays.cause.tolist())
     own = Counter({each: number for each, number in found.items() if each not in SHORT_OF_CPU})
     assert own[cause] > 0.5 * own.total() > 0, found
 

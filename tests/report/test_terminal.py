@@ -1,7 +1,7 @@
 import pytest
 from rich.cells import cell_len
 
-from loadgen.model import Effect, TextFinding
+from loadgen.model import Cause, ClientId, Delay, DelayFinding, Level
 from loadgen.report.sections.delivery_lag import DeliveryLag
 from loadgen.report.sections.metrics import Metrics
 from loadgen.report.view import View
@@ -58,26 +58,30 @@ def test_text_from_outside_cannot_steer_the_terminal():
     assert any(f.kind == "validity" for f in hostile.findings)
 
 
-def test_why_tokens_came_late_is_a_row_and_a_sentence_where_that_has_no_room():
-    effects = (("late", 0.51), ("server", 66.7), ("gc", 33.3), ("unexplained", 0.01))
+def test_delivery_lag_is_a_row_for_each_cell_or_a_sentence_where_there_is_no_room():
+    shares = ((Cause.SERVER, 0.667), (Cause.GC, 0.333), (Cause.UNEXPLAINED, 0.0001))
+    delays = [
+        Delay(cause=cause, share=share, delay_share=share, median_ms=5.0, max_ms=9.0)
+        for cause, share in shares
+    ]
     found = [
-        TextFinding(
-            kind="cause",
-            id=f"{client}@1000",
-            verdict="server",
-            statement=f"{client} at 1,000: why",
-            evidence=(),
-            effects=tuple(Effect(name=name, unit="%", value=value) for name, value in effects[:number]),
+        DelayFinding(
+            client=ClientId(client),
+            level=Level(streams=1000),
+            late=51,
+            tokens=10_000,
+            budget_ms=3.0,
+            delays=tuple(delays[:number]),
         )
-        for client, number in (("aiohttp", 4), ("httpx-sync", 2))
+        for client, number in (("aiohttp", 3), ("httpx-sync", 1))
     ]
     found = View(run_of("/nowhere", ()), [], found)
     head, one, other, *note = section(found, DeliveryLag(), 80).rstrip().splitlines()
     assert head.split() == ["late", "server", "GC", "unexplained"]
-    assert one.split() == ["aiohttp", "at", "1,000", "0.5", "%", "67", "%", "33", "%", "<0.1", "%"]
-    assert other.split() == ["httpx-sync", "at", "1,000", "0.5", "%", "67", "%"]
+    assert one.split() == ["aiohttp", "at", "1,000", "streams", "0.5", "%", "67", "%", "33", "%", "<0.1", "%"]
+    assert other.split() == ["httpx-sync", "at", "1,000", "streams", "0.5", "%", "67", "%"]
     assert "3 ms" in " ".join(note)
-    assert section(found, DeliveryLag(), 40).splitlines()[0].strip() == "aiohttp at 1,000: why"
+    assert section(found, DeliveryLag(), 40).startswith("aiohttp at 1,000 streams: 51 of 10,000")
 
 
 @pytest.mark.parametrize("width", [80, 110])

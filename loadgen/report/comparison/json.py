@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from loadgen.analysis import compare
@@ -38,7 +39,15 @@ def render(view: ComparisonView) -> str:
         ],
         "changes": [_change(c) for c in comparison.changes],
         "delays": [
-            {**_cell(f.client, f.level), "verdict": f.verdict, "statement": sentences(f).statement}
+            {
+                **_cell(f.client, f.level),
+                "verdict": f.verdict,
+                "late": f.late,
+                "tokens": f.tokens,
+                "budget_ms": f.budget_ms,
+                "causes": [asdict(delay) for delay in f.delays],
+                "statement": sentences(f).statement,
+            }
             for f in comparison.delays
             if f.client is not None and f.level is not None
         ],

@@ -6,7 +6,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from loadgen.report.comparison import sentences
-from loadgen.report.text import plain
+from loadgen.report.markdown import escaped, table
 
 if TYPE_CHECKING:
     from loadgen.report.comparison.view import ComparisonView
@@ -21,33 +21,23 @@ def render(view: ComparisonView) -> str:
     same = comparison.called("same")
     largest = sorted(same, key=lambda c: -c.badness if c.relative else 0.0)
     rows = view.called[:ROWS] or largest[: ROWS // 2]
-    lines = [f"**{_escaped(sentences.verdict(comparison))}**", "", _escaped(sentences.title(view)), ""]
+    lines = [f"**{escaped(sentences.verdict(comparison))}**", "", escaped(sentences.title(view)), ""]
     if rows:
         more = len(view.called) - ROWS
         lines += [
-            f"| {' | '.join(sentences.HEADINGS)} |",
-            "|---|---|--:|---|--:|--:|--:|--:|",
-            *(f"| {' | '.join(map(_escaped, astuple(sentences.row(c))))} |" for c in rows),
+            table(sentences.HEADINGS, (astuple(sentences.row(c)) for c in rows), texts=3),
             "",
             (f"{more:,} more are called worse or better; " if more > 0 else "")
             + f"{len(same):,} metrics are within noise.",
             "",
         ]
-    lines += [f"In HEAD, {_escaped(text)}\n" for text in sentences.delays(view)[:DELAYS]]
+    lines += [f"In HEAD, {escaped(text)}\n" for text in sentences.delays(view)[:DELAYS]]
     details = [
         *filter(None, [sentences.method(comparison)]),
-        *map(_escaped, sentences.notes(view)),
+        *map(escaped, sentences.notes(view)),
         *(f"`{sentences.difference(d)}`".replace("\n", " ") for d in view.differences),
     ]
     if details:
         lines += ["<details><summary>How, and what differs</summary>", ""]
         lines += [*(f"- {detail}" for detail in details), "", "</details>"]
     return "\n".join(lines) + "\n"
-
-
-def _escaped(text: object) -> str:
-    """Return text that may come from a run's files, made harmless in Markdown and HTML."""
-    shown = plain(text, 1000)
-    for character in "\\`*_[]<>|#":
-        shown = shown.replace(character, "\\" + character)
-    return shown

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FINDING_LIMIT = 1000
 NAME_LIMIT = 100  # characters of one name that others chose
 VERDICTS: Mapping[Outcome, str] = {"worse": "Worse", "not worse": "Not worse", "cannot tell": "Cannot tell"}
-HEADINGS = ("", "client", "streams", "metric", "base", "head", "change", "95 % interval")
+HEADINGS = ("", "client", "metric", "streams", "base", "head", "change", "95 % interval")
 _TENFOLD = 10.0
 
 
@@ -30,8 +30,8 @@ class Row:
 
     verdict: str
     client: str
-    level: str
     metric: str
+    level: str
     base: str
     head: str
     change: str

@@ -64,10 +64,10 @@ class _Terminal:
 
 def _called(called: Iterable[Change], screen: Screen) -> Table:
     table = screen.table()
-    for name in sentences.HEADINGS:
+    for place, name in enumerate(sentences.HEADINGS):
         table.add_column(
             name,
-            justify="left" if name in ("", "client", "metric") else "right",
+            justify="left" if place < 3 else "right",
             no_wrap=True,
             overflow="ellipsis",
             max_width=_LABEL if name == "client" else None,
@@ -113,7 +113,8 @@ def _cells(view: ComparisonView, screen: Screen) -> Iterable[RenderableType]:
 
 
 def _heading(column: Column) -> tuple[str, str]:
-    above, _, below = (column.metric.heading or column.label).rpartition(" ")
+    label = (column.metric.heading if column.rank is None else "") or column.label
+    above, _, below = label.rpartition(" ")
     return above, below
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from loadgen.model import Level, Summary, TextFinding, Validity
+from loadgen.model import DriftFinding, Level, Summary, Validity
 from loadgen.report.page import FINDING, at
 from loadgen.report.sections.section import Section
 from loadgen.report.sentences import sentences
@@ -29,7 +29,7 @@ class Quality(Section):
     title = "Data quality"
 
     def applies(self, view: View) -> bool:
-        return bool(_alike(view) or _drifts(view))
+        return bool(_alike(view) or view.of(DriftFinding))
 
     def html(self, view: View, page: Page) -> str:
         entries = [
@@ -42,7 +42,9 @@ class Quality(Section):
             for (level, validity, reasons), of in _alike(view).items()
         ]
         return page.section(
-            self.id, entries=entries, drifts=[plain(sentences(f).statement, FINDING) for f in _drifts(view)]
+            self.id,
+            entries=entries,
+            drifts=[plain(sentences(f).statement, FINDING) for f in view.of(DriftFinding)],
         )
 
     def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
@@ -61,15 +63,11 @@ class Quality(Section):
                 rows.append((validity, [screen.text(who), *lines]))
         if rows:
             yield screen.verdicts(rows)
-        drifts = _drifts(view)
+        drifts = view.of(DriftFinding)
         for finding in drifts[:DRIFTS]:
-            yield screen.text(f"Moved: {sentences(finding).statement}", "yellow")
+            yield screen.text(f"Drift: {sentences(finding).statement}", "yellow")
         if len(drifts) > DRIFTS:
-            yield screen.text(f"… and {len(drifts) - DRIFTS} more that moved, in the report", "dim")
-
-
-def _drifts(view: View) -> list[TextFinding]:
-    return [finding for finding in view.of(TextFinding) if finding.kind == "trend"]
+            yield screen.text(f"… and {len(drifts) - DRIFTS} more drifts in the report", "dim")
 
 
 def _alike(view: View) -> _Alike:

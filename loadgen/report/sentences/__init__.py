@@ -12,19 +12,32 @@ from loadgen.model import (
     ArticleFinding,
     ClaimFinding,
     CostFinding,
+    DelayFinding,
+    DriftFinding,
     Finding,
-    TextFinding,
+    NoiseFinding,
     ThresholdFinding,
     ValidityFinding,
 )
-from loadgen.report.sentences import article, claims, costs, thresholds, validity
+from loadgen.report.sentences import (
+    article,
+    claims,
+    costs,
+    delivery_lag,
+    drift,
+    noise,
+    thresholds,
+    validity,
+)
 from loadgen.report.sentences.base import Sentences
 
 TABLE: Mapping[type[Finding], Callable[[Any], Sentences]] = {
     ClaimFinding: claims.sentences,
     CostFinding: costs.sentences,
     ArticleFinding: article.sentences,
-    TextFinding: lambda finding: Sentences(finding.statement, finding.evidence),
+    NoiseFinding: noise.sentences,
+    DriftFinding: drift.sentences,
+    DelayFinding: delivery_lag.sentences,
     ThresholdFinding: thresholds.sentences,
     ValidityFinding: validity.sentences,
 }

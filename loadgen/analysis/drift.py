@@ -1,0 +1,90 @@
+"""Metrics that changed while they were measured: within a cell, and from round to round.
+
+The halves of a cell are compared by the rank test of Mann and Whitney (1947, "On a test of whether one of two random
+variables is stochastically larger than the other"), normal approximation; the significance is shared by all cells of
+the run (Bonferroni). Each round has one mean, over all clients and levels, of the deviations from their own mean over
+the rounds; a least-squares line through these means gives the change from the first round to the last.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from loadgen.analysis import effects, rounds
+from loadgen.analysis.measures import Ints
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.model import DriftFinding, Estimate, Run, Summary
+
+SIGNIFICANCE = 0.01  # how often a run without any drift is flagged
+MIN_STREAMS = 20  # of a cell that is cut in two
+MIN_ROUNDS = 3
+WITHIN = 0.10  # a smaller change within a cell, as a share, is ignored
+ACROSS = 0.05  # and so is one from the first round to the last
+TTFT = "ttft_p50_ms"
+ACROSS_METRICS = (TTFT, "lag_p50_ms", "cpu_us_per_token")
+
+
+def findings(run: Run, summaries: Sequence[Summary]) -> list[DriftFinding]:
+    """Return what drifted. A run with stages is meant to change within its cells."""
+    stages = bool(run.info.scenario.workload.load.stages)
+    within = [] if stages else list(_within(repeats_of(run.recordings)))
+    return [*within, *_across(rounds.valid(summaries))]
+
+
+def _within(repeats: Sequence[Repeat]) -> Iterable[DriftFinding]:
+    halves = [(repeat.recording, found) for repeat in repeats if (found := _halves(repeat)) is not None]
+    if not halves:
+        return
+    from scipy.stats import mannwhitneyu
+
+    for recording, (first, second) in halves:
+        before, after = float(np.median(first)) / 1e6, float(np.median(second)) / 1e6
+        p = mannwhitneyu(first, second, use_continuity=False, method="asymptotic").pvalue
+        if p * len(halves) < SIGNIFICANCE and abs(after - before) > WITHIN * before:
+            yield DriftFinding(
+                client=recording.client,
+                level=recording.level,
+                metric=TTFT,
+                change=Estimate(after / before - 1 if before else math.inf),
+                repeat=recording.repeat,
+                before=before,
+                after=after,
+            )
+
+
+def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
+    """Return the TTFT of the included streams, those due earlier and those due later; ``None`` for too few."""
+    included = [m.included & (m.ttft >= 0) for m in repeat.parts]
+    ttft = np.concatenate([m.ttft[c] for m, c in zip(repeat.parts, included, strict=True)])
+    due = np.concatenate(
+        [m.column("due")[c] - m.recording.start for m, c in zip(repeat.parts, included, strict=True)]
+    )
+    if len(ttft) < MIN_STREAMS:
+        return None
+    ordered = ttft[np.argsort(due, kind="stable")]
+    return ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
+
+
+def _across(summaries: Sequence[Summary]) -> Iterable[DriftFinding]:
+    from scipy.stats import linregress
+
+    for metric in ACROSS_METRICS:
+        figure = rounds.column(metric)
+        series = [found for s in summaries if len(found := rounds.logs(s, figure)) >= MIN_ROUNDS]
+        shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
+        if len(shared) < MIN_ROUNDS:
+            continue
+        centred = [statistics.fmean(found[r] for r in shared) for found in series]
+        means = [
+            statistics.fmean(found[r] - centre for found, centre in zip(series, centred, strict=True))
+            for r in shared
+        ]
+        line, span = linregress(shared, means), shared[-1] - shared[0]
+        half = float(line.stderr) * effects.quantile(1 - SIGNIFICANCE / 2, len(shared) - 2)
+        change, low, high = (math.expm1((float(line.slope) + side * half) * span) for side in (0, -1, 1))
+        if low * high > 0 and abs(change) > ACROSS:
+            yield DriftFinding(metric=metric, change=Estimate(change, low, high, len(shared)))

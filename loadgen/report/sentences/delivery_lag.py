@@ -1,0 +1,56 @@
+"""Where delivery lag came from, in English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadgen.model import Cause, DelayFinding
+from loadgen.report.sentences.base import Sentences
+
+CAUSES: Mapping[Cause, str] = {
+    Cause.SERVER: "server sent late",
+    Cause.CONNECT: "waiting for a connection",
+    Cause.GC: "garbage collection",
+    Cause.CPU: "waiting for CPU",
+    Cause.BUSY: "event loop or GIL busy",
+    Cause.COALESCED: "read together with later tokens",
+    Cause.UNEXPLAINED: "unexplained",
+}
+SHORT: Mapping[Cause, str] = {  # heads of columns
+    **CAUSES,
+    Cause.SERVER: "server",
+    Cause.CONNECT: "connect",
+    Cause.GC: "GC",
+    Cause.BUSY: "loop or GIL busy",
+    Cause.COALESCED: "coalesced",
+}
+
+
+def sentences(finding: DelayFinding) -> Sentences:
+    """Return how many tokens were late and why; how late in the details."""
+    return Sentences(
+        f"{finding.client} at {finding.level}: {late(finding)} were more than {finding.budget_ms:g} ms late: "
+        f"{causes(finding)}",
+        tuple(
+            f"{CAUSES[delay.cause]}: {percent(delay.delay_share)} of the total delay, "
+            f"median {delay.median_ms:,.1f} ms, max {delay.max_ms:,.1f} ms"
+            for delay in finding.delays
+        ),
+    )
+
+
+def late(finding: DelayFinding) -> str:
+    """Return ``3 of 600 tokens (0.5 %)``."""
+    return f"{finding.late:,} of {finding.tokens:,} tokens ({percent(finding.late / finding.tokens)})"
+
+
+def causes(finding: DelayFinding) -> str:
+    """Return the causes with their shares of the late tokens, the most frequent first."""
+    return ", ".join(f"{percent(delay.share)} {CAUSES[delay.cause]}" for delay in finding.delays)
+
+
+def percent(share: float) -> str:
+    """Return ``62 %``, ``0.5 %`` or ``<0.1 %``."""
+    return (
+        f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %" if share >= 0.0005 else "<0.1 %"
+    )
