@@ -3,7 +3,8 @@
 A claim has parts, a part has effects, each with a line that decides. An effect supports the claim when its whole
 interval lies on the one side of the line, contradicts it when it lies on the other, and is undecided when it spans
 the line, after one round only, or when the difference between two clients is within the noise
-(:mod:`loadgen.analysis.noise`). Only valid measurements count.
+(:mod:`loadgen.analysis.noise`). Only valid measurements count. Where one is not valid for a reason that may be the
+client's own doing, lower levels do not support a claim in its place: they were chosen by their result.
 
 A claim about sync or async clients is a claim about each of them, and each pair. So a part is supported when all its
 effects support it, which needs no wider intervals (an intersection-union test: Berger 1982, "Multiparameter
@@ -29,13 +30,20 @@ from loadgen.model import (
     ClaimEffect,
     ClaimFinding,
     ClaimPart,
+    ClientDelay,
     ClientId,
+    ConcurrencyNotReached,
     Excluded,
     Level,
     Missing,
     Mode,
+    NoneCompleted,
+    Reason,
+    RepeatExcluded,
     Result,
     Shortfall,
+    StartedLate,
+    StreamsFailed,
     Summary,
     Validity,
 )
@@ -57,6 +65,9 @@ LARGE = 0.8  # a ratio below which the advantage is large
 
 MIN_REPEATS = 3  # and
 MIN_LEVELS = 2  # of a run that was made to decide the claims
+
+# Reasons against a measurement that may be the client's own doing.
+OWN_REASONS = (ClientDelay, ConcurrencyNotReached, NoneCompleted, StartedLate, StreamsFailed)
 
 REQUESTS, HTTPX_SYNC = ClientId("requests"), ClientId("httpx-sync")
 SYNC: tuple[Mode, ...] = ("threads",)
@@ -106,16 +117,26 @@ class Evidence:
         tops = [self.sweeps[client][-1] for client in clients]
         return [top for top in tops if top.level.value >= least]
 
-    def not_valid(self, modes: tuple[Mode, ...], least: int = 1, most: float = math.inf) -> list[ClaimPart]:
-        """Return a part that misses the clients whose measurements in this range are all not valid."""
-        there = {
-            s.client: s.client in self.sweeps
-            and any(least <= v.level.value <= most for v in self.sweeps[s.client])
-            for s in self.excluded
-            if s.mode in modes and least <= s.level.value <= most
-        }
-        lacking = tuple(client for client, valid in there.items() if not valid)
-        return [_lacking(clients=lacking, min_streams=least, most=most)] if lacking else []
+    def not_valid(self, modes: tuple[Mode, ...], least: int = 1) -> list[ClaimPart]:
+        """Return a part that lacks the clients without a valid measurement at so many streams or more, and those
+        whose measurements at their highest levels are not valid for a reason that may be their own doing.
+        """
+        highest = {client: sweep[-1].level.value for client, sweep in self.sweeps.items()}
+        lacking: dict[ClientId, int] = {}
+        for s in self.excluded:
+            valid, streams = highest.get(s.client, 0), s.level.streams or 0
+            above = s.mode in modes and streams >= least and streams > valid
+            if above and (valid < least or _own(s.reasons)):
+                lacking.setdefault(s.client, least if valid < least else streams)
+        return [_lacking(clients=(client,), min_streams=n) for client, n in lacking.items()]
+
+
+def _own(reasons: Sequence[Reason]) -> bool:
+    """Return whether a reason may be the client's own doing."""
+    return any(
+        _own(reason.reasons) if isinstance(reason, RepeatExcluded) else isinstance(reason, OWN_REASONS)
+        for reason in reasons
+    )
 
 
 def shortfalls(evidence: Evidence) -> list[Shortfall]:
@@ -193,10 +214,9 @@ def _lacking(
     modes: tuple[Mode, ...] = (),
     clients: tuple[ClientId, ...] = (),
     min_streams: int = 1,
-    most: float = math.inf,
+    max_streams: int | None = None,
 ) -> ClaimPart:
     """Return a part without the measurements that it needs."""
-    max_streams = None if most == math.inf else int(most)
     missing = Missing(clients=clients, modes=modes, min_streams=min_streams, max_streams=max_streams)
     return ClaimPart(measure=None, result="undecided", missing=(missing,))
 
@@ -395,7 +415,7 @@ def _need_not_be_faster(evidence: Evidence) -> ClaimPart:
     """Test that one async client is not faster than one sync client, which is enough for "need not"."""
     criterion = Criterion("total_p50_ms", "times", FASTER, "above", decided_by="any")
     part = criterion.pairs(evidence, rounds.column(criterion.measure), 1)
-    return part if part.effects else _lacking(modes=SYNC + ASYNC, most=1)
+    return part if part.effects else _lacking(modes=SYNC + ASYNC, max_streams=1)
 
 
 def _more_responsive(evidence: Evidence) -> ClaimPart:

@@ -248,6 +248,18 @@ def test_a_client_without_a_valid_measurement_keeps_its_kind_undecided(claim):
     assert any(ClientId(client) in missing.clients for part in found.parts for missing in part.missing)
 
 
+@pytest.mark.parametrize("claim", [NOT_BLOCKED, SINGLE, SCALES])
+def test_lower_levels_support_no_claim_in_place_of_one_at_which_a_client_fell_behind(claim):
+    made = sweep()
+    disturbed = sweep(levels=(200,), **SUSPECT)
+    assert claims_of(made + disturbed)[claim].verdict == "supported"
+    behind = sweep(levels=(200,), asyncs={"lag_us": 2_000_000})
+    found = claims_of(made + behind)[claim]
+    assert found.verdict == "undecided"
+    missing = [one for part in found.parts for one in part.missing]
+    assert [(one.clients, one.min_streams) for one in missing] == [((HTTPX_ASYNC,), 200), ((AIOHTTP,), 200)]
+
+
 # --------------------------------------------------------------------------------------- runs made to decide them
 
 
