@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from loadgen.scenario.problems import Path, Problem, ScenarioError, pause
+from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
 from loadgen.scenario.source import Document, parse, scalar
 
 # Where one of these keys is given, those beside it have to go.
@@ -112,7 +112,7 @@ def _step(inside: Any, part: str) -> str | int | None:
 
 
 def _refuse(document: Document, override: Override, path: Path) -> None:
-    wrong = f"there is nothing to set below {pause(path)}"
+    wrong = f"there is nothing to set below {dotted(path)}"
     document.problems.append(Problem(override.flag, override.key, wrong, "the path to a key of the scenario"))
 
 

@@ -42,7 +42,7 @@ def masked(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]
     )
 
 
-def pause(path: Path) -> str:
+def dotted(path: Path) -> str:
     """``("clients", 1, "loop")`` as ``clients[1].loop``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or "scenario"

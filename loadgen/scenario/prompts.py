@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Final
 
+from loadgen.scenario.files import read_text
 from loadgen.scenario.problems import Problem, ScenarioError
-from loadgen.scenario.source import read_text
 
 MAX_BYTES: Final = 16 << 20
 SUFFIXES: Final = (".jsonl", ".txt")

@@ -15,11 +15,12 @@ from loadgen import clients, protocols
 from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import rules
 from loadgen.scenario.environment import FilledPlain, fill, meaning
+from loadgen.scenario.files import read
 from loadgen.scenario.overrides import Override, apply
 from loadgen.scenario.problems import Path, Problem, ScenarioError, masked
 from loadgen.scenario.prompts import read_prompts
 from loadgen.scenario.shape import ScenarioShape, choose_key
-from loadgen.scenario.source import BAD, Document, kind, parse, read
+from loadgen.scenario.source import BAD, Document, kind, parse
 from loadgen.scenario.values import shown
 from loadgen.secrets import mask, of_header, of_url
 

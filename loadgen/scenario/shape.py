@@ -20,7 +20,7 @@ from pydantic import (
 from loadgen.model import ClientId, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.model.faults import FAULTS
 from loadgen.scenario import rules, variants
-from loadgen.scenario.problems import Path, nearest, pause
+from loadgen.scenario.problems import Path, dotted, nearest
 from loadgen.scenario.values import (
     Duration,
     Fraction,
@@ -385,5 +385,5 @@ def choose_key(path: Path) -> str:
     if near is None:
         for where, shape in SHAPES.items():
             if word in shape.model_fields:
-                return f"did you mean {pause((*where, word))}?"
+                return f"did you mean {dotted((*where, word))}?"
     return f"did you mean {near}?" if near else f"one of {', '.join(known)}"
