@@ -3,11 +3,11 @@
 Tokens of one stream resemble each other; drawing them one by one would make every interval too narrow. The
 streams of a repeat are put at random into at most ``GROUPS`` groups (one each when there are fewer), every
 group's values into a histogram of logarithmic bins, and a replicate is a weighted sum of those histograms. So
-its cost does not grow with the tokens, and a bound is exact to half a bin: 0.05 % for figures per stream, 0.4 %
-for figures per token.
+its cost does not grow with the tokens, and a bound is exact to half a bin: 0.05 % for values per stream, 0.4 %
+for values per token.
 
-What differs from one repeat to the next is not seen so: from three repeats on, intervals come from
-:mod:`loadgen.analysis.effects`.
+Resampling streams cannot show how repeats differ: from three repeats on, intervals come from
+:mod:`loadgen.analysis.effects`. See Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapter 8.
 """
 
 from __future__ import annotations
@@ -24,34 +24,38 @@ GROUPS = 128
 REPLICATES = 300
 STREAM_BITS = 10
 TOKEN_BITS = 7  # 2**7 bins per doubling
-LEAST_NS = np.float32(1024)  # whatever is less counts as 0
+MIN_NS = np.float32(1024)  # smaller values count as 0
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Values of one part of a repeat: ``counts[group, bin]``; bin 0 has the code ``first``."""
+    """Values of one part of a repeat: ``counts[group, bin]``; bin 0 has the code ``first``.
+
+    ``bits``: 2**bits bins per doubling.
+    """
 
     counts: NDArray[np.int64]
     first: int
+    bits: int
 
 
 class Resampler:
-    """Draws the same replicates for every figure of one client at one concurrency.
+    """Draws the same replicates for every metric of one client at one level.
 
-    ``chosen`` has, per repeat and per part of it (one for each worker), which streams count. The streams of a
+    ``included`` has, per repeat and per part of it (one for each worker), which streams count. The streams of a
     repeat are drawn from all its parts together. Parts are numbered through all repeats. The same ``seed``
     gives the same draws.
     """
 
-    def __init__(self, chosen: Sequence[Sequence[Flags]], seed: Sequence[int]) -> None:
+    def __init__(self, included: Sequence[Sequence[Flags]], seed: Sequence[int]) -> None:
         rng = np.random.default_rng(list(seed))
-        numbers = [sum(int(flags.sum()) for flags in parts) for parts in chosen]
+        numbers = [sum(int(flags.sum()) for flags in parts) for parts in included]
         self.groups = [min(number, GROUPS) for number in numbers]
-        self._repeat_of = [repeat for repeat, parts in enumerate(chosen) for _ in parts]
+        self._repeat_of = [repeat for repeat, parts in enumerate(included) for _ in parts]
         self._group_of = []
-        for parts, number, groups in zip(chosen, numbers, self.groups, strict=True):
+        for parts, number, groups in zip(included, numbers, self.groups, strict=True):
             dealt = rng.permutation(number) % groups if groups else np.zeros(0, dtype=np.int64)
             for flags in parts:
                 group_of = np.zeros(len(flags), dtype=np.int64)
@@ -66,19 +70,20 @@ class Resampler:
         self._weights = np.concatenate(weights, axis=1, dtype=np.float32) if weights else None
 
     def of_streams(self, part: int, values: Ints) -> Histogram:
-        """``values`` has one per row of the streams, -1 where there is none; give only chosen ones."""
+        """Return the histogram of ``values``: one per row of the streams, -1 where there is none or it is excluded."""
         there = values >= 0
         return self._histogram(part, values[there], self._group_of[part][there], STREAM_BITS)
 
     def of_tokens(self, part: int, tokens: Tokens) -> Histogram:
+        """Return the histogram of ``tokens``, which all belong to included streams."""
         return self._histogram(part, tokens.values, self._group_of[part][tokens.owner], TOKEN_BITS)
 
     def nothing(self, part: int) -> Histogram:
-        """The histogram of a part that has no values."""
-        return Histogram(np.zeros((self._groups(part), 0), dtype=np.int64), 0)
+        """Return the histogram of a part that has no values."""
+        return Histogram(np.zeros((self._groups(part), 0), dtype=np.int64), 0, 0)
 
-    def interval(self, histograms: Sequence[Histogram], rank: int, bits: int) -> Interval | None:
-        """Low and high bound of the percentile ``rank``, in milliseconds, of all ``histograms`` together.
+    def interval(self, histograms: Sequence[Histogram], rank: int) -> Interval | None:
+        """Return the bounds of the percentile ``rank``, in milliseconds, of all ``histograms`` together.
 
         One histogram per part, in order. ``None`` when they are empty.
         """
@@ -99,6 +104,7 @@ class Resampler:
         reached = np.argmax(running >= np.ceil(n * rank / 100 - 1e-6), axis=1)
         codes = np.sort(occupied[reached]) + first
         tail = max(int((len(codes) + 1) * 0.025) - 1, 0)
+        bits = held[0][0].bits
         return _value(int(codes[tail]), bits), _value(int(codes[-1 - tail]), bits)
 
     def _groups(self, part: int) -> int:
@@ -114,17 +120,17 @@ class Resampler:
         cell = group * width
         cell += code
         cell -= first
-        return Histogram(np.bincount(cell, minlength=groups * width).reshape(groups, width), first)
+        return Histogram(np.bincount(cell, minlength=groups * width).reshape(groups, width), first, bits)
 
 
 def _codes(values: Ints, bits: int) -> NDArray[np.int32]:
-    """The leading bits of the float are a logarithmic bin: exponent, then ``bits`` of the mantissa."""
-    return np.maximum(values.astype(np.float32), LEAST_NS).view(np.int32) >> np.int32(23 - bits)
+    """Return logarithmic bins: the leading bits of the float, its exponent and then ``bits`` of the mantissa."""
+    return np.maximum(values.astype(np.float32), MIN_NS).view(np.int32) >> np.int32(23 - bits)
 
 
 def _value(code: int, bits: int) -> float:
-    """Milliseconds at the middle of a bin."""
+    """Return the milliseconds at the middle of a bin."""
     shift = 23 - bits
-    if code <= int(LEAST_NS.view(np.int32)) >> shift:
+    if code <= int(MIN_NS.view(np.int32)) >> shift:
         return 0.0
     return float(np.array((code << shift) + (1 << (shift - 1)), dtype=np.int32).view(np.float32)) / 1e6

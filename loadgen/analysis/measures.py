@@ -1,6 +1,6 @@
-"""From the marks of one recording to its vectors: per stream, per gap between tokens, per token's lag.
+"""The vectors of one recording: times per stream, per gap between tokens, and the delivery lag per token.
 
-Vectors are int64 nanoseconds; -1 stands for "there is none" in those per stream.
+Vectors are int64 nanoseconds; in those per stream, -1 is "not measured".
 """
 
 from __future__ import annotations
@@ -31,100 +31,107 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The vectors of one recording, one element per row of its ``streams``.
-
-    ``chosen`` are the streams whose latencies count: ok, and due in or after the measured window's begin.
-    """
+    """The vectors of one recording, one element per row of its ``streams``. Each is computed when it is first read."""
 
     recording: Recording
 
     def column(self, name: str) -> NDArray[Any]:
-        """One column of the recording's streams table."""
+        """Return a column of the recording's streams table."""
         values: NDArray[Any] = self.recording.streams[name]
         return values
 
     @cached_property
     def outcome(self) -> NDArray[np.str_]:
+        """Return how each stream ended."""
         return self.column("outcome").astype(np.str_)
 
     @cached_property
     def after_warmup(self) -> Flags:
-        """Due after the warm-up, whatever became of them."""
+        """Return which streams were due after the warm-up, however they ended."""
         due: Ints = self.column("due")
         return due >= self.recording.window[0]
 
     @cached_property
     def ok(self) -> Flags:
+        """Return which streams completed."""
         ok: Flags = np.asarray(self.outcome == Outcome.OK.value)
         return ok
 
     @cached_property
     def failed(self) -> Flags:
-        """Neither ok nor stopped by us."""
+        """Return which streams failed: neither ok nor stopped by the load."""
         stopped: Flags = np.asarray(self.outcome == Outcome.STOPPED.value)
         return ~self.ok & ~stopped
 
     @cached_property
     def included(self) -> Flags:
+        """Return which streams count for latencies: due after the warm-up, and ok."""
         return np.logical_and(self.after_warmup, self.ok)
 
     @cached_property
     def offsets(self) -> Ints:
-        """Where the reads of each stream begin in ``arrivals``; one more element than there are streams."""
+        """Return where the reads of each stream begin in ``arrivals``, and at last where they end."""
         return _offsets(self.column("reads"))
 
     @cached_property
     def text_reads(self) -> NDArray[np.intp]:
-        """The rows of ``arrivals`` that completed at least one text event."""
+        """Return the rows of ``arrivals`` that completed at least one text event."""
         return np.flatnonzero(self.recording.arrivals["count"])
 
     @cached_property
     def text_offsets(self) -> Ints:
-        """As ``offsets``, into ``text_reads``."""
+        """Return where the reads of each stream begin in ``text_reads``, and at last where they end."""
         return np.searchsorted(self.text_reads, self.offsets).astype(np.int64)
 
     @cached_property
     def first_byte(self) -> Ints:
+        """Return when the first byte arrived."""
         return self._mark(self.offsets[:-1], self.column("reads") > 0, self.recording.arrivals["at"])
 
     @cached_property
     def first_token(self) -> Ints:
+        """Return when the first text event arrived."""
         return self._text_mark(self.text_offsets[:-1])
 
     @cached_property
     def last_token(self) -> Ints:
+        """Return when the last text event arrived."""
         return self._text_mark(self.text_offsets[1:] - 1)
 
     @cached_property
     def headers_wait(self) -> Ints:
+        """Return the time from the start to the headers."""
         return _between(self.column("start"), self.column("headers"))
 
     @cached_property
     def ttft(self) -> Ints:
+        """Return the time from the start to the first token."""
         return _between(self.column("start"), self.first_token)
 
     @cached_property
     def total(self) -> Ints:
+        """Return the time from the start to the end."""
         return _between(self.column("start"), self.column("end"))
 
     @cached_property
     def tokens(self) -> Ints:
-        """The server's own count where it told one, else the text events."""
-        told = self.column("server_tokens")
-        return np.where(told >= 0, told, self.column("text_events"))
+        """Return the server's own count of tokens where it reported one, otherwise the number of text events."""
+        reported = self.column("server_tokens")
+        return np.where(reported >= 0, reported, self.column("text_events"))
 
     @cached_property
     def tpot(self) -> Ints:
-        """Time per output token; none for a stream whose text came as one event."""
+        """Return the time per output token; -1 for a stream whose text came as one event."""
         several = (self.column("text_events") > 1) & (self.tokens > 1)
         spread = _between(self.first_token, self.last_token)
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
 
     @cached_property
     def send_delay(self) -> Ints:
-        """From just before the library was called until the server had the whole request, by its own account:
-        its clock at the end less the duration that it tells. None of a server that tells neither, of one on
-        another host, and after a clock step.
+        """Return the time from the start until the server had the whole request, by the server's own account.
+
+        That is its clock at the end minus the duration that it reports; -1 where it reports neither, runs on
+        another host, or after a clock step.
         """
         stamp = self.recording.streams.get("end_stamp_ns")
         if stamp is None or not self.recording.same_host or self.clock_stepped:
@@ -135,35 +142,40 @@ class Measured:
         return np.where((stamp >= 0) & (total >= 0), np.maximum(delay, 0), -1)
 
     def _drift(self, since: Ints) -> Ints:
-        """How far the wall clock moved away from the monotonic one, so long after the first tie of the two."""
+        """Return how far the wall clock had moved against the monotonic one, so long after they were first read."""
         (mono, _), (mono_after, _) = self.recording.clock
         drift: Ints = np.rint(since * (self.clock_step_ns / max(mono_after - mono, 1))).astype(np.int64)
         return drift
 
     @cached_property
     def clock_step_ns(self) -> int:
-        """How far wall clock and monotonic clock moved apart during the cell."""
+        """Return how far the wall clock moved against the monotonic clock during the cell."""
         (mono, wall), (mono_after, wall_after) = self.recording.clock
         return (wall_after - wall) - (mono_after - mono)
 
     @cached_property
     def clock_stepped(self) -> bool:
+        """Return whether the wall clock was set: it moved further than a clock that is steered."""
         (mono, _), (mono_after, _) = self.recording.clock
         return abs(self.clock_step_ns) > TIE_ERROR_NS + (mono_after - mono) * TIE_ERROR_PPM / 1e6
 
     @cached_property
     def edges(self) -> tuple[int, int]:
-        """The moments between which CPU and switches were counted: as near to the window as was sampled."""
+        """Return the two moments between which CPU and switches were counted: those sampled nearest to the window."""
         edges = self.recording.edges
         return (edges[0].at, edges[-1].at) if len(edges) >= 2 else self.recording.window
 
     @property
     def window_ns(self) -> int:
+        """Return the length of the window in which CPU and switches were counted."""
         return max(0, self.edges[1] - self.edges[0])
 
     @cached_property
     def window_tokens(self) -> float:
-        """Tokens that arrived between the edges, on any stream; where events are fewer, each weighs more."""
+        """Return the tokens that arrived between the edges, on any stream.
+
+        Where a stream has fewer text events than tokens, each event counts for several.
+        """
         begin, end = self.edges
         arrivals = self.recording.arrivals
         inside = (arrivals["at"] >= begin) & (arrivals["at"] < end)
@@ -172,16 +184,16 @@ class Measured:
         weight = self.tokens / np.maximum(self.column("text_events"), 1)
         return float((events * weight).sum())
 
-    def gaps(self, chosen: Flags | None = None) -> Tokens:
-        """Gaps between the token arrivals within each of the ``chosen`` streams (default: those that count).
+    def gaps(self, streams: Flags | None = None) -> Tokens:
+        """Return the gaps between token arrivals within each of the ``streams``; by default the included ones.
 
         Events of one read share its stamp, so all but the first of them add a gap of 0.
         """
-        chosen = self.included if chosen is None else chosen
+        streams = self.included if streams is None else streams
         number = np.diff(self.text_offsets)
-        rows = self._rows(chosen, number)
+        rows = self._rows(streams, number)
         at = self.recording.arrivals["at"][rows]
-        owners = np.flatnonzero(chosen & (number > 0)).astype(np.int32)
+        owners = np.flatnonzero(streams & (number > 0)).astype(np.int32)
         number = number[owners]
         gaps = np.diff(at)
         gaps = np.delete(gaps, np.cumsum(number)[:-1] - 1)
@@ -192,28 +204,28 @@ class Measured:
             owner = np.concatenate([owner, np.repeat(owners, shared)])
         return Tokens(gaps, owner)
 
-    def lags(self, chosen: Flags | None = None) -> Tokens | None:
-        """Arrival minus the server's stamp per text event of the ``chosen`` streams that carry stamps.
+    def lags(self, streams: Flags | None = None) -> Tokens | None:
+        """Return arrival minus the server's stamp, per text event of those of the ``streams`` that carry stamps.
 
-        ``None`` when there is none or a clock step voids it. From another host only the differences within
-        a stream mean anything: see :func:`relative`.
+        ``None`` when there is none, and after a clock step. From another host only the differences within
+        a stream mean anything: see :func:`relative`. ``streams`` are by default the included ones.
         """
         if self.clock_stepped:
             return None
-        chosen = self.included if chosen is None else chosen
+        streams = self.included if streams is None else streams
         stamped, events = self.column("stamped"), self.column("text_events")
-        chosen = chosen & (stamped > 0) & (stamped == events)
-        if not chosen.any():
+        streams = streams & (stamped > 0) & (stamped == events)
+        if not streams.any():
             return None
-        rows = self._rows(chosen, np.diff(self.text_offsets))
+        rows = self._rows(streams, np.diff(self.text_offsets))
         at, count = self.recording.arrivals["at"][rows], self.recording.arrivals["count"][rows]
         del rows
         if (count > 1).any():
             at = np.repeat(at, count)
         us = self.recording.stamps["us"]
-        if not chosen.all():
-            us = us[np.repeat(chosen, stamped)]
-        owners = np.flatnonzero(chosen).astype(np.int32)
+        if not streams.all():
+            us = us[np.repeat(streams, stamped)]
+        owners = np.flatnonzero(streams).astype(np.int32)
         owner = np.repeat(owners, events[owners])
         (mono, wall), _ = self.recording.clock
         lag = at - mono
@@ -234,12 +246,12 @@ class Measured:
         marks[there] = self.recording.arrivals["at"][self.text_reads[positions[there]]]
         return marks
 
-    def _rows(self, chosen: Flags, number: Ints) -> NDArray[np.intp]:
-        return self.text_reads if chosen.all() else self.text_reads[np.repeat(chosen, number)]
+    def _rows(self, streams: Flags, number: Ints) -> NDArray[np.intp]:
+        return self.text_reads if streams.all() else self.text_reads[np.repeat(streams, number)]
 
 
 def relative(lags: Tokens) -> Ints:
-    """Each lag above the least lag of its own stream; needs no common clock."""
+    """Return each lag minus the least lag of its own stream; this needs no common clock."""
     if not len(lags.values):
         return lags.values
     begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
@@ -249,7 +261,7 @@ def relative(lags: Tokens) -> Ints:
 
 
 def present(values: Ints) -> Ints:
-    """Those that are there."""
+    """Return the values that were measured."""
     return values[values >= 0]
 
 

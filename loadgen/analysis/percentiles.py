@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEEDED: Mapping[int, int] = MappingProxyType({50: 1, 90: 10, 95: 20, 99: 100})
-"""Rank -> how many values it takes to hold it at all."""
+"""Percentile -> the fewest values that it needs."""
 
 LOW_SAMPLE_FACTOR = 10
 """A percentile over fewer than this many times the needed values has a low sample size."""
@@ -18,7 +18,7 @@ LOW_SAMPLE_FACTOR = 10
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Rank -> milliseconds over ``n`` values; a rank that ``n`` cannot hold gives ``None``."""
+    """Percentile -> milliseconds, over ``n`` values; ``None`` for a percentile that needs more values."""
 
     n: int
     values: Mapping[int, float]
@@ -27,12 +27,12 @@ class Percentiles:
         return self.values.get(rank)
 
     def low_sample(self, rank: int) -> bool:
-        """Whether there is a value at ``rank`` that ``n`` barely holds."""
+        """Return whether the percentile rests on a low sample size."""
         return rank in self.values and self.n < NEEDED[rank] * LOW_SAMPLE_FACTOR
 
 
 def percentiles(values: NDArray[np.int64], ranks: Iterable[int] = tuple(NEEDED)) -> Percentiles:
-    """The nearest-rank percentiles of ``values``, 1-D, nanoseconds, in any order; they are not changed.
+    """Return the nearest-rank percentiles of ``values``, 1-D, nanoseconds, in any order; they are not changed.
 
     ``ranks`` are keys of :data:`NEEDED`; another raises ``KeyError``.
     """
@@ -45,5 +45,5 @@ def percentiles(values: NDArray[np.int64], ranks: Iterable[int] = tuple(NEEDED))
 
 
 def nearest_rank(rank: int, n: int) -> int:
-    """The index, in order of size, of the least of ``n`` values that ``rank`` percent do not exceed."""
+    """Return the index, in ascending order, of the ``rank`` percentile of ``n`` values."""
     return -(-rank * n // 100) - 1

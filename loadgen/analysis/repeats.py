@@ -1,4 +1,4 @@
-"""The repeats of a run: what several workers recorded of one belongs together."""
+"""The repeats of a run, each with the recordings of all its workers."""
 
 from __future__ import annotations
 
@@ -16,43 +16,42 @@ from loadgen.model import ClientId, Level, Recording
 
 @dataclass(frozen=True, eq=False)
 class Repeat:
-    """One repeat of a client at one concurrency: a part for each worker that drove streams of it, locally one.
+    """One repeat of a client at one level: a part for each worker that drove streams of it; one without workers.
 
-    Each part has a clock of its own. What is laid side by side counts from each part's own start, in
-    nanoseconds.
+    Each part has a clock of its own. Times over all parts count from each part's own start, in nanoseconds.
     """
 
     parts: tuple[Measured, ...]
 
     @property
     def recording(self) -> Recording:
-        """The first part's; client, mode, concurrency and repeat are those of all parts."""
+        """Return the first part's recording; its client, mode, level and repeat are those of all parts."""
         return self.parts[0].recording
 
     @cached_property
     def window(self) -> tuple[int, int]:
-        """From the first begin of the measured windows to their last end."""
+        """Return when the first measured window begins and the last ends."""
         edges = [(r.window[0] - r.start, r.window[1] - r.start) for m in self.parts for r in (m.recording,)]
         return min(begin for begin, _ in edges), max(end for _, end in edges)
 
     @property
     def window_ns(self) -> int:
-        """Between the moments at which CPU was counted, in the part where they lie furthest apart."""
+        """Return the length of the longest part's window in which CPU was counted."""
         return max(m.window_ns for m in self.parts)
 
     @cached_property
     def start(self) -> Ints:
-        """When each stream began, parts one after the other."""
+        """Return when each stream began, parts one after the other."""
         return self._marks("start")
 
     @cached_property
     def end(self) -> Ints:
-        """When each stream ended, parts one after the other."""
+        """Return when each stream ended, parts one after the other."""
         return self._marks("end")
 
     @cached_property
     def open(self) -> tuple[Ints, Ints]:
-        """The moments at which streams began or ended, and how many were open from each on."""
+        """Return the moments at which streams began or ended, and how many were in flight from each on."""
         # at one moment an end goes before a start: a slot's next stream is not a second one
         times = np.concatenate([self.end, self.start])
         steps = np.repeat(np.array([-1, 1]), len(self.start))
@@ -61,14 +60,14 @@ class Repeat:
 
     @cached_property
     def live_peak(self) -> int | None:
-        """Most streams open at once during the window."""
+        """Return the most streams in flight at once during the window."""
         times, number = self.open
         begin, end = np.searchsorted(times, self.window[0], "right"), np.searchsorted(times, self.window[1])
         return int(number[max(begin - 1, 0) : end].max(initial=0)) or None
 
     @cached_property
     def live_mean(self) -> float | None:
-        """Streams open, averaged over the window."""
+        """Return the streams in flight, averaged over the window."""
         begin, end = self.window
         if end <= begin:
             return None
@@ -80,7 +79,7 @@ class Repeat:
 
 
 def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
-    """The repeats in the order in which the recordings name them first; parts in the order of their workers."""
+    """Return the repeats in the order of their first recordings; parts in the order of their workers."""
     together: dict[tuple[ClientId, Level, int], list[Recording]] = defaultdict(list)
     for recording in recordings:
         together[recording.client, recording.level, recording.repeat].append(recording)
@@ -90,7 +89,7 @@ def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
 
 
 def _natural(recording: Recording) -> list[str | int]:
-    """``host-2`` before ``host-10``."""
+    """Return a key that sorts ``host-2`` before ``host-10``."""
     return [
         int(text) if place % 2 else text for place, text in enumerate(re.split(r"(\d+)", recording.worker))
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from loadgen.analysis import effects
-from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Histogram, Interval, Resampler
+from loadgen.analysis.intervals import Histogram, Interval, Resampler
 from loadgen.analysis.measures import Ints, Measured, Tokens, present
 from loadgen.analysis.metrics import Metric, PerStream, PerToken, Repeats, Scalar, metrics
 from loadgen.analysis.percentiles import Percentiles, percentiles
@@ -158,19 +158,15 @@ def _resampled(
     if not metric.intervals:
         return {}
     made: list[Histogram] = []
-    bits = TOKEN_BITS
     for number, (part, of) in enumerate(zip(repeats.parts, values, strict=True)):
         if isinstance(of, Tokens):
             made.append(resampler.of_tokens(number, of))
         elif of is None:
             made.append(resampler.nothing(number))
         else:
-            bits = STREAM_BITS
             made.append(resampler.of_streams(number, np.where(part.included, of, -1)))
-    found = {
-        rank: resampler.interval(made, rank, bits) for rank in metric.percentiles if rank in metric.intervals
-    }
-    return {rank: interval for rank, interval in found.items() if interval is not None}
+    ranks = (rank for rank in metric.percentiles if rank in metric.intervals)
+    return {rank: found for rank in ranks if (found := resampler.interval(made, rank)) is not None}
 
 
 def _around(point: float | None, interval: Interval | None) -> tuple[float, float] | tuple[None, None]:

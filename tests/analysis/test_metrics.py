@@ -97,6 +97,7 @@ def test_columns_of_the_terminal_have_priorities_of_their_own() -> None:
         {"formula": PerToken(lambda m: m.lags()), "percentiles": (42,)},
         {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "compared": (99,)},
         {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "drawn": VALUE},
+        {"formula": PerStream(lambda m: m.ttft, lambda m: m.ok), "percentiles": (50,), "intervals": (50,)},
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes: dict[str, object]) -> None:
@@ -157,9 +158,9 @@ def test_draws_are_made_only_where_they_are_used(monkeypatch: pytest.MonkeyPatch
     drawn = []
 
     class Counting(intervals.Resampler):
-        def interval(self, histograms, rank, bits):
+        def interval(self, histograms, rank):
             drawn.append(rank)
-            return super().interval(histograms, rank, bits)
+            return super().interval(histograms, rank)
 
         def of_streams(self, part, values):
             drawn.append("histogram")

@@ -54,7 +54,7 @@ class PerStream:
 
 @dataclass(frozen=True, slots=True)
 class PerToken:
-    """Times of tokens, or of the gaps between them, int64 nanoseconds; ``None`` where they mean nothing."""
+    """A time for each token of the included streams, or for each gap between them; ``None`` where they mean nothing."""
 
     values: Callable[[Measured], Tokens | None]
 
@@ -117,6 +117,8 @@ class Metric:
             raise ValueError(
                 f"{self.key}: no such percentile: {unknown}; there are {', '.join(map(str, NEEDED))}"
             )
+        if self.intervals and isinstance(self.formula, PerStream) and self.formula.streams is not included:
+            raise ValueError(f"{self.key}: intervals come from resampling the included streams")
         for name in ("intervals", "compared", "primary", "drawn", "tabled", "short"):
             if unknown := set(getattr(self, name) or ()) - set(self.ranks):
                 raise ValueError(f"{self.key}: {name} names {unknown}, which is none of its columns")
