@@ -53,11 +53,9 @@ class Run(model.Run):
 
         Return the path of the report. Raises :class:`loadgen.report.write.ReportError`.
         """
-        from loadgen.report.write import write_html, write_view
+        from loadgen.report.write import write, write_html
 
-        if path is None:
-            return write_view(self.view)
-        return write_html(self, self.summaries, self.findings, Path(path))
+        return write(self.view) if path is None else write_html(self.view, Path(path))
 
     def _repr_html_(self) -> str:
         return str(self.summary().to_html())

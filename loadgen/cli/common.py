@@ -90,9 +90,13 @@ def make_console() -> Console:
     return console
 
 
-def report_run(folder: Path, console: Console, *, quiet: bool) -> int:
-    """Analyse the run, write its reports, print its tables unless ``quiet``; return the exit code."""
+def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = False) -> int:
+    """Analyse the run, write its reports, print its tables unless ``quiet``; return the exit code.
+
+    ``markdown``: print Markdown, and nothing else.
+    """
     from loadgen.api import Run
+    from loadgen.report.renderers import markdown as as_markdown
     from loadgen.report.renderers.terminal import Terminal
     from loadgen.report.write import ReportError
     from loadgen.store import StoreError
@@ -101,13 +105,15 @@ def report_run(folder: Path, console: Console, *, quiet: bool) -> int:
         run = Run.load(folder)
     except StoreError as error:
         fail(error, BAD)
-    if not quiet:
+    if markdown:
+        click.echo(as_markdown.report(run.view), nl=False)
+    elif not quiet:
         console.print(Terminal(run.view))
     try:
         path = run.report()
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
         return UNMEASURED
-    if not quiet:
+    if not quiet and not markdown:
         click.echo(f"Report: {path}")
     return run.exit_code

@@ -13,6 +13,7 @@ from loadgen.cli.common import make_console, report_run
 @click.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--quiet", is_flag=True, help="Write the files and print nothing.")
-def command(folder: Path, quiet: bool) -> None:
+@click.option("--markdown", is_flag=True, help="Print the report as Markdown, for a pull request.")
+def command(folder: Path, quiet: bool, markdown: bool) -> None:
     """Make the CSV files and the HTML report of a run folder again."""
-    sys.exit(report_run(folder, make_console(), quiet=quiet))
+    sys.exit(report_run(folder, make_console(), quiet=quiet, markdown=markdown))

@@ -28,6 +28,12 @@ def with_unit(metric: Metric) -> str:
     return f"{metric.label}, {unit}" if unit and unit not in metric.label else metric.label
 
 
+def heading(column: Column) -> str:
+    """Return ``TTFT p99, ms``: the label, the percentile, and the unit where the label does not name it."""
+    unit = unit_of(column.metric)
+    return f"{column.label}, {unit}" if unit and unit not in column.label else column.label
+
+
 def rank_of(column: Column) -> str:
     """Return ``p99``; empty for a metric without percentiles."""
     return "" if column.rank is None else f"p{column.rank}"

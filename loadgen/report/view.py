@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from loadgen.model import Finding, Level, Recording, Run, Summary
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.model import Finding, Level, Run, Summary
 from loadgen.report.client_style import Styles, client_styles
 
 Kind = TypeVar("Kind", bound=Finding)
@@ -39,11 +40,16 @@ class View:
         return dict(sorted(levels.items()))
 
     @cached_property
-    def recordings(self) -> Mapping[Level, Sequence[Recording]]:
-        """Return the recordings by level, the lowest level first."""
-        levels: dict[Level, list[Recording]] = {}
-        for recording in self.run.recordings:
-            levels.setdefault(recording.level, []).append(recording)
+    def order(self) -> Sequence[Repeat]:
+        """Return the repeats in the order in which they ran, with their measured vectors."""
+        return list(repeats_of(self.run.recordings))
+
+    @cached_property
+    def repeats(self) -> Mapping[Level, Sequence[Repeat]]:
+        """Return the repeats by level, the lowest level first."""
+        levels: dict[Level, list[Repeat]] = {}
+        for repeat in self.order:
+            levels.setdefault(repeat.recording.level, []).append(repeat)
         return dict(sorted(levels.items()))
 
     @property

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadgen import files
 from loadgen.report.renderers import FILES
-from loadgen.report.view import View
 
 if TYPE_CHECKING:
-    from loadgen.model import Finding, Run, Summary
+    from loadgen.report.view import View
 
 
 class ReportError(Exception):
     """A file of the report could not be written; the message names it and says why."""
 
 
-def write(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding]) -> Path:
+def write(view: View) -> Path:
     """Write the files of :data:`~loadgen.report.renderers.FILES` into the run's folder; return the path of
     ``report.html``.
 
     Each appears whole or not at all, and replaces an older one of its name. Raises :class:`ReportError` where
     one cannot be written; those before it are there.
     """
-    return write_view(View(run, summaries, findings))
-
-
-def write_view(view: View) -> Path:
-    """Do as :func:`write`, for a view that has been shown already."""
     for name, render in FILES.items():
         put(view.run.folder / name, render(view))
     return view.run.folder / "report.html"
 
 
-def write_html(run: Run, summaries: Sequence[Summary], findings: Sequence[Finding], path: Path) -> Path:
+def write_html(view: View, path: Path) -> Path:
     """Write the HTML report alone, to ``path``, and return it. Raises :class:`ReportError`."""
-    put(path, FILES["report.html"](View(run, summaries, findings)))
+    put(path, FILES["report.html"](view))
     return path
 
 

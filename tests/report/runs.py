@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,11 @@ from rich.console import Console, Group
 from loadgen import analysis
 from loadgen.findings import findings as found
 from loadgen.model import ClientId, Finding, Run, Summary
+from loadgen.report.page import Page as HtmlPage
 from loadgen.report.renderers import html
 from loadgen.report.renderers.terminal import Terminal
 from loadgen.report.screen import Screen
+from loadgen.report.sections import Section
 from loadgen.report.view import View
 from tests import synthetic
 
@@ -117,6 +121,27 @@ def view(run: Run) -> View:
 
 def page(run: Run) -> str:
     return html.report(view(run))
+
+
+@cache
+def page_of(name: str) -> str:
+    """Return the page of one of :data:`RUNS`, made once for all tests."""
+    return page(RUNS[name]())
+
+
+def html_of(of: View, section: Section) -> str:
+    """Return the markup of one section."""
+    return section.html(of, HtmlPage(of.styles))
+
+
+RUNS: Mapping[str, Callable[[], Run]] = {
+    "sweep": lambda: run_of("/nowhere"),
+    "one": lambda: run_of("/nowhere", (5,)),
+    "failed": lambda: failed_run("/nowhere"),
+    "repeated": lambda: repeated_run("/nowhere"),
+    "hostile": lambda: hostile_run("/nowhere"),
+    "shared": lambda: shared_run("/nowhere"),
+}
 
 
 def shown(of, width=100, encoding="utf-8", colour=False):

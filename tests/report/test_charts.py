@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loadgen.report.charts.rows import picture
+from loadgen.analysis.repeats import repeats_of
+from loadgen.report.charts.timeline import timeline
 from loadgen.report.charts.usage import POINTS, usage
 from loadgen.report.client_style import client_styles
 from tests.synthetic import ZERO, client_id, recording, split
@@ -23,7 +24,7 @@ def lines(recordings):
             (renderer.data_source.data["x"], renderer.data_source.data["y"])
             for renderer in chart.figure.renderers
         ]
-        for chart in usage(recordings, STYLES)
+        for chart in usage(list(repeats_of(recordings)), STYLES)
     }
 
 
@@ -82,9 +83,9 @@ def test_the_next_stream_of_a_slot_is_no_second_one():
     assert set(number[:-1]) == {1}
 
 
-def test_the_picture_of_the_streams_is_the_same_for_the_parts_together():
+def test_the_timeline_of_several_workers_is_that_of_one():
     whole = recording(**MADE, outcomes={"reset": 2})
-    one, shared = picture([whole], STYLES), picture(split(whole, 4), STYLES)
+    one, shared = (timeline(list(repeats_of(cells)), STYLES) for cells in ([whole], split(whole, 4)))
     assert shared.caption == one.caption
     ((drawn,), (other,)) = one.charts, shared.charts
     assert other.alternative == drawn.alternative
@@ -100,5 +101,5 @@ def test_nothing_was_recorded():
         streams={name: column[:0] for name, column in made.streams.items()},
         samples={name: column[:0] for name, column in made.samples.items()},
     )
-    assert usage([empty], STYLES) == []
-    assert picture([empty], STYLES).charts == ()
+    assert usage(list(repeats_of([empty])), STYLES) == []
+    assert timeline(list(repeats_of([empty])), STYLES).charts == ()

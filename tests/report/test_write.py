@@ -5,22 +5,19 @@ import sys
 
 import pytest
 
-from loadgen import analysis
-from loadgen.findings import findings
 from loadgen.report import write as room
 from loadgen.report.write import ReportError
-from tests.report.runs import run_of
+from tests.report.runs import failed_run, view
 
 FILES = {"summary.csv", "summary.json", "findings.json", "streams.csv", "samples.csv", "report.html"}
 
 
 def write(run):
-    summaries = analysis.summarise(run)
-    return room.write(run, summaries, findings(run, summaries))
+    return room.write(view(run))
 
 
 def test_everything_is_written_and_written_again_the_same(tmp_path):
-    run = run_of(tmp_path, (2,))
+    run = failed_run(tmp_path)
     assert write(run) == tmp_path / "report.html"
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert set(first) == FILES
@@ -31,7 +28,7 @@ def test_everything_is_written_and_written_again_the_same(tmp_path):
 def test_a_file_that_cannot_be_replaced_is_named_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "streams.csv").mkdir()
     with pytest.raises(ReportError, match=r"streams\.csv: not written"):
-        write(run_of(tmp_path, (1,)))
+        write(failed_run(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {
         "summary.csv",
         "summary.json",
@@ -46,13 +43,13 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ReportError, match=r"summary\.csv: not written: No space left"):
-        write(run_of(tmp_path, (1,)))
+        write(failed_run(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_folder_is_told(tmp_path):
     with pytest.raises(ReportError, match=r"summary\.csv"):
-        write(run_of(tmp_path / "gone", (1,)))
+        write(failed_run(tmp_path / "gone"))
 
 
 def test_the_report_room_imports_no_charts_until_a_page_is_made():

@@ -1,4 +1,4 @@
-"""How TTFT and ITL are distributed: every percentile of every client, far into the tail."""
+"""The distributions of TTFT and ITL: every percentile of every client, far into the tail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bokeh.models import Line
 
-from loadgen.analysis.measures import Measured, present
+from loadgen.analysis.measures import present
 from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
 from loadgen.report.text import figure
@@ -16,7 +16,8 @@ from loadgen.report.text import figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from loadgen.model import ClientId, Recording
+    from loadgen.analysis.repeats import Repeat
+    from loadgen.model import ClientId
     from loadgen.report.client_style import Styles
 
 HEIGHT = 250
@@ -25,14 +26,14 @@ _RANKS = ((0.5, "p50"), (0.1, "p90"), (0.01, "p99"), (0.001, "p99.9"), (0.0001, 
 _LEAST_SHARE = 5e-6
 
 
-def distributions(recordings: Sequence[Recording], styles: Styles) -> list[Chart]:
-    """TTFT and ITL at one concurrency, pooled over the repeats of each client; ``POINTS`` a line at most."""
+def distributions(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
+    """Return TTFT and ITL at one level, pooled over the repeats of each client; at most ``POINTS`` points a line."""
     ttft: dict[ClientId, list[NDArray[np.int64]]] = {}
     gaps: dict[ClientId, list[NDArray[np.int64]]] = {}
-    for recording in recordings:
-        measured = Measured(recording)
-        ttft.setdefault(recording.client, []).append(present(measured.ttft[measured.included]))
-        gaps.setdefault(recording.client, []).append(measured.gaps().values)
+    for measured in (part for repeat in repeats for part in repeat.parts):
+        client = measured.recording.client
+        ttft.setdefault(client, []).append(present(measured.ttft[measured.included]))
+        gaps.setdefault(client, []).append(measured.gaps().values)
     charts = []
     for title, pooled in (("Time to first token (TTFT)", ttft), ("Inter-token latency (ITL)", gaps)):
         values = {label: np.sort(np.concatenate(parts)) / 1e6 for label, parts in pooled.items()}
@@ -81,7 +82,7 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
 
 
 def _line(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values and, for each, the share of all values that are at least as great; both tails kept."""
+    """Return values and, for each, the share of all values that are at least as large; both tails are kept."""
     n = len(ordered)
     even = np.linspace(0, n - 1, POINTS // 2)
     tail = n - np.geomspace(1, n, POINTS // 2)

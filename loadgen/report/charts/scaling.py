@@ -50,20 +50,19 @@ class _Drawn:
 def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Return the charts of latencies; without a common clock, those of the relative lag in place of the lag."""
     absolute = any(s.value(LAG.column(50)) is not None for s in summaries)
-    found = [m if absolute or m is not LAG else RELATIVE_LAG for m in metrics() if m.topic != "cost"]
-    return _charts(found, summaries, styles)
+    found = [m for m in metrics() if m.topic != "cost" and m.drawn]
+    return _charts([RELATIVE_LAG if m is LAG and not absolute else m for m in found], summaries, styles)
 
 
 def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Return the charts of what the client used."""
-    return _charts([m for m in metrics() if m.topic == "cost"], summaries, styles)
+    return _charts([m for m in metrics() if m.topic == "cost" and m.drawn], summaries, styles)
 
 
 def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     drawn = [
-        (metric, [_Drawn(column(metric.column(rank))) for rank in ranks])
-        for metric in found
-        if (ranks := LAG.drawn if metric is RELATIVE_LAG else metric.drawn)
+        (m, [_Drawn(column(m.column(rank))) for rank in (LAG if m is RELATIVE_LAG else m).drawn])
+        for m in found
     ]
     if len({s.level for s in summaries}) > 1:
         charts = [_curve(each, summaries, styles) for _, columns in drawn for each in columns]

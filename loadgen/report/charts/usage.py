@@ -1,4 +1,4 @@
-"""Over time: the streams that were open, and what the engines used for them, a line per cell."""
+"""Streams in flight, memory, threads and CPU over time, a line per cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bokeh import models
 
-from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, draw, ends, hover, plot
 from loadgen.report.text import figure
@@ -16,6 +15,7 @@ from loadgen.report.text import figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from loadgen.analysis.repeats import Repeat
     from loadgen.model import Recording
     from loadgen.report.client_style import ClientStyle, Styles
 
@@ -26,15 +26,15 @@ _BOTTOM = 44
 _ROOM = 104
 POINTS = 200
 CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show the ticks
-GONE_S = 2 * CPU_BIN_S  # a worker of which there is nothing for so long uses nothing any more
+GONE_S = 2 * CPU_BIN_S  # a worker without samples for so long has ended
 
 
-def usage(recordings: Sequence[Recording], styles: Styles) -> list[Chart]:
-    """The charts of the cells of one concurrency; at most ``POINTS`` points a line.
+def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
+    """Return the charts of the repeats of one level, a line each; at most ``POINTS`` points a line.
 
-    What the workers of a cell used is added up, each from its own start.
+    The workers of a cell are added up, each from its own start.
     """
-    repeats = [repeat for repeat in repeats_of(recordings) if repeat.recording.client in styles]
+    repeats = [repeat for repeat in repeats if repeat.recording.client in styles]
     kinds = (
         ("Streams open", "streams", _open),
         ("Memory (RSS)", "MiB", _added(_memory)),
@@ -66,13 +66,13 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
         words.append(f"{cell}: up to {figure(float(value.max()))}")
     hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
     alternative = f"{title} in {unit} over time. {'; '.join(words)}."
-    apart = len(set(last.values())) > 1  # names beside one and the same point tell nothing
+    apart = len(set(last.values())) > 1  # names beside one and the same point are useless
     marks = ends(y, HEIGHT, _BOTTOM, list(last.items())) if apart else ()
     return Chart(title, unit, made, alternative, marks, _ROOM)
 
 
 def _open(repeat: Repeat) -> Line:
-    """The most that were open in each of ``POINTS`` equal spans, so that no spike is lost."""
+    """Return the most streams that were open in each of ``POINTS`` equal spans, so that no spike is lost."""
     times, number = repeat.open
     if not len(times):
         return np.zeros(0), np.zeros(0)
@@ -84,7 +84,7 @@ def _open(repeat: Repeat) -> Line:
 
 
 def _added(line: Callable[[Recording], Line]) -> Callable[[Repeat], Line]:
-    """The lines of all parts of a repeat as one, at the moments of the part that lasted longest."""
+    """Return a line that adds up all parts of a repeat, at the moments of the part that lasted longest."""
 
     def added(repeat: Repeat) -> Line:
         lines = [line(m.recording) for m in repeat.parts]

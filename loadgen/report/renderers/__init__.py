@@ -1,14 +1,14 @@
 """The forms of a report, side by side: each is a function from a :class:`~loadgen.report.view.View` to text.
 
-``FILES`` is the table of the files in a run folder. The terminal's form is
-:class:`~loadgen.report.renderers.terminal.Terminal`, which rich prints.
+``FILES`` is the table of the files in a run folder. Two forms are printed instead:
+:class:`~loadgen.report.renderers.terminal.Terminal`, and Markdown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from loadgen.report.renderers import csv, html, json, markdown
+from loadgen.report.renderers import csv, html, json
 from loadgen.report.view import View
 
 FILES: Mapping[str, Callable[[View], str]] = {
@@ -18,7 +18,4 @@ FILES: Mapping[str, Callable[[View], str]] = {
     "streams.csv": csv.streams,
     "samples.csv": csv.samples,
     "report.html": html.report,
-}
-EXTRA: Mapping[str, Callable[[View], str]] = {  # written where they are requested
-    "report.md": markdown.report,
 }

@@ -19,8 +19,8 @@ from loadgen.report.sections.quality import Quality
 from loadgen.report.sections.scaling import Scaling
 from loadgen.report.sections.section import Section
 from loadgen.report.sections.setup import Setup
-from loadgen.report.sections.streams import Streams
 from loadgen.report.sections.thresholds import Thresholds
+from loadgen.report.sections.timeline import Timeline
 from loadgen.report.sections.undecided_claims import UndecidedClaims
 from loadgen.report.sections.usage import Usage
 from loadgen.report.sections.verdict import Verdict
@@ -38,7 +38,7 @@ SECTIONS: tuple[Section, ...] = (
     Failures(),
     Scaling(),
     Distributions(),
-    Streams(),
+    Timeline(),
     Usage(),
     UndecidedClaims(),
     Setup(),

@@ -19,7 +19,5 @@ class Distributions(Section):
     def html(self, view: View, page: Page) -> str:
         from loadgen.report.charts.distributions import distributions
 
-        groups = [
-            page.group(at(level), distributions(of, view.styles)) for level, of in view.recordings.items()
-        ]
+        groups = [page.group(at(level), distributions(of, view.styles)) for level, of in view.repeats.items()]
         return page.section(self.id, groups=[group for group in groups if group.charts])

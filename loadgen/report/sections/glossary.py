@@ -1,9 +1,11 @@
-"""How to read the report: its terms."""
+"""How to read the report: its metrics, as the metric table describes them, and its other terms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loadgen.analysis.metrics import metrics
+from loadgen.report.columns import title_of
 from loadgen.report.sections.section import Section
 
 if TYPE_CHECKING:
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
 
 class Glossary(Section):
     id = "glossary"
-    title = "How to read it"
+    title = "How to read this report"
+    short = "How to read it"
 
     def html(self, view: View, page: Page) -> str:
-        return page.section(self.id, distributed=view.distributed)
+        shown = [(title_of(metric), metric.description) for metric in metrics() if metric.tabled]
+        floor = any(client.name == "floor" for client in view.styles)
+        return page.section(self.id, metrics=shown, distributed=view.distributed, floor=floor)

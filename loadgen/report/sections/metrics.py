@@ -13,7 +13,7 @@ from loadgen.analysis.metrics import column, metrics, short
 from loadgen.analysis.metrics.streams import ERRORS
 from loadgen.model import Summary
 from loadgen.report import markdown
-from loadgen.report.columns import narrow, rank_of, scaled, value_text, with_unit
+from loadgen.report.columns import heading, narrow, rank_of, scaled, value_text, with_unit
 from loadgen.report.page import at
 from loadgen.report.screen import GAP, STYLES
 from loadgen.report.sections.section import Section
@@ -57,7 +57,7 @@ class Metrics(Section):
 
     def markdown(self, view: View) -> str:
         columns = [column for column, _ in short() if column.rank in (None, 50, 99)]
-        head = ["client", "level", *(column.label for column in columns), "validity"]
+        head = ["client", "level", *(heading(column) for column in columns), "validity"]
         rows = [
             [
                 s.client.label,

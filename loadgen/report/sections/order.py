@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadgen.analysis.repeats import repeats_of
 from loadgen.report.page import TEXT
 from loadgen.report.sections.section import Section
 from loadgen.report.text import plain
@@ -32,7 +31,7 @@ class Order(Section):
                 "repeat": repeat.recording.repeat + 1,
                 "ended": _ended(repeat),
             }
-            for repeat in repeats_of(view.run.recordings)
+            for repeat in view.order
         ]
         return page.section(self.id, cells=cells)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadgen.model import DriftFinding, Level, Summary, Validity
+from loadgen.report import markdown
 from loadgen.report.page import FINDING, at
 from loadgen.report.sections.section import Section
 from loadgen.report.sentences import sentences
@@ -68,6 +69,13 @@ class Quality(Section):
             yield screen.text(f"Drift: {sentences(finding).statement}", "yellow")
         if len(drifts) > DRIFTS:
             yield screen.text(f"… and {len(drifts) - DRIFTS} more drifts in the report", "dim")
+
+    def markdown(self, view: View) -> str:
+        lines = [
+            f"{', '.join(s.client.label for s in of)} at {level}: {validity}: {'; '.join(reasons)}"
+            for (level, validity, reasons), of in _alike(view).items()
+        ]
+        return markdown.bullets([*lines, *(sentences(f).statement for f in view.of(DriftFinding))])
 
 
 def _alike(view: View) -> _Alike:

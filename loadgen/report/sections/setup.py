@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadgen.analysis.facts import facts, text
-from loadgen.analysis.repeats import repeats_of
+from loadgen.report import markdown
 from loadgen.report.page import TEXT
 from loadgen.report.sections.section import Section
 from loadgen.report.text import plain
@@ -34,6 +34,17 @@ class Setup(Section):
             more=max(0, len(prompts) - PROMPTS),
         )
 
+    def markdown(self, view: View) -> str:
+        info = view.run.info
+        target = info.scenario.target.url or "the embedded simulator"
+        lines = {
+            "Target": f"{target}, {info.scenario.workload.protocol}, {info.scenario.workload.model}",
+            "Machine": f"{info.machine.processor}, {info.machine.cores} cores, Python {info.versions.get('python')}",
+            "Started": info.started,
+            "loadgen": info.loadgen,
+        }
+        return markdown.bullets(f"{name}: {value}" for name, value in lines.items())
+
 
 def _facts(info: RunInfo) -> Facts:
     """Return run.json but for prompts and cells, as lists of dotted names and values."""
@@ -57,7 +68,7 @@ def _workers(view: View) -> Facts:
     if not view.distributed:
         return []
     by_worker: dict[str, list[Recording]] = {}
-    for repeat in repeats_of(view.run.recordings):
+    for repeat in view.order:
         for m in repeat.parts:
             by_worker.setdefault(m.recording.worker, []).append(m.recording)
     shown = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from loadgen.model import ThresholdFinding
+from loadgen.report import markdown
 from loadgen.report.page import FINDING
 from loadgen.report.sections.section import Section
 from loadgen.report.sentences import sentences
@@ -50,3 +51,7 @@ class Thresholds(Section):
             )
             for finding in view.of(ThresholdFinding)
         )
+
+    def markdown(self, view: View) -> str:
+        found = view.of(ThresholdFinding)
+        return markdown.bullets(f"{f.verdict}: {sentences(f).statement}" for f in found)

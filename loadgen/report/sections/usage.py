@@ -20,7 +20,7 @@ class Usage(Section):
     def html(self, view: View, page: Page) -> str:
         from loadgen.report.charts.usage import usage
 
-        groups = [page.group(at(level), usage(of, view.styles)) for level, of in view.recordings.items()]
+        groups = [page.group(at(level), usage(of, view.styles)) for level, of in view.repeats.items()]
         return page.section(
             self.id, groups=[group for group in groups if group.charts], distributed=view.distributed
         )

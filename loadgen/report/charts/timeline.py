@@ -1,4 +1,4 @@
-"""The streams themselves: a row per stream, a dot per arrival of text, all clients on one time axis."""
+"""The token timeline: a row per stream, a dot per arrival of text, all clients on one time axis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from bokeh.models import Scatter, Segment
 
-from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
@@ -18,7 +17,7 @@ from loadgen.report.text import figure
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from loadgen.model import Recording
+    from loadgen.analysis.repeats import Repeat
     from loadgen.report.client_style import ClientStyle, Styles
 
     Floats = NDArray[np.float64]
@@ -30,8 +29,8 @@ _HEIGHT = 330
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """The charts, one per client, and in words how they were chosen."""
+class Timeline:
+    """The charts, one per client, and how their streams were chosen."""
 
     charts: tuple[Chart, ...]
     caption: str
@@ -39,7 +38,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What one client's picture shows; times in seconds after the cell's start."""
+    """The streams that one client's chart shows; times in seconds after the cell's start."""
 
     client: ClientId
     moment: float
@@ -52,20 +51,20 @@ class _Shown:
     dot_row: NDArray[np.int64]
 
 
-def picture(recordings: Sequence[Recording], styles: Styles) -> Picture:
-    """The first cell of each client that has streams, of those given (all of one concurrency), its workers together.
+def timeline(repeats: Sequence[Repeat], styles: Styles) -> Timeline:
+    """Return the first repeat of each client that has streams, of those given (all of one level).
 
     Shown are streams open in the middle of the measured window, evenly chosen where there are more than
-    ``ROWS``, or the ``FEW`` nearest to it where fewer were open; no more than ``DOTS`` dots a client.
+    ``ROWS``, or the ``FEW`` nearest to it where fewer were open; at most ``DOTS`` dots a client.
     """
     chosen: dict[ClientId, _Shown] = {}
-    for repeat in repeats_of(sorted(recordings, key=lambda r: r.repeat)):
+    for repeat in sorted(repeats, key=lambda each: each.recording.repeat):
         client = repeat.recording.client
         if client not in chosen and (shown := _shown(repeat)):
             chosen[client] = shown
     shown_all = [chosen[label] for label in styles if label in chosen]
     if not shown_all:
-        return Picture((), "")
+        return Timeline((), "")
     begin, finish = _span(shown_all)
     gaps = np.concatenate([_silences(s)[3] for s in shown_all])
     usual = float(np.median(gaps)) if len(gaps) else 0.0
@@ -77,22 +76,22 @@ def picture(recordings: Sequence[Recording], styles: Styles) -> Picture:
     most = max(s.open for s in shown_all)
     rows = max(len(s.start) for s in shown_all)
     middle = "open in the middle of the measured window"
-    sampled = (
+    chosen_how = (
         f"{rows:,} streams, evenly chosen from the {most:,} that were {middle}"
         if most > rows
         else f"The streams that were {middle}, or nearest to it"
     )
     caption = (
-        f"{sampled}: a row each, in the order in which they started. A dot is an arrival of text, a thin "
-        f"grey line the wait for the first token, a red line a silence of over {figure(silence * 1000)} ms, "
-        "a red cross the end of a stream that failed. A gap at the same moment in all rows is a stall of "
-        "everything; a gap in one row only is that stream’s own."
+        f"{chosen_how}, one per row, in the order of their starts. A dot is an arrival of text, a thin grey "
+        f"line the wait for the first token, a red line a gap of over {figure(silence * 1000)} ms, a red cross "
+        "the end of a failed stream. A gap at the same time in all rows is a stall of the client or the server; "
+        "a gap in one row is a delay of that stream only."
     )
-    return Picture(charts, caption)
+    return Timeline(charts, caption)
 
 
 def _span(shown: Sequence[_Shown]) -> tuple[float, float]:
-    """From the first start to the last end, or as much of it about the middle as ``DOTS`` allow."""
+    """Return the first start and the last end, or less around the middle where there are more than ``DOTS`` dots."""
     begin, finish = min(float(s.start.min()) for s in shown), max(float(s.end.max()) for s in shown)
     moment = float(np.median([s.moment for s in shown]))
     while max(_inside(s, begin, finish).sum() for s in shown) > DOTS:
@@ -137,7 +136,7 @@ def _shown(repeat: Repeat) -> _Shown | None:
 
 
 def _silences(shown: _Shown) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
-    """From, to, row and length of every gap between two dots of one row."""
+    """Return the begin, end, row and length of every gap between two dots of one row."""
     same = shown.dot_row[1:] == shown.dot_row[:-1]
     before, after = shown.dot_at[:-1][same], shown.dot_at[1:][same]
     return before, after, shown.dot_row[1:][same], after - before
@@ -157,7 +156,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
         "x0": before[long].astype(np.float32),
         "x1": after[long].astype(np.float32),
         "y": row[long].astype(np.float32),
-        "text": [f"{figure(1000 * value)} ms of silence" for value in length[long].tolist()],
+        "text": [f"{figure(1000 * value)} ms without a token" for value in length[long].tolist()],
     }
     red = draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=1.5), stalls, "--alarm")
     inside = _inside(shown, x.start, x.end)
@@ -168,7 +167,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
     hover(made, [red], [("", "@text")])
     number = int(long.sum())
-    silences = f"{number:,} silence{'' if number == 1 else 's'} over {figure(silence * 1000)} ms"
+    silences = f"{number:,} gap{'' if number == 1 else 's'} over {figure(silence * 1000)} ms"
     failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""
     alternative = (
         f"{style.label}: {rows:,} rows of token arrivals from {figure(x.start)} to {figure(x.end)} s, "
