@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import sys
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 from gevent import Greenlet, subprocess
-from gevent.lock import RLock
 from locust.runners import STATE_INIT, STATE_SPAWNING, WORKER_REPORT_INTERVAL, MasterRunner
 
 from loadgen import clients, store
@@ -152,7 +152,6 @@ class Session:
         self._own_shape = environment.shape_class
         self._beginning: Greenlet[[], None] = gevent.spawn(lambda: None)
         self._ending = self._finishing = self._beginning
-        self._files = RLock()
         events = environment.events
         events.test_start.add_listener(self._start)
         events.test_stopping.add_listener(self._stop)
@@ -275,7 +274,7 @@ class Session:
         self._finishing = gevent.spawn(partial(self._finish, asked))
 
     def _finish(self, asked: Plan) -> None:
-        self._write(asked, over=True)
+        self._write(asked)
         self._judge()
         assert self.folder is not None
         log.info("Report: %s", self.folder / "report.html")
@@ -328,32 +327,29 @@ class Session:
 
     # -- the run folder
 
-    def _write(self, asked: Plan, *, over: bool = False) -> None:
-        """Everything that the run has left so far. Waits for whoever writes already."""
-        with self._files:
-            cells = [
-                cell
-                if asked.scheduled
-                else replace(cell, level=Level(streams=max(1, self.coordinator.most.get(cell.index, 0))))
-                for cell in asked.cells
-            ]
-            parts = self.coordinator.recordings(cells, self._record())
-            assert self.folder is not None
-            assert self._writer is not None
-            for cell in cells:
-                self._writer.save(cell, [part for part in parts if part.index == cell.index])
-            if over:
-                self._writer.end()
-            # A process of its own: this one must go on to answer. A session of its own: Ctrl-C is for us.
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "loadgen", "report", str(self.folder), "--quiet"],
-                capture_output=True,
-                text=True,
-                check=False,
-                start_new_session=True,
-            )
-            if done.stderr:
-                self._note(done.stderr.strip().splitlines()[-1])
+    def _write(self, asked: Plan) -> None:
+        """Save what the run left, and have its report made."""
+        assert self._writer is not None
+        cells = [
+            cell
+            if asked.scheduled
+            else replace(cell, level=Level(streams=max(1, self.coordinator.most.get(cell.index, 0))))
+            for cell in asked.cells
+        ]
+        parts = self.coordinator.recordings(cells, self._record())
+        for cell in cells:
+            self._writer.save(cell, [part for part in parts if part.index == cell.index])
+        self._writer.end()
+        # A process of its own: this one must go on to answer. A session of its own: Ctrl-C is for us.
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "loadgen", "report", str(self.folder), "--quiet"],
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
+        )
+        if done.stderr:
+            self._note(done.stderr.strip().splitlines()[-1])
 
     def _record(self) -> ServerLog | None:
         try:
@@ -364,12 +360,13 @@ class Session:
 
     def _judge(self) -> None:
         assert self.folder is not None
-        path = self.folder / "summary.json"
+        path = self.folder / "summary.csv"
         if path.exists():
-            self.live.verdicts = [
-                {"verdict": row["validity"], "who": row["client"], "text": "; ".join(row["reasons"])}
-                for row in json.loads(path.read_text(encoding="utf-8"))["summaries"]
-            ]
+            with path.open(encoding="utf-8", newline="") as file:
+                self.live.verdicts = [
+                    {"verdict": row["validity"], "who": row["client"], "text": row["reasons"]}
+                    for row in csv.DictReader(file)
+                ]
 
     # -- the tab
 
@@ -381,11 +378,14 @@ class Session:
         return self.live.snapshot(states.get(state, state) if self._ending.ready() else "stopping")
 
     def file(self, name: str) -> Path:
-        """A file of the run folder, of the streams that have ended by now. Raises LookupError before a run."""
+        """Return the path of a file of the run folder. Raises LookupError where there is none.
+
+        There is none while the run goes on: to make one would take the CPU that is measured.
+        """
         if self.folder is None:
             raise LookupError("nothing has been run yet: start a test first")
         if self._plan is not None:
-            self._write(self._plan)
+            raise LookupError("the run is still going: its files are made when it ends")
         self._finishing.join()
         path = self.folder / name
         if not path.exists():
