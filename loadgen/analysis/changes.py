@@ -101,13 +101,13 @@ class Samples:
 
 def _same_repeats(pair: Pair, column: Column) -> bool:
     """Return whether all repeats of one side are repeats of the other, so that pairing drops none."""
-    base, head = (rounds.values(summary, rounds.column(column.name)) for summary in pair)
+    base, head = (rounds.values(summary, column.name) for summary in pair)
     return base.keys() == head.keys()
 
 
 def _samples(pair: Pair, column: Column, *, paired: bool, log: bool | None = None) -> Samples | None:
     """Return the samples; ``None`` where a side has fewer than two rounds, or ``log`` is impossible."""
-    one, other = (rounds.values(summary, rounds.column(column.name)) for summary in pair)
+    one, other = (rounds.values(summary, column.name) for summary in pair)
     if paired:
         one, other = ({r: side[r] for r in sorted(one.keys() & other.keys())} for side in (one, other))
     base, head = tuple(one.values()), tuple(other.values())
@@ -239,13 +239,13 @@ class NoiseModel:
 
     def threshold(self, level: Level, column: Column) -> float:
         """Return the greatest noise threshold, a log ratio; 0 where no client was measured twice."""
-        known = (of.threshold(level, rounds.column(column.name)) for of in self._thresholds)
+        known = (of.threshold(level, column.name) for of in self._thresholds)
         return max((threshold for threshold in known if threshold is not None), default=0.0)
 
 
 def result_of(pair: Pair, column: Column, noise: NoiseModel) -> Change | TestResult | None:
     """Return the test result, a bare change where its noise is not known, ``None`` where a side lacks the metric."""
-    sides = [list(rounds.values(summary, rounds.column(column.name)).values()) for summary in pair]
+    sides = [list(rounds.values(summary, column.name).values()) for summary in pair]
     if not all(sides):
         return None
     samples = noise.samples(pair, column)

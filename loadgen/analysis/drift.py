@@ -73,8 +73,7 @@ def _across(summaries: Sequence[Summary]) -> Iterable[DriftFinding]:
     from scipy.stats import linregress
 
     for metric in ACROSS_METRICS:
-        figure = rounds.column(metric)
-        series = [found for s in summaries if len(found := rounds.logs(s, figure)) >= MIN_ROUNDS]
+        series = [found for s in summaries if len(found := rounds.logs(s, metric)) >= MIN_ROUNDS]
         shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
         if len(shared) < MIN_ROUNDS:
             continue

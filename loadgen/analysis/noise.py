@@ -65,11 +65,8 @@ def findings(summaries: Sequence[Summary]) -> list[NoiseFinding]:
 
 def _thresholds(controls: NoiseThresholds, level: Level) -> Iterator[NoiseThreshold]:
     for column in compared():
-        figure = rounds.column(column.name)
-        threshold, difference = (
-            controls.threshold(level, figure),
-            effects.times(controls.ratios(level, figure)),
-        )
+        threshold = controls.threshold(level, column.name)
+        difference = effects.times(controls.ratios(level, column.name))
         if threshold is None or difference is None or difference.low is None or difference.high is None:
             continue
         yield NoiseThreshold(

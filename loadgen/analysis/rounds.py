@@ -10,7 +10,7 @@ from loadgen.analysis import effects
 from loadgen.model import ClientId, Summary, Validity
 
 Round = Mapping[str, float | None]
-Figure = Callable[[Summary, Round], float | None]
+Figure = str | Callable[[Summary, Round], float | None]  # a column, or a function of a summary and its round
 
 YARDSTICKS = ("floor",)  # names of clients that show what can be reached, and are not compared
 
@@ -28,20 +28,12 @@ def sweeps(summaries: Iterable[Summary]) -> dict[ClientId, list[Summary]]:
     return {client: sorted(of, key=lambda s: s.level) for client, of in found.items()}
 
 
-def column(key: str) -> Figure:
-    """Return the figure that reads the metric of that key."""
-    return lambda _, values: values.get(key)
-
-
-switches = column("switches_per_token")
-
-
 def values(summary: Summary, figure: Figure) -> dict[int, float]:
     """Return repeat -> value, where it was measured."""
     return {
         int(each["repeat"] or 0): value
         for each in summary.rounds
-        if (value := figure(summary, each)) is not None
+        if (value := each.get(figure) if isinstance(figure, str) else figure(summary, each)) is not None
     }
 
 

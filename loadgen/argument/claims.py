@@ -341,7 +341,7 @@ def _threads_each(evidence: Evidence, clients: Sequence[ClientId], criterion: Cr
         slopes = [line[1] for line in rounds.lines(sweep, cost.x, cost.y)]
         top = sweep[-1]
         if not slopes and top.level.value > 1:
-            added = rounds.values(top, rounds.column("threads_added"))
+            added = rounds.values(top, "threads_added")
             slopes = [value / top.level.value for value in added.values()]
             levels[client] = top.level
         each[client] = slopes
@@ -356,7 +356,7 @@ def _sync_blocks(evidence: Evidence) -> list[ClaimPart]:
         _threads_each(
             evidence, evidence.sync, Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
         ),
-        waits.at_top(evidence.tops(evidence.sync), rounds.column(waits.measure)),
+        waits.at_top(evidence.tops(evidence.sync), waits.measure),
         _alike(evidence),
         *evidence.not_valid(SYNC),
     ]
@@ -371,7 +371,7 @@ def _alike(evidence: Evidence) -> ClaimPart:
     if not shared:
         return _lacking(clients=(other, one), min_streams=2)
     these, those = ([s] for client in (one, other) if (s := evidence.at(client, max(shared))) is not None)
-    ratios = rounds.contrast(these, those, rounds.column(criterion.measure))
+    ratios = rounds.contrast(these, those, criterion.measure)
     if math.fsum(ratios) < 0:
         one, other, ratios = other, one, [-ratio for ratio in ratios]
     effect = criterion.effect(ratios, one, other, Level(streams=max(shared)))
@@ -414,7 +414,7 @@ def _single_stream(evidence: Evidence) -> list[ClaimPart]:
 def _need_not_be_faster(evidence: Evidence) -> ClaimPart:
     """Test that one async client is not faster than one sync client, which is enough for "need not"."""
     criterion = Criterion("total_p50_ms", "times", FASTER, "above", decided_by="any")
-    part = criterion.pairs(evidence, rounds.column(criterion.measure), 1)
+    part = criterion.pairs(evidence, criterion.measure, 1)
     return part if part.effects else _lacking(modes=SYNC + ASYNC, max_streams=1)
 
 
@@ -423,7 +423,7 @@ def _more_responsive(evidence: Evidence) -> ClaimPart:
     if streams is None or not evidence.sync or not evidence.asyncs:
         return _lacking(modes=SYNC + ASYNC, min_streams=2)
     criteria = [Criterion(measure, "times", 1.0, "below") for measure in ("lag_p99_ms", "ttft_p99_ms")]
-    parts = [criterion.pairs(evidence, rounds.column(criterion.measure), streams) for criterion in criteria]
+    parts = [criterion.pairs(evidence, criterion.measure, streams) for criterion in criteria]
     return next((part for part in parts if part.effects), parts[-1])
 
 
@@ -440,7 +440,7 @@ def _sync_costs(evidence: Evidence) -> list[ClaimPart]:
     return [
         replace(_threads_each(evidence, [top.client for top in tops], threads), main=False),
         memory.at_top(tops, _memory_growth),
-        switches.at_top(tops, rounds.switches),
+        switches.at_top(tops, "switches_per_token"),
         *evidence.not_valid(SYNC, HIGH),
     ]
 
@@ -455,12 +455,8 @@ def _async_scales(evidence: Evidence) -> list[ClaimPart]:
     if streams is None or not evidence.sync or not evidence.asyncs:
         return [_lacking(modes=SYNC + ASYNC, min_streams=HIGH)]
     threads, memory, switches = (
-        Criterion(measure, "times", LARGE, "below").pairs(evidence, figure, streams)
-        for measure, figure in (
-            ("threads_peak", rounds.column("threads_peak")),
-            ("rss_per_stream_kib", rounds.column("rss_per_stream_kib")),
-            ("switches_per_token", rounds.switches),
-        )
+        Criterion(measure, "times", LARGE, "below").pairs(evidence, measure, streams)
+        for measure in ("threads_peak", "rss_per_stream_kib", "switches_per_token")
     )
     return [replace(threads, main=False), memory, switches, *evidence.not_valid(SYNC + ASYNC, HIGH)]
 

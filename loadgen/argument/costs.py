@@ -39,16 +39,16 @@ def _cpu_us_per_s(_: Summary, block: rounds.Round) -> float | None:
     return None if percent is None else percent * 1e4
 
 
-def _switches_per_s(summary: Summary, block: rounds.Round) -> float | None:
-    each, tokens = rounds.switches(summary, block), block.get("tokens_per_s")
+def _switches_per_s(_: Summary, block: rounds.Round) -> float | None:
+    each, tokens = block.get("switches_per_token"), block.get("tokens_per_s")
     return None if each is None or tokens is None else each * tokens
 
 
 COSTS = (
     Line("memory", "KiB per stream", "MiB", 1 / 1024, _streams, _rss_kib),
-    Line("threads", "per stream", "", 1.0, _streams, rounds.column("threads_peak")),
-    Line("cpu", "µs per token", "ms/s", 1e-3, rounds.column("tokens_per_s"), _cpu_us_per_s),
-    Line("switches", "per token", "per s", 1.0, rounds.column("tokens_per_s"), _switches_per_s),
+    Line("threads", "per stream", "", 1.0, _streams, "threads_peak"),
+    Line("cpu", "µs per token", "ms/s", 1e-3, "tokens_per_s", _cpu_us_per_s),
+    Line("switches", "per token", "per s", 1.0, "tokens_per_s", _switches_per_s),
 )
 
 

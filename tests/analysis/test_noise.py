@@ -8,13 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from loadgen.analysis import noise, rounds, summarise
+from loadgen.analysis import noise, summarise
 from loadgen.model import Level
 from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id, recording, run
 
 TEN = Level(streams=10)
-CPU = rounds.column("cpu_us_per_token")
+CPU = "cpu_us_per_token"
 
 
 @cache

@@ -68,7 +68,7 @@ def _lines(column: Column, view: ComparisonView, styles: Styles) -> Iterator[_Li
 
 def _point(column: Column, summary: Summary) -> _Point | None:
     """Return the mean over rounds, geometric where all values are positive, with an interval from three rounds on."""
-    values = list(rounds.values(summary, rounds.column(column.name)).values())
+    values = list(rounds.values(summary, column.name).values())
     log = bool(values) and min(values) > 0 and column.metric.kind != "share"
     found = effects.times(map(math.log, values)) if log else effects.mean(values)
     if found is None:
