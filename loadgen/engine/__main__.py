@@ -71,7 +71,7 @@ def _start(engine: Engine, outbox: Outbox, commands: Commands) -> bool:
     if line:
         engine.start(json.loads(line)["start"])
         for command in commands.take_buffered():
-            engine.obey(command, perf_counter_ns())
+            engine.run_command(command, perf_counter_ns())
     return bool(line)
 
 

@@ -1,4 +1,4 @@
-"""What both drivers share: which streams are open, which have run out of time, and what the parent hears."""
+"""What both drivers share: the open streams, their timeouts, commands from the parent and reports to it."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class Engine:
 
     # -- the parent
 
-    def obey(self, line: bytes, now: int) -> None:
-        """Carry out a command from the parent; see the package. Raises ValueError where the load does not allow it."""
+    def run_command(self, line: bytes, now: int) -> None:
+        """Run a command from the parent; see the package. Raises ValueError where the load does not allow it."""
         command = json.loads(line)
         if self._stopped_at is not None:
             return

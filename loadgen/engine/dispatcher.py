@@ -21,8 +21,8 @@ FOREVER = 1 << 62
 class Dispatcher:
     """The arrivals that are still to come, and the slots that run now.
 
-    The driver runs a thread or a task for each slot: :meth:`take_due` says which to start, :meth:`admit` whether the
-    slot may start the stream that it waited for, :meth:`next_after` what it runs after that. Slots leave in their own
+    The driver runs a thread or a task for each slot: :meth:`take_due` returns which to start, :meth:`admit` whether
+    a slot may start the stream that it waited for, :meth:`next_after` what it runs after that. Slots leave in their own
     threads while the driver starts others: all that changes is under one lock.
     """
 

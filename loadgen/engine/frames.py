@@ -34,7 +34,7 @@ class Streams(msgspec.Struct, frozen=True, tag=True):
 
 
 class Pauses(msgspec.Struct, frozen=True, tag=True):
-    """When the whole engine was held up."""
+    """When the whole engine was paused."""
 
     pauses: list[Pause]
 

@@ -1,4 +1,4 @@
-"""Record when the whole engine was held up: garbage collections, and turns of asyncio's loop.
+"""Record when the whole engine was paused: garbage collections, and turns of asyncio's loop.
 
 Neither costs a wake-up: the collector calls back, and a loop's turn lasts from one return of its selector to the
 next call. How long a thread waited for a core only the kernel knows; :class:`RunWait` asks it once per stream.

@@ -1,4 +1,4 @@
-"""What the operating system is asked for, where it has it: the engine runs without any of this."""
+"""Use what an operating system may lack: the engine runs without any of this."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def now(cls) -> Totals:
-        """Read them."""
+        """Return the totals so far."""
         if resource is None:
             return cls(round(sum(os.times()[:2]) * 1e9), None, None)
         usage = resource.getrusage(resource.RUSAGE_SELF)

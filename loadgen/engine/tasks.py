@@ -48,7 +48,7 @@ async def _drive(
         if await _is_set(readable, engine.seconds_to_wake()):
             readable.clear()
             for line in commands.read():
-                engine.obey(line, perf_counter_ns())
+                engine.run_command(line, perf_counter_ns())
     loop.remove_reader(commands.fd)
 
 

@@ -37,7 +37,7 @@ def drive(
         engine.check(now)
         if select.select([commands.fd], [], [], engine.seconds_to_wake())[0]:
             for line in commands.read():
-                engine.obey(line, perf_counter_ns())
+                engine.run_command(line, perf_counter_ns())
 
 
 def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:

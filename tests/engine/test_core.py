@@ -1,4 +1,4 @@
-"""The cell while it runs, on a clock of our own: timeouts, stops, the end, and what the parent hears."""
+"""The cell while it runs, on a clock of our own: timeouts, stops, the end, and reports to the parent."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Driven:
         return self.aborted
 
     def command(self, now: int, **command: object) -> None:
-        self.engine.obey(json.dumps(command).encode(), now)
+        self.engine.run_command(json.dumps(command).encode(), now)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_stop_ends_what_runs_and_what_waits(clock: Clock) -> None:
     assert made.begin(20 * SECOND) == []
     assert made.check(SECOND) == [recorder.number]
     assert not made.engine.is_finished(SECOND + STOP_TIMEOUT_NS)
-    assert made.engine.is_finished(SECOND + STOP_TIMEOUT_NS + 1)  # it does not hear
+    assert made.engine.is_finished(SECOND + STOP_TIMEOUT_NS + 1)  # it cannot be ended
     made.engine.close()
     assert made.outbox.streams() == [(0, Outcome.STOPPED)]
     assert isinstance(made.outbox.frames[-1], Done)
@@ -260,7 +260,7 @@ def test_a_slot_between_two_streams_is_waited_for(clock: Clock) -> None:
     assert made.engine.is_finished(100 * SECOND)
 
 
-def test_the_parent_hears_the_edges_of_the_window_and_the_progress(clock: Clock) -> None:
+def test_edges_of_the_window_and_progress_are_reported(clock: Clock) -> None:
     made = Driven(load=Load(duration=2.0, warmup=1.0))
     for recorder in made.begin():
         recorder.on_data(token() * 3)

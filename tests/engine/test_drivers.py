@@ -26,7 +26,7 @@ SCRIPTS = {
     "short": Script(200, [TOKEN]),
     "nothing": Script(204, []),
     "busy": Script(503, [b"que", b"ue full"]),
-    "said": Script(200, [TOKEN, b'{"error":"no"}\n', TOKEN]),
+    "error in a 200": Script(200, [TOKEN, b'{"error":"no"}\n', TOKEN]),
     "broken": Script(200, [TOKEN * 2 + b"}\n", TOKEN]),
     "odd": Script(200, [TOKEN, Odd("oh")]),
     "unknown": Script(200, [RuntimeError("bug")]),
@@ -49,7 +49,7 @@ OUTCOMES = {
     "short": Outcome.TRUNCATED,
     "nothing": Outcome.TRUNCATED,
     "busy": Outcome.HTTP_STATUS,
-    "said": Outcome.SERVER_ERROR,
+    "error in a 200": Outcome.SERVER_ERROR,
     "broken": Outcome.UNDECODABLE,
     "odd": Outcome.RESET,
     "unknown": Outcome.FAILED,
@@ -189,14 +189,16 @@ def test_a_parent_that_has_gone_before_the_start_gets_no_stream(shape: str) -> N
     assert streams(drive(shape, cell(prompts=("good",)), SCRIPTS, starts=False)) == []
 
 
-def test_a_thread_that_its_library_holds_does_not_hold_up_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_is_stuck_in_its_library_does_not_hold_up_the_cell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(core, "STOP_TIMEOUT_NS", 50_000_000)
     wanted = cell(
         concurrency=2,
-        prompts=("held", "good"),
+        prompts=("stuck", "good"),
         timeouts=Timeouts(connect=1, first_token=0.2, idle=5, total=20),
     )
-    frames = drive("threads", wanted, {**SCRIPTS, "held": Script(None, [FOR_EVER])})
+    frames = drive("threads", wanted, {**SCRIPTS, "stuck": Script(None, [FOR_EVER])})
     assert [stream.outcome for stream in streams(frames)] == [Outcome.FIRST_TOKEN_TIMEOUT, Outcome.OK]
 
 

@@ -1,4 +1,4 @@
-"""What holds an engine up is told, and asyncio's selector stays what it was."""
+"""Pauses are recorded, and asyncio's selector stays what it was."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def watched() -> Iterator[pauses.PauseWatcher]:
     found.close()
 
 
-def test_long_collections_are_told_and_no_others(watched: pauses.PauseWatcher) -> None:
+def test_long_collections_are_recorded_and_no_others(watched: pauses.PauseWatcher) -> None:
     gc.collect()
     watched.take()
     begin = time.perf_counter_ns()
     heap = [[] for _ in range(300_000)]  # type: ignore[var-annotated]
     gc.collect()
     end = time.perf_counter_ns()
-    told = watched.take()
-    assert told
-    for one in told:
+    found = watched.take()
+    assert found
+    for one in found:
         assert one.kind == "gc_pause"
         assert begin < one.begin < one.end < end
         assert one.end - one.begin >= pauses.MIN_GC_PAUSE_NS
@@ -62,14 +62,14 @@ def test_long_collections_are_told_and_no_others(watched: pauses.PauseWatcher) -
     assert watched.take() == []
 
 
-def test_who_is_closed_hears_of_no_collection(watched: pauses.PauseWatcher) -> None:
+def test_a_closed_watcher_records_no_collection(watched: pauses.PauseWatcher) -> None:
     before = len(gc.callbacks)
     watched.close()
     watched.close()
     assert len(gc.callbacks) == before - 1
 
 
-def test_turns_that_take_long_are_told(watched: pauses.PauseWatcher) -> None:
+def test_turns_that_take_long_are_recorded(watched: pauses.PauseWatcher) -> None:
     async def turns() -> tuple[int, int]:
         await asyncio.sleep(0)
         watched.take()
@@ -116,7 +116,7 @@ def test_a_selector_that_waits_does_not_return_early() -> None:
         assert time.monotonic() - begin >= 0.0035
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not tell")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_thread_waits_for_a_core_while_others_have_it() -> None:
     core = {min(os.sched_getaffinity(0))}
     found: list[int | None] = []
@@ -142,7 +142,7 @@ def test_a_thread_waits_for_a_core_while_others_have_it() -> None:
     assert found[0] > 5e6
 
 
-def test_where_the_kernel_does_not_tell_there_is_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_there_is_no_run_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> int:
         raise FileNotFoundError
 
@@ -162,7 +162,7 @@ def test_where_the_kernel_does_not_tell_there_is_no_wait(monkeypatch: pytest.Mon
     assert found[2] is not None or sys.platform != "linux"
 
 
-def test_the_main_thread_has_no_wait_of_its_own() -> None:
+def test_the_main_thread_has_no_run_wait() -> None:
     wait = pauses.RunWait()
     assert wait.take() is None
 

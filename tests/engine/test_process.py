@@ -1,4 +1,4 @@
-"""Real engine processes: orders, deaths, and what is loaded in them."""
+"""Real engine processes: commands, deaths, and what is loaded in them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ one_of_each = pytest.mark.parametrize("name", ["requests", "aiohttp", "requests-
 
 
 class Live:
-    """An engine process, and what it has said so far."""
+    """An engine process, and the frames it has sent so far."""
 
     def __init__(self, wanted: Cell | bytes, *flags: str, **environment: str) -> None:
         self.frames: list[Frame] = []
@@ -88,9 +88,9 @@ class Live:
         commands = self.process.stdin
         if not orphaned:
             self.process.stdin = None  # which communicate would close
-        said, complaints = self.process.communicate(timeout=PATIENCE)
+        sent, complaints = self.process.communicate(timeout=PATIENCE)
         self.process.stdin = commands
-        self.frames += self._reader.feed(said)
+        self.frames += self._reader.feed(sent)
         return complaints
 
     @property

@@ -1,4 +1,4 @@
-"""The marks of one stream, on a clock that stands still until it is told."""
+"""The marks of one stream, on a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def watch(protocol: str = "ollama-generate", stream: bool = True) -> StreamRecor
 
 
 def token(at: int | None = None) -> bytes:
-    told = b"" if at is None else b'"created_at":"%b",' % stamps.render(at).encode()
-    return b'{%b"response":"a"}\n' % told
+    stamp = b"" if at is None else b'"created_at":"%b",' % stamps.render(at).encode()
+    return b'{%b"response":"a"}\n' % stamp
 
 
 def ints(data: bytes, code: str) -> list[int]:
