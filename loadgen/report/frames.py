@@ -82,18 +82,18 @@ _TEXTS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
         "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
     }
 )
-_LEVEL: Mapping[str, Callable[[Summary], int | None]] = MappingProxyType(
+_NUMBERS: Mapping[str, Callable[[Summary], int | None]] = MappingProxyType(
     {"concurrency": lambda summary: summary.level.streams, "repeats": lambda summary: summary.repeats}
 )
 
 
 def streams_frame(run: Run) -> pd.DataFrame:
-    """A row per stream, cells in the order they ran, streams in the order they were recorded; where workers shared
-    a cell, one worker's after the other's, numbered through.
+    """Return a row per stream, cells in the order they ran, streams in the order they were recorded.
 
+    Where workers shared a cell, the streams of one worker follow those of another, numbered through.
     ``due_ms``, ``start_ms``, ``headers_ms`` and ``first_byte_ms`` are marks, counted from the cell's start;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
-    told of the stream. ``lag_max_ms`` is NA where lag is void or the server is another host.
+    reported. ``lag_max_ms`` is NA after a clock step, and where the server runs on another host.
     """
     before: Counter[int] = Counter()
     frames = []
@@ -104,7 +104,7 @@ def streams_frame(run: Run) -> pd.DataFrame:
 
 
 def samples_frame(run: Run) -> pd.DataFrame:
-    """A row per sample of an engine: ``at_ms`` from the cell's start, then the fields of ``Sample``."""
+    """Return a row per sample of an engine: ``at_ms`` from the cell's start, then the fields of ``Sample``."""
     return _joined([_samples(recording) for recording in run.recordings], SAMPLE_COLUMNS)
 
 
@@ -134,14 +134,13 @@ def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
 def _summary_column(rows: Sequence[Summary], name: str) -> Any:
     if name in _TEXTS:
         return pd.array([_TEXTS[name](row) for row in rows], dtype="string")
-    if name in _LEVEL:
-        return pd.array([_LEVEL[name](row) for row in rows], dtype="Int64")
+    if name in _NUMBERS:
+        return pd.array([_NUMBERS[name](row) for row in rows], dtype="Int64")
     of = column(name)
-    values = [figure(row, of) for row in rows]
-    return pd.array(values, dtype="Int64" if of.whole else "Float64")
+    return pd.array([value(row, of) for row in rows], dtype="Int64" if of.whole else "Float64")
 
 
-def figure(summary: Summary, of: Column) -> float | None:
+def value(summary: Summary, of: Column) -> float | None:
     """Return what a summary has in that column; ``None`` where it was not measured."""
     if of.part == "low":
         return summary[of.metric.column(of.rank)].low
@@ -153,7 +152,7 @@ def figure(summary: Summary, of: Column) -> float | None:
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
     m = Measured(recording)
     marks = {"due": m.column("due"), "start": m.column("start"), "headers": m.column("headers")}
-    told = {name: m.column(f"{name}_ns") for name in ("total", "load", "prompt", "decode")}
+    server = {name: m.column(f"{name}_ns") for name in ("total", "load", "prompt", "decode")}
     columns = {
         **_cell_columns(recording, len(m.outcome)),
         "stream": pd.array(np.arange(before, before + len(m.outcome)), dtype="Int64"),
@@ -171,7 +170,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "tpot_ms": _milliseconds(m.tpot, m.tpot < 0),
         "lag_max_ms": _lag_max(m),
         "send_delay_ms": _milliseconds(m.send_delay, m.send_delay < 0),
-        **{f"server_{name}_ms": _milliseconds(ns, ns < 0) for name, ns in told.items()},
+        **{f"server_{name}_ms": _milliseconds(ns, ns < 0) for name, ns in server.items()},
     }
     return pd.DataFrame({name: columns[name] for name in STREAM_COLUMNS})
 

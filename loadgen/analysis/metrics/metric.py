@@ -85,6 +85,7 @@ class Metric:
     ``short``: which columns are in the terminal's table, with a priority; the highest number is dropped first.
     ``heading``: what stands above it in a narrow table; the label where it is empty.
 
+    A metric that a load, protocol or platform cannot have gives -1 or ``None`` there, and its columns stay empty.
     Raises ValueError where these do not fit together.
     """
 
