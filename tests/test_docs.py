@@ -77,7 +77,7 @@ def test_commands_exist_with_these_flags(where: str, command: str) -> None:
     if words[0].startswith("-"):
         known = cli
     else:
-        found = cli.commands.get(words[0])
+        found = cli.get_command(click.Context(cli), words[0])
         assert found is not None, f"{where}: there is no command {words[0]}"
         known = found
     flags = {flag for parameter in known.get_params(click.Context(known)) for flag in parameter.opts}
