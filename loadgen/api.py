@@ -67,7 +67,7 @@ class Run(model.Run):
 
     @cached_property
     def view(self) -> View:
-        """What the renderers of :mod:`loadgen.report` are given."""
+        """The input of the renderers in :mod:`loadgen.report`."""
         from loadgen.report.view import View
 
         return View(self, self.summaries, self.findings)

@@ -1,10 +1,10 @@
-"""Reads run folders of format 1, written by loadgen 0.1: their names and shapes become those of today."""
+"""Convert run folders of format 1, written by loadgen 0.1, to format 2 as they are read."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from loadgen.model import RunInfo
+from loadgen.model import ClientId, RunInfo
 
 _CONTROL = " (A/A)"
 _WORKLOAD = ("prompts", "load", "protocol", "model", "stream", "options", "timeouts")
@@ -66,11 +66,7 @@ def _level(streams: int | None) -> dict[str, int] | None:
 def _client(label: str, clients: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the scenario's client whose label that is; format 1 kept labels only."""
     for each in clients:
-        options = (
-            f"{key}={str(value).lower() if isinstance(value, bool) else value}"
-            for key, value in sorted(each["options"].items())
-        )
-        plain = " ".join([each["name"], *options])
+        plain = ClientId(each["name"], each["options"]).label
         if label in (plain, plain + _CONTROL):
             return {**each, "control": label != plain}
     return {"name": label.removesuffix(_CONTROL), "control": label.endswith(_CONTROL)}

@@ -36,7 +36,7 @@ from loadgen.model import (
 SAMPLE_INTERVAL_S: Final = 0.1
 CPU_SAMPLE_INTERVAL_S: Final = 0.01
 LEAD_NS: Final = 30_000_000  # from the start command to the first stream
-STOP_TIMEOUT_S: Final = 10.0  # in which an engine that was told to stop must have ended
+STOP_TIMEOUT_S: Final = 10.0  # from the stop command until the engine is killed
 SPARE_S: Final = 30.0  # that an engine may outlast its own timeouts
 # Variables that would change what is measured: a proxy, or somebody's flags for Python.
 DROPPED: Final = (
@@ -64,7 +64,7 @@ class Rows(NamedTuple):
 class Engine:
     """One engine process and what it has reported. ``start`` is its first mark; 0 until it has been started.
 
-    ``ended`` says why it has not run to its end; empty when it has.
+    ``ended`` is why it did not run to its end; empty when it did.
     """
 
     def __init__(self, cell: Cell, listener: Listener) -> None:
@@ -79,7 +79,7 @@ class Engine:
         self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = 0
         self._reader = Reader()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
-        # A session of its own: Ctrl-C in the terminal is for us, and we tell the engine what to do.
+        # A session of its own: Ctrl-C in the terminal is for us, and we command the engine.
         self._process = subprocess.Popen(
             [cell.client.python or sys.executable, "-P", "-m", "loadgen.engine"],
             stdin=subprocess.PIPE,
@@ -171,7 +171,7 @@ class Engine:
         self._write(json.dumps(command).encode())
 
     def take(self) -> Rows:
-        """Return what has come since the last call, and forget it here."""
+        """Return the rows received since the last call, and drop them here."""
         sampler = self._sampler
         rows = Rows(self._streams, sampler.samples, self._pauses, sampler.cpu_samples)
         self._streams, sampler.samples, self._pauses, sampler.cpu_samples = [], [], [], []

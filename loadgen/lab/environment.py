@@ -1,4 +1,4 @@
-"""What ``run.json`` says of the machine and of the versions that measured."""
+"""Describe the machine and the versions that measured, for ``run.json``."""
 
 from __future__ import annotations
 

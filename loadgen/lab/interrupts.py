@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Interrupts:
-    """Whether the user has interrupted the run. ``note`` hears of it once, at the next call."""
+    """Whether the user has interrupted the run. The next call after an interrupt calls ``note``."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         self._note = note

@@ -1,4 +1,4 @@
-"""The life of a run on disk: its folder, its cells as they end, how it ended. Every command writes runs by this.
+"""Write a run to disk: its folder, its cells as they end, how it ended. Every command writes runs with this.
 
 ``run.json`` is true at every moment: ``running`` while the run goes on (and for ever, where the process was
 killed), then ``complete``, ``interrupted`` or ``failed``.
@@ -34,7 +34,7 @@ FAILURES = (store.StoreError, SimulatorError, CellError, OSError)
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Where the run lies and how it ended; ``failure`` is empty when it could be finished."""
+    """The folder of a run, and how the run ended; ``failure`` is empty when it could be finished."""
 
     folder: Path
     interrupted: bool
@@ -162,7 +162,7 @@ def _new_folder(name: str, started: datetime) -> Path:
         except FileExistsError:
             folder = folder.with_name(f"{started:%Y%m%dT%H%M%SZ}-{slug}-{number}")
         except OSError:
-            break  # the store says why
+            break  # the store reports the reason
         else:
             break
     return folder
