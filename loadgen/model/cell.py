@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
@@ -19,7 +19,7 @@ class Cell:
     level: Level
     repeat: int
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     workload: Workload
     seed: int
     cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any

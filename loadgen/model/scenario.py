@@ -39,8 +39,9 @@ class Simulator:
 class Target:
     """Where the streams go: a URL with headers, or the embedded simulator (then ``url`` is ``None``)."""
 
-    url: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    # Not in the repr, which tracebacks of others print: both may hold credentials.
+    url: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulator: Simulator | None = None
 
 
@@ -143,4 +144,4 @@ class Scenario:
     answers: Literal["article"] | None = None  # whose table the report puts beside this run's
     seed: int = 0
     source: str | None = None
-    secrets: frozenset[str] = frozenset()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)

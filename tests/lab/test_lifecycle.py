@@ -134,6 +134,13 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     assert set(found.recordings[0].streams["error"]) == {"refused ***"}
 
 
+def test_no_secret_of_a_header_or_url_is_in_a_repr() -> None:
+    plain = replace(SCENARIO, workload=replace(SCENARIO.workload, options={}))
+    cells = plan.cells(plain, f"http://me:{SECRET}@h/x", ())
+    assert any(SECRET in header for header in cells[0].headers.values())
+    assert SECRET not in repr((plain, cells))
+
+
 def test_two_runs_never_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     runs = [writer(None) for _ in range(3)]
