@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints, Measured
-from loadgen.analysis.metrics import CONTRACT, Column, column, columns
+from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns
 from loadgen.model import Recording, Run, Summary
 from loadgen.report.sentences.validity import reason
 
@@ -113,9 +113,9 @@ def summary_columns() -> list[str]:
     values = {name: each for name, each in columns().items() if each.part == "value"}
     contract = [name for name, each in values.items() if each.metric in CONTRACT]
     return [
-        *("client", "mode", "concurrency", "repeats"),
+        *KEYS,
         *contract,
-        *("validity", "reasons", "low_sample", "outcomes"),
+        *VERDICT,
         *(name for name in columns() if name not in values and columns()[name].part == "n"),
         *(name for name in values if name not in contract),
         *(name for name, each in columns().items() if each.part in ("low", "high")),

@@ -45,7 +45,7 @@ def plain(**changes: object) -> Metric:
         "description": "A metric of a test.",
         "formula": Scalar(lambda repeats: 1.0),
         "topic": "cost",
-        "unit": "",
+        "unit": "ms" if changes.get("percentiles") else "",
     }
     return Metric(**{**told, **changes})
 
@@ -92,6 +92,8 @@ def test_columns_of_the_terminal_have_priorities_of_their_own() -> None:
     "changes",
     [
         {"key": "two words"},
+        {"key": "Upper"},
+        {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "unit": "s"},
         {"percentiles": (50,)},
         {"formula": PerStream(lambda m: m.ttft)},
         {"formula": PerToken(lambda m: m.lags()), "percentiles": (42,)},
@@ -101,14 +103,15 @@ def test_columns_of_the_terminal_have_priorities_of_their_own() -> None:
     ],
 )
 def test_what_does_not_fit_together_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"waited|two words"):
+    with pytest.raises(ValueError, match=r"waited|two words|Upper"):
         plain(**changes)
 
 
 def test_no_two_metrics_share_a_column() -> None:
     before = metrics()
-    with pytest.raises(ValueError, match="ttft_p50_ms"), added(plain(key="ttft_p50_ms")):
-        pass
+    for name in ("ttft_p50_ms", "ttft_n", "reasons"):
+        with pytest.raises(ValueError, match=name), added(plain(key=name)):
+            pass
     assert metrics() == before
     with added(plain()):
         assert "waited" in columns()

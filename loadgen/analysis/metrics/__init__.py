@@ -30,8 +30,10 @@ from loadgen.analysis.metrics.metric import (
 
 __all__ = [
     "CONTRACT",
+    "KEYS",
     "METRICS",
     "VALUE",
+    "VERDICT",
     "Column",
     "Metric",
     "PerStream",
@@ -48,6 +50,10 @@ __all__ = [
 ]
 
 GROUP = "loadgen.metrics"
+
+# The columns of summary.csv that are no metrics: those before the metrics of the contract, and those after them.
+KEYS = ("client", "mode", "concurrency", "repeats")
+VERDICT = ("validity", "reasons", "low_sample", "outcomes")
 
 # The columns that other people's scripts rely on, in their order.
 CONTRACT: tuple[Metric, ...] = (
@@ -106,9 +112,9 @@ def metrics() -> tuple[Metric, ...]:
         if not isinstance(metric, Metric):
             raise TypeError(f"an entry point of {GROUP} is no Metric: {metric!r}")
     found = (*METRICS, *outside, *_added)
-    names = [each.name for metric in found for each in _columns(metric)]
+    names = [*KEYS, *VERDICT, *(each.name for metric in found for each in _columns(metric))]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"two metrics have the same column: {', '.join(sorted(twice))}")
+        raise ValueError(f"two columns of summary.csv have the same name: {', '.join(sorted(twice))}")
     return found
 
 

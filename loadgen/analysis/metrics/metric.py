@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -110,8 +111,10 @@ class Metric:
     heading: str = ""
 
     def __post_init__(self) -> None:
-        if not self.key.isidentifier():
-            raise ValueError(f"{self.key!r} cannot name a column")
+        if not re.fullmatch("[a-z][a-z0-9_]*", self.key):
+            raise ValueError(f"{self.key!r} cannot name a column: use small letters, digits and _")
+        if self.percentiles and self.unit != "ms":
+            raise ValueError(f"{self.key}: percentiles are of times, in ms")
         if isinstance(self.formula, Scalar) == bool(self.percentiles):
             raise ValueError(f"{self.key}: metrics of times have percentiles, scalars have none")
         if unknown := set(self.percentiles) - set(NEEDED):
