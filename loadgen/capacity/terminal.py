@@ -14,7 +14,7 @@ from loadgen.capacity.curves import Crossing
 from loadgen.capacity.readings import Bound, Budget, Obstacle, Reading
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
-from loadgen.report.text import figure, plain
+from loadgen.report.text import number, plain
 
 LABEL_WIDTH: Final = 40
 STYLES: Final = {
@@ -111,8 +111,8 @@ def steps(readings: Sequence[Reading]) -> Table:
 
 def columns(reading: Reading) -> tuple[str, str, str]:
     """Return lag, errors and verdict of one cell."""
-    lag = figure(reading.lag_p99_ms) + (" ms" if reading.lag_p99_ms is not None else "")
-    errors = f"{reading.errors:.1%}" if reading.errors is not None else figure(None)
+    lag = number(reading.lag_p99_ms) + (" ms" if reading.lag_p99_ms is not None else "")
+    errors = f"{reading.errors:.1%}" if reading.errors is not None else number(None)
     verdict: str = reading.verdict
     if reading.bound and verdict == "over":
         verdict = f"over: {BOUNDS[reading.bound]}"
@@ -128,7 +128,7 @@ def result(
     where = "streams on one core" if cores == 1 else f"streams on {cores} cores"
     table = _table("client", where, "95 % interval", "cells", "stopped by")
     for each in capacities:
-        interval = f"{each.limit.low:,.0f} to {each.limit.high:,.0f}" if each.limit else figure(None)
+        interval = f"{each.limit.low:,.0f} to {each.limit.high:,.0f}" if each.limit else number(None)
         table.add_row(Text(label(each.client)), carries(each), interval, f"{each.cells:,}", stopped(each))
     return Group(Text(f"Budget: {describe(budget)}"), table, *(Text(crossing(each)) for each in crossings))
 
@@ -155,7 +155,7 @@ def carries(each: Capacity) -> str:
         return f"at least {each.at_least:,}"
     if each.below is not None:
         return f"fewer than {each.below:,}"
-    return figure(None)
+    return number(None)
 
 
 def stopped(each: Capacity) -> str:

@@ -28,11 +28,16 @@ class ClientId:
 
         For display only. Nothing reads a label back.
         """
+        return f"{self.name} {self.variant}".strip()
+
+    @property
+    def variant(self) -> str:
+        """Return what the label adds to the name: the options, and whether it is the control. For display only."""
         options = (
             f"{key}={str(value).lower() if isinstance(value, bool) else value}"
             for key, value in sorted(self.options.items())
         )
-        return " ".join([self.name, *options, *(["(A/A)"] if self.control else [])])
+        return " ".join([*options, *(["(A/A)"] if self.control else [])])
 
     @property
     def original(self) -> ClientId:

@@ -70,40 +70,40 @@ def client_styles(clients: Mapping[ClientId, Mode]) -> Styles:
 
     An A/A control has the style of its client, dotted.
     """
-    given: dict[ClientId, ClientStyle] = {}
+    styles: dict[ClientId, ClientStyle] = {}
     names = Counter(client.name for client in clients if not client.control)
-    options = Counter(_options(client) for client in clients)
+    variants = Counter(client.variant for client in clients)
     taken: set[tuple[Mode, int, int]] = set()
-    for client, mode in sorted(
-        clients.items(), key=lambda item: (item[0].label not in _KNOWN, item[0].label)
-    ):
+    for client, mode in sorted(clients.items(), key=lambda item: (_known(item[0]) is None, item[0].label)):
         if client.control and client.original in clients:
             continue
-        yardstick = client.label == "floor"
-        colour, turn = _place(mode, _KNOWN.get(client.label, 0), set() if yardstick else taken)
+        yardstick = client.name == "floor"
+        colour, turn = _place(mode, _known(client) or 0, set() if yardstick else taken)
         shape = (colour + turn) % len(_DASHES)
         light, dark = _YARDSTICK if yardstick else _PALETTES[mode][colour]
-        told = _options(client)
-        short = told if told and names[client.name] > 1 and options[told] == 1 else client.label
-        given[client] = ClientStyle(
+        variant = client.variant
+        alone = variant and names[client.name] > 1 and variants[variant] == 1
+        short = variant if alone else client.label
+        styles[client] = ClientStyle(
             label=plain(client.label, 40),
             short=plain(short, 40),
-            variable=f"--client-{len(given)}",
+            variable=f"--client-{len(styles)}",
             light=light,
             dark=dark,
             marker="x" if yardstick else _MARKERS[mode][shape],
             dash="dotted" if yardstick else _DASHES[shape],
         )
     for client in clients:
-        if client not in given:
-            label, variable = plain(client.label, 40), f"--client-{len(given)}"
-            original = given[client.original]
-            given[client] = replace(original, label=label, short=label, variable=variable, dash="dotted")
-    return {client: given[client] for client in clients}
+        if client not in styles:
+            label, variable = plain(client.label, 40), f"--client-{len(styles)}"
+            original = styles[client.original]
+            styles[client] = replace(original, label=label, short=label, variable=variable, dash="dotted")
+    return {client: styles[client] for client in clients}
 
 
-def _options(client: ClientId) -> str:
-    return client.label.removeprefix(client.name).strip()
+def _known(client: ClientId) -> int | None:
+    """Return the reserved colour of a client without options; ``None`` for others."""
+    return None if client.variant else _KNOWN.get(client.name)
 
 
 def _place(mode: Mode, colour: int, taken: set[tuple[Mode, int, int]]) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadgen.report.text import figure
+from loadgen.report.text import number
 
 if TYPE_CHECKING:
     from loadgen.analysis.metrics import Column, Metric
@@ -58,5 +58,5 @@ def value_text(column: Column, value: float | None) -> str:
     decimals = column.metric.decimals
     shown = scaled(column, value)
     if shown is None or column.part == "n" or not decimals:
-        return figure(shown)
+        return number(shown)
     return f"{shown:,.{decimals}f}"

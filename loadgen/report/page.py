@@ -81,7 +81,7 @@ def at(level: Level) -> str:
 
 
 def _data(placed: Sequence[Placed]) -> str:
-    """Return all figures as JSON that may stand inside a script element."""
+    """Return the data of all charts as JSON that may stand inside a script element."""
     from bokeh.embed import json_item
 
     numbers: dict[str, str] = {}

@@ -30,8 +30,8 @@ def _visible(character: str) -> str:
     return character
 
 
-def figure(value: float | None) -> str:
-    """Return three significant digits, thousands separated; ``–`` where there is no figure."""
+def number(value: float | None) -> str:
+    """Return three significant digits, thousands separated; ``–`` where there is no value."""
     if value is None or not math.isfinite(value):
         return NOT_MEASURED
     if isinstance(value, int):
@@ -47,7 +47,7 @@ def figure(value: float | None) -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """Return ``1.2 to 3.4``; empty where there is no interval."""
-    return "" if low is None or high is None else f"{figure(low)} to {figure(high)}"
+    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
 
 
 def tick(value: float) -> str:

@@ -103,9 +103,11 @@ def test_claims_come_first_and_every_section_nests(repeated):
 
 
 def test_a_picture_says_its_figures_in_words(repeated):
-    told = [a["aria-label"] for _, a in repeated.elements if a.get("role") == "img"]
+    labels = [a["aria-label"] for _, a in repeated.elements if a.get("role") == "img"]
     (threads, _) = [
-        words for words in told if words.startswith("threads per additional stream") and "httpx-sync" in words
+        words
+        for words in labels
+        if words.startswith("threads per additional stream") and "httpx-sync" in words
     ]
     assert "more than 0.9 supports it" in threads
     assert "requests 1.00 (1.00 to 1.00), supports it" in threads
@@ -173,7 +175,7 @@ def test_an_unfinished_run_counts_cells_and_not_their_parts():
     assert "The run was interrupted: 3 of 8 cells were measured" in text
 
 
-def test_stages_are_told_as_people_write_them():
+def test_stages_are_printed_as_people_write_them():
     load = Load(stages=(Stage(5, 0.5), Stage(5, 60.0), Stage(1000, 0.0)))
     made = run_of("/nowhere", (5,))
     workload = replace(made.info.scenario.workload, load=load)
@@ -201,7 +203,7 @@ def test_foreign_text_is_text():
     assert "49" not in re.findall(r"owned&#39;&lt;/script&gt;(..)", text)
 
 
-def test_clients_keep_their_look_and_never_share_one():
+def test_clients_keep_their_style_and_never_share_one():
     modes = {
         "aiohttp": "tasks",
         "requests": "threads",
@@ -230,7 +232,7 @@ def test_every_mode_has_colours_of_its_own():
     assert len({style.light for style in given}) == len({style.dark for style in given}) == 3
 
 
-def test_beside_a_line_stands_what_tells_variants_apart():
+def test_variants_are_named_by_what_differs():
     labels = [
         "requests",
         "requests stack=1MiB",

@@ -92,5 +92,5 @@ def test_findings_fit_the_console_and_a_few_dozen_lines(width):
     assert len(lines) < 100
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured():
     assert "nothing was measured" in shown(View(run_of("/nowhere", ()), [], []))

@@ -1,6 +1,6 @@
 import pytest
 
-from loadgen.report.text import figure, plain, tick
+from loadgen.report.text import number, plain, tick
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from loadgen.report.text import figure, plain, tick
     ],
 )
 def test_figures_have_three_significant_digits(value, shown):
-    assert figure(value) == shown
+    assert number(value) == shown
 
 
 @pytest.mark.parametrize(

@@ -47,12 +47,12 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_folder_is_told(tmp_path):
+def test_a_missing_folder_is_reported(tmp_path):
     with pytest.raises(ReportError, match=r"summary\.csv"):
         write(failed_run(tmp_path / "gone"))
 
 
 def test_the_report_room_imports_no_charts_until_a_page_is_made():
     code = "import sys, loadgen.report.renderers, loadgen.report.write; print('bokeh' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"

@@ -11,7 +11,7 @@ from bokeh.models import Line
 from loadgen.analysis.measures import present
 from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
-from loadgen.report.text import figure
+from loadgen.report.text import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
             "x": np.maximum(at, x.start).astype(np.float32),
             "y": share.astype(np.float32),
             "text": [
-                f"p{100 * (1 - part):.4g}: {figure(value)} ms"
+                f"p{100 * (1 - part):.4g}: {number(value)} ms"
                 for value, part in zip(at.tolist(), share.tolist(), strict=True)
             ],
             "client": [style.label] * len(at),
@@ -74,8 +74,8 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
         )
     hover(made, drawn, [("", "@client"), ("", "@text")])
     words = "; ".join(
-        f"{styles[label].label}: half within {figure(float(values[(len(values) - 1) // 2]))} ms, "
-        f"slowest {figure(float(values[-1]))} ms, n = {len(values):,}"
+        f"{styles[label].label}: half within {number(float(values[(len(values) - 1) // 2]))} ms, "
+        f"slowest {number(float(values[-1]))} ms, n = {len(values):,}"
         for label, values in ordered.items()
     )
     return Chart(title, "ms", made, f"Distribution of {title} as percentiles. {words}.")

@@ -12,7 +12,7 @@ from typing import Literal
 
 from loadgen.report.charts import axes
 from loadgen.report.charts.axes import Axis
-from loadgen.report.text import figure, interval, plain
+from loadgen.report.text import interval, number, plain
 
 LABEL = 80
 TEXT = 2000
@@ -89,7 +89,7 @@ def plot(
         notes.setdefault(r.note, []).append(r.label)
     if len(notes) == 1 and "" not in notes:
         criterion, notes = f"{criterion}; {rows[0].note}", {}
-    said = "; ".join(
+    words = "; ".join(
         f"{r.label} {r.value}{f' ({r.between})' if r.between else ''}, {WORDS[r.result]}" for r in rows
     )
     return Plot(
@@ -101,7 +101,7 @@ def plot(
         ticks=ticks(axis),
         rows=rows,
         notes=tuple(f"{', '.join(of)}: {note}" for note, of in notes.items() if note),
-        alternative=f"{plain(title, LABEL)}, {unit}, {criterion}: {said}",
+        alternative=f"{plain(title, LABEL)}, {unit}, {criterion}: {words}",
     )
 
 
@@ -146,7 +146,7 @@ def row(point: Point, axis: Axis) -> Row:
         cut = point.low < axis.start, point.high > axis.end
     return Row(
         label=plain(point.label, LABEL),
-        value=figure(point.value),
+        value=number(point.value),
         between=interval(point.low, point.high),
         result=point.result,
         note=plain(point.note, TEXT),

@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bokeh.models import Line, Scatter, Segment
+from bokeh.models import Scatter, Segment
 
 from loadgen.analysis.metrics import Column, Metric, column, metrics
 from loadgen.analysis.metrics.lag import LAG, RELATIVE_LAG
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, ends, hover, plot
+from loadgen.report.charts.lines import Line, Point, line_chart
+from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, hover, plot
 from loadgen.report.columns import rank_of, scaled, title_of, unit_of
-from loadgen.report.text import figure, interval, plain, tick
+from loadgen.report.text import interval, number, plain
 
 if TYPE_CHECKING:
-    from loadgen.model import Level, Summary
+    from loadgen.model import Summary
     from loadgen.report.client_style import Styles
 
-HEIGHT = 226
 _BOTTOM = 44
-_ROOM = 104
 _ROW = 26
-_INTERVAL_ROOM = 2.0  # an interval may stretch the axis to this many times the largest value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class _Drawn:
         """Return what the pointer shows over a mark."""
         pair = self.interval(summary)
         between = f" (95 % interval {interval(*pair)})" if pair else ""
-        return f"{rank}{figure(value)} {unit_of(self.column.metric)}{between}, {summary.validity}".strip()
+        return f"{rank}{number(value)} {unit_of(self.column.metric)}{between}, {summary.validity}".strip()
 
 
 def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
@@ -72,56 +70,15 @@ def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Style
 
 
 def _curve(drawn: _Drawn, summaries: Sequence[Summary], styles: Styles) -> Chart | None:
-    metric, unit = drawn.column.metric, unit_of(drawn.column.metric)
-    ordered = sorted(summaries, key=lambda s: s.level)
-    lines = {
-        client: line
-        for client in styles
-        if (line := [(s, v) for s in ordered if s.client == client and (v := drawn.value(s)) is not None])
-    }
-    values = [value for line in lines.values() for _, value in line]
-    if not values:
-        return None
-    intervals = [pair for line in lines.values() for s, _ in line if (pair := drawn.interval(s))]
-    edges = [edge for pair in intervals for edge in pair if edge <= _INTERVAL_ROOM * max(values)]
-    x = levels([s.level for s in ordered])
-    y = axis([*values, *edges], unit, whole=drawn.column.whole)
-    made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
-    points = []
-    for client, line in lines.items():
-        style = styles[client]
-        data = {
-            "x": [s.level.value for s, _ in line],
-            "y": [value for _, value in line],
-            "client": [f"{style.label}, {s.level}" for s, _ in line],
-            "text": [drawn.text(s, value) for s, value in line],
-        }
-        whiskers = [(s.level.value, *pair) for s, _ in line if (pair := drawn.interval(s))]
-        if whiskers:
-            at, low, high = (list(side) for side in zip(*whiskers, strict=True))
-            glyph = Segment(x0="x", y0="low", x1="x", y1="high", line_alpha=0.45)
-            draw(made, glyph, {"x": at, "low": low, "high": high}, style.variable)
-        draw(made, Line(x="x", y="y", line_width=2, line_dash=style.dash), data, style.variable)
-        points.append(draw(made, Scatter(x="x", y="y", size=7, marker=style.marker), data, style.variable))
-    hover(made, points, [("", "@client"), ("", "@text")])
+    metric, ordered = drawn.column.metric, sorted(summaries, key=lambda s: s.level)
+    lines = []
+    for client, style in styles.items():
+        own = [(s, v) for s in ordered if s.client == client and (v := drawn.value(s)) is not None]
+        points = [Point(s.level, v, drawn.interval(s), drawn.text(s, v)) for s, v in own]
+        if points:
+            lines.append(Line(style, style.label, points, style.dash))
     title = f"{title_of(metric)} {rank_of(drawn.column)}".strip()
-    words = "; ".join(
-        f"{styles[client].label}: " + ", ".join(f"{figure(value)} at {s.level.value:,g}" for s, value in line)
-        for client, line in lines.items()
-    )
-    marks = ends(y, HEIGHT, _BOTTOM, [(styles[client], line[-1][1]) for client, line in lines.items()])
-    return Chart(title, unit, made, f"{title} in {unit} over {x.title}. {words}.", marks, _ROOM)
-
-
-def levels(measured: Sequence[Level]) -> Axis:
-    """Return the axis of levels, with ticks at what was run: at most five of them."""
-    values = sorted({level.value for level in measured})
-    log = values[-1] / values[0] > 4
-    margin = (values[-1] - values[0]) * 0.05
-    start, end = (values[0] / 1.15, values[-1] * 1.15) if log else (values[0] - margin, values[-1] + margin)
-    shown = [float(value) for value in values[:: -(-len(values) // 5)]]
-    title = "arrivals per second" if measured[0].streams is None else "streams at once"
-    return Axis(start, end, log, tuple(shown), {value: tick(value) for value in shown}, title)
+    return line_chart(title, unit_of(metric), lines, whole=drawn.column.whole)
 
 
 def _dots(
@@ -146,7 +103,7 @@ def _dots(
     made = plot(x, y, height, left=left, right=room, bottom=_BOTTOM, grid="xy" if x.log and not pair else "x")
     points, marks, words = [], [], []
     for place, (summary, style, here) in zip(places, rows, strict=True):
-        text = " – ".join(figure(value) for _, value in here) or figure(None)
+        text = " – ".join(number(value) for _, value in here) or number(None)
         if pair and len(here) == 1:
             text = f"{rank_of(here[0][0].column)} {text}"
         words.append(f"{style.label} {text}")

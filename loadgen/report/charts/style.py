@@ -1,4 +1,4 @@
-"""The primitives of every chart: axes, ticks, glyphs, hover texts, and how a figure stands in the page.
+"""The primitives of every chart: axes, ticks, glyphs, hover texts, and the frame of a figure in the page.
 
 Colours are names of CSS variables that the page defines for light and dark; a model's ``tags`` say which of
 its properties follows which variable, and the page's script sets them whenever the colour scheme changes.
@@ -37,7 +37,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A figure with what the page says around it. ``alternative`` tells in words what the picture shows.
+    """A figure with what the page says around it. ``alternative`` describes it in words, for screen readers.
 
     ``marks`` stand in the ``room`` pixels at its right edge.
     """
@@ -56,7 +56,7 @@ BORDER_TOP = 8
 def plot(
     x: Axis, y: Axis, height: int, *, left: int = 52, right: int = 10, bottom: int = 44, grid: str = "y"
 ) -> Figure:
-    """An empty figure as wide as its element, without toolbar, that leaves every gesture to the page."""
+    """Return an empty figure as wide as its element, without toolbar, that leaves every gesture to the page."""
     made = bokeh_figure(
         height=height,
         sizing_mode="stretch_width",
@@ -95,14 +95,14 @@ def plot(
 
 
 def draw(made: Figure, glyph: Glyph, data: dict[str, Any], variable: str) -> Any:
-    """Add a glyph in the colour of a CSS variable; returns its renderer."""
+    """Add a glyph in the colour of a CSS variable; return its renderer."""
     names = [name for name in ("line_color", "fill_color") if name in glyph.properties()]
     glyph.tags = [f"{name}={variable}" for name in names if getattr(glyph, name) is not None]
     return made.add_glyph(ColumnDataSource(data), glyph)
 
 
 def hover(made: Figure, renderers: Sequence[Any], tips: Sequence[tuple[str, str]]) -> None:
-    """Exact values under the pointer; Bokeh escapes what comes from columns."""
+    """Show exact values under the pointer; Bokeh escapes what comes from columns."""
     made.add_tools(HoverTool(renderers=list(renderers), tooltips=list(tips)))
 
 
@@ -110,7 +110,7 @@ _LINE = 13.0  # pixels that a name beside a line takes
 
 
 def ends(y: Axis, height: int, bottom: int, lines: Sequence[tuple[ClientStyle, float]]) -> tuple[Mark, ...]:
-    """Names beside the ends of the lines, moved apart where they would collide; none where too many would."""
+    """Return the names beside the ends of the lines, moved apart where they would collide; none of too many."""
     room = height - BORDER_TOP - bottom
     if len(lines) * _LINE > height:
         return ()
@@ -129,7 +129,7 @@ def ends(y: Axis, height: int, bottom: int, lines: Sequence[tuple[ClientStyle, f
 
 
 def _apart(spots: Sequence[float], gap: float, room: float) -> list[float]:
-    """Ascending ``spots`` pushed at least ``gap`` apart, each crowd about its middle, none above ``room``."""
+    """Return ascending ``spots`` pushed at least ``gap`` apart, each crowd around its middle, none above ``room``."""
     crowds: list[tuple[float, int]] = []  # middle, members
     for spot in spots:
         crowds.append((spot, 1))

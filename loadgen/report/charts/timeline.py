@@ -12,7 +12,7 @@ from bokeh.models import Scatter, Segment
 from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
-from loadgen.report.text import figure
+from loadgen.report.text import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def timeline(repeats: Sequence[Repeat], styles: Styles) -> Timeline:
     )
     caption = (
         f"{chosen_how}, one per row, in the order of their starts. A dot is an arrival of text, a thin grey "
-        f"line the wait for the first token, a red line a gap of over {figure(silence * 1000)} ms, a red cross "
+        f"line the wait for the first token, a red line a gap of over {number(silence * 1000)} ms, a red cross "
         "the end of a failed stream. A gap at the same time in all rows is a stall of the client or the server; "
         "a gap in one row is a delay of that stream only."
     )
@@ -156,7 +156,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
         "x0": before[long].astype(np.float32),
         "x1": after[long].astype(np.float32),
         "y": row[long].astype(np.float32),
-        "text": [f"{figure(1000 * value)} ms without a token" for value in length[long].tolist()],
+        "text": [f"{number(1000 * value)} ms without a token" for value in length[long].tolist()],
     }
     red = draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=1.5), stalls, "--alarm")
     inside = _inside(shown, x.start, x.end)
@@ -166,11 +166,11 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     crosses = {"x": shown.end[shown.failed], "y": numbers[shown.failed]}
     draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
     hover(made, [red], [("", "@text")])
-    number = int(long.sum())
-    silences = f"{number:,} gap{'' if number == 1 else 's'} over {figure(silence * 1000)} ms"
+    gaps = int(long.sum())
+    silences = f"{gaps:,} gap{'' if gaps == 1 else 's'} over {number(silence * 1000)} ms"
     failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""
     alternative = (
-        f"{style.label}: {rows:,} rows of token arrivals from {figure(x.start)} to {figure(x.end)} s, "
-        f"{silences}{failures}, longest gap {figure(1000 * float(length.max())) if len(length) else '–'} ms."
+        f"{style.label}: {rows:,} rows of token arrivals from {number(x.start)} to {number(x.end)} s, "
+        f"{silences}{failures}, longest gap {number(1000 * float(length.max())) if len(length) else '–'} ms."
     )
     return Chart(style.label, f"{silences}{failures}", made, alternative)

@@ -10,7 +10,7 @@ from bokeh import models
 
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, draw, ends, hover, plot
-from loadgen.report.text import figure
+from loadgen.report.text import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
         glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
         drawn.append(draw(made, glyph, data, style.variable))
         last.setdefault(style, float(value[-1]))
-        words.append(f"{cell}: up to {figure(float(value.max()))}")
+        words.append(f"{cell}: up to {number(float(value.max()))}")
     hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
     alternative = f"{title} in {unit} over time. {'; '.join(words)}."
     apart = len(set(last.values())) > 1  # names beside one and the same point are useless
@@ -73,13 +73,13 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
 
 def _open(repeat: Repeat) -> Line:
     """Return the most streams that were open in each of ``POINTS`` equal spans, so that no spike is lost."""
-    times, number = repeat.open
+    times, count = repeat.open
     if not len(times):
         return np.zeros(0), np.zeros(0)
     edges = np.linspace(min(0, times[0]), times[-1], POINTS)
     after = np.searchsorted(times, edges, "right")
-    at_edges = np.concatenate([[0], number])[after]
-    most = np.maximum.reduceat(np.insert(number, after, at_edges), after + np.arange(POINTS))
+    at_edges = np.concatenate([[0], count])[after]
+    most = np.maximum.reduceat(np.insert(count, after, at_edges), after + np.arange(POINTS))
     return edges / 1e9, most.astype(np.float64)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE
 from loadgen.report.sentences import sentences
-from loadgen.report.text import NOT_MEASURED, figure, plain
+from loadgen.report.text import NOT_MEASURED, number, plain
 
 if TYPE_CHECKING:
     from loadgen.analysis.changes import Change
@@ -155,13 +155,13 @@ def change(of: Change, value: float | None) -> str:
     if value is None or of.relative:
         return share(value)
     scaled, unit = scale(of.column)
-    return f"{'+' if value >= 0 else '−'}{figure(abs(value * scaled))} {'pp' if unit == '%' else unit}"
+    return f"{'+' if value >= 0 else '−'}{number(abs(value * scaled))} {'pp' if unit == '%' else unit}"
 
 
 def value(of: Change, value: float) -> str:
     """Return a value of the metric with its unit, where that is not its name."""
     scaled, unit = scale(of.column)
-    return f"{figure(value * scaled)} {unit if unit in ('ms', 'µs', 'KiB', '%') else ''}".strip()
+    return f"{number(value * scaled)} {unit if unit in ('ms', 'µs', 'KiB', '%') else ''}".strip()
 
 
 def scale(column: Column) -> tuple[float, str]:

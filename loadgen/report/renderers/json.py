@@ -24,7 +24,7 @@ def summary(view: View) -> str:
 
 
 def findings(view: View) -> str:
-    """Return ``findings.json``: every finding with its figures and intervals."""
+    """Return ``findings.json``: every finding as data, with its values and intervals."""
     return _document(view, findings=_findings(view))
 
 

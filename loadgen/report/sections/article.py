@@ -3,22 +3,14 @@ its differences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate, SourceKind
 from loadgen.report.charts.forest import Point, axis_of, place, row, ticks
 from loadgen.report.page import FINDING
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import article as english
-from loadgen.report.text import figure, interval, plain
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
+from loadgen.report.text import interval, number, plain
 
 
 class Article(Section):
@@ -41,12 +33,12 @@ class Article(Section):
             rows=_table(finding),
             differences=[_differences(finding, metric) for metric in english.METRICS if finding.differences],
             sources=[
-                f"{english.METRICS[source.metric]}, {english.SOURCES[source.source]} ×{figure(source.ratio)}"
+                f"{english.METRICS[source.metric]}, {english.SOURCES[source.source]} ×{number(source.ratio)}"
                 for source in finding.sources
             ],
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         finding = view.of(ArticleFinding)[0]
         sentences = english.sentences(finding)
         yield screen.text(f"{sentences.statement}. {english.FIRST}")
@@ -54,7 +46,7 @@ class Article(Section):
             [
                 (
                     english.SOURCES[one.source],
-                    f"×{figure(one.article)}, here ×{figure(one.ours.value if one.ours else None)}",
+                    f"×{number(one.article)}, here ×{number(one.ours.value if one.ours else None)}",
                     f"{one.client} ÷ {one.baseline}: {english.METRICS[one.metric]}",
                 )
                 for one in finding.differences
@@ -73,8 +65,8 @@ def _table(finding: ArticleFinding) -> list[dict[str, Any]]:
         for metric in english.METRICS:
             one = times[client, metric]
             ours = one.ours or Estimate()
-            cells.append({"text": figure(one.article), "between": ""})
-            cells.append({"text": figure(ours.value), "between": interval(ours.low, ours.high)})
+            cells.append({"text": number(one.article), "between": ""})
+            cells.append({"text": number(ours.value), "between": interval(ours.low, ours.high)})
         rows.append({"client": plain(client.label), "cells": cells})
     return rows
 
@@ -91,7 +83,7 @@ def _differences(finding: ArticleFinding, metric: ArticleMetric) -> dict[str, An
         "rows": [
             {
                 "ours": row(point, axis),
-                "article": figure(one.article),
+                "article": number(one.article),
                 "at": place(axis, one.article),
                 "source": english.SOURCES[one.source],
                 "client": one.source is SourceKind.CLIENT,

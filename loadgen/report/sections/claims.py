@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from rich.padding import Padding
@@ -10,17 +10,12 @@ from rich.padding import Padding
 from loadgen.model import ClaimFinding
 from loadgen.report.charts import forest
 from loadgen.report.page import FINDING
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import claims as english
-from loadgen.report.text import figure, interval, plain
+from loadgen.report.text import interval, number, plain
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from loadgen.model import ClaimEffect, ClaimPart
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 _FIRST = ("contradicts", "undecided", "once", "supports")  # of a part's effects, the first of these is shown
 
@@ -52,7 +47,7 @@ class Claims(Section):
             excluded=plain(english.excluded(found[0].excluded), FINDING),
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         seen: set[str] = set()
         yield screen.text(f"They are made in {english.ARTICLE}.", "dim")
         for finding in view.of(ClaimFinding):
@@ -102,7 +97,7 @@ def _row(part: ClaimPart) -> Sequence[str]:
     named = f"one of {len(part.effects)} pairs" if effect.baseline else f"also {', '.join(others)}"
     return (
         "noise" if effect.noise is not None else point.result,
-        figure(point.value) + (" %" if effect.unit == "share" else "") + (f" ({between})" if between else ""),
+        number(point.value) + (" %" if effect.unit == "share" else "") + (f" ({between})" if between else ""),
         english.criterion(effect),
         f"{english.measure(part)}: {point.label}" + (f" ({named})" if others else ""),
     )

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from loadgen.model import CostFinding, Estimate
 from loadgen.report.page import FINDING
 from loadgen.report.screen import width_of
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import costs as english
-from loadgen.report.text import figure, interval, plain
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
+from loadgen.report.text import interval, number, plain
 
 RESOURCES = {  # its title, the units of its growth and of its fixed part, its column in the terminal
     "memory": ("Memory", "KiB per stream", "fixed, MiB", "KiB"),
@@ -48,7 +38,7 @@ class Costs(Section):
         ]  # fmt: skip
         return page.section(self.id, kinds=list(RESOURCES.values()), rows=rows)
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         head = ["", *(column for *_, column in RESOURCES.values())]
         for intervals in (True, False):
             rows = [head]
@@ -67,9 +57,9 @@ def _estimates(finding: CostFinding) -> list[tuple[Estimate, Estimate]]:
 
 
 def _cell(estimate: Estimate) -> dict[str, str]:
-    return {"text": figure(estimate.value), "between": interval(estimate.low, estimate.high)}
+    return {"text": number(estimate.value), "between": interval(estimate.low, estimate.high)}
 
 
 def _text(estimate: Estimate, *, intervals: bool) -> str:
     between = interval(estimate.low, estimate.high) if intervals else ""
-    return figure(estimate.value) + (f" ({between})" if between else "")
+    return number(estimate.value) + (f" ({between})" if between else "")

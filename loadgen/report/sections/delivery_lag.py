@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadgen.model import Cause, DelayFinding
 from loadgen.report.page import FINDING
 from loadgen.report.screen import width_of
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import delivery_lag, sentences
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 
 class DeliveryLag(Section):
@@ -44,7 +37,7 @@ class DeliveryLag(Section):
             budget=f"{found[0].budget_ms:g} ms" if found else "",
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         found = view.of(DelayFinding)
         if not found:
             return

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadgen.model import ClientId, Level, Outcome
 from loadgen.report.page import TEXT
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Section, View
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from loadgen.report.page import Page
-    from loadgen.report.view import View
 
 ERRORS = 4
 

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from loadgen.analysis.metrics import metrics
 from loadgen.report.columns import title_of
-from loadgen.report.sections.section import Section
-
-if TYPE_CHECKING:
-    from loadgen.report.page import Page
-    from loadgen.report.view import View
+from loadgen.report.sections.section import Page, Section, View
 
 
 class Glossary(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +16,14 @@ from loadgen.report import markdown
 from loadgen.report.columns import heading, narrow, rank_of, scaled, value_text, with_unit
 from loadgen.report.page import at
 from loadgen.report.screen import GAP, STYLES
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.text import interval, plain
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.table import Table
 
     from loadgen.analysis.metrics import Column, Metric
     from loadgen.analysis.metrics.metric import Topic
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 LABEL = 40
 MODE_PRIORITY = 17
@@ -46,7 +42,7 @@ class Metrics(Section):
         tables = [_table(title, topics, view) for title, topics in TABLES] if view.summaries else []
         return page.section(self.id, tables=tables)
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         if not view.summaries:
             yield Text("nothing was measured", style="bold")
             return

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from loadgen.analysis.metrics import column
 from loadgen.model import NoiseFinding
 from loadgen.report.page import FINDING
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.noise import percent
 from loadgen.report.text import NOT_MEASURED, plain
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 
 class Noise(Section):
@@ -44,5 +34,5 @@ class Noise(Section):
             ],
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         yield screen.text(sentences(view.of(NoiseFinding)[-1]).statement, "dim", limit=FINDING)

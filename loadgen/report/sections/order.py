@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadgen.report.page import TEXT
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Section, View
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
     from loadgen.analysis.repeats import Repeat
-    from loadgen.report.page import Page
-    from loadgen.report.view import View
 
 
 class Order(Section):

@@ -1,24 +1,16 @@
-"""Why measurements are disturbed, incomplete or based on few values: reasons not to believe a figure."""
+"""Why measurements are disturbed, incomplete or based on few values: notes on data quality."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from loadgen.model import DriftFinding, Level, Summary, Validity
 from loadgen.report import markdown
 from loadgen.report.page import FINDING, at
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.validity import reason
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 SHOWN = 12  # reasons that the terminal lists in full
 DRIFTS = 3
@@ -48,7 +40,7 @@ class Quality(Section):
             drifts=[plain(sentences(f).statement, FINDING) for f in view.of(DriftFinding)],
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         found = {key: of for key, of in _alike(view).items() if key[1] is not Validity.VALID}
         short = sum(len(reasons) for _, _, reasons in found) > SHOWN
         rows = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from rich.console import RenderableType
 
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
+from loadgen.report.page import Page
+from loadgen.report.screen import Screen
+from loadgen.report.view import View
+
+__all__ = ["Page", "Rendered", "Screen", "Section", "View"]
+
+Rendered = Iterable[RenderableType]
 
 
 class Section:
@@ -36,7 +39,7 @@ class Section:
         """Return its markup, without heading: usually ``page.section(self.id, ...)``."""
         return ""
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         """Yield its lines and tables, without heading."""
         return ()
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from loadgen.analysis.facts import facts, text
 from loadgen.report import markdown
 from loadgen.report.page import TEXT
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Section, View
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
     from loadgen.model import Recording, RunInfo
-    from loadgen.report.page import Page
-    from loadgen.report.view import View
 
     Facts = list[tuple[str, list[tuple[str, str]]]]
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from loadgen.model import ThresholdFinding
 from loadgen.report import markdown
 from loadgen.report.page import FINDING
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import sentences
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 
 class Thresholds(Section):
@@ -40,7 +30,7 @@ class Thresholds(Section):
             ],
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         yield screen.verdicts(
             (
                 finding.verdict,

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 from loadgen.model import ClaimFinding
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import claims as english
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 
 class UndecidedClaims(Section):
@@ -28,7 +18,7 @@ class UndecidedClaims(Section):
     def html(self, view: View, page: Page) -> str:
         return page.section(self.id, line=_line(view))
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         yield screen.text(_line(view), "dim")
 
 

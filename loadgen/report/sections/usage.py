@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from loadgen.report.page import at
-from loadgen.report.sections.section import Section
-
-if TYPE_CHECKING:
-    from loadgen.report.page import Page
-    from loadgen.report.view import View
+from loadgen.report.sections.section import Page, Section, View
 
 
 class Usage(Section):

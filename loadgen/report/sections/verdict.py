@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from loadgen.model import ThresholdFinding, Validity
 from loadgen.report.page import TEXT
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from loadgen.model import Run
-    from loadgen.report.page import Page
-    from loadgen.report.screen import Screen
-    from loadgen.report.view import View
 
 _STATES = {"interrupted": "was interrupted", "failed": "failed", "running": "never ended"}
 
@@ -36,7 +30,7 @@ class Verdict(Section):
             unfinished=plain(unfinished(view.run), TEXT),
         )
 
-    def terminal(self, view: View, screen: Screen) -> Iterable[RenderableType]:
+    def terminal(self, view: View, screen: Screen) -> Rendered:
         if text := unfinished(view.run):
             yield screen.text(text, "yellow")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, ArticleOrder, SourceKind
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import figure
+from loadgen.report.text import number
 
 ARTICLE = '"Exploring streaming HTTP responses …" (2025)'
 FIRST = f"The article is {ARTICLE}; ratios of times, there and here:"
@@ -38,9 +38,9 @@ def sentences(finding: ArticleFinding) -> Sentences:
             (f"Undecided: {who} not measured at one stream in two repeats or more",),
         )
     counted = Counter(difference.source for difference in finding.differences)
-    said = ", ".join(f"{SOURCES[source]}: {number}" for source, number in counted.items())
+    sources = ", ".join(f"{SOURCES[source]}: {times}" for source, times in counted.items())
     return Sentences(
-        f"What explains the {len(finding.differences)} differences in the article's table: {said}",
+        f"What explains the {len(finding.differences)} differences in the article's table: {sources}",
         (
             _model(finding),
             *(_order(order) for order in finding.orders),
@@ -60,7 +60,7 @@ def reason(difference: ArticleDifference) -> str:
     if difference.source is SourceKind.CLIENT or difference.own == "not_measured":
         return own
     if difference.source is SourceKind.UNEXPLAINED:
-        return f"no source makes more than {figure(difference.largest)} times here; {own}"
+        return f"no source makes more than {number(difference.largest)} times here; {own}"
     return f"{REASONS[difference.source]}; {own}"
 
 
@@ -76,7 +76,7 @@ def _own(difference: ArticleDifference) -> str:
     client, baseline = difference.client, difference.baseline
     return {
         "reaches": "the client is slower here too, the server's own time apart, and the interval reaches as far",
-        "smaller": f"the client's part is {figure(difference.own_ratio)} times here: beyond the noise, but smaller",
+        "smaller": f"the client's part is {number(difference.own_ratio)} times here: beyond the noise, but smaller",
         "opposite": f"{client} itself takes less time than {baseline} here",
         "noise": "the two clients do not differ here beyond the noise",
         "one_round": "one repeat gives no estimate of the noise",
@@ -88,7 +88,7 @@ def _model(finding: ArticleFinding) -> str:
     if not finding.cold:
         return "Model: no stream waited for it to load"
     waited = f"{finding.cold} of {finding.streams} streams waited for it to load"
-    return f"Model: {waited}, the longest {figure(finding.load_s)} s; they are excluded from the rest"
+    return f"Model: {waited}, the longest {number(finding.load_s)} s; they are excluded from the rest"
 
 
 def _order(order: ArticleOrder) -> str:
@@ -104,7 +104,7 @@ def _answers(shortest: int, longest: int) -> str:
     return f"Answers: {shortest:,}{f' to {longest:,}' if longest != shortest else ''} tokens"
 
 
-def _runs(number: int | None) -> str:
-    if number is None:
+def _runs(runs: int | None) -> str:
+    if runs is None:
         return "–"
-    return f"{number:,}" if number <= MAX_RUNS else f"over {MAX_RUNS:,}"
+    return f"{runs:,}" if runs <= MAX_RUNS else f"over {MAX_RUNS:,}"

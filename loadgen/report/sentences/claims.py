@@ -15,7 +15,7 @@ from loadgen.model import (
     Shortfall,
 )
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import figure
+from loadgen.report.text import number
 
 ARTICLE = 'the article "Exploring streaming HTTP responses …" (2025)'
 SCENARIO = "scenarios/sweep.yaml"
@@ -100,7 +100,7 @@ def who(effect: ClaimEffect, *, level: bool = False) -> str:
 def criterion(effect: ClaimEffect) -> str:
     """Return which values support the claim: ``> 0.9``, ``< 10 %`` or ``0.909 to 1.1``."""
     if effect.direction == "within":
-        return f"{figure(1 / effect.line)} to {effect.line:g}"
+        return f"{number(1 / effect.line)} to {effect.line:g}"
     return f"{'>' if effect.direction == 'above' else '<'} {_line(effect)}"
 
 
@@ -109,14 +109,14 @@ def supports(part: ClaimPart) -> str:
     effect = part.effects[0]
     enough = "; one is enough" if part.decided_by == "any" else ""
     if effect.direction == "within":
-        return f"between {figure(1 / effect.line)} and {effect.line:g} supports it{enough}"
+        return f"between {number(1 / effect.line)} and {effect.line:g} supports it{enough}"
     return f"{'more' if effect.direction == 'above' else 'less'} than {_line(effect)} supports it{enough}"
 
 
 def note(effect: ClaimEffect) -> str:
     """Return why an effect is undecided, where the interval alone does not show it."""
     if effect.noise is not None:
-        return f"within the noise: one client differs from itself by up to {figure(100 * effect.noise)} %"
+        return f"within the noise: one client differs from itself by up to {number(100 * effect.noise)} %"
     if effect.comparisons is not None:
         return f"one of {effect.comparisons} comparisons: it may be so by chance"
     return ""

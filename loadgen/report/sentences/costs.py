@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from loadgen.model import Cost, CostFinding, Resource
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import figure, interval
+from loadgen.report.text import interval, number
 
 NAMES: Mapping[Resource, str] = {
     "memory": "KiB of memory",
@@ -20,15 +20,15 @@ PER: Mapping[str, tuple[Resource, ...]] = {"stream": ("memory", "threads"), "tok
 def sentences(finding: CostFinding) -> Sentences:
     """Return what the client's streams and tokens cost, and between which levels."""
     by_resource = {cost.resource: cost for cost in finding.costs}
-    said = []
+    parts = []
     for what, resources in PER.items():
         costs = [_cost(by_resource[name]) for name in resources if name in by_resource]
         if costs:
-            said.append(f"each additional {what} costs {' and '.join(costs)}")
+            parts.append(f"each additional {what} costs {' and '.join(costs)}")
     levels = f"from {finding.lowest} to {finding.highest}"
-    return Sentences(f"{finding.client}, {levels}: {'; '.join(said)}")
+    return Sentences(f"{finding.client}, {levels}: {'; '.join(parts)}")
 
 
 def _cost(cost: Cost) -> str:
     between = interval(cost.growth.low, cost.growth.high)
-    return f"{figure(cost.growth.value)}{f' ({between})' if between else ''} {NAMES[cost.resource]}"
+    return f"{number(cost.growth.value)}{f' ({between})' if between else ''} {NAMES[cost.resource]}"

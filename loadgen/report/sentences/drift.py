@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.analysis.metrics import column
 from loadgen.model import DriftFinding
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import figure, interval
+from loadgen.report.text import interval, number
 
 
 def sentences(finding: DriftFinding) -> Sentences:
@@ -15,7 +15,7 @@ def sentences(finding: DriftFinding) -> Sentences:
     if finding.repeat is not None:
         return Sentences(
             f"{finding.client} at {finding.level}, repeat {finding.repeat + 1}: {metric.label} {verb} from "
-            f"{figure(finding.before)} to {figure(finding.after)} {metric.unit} between the first and the second half "
+            f"{number(finding.before)} to {number(finding.after)} {metric.unit} between the first and the second half "
             "of its streams; it reached no steady state"
         )
     low, high = (
@@ -24,5 +24,5 @@ def sentences(finding: DriftFinding) -> Sentences:
     return Sentences(
         f"{metric.label} {verb} by {abs(change):.0%} from the first round to the last, over all clients; the machine "
         "or the server changed during the run",
-        (f"change in %: {figure(100 * change)} ({interval(low, high)})",),
+        (f"change in %: {number(100 * change)} ({interval(low, high)})",),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.analysis.metrics import column
 from loadgen.model import NoiseFinding, NoiseThreshold
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import figure, interval
+from loadgen.report.text import interval, number
 
 
 def sentences(finding: NoiseFinding) -> Sentences:
@@ -20,7 +20,7 @@ def sentences(finding: NoiseFinding) -> Sentences:
 
 def percent(share: float) -> str:
     """Return ``2.1 %``."""
-    return f"{figure(100 * share)} %"
+    return f"{number(100 * share)} %"
 
 
 def _detail(each: NoiseThreshold) -> str:

@@ -1,0 +1,112 @@
+"""Values over the levels: a line per client, with intervals and the client's name at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bokeh.models import Line as LineGlyph
+from bokeh.models import Scatter, Segment
+
+from loadgen.report.charts.axes import Axis, axis
+from loadgen.report.charts.style import Chart, draw, ends, hover, plot
+from loadgen.report.text import number, tick
+
+if TYPE_CHECKING:
+    from loadgen.model import Level
+    from loadgen.report.client_style import ClientStyle
+
+HEIGHT = 226
+TICKS = 5
+_BOTTOM = 44
+_ROOM = 104
+_INTERVAL_ROOM = 2.0  # an interval may stretch the axis to this many times the largest value
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A value at a level, with its interval; ``text`` is shown under the pointer."""
+
+    level: Level
+    value: float
+    interval: tuple[float, float] | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The points of one client. A ``faint`` line has hollow marks and no name at its end.
+
+    ``aside`` moves it by a share of the axis, so that it does not hide another.
+    """
+
+    style: ClientStyle
+    label: str
+    points: Sequence[Point]
+    dash: str
+    faint: bool = False
+    aside: float = 0.0
+
+
+def line_chart(title: str, unit: str, lines: Sequence[Line], *, whole: bool = False) -> Chart | None:
+    """Return the chart; ``None`` where there are no points. ``whole``: all values are whole numbers."""
+    points = [point for line in lines for point in line.points]
+    if not points:
+        return None
+    x = level_axis([point.level for point in points])
+    values = [point.value for point in points]
+    least, most = max(0.0, min(values) / _INTERVAL_ROOM), max(values) * _INTERVAL_ROOM
+    edges = [edge for point in points for edge in point.interval or () if least <= edge <= most]
+    y = axis([*values, *edges], unit, whole=whole)
+    made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
+    marks = []
+    for line in lines:
+        alpha, places = 0.6 if line.faint else 1.0, [_place(x, point, line.aside) for point in line.points]
+        data = {
+            "x": places,
+            "y": [point.value for point in line.points],
+            "client": [f"{line.style.label}, {point.level}" for point in line.points],
+            "text": [point.text for point in line.points],
+        }
+        known = [
+            (at, *point.interval) for at, point in zip(places, line.points, strict=True) if point.interval
+        ]
+        if known:
+            at, low, high = (list(side) for side in zip(*known, strict=True))
+            segment = Segment(x0="x", y0="low", x1="x", y1="high", line_alpha=0.45 * alpha)
+            bounds = {"low": [max(v, y.start) for v in low], "high": [min(v, 1.5 * y.end) for v in high]}
+            draw(made, segment, {"x": at, **bounds}, line.style.variable)
+        glyph = LineGlyph(x="x", y="y", line_width=2, line_alpha=alpha, line_dash=line.dash)
+        draw(made, glyph, data, line.style.variable)
+        mark = Scatter(x="x", y="y", size=7, marker=line.style.marker, line_width=1.5)
+        if line.faint:
+            mark.fill_color = None
+        marks.append(draw(made, mark, data, line.style.variable))
+    hover(made, marks, [("", "@client"), ("", "@text")])
+    words = "; ".join(
+        f"{line.label}: " + ", ".join(f"{number(p.value)} at {p.level.value:,g}" for p in line.points)
+        for line in lines
+    )
+    last = [(line.style, line.points[-1].value) for line in lines if line.points and not line.faint]
+    names = ends(y, HEIGHT, _BOTTOM, last)
+    return Chart(title, unit, made, f"{title} in {unit} over {x.title}. {words}.", names, _ROOM)
+
+
+def level_axis(measured: Sequence[Level]) -> Axis:
+    """Return the axis of levels, with ticks at what was run: at most ``TICKS`` of them."""
+    title = "arrivals per second" if measured[0].streams is None else "streams at once"
+    values = sorted({float(level.value) for level in measured})
+    shown = values[:: -(-len(values) // TICKS)]
+    labels = {value: tick(value) for value in shown}
+    if len(values) == 1:
+        return Axis(values[0] - 1, values[0] + 1, False, tuple(shown), labels, title)
+    log = values[-1] / values[0] > 4
+    margin = (values[-1] - values[0]) * 0.05
+    start, end = (values[0] / 1.15, values[-1] * 1.15) if log else (values[0] - margin, values[-1] + margin)
+    return Axis(start, end, log, tuple(shown), labels, title)
+
+
+def _place(x: Axis, point: Point, aside: float) -> float:
+    at = point.level.value
+    return at * (x.end / x.start) ** aside if x.log else at + (x.end - x.start) * aside
