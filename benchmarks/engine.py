@@ -28,7 +28,7 @@ from typing import NamedTuple
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
 from loadgen.lab.listener import Silent
-from loadgen.model import Cell, ClientId, Load, Scenario, Simulator, Target
+from loadgen.model import Cell, ClientId, Level, Load, Scenario, Simulator, Target, Workload
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import cores
 from loadgen.simulator.process import Process
@@ -63,7 +63,7 @@ def in_engine(cell: Cell, server: Process) -> Cost:
     assert recording.server is not None
     grown = int(recording.samples["peak_rss_kib"].max()) - recording.base_rss_kib
     return Cost(
-        (last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.level.streams, recording.server.open_peak
+        (last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.max_streams, recording.server.open_peak
     )
 
 
@@ -94,7 +94,7 @@ def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
 def k6_whole(cell: Cell, server: Process, tokens: int) -> Cost:
     """All that the process took, by its tokens."""
     server.reset()
-    cpu = _k6_cpu(cell, tokens) * 1e6 / tokens / cell.level.streams
+    cpu = _k6_cpu(cell, tokens) * 1e6 / tokens / cell.max_streams
     return Cost(cpu, float("nan"), server.record().open_peak)
 
 
@@ -130,10 +130,8 @@ def compare(
             name="engine",
             target=Target(url=server.url),
             clients=tuple(ClientId(name) for name in names),
-            concurrency=(streams,),
-            load=Load(requests=1, ramp=ramp, warmup=warmup),
-            prompts=("p",),
-            model="m",
+            levels=(Level(streams=streams),),
+            workload=Workload(prompts=("p",), load=Load(requests=1, ramp=ramp, warmup=warmup), model="m"),
             repeats=rounds,
         )
         for cell in plan.cells(scenario, server.url, CORES.engine):

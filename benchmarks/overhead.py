@@ -19,7 +19,7 @@ from pathlib import Path
 
 from loadgen.lab.listener import Silent
 from loadgen.lab.run import run
-from loadgen.model import Cell, ClientId, Load, Recording, Scenario, Simulator, Target
+from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario, Simulator, Target, Workload
 
 CELL_LINE = 0.7
 HELP_LINE = (1.5, 0.1)  # times the interpreter's, plus seconds
@@ -41,7 +41,7 @@ class Watch(Silent):
         streams = recording.streams
         assert set(streams["outcome"]) == {"ok"}
         own = (int(streams["end"].max()) - int(streams["start"].min())) / 1e9
-        self.costs.setdefault(recording.client, []).append(took - own)
+        self.costs.setdefault(recording.client.label, []).append(took - own)
 
 
 def cells(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
@@ -51,9 +51,8 @@ def cells(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
         name="overhead",
         target=Target(simulator=Simulator(ttft=0.1, gap=0.01, tokens=20, distribution="constant")),
         clients=tuple(ClientId(name) for name in names),
-        concurrency=(10,),
-        load=Load(requests=1),
-        prompts=("p",),
+        levels=(Level(streams=10),),
+        workload=Workload(prompts=("p",), load=Load(requests=1)),
         repeats=rounds,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -109,9 +109,7 @@ def measure(folder: Path, asked: argparse.Namespace, core: int, how: Sequence[st
     """Run it and print every figure beside the server's."""
     flags = ("--tokens", str(asked.tokens), "--gap", str(asked.gap), "--core", str(core))
     with server(folder / "record.json", *flags) as url:
-        text = SCENARIO.format(
-            url=url, clients=asked.clients, streams=asked.streams, load=asked.workload.load
-        )
+        text = SCENARIO.format(url=url, clients=asked.clients, streams=asked.streams, load=asked.load)
         (folder / "truth.yaml").write_text(text)
         command = [sys.executable, "-m", "loadgen", "run", str(folder / "truth.yaml"), "--json", *how]
         ran = subprocess.run([*command, "--out", str(folder / "run")], check=False, stdout=subprocess.PIPE)
@@ -120,7 +118,7 @@ def measure(folder: Path, asked: argparse.Namespace, core: int, how: Sequence[st
     run = Run.load(folder / "run")
     for row in run.summary().to_dict("records"):
         of_row = (row["client"], row["concurrency"])
-        parts = [part for part in run.recordings if (part.client, part.concurrency) == of_row]
+        parts = [part for part in run.recordings if (part.client.label, part.level.streams) == of_row]
         streams = [stream for part in parts for stream in counted(part, records)]
         print(f"{row['concurrency']:7,} {row['client']:<12} {len(streams):,} streams, {row['validity']}")
         for reason in filter(None, row["reasons"].split("; ")):
