@@ -1,4 +1,4 @@
-"""From a run to one row of figures per client and level, pooled over its repeats."""
+"""Summarise a run: every metric of each client at each level, pooled over the repeats."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Values = Ints | Tokens | None  # of one part: a value per stream, or per token
 
 
 def summarise(run: Run) -> list[Summary]:
-    """Return the figures of every client at every level, in the order of the scenario.
+    """Return every metric of every client at every level, in the order of the scenario.
 
-    The order of the recordings does not matter, and the same run gives the same figures: what is drawn at
+    The order of the recordings does not matter, and the same run gives the same summaries: what is drawn at
     random is drawn from the run's seed. What several workers recorded of one repeat counts as that one repeat.
     Holds the values of one metric of one client at one level at a time.
     """
@@ -62,7 +62,7 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
         [
             *of_repeats(every, reasons),
             *of_pool(
-                counted=sum(int(m.after_warmup.sum()) for m in repeats.all_parts),
+                streams=sum(int(m.after_warmup.sum()) for m in repeats.all_parts),
                 included=sum(int(m.included.sum()) for m in repeats.parts),
                 ttft_ms={rank: values[f"ttft_p{rank}_ms"] for rank in (50, 99)},
                 lag_ms={rank: values[f"lag_p{rank}_ms"] for rank in (50, 99)},
@@ -141,7 +141,7 @@ def _spans(repeats: Iterable[Repeat]) -> Iterator[tuple[int, int]]:
 
 
 def _intervals(metric: Metric, rounds: Sequence[Mapping[str, float | None]]) -> dict[int | None, Interval]:
-    """Return the intervals by what repeats differ by, where at least three of them have the figure."""
+    """Return the intervals by what repeats differ by, where at least three of them have the metric."""
     bounds: dict[int | None, Interval] = {}
     for rank in metric.intervals:
         values = [value for of in rounds if (value := of[metric.column(rank)]) is not None]

@@ -33,7 +33,7 @@ from loadgen.model import (
 )
 
 # What makes a measurement suspect, and what invalid.
-LIVE_SUSPECT = 0.99  # streams open at once, as a share of the concurrency asked for
+LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
 LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
 SERVER_LATE_SUSPECT_MS = 5.0  # p99 of the simulator's actual minus scheduled send time
@@ -42,7 +42,7 @@ OTHERS_SUSPECT = 0.10  # share of the engine's cores that other processes took
 STEAL_SUSPECT = 0.10  # and that the hypervisor took
 SCHEDULE_LATE_SUSPECT_MS = 50.0  # p99 of start minus due; both this and
 SCHEDULE_LATE_SHARE = 0.10  # this share of the median TTFT
-FEW_STREAMS_SUSPECT = 10  # counted streams
+FEW_STREAMS_SUSPECT = 10  # streams that are included
 LAG_SUSPECT_MS = 5.0  # the client's own lag; both this and
 LAG_SHARE = 0.10  # this share of the TTFT of the same percentile
 SATURATED = 0.90  # share of its cores
@@ -62,13 +62,12 @@ def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 
 def of_repeat(repeat: Repeat) -> list[Reason]:
-    """Return what is wrong with one repeat by itself, whatever the figures of all repeats together are.
+    """Return the reasons against one repeat by itself.
 
-    Its parts are judged together where figures are theirs together, and each by itself where one can spoil them;
-    those reasons name the workers. What makes a part invalid, or ended it early, makes the repeat suspect while
-    another part stands.
+    Reasons about one part name its worker. What makes a part invalid, or ended it early, makes the repeat only
+    suspect while another part is valid.
     """
-    # a worker that was given no stream is neither well nor ill
+    # nothing speaks for or against a worker without streams
     parts = [m for m in repeat.parts if m.recording.share != 0 or len(m.outcome)] or repeat.parts
     going = any(not m.recording.ended for m in parts)
     lost = [m for m in parts if going and m.recording.ended and m.recording.worker]
@@ -114,21 +113,21 @@ def of_repeats(repeats: Sequence[Repeat], reasons: Sequence[Sequence[Reason]]) -
 
 def of_pool(
     *,
-    counted: int,
+    streams: int,
     included: int,
     ttft_ms: Mapping[int, float | None],
     lag_ms: Mapping[int, float | None],
     send_delay_ms: Mapping[int, float | None],
     cpu_share: float | None,
 ) -> list[Reason]:
-    """Return what is wrong with the figures of all repeats together.
+    """Return the reasons against all repeats together.
 
-    ``counted`` streams were due after the warm-up and ``included`` of them are ok; ``cpu_share`` is the
+    ``streams`` were due after the warm-up and ``included`` of them are ok; ``cpu_share`` is the
     engine's CPU time divided by the window and its cores. ``ttft_ms``, ``lag_ms`` and ``send_delay_ms`` have
-    p50 and p99; like is compared with like, since a rare lag touches rare values only.
+    p50 and p99; each is compared with the TTFT of its percentile, since a rare lag affects rare values only.
     """
     reasons: list[Reason] = []
-    if counted and 0 < included < FEW_STREAMS_SUSPECT:
+    if streams and 0 < included < FEW_STREAMS_SUSPECT:
         reasons.append(FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT))
     delays: tuple[tuple[Literal["lag", "send_delay"], Mapping[int, float | None]], ...]
     delays = ("lag", lag_ms), ("send_delay", send_delay_ms)
@@ -181,24 +180,24 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
     recording = measured.recording
     if recording.ended:
         yield EndedEarly(validity=INVALID, ended=recording.ended)
-    counted = int(measured.after_warmup.sum())
-    if not counted:
+    streams = int(measured.after_warmup.sum())
+    if not streams:
         yield NothingAfterWarmup(validity=INVALID, warmup_s=(recording.window[0] - recording.start) / 1e9)
     elif not measured.included.any():
-        yield NoneCompleted(validity=INVALID, streams=counted, outcomes=_outcomes([measured]))
-    if counted and not alone:
+        yield NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
+    if streams and not alone:
         yield from _live(Repeat((measured,)), recording.max_streams)
 
 
 def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
-    """``lost``: a worker went, and with it the record of the streams that it had open."""
-    counted = sum(int(m.after_warmup.sum()) for m in repeat.parts)
+    """``lost``: a worker was lost, and with it the record of the streams that it had in flight."""
+    streams = sum(int(m.after_warmup.sum()) for m in repeat.parts)
     failed = sum(int((m.after_warmup & m.failed).sum()) for m in repeat.parts)
-    if failed > FAILED_SUSPECT * counted and any(m.included.any() for m in repeat.parts):
+    if failed > FAILED_SUSPECT * streams and any(m.included.any() for m in repeat.parts):
         yield StreamsFailed(
-            validity=SUSPECT, failed=failed, streams=counted, outcomes=_outcomes(repeat.parts)
+            validity=SUSPECT, failed=failed, streams=streams, outcomes=_outcomes(repeat.parts)
         )
-    if counted:
+    if streams:
         for reason in _live(repeat, repeat.recording.level.streams or 0):
             yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
 
@@ -211,7 +210,6 @@ def _live(repeat: Repeat, target: int) -> Iterator[ConcurrencyNotReached]:
 
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
-    """Of the schedule, and of the clock that it is held by."""
     if not measured.after_warmup.any():
         return
     delay = (measured.column("start") - measured.column("due"))[measured.after_warmup]

@@ -207,7 +207,7 @@ class Live:
         )
         # Nothing is counted against it for being young.
         reasons = of_pool(
-            counted=0, included=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=request, cpu_share=None
+            streams=0, included=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=request, cpu_share=None
         )
         return [*found, *map(reason, reasons)]
 

@@ -1,4 +1,4 @@
-"""The figures of one client at one level, over its repeats."""
+"""The metrics of one client at one level, over its repeats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Summary(Mapping[str, Estimate]):
 
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
     ``reasons`` speak against its validity, the gravest first. ``figures`` and the ``rounds``, which are the
-    figures of each included repeat by itself, are keyed by column of ``summary.csv``; a round also has ``repeat``,
+    metrics of each included repeat by itself, are keyed by column of ``summary.csv``; a round also has ``repeat``,
     from 0.
     """
 

@@ -1,4 +1,4 @@
-"""The table of metrics: every figure of a summary, once.
+"""The table of metrics: every number of a summary, once.
 
 The columns of ``summary.csv``, the tables and charts of the report, ``compare``, thresholds, the Streaming tab and
 ``docs/metrics.md`` are read from it. To add a metric, write a :class:`Metric` in a file beside this one and add it to

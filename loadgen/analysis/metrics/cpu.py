@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadgen.analysis.metrics.metric import VALUE, Metric, Repeats, Scalar
-from loadgen.analysis.metrics.usage import Growth, growth
+from loadgen.analysis.metrics.usage import growth, per_token, percent_of_time
 from loadgen.analysis.repeats import Repeat
+from loadgen.model import Sample
 
 
-def _cpu(repeats: Repeats) -> Growth | None:
-    return growth(repeats.included, lambda sample: sample.cpu_ns)
+def _cpu_ns(sample: Sample) -> int | None:
+    return sample.cpu_ns
 
 
 def _cpu_s(repeats: Repeats) -> float | None:
-    found = _cpu(repeats)
+    found = growth(repeats.included, _cpu_ns)
     return found.total / 1e9 if found else None
 
 
 def _cpu_us_per_token(repeats: Repeats) -> float | None:
-    found = _cpu(repeats)
-    return found.per_token(1e-3) if found else None
+    ns = per_token(repeats.included, _cpu_ns)
+    return None if ns is None else ns / 1e3
 
 
 def _cpu_percent(repeats: Repeats) -> float | None:
-    return _percent(_cpu(repeats))
+    return percent_of_time(repeats.included, _cpu_ns)
 
 
 def _cpu_share(repeats: Repeats) -> float | None:
@@ -33,12 +34,7 @@ def _cpu_share(repeats: Repeats) -> float | None:
 
 
 def _run_wait_percent(repeats: Repeats) -> float | None:
-    return _percent(growth(repeats.included, lambda sample: sample.run_wait_ns))
-
-
-def _percent(found: Growth | None) -> float | None:
-    share = found.per_ns() if found else None
-    return None if share is None else 100 * share
+    return percent_of_time(repeats.included, lambda sample: sample.run_wait_ns)
 
 
 def _cores(repeats: Iterable[Repeat]) -> int:

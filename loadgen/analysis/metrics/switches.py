@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from loadgen.analysis.metrics.metric import VALUE, Metric, Repeats, Scalar
-from loadgen.analysis.metrics.usage import growth
+from loadgen.analysis.metrics.usage import per_token
 
 
 def _voluntary(repeats: Repeats) -> float | None:
-    found = growth(repeats.included, lambda sample: sample.voluntary)
-    return found.per_token() if found else None
+    return per_token(repeats.included, lambda sample: sample.voluntary)
 
 
 def _involuntary(repeats: Repeats) -> float | None:
-    found = growth(repeats.included, lambda sample: sample.involuntary)
-    return found.per_token() if found else None
+    return per_token(repeats.included, lambda sample: sample.involuntary)
 
 
 def _switches(repeats: Repeats) -> float | None:

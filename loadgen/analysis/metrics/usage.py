@@ -12,19 +12,11 @@ from loadgen.model import Recording, Sample
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How far a total grew within the windows, and what stood against it there."""
+    """How far a total grew within the windows, the tokens that arrived in them, and their length."""
 
     total: int
     tokens: float
     window_ns: int
-
-    def per_token(self, scale: float = 1.0) -> float | None:
-        """Return the growth per token, times ``scale``; ``None`` without tokens."""
-        return self.total / self.tokens * scale if self.tokens else None
-
-    def per_ns(self) -> float | None:
-        """Return the growth per nanosecond of the window; ``None`` without a window."""
-        return self.total / self.window_ns if self.window_ns else None
 
 
 def growth(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> Growth | None:
@@ -47,6 +39,18 @@ def growth(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) ->
             longest = max(longest, m.window_ns)
         window += longest
     return None if total is None else Growth(total, tokens, window)
+
+
+def per_token(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> float | None:
+    """Return the growth of ``figure`` per token; ``None`` without one of them."""
+    found = growth(repeats, figure)
+    return found.total / found.tokens if found and found.tokens else None
+
+
+def percent_of_time(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> float | None:
+    """Return the growth of ``figure``, nanoseconds, in percent of the windows; ``None`` without one of them."""
+    found = growth(repeats, figure)
+    return 100 * found.total / found.window_ns if found and found.window_ns else None
 
 
 def summed(repeat: Repeat, figure: Callable[[Recording], int | None]) -> int | None:
