@@ -96,16 +96,18 @@ def command(
     from contextlib import nullcontext
 
     from loadgen.scenario import ScenarioError, overrides_from_flags, values
-    from loadgen.scenario.flags import meant, with_clients
+    from loadgen.scenario.flags import parse_flag, with_clients
 
     if lag_p99 is None and ttft is None:
         lag_p99 = "10ms"
     try:
-        lag_s = lag_p99 and meant("--lag-p99", "budget", lag_p99, values.duration, "such as 10ms")
-        failed = meant("--errors", "budget", errors, values.fraction, "more than 0, less than 100%", 1)
-        times = ttft and meant("--ttft", "budget", ttft, values.times, "more than 1, such as 1.5")
-        near = meant("--precision", "precision", precision, values.fraction, "more than 0, less than 100%", 1)
-        window = duration and meant("--duration", "step", duration, values.duration, "such as 3s")
+        lag_s = lag_p99 and parse_flag("--lag-p99", "budget", lag_p99, values.duration, "such as 10ms")
+        failed = parse_flag("--errors", "budget", errors, values.fraction, "more than 0, less than 100%", 1)
+        times = ttft and parse_flag("--ttft", "budget", ttft, values.multiple, "more than 1, such as 1.5")
+        near = parse_flag(
+            "--precision", "precision", precision, values.fraction, "more than 0, less than 100%", 1
+        )
+        window = duration and parse_flag("--duration", "step", duration, values.duration, "such as 3s")
         planned = with_clients(
             scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"
         )

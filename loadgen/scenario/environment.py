@@ -21,79 +21,75 @@ class Filled(str):
 
 
 class FilledPlain(Filled):
-    """The same where no quotes stood around it: it may mean a number."""
+    """Such text without quotes: it may mean a number."""
 
     __slots__ = ()
 
 
-def fill(document: Document, environ: Mapping[str, str]) -> dict[Path, set[str]]:
-    """Put the environment into ``document.data``. Returns what was taken from it, by path."""
-    taken: dict[Path, set[str]] = {}
-    document.data = _fill(document, document.data, (), environ, taken)
-    return taken
-
-
 def meaning(value: Any) -> Any:
-    """What filled-in text means where anything but text is wanted: ``"3"`` is 3."""
+    """Return what filled-in text means where another type than text is wanted: ``"3"`` is 3."""
     return scalar(str(value)) if isinstance(value, Filled) else value
 
 
-def _fill(
-    document: Document, value: Any, path: Path, environ: Mapping[str, str], taken: dict[Path, set[str]]
-) -> Any:
-    if isinstance(value, dict):
-        return {key: _fill(document, inner, (*path, key), environ, taken) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_fill(document, inner, (*path, at), environ, taken) for at, inner in enumerate(value)]
-    if isinstance(value, str):
-        return _fill_text(document, value, path, environ, taken)
-    return value
+def fill(document: Document, environ: Mapping[str, str]) -> dict[Path, set[str]]:
+    """Put the environment into ``document.data``; return the values taken from it, by path."""
+    taken: dict[Path, set[str]] = {}
+
+    def filled(value: Any, path: Path) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [filled(inner, (*path, at)) for at, inner in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        filler = _Filler(environ)
+        text = _REFERENCE.sub(filler.replace, value) if "$" in value else value
+        if not filler.problems and not _is_unicode(text):
+            filler.problems.append(("is not Unicode text", "text in UTF-8"))
+        for problem in filler.problems:
+            document.report(path, *problem)
+        if filler.problems:
+            return BAD
+        if filler.taken - {""}:
+            taken[path] = filler.taken - {""}
+        if filler.referred:
+            return (FilledPlain if isinstance(value, Plain) else Filled)(text)
+        return str(text)
+
+    document.data = filled(document.data, ())
+    return taken
 
 
-def _fill_text(
-    document: Document, value: str, path: Path, environ: Mapping[str, str], taken: dict[Path, set[str]]
-) -> Any:
-    wrong: list[tuple[str, str]] = []
-    found: set[str] = set()
-    referred = False
+class _Filler:
+    """Replaces the references of one text."""
 
-    def replace(match: re.Match[str]) -> str:
-        nonlocal referred
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.problems: list[tuple[str, str]] = []
+        self.taken: set[str] = set()
+        self.referred = False
+        self._environ = environ
+
+    def replace(self, match: re.Match[str]) -> str:
         name, default = match["name"], match["default"]
         if match["dollar"]:
             return "$"
         if name is None:
-            wrong.append(
-                ("has a ${ that is no reference", "${NAME} or ${NAME:-default}, or $${ for the text itself")
-            )
+            right = "${NAME} or ${NAME:-default}, or $${ for the text itself"
+            self.problems.append(("has a ${ that is not a reference", right))
             return ""
-        referred = True
-        # As in a shell, :- stands in for an empty value too.
-        if environ.get(name) or (name in environ and default is None):
-            found.add(environ[name])
-            return environ[name]
+        self.referred = True
+        # As in a shell, :- replaces an empty value too.
+        if self._environ.get(name) or (name in self._environ and default is None):
+            self.taken.add(self._environ[name])
+            return self._environ[name]
         if default is None:
-            near = nearest(name, environ)
+            near = nearest(name, self._environ)
             hint = f" (did you mean ${{{near}}}?)" if near else ""
-            wrong.append((f"${{{name}}} is not set", f"set {name}, or ${{{name}:-default}}{hint}"))
-            return ""
-        return default
-
-    text = _REFERENCE.sub(replace, value) if "$" in value else value
-    if not wrong and not _encodable(text):
-        wrong.append(("holds what is no Unicode text", "text in UTF-8"))
-    for problem in wrong:
-        document.report(path, *problem)
-    if wrong:
-        return BAD
-    if found - {""}:
-        taken[path] = found - {""}
-    if referred:
-        return (FilledPlain if isinstance(value, Plain) else Filled)(text)
-    return str(text)
+            self.problems.append((f"${{{name}}} is not set", f"set {name}, or ${{{name}:-default}}{hint}"))
+        return default or ""
 
 
-def _encodable(text: str) -> bool:
+def _is_unicode(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What the command line says over the file: ``--set path.to.key=value`` and the flags that stand for such."""
+"""What the command line sets in a scenario: ``--set path.to.key=value``, and the flags that are short for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
 from loadgen.scenario.source import Document, parse, scalar
 
-# Where one of these keys is given, those beside it have to go.
+# Setting one of these keys removes those beside it.
 _REPLACES: Final[dict[Path, tuple[str, ...]]] = {
     ("target", "url"): ("simulator",),
     ("load", "duration"): ("requests",),
@@ -19,7 +19,7 @@ _REPLACES: Final[dict[Path, tuple[str, ...]]] = {
 
 
 class Override(NamedTuple):
-    """``value`` goes to ``key`` (``path.to.key``); problems with it name ``flag``."""
+    """Sets ``key`` (``path.to.key``) to ``value``; problems with it name ``flag``."""
 
     flag: str
     key: str
@@ -35,37 +35,33 @@ def overrides_from_flags(
     duration: str | None = None,
     seed: str | int | None = None,
 ) -> list[Override]:
-    """The flags of ``run`` as overrides; None is a flag that was not given. ``$`` means itself in them."""
-    given: list[tuple[str, str, Any]] = [
+    """Return the flags of ``run`` as overrides; ``None``: not used. ``$`` is literal in them."""
+    levels = None if concurrency is None else [scalar(part) for part in _split(concurrency)]
+    flags: list[tuple[str, str, Any]] = [
         ("--url", "target.url", url),
         ("--clients", "clients", None if clients is None else _split(clients)),
-        (
-            "--concurrency",
-            "concurrency",
-            None if concurrency is None else [scalar(part) for part in _split(concurrency)],
-        ),
-        ("--repeats", "repeats", _number(repeats)),
-        ("--duration", "load.duration", _number(duration)),
-        ("--seed", "seed", _number(seed)),
+        ("--concurrency", "concurrency", levels),
+        ("--repeats", "repeats", _scalar(repeats)),
+        ("--duration", "load.duration", _scalar(duration)),
+        ("--seed", "seed", _scalar(seed)),
     ]
-    return [Override(flag, key, _literal(value)) for flag, key, value in given if value is not None]
+    return [Override(flag, key, _literal(value)) for flag, key, value in flags if value is not None]
 
 
 def apply(document: Document, overrides: Sequence[str | Override]) -> None:
-    """Lay ``overrides`` over ``document``, in order."""
+    """Apply ``overrides`` to ``document``, in order."""
     for override in overrides:
-        given = _from_text(override, document) if isinstance(override, str) else override
-        if given is not None:
-            _put(document, given)
+        parsed = _parse(override, document) if isinstance(override, str) else override
+        if parsed is not None:
+            _set(document, parsed)
 
 
-def _from_text(text: str, document: Document) -> Override | None:
+def _parse(text: str, document: Document) -> Override | None:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not re.fullmatch(r"[^\s.=]+(\.[^\s.=]+)*", key):
-        document.problems.append(
-            Problem("--set", "scenario", "is not path.to.key=value", "such as load.ramp=2s")
-        )
+        problem = Problem("--set", "scenario", "is not path.to.key=value", "such as load.ramp=2s")
+        document.problems.append(problem)
         return None
     flag = f"--set {key}"
     try:
@@ -77,28 +73,27 @@ def _from_text(text: str, document: Document) -> Override | None:
     return Override(flag, key, parsed.data)
 
 
-def _put(document: Document, override: Override) -> None:
+def _set(document: Document, override: Override) -> None:
     inside: Any = document.data
     path: Path = ()
-    *way, last = override.key.split(".")
-    for part in way:
+    parts = override.key.split(".")
+    for place, part in enumerate(parts, 1):
         step = _step(inside, part)
         if step is None:
-            _refuse(document, override, path)
+            wrong = f"there is nothing to set below {dotted(path)}"
+            right = "the path to a key of the scenario"
+            document.problems.append(Problem(override.flag, override.key, wrong, right))
             return
         path = (*path, step)
+        if place == len(parts):
+            break
         if isinstance(inside, dict) and inside.get(part) is None:
             inside[part] = {}
             document.places[path] = override.flag
         inside = inside[step]
-    step = _step(inside, last)
-    if step is None:
-        _refuse(document, override, path)
-        return
-    for gone in _REPLACES.get((*path, step), ()):
-        inside.pop(gone, None)
-    inside[step] = override.value
-    path = (*path, step)
+    for key in _REPLACES.get(path, ()):
+        inside.pop(key, None)
+    inside[path[-1]] = override.value
     document.places = {p: place for p, place in document.places.items() if p[: len(path)] != path}
     document.places[path] = override.flag
 
@@ -111,16 +106,11 @@ def _step(inside: Any, part: str) -> str | int | None:
     return None
 
 
-def _refuse(document: Document, override: Override, path: Path) -> None:
-    wrong = f"there is nothing to set below {dotted(path)}"
-    document.problems.append(Problem(override.flag, override.key, wrong, "the path to a key of the scenario"))
-
-
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _number(text: str | int | None) -> Any:
+def _scalar(text: str | int | None) -> Any:
     return scalar(text) if isinstance(text, str) and text else text
 
 

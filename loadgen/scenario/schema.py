@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loadgen import clients, protocols
-from loadgen.scenario import rules, variants
+from loadgen.scenario import thresholds, variants
 from loadgen.scenario.shape import ScenarioShape
 from loadgen.scenario.values import SIZE_SCHEMA
 
@@ -48,7 +48,7 @@ def schema() -> dict[str, Any]:
 
 def _threshold() -> dict[str, Any]:
     """A threshold names a metric of the table, or holds a value from the environment."""
-    metrics = "|".join(rules.metrics())
+    metrics = "|".join(thresholds.metrics())
     number = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
     written = rf"^\s*(.+\.)?({metrics})\s*(<=|>=|<|>)\s*{number}\s*%?\s*$"
     return {"type": "string", "anyOf": [{"pattern": written}, {"pattern": r"\$\{"}]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -17,35 +17,66 @@ from pydantic import (
     model_validator,
 )
 
+from loadgen import protocols
+from loadgen.loads import LOADS
 from loadgen.model import ClientId, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.model.faults import FAULTS
 from loadgen.scenario import rules, variants
 from loadgen.scenario.problems import Path, dotted, nearest
+from loadgen.scenario.thresholds import threshold
 from loadgen.scenario.values import (
+    INTEGER,
+    NUMBER,
+    Boolean,
     Duration,
+    Found,
     Fraction,
     PositiveDuration,
-    Seed,
     Text,
-    Truth,
-    number,
-    whole,
-    wrong,
-    wrongs,
+    check,
+    checked,
+    one_of,
 )
 
 MAX_CONCURRENCY: Final = 100_000
 _SIMULATOR: Final = Simulator()
 _TIMEOUTS: Final = Timeouts()
+DISTRIBUTIONS: Final = ("constant", "uniform", "lognormal", "gamma")
 _UNIFORM_JITTER: Final = 1 / math.sqrt(3)
+
+
+Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
+Level = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
+Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
 
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
 
+    def problems(self) -> Found:
+        """Yield what is wrong between keys."""
+        yield from ()
 
-Count = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(whole)]
-Level = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), BeforeValidator(whole)]
+    @model_validator(mode="after")
+    def _check(self) -> _Shape:
+        return check(self, self.problems())
+
+
+def _either(choices: Mapping[tuple[str, ...], tuple[str, ...]]) -> ConfigDict:
+    """Return the schema of a mapping that has one group of keys, and then none of the keys beside it."""
+    return ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": list(keys), "properties": dict.fromkeys(others, False)}
+                for keys, others in choices.items()
+            ]
+        }
+    )
+
+
+def _faults(faults: dict[str, float]) -> Found:
+    if sum(faults.values()) > 1 + 1e-9:
+        yield (), "together are more than 1", "fractions of the requests, at most 1 in all"
 
 
 class SimulatorShape(_Shape):
@@ -54,13 +85,13 @@ class SimulatorShape(_Shape):
     ttft: Duration = Field(_SIMULATOR.ttft, description="Mean time to the first token.", examples=["300ms"])
     gap: Duration = Field(_SIMULATOR.gap, description="Mean time between two tokens.", examples=["50ms"])
     tokens: Count = Field(_SIMULATOR.tokens, description="Tokens of an answer.", examples=[60])
-    jitter: Annotated[float, Field(ge=0, le=10), BeforeValidator(number)] = Field(
+    jitter: Annotated[float, Field(ge=0, le=10), NUMBER] = Field(
         _SIMULATOR.jitter,
         description="How far both times vary: standard deviation over mean. 0: not at all.",
         examples=[0.5],
     )
     distribution: Annotated[
-        Literal["constant", "uniform", "lognormal", "gamma"], BeforeValidator(rules.distribution)
+        Literal["constant", "uniform", "lognormal", "gamma"], one_of("a distribution", lambda: DISTRIBUTIONS)
     ] = Field(_SIMULATOR.distribution, description="How both times are drawn, where jitter is above 0.")
     prefill: Duration = Field(
         _SIMULATOR.prefill,
@@ -75,7 +106,7 @@ class SimulatorShape(_Shape):
     parallel: Count | None = Field(
         None, description="Requests answered at once; the others wait in a queue. Left out: all."
     )
-    max_queue: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole)] = Field(
+    max_queue: Annotated[int, Field(ge=0, le=1_000_000), INTEGER] = Field(
         _SIMULATOR.max_queue, description="Requests that may wait; the next is answered 503."
     )
     models: list[Text] = Field(
@@ -88,39 +119,32 @@ class SimulatorShape(_Shape):
     merge: Fraction = Field(
         _SIMULATOR.merge, description="Fraction of tokens sent in one piece with the next."
     )
-    faults: Annotated[
-        dict[Annotated[str, BeforeValidator(rules.fault)], Fraction], AfterValidator(rules.together)
-    ] = Field(
-        {},
-        description="What goes wrong, by fraction of requests: "
-        + "; ".join(f"{fault} {told}" for fault, told in FAULTS.items()),
-        examples=[{"reset": "5%", "stall": 0.01}],
-        json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
+    faults: Annotated[dict[Annotated[str, one_of("a fault", lambda: FAULTS)], Fraction], checked(_faults)] = (
+        Field(
+            {},
+            description="What goes wrong, by fraction of requests: "
+            + "; ".join(f"{fault} {told}" for fault, told in FAULTS.items()),
+            examples=[{"reset": "5%", "stall": 0.01}],
+            json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
+        )
     )
     seed: Seed = Field(_SIMULATOR.seed, description="Draws the same times and faults again.")
 
-    @model_validator(mode="after")
-    def _consistent(self) -> SimulatorShape:
-        found: list[tuple[Path, str, str]] = []
+    def problems(self) -> Found:
         if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:
             right = "at most 0.577 with a uniform distribution, which would go below 0 otherwise"
-            found.append((("jitter",), f"{self.jitter:g} is too much", right))
+            yield ("jitter",), f"{self.jitter:g} is too large", right
         if self.distribution == "constant" and self.jitter > 0:
             right = "0, or another distribution: uniform, lognormal, gamma"
-            found.append((("jitter",), f"{self.jitter:g}, but the distribution is constant", right))
+            yield ("jitter",), f"{self.jitter:g}, but the distribution is constant", right
         if self.split + self.merge > 1:
-            found.append((("merge",), "split and merge together are more than 1", "at most 1 in all"))
-        if found:
-            raise wrongs(found)
-        return self
+            yield ("merge",), "split and merge together are more than 1", "at most 1 in all"
 
 
 class TargetShape(_Shape):
     """Where the streams go: a simulator or a URL."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["simulator"]}, {"required": ["url"]}]}
-    )
+    model_config = _either({("simulator",): ("url",), ("url",): ("simulator",)})
 
     simulator: SimulatorShape | None = Field(
         None,
@@ -137,14 +161,16 @@ class TargetShape(_Shape):
     )
 
 
+def _arrivals() -> list[str]:
+    return [name for name in LOADS if name != "stages"]  # which have a key of their own
+
+
 class LoadShape(_Shape):
     """When streams arrive, and for how long or how often."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["duration"]}, {"required": ["requests"]}]}
-    )
+    model_config = _either({("duration",): ("requests",), ("requests",): ("duration",)})
 
-    arrivals: Annotated[str, BeforeValidator(rules.arrivals)] = Field(
+    arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] = Field(
         "closed", description="The pattern of arrivals. closed: every slot runs stream after stream."
     )
     duration: PositiveDuration | None = Field(
@@ -168,24 +194,15 @@ class LoadShape(_Shape):
         examples=["2s"],
     )
 
-    @model_validator(mode="after")
-    def _in_time(self) -> LoadShape:
+    def problems(self) -> Found:
         if self.ramp_per_stream is not None and (self.ramp or self.duration is not None):
-            told = "goes with requests, in place of ramp"
-            raise wrongs([(("ramp_per_stream",), told, "requests: 1, and no ramp")])
-        if self.duration is None:
-            return self
-        found: list[tuple[Path, str, str]] = []
-        if self.ramp >= self.duration:
-            found.append(
-                (("ramp",), f"{self.ramp:g}s lasts as long as the duration of {self.duration:g}s", "shorter")
-            )
-        if self.warmup is not None and self.warmup >= self.duration:
-            told = f"{self.warmup:g}s leaves nothing of the duration of {self.duration:g}s"
-            found.append((("warmup",), told, "shorter than the duration"))
-        if found:
-            raise wrongs(found)
-        return self
+            yield ("ramp_per_stream",), "goes with requests, in place of ramp", "requests: 1, and no ramp"
+        elif self.duration is not None:
+            lasts = f"the duration of {self.duration:g}s"
+            if self.ramp >= self.duration:
+                yield ("ramp",), f"{self.ramp:g}s is not shorter than {lasts}", "a shorter ramp"
+            if (self.warmup or 0.0) >= self.duration:
+                yield ("warmup",), f"{self.warmup:g}s leaves nothing of {lasts}", "a shorter warm-up"
 
     def resolved(self) -> Load:
         warmup = self.warmup
@@ -204,16 +221,9 @@ class LoadShape(_Shape):
 class StageShape(_Shape):
     """A step of the load: to another number of streams, or a while at the same."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["to"], "properties": {"hold": False}},
-                {"required": ["hold"], "properties": {"to": False, "over": False}},
-            ]
-        }
-    )
+    model_config = _either({("to",): ("hold",), ("hold",): ("to", "over")})
 
-    to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), BeforeValidator(whole)] | None = Field(
+    to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), INTEGER] | None = Field(
         None, description="How many streams at once at the end of this stage.", examples=[200]
     )
     over: Duration = Field(
@@ -223,29 +233,21 @@ class StageShape(_Shape):
         None, description="How long the number of streams stays as it is.", examples=["2m"]
     )
 
-    @model_validator(mode="after")
-    def _either(self) -> StageShape:
-        given = self.model_fields_set
-        found: list[tuple[Path, str, str]] = [
-            ((key,), "is empty", "a value, or leave the key out")
-            for key in ("to", "hold")
-            if key in given and getattr(self, key) is None
-        ]
-        if {"to", "hold"} <= given:
-            found.append((("hold",), "stands beside to", "only one of the two"))
-        elif not {"to", "hold"} & given:
-            found.append(
-                ((), "has neither to nor hold", "one of the two: {to: 200, over: 60s} or {hold: 2m}")
-            )
-        elif {"over", "hold"} <= given:
-            found.append((("over",), "stands beside hold", "hold alone, such as {hold: 2m}"))
-        if found:
-            raise wrongs(found)
-        return self
+    def problems(self) -> Found:
+        keys = self.model_fields_set
+        for key in ("to", "hold"):
+            if key in keys and getattr(self, key) is None:
+                yield (key,), "is empty", "a value, or leave the key out"
+        if {"to", "hold"} <= keys:
+            yield ("hold",), "is mutually exclusive with to", "only one of the two"
+        elif not {"to", "hold"} & keys:
+            yield (), "has neither to nor hold", "one of the two: {to: 200, over: 60s} or {hold: 2m}"
+        elif {"over", "hold"} <= keys:
+            yield ("over",), "is mutually exclusive with hold", "hold alone, such as {hold: 2m}"
 
 
 def stages_of(shapes: Sequence[StageShape]) -> tuple[Stage, ...]:
-    """The stages with their numbers; one that holds goes to where it is."""
+    """Return the stages with their numbers; one that holds goes to where it is."""
     stages: list[Stage] = []
     number = 0
     for shape in shapes:
@@ -254,17 +256,14 @@ def stages_of(shapes: Sequence[StageShape]) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def _some_load(shapes: list[StageShape]) -> list[StageShape]:
+def _stages(shapes: Sequence[StageShape]) -> Found:
     stages = stages_of(shapes)
+    before = [0, *(stage.to for stage in stages)]
     if not any(stage.over for stage in stages):
-        raise wrong("last 0s in all", "a stage that lasts, such as {hold: 10s}")
-    befores = [0, *(stage.to for stage in stages)]
-    # The last of those that come within a stage comes at its very end.
-    if not any(
-        stage.over and (before or stage.to > 1) for before, stage in zip(befores, stages, strict=False)
-    ):
-        raise wrong("never hold a stream", "a stage above 0, such as {to: 10, over: 5s}, and time after it")
-    return shapes
+        yield (), "last 0s in all", "a stage that lasts, such as {hold: 10s}"
+    # The last stream of a stage comes at its very end.
+    elif not any(stage.over and (n or stage.to > 1) for n, stage in zip(before, stages, strict=False)):
+        yield (), "never hold a stream", "a stage above 0, such as {to: 10, over: 5s}, and time after it"
 
 
 class TimeoutsShape(_Shape):
@@ -282,28 +281,25 @@ class TimeoutsShape(_Shape):
     )
 
 
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) or value is None else [value]
+
+
 class ScenarioShape(_Shape):
     """What to measure: which clients, how many streams at once, against which server."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["concurrency", "load"], "properties": {"stages": False}},
-                {"required": ["stages"], "properties": {"concurrency": False, "load": False}},
-            ]
-        }
-    )
+    model_config = _either({("concurrency", "load"): ("stages",), ("stages",): ("concurrency", "load")})
 
     name: Annotated[str, BeforeValidator(rules.name)] = Field(
         description="What the run is called, in its folder's name and its report.",
         examples=["100-concurrent"],
     )
     target: TargetShape = Field(description="Where the streams go: a simulator or a URL.")
-    protocol: Annotated[str, BeforeValidator(rules.protocol)] = Field(
+    protocol: Annotated[str, one_of("a protocol", protocols.names)] = Field(
         "ollama-generate", description="The wire format.", examples=["ollama-generate"]
     )
     model: Text = Field("qwen3:1.7b", description="The model that is asked.", examples=["qwen3:1.7b"])
-    stream: Truth = Field(
+    stream: Boolean = Field(
         True, description="Whether the server is asked to stream; false: the answer as a whole."
     )
     options: Annotated[dict[str, Any], BeforeValidator(rules.options)] = Field(
@@ -315,15 +311,15 @@ class ScenarioShape(_Shape):
         examples=[["Write a haiku."], {"file": "prompts.jsonl"}],
     )
     clients: Annotated[
-        list[Annotated[InstanceOf[ClientId], BeforeValidator(rules.client), WithJsonSchema({})]],
+        list[Annotated[InstanceOf[ClientId], BeforeValidator(variants.validate), WithJsonSchema({})]],
         Field(min_length=1),
-        AfterValidator(variants.different),
+        AfterValidator(variants.distinct),
     ] = Field(
         description="The HTTP clients to compare: names, or mappings with options.",
         examples=[["requests", "httpx-sync", "httpx-async", "aiohttp"]],
     )
     concurrency: Annotated[
-        list[Level], Field(min_length=1), BeforeValidator(rules.listed), AfterValidator(rules.distinct)
+        list[Level], Field(min_length=1), BeforeValidator(_listed), checked(rules.distinct)
     ] = Field(
         default_factory=list,
         description="How many streams at once; a cell for each number.",
@@ -334,25 +330,25 @@ class ScenarioShape(_Shape):
         description="How long or how often.",
         examples=[{"duration": "10s", "ramp": "2s"}],
     )
-    stages: Annotated[list[StageShape], Field(min_length=1), AfterValidator(_some_load)] = Field(
+    stages: Annotated[list[StageShape], Field(min_length=1), checked(_stages)] = Field(
         default_factory=list,
         description="In place of concurrency and load: how the number of streams changes in each cell.",
         examples=[[{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}]],
     )
-    repeats: Annotated[int, Field(ge=1, le=1000), BeforeValidator(whole)] = Field(
+    repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = Field(
         1, description="How often each client is measured at each concurrency, interleaved.", examples=[3]
     )
     timeouts: TimeoutsShape = Field(
         default_factory=lambda: TimeoutsShape.model_validate({}), description="When a stream is given up."
     )
     thresholds: list[
-        Annotated[InstanceOf[Threshold], BeforeValidator(rules.threshold), WithJsonSchema({"type": "string"})]
+        Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({"type": "string"})]
     ] = Field(
         [],
         description="What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
         examples=[["aiohttp.ttft_p99_ms < 500", "errors < 1%"]],
     )
-    answers: Annotated[Literal["article"], BeforeValidator(rules.answers)] | None = Field(
+    answers: Annotated[Literal["article"], one_of("an answer", lambda: ("article",))] | None = Field(
         None,
         description="Whose table the report puts beside this run's: the article's, of its four clients at one stream.",
     )
@@ -362,7 +358,7 @@ class ScenarioShape(_Shape):
         return Load(stages=stages_of(self.stages)) if self.stages else self.load.resolved()
 
     def levels(self) -> tuple[int, ...]:
-        """How many streams at once; of stages the most."""
+        """Return how many streams at once; of stages the most."""
         return tuple(self.concurrency) or (max(stage.to for stage in stages_of(self.stages)),)
 
 
@@ -378,7 +374,7 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
 
 
 def choose_key(path: Path) -> str:
-    """What would be right in place of the unknown key at ``path``."""
+    """Return what would be right in place of the unknown key at ``path``."""
     inside = tuple(part for part in path[:-1] if isinstance(part, str))
     word, known = str(path[-1]), list(SHAPES[inside].model_fields)
     near = nearest(word, known)

@@ -5,85 +5,94 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
+from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from loadgen import clients
 from loadgen.interpreters import InterpreterError, identify
 from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
-from loadgen.scenario.problems import Path, choose
+from loadgen.scenario.problems import choose
 from loadgen.scenario.source import kind
-from loadgen.scenario.values import shown, size, text, wrong, wrongs
+from loadgen.scenario.values import Found, check, problems_of, shown, size, text, wrong
 
 PYTHON: Final = "python"
 STREAM: Final = (True, False)
 
 
 def options(name: str) -> Mapping[str, clients.Values]:
-    """What a client takes beside ``python``; of an outsider whose library is missing what all take."""
+    """Return the options of a client except ``python``; only the common ones where its library is missing."""
     try:
         own = clients.options(name)
     except ImportError:
-        own = {}  # told when it is loaded
+        own = {}  # the error is reported when it is loaded
     return {"stream": STREAM, **own}
 
 
+def validate(value: Any, info: ValidationInfo) -> ClientId:
+    """Return the client, for Pydantic."""
+    return client(value, info.context.folder)  # type: ignore[union-attr]
+
+
 def client(value: Any, folder: FilePath) -> ClientId:
-    """The client that is meant; a relative path of an interpreter begins in ``folder``."""
-    given = {"client": value} if isinstance(value, str) else value
-    if not isinstance(given, dict) or "client" not in given:
-        raise wrong(
-            f"is {kind(value)} without a client's name", "a name, or {client: aiohttp, stream: false}"
-        )
-    name, at = given["client"], () if isinstance(value, str) else ("client",)
+    """Return the client; a relative path of an interpreter begins in ``folder``."""
+    keys = {"client": value} if isinstance(value, str) else value
+    if not isinstance(keys, dict) or "client" not in keys:
+        right = "a name, or {client: aiohttp, stream: false}"
+        raise wrong(f"is {kind(value)} without a client's name", right)
+    name, at = keys["client"], () if isinstance(value, str) else ("client",)
     if not isinstance(name, str):
         raise wrong(f"is {kind(name)}", f"one of {', '.join(clients.names())}", at)
     if name not in clients.names():
-        raise wrong(f"{shown(name)} is no client", choose(name, clients.names()), at)
+        raise wrong(f"{shown(name)} is not a client", choose(name, clients.names()), at)
+    found: list[tuple[str, Any, str | None]] = []
+    check(value, _read_options(name, keys, folder, found))
+    python = next((path for _, _, path in found if path is not None), None)
+    return ClientId(str(name), {key: option for key, option, _ in found}, python=python)
+
+
+def _read_options(
+    name: str, keys: Mapping[str, Any], folder: FilePath, found: list[tuple[str, Any, str | None]]
+) -> Found:
+    """Append option, value and interpreter's path to ``found``; yield the problems."""
     known = options(name)
-    told: dict[str, Any] = {}
-    python = None
-    found: list[tuple[Path, str, str]] = []
-    for key, raw in given.items():
+    for key, raw in keys.items():
         try:
             if key == PYTHON:
-                python = _path(raw, folder)
-                told[key] = _short(raw, python)
+                path = _path(raw, folder)
+                found.append((key, _version(raw, path), path))
             elif key in known:
-                told[key] = _value(raw, known[key])
+                found.append((key, _value(raw, known[key]), None))
             elif key != "client":
-                raise wrong(f"is no option of {name}", choose(key, [*known, PYTHON]))
+                raise wrong(f"is not an option of {name}", choose(key, [*known, PYTHON]))
         except PydanticCustomError as error:
-            found += [((key,), says, right) for _, says, right in (error.context or {})["found"]]
-    if found:
-        raise wrongs(found)
-    return ClientId(str(name), told, python=python)
+            yield from problems_of(error, (key,))
 
 
 def _value(raw: Any, known: clients.Values) -> Any:
     if isinstance(known, clients.Size):
         return size(raw, known.least, known.most, known.step)
-    said = meaning(raw)
-    if not any(said == allowed and type(said) is type(allowed) for allowed in known):
+    value = meaning(raw)
+    if not any(value == allowed and type(value) is type(allowed) for allowed in known):
         values = ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in known)
-        raise wrong(f"{shown(raw)} is no value for it", f"one of {values}")
-    return said
+        raise wrong(f"{shown(raw)} is not allowed", f"one of {values}")
+    return value
 
 
 def _path(raw: Any, folder: FilePath) -> str:
-    """A path without a slash is a command, as in a shell."""
-    said = text(raw)
-    if "/" not in said:
-        return shutil.which(said) or said
-    return os.path.abspath(folder / os.path.expanduser(said))
+    """Return the interpreter's path. A path without a slash is a command, as in a shell."""
+    path = text(raw)
+    if "/" not in path:
+        return shutil.which(path) or path
+    return os.path.abspath(folder / os.path.expanduser(path))
 
 
-def _short(raw: Any, path: str) -> str:
+def _version(raw: Any, path: str) -> str:
     try:
         return identify(path).short
     except InterpreterError as error:
@@ -91,34 +100,32 @@ def _short(raw: Any, path: str) -> str:
         raise wrong(f"{shown(raw)} {error}", right) from None
 
 
-def different(value: Sequence[ClientId]) -> list[ClientId]:
-    """The clients, with what differs told apart; those with the same label are refused."""
-    value = apart(value)
-    labels = [client.label for client in value]
-    found: list[tuple[Path, str, str]] = [
-        ((at,), f"{label} is there twice", "each client once, or with different options")
-        for at, label in enumerate(labels)
-        if label in labels[:at]
-    ]
-    if found:
-        raise wrongs(found)
-    return value
+def distinct(value: Sequence[ClientId]) -> list[ClientId]:
+    """Return the clients with their interpreters numbered; those with the same label are refused."""
+    numbers = list(numbered(value))
+    labels = [client.label for client in numbers]
+    return check(
+        numbers,
+        (
+            ((at,), f"{label} is listed twice", "each client once, or with different options")
+            for at, label in enumerate(labels)
+            if label in labels[:at]
+        ),
+    )
 
 
-def apart(value: Sequence[ClientId]) -> list[ClientId]:
-    """Interpreters of one version, such as two environments, are numbered: ``3.13`` and ``3.13#2``."""
+def numbered(value: Sequence[ClientId]) -> Iterator[ClientId]:
+    """Yield the clients; several interpreters of one version are numbered: ``3.13`` and ``3.13#2``."""
     names: dict[tuple[str, str], str] = {}
     seen: Counter[str] = Counter()
-    told = []
     for client in value:
-        options = dict(client.options)
-        if client.python is not None:
-            # One environment has its interpreter under several names; several environments may link to one.
-            place = os.path.dirname(client.python), os.path.realpath(client.python)
-            if place not in names:
-                seen[options[PYTHON]] += 1
-                number = seen[options[PYTHON]]
-                names[place] = options[PYTHON] if number == 1 else f"{options[PYTHON]}#{number}"
-            options[PYTHON] = names[place]
-        told.append(replace(client, options=options))
-    return told
+        if client.python is None:
+            yield client
+            continue
+        # One environment has its interpreter under several names; several environments may link to one.
+        place = os.path.dirname(client.python), os.path.realpath(client.python)
+        if place not in names:
+            version = client.options[PYTHON]
+            seen[version] += 1
+            names[place] = version if seen[version] == 1 else f"{version}#{seen[version]}"
+        yield replace(client, options={**client.options, PYTHON: names[place]})

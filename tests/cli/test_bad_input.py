@@ -40,7 +40,7 @@ def test_mistakes_in_the_scenario_are_told_at_their_lines_and_nothing_is_run(tmp
     assert ran.returncode == 2
     assert ran.stdout == ""
     told = ran.stderr.splitlines()
-    assert "my.yaml:4: clients[1]: 'aiohtp' is no client; did you mean aiohttp?" in told
+    assert "my.yaml:4: clients[1]: 'aiohtp' is not a client; did you mean aiohttp?" in told
     assert any(
         line.startswith("my.yaml:5: concurency: unknown key") and "concurrency" in line for line in told
     )

@@ -20,9 +20,9 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "unknown key, known elsewhere": ({"ttft": "1s"}, 7, "ttft", "did you mean target.simulator.ttft?"),
     "unknown key inside": ({"load": "{duraton: 3s, duration: 4s}"}, 6, "load.duraton", "mean duration?"),
     "missing key": ({"clients": None}, 1, "clients", "is missing; such as  clients: [requests, aiohttp]"),
-    "wrong type": ({"repeats": '"3"'}, 7, "repeats", "'3' is no whole number"),
-    "true is no number": ({"repeats": "true"}, 7, "repeats", "no whole number"),
-    "fractional count": ({"repeats": "1.5"}, 7, "repeats", "1.5 is no whole number"),
+    "wrong type": ({"repeats": '"3"'}, 7, "repeats", "'3' is not an integer"),
+    "true is no number": ({"repeats": "true"}, 7, "repeats", "is not an integer"),
+    "fractional count": ({"repeats": "1.5"}, 7, "repeats", "1.5 is not an integer"),
     "zero count": ({"repeats": "0"}, 7, "repeats", "0 is too small; at least 1"),
     "a list for a mapping": ({"timeouts": "[]"}, 7, "timeouts", "is a list; a mapping"),
     "a mapping for a list": ({"clients": "{a: b}"}, 4, "clients", "is a mapping; a list"),
@@ -73,9 +73,9 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         {"clients": "[aiohtp]"},
         4,
         "clients[0]",
-        "'aiohtp' is no client; did you mean aiohttp?",
+        "'aiohtp' is not a client; did you mean aiohttp?",
     ),
-    "client twice": ({"clients": "[floor, aiohttp, floor]"}, 4, "clients[2]", "floor is there twice"),
+    "client twice": ({"clients": "[floor, aiohttp, floor]"}, 4, "clients[2]", "floor is listed twice"),
     "client of another protocol": (
         {"clients": "[floor, openai-sync]"},
         4,
@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         {"clients": "[{client: requests, loop: uvloop}]"},
         4,
         "clients[0].loop",
-        "is no option of requests",
+        "is not an option of requests",
     ),
     "option's value": (
         {"clients": "[{client: requests, stream: 1}]"},
@@ -112,7 +112,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "no concurrency": ({"concurrency": "[]"}, 5, "concurrency", "empty list"),
     "concurrency of none": ({"concurrency": "[1, 0]"}, 5, "concurrency[1]", "at least 1"),
     "concurrency beyond all": ({"concurrency": "100001"}, 5, "concurrency", "at most 100,000"),
-    "concurrency twice": ({"concurrency": "[1, 2, 1]"}, 5, "concurrency[2]", "1 is there twice"),
+    "concurrency twice": ({"concurrency": "[1, 2, 1]"}, 5, "concurrency[2]", "1 is listed twice"),
     "no prompt": ({"prompts": "[]"}, 3, "prompts", "empty list"),
     "empty prompt": ({"prompts": '[a, " "]'}, 3, "prompts[1]", "is empty"),
     "prompt not in a list": ({"prompts": "hello"}, 3, "prompts", "is text; a list"),
@@ -142,7 +142,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         {"target": "{simulator: {}, headers: {'a b': c}}"},
         2,
         "target.headers.a b",
-        "no header name",
+        "is not a header name",
     ),
     "unknown fault": (
         {"target": "{simulator: {faults: {stal: 5%}}}"},
@@ -181,11 +181,11 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         "constant",
     ),
     "folder's name": ({"name": "../etc"}, 1, "name", "cannot name a folder"),
-    "threshold": ({"thresholds": "[quick]"}, 7, "thresholds[0]", "'quick' is no threshold"),
+    "threshold": ({"thresholds": "[quick]"}, 7, "thresholds[0]", "'quick' is not a threshold"),
     "unknown metric": ({"thresholds": "['ttft_p99 < 5']"}, 7, "thresholds[0]", "did you mean ttft_p99_ms?"),
-    "metric in words": ({"thresholds": "['validity < 5']"}, 7, "thresholds[0]", "is no metric"),
+    "metric in words": ({"thresholds": "['validity < 5']"}, 7, "thresholds[0]", "is not a metric"),
     "errors by count": ({"thresholds": "['errors < 5']"}, 7, "thresholds[0]", "errors < 1%"),
-    "no percentage": ({"thresholds": "['ttft_p99_ms < 5%']"}, 7, "thresholds[0]", "is no percentage"),
+    "no percentage": ({"thresholds": "['ttft_p99_ms < 5%']"}, 7, "thresholds[0]", "is not a percentage"),
     "threshold's client": (
         {"thresholds": "['aiohtp.ttft_p99_ms < 5']"},
         7,
@@ -196,7 +196,7 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         {"thresholds": "['aiohttp@7.ttft_p99_ms < 5']"},
         7,
         "thresholds[0]",
-        "7 is not among the concurrencies",
+        "7 is not among the concurrency levels",
     ),
     "options": ({"options": "[]"}, 7, "options", "is a list; a mapping"),
     "option that is no number": ({"options": "{a: [.nan]}"}, 7, "options.a[0]", "not finite"),
@@ -209,8 +209,8 @@ WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
     "harmless tag": ({"model": "!!str 7"}, 7, "model", "tags construct nothing"),
     "alias": ({"model": "*x"}, 7, "model", "is an alias"),
     "unset variable": ({"model": "${LOADGEN_NONE}"}, 7, "model", "${LOADGEN_NONE} is not set"),
-    "half a reference": ({"model": '"${A-b}"'}, 7, "model", "is no reference"),
-    "lone surrogate": ({"model": '"\\ud800"'}, 7, "model", "no Unicode text"),
+    "half a reference": ({"model": '"${A-b}"'}, 7, "model", "is not a reference"),
+    "lone surrogate": ({"model": '"\\ud800"'}, 7, "model", "is not Unicode text"),
     "two documents": ({"repeats": "3\n--- {}"}, 8, "scenario", "a second document"),
     "deep nesting": ({"options": "[" * 1000}, 7, "options" + "[0]" * 18, "nested more than 20 deep"),
     "unclosed list": ({"options": "[a,\n  b"}, 7, "options", "YAML syntax"),
@@ -226,14 +226,18 @@ STAGED: dict[str, tuple[str, str, str]] = {
     "nothing": ("", "", "is empty; a list"),
     "one stage alone": ("{to: 5, over: 1s}", "", "is a mapping; a list"),
     "neither": ("[{over: 5s}]", "[0]", "has neither to nor hold; one of the two: {to: 200, over: 60s} or"),
-    "both": ("[{to: 1, hold: 5s}]", "[0].hold", "stands beside to; only one of the two"),
-    "over beside hold": ("[{to: 1}, {hold: 5s, over: 5s}]", "[1].over", "stands beside hold; hold alone"),
+    "both": ("[{to: 1, hold: 5s}]", "[0].hold", "is mutually exclusive with to; only one of the two"),
+    "over beside hold": (
+        "[{to: 1}, {hold: 5s, over: 5s}]",
+        "[1].over",
+        "is mutually exclusive with hold; hold alone",
+    ),
     "empty to": ("[{to: , over: 5s}]", "[0].to", "is empty; a value"),
     "empty hold": ("[{to: 1}, {hold: }]", "[1].hold", "is empty; a value"),
     "negative streams": ("[{to: -1, over: 5s}]", "[0].to", "-1 is too small; at least 0"),
     "negative time": ("[{to: 1, over: -5s}]", "[0].over", "'-5s' is negative; 0 or more"),
     "negative hold": ("[{to: 1}, {hold: -5s}]", "[1].hold", "'-5s' is negative"),
-    "half a stream": ("[{to: 1.5, over: 5s}]", "[0].to", "1.5 is no whole number"),
+    "half a stream": ("[{to: 1.5, over: 5s}]", "[0].to", "1.5 is not an integer"),
     "time without unit": ("[{to: 1, over: 5}]", "[0].over", "5 has no unit"),
     "streams beyond all": ("[{to: 100001, over: 5s}]", "[0].to", "100001 is too large; at most 100,000"),
     "unknown key": ("[{too: 5, to: 5, over: 5s}]", "[0].too", "unknown key; did you mean to?"),
@@ -260,7 +264,7 @@ def test_stages_and_load_do_not_stand_side_by_side(failed: Fail) -> None:
     ):
         problems = failed(stages=stages, **changed)
         assert [(p.where, p.key) for p in problems] == told
-        assert {p.wrong for p in problems} == {"stands beside stages"}
+        assert {p.wrong for p in problems} == {"is mutually exclusive with stages"}
         assert all("only one of the two" in p.right for p in problems)
 
 

@@ -62,10 +62,10 @@ def test_later_ones_win_and_unset_references_of_the_file_do_not_matter(loaded: L
         ({"url": "h:1"}, "--url", "target.url", "does not begin with http"),
         ({"clients": "aiohtp"}, "--clients", "clients[0]", "did you mean aiohttp?"),
         ({"clients": ""}, "--clients", "clients", "empty list"),
-        ({"concurrency": "1,x"}, "--concurrency", "concurrency[1]", "'x' is no whole number"),
+        ({"concurrency": "1,x"}, "--concurrency", "concurrency[1]", "'x' is not an integer"),
         ({"repeats": "0"}, "--repeats", "repeats", "at least 1"),
         ({"duration": "10"}, "--duration", "load.duration", "10 has no unit"),
-        ({"seed": "x"}, "--seed", "seed", "'x' is no whole number"),
+        ({"seed": "x"}, "--seed", "seed", "'x' is not an integer"),
     ],
 )
 def test_mistakes_name_the_flag(failed: Fail, flags: dict[str, str], where: str, key: str, said: str) -> None:
@@ -85,7 +85,7 @@ def test_flags_about_the_load_do_not_go_with_stages(failed: Fail, flags: dict[st
     assert (problem.where, problem.key, problem.wrong) == (
         f"--{next(iter(flags))}",
         key,
-        "stands beside stages",
+        "is mutually exclusive with stages",
     )
     assert problem.right == "only one of the two: the stages say how many streams, and how long"
 
@@ -142,7 +142,7 @@ def test_a_simulator_alone(tmp_path: Path) -> None:
     assert simulator(None) == Simulator()
     assert simulator(None, flags) == Simulator(gap=0.005, tokens=7)
     assert simulator(file, flags) == Simulator(ttft=1.0, gap=0.005, tokens=7)
-    with pytest.raises(ScenarioError, match=r"^--ttft: target\.simulator\.ttft: 'x' is no duration"):
+    with pytest.raises(ScenarioError, match=r"^--ttft: target\.simulator\.ttft: 'x' is not a duration"):
         simulator(None, [Override("--ttft", "target.simulator.ttft", "x")])
     file.write_text(scenario_text(target="{url: 'http://h'}"), encoding="utf-8")
     with pytest.raises(ScenarioError, match=r"s\.yaml:2: target: has no simulator"):

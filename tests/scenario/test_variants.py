@@ -47,13 +47,13 @@ def test_a_size_is_told_in_the_largest_unit_that_makes_it_whole(
     [
         ("262144", "262144 has no known unit; KiB, MiB or GiB, such as 256KiB or 1MiB"),
         ("256KB", "'256KB' has no known unit"),
-        ("big", "'big' is no size; such as 256KiB"),
-        ("-1MiB", "'-1MiB' is no size"),
-        ("true", "is no size"),
-        ("[1MiB]", "is no size"),
+        ("big", "'big' is not a size; such as 256KiB"),
+        ("-1MiB", "'-1MiB' is not a size"),
+        ("true", "is not a size"),
+        ("[1MiB]", "is not a size"),
         ("4KiB", "'4KiB' is too small; from 32KiB to 1GiB"),
         ("2GiB", "'2GiB' is too large; from 32KiB to 1GiB"),
-        ("33KiB", "'33KiB' is no multiple of"),
+        ("33KiB", "'33KiB' is not a multiple of"),
     ],
 )
 def test_what_is_no_size_of_a_stack(failed: Fail, told: str, says: str) -> None:
@@ -64,7 +64,7 @@ def test_what_is_no_size_of_a_stack(failed: Fail, told: str, says: str) -> None:
 
 def test_a_stack_is_for_clients_on_threads(failed: Fail, loaded: Loader) -> None:
     (problem,) = failed(clients="[{client: aiohttp, stack: 1MiB}]")
-    assert problem.wrong == "is no option of aiohttp"
+    assert problem.wrong == "is not an option of aiohttp"
     assert loaded(clients="[{client: httpx-sync, stack: 1MiB}]").clients[0].options == {"stack": "1MiB"}
 
 
@@ -111,7 +111,7 @@ def test_one_environment_under_two_names_is_one(failed: Fail, tmp_path: Path) ->
     (problem,) = failed(
         clients="[{client: floor, python: one/bin/python}, {client: floor, python: one/bin/python3}]"
     )
-    assert (problem.key, problem.wrong) == ("clients[1]", f"floor python={HERE} is there twice")
+    assert (problem.key, problem.wrong) == ("clients[1]", f"floor python={HERE} is listed twice")
 
 
 def test_what_is_no_interpreter_for_us(failed: Fail, tmp_path: Path) -> None:

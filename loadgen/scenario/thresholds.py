@@ -1,0 +1,118 @@
+"""``thresholds``: ``[client[@concurrency].]metric op value[%]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path as FilePath
+from typing import Any, Final, Literal, NamedTuple, cast
+
+from pydantic import ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from loadgen.model import ClientId, Level, Threshold
+from loadgen.scenario import variants
+from loadgen.scenario.environment import Filled
+from loadgen.scenario.problems import choose, nearest
+from loadgen.scenario.values import Found, check, shown, text, wrong
+
+_THRESHOLD: Final = re.compile(
+    r"(?:(?P<client>.+?)(?:@(?P<level>[0-9]{1,9}))?\.)?(?P<metric>[A-Za-z0-9_]+)\s*"
+    r"(?P<op><=|>=|<|>)\s*(?P<value>[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(?P<percent>%?)"
+)
+
+
+class InFile(NamedTuple):
+    """The clients and levels of the file, which thresholds may name even if the command line leaves them out."""
+
+    folder: FilePath
+    clients: set[str]
+    levels: set[int]
+
+
+def metrics() -> dict[str, str]:
+    """Return the columns of ``summary.csv`` that a threshold may name, with their units.
+
+    ``errors`` counts streams in ``summary.csv``, and is their percentage in a threshold.
+    """
+    from loadgen.analysis.metrics import columns
+
+    units = {name: column.unit for name, column in columns().items() if column.part in ("value", "n")}
+    return units | {"errors": "%"}
+
+
+def threshold(value: Any, info: ValidationInfo) -> Threshold:
+    """Return the threshold; it may name the clients and levels of this scenario."""
+    stripped = text(value).strip()
+    match = _THRESHOLD.fullmatch(stripped)
+    if match is None:
+        right = "[client[@concurrency].]metric, one of < <= > >=, a number: aiohttp@100.ttft_p99_ms < 500"
+        raise wrong(f"{shown(value)} is not a threshold", right)
+    check(value, _problems(match, isinstance(value, Filled), info))
+    return Threshold(
+        text=stripped,
+        metric=match["metric"],
+        op=cast(Literal["<", "<=", ">", ">="], match["op"]),
+        value=float(match["value"]),
+        client=match["client"],
+        level=Level(streams=int(match["level"])) if match["level"] else None,
+    )
+
+
+def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found:
+    client, level, metric = match["client"], match["level"], match["metric"]
+    known, in_file = metrics(), info.context
+    assert isinstance(in_file, InFile)
+
+    def name(part: str) -> str:
+        return "***" if hidden else part
+
+    if metric not in known:
+        near = nearest(metric, known)
+        right = f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"
+        yield (), f"{name(metric)} is not a metric", right
+    elif metric == "errors" and not match["percent"]:
+        yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
+    elif match["percent"] and known[metric] != "%":
+        yield (), f"{metric} is not a percentage", "the number without %"
+    clients: list[ClientId] | None = info.data.get("clients")
+    if client and clients is not None and client not in names(clients) | in_file.clients:
+        says = f"{name(client)} is not among the clients of this scenario"
+        yield (), says, choose(client, sorted(names(clients)))
+    levels: list[int] = info.data.get("concurrency") or most(s.to for s in info.data.get("stages", ()))
+    if level and levels and int(level) not in {*levels, *in_file.levels}:
+        says = f"{name(level)} is not among the concurrency levels of this scenario"
+        yield (), says, f"one of {', '.join(map(str, levels))}"
+
+
+def in_file(data: Mapping[str, Any], folder: FilePath) -> InFile:
+    """Return what thresholds may name, from a file as plain values; ``folder`` is the file's."""
+    clients: list[ClientId] = []
+    for value in data["clients"] if isinstance(data.get("clients"), list) else ():
+        with suppress(PydanticCustomError):
+            clients.append(variants.client(value, folder))
+    levels = data.get("concurrency")
+    stages = data["stages"] if isinstance(data.get("stages"), list) else []
+    levels = [
+        *(levels if isinstance(levels, list) else [levels]),
+        *most(stage.get("to") for stage in stages if isinstance(stage, dict)),
+    ]
+    return InFile(folder, names(variants.numbered(clients)), {n for n in levels if isinstance(n, int)})
+
+
+def most(levels: Iterable[Any]) -> list[int]:
+    """Return the concurrency of stages that go to these levels; empty where none is an integer."""
+    return sorted(level for level in levels if isinstance(level, int))[-1:]
+
+
+def applies(threshold: Threshold, clients: Iterable[ClientId], levels: Sequence[int]) -> bool:
+    """Return whether a threshold is about a client and a level that are measured."""
+    return threshold.client in (None, *names(clients)) and (
+        threshold.level is None or threshold.level.streams in levels
+    )
+
+
+def names(clients: Iterable[ClientId]) -> set[str]:
+    """Return the names that a threshold may use for these clients."""
+    return {name for client in clients for name in (client.label, client.name)}
