@@ -45,6 +45,14 @@ def number(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
+def percent(share: float) -> str:
+    """Return ``62 %``, ``0.5 %`` or ``<0.1 %`` for a share from 0."""
+    value = 100 * share
+    if 0 < value < 0.05:
+        return "<0.1 %"
+    return f"{value:,.{0 if value >= 9.95 or value == round(value) else 1}f} %"
+
+
 def interval(low: float | None, high: float | None) -> str:
     """Return ``1.2 to 3.4``; empty where there is no interval."""
     return "" if low is None or high is None else f"{number(low)} to {number(high)}"

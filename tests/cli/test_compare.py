@@ -97,7 +97,7 @@ def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
 def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path: Path) -> None:
     ran = compare(base, worse, "--markdown", tmp_path / "pr.md", "--html", tmp_path / "page.html")
     assert ran.exit_code == 1
-    assert "metrics of aiohttp beyond the noise." in " ".join(ran.stdout.split())
+    assert "regressions of aiohttp beyond the noise." in " ".join(ran.stdout.split())
     rows = [line for line in ran.stdout.splitlines() if line.startswith("worse")]
     assert rows
     assert all(" aiohttp " in row for row in rows)

@@ -52,7 +52,7 @@ def test_the_terminal_has_room_for_it(width: int) -> None:
     assert max(map(len, lines)) <= width
     (row,) = (line for line in lines if line.startswith("worse") and " 100 " in line)
     assert " ".join(row.split()).startswith("worse aiohttp lag p99 100 20.0 ms 60.0 ms +200 % ")
-    assert lines[-1] == "Worse: 2 metrics of aiohttp beyond the noise."
+    assert lines[-1] == "Worse: 2 regressions of aiohttp beyond the noise."
     assert sum(line.startswith("better") for line in lines) == 2
     assert any(line.startswith("  aiohttp ") and "✗" in line for line in lines)
     assert "\x1b" not in "".join(lines)

@@ -31,7 +31,7 @@ def render(view: ComparisonView) -> str:
         "why": reason(comparison),
         "more_repeats": comparison.more_repeats,
         "paired": comparison.paired,
-        "metrics_compared": comparison.comparisons,
+        "comparisons": comparison.comparisons,
         "significance": SIGNIFICANCE,
         "tolerance": comparison.tolerance,
         "differences": [

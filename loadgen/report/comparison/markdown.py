@@ -28,7 +28,7 @@ def render(view: ComparisonView) -> str:
             table(sentences.HEADINGS, (astuple(sentences.row(c)) for c in rows), texts=3),
             "",
             (f"{more:,} more are called worse or better; " if more > 0 else "")
-            + f"{len(same):,} metrics are within noise.",
+            + f"{len(same):,} comparisons are within noise.",
             "",
         ]
     lines += [f"In HEAD, {escaped(text)}\n" for text in sentences.delays(view)[:DELAYS]]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE
 from loadgen.report.sentences import sentences
-from loadgen.report.text import NOT_MEASURED, number, plain
+from loadgen.report.text import NOT_MEASURED, number, percent, plain
 
 if TYPE_CHECKING:
     from loadgen.analysis.changes import Change
@@ -72,7 +72,7 @@ def reason(comparison: Comparison) -> str:
         case "regression":
             worse = comparison.called("worse")
             clients = ", ".join(dict.fromkeys(plain(c.client, NAME_LIMIT) for c in worse))
-            return f"{_count(len(worse), 'metric')} of {clients} beyond the noise"
+            return f"{_count(len(worse), 'regression')} of {clients} beyond the noise"
         case "no_regression":
             return "no metric is worse beyond the noise"
         case "nothing_valid":
@@ -84,11 +84,11 @@ def reason(comparison: Comparison) -> str:
         case "noise":
             first, *others = comparison.undecided
             most = first.high or 0.0
-            up_to = f"up to {most:.0%}" if most < _TENFOLD else "more than tenfold"
-            rest = f", as may {_count(len(others), 'other metric')}" if others else ""
+            up_to = f"up to {percent(most)}" if most < _TENFOLD else "more than tenfold"
+            rest = f", as may {_count(len(others), 'other')}" if others else ""
             return (
                 f"{first.column.label} of {plain(first.client, NAME_LIMIT)} at {first.level} may be worse by {up_to}"
-                f"{rest}; the regression tolerance is {comparison.tolerance:.0%}"
+                f"{rest}; the regression tolerance is {percent(comparison.tolerance)}"
             )
 
 
@@ -98,9 +98,9 @@ def method(comparison: Comparison) -> str:
         return ""
     pairs = "repeat by repeat" if comparison.paired else "as independent samples: their schedules differ"
     return (
-        f"{_count(comparison.comparisons, 'metric')} compared {pairs}; intervals of 95 %. A change counts when it is "
-        f"significant over all of them together (Holm, {SIGNIFICANCE:.0%}), beyond the noise threshold, and at least "
-        f"{MIN_CHANGE:.0%}."
+        f"{_count(comparison.comparisons, 'comparison')} {pairs}; intervals of 95 %. A change counts when it is "
+        f"significant over all of them together (Holm, {percent(SIGNIFICANCE)}), beyond the noise threshold, and at "
+        f"least {percent(MIN_CHANGE)}."
     )
 
 

@@ -10,7 +10,7 @@ from loadgen.report.page import FINDING
 from loadgen.report.screen import width_of
 from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import delivery_lag, sentences
-from loadgen.report.text import plain
+from loadgen.report.text import percent, plain
 
 
 class DeliveryLag(Section):
@@ -44,8 +44,8 @@ class DeliveryLag(Section):
         causes = _causes(found)
         rows = [["", "late", *(delivery_lag.SHORT[cause] for cause in causes)]]
         for finding in found:
-            shares = {delay.cause: delivery_lag.percent(delay.share) for delay in finding.delays}
-            late = delivery_lag.percent(finding.late / finding.tokens)
+            shares = {delay.cause: percent(delay.share) for delay in finding.delays}
+            late = percent(finding.late / finding.tokens)
             rows.append(
                 [f"{finding.client} at {finding.level}", late, *(shares.get(cause, "") for cause in causes)]
             )
@@ -63,14 +63,14 @@ def _causes(findings: Iterable[DelayFinding]) -> list[Cause]:
 
 
 def _bar(finding: DelayFinding, view: View) -> dict[str, Any]:
-    shares = {delay.cause: 100 * delay.share for delay in finding.delays}
+    shares = {delay.cause: delay.share for delay in finding.delays}
     return {
         "where": f"{plain(finding.client, 40)} at {finding.level}",
         "style": view.styles.get(finding.client) if finding.client else None,
         "late": delivery_lag.late(finding),
         "why": delivery_lag.causes(finding),
         "parts": [
-            {"cause": cause.value, "width": round(shares[cause], 2), "share": f"{shares[cause]:.0f} %"}
+            {"cause": cause.value, "width": round(100 * shares[cause], 2), "share": percent(shares[cause])}
             for cause in _causes([finding])
         ],
         "more": [plain(line, FINDING) for line in sentences(finding).details],

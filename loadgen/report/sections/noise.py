@@ -7,8 +7,7 @@ from loadgen.model import NoiseFinding
 from loadgen.report.page import FINDING
 from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
 from loadgen.report.sentences import sentences
-from loadgen.report.sentences.noise import percent
-from loadgen.report.text import NOT_MEASURED, plain
+from loadgen.report.text import NOT_MEASURED, percent, plain
 
 
 class Noise(Section):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from loadgen.model import Cause, DelayFinding
 from loadgen.report.sentences.base import Sentences
+from loadgen.report.text import percent
 
 CAUSES: Mapping[Cause, str] = {
     Cause.SERVER: "server sent late",
@@ -47,10 +48,3 @@ def late(finding: DelayFinding) -> str:
 def causes(finding: DelayFinding) -> str:
     """Return the causes with their shares of the late tokens, the most frequent first."""
     return ", ".join(f"{percent(delay.share)} {CAUSES[delay.cause]}" for delay in finding.delays)
-
-
-def percent(share: float) -> str:
-    """Return ``62 %``, ``0.5 %`` or ``<0.1 %``."""
-    return (
-        f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %" if share >= 0.0005 else "<0.1 %"
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.analysis.metrics import column
 from loadgen.model import DriftFinding
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import interval, number
+from loadgen.report.text import interval, number, percent
 
 
 def sentences(finding: DriftFinding) -> Sentences:
@@ -22,7 +22,7 @@ def sentences(finding: DriftFinding) -> Sentences:
         None if bound is None else 100 * bound for bound in (finding.change.low, finding.change.high)
     )
     return Sentences(
-        f"{metric.label} {verb} by {abs(change):.0%} from the first round to the last, over all clients; the machine "
-        "or the server changed during the run",
+        f"{metric.label} {verb} by {percent(abs(change))} from the first round to the last, over all clients; "
+        "the machine or the server changed during the run",
         (f"change in %: {number(100 * change)} ({interval(low, high)})",),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.analysis.metrics import column
 from loadgen.model import NoiseFinding, NoiseThreshold
 from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import interval, number
+from loadgen.report.text import interval, number, percent
 
 
 def sentences(finding: NoiseFinding) -> Sentences:
@@ -18,17 +18,12 @@ def sentences(finding: NoiseFinding) -> Sentences:
     )
 
 
-def percent(share: float) -> str:
-    """Return ``2.1 %``."""
-    return f"{number(100 * share)} %"
-
-
 def _detail(each: NoiseThreshold) -> str:
     found = each.difference
     low, high = (None if bound is None else 100 * bound for bound in (found.low, found.high))
     return (
         f"{_label(each)}: differences below {percent(each.threshold)} are noise; measured "
-        f"{percent(found.value or 0.0)} ({interval(low, high)})"
+        f"{number(100 * (found.value or 0.0))} % ({interval(low, high)})"
     )
 
 
