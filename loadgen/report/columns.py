@@ -22,6 +22,11 @@ def title_of(metric: Metric) -> str:
     return metric.label[:1].upper() + metric.label[1:]
 
 
+def column_title(column: Column) -> str:
+    """Return the title of its chart: ``TTFT p99``."""
+    return f"{title_of(column.metric)} {rank_of(column)}".strip()
+
+
 def with_unit(metric: Metric) -> str:
     """Return ``memory per stream, KiB``: the unit only where the label does not name it."""
     unit = unit_of(metric)

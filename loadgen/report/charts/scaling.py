@@ -13,7 +13,7 @@ from loadgen.analysis.metrics.lag import LAG, RELATIVE_LAG
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.lines import Line, Point, line_chart
 from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, hover, plot
-from loadgen.report.columns import rank_of, scaled, title_of, unit_of
+from loadgen.report.columns import column_title, rank_of, scaled, title_of, unit_of
 from loadgen.report.text import interval, number, plain
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def _curve(drawn: _Drawn, summaries: Sequence[Summary], styles: Styles) -> Chart
         points = [Point(s.level, v, drawn.interval(s), drawn.text(s, v)) for s, v in own]
         if points:
             lines.append(Line(style, style.label, points, style.dash))
-    title = f"{title_of(metric)} {rank_of(drawn.column)}".strip()
-    return line_chart(title, unit_of(metric), lines, whole=drawn.column.whole)
+    return line_chart(column_title(drawn.column), unit_of(metric), lines, whole=drawn.column.whole)
 
 
 def _dots(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.compare import MIN_REPEATS
 from loadgen.report.charts.lines import Line, Point, line_chart
+from loadgen.report.columns import column_title
 from loadgen.report.comparison.sentences import scale
 from loadgen.report.text import interval, number, plain
 
@@ -36,7 +37,7 @@ def _chart(column: Column, view: ComparisonView, styles: Styles) -> Chart | None
         lines = [
             replace(line, aside=0.8 * ((place + 0.5) / len(lines) - 0.5)) for place, line in enumerate(lines)
         ]
-    return line_chart(column.label, scale(column)[1], lines)
+    return line_chart(column_title(column), scale(column)[1], lines)
 
 
 def _lines(column: Column, view: ComparisonView, styles: Styles) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from loadgen.report.page import TEXT, Page
-from loadgen.report.sections import SECTIONS
+from loadgen.report.sections import shown
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def report(view: View) -> str:
     """Return the page, well under 5 MB; the same text from the same run."""
     page = Page(view.styles)
     sections = []
-    for section in SECTIONS:
-        if section.applies(view) and (body := section.html(view, page)):
+    for section in shown(view):
+        if body := section.html(view, page):
             title = section.heading(view)
             sections.append(_Body(section.id, title, section.short or title, Markup(body)))
     return page.document(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from loadgen.report.markdown import escaped
-from loadgen.report.sections import SECTIONS
+from loadgen.report.sections import shown
 
 if TYPE_CHECKING:
     from loadgen.report.view import View
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def report(view: View) -> str:
     """Return the Markdown form of every section that has one."""
     parts = [f"# {escaped(view.run.info.scenario.name or view.run.folder.name)}"]
-    for section in SECTIONS:
-        if section.applies(view) and (body := section.markdown(view)):
+    for section in shown(view):
+        if body := section.markdown(view):
             title = section.heading(view)
             parts.append(f"## {title}\n\n{body}" if title else body)
     return "\n\n".join(parts) + "\n"

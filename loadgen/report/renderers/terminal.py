@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from loadgen.report.screen import Screen
-from loadgen.report.sections import SECTIONS
+from loadgen.report.sections import shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -24,11 +24,9 @@ class Terminal:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         screen = Screen.of(options)
-        for section in SECTIONS:
-            parts = list(section.terminal(self.view, screen)) if section.applies(self.view) else []
-            if not parts:
-                continue
-            if title := section.heading(self.view):
-                yield screen.text(title, "bold")
-            yield from parts
-            yield Text("")
+        for section in shown(self.view):
+            if parts := list(section.terminal(self.view, screen)):
+                if title := section.heading(self.view):
+                    yield screen.text(title, "bold")
+                yield from parts
+                yield Text("")

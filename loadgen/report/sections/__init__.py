@@ -17,7 +17,7 @@ from loadgen.report.sections.noise import Noise
 from loadgen.report.sections.order import Order
 from loadgen.report.sections.quality import Quality
 from loadgen.report.sections.scaling import Scaling
-from loadgen.report.sections.section import Section
+from loadgen.report.sections.section import Section, View
 from loadgen.report.sections.setup import Setup
 from loadgen.report.sections.thresholds import Thresholds
 from loadgen.report.sections.timeline import Timeline
@@ -45,3 +45,8 @@ SECTIONS: tuple[Section, ...] = (
     Order(),
     Glossary(),
 )
+
+
+def shown(view: View) -> list[Section]:
+    """Return the sections that have something to say about this run."""
+    return [section for section in SECTIONS if section.applies(view)]
