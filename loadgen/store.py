@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -160,16 +160,6 @@ def save(folder: Path, recording: Recording) -> str:
     with _writing(path) as file:
         np.savez(file, allow_pickle=False, **columns)
     return f"{ARRIVALS}/{path.name}"
-
-
-def archive(folder: Path, file: BinaryIO) -> None:
-    """Write what was measured so far to ``file``, as a zip of a run folder. Copies only; derives nothing.
-
-    It can be done while the run goes on. Raises OSError.
-    """
-    with ZipFile(file, "w") as packed:
-        for path in [folder / INFO, *recordings_in(folder)]:
-            packed.write(path, path.relative_to(folder.parent))
 
 
 def _file_name(recording: Recording) -> str:
