@@ -1,9 +1,10 @@
-"""One cell through a real engine, and its streams as rows."""
+"""Cells through real engines, several at once, and their streams as rows."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,13 @@ CLIENTS = (
 )
 if version("niquests") is not None:  # which does not live beside requests
     CLIENTS += (ClientId("niquests"),)
-LABELS = [client.label for client in CLIENTS]
+
+AT_ONCE = 9  # engines, which wait for most of their time
+
+
+def share(part: int, parts: int) -> list[ClientId]:
+    """Return one part of the clients, so that several workers can share the tests of all."""
+    return [*CLIENTS[part::parts]]
 
 
 class Row(NamedTuple):
@@ -53,6 +60,12 @@ def record(cell: Cell) -> Recording:
     recording = lab_cell.record(cell, Silent(), lambda: False, lambda: None)
     assert recording.ended == "", recording.ended
     return recording
+
+
+def record_all(cells: Sequence[Cell]) -> list[Recording]:
+    """Return a recording for each cell. They run side by side."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(record, cells))
 
 
 def rows(recording: Recording) -> list[Row]:

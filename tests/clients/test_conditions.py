@@ -1,95 +1,104 @@
 """Every client against everything that a server can do to a stream: the same outcome for all.
 
-All conditions of a client are streams of one cell, side by side: what happens to one must not touch the
-others.
+All conditions of a client are streams of one cell, side by side: what happens to one must not touch the others.
 """
 
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from loadgen.model import Load, Outcome
 from tests.clients.conditions import CONDITIONS, TIMEOUTS, expected
-from tests.clients.measuring import CLIENTS, LABELS, Row, record, rows
+from tests.clients.measuring import Row, record_all, rows, share
 from tests.clients.raw import PACE, Raw, Received
 from tests.lab.cells import cell
 
 NAMES = tuple(CONDITIONS)
+PARTS = 2
 
 
-@cache
-def measured(label: str) -> tuple[dict[str, Row], list[Received]]:
-    with Raw({name: condition.handler for name, condition in CONDITIONS.items()}) as server:
-        recording = record(
-            cell(
-                client=CLIENTS[LABELS.index(label)],
-                url=server.url,
-                concurrency=len(NAMES),
-                prompts=NAMES,
-                timeouts=TIMEOUTS,
-                load=Load(requests=1, ramp=0.3),
-            )
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_condition_has_the_same_outcome_with_every_client(part: int) -> None:
+    clients = share(part, PARTS)
+    handlers = {name: condition.handler for name, condition in CONDITIONS.items()}
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Raw(handlers)) for _ in clients]
+        recordings = record_all(
+            [
+                cell(
+                    client=client,
+                    url=server.url,
+                    concurrency=len(NAMES),
+                    prompts=NAMES,
+                    timeouts=TIMEOUTS,
+                    # All at once, so that none gets the connection of another: libcurl sends again on such.
+                    load=Load(requests=1),
+                )
+                for client, server in zip(clients, servers, strict=True)
+            ]
         )
-        return {NAMES[row.slot]: row for row in rows(recording)}, list(server.requests)
+    wrong = []
+    for client, server, recording in zip(clients, servers, recordings, strict=True):
+        found = {NAMES[row.slot]: row for row in rows(recording)}
+        assert found.keys() == CONDITIONS.keys()
+        for name, row in found.items():
+            wrong += [f"{client.label}, {name}: {text}" for text in mistakes(client.name, name, row)]
+        wrong += [f"{client.label}: {text}" for text in odd_requests(client.name, server.requests)]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("label", LABELS)
-def test_outcome(label: str, name: str) -> None:
-    told, row = expected(name, label.split(maxsplit=1)[0]), measured(label)[0][name]
-    assert row.outcome == told.outcome, row.error
-    if told.tokens is None:
-        assert row.tokens > 0
-    else:
-        assert row.tokens == told.tokens
-    if told.status is not None:
-        assert row.status == told.status
-        assert row.table["headers"] > row.table["start"]
-    assert told.error in row.error
-    assert row.table["end"] >= row.table["start"] + max(row.arrivals, default=0)
+def mistakes(client: str, name: str, row: Row) -> Iterator[str]:
+    """Yield what is wrong with the stream that met a condition."""
+    right = expected(name, client)
+    if row.outcome != right.outcome:
+        yield f"{row.outcome}, not {right.outcome}: {row.error}"
+    if row.tokens != right.tokens and not (right.tokens is None and row.tokens):
+        yield f"{row.tokens} tokens, not {right.tokens}"
+    if right.status is not None:
+        if row.status != right.status:
+            yield f"status {row.status}, not {right.status}"
+        if row.table["headers"] <= row.table["start"]:
+            yield "headers before the start"
+    if right.error not in row.error:
+        yield f"{right.error!r} is not in {row.error!r}"
+    took = int(row.table["end"]) - int(row.table["start"])
+    if took < max(row.arrivals, default=0):
+        yield "ended before its last read"
+    if name.endswith("slowly"):
+        with_text = [at for at, count in zip(row.arrivals, row.counts, strict=True) if count]
+        if len(with_text) < 3 or with_text[-1] - with_text[0] <= 3 * PACE * 1e9:
+            yield f"bytes are held back: {with_text}"
+    limit = {
+        Outcome.FIRST_TOKEN_TIMEOUT: TIMEOUTS.first_token,
+        Outcome.TOTAL_TIMEOUT: TIMEOUTS.total,
+        Outcome.IDLE_TIMEOUT: TIMEOUTS.idle + max(row.arrivals, default=0) / 1e9,
+    }.get(row.outcome)
+    if limit is not None and not limit <= took / 1e9 < limit + 5:
+        yield f"timed out after {took / 1e9:.3f} s, not {limit:.3f} s"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("slowly")])
-@pytest.mark.parametrize("label", LABELS)
-def test_bytes_are_handed_over_as_they_come(label: str, name: str) -> None:
-    row = measured(label)[0][name]
-    with_text = [at for at, count in zip(row.arrivals, row.counts, strict=True) if count]
-    assert len(with_text) >= 3
-    assert with_text[-1] - with_text[0] > 3 * PACE * 1e9
-
-
-@pytest.mark.parametrize("label", LABELS)
-def test_timeouts_end_a_stream_soon_after_they_run_out(label: str) -> None:
-    found, _ = measured(label)
-    for name, row in found.items():
-        limit = {
-            Outcome.FIRST_TOKEN_TIMEOUT: TIMEOUTS.first_token,
-            Outcome.TOTAL_TIMEOUT: TIMEOUTS.total,
-        }.get(row.outcome)
-        if row.outcome == Outcome.IDLE_TIMEOUT:
-            limit = TIMEOUTS.idle + row.arrivals[-1] / 1e9
-        if limit is not None:
-            took = (row.table["end"] - row.table["start"]) / 1e9
-            assert limit <= took < limit + 5, name
-
-
-@pytest.mark.parametrize("label", LABELS)
-def test_the_same_request_from_every_client(label: str) -> None:
-    _, requests = measured(label)
-    assert sorted(request.prompt for request in requests) == sorted(
-        NAMES
-    )  # none twice: nothing is tried again
+def odd_requests(client: str, requests: list[Received]) -> Iterator[str]:
+    """Yield what differs from the request that every client must send, each once: nothing is tried again."""
+    prompts = sorted(request.prompt for request in requests)
+    if prompts != sorted(NAMES):
+        yield f"requests {prompts}"
     for request in requests:
-        assert request.path == "/api/generate"
         body = f'{{"model": "m", "prompt": "{request.prompt}", "stream": true}}'.encode()
-        if label.startswith("ollama"):  # writes it itself
-            assert json.loads(request.body) == json.loads(body)
-        else:
-            assert request.body == body
-        assert request.headers["accept-encoding"] == "identity"
-        assert request.headers["accept"] == "application/x-ndjson"
-        assert request.headers["content-type"] == "application/json"
-        assert not {"authorization", "proxy-authorization", "cookie", "expect"} & set(request.headers)
+        # The SDK writes the body itself.
+        same = json.loads(request.body) == json.loads(body) if "ollama" in client else request.body == body
+        headers = {name: request.headers.get(name) for name in HEADERS}
+        unwanted = UNWANTED & set(request.headers)
+        if not same or request.path != "/api/generate" or headers != HEADERS or unwanted:
+            yield f"a request of its own: {request}"
+
+
+HEADERS = {
+    "accept-encoding": "identity",
+    "accept": "application/x-ndjson",
+    "content-type": "application/json",
+}
+UNWANTED = {"authorization", "proxy-authorization", "cookie", "expect"}

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import socket
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from loadgen.model import ClientId, Load, Outcome, Timeouts
+from loadgen.model import Cell, ClientId, Load, Outcome, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TOKEN, chunk, length, says, says_and_closes
-from tests.clients.measuring import CLIENTS, LABELS, record, rows
-from tests.clients.raw import Raw, Received
+from tests.clients.measuring import record_all, rows, share
+from tests.clients.raw import Raw
 from tests.lab.cells import cell
+from tests.outsiders import install
 
-every_client = pytest.mark.parametrize("client", CLIENTS, ids=LABELS)
+PARTS = 2
+parts = pytest.mark.parametrize("part", range(PARTS))
+
+# -- one connection after another, and none
+
+# Sends each stream to the address before its prompt.
+ELSEWHERE = """
+from dataclasses import replace
+from loadgen.protocols.ollama import Generate
+
+class Elsewhere(Generate):
+    def request(self, cell, prompt):
+        url, _, prompt = prompt.partition(" ")
+        return super().request(replace(cell, url=url), prompt)
+"""
 ANSWER = (CHUNKED, chunk(TOKEN), chunk(END), LAST)
+EXTRA = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN * 9), TOKEN * 9)
+HANDLERS = {
+    "good": says(*ANSWER),
+    "busy": says(length(4, b"503 Busy"), b"busy"),
+    "broken": says(CHUNKED + chunk(TOKEN) + chunk(b"}\n") + LAST),
+    "closed": says_and_closes(*ANSWER),
+    "more": says(*ANSWER, EXTRA),
+    "silent": lambda wire: wire.hold(),
+}
+BAD = {
+    "busy": Outcome.HTTP_STATUS,
+    "broken": Outcome.UNDECODABLE,
+    "silent": Outcome.TOTAL_TIMEOUT,  # which is the shortest here
+    "deaf": Outcome.CONNECT_TIMEOUT,
+    "refused": Outcome.REFUSED,
+    "nowhere": Outcome.UNRESOLVED,
+}
+UNREACHABLE = ("deaf", "refused", "refused", "nowhere")
+TIMEOUTS = Timeouts(connect=1, first_token=5, idle=5, total=1.5)
 
 
 @contextmanager
@@ -40,151 +71,139 @@ def deaf() -> Iterator[str]:
         pytest.skip("this kernel lets a full listen queue be joined")
 
 
-@every_client
-def test_nobody_answers_the_connect(client: ClientId) -> None:
-    with deaf() as url:
-        recording = record(
-            cell(client=client, url=url, timeouts=Timeouts(connect=0.2, first_token=5, idle=5, total=5))
-        )
-    for row in rows(recording):
-        assert row.outcome == Outcome.CONNECT_TIMEOUT, row.error
-        # uvloop's timers may fire a millisecond early
-        assert 0.199e9 <= row.table["end"] - row.table["start"] < 10e9
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    install(tmp_path, monkeypatch, "elsewhere", ELSEWHERE, protocols={"elsewhere": "Elsewhere"})
+    return "elsewhere"
 
 
-@every_client
-def test_the_total_timeout_may_be_the_shortest(client: ClientId) -> None:
-    with Raw({"Why?": lambda wire: wire.hold()}) as server:
-        recording = record(
-            cell(
-                client=client, url=server.url, timeouts=Timeouts(connect=5, first_token=5, idle=5, total=0.25)
-            )
-        )
-    assert [row.outcome for row in rows(recording)] == [Outcome.TOTAL_TIMEOUT] * 2
-
-
-@every_client
-def test_nobody_listens(client: ClientId) -> None:
+@parts
+def test_a_stream_starts_clean_whatever_was_before_it(part: int, elsewhere: str) -> None:
+    clients = share(part, PARTS)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    recording = record(cell(client=client, url=f"http://127.0.0.1:{port}", load=Load(requests=2)))
-    found = rows(recording)
-    assert [row.outcome for row in found] == [Outcome.REFUSED] * 4
-    assert all(row.error and row.status == -1 for row in found)
+    with ExitStack() as stack:
+        urls = {
+            "deaf": stack.enter_context(deaf()),
+            "refused": f"http://127.0.0.1:{port}",
+            "nowhere": "http://nowhere.invalid:80",
+        }
+        servers = {client.label: stack.enter_context(Raw(HANDLERS)) for client in clients}
+        jobs = [
+            (made, kinds)
+            for client in clients
+            for made, kinds in sequences(client, servers[client.label].url, urls, elsewhere)
+        ]
+        recordings = record_all([made for made, _ in jobs])
+    wrong = []
+    for (made, kinds), recording in zip(jobs, recordings, strict=True):
+        found = rows(recording)
+        outcomes = [row.outcome for row in found]
+        if outcomes != [BAD.get(kind, Outcome.OK) for kind in kinds]:
+            wrong.append(f"{made.client.label}: {[(row.outcome, row.error) for row in found]}")
+        for kind, row in zip(kinds, found, strict=False):
+            took = (row.table["end"] - row.table["start"]) / 1e9
+            if row.tokens != (kind not in BAD or kind == "broken"):
+                wrong.append(f"{made.client.label}, {kind}: {row.tokens} tokens")
+            if kind in UNREACHABLE and (row.status != -1 or not row.error):
+                wrong.append(f"{made.client.label}, {kind}: status {row.status}, error {row.error!r}")
+            # uvloop's timers may fire a millisecond early
+            if kind == "deaf" and not 0.999 <= took < 10:
+                wrong.append(f"{made.client.label}, {kind}: ended after {took} s")
+    for label, server in servers.items():
+        used = [request.connection for request in server.requests]
+        sent = [request.prompt for request in server.requests]
+        # A refusal is read to its end.
+        kept = used[0] == used[1] and used[4] == used[5] == used[6] and used[-2] == used[-1]
+        if tuple(sent) != sequence(label) or not kept:
+            wrong.append(f"{label}: {sent} on connections {used}")
+    assert not wrong, "\n".join(wrong)
 
 
-@every_client
-def test_a_name_without_address(client: ClientId) -> None:
-    recording = record(cell(client=client, url="http://nowhere.invalid:80", concurrency=1))
-    (row,) = rows(recording)
-    assert row.outcome == Outcome.UNRESOLVED, row.error
+def sequences(
+    client: ClientId, url: str, urls: Mapping[str, str], elsewhere: str
+) -> Iterator[tuple[Cell, tuple[str, ...]]]:
+    """Yield cells of one slot, with what each of its streams meets; an SDK knows one address only."""
+    kinds = sequence(client.label)
+    if not client.name.startswith("ollama"):
+        kinds += UNREACHABLE
+        prompts = tuple(f"{urls.get(kind, url)} {kind}" for kind in kinds)
+        yield slot(client, url, prompts, protocol=elsewhere), kinds
+        return
+    yield slot(client, url, kinds), kinds
+    for kind in sorted({*UNREACHABLE}):
+        yield slot(client, urls[kind], ("Why?",)), (kind,)
 
 
-class Plain(NamedTuple):
-    outcomes: list[Outcome]
-    requests: list[Received]
-    connections: int
+def slot(client: ClientId, url: str, prompts: tuple[str, ...], **changes: str) -> Cell:
+    return cell(
+        client=client,
+        url=url,
+        prompts=prompts,
+        concurrency=1,
+        load=Load(requests=len(prompts)),
+        timeouts=TIMEOUTS,
+        **changes,
+    )
 
 
-@cache
-def plain(label: str) -> Plain:
+def sequence(label: str) -> tuple[str, ...]:
+    # What stands on h11 gives bytes after an answer to the request that comes next.
+    more = () if label.startswith(ON_H11) else ("more", "more")
+    return ("busy", "good", "broken", "silent", "good", "good", "good", *more, "good", "closed")
+
+
+# -- the environment
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies that do not answer, and a password for every server."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+
+
+@parts
+@pytest.mark.usefixtures("environment")
+def test_slots_keep_their_connections_and_nothing_else(part: int) -> None:
     """Five streams on each of three slots, amid proxies and passwords; the server sets cookies."""
     cookie = b"Set-Cookie: sticky=1; Path=/\r\n"
     handlers = {
         "chunked": says(CHUNKED.replace(b"Transfer-", cookie + b"Transfer-"), chunk(TOKEN), chunk(END), LAST),
         "length": says(length(len(TOKEN + END), more=cookie), TOKEN, END),
     }
-    with (
-        pytest.MonkeyPatch.context() as environment,
-        tempfile.TemporaryDirectory() as home,
-        Raw(handlers) as server,
-    ):
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy"):
-            environment.setenv(name, "http://127.0.0.1:1")
-        for name in ("no_proxy", "NO_PROXY"):
-            environment.delenv(name, raising=False)
-        netrc = Path(home, ".netrc")
-        netrc.write_text("machine 127.0.0.1 login me password secret\n")
-        netrc.chmod(0o600)
-        environment.setenv("HOME", home)
-        environment.setenv("NETRC", str(netrc))
-        recording = record(
-            cell(
-                client=CLIENTS[LABELS.index(label)],
-                url=server.url,
-                concurrency=3,
-                prompts=("chunked", "length"),
-                headers={"X-Own": "1", "Accept": "*/*"},
-                load=Load(requests=5),
-            )
+    clients = share(part, PARTS)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Raw(handlers)) for _ in clients]
+        recordings = record_all(
+            [
+                cell(
+                    client=client,
+                    url=server.url,
+                    concurrency=3,
+                    prompts=("chunked", "length"),
+                    headers={"X-Own": "1", "Accept": "*/*"},
+                    load=Load(requests=5),
+                )
+                for client, server in zip(clients, servers, strict=True)
+            ]
         )
-        return Plain([row.outcome for row in rows(recording)], list(server.requests), server.connections)
-
-
-every_label = pytest.mark.parametrize("label", LABELS)
-
-
-@every_label
-def test_a_slot_keeps_its_connection(label: str) -> None:
-    found = plain(label)
-    assert found.outcomes == [Outcome.OK] * 15
-    assert len(found.requests) == 15
-    assert found.connections <= 3
-
-
-@every_label
-def test_cookies_are_not_kept(label: str) -> None:
-    assert all("cookie" not in request.headers for request in plain(label).requests)
-
-
-@every_label
-def test_proxies_and_netrc_are_ignored(label: str) -> None:
-    found = plain(label)
-    assert len(found.requests) == 15  # past every proxy
-    assert all("authorization" not in request.headers for request in found.requests)
-
-
-@every_label
-def test_headers_of_the_scenario_are_sent_and_win(label: str) -> None:
-    for request in plain(label).requests:
-        assert (request.headers["x-own"], request.headers["accept"]) == ("1", "*/*")
-
-
-@every_client
-def test_a_stream_starts_clean_whatever_was_before_it(client: ClientId) -> None:
-    handlers = {
-        "good": says(*ANSWER),
-        "busy": says(length(4, b"503 Busy"), b"busy"),
-        "broken": says(CHUNKED + chunk(TOKEN) + chunk(b"}\n") + LAST),
-        "closed": says_and_closes(*ANSWER),
-    }
-    with Raw(handlers) as server:
-        prompts = ("busy", "good", "broken", "good", "good", "closed")
-        recording = record(
-            cell(
-                client=client,
-                url=server.url,
-                concurrency=1,
-                prompts=prompts,
-                load=Load(requests=len(prompts)),
-            )
-        )
-        bad = {"busy": Outcome.HTTP_STATUS, "broken": Outcome.UNDECODABLE}
-        assert [row.outcome for row in rows(recording)] == [bad.get(prompt, Outcome.OK) for prompt in prompts]
-        used = [request.connection for request in server.requests]
-    assert used[0] == used[1]  # what was refused is read to its end
-    assert used[3] == used[4] == used[5]
-
-
-# What stands on h11 gives such bytes to the request that comes next.
-@pytest.mark.parametrize(
-    "client",
-    [client for client in CLIENTS if not client.name.startswith(ON_H11)],
-    ids=[label for label in LABELS if not label.startswith(ON_H11)],
-)
-def test_bytes_after_an_answer_are_no_answer(client: ClientId) -> None:
-    extra = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN * 9), TOKEN * 9)
-    with Raw({"Why?": says(*ANSWER, extra)}) as server:
-        recording = record(cell(client=client, url=server.url, concurrency=1, load=Load(requests=3)))
-    for row in rows(recording):
-        assert (row.outcome, row.tokens) == (Outcome.OK, 1), row.error
+    wrong = []
+    for client, server, recording in zip(clients, servers, recordings, strict=True):
+        outcomes = [row.outcome for row in rows(recording)]
+        used = {request.connection for request in server.requests}
+        if outcomes != [Outcome.OK] * 15 or len(server.requests) != 15 or len(used) > 3:
+            wrong.append(f"{client.label}: {outcomes} on {len(used)} connections")
+        for headers in [request.headers for request in server.requests]:
+            if (headers["x-own"], headers["accept"]) != ("1", "*/*") or {"cookie", "authorization"} & {
+                *headers
+            }:
+                wrong.append(f"{client.label}: {headers}")
+    assert not wrong, "\n".join(wrong)

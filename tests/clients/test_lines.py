@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from loadgen import clients
 from loadgen.clients import BUILTIN, Missing, info, version
 from loadgen.model import ClientId, Load
 from tests.clients.conditions import CONDITIONS, END, LAST, TIMEOUTS, TOKEN, Expected, chunked, says
-from tests.clients.measuring import record, rows
+from tests.clients.measuring import record, record_all, rows
 from tests.clients.raw import PACE, Raw
 from tests.lab.cells import cell
 
@@ -35,28 +36,31 @@ LINES: dict[str, Expected] = {name: CONDITIONS[name] for name in SEEN}
 LINES["lines at once"] = Expected(says(chunked(TOKEN * 5 + END), LAST), CONDITIONS["chunked"].outcome, 5)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_library_hands_over_line_by_line(name: str) -> None:
-    with Raw({name: condition.handler for name, condition in LINES.items()}) as server:
-        recording = record(
-            cell(
-                client=ClientId(name, {"lines": "native"}),
-                url=server.url,
-                concurrency=len(LINES),
-                prompts=tuple(LINES),
-                timeouts=replace(
-                    TIMEOUTS, first_token=20.0, total=30.0
-                ),  # a busy machine is not what is asked for
-                load=Load(requests=1, ramp=0.3),
-            )
+def test_a_library_hands_over_line_by_line() -> None:
+    with ExitStack() as stack:
+        handlers = {name: condition.handler for name, condition in LINES.items()}
+        recordings = record_all(
+            [
+                cell(
+                    client=ClientId(name, {"lines": "native"}),
+                    url=stack.enter_context(Raw(handlers)).url,
+                    concurrency=len(LINES),
+                    prompts=tuple(LINES),
+                    # A busy machine must not end these.
+                    timeouts=replace(TIMEOUTS, first_token=20.0, total=30.0),
+                    load=Load(requests=1),
+                )
+                for name in NAMES
+            ]
         )
-    found = {tuple(LINES)[row.slot]: row for row in rows(recording)}
-    for condition, expected in LINES.items():
-        row = found[condition]
-        assert (row.outcome, row.tokens) == (expected.outcome, expected.tokens), (condition, row.error)
-        assert max(row.counts, default=0) <= 1, condition
-    slow = found["chunked, slowly"].arrivals
-    assert slow[-1] - slow[0] > 3 * PACE * 1e9
+    for name, recording in zip(NAMES, recordings, strict=True):
+        found = {tuple(LINES)[row.slot]: row for row in rows(recording)}
+        for condition, expected in LINES.items():
+            row = found[condition]
+            assert (row.outcome, row.tokens) == (expected.outcome, expected.tokens), (name, condition, row)
+            assert max(row.counts, default=0) <= 1, (name, condition)
+        slow = found["chunked, slowly"].arrivals
+        assert slow[-1] - slow[0] > 3 * PACE * 1e9, name
 
 
 def test_the_default_hands_over_reads() -> None:

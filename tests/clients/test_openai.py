@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from contextlib import ExitStack
 
 import pytest
 
@@ -26,7 +26,7 @@ from tests.clients.conditions import (
     says_and_resets,
     slowly,
 )
-from tests.clients.measuring import Row, record, rows
+from tests.clients.measuring import Row, record, record_all, rows
 from tests.clients.raw import PACE, Raw, Received
 from tests.lab.cells import cell
 
@@ -80,25 +80,6 @@ CONDITIONS: dict[str, Expected] = {
 }
 
 
-@cache
-def measured(name: str) -> tuple[dict[str, Row], list[Received]]:
-    """Every condition is a stream of one cell."""
-    with Raw({name: condition.handler for name, condition in CONDITIONS.items()}) as server:
-        recording = record(
-            cell(
-                client=ClientId(name),
-                url=server.url,
-                protocol="openai-chat",
-                concurrency=len(CONDITIONS),
-                prompts=tuple(CONDITIONS),
-                headers={"Authorization": "Bearer own", "X-Own": "1"},
-                timeouts=TIMEOUTS,
-                load=Load(requests=1, ramp=0.3),
-            )
-        )
-        return {tuple(CONDITIONS)[row.slot]: row for row in rows(recording)}, list(server.requests)
-
-
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a user of the SDK may have set, and a measurement must not follow."""
@@ -109,9 +90,31 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("name", CLIENTS)
-def test_conditions(name: str) -> None:
-    found, requests = measured(name)
+def test_conditions() -> None:
+    """Every condition is a stream of one cell."""
+    with ExitStack() as stack:
+        handlers = {name: condition.handler for name, condition in CONDITIONS.items()}
+        servers = [stack.enter_context(Raw(handlers)) for _ in CLIENTS]
+        recordings = record_all(
+            [
+                cell(
+                    client=ClientId(name),
+                    url=server.url,
+                    protocol="openai-chat",
+                    concurrency=len(CONDITIONS),
+                    prompts=tuple(CONDITIONS),
+                    headers={"Authorization": "Bearer own", "X-Own": "1"},
+                    timeouts=TIMEOUTS,
+                    load=Load(requests=1),
+                )
+                for name, server in zip(CLIENTS, servers, strict=True)
+            ]
+        )
+    for server, recording in zip(servers, recordings, strict=True):
+        check({tuple(CONDITIONS)[row.slot]: row for row in rows(recording)}, server.requests)
+
+
+def check(found: dict[str, Row], requests: list[Received]) -> None:
     for condition, expected in CONDITIONS.items():
         row = found[condition]
         assert row.outcome == expected.outcome, (condition, row.error)
