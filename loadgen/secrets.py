@@ -11,21 +11,21 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 SHORTEST = (
-    4  # a shorter one is hidden only where it is the whole text: cut out everywhere, it would show itself
+    4  # a shorter secret is hidden only as the whole text: masked in every text, it would give itself away
 )
 
 _NAMES = re.compile(r"auth|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a header or a query parameter of that name holds a credential."""
+    """Return whether a header or a query parameter of that name holds a credential."""
     return _NAMES.search(name) is not None
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with ``***`` for every secret, also where it stands JSON-escaped, URL-quoted or in base64.
+    """Return ``text`` with ``***`` for every secret, also where it is JSON-escaped, URL-quoted or in base64.
 
-    Longer secrets go first. One shorter than four characters is hidden only where it is the whole text.
+    Longer secrets are replaced first. One shorter than four characters is hidden only where it is the whole text.
     """
     hidden = frozenset(secrets) - {""}
     if not hidden:
@@ -37,7 +37,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def mask_cut(text: str, secrets: Iterable[str]) -> str:
-    """The same for text that may have been cut short: the beginning of a secret at its end is hidden too."""
+    """Mask text that may be truncated: the beginning of a secret at its end is hidden too."""
     masked = mask(text, secrets)
     shown = masked.rstrip("…")
     beginnings = (
@@ -52,7 +52,7 @@ def mask_cut(text: str, secrets: Iterable[str]) -> str:
 
 
 def of_header(name: str, value: str) -> set[str]:
-    """The secrets in a header: its value, what follows ``Bearer``, the parts of ``Basic`` and of cookies."""
+    """Return the secrets in a header: its value, what follows ``Bearer``, the parts of ``Basic`` and of cookies."""
     if not is_secret_name(name):
         return set()
     found = {value}
@@ -67,9 +67,9 @@ def of_header(name: str, value: str) -> set[str]:
 
 
 def of_url(url: str) -> set[str]:
-    """The secrets in a URL: password (or user, where that is all there is) and credentials in the query.
+    """Return the secrets in a URL: password (or user, where there is no password) and credentials in the query.
 
-    Raises ValueError for what is no URL.
+    Raises ValueError for an invalid URL.
     """
     parts = urlsplit(url)
     userinfo = parts.netloc.rpartition("@")[0]
@@ -84,7 +84,7 @@ def of_url(url: str) -> set[str]:
 
 
 def mask_url(url: str, secrets: Iterable[str] = ()) -> str:
-    """``url`` without its user, its password and the credentials in its query."""
+    """Return ``url`` without its user, its password and the credentials in its query."""
     parts = urlsplit(url)
     userinfo, _, host = parts.netloc.rpartition("@")
     pairs = [pair.partition("=") for pair in parts.query.split("&")]

@@ -1,4 +1,4 @@
-"""What is wrong with a scenario, told all at once."""
+"""What is wrong with a scenario, reported all at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 600
 
 
 class Problem(NamedTuple):
-    """One mistake: ``where`` is ``file:line`` or the flag, ``key`` the path to the value."""
+    """One problem: ``where`` is ``file:line`` or the flag, ``key`` the path to the value."""
 
     where: str
     key: str
@@ -26,7 +26,7 @@ class Problem(NamedTuple):
 
 
 class ScenarioError(Exception):
-    """The scenario cannot be run. ``problems`` has every mistake; so has the message, one to a line."""
+    """The scenario cannot be run. ``problems`` has all that is wrong; the message has one on each line."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
@@ -34,7 +34,7 @@ class ScenarioError(Exception):
 
 
 def masked(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]:
-    """The problems by line, each told once, without any secret in what they say."""
+    """Return the problems by line, without duplicates and without secrets."""
     hidden = frozenset(secrets)
     problems = sorted(problems, key=_line)
     return list(
@@ -43,19 +43,19 @@ def masked(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]
 
 
 def dotted(path: Path) -> str:
-    """``("clients", 1, "loop")`` as ``clients[1].loop``."""
+    """Return ``("clients", 1, "loop")`` as ``clients[1].loop``."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".") or "scenario"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that ``word`` most likely means; None where nothing is near."""
+    """Return the known word nearest to ``word``; ``None`` where none is near."""
     found = process.extractOne(word, list(known), scorer=fuzz.ratio, processor=str.lower, score_cutoff=60)
     return found[0] if found else None
 
 
 def choose(word: str, known: Iterable[str]) -> str:
-    """What would be right in place of ``word``: the nearest known word, or all of them."""
+    """Return the nearest known word as a hint, or all of them."""
     known = list(known)
     near = nearest(word, known)
     return f"did you mean {near}?" if near else f"one of {', '.join(known)}"

@@ -15,9 +15,9 @@ SUFFIXES: Final = (".jsonl", ".txt")
 
 
 def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
-    """The prompts in ``file``, relative to ``folder``; ``where`` is the place that names it.
+    """Return the prompts in ``file``, relative to ``folder``; ``where`` is the place that names the file.
 
-    Raises ScenarioError with every line that holds none.
+    Raises ScenarioError with every line that has no prompt.
     """
     path = folder / file
     if path.suffix not in SUFFIXES:
@@ -32,7 +32,7 @@ def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
     for line, content in _lines(text):
         try:
             prompts.append(content if path.suffix == ".txt" else _prompt(content))
-        except _Bad as error:
+        except _BadLine as error:
             right = 'a JSON string, or an object such as {"prompt": "Write a haiku."}'
             problems.append(Problem(f"{path}:{line}", "prompts.file", str(error), right))
     if not prompts and not problems:
@@ -42,7 +42,7 @@ def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
     return tuple(prompts)
 
 
-class _Bad(Exception):
+class _BadLine(Exception):
     """A line without a prompt."""
 
 
@@ -56,12 +56,12 @@ def _prompt(content: str) -> str:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
-        raise _Bad("is not JSON") from None
+        raise _BadLine("is not JSON") from None
     prompt = found.get("prompt") if isinstance(found, dict) else found
     if not isinstance(prompt, str) or not prompt.strip():
-        raise _Bad("holds no prompt")
+        raise _BadLine("holds no prompt")
     try:
         prompt.encode()
     except UnicodeEncodeError:
-        raise _Bad("holds half a character (a lone surrogate)") from None
+        raise _BadLine("holds half a character (a lone surrogate)") from None
     return prompt

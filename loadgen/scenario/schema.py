@@ -27,9 +27,9 @@ _ABOUT: Final = {"title", "description", "examples", "default"}
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a scenario file, with the clients and protocols installed here.
+    """Return the JSON Schema (draft 2020-12) of a scenario file, with the clients and protocols installed here.
 
-    An outsider's client is imported to know its options.
+    Clients of other packages are imported for their options.
     """
     made = ScenarioShape.model_json_schema()
     keys = made["properties"]
@@ -47,7 +47,7 @@ def schema() -> dict[str, Any]:
 
 
 def _threshold() -> dict[str, Any]:
-    """A threshold names a metric of the table, or holds a value from the environment."""
+    """Return the schema of a threshold: it names a metric, or has a value from the environment."""
     metrics = "|".join(thresholds.metrics())
     number = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
     written = rf"^\s*(.+\.)?({metrics})\s*(<=|>=|<|>)\s*{number}\s*%?\s*$"
@@ -76,7 +76,7 @@ def _values(values: clients.Values) -> dict[str, Any]:
 
 
 def _readable(value: dict[str, Any]) -> dict[str, Any]:
-    """One key as its author writes it: never null, durations with a unit, or from the environment."""
+    """Return the schema of a key as it is written: never null, durations with a unit, or from the environment."""
     about = {key: rule for key, rule in value.items() if key in _ABOUT - {"title"}}
     rules = {key: rule for key, rule in value.items() if key not in _ABOUT}
     choices = [choice for choice in rules.get("anyOf", [rules]) if choice != {"type": "null"}]

@@ -50,6 +50,11 @@ Level = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
 Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
 
+def key(default: Any, description: str, *examples: Any, **more: Any) -> Any:
+    """Return a key of the scenario; ``...`` as the default: it is required."""
+    return Field(default, description=description, examples=list(examples) or None, **more)
+
+
 class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
 
@@ -82,53 +87,41 @@ def _faults(faults: dict[str, float]) -> Found:
 class SimulatorShape(_Shape):
     """The simulator that comes with loadgen, started for the run in a process of its own."""
 
-    ttft: Duration = Field(_SIMULATOR.ttft, description="Mean time to the first token.", examples=["300ms"])
-    gap: Duration = Field(_SIMULATOR.gap, description="Mean time between two tokens.", examples=["50ms"])
-    tokens: Count = Field(_SIMULATOR.tokens, description="Tokens of an answer.", examples=[60])
-    jitter: Annotated[float, Field(ge=0, le=10), NUMBER] = Field(
-        _SIMULATOR.jitter,
-        description="How far both times vary: standard deviation over mean. 0: not at all.",
-        examples=[0.5],
+    ttft: Duration = key(_SIMULATOR.ttft, "Mean time to the first token.", "300ms")
+    gap: Duration = key(_SIMULATOR.gap, "Mean time between two tokens.", "50ms")
+    tokens: Count = key(_SIMULATOR.tokens, "Tokens of an answer.", 60)
+    jitter: Annotated[float, Field(ge=0, le=10), NUMBER] = key(
+        _SIMULATOR.jitter, "How far both times vary: standard deviation over mean. 0: not at all.", 0.5
     )
     distribution: Annotated[
         Literal["constant", "uniform", "lognormal", "gamma"], one_of("a distribution", lambda: DISTRIBUTIONS)
-    ] = Field(_SIMULATOR.distribution, description="How both times are drawn, where jitter is above 0.")
-    prefill: Duration = Field(
-        _SIMULATOR.prefill,
-        description="Added to the first token's time for every token of the prompt.",
-        examples=["1ms"],
+    ] = key(_SIMULATOR.distribution, "How both times are drawn, where jitter is above 0.")
+    prefill: Duration = key(
+        _SIMULATOR.prefill, "Added to the first token's time for every token of the prompt.", "1ms"
     )
-    load: Duration = Field(
-        _SIMULATOR.load,
-        description="How long the first request waits for the model to load.",
-        examples=["2s"],
+    load: Duration = key(_SIMULATOR.load, "How long the first request waits for the model to load.", "2s")
+    parallel: Count | None = key(
+        None, "Requests answered at once; the others wait in a queue. Left out: all."
     )
-    parallel: Count | None = Field(
-        None, description="Requests answered at once; the others wait in a queue. Left out: all."
+    max_queue: Annotated[int, Field(ge=0, le=1_000_000), INTEGER] = key(
+        _SIMULATOR.max_queue, "Requests that may wait; the next is answered 503."
     )
-    max_queue: Annotated[int, Field(ge=0, le=1_000_000), INTEGER] = Field(
-        _SIMULATOR.max_queue, description="Requests that may wait; the next is answered 503."
-    )
-    models: list[Text] = Field(
-        [], description="Models it knows; others get 404. Left out: every model is known."
-    )
-    split: Fraction = Field(
+    models: list[Text] = key([], "Models it knows; others get 404. Left out: every model is known.")
+    split: Fraction = key(
         _SIMULATOR.split,
-        description="Fraction of tokens sent in two pieces, inside a UTF-8 character where there is one.",
+        "Fraction of tokens sent in two pieces, inside a UTF-8 character where there is one.",
     )
-    merge: Fraction = Field(
-        _SIMULATOR.merge, description="Fraction of tokens sent in one piece with the next."
-    )
+    merge: Fraction = key(_SIMULATOR.merge, "Fraction of tokens sent in one piece with the next.")
     faults: Annotated[dict[Annotated[str, one_of("a fault", lambda: FAULTS)], Fraction], checked(_faults)] = (
-        Field(
+        key(
             {},
-            description="What goes wrong, by fraction of requests: "
+            "What goes wrong, by fraction of requests: "
             + "; ".join(f"{fault} {told}" for fault, told in FAULTS.items()),
-            examples=[{"reset": "5%", "stall": 0.01}],
+            {"reset": "5%", "stall": 0.01},
             json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
         )
     )
-    seed: Seed = Field(_SIMULATOR.seed, description="Draws the same times and faults again.")
+    seed: Seed = key(_SIMULATOR.seed, "Draws the same times and faults again.")
 
     def problems(self) -> Found:
         if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:
@@ -146,18 +139,16 @@ class TargetShape(_Shape):
 
     model_config = _either({("simulator",): ("url",), ("url",): ("simulator",)})
 
-    simulator: SimulatorShape | None = Field(
+    simulator: SimulatorShape | None = key(
         None,
-        description="Start the simulator that comes with loadgen and answer like this; {} for its defaults.",
-        examples=[{"ttft": "300ms", "gap": "50ms", "tokens": 60, "jitter": 0.5}],
+        "Start the simulator that comes with loadgen and answer like this; {} for its defaults.",
+        {"ttft": "300ms", "gap": "50ms", "tokens": 60, "jitter": 0.5},
     )
-    url: Annotated[str, BeforeValidator(rules.url)] | None = Field(
-        None,
-        description="The server's address, without the protocol's path.",
-        examples=["http://127.0.0.1:11434"],
+    url: Annotated[str, BeforeValidator(rules.url)] | None = key(
+        None, "The server's address, without the protocol's path.", "http://127.0.0.1:11434"
     )
-    headers: Annotated[dict[str, str], BeforeValidator(rules.headers)] = Field(
-        {}, description="Sent with every request.", examples=[{"Authorization": "Bearer ${API_KEY}"}]
+    headers: Annotated[dict[str, str], BeforeValidator(rules.headers)] = key(
+        {}, "Sent with every request.", {"Authorization": "Bearer ${API_KEY}"}
     )
 
 
@@ -170,28 +161,24 @@ class LoadShape(_Shape):
 
     model_config = _either({("duration",): ("requests",), ("requests",): ("duration",)})
 
-    arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] = Field(
-        "closed", description="The pattern of arrivals. closed: every slot runs stream after stream."
+    arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] = key(
+        "closed", "The pattern of arrivals. closed: every slot runs stream after stream."
     )
-    duration: PositiveDuration | None = Field(
+    duration: PositiveDuration | None = key(
+        None, "How long new streams are started; those open then run to their end.", "10s"
+    )
+    requests: Count | None = key(None, "Streams per slot, in place of duration.", 3)
+    ramp: Duration = key(0.0, "Slots start spread over this time, not in one burst.", "2s")
+    ramp_per_stream: PositiveDuration | None = key(
         None,
-        description="How long new streams are started; those open then run to their end.",
-        examples=["10s"],
+        "In place of ramp, where requests are counted: so many streams start as fast at every concurrency.",
+        "5ms",
     )
-    requests: Count | None = Field(None, description="Streams per slot, in place of duration.", examples=[3])
-    ramp: Duration = Field(
-        0.0, description="Slots start spread over this time, not in one burst.", examples=["2s"]
-    )
-    ramp_per_stream: PositiveDuration | None = Field(
+    warmup: Duration | None = key(
         None,
-        description="In place of ramp, where requests are counted: so many streams start as fast at every concurrency.",
-        examples=["5ms"],
-    )
-    warmup: Duration | None = Field(
-        None,
-        description="Streams due in this time are kept and left out of the figures. "
+        "Streams due in this time are kept and left out of the figures. "
         "Left out: the ramp where there is a duration, 0 where requests are counted.",
-        examples=["2s"],
+        "2s",
     )
 
     def problems(self) -> Found:
@@ -223,15 +210,11 @@ class StageShape(_Shape):
 
     model_config = _either({("to",): ("hold",), ("hold",): ("to", "over")})
 
-    to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), INTEGER] | None = Field(
-        None, description="How many streams at once at the end of this stage.", examples=[200]
+    to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), INTEGER] | None = key(
+        None, "How many streams at once at the end of this stage.", 200
     )
-    over: Duration = Field(
-        0.0, description="How long the way there takes, evenly. Left out: all at once.", examples=["60s"]
-    )
-    hold: Duration | None = Field(
-        None, description="How long the number of streams stays as it is.", examples=["2m"]
-    )
+    over: Duration = key(0.0, "How long the way there takes, evenly. Left out: all at once.", "60s")
+    hold: Duration | None = key(None, "How long the number of streams stays as it is.", "2m")
 
     def problems(self) -> Found:
         keys = self.model_fields_set
@@ -269,16 +252,12 @@ def _stages(shapes: Sequence[StageShape]) -> Found:
 class TimeoutsShape(_Shape):
     """When a stream is given up; each is an outcome of its own."""
 
-    connect: PositiveDuration = Field(_TIMEOUTS.connect, description="Until connected.", examples=["5s"])
-    first_token: PositiveDuration = Field(
-        _TIMEOUTS.first_token,
-        description="From the start of the stream to its first token.",
-        examples=["60s"],
+    connect: PositiveDuration = key(_TIMEOUTS.connect, "Until connected.", "5s")
+    first_token: PositiveDuration = key(
+        _TIMEOUTS.first_token, "From the start of the stream to its first token.", "60s"
     )
-    idle: PositiveDuration = Field(_TIMEOUTS.idle, description="Between two reads.", examples=["30s"])
-    total: PositiveDuration = Field(
-        _TIMEOUTS.total, description="From the start of the stream to its end.", examples=["300s"]
-    )
+    idle: PositiveDuration = key(_TIMEOUTS.idle, "Between two reads.", "30s")
+    total: PositiveDuration = key(_TIMEOUTS.total, "From the start of the stream to its end.", "300s")
 
 
 def _listed(value: Any) -> Any:
@@ -290,33 +269,33 @@ class ScenarioShape(_Shape):
 
     model_config = _either({("concurrency", "load"): ("stages",), ("stages",): ("concurrency", "load")})
 
-    name: Annotated[str, BeforeValidator(rules.name)] = Field(
-        description="What the run is called, in its folder's name and its report.",
-        examples=["100-concurrent"],
+    name: Annotated[str, BeforeValidator(rules.name)] = key(
+        ..., "What the run is called, in its folder's name and its report.", "100-concurrent"
     )
-    target: TargetShape = Field(description="Where the streams go: a simulator or a URL.")
-    protocol: Annotated[str, one_of("a protocol", protocols.names)] = Field(
-        "ollama-generate", description="The wire format.", examples=["ollama-generate"]
+    target: TargetShape = key(..., "Where the streams go: a simulator or a URL.")
+    protocol: Annotated[str, one_of("a protocol", protocols.names)] = key(
+        "ollama-generate", "The wire format.", "ollama-generate"
     )
-    model: Text = Field("qwen3:1.7b", description="The model that is asked.", examples=["qwen3:1.7b"])
-    stream: Boolean = Field(
-        True, description="Whether the server is asked to stream; false: the answer as a whole."
+    model: Text = key("qwen3:1.7b", "The model that is asked.", "qwen3:1.7b")
+    stream: Boolean = key(True, "Whether the server is asked to stream; false: the answer as a whole.")
+    options: Annotated[dict[str, Any], BeforeValidator(rules.options)] = key(
+        {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
     )
-    options: Annotated[dict[str, Any], BeforeValidator(rules.options)] = Field(
-        {}, description="The protocol's own options, sent as they are.", examples=[{"num_predict": 100}]
-    )
-    prompts: Annotated[Any, BeforeValidator(rules.prompts), WithJsonSchema({})] = Field(
-        description="What is asked, in turn: a list, or a file beside the scenario "
+    prompts: Annotated[Any, BeforeValidator(rules.prompts), WithJsonSchema({})] = key(
+        ...,
+        "What is asked, in turn: a list, or a file beside the scenario "
         "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
-        examples=[["Write a haiku."], {"file": "prompts.jsonl"}],
+        ["Write a haiku."],
+        {"file": "prompts.jsonl"},
     )
     clients: Annotated[
         list[Annotated[InstanceOf[ClientId], BeforeValidator(variants.validate), WithJsonSchema({})]],
         Field(min_length=1),
         AfterValidator(variants.distinct),
-    ] = Field(
-        description="The HTTP clients to compare: names, or mappings with options.",
-        examples=[["requests", "httpx-sync", "httpx-async", "aiohttp"]],
+    ] = key(
+        ...,
+        "The HTTP clients to compare: names, or mappings with options.",
+        ["requests", "httpx-sync", "httpx-async", "aiohttp"],
     )
     concurrency: Annotated[
         list[Level], Field(min_length=1), BeforeValidator(_listed), checked(rules.distinct)
@@ -335,24 +314,24 @@ class ScenarioShape(_Shape):
         description="In place of concurrency and load: how the number of streams changes in each cell.",
         examples=[[{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}]],
     )
-    repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = Field(
-        1, description="How often each client is measured at each concurrency, interleaved.", examples=[3]
+    repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
+        1, "How often each client is measured at each concurrency, interleaved.", 3
     )
     timeouts: TimeoutsShape = Field(
         default_factory=lambda: TimeoutsShape.model_validate({}), description="When a stream is given up."
     )
     thresholds: list[
         Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({"type": "string"})]
-    ] = Field(
+    ] = key(
         [],
-        description="What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
-        examples=[["aiohttp.ttft_p99_ms < 500", "errors < 1%"]],
+        "What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
+        ["aiohttp.ttft_p99_ms < 500", "errors < 1%"],
     )
-    answers: Annotated[Literal["article"], one_of("an answer", lambda: ("article",))] | None = Field(
+    answers: Annotated[Literal["article"], one_of("an answer", lambda: ("article",))] | None = key(
         None,
-        description="Whose table the report puts beside this run's: the article's, of its four clients at one stream.",
+        "Whose table the report puts beside this run's: the article's, of its four clients at one stream.",
     )
-    seed: Seed = Field(0, description="Draws the same order of cells and the same schedule again.")
+    seed: Seed = key(0, "Draws the same order of cells and the same schedule again.")
 
     def resolved_load(self) -> Load:
         return Load(stages=stages_of(self.stages)) if self.stages else self.load.resolved()
