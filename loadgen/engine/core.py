@@ -136,7 +136,7 @@ class Engine:
         watched = list(self.open.values())
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_INTERVAL_NS
-            self._outbox.send(Pulse(now, len(watched), sum(recorder.tokens for recorder in watched)))
+            self._outbox.send(Pulse(now, len(watched), sum(recorder.text_events for recorder in watched)))
         self._flush(MAX_BATCH)
         for recorder in watched:
             if recorder.expired is None:

@@ -24,7 +24,7 @@ class Pulse(msgspec.Struct, frozen=True, tag=True):
 
     at: int
     open: int
-    tokens: int
+    text_events: int
 
 
 class Streams(msgspec.Struct, frozen=True, tag=True):

@@ -56,13 +56,13 @@ class StreamRecorder:
         "number",
         "run_wait_ns",
         "slot",
-        "tokens",
+        "text_events",
     )
 
     def __init__(self, number: int, slot: int, due: int, decoder: Decoder) -> None:
         self.number = number
         self.slot = slot
-        self.tokens = 0
+        self.text_events = 0
         self.expired: Outcome | None = None
         self.run_wait_ns: int | None = None
         self.abort: Callable[[], object] = do_nothing
@@ -115,7 +115,7 @@ class StreamRecorder:
                     self._stamp(stamp)
             else:
                 self._last(event)
-        self.tokens += count
+        self.text_events += count
         self._count(count)
         if failure is not None:
             raise failure
@@ -154,7 +154,7 @@ class StreamRecorder:
             return
         for event in self._decoder.eof():
             if type(event) is Token:
-                self.tokens += 1
+                self.text_events += 1
                 self._counts[-1] += 1
                 if event.stamp_ns is not None:
                     self._stamp(event.stamp_ns)
@@ -178,7 +178,7 @@ class StreamRecorder:
         """Return the timeout that has run out at ``now``, if any."""
         if now - self._start > timeouts.total * 1e9:
             return Outcome.TOTAL_TIMEOUT
-        if not self.tokens:
+        if not self.text_events:
             return Outcome.FIRST_TOKEN_TIMEOUT if now - self._start > timeouts.first_token * 1e9 else None
         return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
 
@@ -193,7 +193,7 @@ class StreamRecorder:
         ):
             outcome, error = self.expired, ""
         # Where only some events are stamped, there is no lag.
-        stamped = len(self._stamps) == self.tokens
+        stamped = len(self._stamps) == self.text_events
         return Stream(
             slot=self.slot,
             due=self._due,

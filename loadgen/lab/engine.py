@@ -154,7 +154,7 @@ class Engine:
                         elapsed=elapsed,
                         left=max(0.0, (self.cell.workload.load.seconds or 0.0) - elapsed),
                         open=frame.open,
-                        tokens=self._tokens_ended + frame.tokens,
+                        tokens=self._tokens_ended + frame.text_events,
                         ended=self._streams_ended,
                         failed=self._failed,
                     )

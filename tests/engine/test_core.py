@@ -270,7 +270,7 @@ def test_edges_of_the_window_and_progress_are_reported(clock: Clock) -> None:
     assert made.outbox.edges() == [SECOND, 2 * SECOND]
     pulses = [frame for frame in made.outbox.frames if isinstance(frame, Pulse)]
     assert [pulse.at for pulse in pulses] == list(range(0, 3 * SECOND, PULSE_INTERVAL_NS))
-    assert {(pulse.open, pulse.tokens) for pulse in pulses} == {(2, 6)}
+    assert {(pulse.open, pulse.text_events) for pulse in pulses} == {(2, 6)}
     made.engine.close()
     assert len(made.outbox.edges()) == 2
 
