@@ -94,8 +94,9 @@ def find_limits(
             on_reading=listener.step_ends,
             interrupted=running.interrupted,
         )
+    ran = running.writer.result
     result = SearchResult(
-        folder=running.result.folder,
+        folder=ran.folder,
         budget=budget,
         cores=cores,
         rules=rules,
@@ -103,8 +104,8 @@ def find_limits(
         capacities=[each.result() for each in searches],
         crossings=crossings({each.client: each.readings for each in searches}, scenario.seed),
         readings=[reading for each in searches for reading in each.readings],
-        interrupted=running.result.interrupted,
-        failure=running.result.failure,
+        interrupted=ran.interrupted,
+        failure=ran.failure,
     )
     try:
         export.write(result)
@@ -166,10 +167,12 @@ class _Steps:
         self._listener.step_begins(client, streams)
         self._index += 1
         cell = self._running.ready(self._cell(client, streams, repeat, load))
-        self._observer.observe(cell, self._running.simulator_pid)
+        embedded = self._running.embedded
+        self._observer.observe(cell, embedded.pid if embedded else None)
         self._cut = False
         parts = self._running.record(cell, lambda: self._stop(cell))
-        (measured,) = repeats_of(self._running.save(cell, [self._with_window(cell, part) for part in parts]))
+        parts = [self._with_window(cell, part) for part in parts]
+        (measured,) = repeats_of(self._running.writer.save(cell, parts))
         return measured
 
     def _cell(self, client: ClientId, streams: int, repeat: int, load: Load) -> Cell:

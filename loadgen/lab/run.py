@@ -39,10 +39,10 @@ def run(
                     break
                 listener.cell_begins(planned)
                 cell = running.ready(planned)
-                listener.cell_ends(running.save(cell, running.record(cell)))
+                listener.cell_ends(running.writer.save(cell, running.record(cell)))
         finally:
             listener.end()
-    return running.result
+    return running.writer.result
 
 
 def _seconds(scenario: Scenario, cell: Cell) -> float:

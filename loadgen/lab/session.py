@@ -1,17 +1,17 @@
-"""A run under way, for all that measure cell by cell: a plain run, and a search for a limit."""
+"""Hold a run open, for all commands that measure cell by cell: a plain run, and a search for a limit."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
 from loadgen.lab.embedded import Embedded
 from loadgen.lab.interrupts import interruptible
-from loadgen.lab.lifecycle import RunResult, RunWriter
+from loadgen.lab.lifecycle import RunWriter
 from loadgen.lab.listener import Listener
 from loadgen.model import Cell, Recording, Scenario, ServerLog
 from loadgen.preflight import os_limits, target
@@ -32,58 +32,32 @@ def one_engine(
     return [lab_cell.record(cell, listener, interrupted, server)]
 
 
+@dataclass(frozen=True)
 class Session:
-    """A target that answers, a folder to write to, and whether the user has interrupted the run."""
+    """A run under way: a target that answers, the cells planned, and where they are saved.
 
-    def __init__(
-        self,
-        url: str,
-        cells: Sequence[Cell],
-        *,
-        embedded: Embedded | None,
-        writer: RunWriter,
-        record: Record,
-        interrupted: Callable[[], bool],
-        listener: Listener,
-    ) -> None:
-        self.url = url
-        self.cells = cells
-        self.interrupted = interrupted
-        self._embedded = embedded
-        self._writer = writer
-        self._record = record
-        self._listener = listener
+    ``embedded`` is ``None`` where another server is measured.
+    """
 
-    @property
-    def folder(self) -> Path:
-        """The run folder."""
-        return self._writer.folder
-
-    @property
-    def simulator_pid(self) -> int | None:
-        """The embedded simulator's process, as of the cell that runs; ``None``: another server is measured."""
-        return self._embedded.pid if self._embedded else None
-
-    @property
-    def result(self) -> RunResult:
-        """How the run ended; to be read after the session."""
-        return self._writer.result
+    url: str
+    cells: Sequence[Cell]
+    interrupted: Callable[[], bool]
+    embedded: Embedded | None
+    writer: RunWriter
+    engines: Record
+    listener: Listener
 
     def ready(self, cell: Cell) -> Cell:
         """Let the server's log begin anew; return ``cell`` with the URL that it is to use. Raises SimulatorError."""
-        if self._embedded is None:
+        if self.embedded is None:
             return cell
-        self._embedded.reset(self._listener.note)
-        return replace(cell, url=self._embedded.url)
+        self.embedded.reset(self.listener.note)
+        return replace(cell, url=self.embedded.url)
 
     def record(self, cell: Cell, stop: Callable[[], bool] | None = None) -> Sequence[Recording]:
         """Run ``cell``, to its end or until ``stop`` (by default: the user's interrupt), and return what it left."""
-        log = self._embedded.log if self._embedded else lambda: None
-        return self._record(cell, self._listener, stop or self.interrupted, log)
-
-    def save(self, cell: Cell, parts: Sequence[Recording]) -> Sequence[Recording]:
-        """Save what ``cell`` left; return it as saved, without secrets. Raises StoreError."""
-        return self._writer.save(cell, parts)
+        log = self.embedded.log if self.embedded else lambda: None
+        return self.engines(cell, self.listener, stop or self.interrupted, log)
 
 
 @contextlib.contextmanager
@@ -131,15 +105,7 @@ def session(
             )
         )
         stack.enter_context(pinned(cores.lab))
-        yield Session(
-            url,
-            cells,
-            embedded=embedded,
-            writer=writer,
-            record=record,
-            interrupted=interrupted,
-            listener=listener,
-        )
+        yield Session(url, cells, interrupted, embedded, writer, record, listener)
 
 
 def _check(cell: Cell, secrets: frozenset[str]) -> None:
