@@ -45,7 +45,7 @@ def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
     assert streams["tokens"][0] > 5, "what came before is kept"
     assert [recording.ended for recording in run.recordings] == ["", ""]
     assert "cell 2/2" in stdout
-    assert "2 refused" in stdout
+    assert "2 connections refused" in stdout
     page = (out / "report.html").read_text()
     assert "refused" in page
     assert streams["outcome"][0] in page
@@ -92,7 +92,7 @@ def kept_and_told(ran: subprocess.CompletedProcess[str], out: Path, reason: str)
     assert "The run failed: 1 of 2 cells were measured" in ran.stdout
     assert "1 stream" in ran.stdout, "the table has what was measured"
     assert not (out / "report.html").exists()
-    assert re.search(r"(samples\.csv|report\.html): not written", ran.stderr), "whichever is too large first"
+    assert re.search(r"(samples\.csv|streams\.csv|report\.html): not written", ran.stderr), "whichever is too large first"
 
 
 def test_a_file_grows_too_large(tmp_path: Path) -> None:
