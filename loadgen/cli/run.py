@@ -111,7 +111,8 @@ def command(
             ran = lab_run(planned, out, listener)
         else:
             refuse_to_send_secrets(planned, flags["url"], settings)
-            from loadgen.distributed.run import WorkerPool, is_exposed
+            from loadgen.distributed.addresses import is_local
+            from loadgen.distributed.run import WorkerPool
             from loadgen.scenario import overrides_from_flags
 
             pool = WorkerPool(
@@ -123,7 +124,7 @@ def command(
                 start=not master,
                 note=listener.note,
             )
-            if is_exposed(master_host):
+            if not is_local(master_host):
                 click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
             ran = lab_run(planned, out, listener, pool)
     except (Refused, StoreError) as error:

@@ -41,8 +41,8 @@ def command(
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together")
     import_locust()
-    from loadgen.locust_ui.session import Wrong
     from loadgen.locust_ui.ui import serve
+    from loadgen.preflight.requirements import Refused
 
     planned = load_scenario(scenario)
     try:
@@ -55,5 +55,5 @@ def command(
             port=web_port,
             tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
         )
-    except Wrong as error:
+    except Refused as error:
         fail(error, BAD)

@@ -1,14 +1,12 @@
-"""Locust: its web UI, and its master and workers as the way past one machine.
+"""Coordinator and workers: Locust is the transport between processes and machines.
 
-No measured byte passes through a process that Locust has patched: a worker starts the same engine child as the
-local run does and is its control plane. A user of Locust stands for a stream, a slot of that engine. What the
-engine sends goes to the master in :class:`~loadgen.distributed.messages.Update`, and becomes a run folder like any
-other.
+No measured byte passes through a process that Locust has patched: a worker starts the same engine process as a local
+run and controls it. Under Locust's web UI a user stands for a stream, a slot of that engine. What the engine sends
+goes to the coordinator in :class:`~loadgen.distributed.messages.Update`, and becomes an ordinary run folder.
 
-    master: Coordinator --Job--> worker: Worker (a EngineController per client) --orders--> engine
-            Coordinator <-Update-- worker: Worker                      <-frames--- engine
-            Live <-histograms in Locust's own reports-- Worker
+    master: Coordinator --Job, Add, End--> worker: Worker, EngineController --commands--> engine
+            Coordinator <----- Update ---- worker: EngineController         <--frames---- engine
 
-Importing a module of this room that imports Locust patches the process; only :mod:`~loadgen.distributed.messages` and
-:mod:`~loadgen.distributed.histograms` do not.
+Importing Locust patches the process; only :mod:`~loadgen.distributed.messages` and
+:mod:`~loadgen.distributed.addresses` do without.
 """

@@ -23,121 +23,150 @@ from loadgen.scenario import Override
 if TYPE_CHECKING:
     from loadgen.distributed.transport import Transport
 
-CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are there
+CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are connected
 SILENCE_TIMEOUT_S: Final = 10.0  # without an update a worker is lost, whatever its heartbeat says
-LOST: Final = "no heartbeat from the worker"
+NO_HEARTBEAT: Final = "no heartbeat from the worker"
 
 log = logging.getLogger("loadgen")
 
 
 @dataclass
 class Assignment:
-    """What one worker does for one cell of the job, and what it has sent."""
+    """One cell of the job at one worker, and what that worker has sent.
 
-    worker: str  # "" where this process is the worker
-    node: str  # the transport's name of it
+    ``worker`` is its name in tables and files, empty where this process is the worker; ``node`` is the transport's.
+    ``slots`` is ``None`` where users of Locust are the streams. ``recording`` is as of the last update, without tables.
+    """
+
+    worker: str
+    node: str
     cell: int
     slots: tuple[int, ...] | None
-    recording: Recording | None = None  # as it stood at the last update, without tables
+    recording: Recording | None = None
     streams: list[Stream] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
     cpu_samples: list[CpuSample] = field(default_factory=list)
     requested: int = 0
+    most_requested: int = 0
     open: int = 0
     tokens: int = 0
     done: bool = False
     lost: str = ""  # why nothing more comes from it
-    heard: float = field(default_factory=time.monotonic)
+    updated_at: float = field(default_factory=time.monotonic)
 
     @property
-    def going(self) -> bool:
-        """Whether more is to come."""
+    def running(self) -> bool:
+        """Whether more updates are to come."""
         return not self.done and not self.lost
+
+    def add(self, update: messages.Update) -> None:
+        """Add what an update brings."""
+        self.updated_at = time.monotonic()
+        self.recording = update.recording
+        self.streams += update.streams
+        self.samples += update.samples
+        self.pauses += update.pauses
+        self.cpu_samples += update.cpu_samples
+        self.requested, self.most_requested = update.requested, update.most_requested
+        self.open, self.tokens, self.done = update.open, update.tokens, update.done
+
+    def filled(self, cell: Cell, server: ServerLog | None) -> Recording:
+        """Return the recording of ``cell``, with its tables; an empty one where nothing was sent."""
+        recording = self.recording or _empty(cell)
+        ended = recording.ended if self.recording else "the worker sent nothing"
+        recording = replace(
+            recording,
+            index=cell.index,
+            level=Level(streams=max(cell.max_streams, 1)),
+            repeat=cell.repeat,
+            ended=self.lost or ended,
+            worker=self.worker,
+            share=self.most_requested if self.worker else None,
+            server=server,
+        )
+        return lab_cell.filled(recording, self.streams, self.samples, self.pauses, self.cpu_samples)
 
 
 class Coordinator:
-    """Runs one job at a time, the ``job``-th. ``note`` gets messages for the user, ``ended`` the streams that end."""
+    """Runs one job at a time.
+
+    ``note`` gets messages for the user. ``updated`` gets each update with the assignment that it has been added to.
+    """
 
     def __init__(
         self,
         transport: Transport,
         note: Callable[[str], None],
-        ended: Callable[[Sequence[Stream]], None] = lambda _: None,
+        updated: Callable[[Assignment, messages.Update], None] = lambda *_: None,
     ) -> None:
         self.assignments: list[Assignment] = []
         self.failures: list[str] = []
-        self.most: dict[int, int] = {}  # cell index -> the most streams requested at one time
-        self._note, self._ended = note, ended
-        self.job = 0
+        self.most_requested: dict[int, int] = {}  # cell index -> the most streams requested at one time
+        self._transport, self._note, self._updated = transport, note, updated
+        self._job = messages.Job(0, "", (), "", None, 0, ())
         self._ending = False
-        self._late: Callable[[str], None] | None = None
+        self._late_cells: Sequence[Cell] = ()  # of workers that connect during the job
         self._names: dict[str, str] = {}
-        self._came: list[str] = []
         self._refused: set[str] = set()
-        self._transport = transport
         transport.on(messages.UPDATE, self._update)
         transport.on(messages.HELLO, self._hello)
         transport.on(messages.FAILED, self._failed)
         gevent.spawn(self._watch)
 
-    # -- who is there
+    # -- workers
 
     def nodes(self) -> list[str]:
-        """Return the workers that can take work, in the order in which they came."""
-        there = self._transport.nodes()
-        return [
-            node for node in there if node == LOCAL or (node in self._names and node not in self._refused)
-        ]
+        """Return the workers that can take work, in the order in which they connected."""
+        ready = {LOCAL, *self._names} - self._refused
+        return [node for node in self._transport.nodes() if node in ready]
 
     def name(self, node: str) -> str:
         """Return the worker's name in tables and files."""
         return self._names.get(node, "")
 
     def _hello(self, node: str, version: str) -> None:
-        self._came.append(node)
-        self._names[node] = f"{_host(node) or node}-{len(self._came)}"
+        name = self._names.setdefault(node, f"{_host(node) or node}-{len(self._names) + 1}")
         if version != loadgen.__version__:
-            text = f"a worker of loadgen {version} cannot work for a master of loadgen {loadgen.__version__}"
+            reason = f"the worker has loadgen {version}, the master {loadgen.__version__}: install the same version"
             self._refused.add(node)
-            self._note(f"{self._names[node]} is refused: {text}")
-            self._transport.send(messages.REFUSED, text, node)
-        elif self._late is not None:
-            self._late(node)
+            self._note(f"{name} is refused: {reason}")
+            self._transport.send(messages.REFUSED, reason, node)
+        else:
+            self._assign(node, [(cell, None) for cell in self._late_cells])
 
-    def _failed(self, node: str, why: str) -> None:
+    def _failed(self, node: str, reason: str) -> None:
         name = self.name(node)
-        self.failures.append(f"{name}: {why}" if name else why)
+        self.failures.append(f"{name}: {reason}" if name else reason)
         for assignment in self.assignments:
-            if assignment.node == node and assignment.going:
-                self._lose(assignment, why)
+            if assignment.node == node and assignment.running:
+                self._lose(assignment, reason)
 
     def _watch(self) -> None:
         while True:
             gevent.sleep(CHECK_INTERVAL_S)
-            there = set(self.nodes())
+            connected = set(self.nodes())
             for assignment in self.assignments:
-                if assignment.going and assignment.node not in there:
-                    self._lose(assignment, LOST)
-                elif assignment.going and time.monotonic() - assignment.heard > SILENCE_TIMEOUT_S:
-                    self._lose(assignment, "no news from the worker")
+                if assignment.running and assignment.node not in connected:
+                    self._lose(assignment, NO_HEARTBEAT)
+                elif assignment.running and time.monotonic() - assignment.updated_at > SILENCE_TIMEOUT_S:
+                    self._lose(assignment, f"no update for {SILENCE_TIMEOUT_S:.0f} s")
 
-    def _lose(self, assignment: Assignment, why: str) -> None:
-        assignment.lost, assignment.open = why, 0
-        who = f"worker {assignment.worker}" if assignment.worker else "the engine"
-        if assignment.slots is None or self._ending:  # Locust gives its users to the others
-            self._note(f"{who} was lost: {why}")
+    def _lose(self, assignment: Assignment, reason: str) -> None:
+        """Give the slots of the assignment to the other workers. Locust itself does so with its users."""
+        assignment.lost, assignment.open = reason, 0
+        text = f"lost {f'worker {assignment.worker}' if assignment.worker else 'the engine'}: {reason}"
+        if assignment.slots is None or self._ending:
+            self._note(text)
             return
-        heirs = [other for other in self.assignments if other.cell == assignment.cell and other.going]
-        self._note(
-            f"{who} was lost: {why}; "
-            + ("its streams go to the others" if heirs else "nobody is left for its streams")
-        )
+        heirs = [other for other in self.assignments if other.cell == assignment.cell and other.running]
+        outcome = "the other workers take over its streams" if heirs else "no worker is left for its streams"
+        self._note(f"{text}; {outcome}")
         for place, heir in enumerate(heirs):
             slots = assignment.slots[place :: len(heirs)]
             if slots:
                 heir.slots = (*(heir.slots or ()), *slots)
-                add = messages.Add(self.job, assignment.cell, slots)
+                add = messages.Add(self._job.number, assignment.cell, slots)
                 self._transport.send(messages.ADD, messages.pack(add), heir.node)
 
     # -- a job
@@ -153,116 +182,80 @@ class Coordinator:
     ) -> None:
         """Give every worker its part of ``cells``, which run at the same time.
 
-        ``scheduled``: the cells' own schedule; otherwise the users of Locust are the streams.
+        ``scheduled``: the cells' own schedule; otherwise users of Locust are the streams, and workers may join later.
         """
-        self.job += 1
-        self._ending = False
-        self.assignments, self.failures, self.most = [], [], {}
-        nodes = self.nodes()
-        for place, node in enumerate(nodes):
-            assignments = [tuple(range(cell.max_streams))[place :: len(nodes)] for cell in cells]
-            self._give(
-                node,
-                [
-                    (cell, slots if scheduled else None)
-                    for cell, slots in zip(cells, assignments, strict=True)
-                    if slots or not scheduled
-                ],
-                scenario,
-                overrides,
-                url,
-            )
-        # Those who come later help where the streams are Locust's users.
-        self._late = (
-            None
-            if scheduled
-            else lambda node: self._give(node, [(cell, None) for cell in cells], scenario, overrides, url)
-        )
-
-    def _give(
-        self,
-        node: str,
-        work: Sequence[tuple[Cell, tuple[int, ...] | None]],
-        scenario: Scenario,
-        overrides: Sequence[str | Override],
-        url: str | None,
-    ) -> None:
-        if not work:
-            return
-        name = self.name(node)
-        self.assignments += [
-            Assignment(name, node, cell.index, slots, requested=len(slots or ())) for cell, slots in work
-        ]
-        job = messages.Job(
-            number=self.job,
+        self._job = messages.Job(
+            number=self._job.number + 1,
             scenario=str(scenario.source),
             overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
             fingerprint=fingerprint(scenario),
             url=url,
-            place=self._place(node),
+            place=0,
+            parts=(),
+        )
+        self._ending, self._late_cells = False, () if scheduled else cells
+        self.assignments, self.failures, self.most_requested = [], [], {}
+        nodes = self.nodes()
+        for place, node in enumerate(nodes):
+            slots = [
+                tuple(range(cell.max_streams))[place :: len(nodes)] if scheduled else None for cell in cells
+            ]
+            self._assign(node, list(zip(cells, slots, strict=True)))
+
+    def _assign(self, node: str, work: Sequence[tuple[Cell, tuple[int, ...] | None]]) -> None:
+        work = [(cell, slots) for cell, slots in work if slots != ()]
+        if not work:
+            return
+        for cell, slots in work:
+            share = len(slots or ())
+            self.assignments.append(
+                Assignment(self.name(node), node, cell.index, slots, requested=share, most_requested=share)
+            )
+        neighbours = [other for other in self.nodes() if _host(other) == _host(node)]
+        job = msgspec.structs.replace(
+            self._job,
+            place=neighbours.index(node) if node in neighbours else 0,
             parts=tuple(messages.Part(cell.index, slots) for cell, slots in work),
         )
         self._transport.send(messages.JOB, messages.pack(job), node)
-
-    def _place(self, node: str) -> int:
-        """Return the worker's number among those of its machine."""
-        alike = [other for other in self.nodes() if _host(other) == _host(node)]
-        return alike.index(node) if node in alike else 0
 
     def _update(self, node: str, data: bytes) -> None:
         try:
             update = messages.unpack(messages.Update, data)
         except msgspec.MsgspecError as error:
-            self._note(f"{self.name(node)} sent a message that cannot be read: {error}")
+            self._note(f"{self.name(node)} sent a message that cannot be decoded: {error}")
             return
         assignment = self._assignment(node, update)
         if assignment is None or assignment.done:
             return
         if assignment.lost:  # it was only slow, and others have its streams now
-            self._transport.send(messages.END, messages.pack(messages.End(self.job, 0.0)), assignment.node)
+            self._transport.send(messages.END, messages.pack(messages.End(update.job, 0.0)), node)
             return
-        assignment.heard = time.monotonic()
-        assignment.recording = update.recording
-        assignment.streams += update.streams
-        assignment.samples += update.samples
-        assignment.pauses += update.pauses
-        assignment.cpu_samples += update.cpu_samples
-        assignment.requested, assignment.open, assignment.tokens, assignment.done = (
-            update.requested,
-            update.open,
-            update.tokens,
-            update.done,
-        )
-        now = sum(
-            each.requested for each in self.assignments if each.cell == assignment.cell and not each.lost
-        )
-        self.most[assignment.cell] = max(self.most.get(assignment.cell, 0), now)
-        if update.streams:
-            self._ended(update.streams)
+        assignment.add(update)
+        of_cell = [each for each in self.assignments if each.cell == update.cell and not each.lost]
+        requested = sum(each.most_requested for each in of_cell)
+        self.most_requested[update.cell] = max(self.most_requested.get(update.cell, 0), requested)
+        self._updated(assignment, update)
         if update.done and update.recording.ended and not self._ending:
             self._lose(assignment, update.recording.ended)
 
     def _assignment(self, node: str, update: messages.Update) -> Assignment | None:
-        if update.job != self.job:
+        if update.job != self._job.number:
             return None
-        of_node = (assignment for assignment in self.assignments if assignment.node == node)
-        return next((each for each in of_node if each.cell == update.cell), None)
+        key = node, update.cell
+        return next((each for each in self.assignments if (each.node, each.cell) == key), None)
 
     def over(self) -> bool:
-        """Whether every worker that is left has sent everything."""
-        return not any(assignment.going for assignment in self.assignments)
+        """Return whether every worker that is left has sent everything."""
+        return not any(assignment.running for assignment in self.assignments)
 
     def end(self, grace: float | None, seconds: float) -> None:
         """End the job; wait until every worker has ended, for at most ``seconds``. See :class:`messages.End`."""
-        self._ending, self._late = True, None
-        end = messages.pack(messages.End(self.job, grace))
-        for node in {assignment.node for assignment in self.assignments if assignment.going}:
-            if node == LOCAL:
-                gevent.spawn(
-                    self._transport.send, messages.END, end, node
-                )  # handled here, and takes its time
-            else:
-                self._transport.send(messages.END, end, node)
+        self._ending, self._late_cells = True, ()
+        end = messages.pack(messages.End(self._job.number, grace))
+        for node in {assignment.node for assignment in self.assignments if assignment.running}:
+            # Where this process is the worker, sending returns only when its engines have ended.
+            gevent.spawn(self._transport.send, messages.END, end, node)
         until = time.monotonic() + seconds
         while not self.over() and time.monotonic() < until:
             gevent.sleep(CHECK_INTERVAL_S)
@@ -276,32 +269,8 @@ class Coordinator:
             return []
         found: list[Recording] = []
         for cell in cells:
-            level = Level(streams=max(cell.max_streams, 1))
-            of_cell = server
-            for assignment in self.assignments:
-                if assignment.cell != cell.index:
-                    continue
-                recording = replace(
-                    assignment.recording or _nothing(cell),
-                    index=cell.index,
-                    level=level,
-                    repeat=cell.repeat,
-                    ended=assignment.lost
-                    or (assignment.recording.ended if assignment.recording else "the worker sent nothing"),
-                    worker=assignment.worker,
-                    share=assignment.requested if assignment.worker else None,
-                    server=of_cell,
-                )
-                of_cell = None
-                found.append(
-                    lab_cell.filled(
-                        recording,
-                        assignment.streams,
-                        assignment.samples,
-                        assignment.pauses,
-                        assignment.cpu_samples,
-                    )
-                )
+            of_cell = [each for each in self.assignments if each.cell == cell.index]
+            found += (each.filled(cell, None if place else server) for place, each in enumerate(of_cell))
         return found
 
 
@@ -310,7 +279,7 @@ def _host(node: str) -> str:
     return node.rpartition("_")[0]
 
 
-def _nothing(cell: Cell) -> Recording:
+def _empty(cell: Cell) -> Recording:
     """Return the recording of a worker that was lost before its first update. Its clock begins with the cell."""
     begin = int(cell.workload.load.warmup * 1e9)
     return Recording(

@@ -1,4 +1,4 @@
-"""What the coordinator and the workers send each other: MessagePack inside Locust's own messages."""
+"""The messages between coordinator and workers: MessagePack inside Locust's own messages."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ REFUSED = "loadgen-refused"
 HELLO = "loadgen-hello"
 UPDATE = "loadgen-update"
 FAILED = "loadgen-failed"
-# In a worker's regular report:
-REPORT = "loadgen"
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One cell of a job, and which of its slots are this worker's.
+    """One cell of a job, and which of its slots this worker runs.
 
-    ``cell`` is the index of the cell in the plan of the scenario. ``slots=None``: as many streams as this worker has
-    users of Locust, until the job ends.
+    ``cell`` is the index of the cell in the plan of the scenario. ``slots`` is ``None`` where this worker's users of
+    Locust are the streams, until the job ends.
     """
 
     cell: int
@@ -33,11 +31,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker must do. It holds neither headers nor keys: each worker reads the scenario itself.
+    """The cells that a worker runs. It holds neither headers nor keys: each worker reads the scenario itself.
 
     ``overrides`` are ``path.to.key=value``, or flag, key and value; ``fingerprint`` is that of the scenario as
-    the master resolved it; ``url`` is the simulator's, None where the scenario names its target; ``place``
-    tells the workers of one machine apart, from 0.
+    the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target; ``place``
+    numbers the workers of one machine, from 0.
     """
 
     number: int
@@ -50,7 +48,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Add(msgspec.Struct, frozen=True):
-    """Slots of a worker that was lost, for another one."""
+    """Run the slots of a lost worker too."""
 
     job: int
     cell: int
@@ -60,7 +58,7 @@ class Add(msgspec.Struct, frozen=True):
 class End(msgspec.Struct, frozen=True):
     """End the job: start no stream, and end those that are still open after ``grace`` seconds.
 
-    ``grace`` None: they run to their own end.
+    ``grace`` is ``None`` where they run to their own end.
     """
 
     job: int
@@ -70,7 +68,8 @@ class End(msgspec.Struct, frozen=True):
 class Update(msgspec.Struct, frozen=True):
     """What one engine sent since its last update. ``recording`` is as it stands now, without its tables.
 
-    ``requested`` and ``open`` are streams, ``tokens`` counts since the start. ``done``: this is the last one.
+    ``requested`` and ``open`` are streams at this moment, ``most_requested`` the most so far, ``tokens`` those since
+    the start. ``done``: this is the last update.
     """
 
     job: int
@@ -81,6 +80,7 @@ class Update(msgspec.Struct, frozen=True):
     pauses: list[Pause]
     cpu_samples: list[CpuSample]
     requested: int
+    most_requested: int
     open: int
     tokens: int
     done: bool

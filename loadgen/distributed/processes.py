@@ -1,4 +1,4 @@
-"""``loadgen worker``: a process that measures for a master, and the processes that a master starts here."""
+"""``loadgen worker``: a process that measures for a master; and the workers that a master starts here."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ from loadgen.distributed.locust_transport import LocustTransport
 from loadgen.distributed.users import Stream
 from loadgen.distributed.worker import Worker, follow
 
-MASTER_TIMEOUT_S: Final = 10  # seconds without a heartbeat after which a master is taken for dead
-STOP_TIMEOUT_S: Final = 5.0  # seconds that a worker gets to end
-RETRY_INTERVAL_S: Final = 5  # seconds between two tries to reach a master: Locust's
+MASTER_TIMEOUT_S: Final = 10  # without a heartbeat a master is dead
+STOP_TIMEOUT_S: Final = 5.0  # for a worker to end before it is killed
+RETRY_INTERVAL_S: Final = 5  # Locust's, between two attempts to reach a master
 
 
 class NoMaster(Exception):
-    """Nobody answers there."""
+    """No master answers there."""
 
 
-def work(host: str, port: int, patience: int) -> int:
-    """Work for the master there until it lets go or is lost; the exit code. Raises NoMaster.
+def work(host: str, port: int, connect_timeout: int) -> int:
+    """Work for a master until it ends or is lost; return the exit code. Raises NoMaster.
 
-    ``patience`` is the seconds to wait for it, rounded up to Locust's tries.
+    ``connect_timeout`` is in seconds, rounded up to whole attempts of Locust.
     """
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_TIMEOUT_S
-    locust.runners.CONNECT_RETRY_COUNT = (patience - 1) // RETRY_INTERVAL_S
+    locust.runners.CONNECT_RETRY_COUNT = (connect_timeout - 1) // RETRY_INTERVAL_S
     environment = Environment(user_classes=[Stream], events=Events())
     try:
         runner = environment.create_worker_runner(host, port)
     except (ConnectionError, OSError) as error:
-        raise NoMaster(f"no master answers at {host}:{port}: {error or 'no answer'}") from None
-    # Locust begins to watch a master with its first heartbeat; this one may be dead before that.
+        reason = error or "no answer"
+        raise NoMaster(f"no master at {host}:{port}: {reason}. Is loadgen run --master running?") from None
+    # Locust watches a master from its first heartbeat on; this one may die before that.
     runner.last_heartbeat_timestamp = time.time()
 
     def leave() -> None:
-        environment.events.quitting.fire(environment=environment)  # tells the master
+        environment.events.quitting.fire(environment=environment)  # Locust notifies the master
         runner.quit()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,11 +67,11 @@ class LocalWorkers:
         ]
 
     def dead(self) -> int:
-        """How many have ended."""
+        """Return how many have ended."""
         return sum(process.poll() is not None for process in self._processes)
 
     def close(self) -> None:
-        """End them; at once where somebody interrupts that."""
+        """End them: by SIGTERM, and those that do not end, or all after Ctrl-C, by SIGKILL."""
         try:
             for process in self._processes:
                 process.terminate()

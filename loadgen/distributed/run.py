@@ -1,8 +1,7 @@
-"""``loadgen run --workers`` and ``--master``: the cells of a run, each spread over Locust's workers."""
+"""``loadgen run --workers`` and ``--master``: spread each cell of a run over Locust's workers."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import time
@@ -14,7 +13,9 @@ import gevent
 from locust.env import Environment
 from locust.event import Events
 
-from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
+from loadgen.distributed import messages
+from loadgen.distributed.addresses import free_port, is_local
+from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Assignment, Coordinator
 from loadgen.distributed.locust_transport import LocustTransport
 from loadgen.distributed.processes import LocalWorkers
 from loadgen.distributed.users import Stream as StreamUser
@@ -23,15 +24,18 @@ from loadgen.lab.engine import longest
 from loadgen.lab.lifecycle import CellError
 from loadgen.lab.listener import Listener
 from loadgen.lab.session import Record
-from loadgen.model import Cell, Outcome, Progress, Recording, Scenario, ServerLog, Stream
+from loadgen.model import Cell, Outcome, Progress, Recording, Scenario, ServerLog
 from loadgen.preflight.requirements import Refused
 from loadgen.scenario import Override
 
-ARRIVAL_TIMEOUT_S: Final = 60.0  # seconds in which workers started here must have arrived
+CONNECT_TIMEOUT_S: Final = 60.0  # for workers that were started here
 
 
 class WorkerPool:
-    """A Locust master in this process; entering it starts its workers. Raises Refused where they do not come."""
+    """A Locust master in this process, and its workers. A context manager that yields what runs a cell.
+
+    Entering it starts the workers, or waits for them; Refused is raised where they do not connect.
+    """
 
     def __init__(
         self,
@@ -44,29 +48,29 @@ class WorkerPool:
         start: bool,
         note: Callable[[str], None],
     ) -> None:
-        if is_exposed(host) and scenario.target.simulator is not None:
+        if not is_local(host) and scenario.target.simulator is not None:
             raise Refused(
-                "the scenario's simulator serves this machine alone: workers elsewhere need a server of its own, "
-                "such as loadgen simulate --host, and its --url"
+                f"workers on other machines (--master-host {host}) cannot reach the scenario's simulator, which "
+                "listens on this machine only: start loadgen simulate --host, and name it with --url"
             )
         self._scenario, self._overrides = scenario, overrides
         self._workers, self._start, self._note = workers, start, note
         self._listener: Listener | None = None
         self._failed = self._streams = 0
         self._local_workers: LocalWorkers | None = None
-        _free(host, port)
-        # What goes wrong is told by our own notes, and by the workers themselves.
+        free_port(host, port, "--master-port")
+        # Our own notes, and the workers themselves, report what goes wrong.
         logging.getLogger("locust").setLevel(logging.CRITICAL)
         hub = gevent.get_hub()
-        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # it ends us; the hub would print where it came
+        hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # or the hub prints a traceback of Ctrl-C
         environment = Environment(user_classes=[StreamUser], events=Events())
         self._runner = environment.create_master_runner(host, port)
-        self._coordinator = Coordinator(LocustTransport(self._runner), self._notify, self._ended)
+        self._coordinator = Coordinator(LocustTransport(self._runner), self._notify, self._updated)
         self._host, self._port = host, self._runner.server.port
 
     def __enter__(self) -> Record:
         try:
-            self._gather()
+            self._connect()
         except BaseException:
             self.close()
             raise
@@ -77,7 +81,7 @@ class WorkerPool:
     ) -> None:
         self.close()
 
-    def _gather(self) -> None:
+    def _connect(self) -> None:
         if self._start:
             self._local_workers = LocalWorkers(self._workers, self._host, self._port)
         else:
@@ -85,14 +89,15 @@ class WorkerPool:
             self._note(
                 f"waiting for {self._workers} workers: loadgen worker --host {here} --port {self._port}"
             )
-        until = time.monotonic() + ARRIVAL_TIMEOUT_S
+        until = time.monotonic() + CONNECT_TIMEOUT_S
         while len(self._coordinator.nodes()) < self._workers:
             gevent.sleep(CHECK_INTERVAL_S)
             if self._local_workers is not None and (self._local_workers.dead() or time.monotonic() > until):
-                raise Refused(f"only {len(self._coordinator.nodes())} of {self._workers} workers came up")
+                connected = len(self._coordinator.nodes())
+                raise Refused(f"only {connected} of {self._workers} workers started; their errors are above")
 
     def close(self) -> None:
-        """Let the workers go; end those that were started here."""
+        """Disconnect the workers; end those that were started here."""
         try:
             self._runner.quit()
         finally:
@@ -106,7 +111,7 @@ class WorkerPool:
         interrupted: Callable[[], bool],
         server: Callable[[], ServerLog | None],
     ) -> Sequence[Recording]:
-        """Run ``cell``; return a recording for each worker. Raises CellError where none could begin."""
+        """Run ``cell``; return a recording for each worker. Raises CellError where none could start."""
         self._listener, self._failed, self._streams = listener, 0, 0
         url = cell.url if self._scenario.target.simulator is not None else None
         self._coordinator.begin(self._scenario, self._overrides, url, [cell], scheduled=True)
@@ -139,30 +144,12 @@ class WorkerPool:
             )
         )
 
-    def _ended(self, streams: Sequence[Stream]) -> None:
+    def _updated(self, _: Assignment, update: messages.Update) -> None:
+        streams = update.streams
         self._streams += len(streams)
         self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
-        if self._listener is not None:
+        if streams and self._listener is not None:
             self._listener.ended(streams)
 
     def _notify(self, text: str) -> None:
         (self._listener.note if self._listener is not None else self._note)(text)
-
-
-def is_exposed(host: str) -> bool:
-    """Return whether other machines can reach what listens there."""
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost"
-
-
-def _free(host: str, port: int) -> None:
-    try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            return
-    except OSError as error:
-        reason = (error.strerror or str(error)).partition(" (")[0]
-        raise Refused(
-            f"{host}:{port}: cannot listen there: {reason}; choose another with --master-port"
-        ) from None

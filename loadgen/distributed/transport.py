@@ -1,11 +1,11 @@
-"""How the coordinator and the workers reach each other."""
+"""The interface that carries messages between the coordinator and the workers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-LOCAL: Final = "local"  # the only worker, where this process has no others
+LOCAL: Final = "local"  # the node of this process, where it is the only worker
 
 Handler = Callable[[str, Any], None]  # called with the sender and the data
 

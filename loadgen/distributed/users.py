@@ -1,4 +1,4 @@
-"""Locust's user: it stands for a stream of an engine, and does nothing itself."""
+"""A user of Locust: it counts as a stream of an engine, and sends nothing itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TARGET = "the scenario's target"
 
 
 class Streaming(User):
-    """As many simultaneous streams as there are users of this class.
+    """A stream of an engine: as many streams are open as there are users of this class.
 
     ``client`` is a name of ``loadgen clients`` or a label of the scenario's clients; empty: the option
     ``--client``, and without that the scenario's first.
@@ -18,20 +18,20 @@ class Streaming(User):
 
     abstract = True
     client = ""
-    host = TARGET  # what Locust's form shows; a URL in its place is the target
-    # Waiting is the state that Locust ends at once.
+    host = TARGET  # shown in Locust's form; a URL in its place is the target
+    # Locust stops a user that waits at once.
     wait_time = constant(3600)
 
     @task
     def stream(self) -> None:
-        """The engine does it."""
+        """Do nothing: the engine runs the stream."""
 
     def on_start(self) -> None:
-        workers_by_environment[self.environment].joins(self.client)
+        workers_by_environment[self.environment].count_user(self.client, 1)
 
     def on_stop(self) -> None:
-        workers_by_environment[self.environment].leaves(self.client)
+        workers_by_environment[self.environment].count_user(self.client, -1)
 
 
 class Stream(Streaming):
-    """The user of a run that names no class of its own."""
+    """The user of ``loadgen ui`` and of the workers."""

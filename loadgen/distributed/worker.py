@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 import gevent
@@ -19,13 +19,11 @@ from gevent.event import Event
 
 import loadgen
 from loadgen.distributed import messages
-from loadgen.distributed.histograms import Histograms
 from loadgen.lab import plan
-from loadgen.lab.cell import filled
 from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
-from loadgen.model import Cell, Level, Load, Outcome, Progress, Sample, Scenario, Stream
+from loadgen.model import Cell, Level, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores, cores
 from loadgen.preflight.requirements import Refused, require
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 
 UPDATE_INTERVAL_S: Final = 0.5
 COMMAND_INTERVAL_S: Final = 0.05  # changes of the number of users within it become one command
-END_TIMEOUT_S: Final = 15.0  # for an engine to end after its command, before it is killed
+END_TIMEOUT_S: Final = 15.0  # from the command to end until an engine has ended
 
 log = logging.getLogger("loadgen")
 
@@ -47,17 +45,17 @@ workers_by_environment: WeakKeyDictionary[Environment, Worker] = WeakKeyDictiona
 
 
 class StreamError(Exception):
-    """A failed stream, for Locust's table of failures."""
+    """A failed stream in Locust's table of failures."""
 
 
 def fingerprint(scenario: Scenario) -> str:
-    """Return a digest: equal for scenarios that are equal but for their secrets and their file."""
-    told = msgspec.json.encode(replace(shareable(scenario), source=None), order="sorted")
-    return hashlib.sha256(told).hexdigest()
+    """Return a digest of the scenario without its secrets and the path of its file."""
+    encoded = msgspec.json.encode(replace(shareable(scenario), source=None), order="sorted")
+    return hashlib.sha256(encoded).hexdigest()
 
 
 class Worker:
-    """Runs the cells of a job, in a process of Locust: a worker, or the only one."""
+    """Runs the cells of a job in a process of Locust: one of its workers, or its only process."""
 
     def __init__(self, environment: Environment, transport: Transport) -> None:
         self.environment = environment
@@ -72,28 +70,23 @@ class Worker:
         transport.on(messages.JOB, self._job)
         transport.on(messages.ADD, self._add, concurrent=True)
         transport.on(messages.END, self._end, concurrent=True)
-        environment.events.report_to_master.add_listener(self._report)
         workers_by_environment[environment] = self
         gevent.spawn(self._follow_users)
 
     # -- Locust's users
 
-    def joins(self, client: str) -> None:
-        """Count one more user, which is a stream."""
-        self._users[client] += 1
-
-    def leaves(self, client: str) -> None:
-        """Count one user less."""
-        self._users[client] -= 1
+    def count_user(self, client: str, change: int) -> None:
+        """Add ``change``, 1 or -1, to the users of ``client``: each user is a stream."""
+        self._users[client] += change
 
     def _follow_users(self) -> None:
         while True:
             gevent.sleep(COMMAND_INTERVAL_S)
-            chosen = getattr(self.environment.parsed_options, "client", "")
+            default = getattr(self.environment.parsed_options, "client", "")
             for controller in self.controllers.values():
                 label = controller.cell.client.label
                 # Users whose class names no client count as "".
-                users = self._users[label] + (self._users[""] if label == chosen else 0)
+                users = self._users[label] + (self._users[""] if label == default else 0)
                 controller.set_streams(users, self.environment.stop_timeout or 0.0)
 
     # -- the coordinator's messages
@@ -104,11 +97,13 @@ class Worker:
             overrides = [each if isinstance(each, str) else Override(*each) for each in job.overrides]
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
-                raise Refused(f"{job.scenario} is not the same file here as where the master runs")
+                raise Refused(f"{job.scenario} differs from the master's file: copy that one to every worker")
             require(scenario.clients, max(len(part.slots or (0,)) for part in job.parts))
             cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
-            self._abandon()
-            self.controllers = {cell.index: EngineController(self, job, cell, scenario) for cell in cells}
+            self._finish(list(self.controllers.values()), 0.0)  # the job before this one
+            self.controllers = {
+                cell.index: EngineController(self, job.number, cell, scenario) for cell in cells
+            }
         except (ScenarioError, Refused, OSError, msgspec.MsgspecError) as error:
             log.error("%s", error)
             self.send(messages.FAILED, str(error))
@@ -126,22 +121,16 @@ class Worker:
     def _add(self, _: str, data: bytes) -> None:
         add = messages.unpack(messages.Add, data)
         controller = self.controllers.get(add.cell)
-        if controller is not None and controller.job.number == add.job:
+        if controller is not None and controller.job == add.job:
             controller.add(add.slots)
 
     def _end(self, _: str, data: bytes) -> None:
         end = messages.unpack(messages.End, data)
-        gevent.joinall(
-            [
-                gevent.spawn(controller.finish, end.grace)
-                for controller in self.controllers.values()
-                if controller.job.number == end.job
-            ]
-        )
+        self._finish([each for each in self.controllers.values() if each.job == end.job], end.grace)
 
-    def _abandon(self) -> None:
-        """End the job that still runs: another one replaces it."""
-        gevent.joinall([gevent.spawn(controller.finish, 0.0) for controller in self.controllers.values()])
+    @staticmethod
+    def _finish(controllers: Sequence[EngineController], grace: float | None) -> None:
+        gevent.joinall([gevent.spawn(controller.finish, grace) for controller in controllers])
 
     def close(self) -> None:
         """Kill every engine: nobody receives what it would send."""
@@ -156,7 +145,7 @@ class Worker:
         """Send the version of this loadgen to the coordinator."""
         self.send(messages.HELLO, loadgen.__version__)
 
-    # -- Locust's own figures
+    # -- Locust's own statistics
 
     def fire_requests(self, cell: Cell, streams: Sequence[Stream]) -> None:
         """Fire one request event of Locust per stream; streams that we stopped are neither success nor failure."""
@@ -176,34 +165,24 @@ class Worker:
                 context={},
             )
 
-    def report(self) -> dict[int, dict[str, Any]]:
-        """Return, per cell index, what is new since the last report."""
-        return {index: controller.report() for index, controller in self.controllers.items()}
-
-    def _report(self, data: dict[str, Any], **_: object) -> None:
-        data[messages.REPORT] = self.report()
-
 
 class EngineController(Silent):
-    """One engine: sends what it measures to the coordinator, and passes commands on to it."""
+    """Controls one engine: sends what it measures to the coordinator, and passes commands on to it."""
 
-    def __init__(self, worker: Worker, job: messages.Job, cell: Cell, scenario: Scenario) -> None:
+    def __init__(self, worker: Worker, job: int, cell: Cell, scenario: Scenario) -> None:
         self.job = job
         self.engine = Engine(cell, self)
         self.cell = cell
         self._worker, self._secrets = worker, scenario.secrets
         self._scheduled = cell.workload.load != Load()
-        self._requested = self._most = len(cell.slots or ())
+        self._requested = self._most_requested = len(cell.slots or ())
         self._open = self._tokens = 0
-        self._outcomes: Counter[str] = Counter()
-        self._histograms = Histograms()
-        self._sample = self._reported_sample = Sample(at=0)
         self._ending = self._stopping = False
         self._over = Event()
         gevent.spawn(self._run)
         gevent.spawn(self._send_updates)
 
-    # -- what the engine sends
+    # -- updates
 
     def progress(self, progress: Progress) -> None:
         self._open, self._tokens = progress.open, progress.tokens
@@ -231,74 +210,46 @@ class EngineController(Silent):
         recording = self.engine.recording()
         recording = replace(recording, ended=mask_cut(recording.ended, self._secrets))
         streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
-        if streams:
-            self._histograms.add(filled(recording, streams, samples))
-            self._outcomes.update(str(stream.outcome) for stream in streams)
-            self._worker.fire_requests(self.cell, streams)
-        if samples:
-            self._sample = samples[-1]
+        self._worker.fire_requests(self.cell, streams)
         update = messages.Update(
-            job=self.job.number,
+            job=self.job,
             cell=self.cell.index,
             recording=recording,
             streams=streams,
             samples=samples,
             pauses=pauses,
             cpu_samples=cpu_samples,
-            requested=self._most,
+            requested=self._requested,
+            most_requested=self._most_requested,
             open=self._open,
             tokens=self._tokens,
             done=done,
         )
         self._worker.send(messages.UPDATE, update)
 
-    def report(self) -> dict[str, Any]:
-        """Return histograms since the last report, and the figures of now."""
-        before, now = self._reported_sample, self._sample
-        self._reported_sample = now
-        cpu = None
-        if before.cpu_ns is not None and now.cpu_ns is not None and now.at > before.at:
-            cpu = 100 * (now.cpu_ns - before.cpu_ns) / (now.at - before.at)
-        return {
-            "job": self.job.number,
-            "histograms": self._histograms.take(),
-            "requested": self._requested,
-            "open": self._open,
-            "tokens": self._tokens,
-            "outcomes": dict(self._outcomes),
-            "rss_kib": now.rss_kib,
-            "threads": now.threads,
-            "cpu_percent": cpu,
-        }
-
     # -- commands
 
     def set_streams(self, number: int, grace: float) -> None:
         """Run ``number`` streams from now on, unless the load has a schedule of its own."""
-        if (
-            self._scheduled
-            or self._ending
-            or self._over.is_set()
-            or not self.engine.start
-            or number == self._requested
-        ):
+        accepts = self.engine.start and not (self._scheduled or self._ending or self._over.is_set())
+        if not accepts or number == self._requested:
             return
         self._requested = number
-        self._most = max(self._most, number)
+        self._most_requested = max(self._most_requested, number)
         self.engine.command(streams=number, grace=grace)
 
     def add(self, slots: Sequence[int]) -> None:
         """Run these slots of the schedule too, unless it is over."""
         while not self.engine.start and not self._over.wait(COMMAND_INTERVAL_S):
-            pass  # an engine takes no commands before its start
+            pass  # an engine accepts no commands before its start
         if self._over.is_set():
             return
         self._requested += len(slots)
-        self._most = self._requested
+        self._most_requested = self._requested
         self.engine.command(add=list(slots))
 
     def finish(self, grace: float | None) -> None:
-        """Start no stream; return when the open ones have ended, or were ended after ``grace`` seconds."""
+        """Start no stream; return when the open ones have ended, by themselves or after ``grace`` seconds."""
         self._ending = True
         if grace is None:
             self._over.wait()
@@ -313,7 +264,7 @@ class EngineController(Silent):
         self._over.wait(END_TIMEOUT_S)
 
     def kill(self) -> None:
-        """Kill the engine; what it has not sent yet is lost."""
+        """Kill the engine. What it has not sent yet is lost."""
         if not self._over.is_set():
             os.kill(self.engine.pid, signal.SIGKILL)
             self._over.wait(END_TIMEOUT_S)
@@ -329,8 +280,8 @@ def _engine_cores(cores: Cores) -> tuple[int, ...]:
 def follow(environment: Environment, worker: Worker, transport: Transport) -> None:
     """Introduce a worker to its coordinator; end the worker when it is refused."""
 
-    def refused(_: str, why: str) -> None:
-        log.error("refused: %s", why)
+    def refused(_: str, reason: str) -> None:
+        log.error("refused by the master: %s", reason)
         environment.process_exit_code = 2
         assert environment.runner is not None
         environment.runner.quit()

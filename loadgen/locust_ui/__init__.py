@@ -1,1 +1,1 @@
-"""Locust's web UI for a scenario: the plugin, the session that it steers and the Streaming tab."""
+"""Locust's web UI for a scenario: the plugin, the session that runs its plans, and the Streaming tab."""

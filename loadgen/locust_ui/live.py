@@ -1,60 +1,122 @@
-"""What the Streaming tab shows: histograms of all workers merged, and how it goes over time."""
+"""The content of the Streaming tab: figures of every client now, over its run so far, and over time."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from loadgen import clients
+from loadgen.analysis.metrics import Metric, Scalar, metrics
 from loadgen.analysis.validity import (
     LIVE_SUSPECT,
     SATURATED,
     SCHEDULE_LATE_SUSPECT_MS,
+    SUSPECT,
     of_pool,
 )
-from loadgen.distributed.histograms import Histograms
-from loadgen.model import Cell, ClientId, Outcome
+from loadgen.distributed.coordinator import Assignment
+from loadgen.distributed.messages import Update
+from loadgen.lab.cell import filled
+from loadgen.locust_ui.histograms import START_DELAY, Histograms
+from loadgen.model import Cell, ConcurrencyNotReached, Outcome, Reason, Sample, StartedLate
+from loadgen.report.client_style import ClientStyle, client_styles
+from loadgen.report.columns import title_of, unit_of
 from loadgen.report.sentences.validity import reason
 
-ROWS: Final = 3600  # of history; the oldest go first
-SETTLED: Final = 2  # rows in which the number of streams asked for must stand still to be judged
+MAX_ROWS: Final = 3600  # of a client's history; the oldest go first
+SETTLED_ROWS: Final = 2  # in which the number of streams requested must not change before it is judged
 
 
 @dataclass
-class _Worker:
-    """The last report of one worker about one cell."""
+class _Engine:
+    """The engine of one assignment, and where it stood at the last row of history, ``at`` on the monotonic clock."""
 
-    name: str
-    cell: int
-    report: Mapping[str, Any] = field(default_factory=dict)
-    at: float = 0.0  # when it came
-    tokens_per_s: float | None = None  # since the report before
-    lost: bool = False
+    assignment: Assignment
+    at: float
+    tokens: int = 0
+    sample: Sample | None = None
+    tokens_per_s: float | None = None
+    cpu_percent: float | None = None
+
+    def tick(self) -> None:
+        """Set the rates since the last row, between the updates that arrived last."""
+        assignment, before = self.assignment, self.sample
+        if assignment.updated_at > self.at:
+            tokens = assignment.tokens - self.tokens
+            self.tokens_per_s = max(0.0, tokens / (assignment.updated_at - self.at))
+            self.at, self.tokens = assignment.updated_at, assignment.tokens
+        now = self.sample = assignment.samples[-1] if assignment.samples else None
+        self.cpu_percent = None
+        if now is not None and now.cpu_ns is not None and before is not None and before.cpu_ns is not None:
+            self.cpu_percent = 100 * (now.cpu_ns - before.cpu_ns) / max(now.at - before.at, 1)
+
+    @property
+    def rss_mib(self) -> float | None:
+        return None if self.sample is None or self.sample.rss_kib is None else self.sample.rss_kib / 1024
+
+    @property
+    def threads(self) -> int | None:
+        return None if self.sample is None else self.sample.threads
+
+
+@dataclass
+class _Client:
+    """One client of the job: its engines, what their streams left, and a row of history for every moment."""
+
+    cell: Cell
+    style: ClientStyle
+    engines: list[_Engine] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    total: Histograms = field(default_factory=Histograms)
+    recent: Histograms = field(default_factory=Histograms)  # since the last row
+    rows: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_ROWS))
+
+    @property
+    def running(self) -> list[_Engine]:
+        """Return the engines whose workers are not lost."""
+        return [engine for engine in self.engines if not engine.assignment.lost]
+
+    def state(self) -> dict[str, float | None]:
+        """Return what the engines do at this moment, summed, by column."""
+        engines = self.running
+        return {
+            "requested": sum(engine.assignment.requested for engine in engines),
+            "open": sum(engine.assignment.open for engine in engines),
+            "rss_mib": _sum(engine.rss_mib for engine in engines),
+            "threads": _sum(engine.threads for engine in engines),
+            **{key: _sum(map(value, engines)) for key, value in _SCALARS.items()},
+        }
+
+
+# Live metrics that are one number: they are read from the engines, and need no streams that have ended.
+_SCALARS: Mapping[str, Callable[[_Engine], float | None]] = {
+    "tokens_per_s": lambda engine: engine.tokens_per_s,
+    "cpu_percent": lambda engine: engine.cpu_percent,
+}
 
 
 class Live:
-    """Histograms of one job. Times are seconds since it began, by this process's clock alone."""
+    """What is known of one job. Times are seconds since it began, by this process's clock alone."""
 
     def __init__(self) -> None:
-        self.begin(0, "", "", ())
+        self.begin("", "", ())
 
-    def begin(self, job: int, run: str, scenario: str, cells: Iterable[Cell]) -> None:
+    def begin(self, run: str, scenario: str, cells: Sequence[Cell]) -> None:
         """Begin with a new job; forget the one before."""
-        self._job, self._run, self._scenario = job, run, scenario
-        self._clients = {cell.index: cell.client for cell in cells}
+        styles = client_styles({cell.client: clients.info(cell.client.name).mode for cell in cells})
+        self._run, self._scenario = run, scenario
+        self._clients = {cell.index: _Client(cell, styles[cell.client]) for cell in cells}
+        self._metrics = [each for each in metrics() if each.live and _is_shown(each)]
         self._began = time.monotonic()
         self._ended: float | None = None
-        self._totals: dict[int, Histograms] = {}
-        self._recent: dict[int, Histograms] = {}
-        self._workers: dict[tuple[str, int], _Worker] = {}
-        self._history: deque[dict[str, Any]] = deque(maxlen=ROWS)
         self.notes: list[str] = []
-        self.verdicts: list[dict[str, str]] = []
+        self.verdicts: list[dict[str, str]] = []  # of the report, once it is made
 
     def end(self) -> None:
-        """The clock stands still."""
+        """Stop the clock."""
         self._ended = time.monotonic()
 
     @property
@@ -62,160 +124,146 @@ class Live:
         """Seconds since the job began, until it ended."""
         return (self._ended or time.monotonic()) - self._began
 
-    def take(self, node: str, name: str, reports: Mapping[int, Any]) -> None:
-        """Add what a worker reports; see :meth:`loadgen.distributed.worker.EngineController.report`."""
-        for cell, report in reports.items():
-            if report["job"] != self._job or cell not in self._clients:
-                continue
-            worker = self._workers.setdefault((node, cell), _Worker(name, cell))
-            at, tokens = self.elapsed, report["tokens"] - worker.report.get("tokens", 0)
-            if at > worker.at:
-                # By its own last two reports: between two of our rows there may be none, or two.
-                worker.tokens_per_s = max(0.0, tokens / (at - worker.at))
-                worker.at = at
-            worker.report = report
-            for figures in (self._totals, self._recent):
-                figures.setdefault(cell, Histograms()).merge(report["histograms"])
-
-    def ended(self, node: str, cell: int) -> int:
-        """Return how many ended streams of the cell the worker has reported."""
-        worker = self._workers.get((node, cell))
-        return sum(worker.report["outcomes"].values()) if worker else 0
-
-    def lose(self, node: str, cell: int) -> None:
-        """Mark the worker as lost: it reports nothing more."""
-        if (node, cell) in self._workers:
-            self._workers[node, cell].lost = True
+    def update(self, assignment: Assignment, update: Update) -> None:
+        """Count the streams of an update that was added to ``assignment``."""
+        client = self._clients[assignment.cell]
+        if not any(engine.assignment is assignment for engine in client.engines):
+            client.engines.append(_Engine(assignment, self._began))
+        if update.streams:
+            recording = filled(update.recording, update.streams, update.samples)
+            for histograms in (client.total, client.recent):
+                histograms.add(recording)
+            client.outcomes.update(stream.outcome for stream in update.streams)
 
     def tick(self) -> None:
-        """A row of history for every client: how it went since the last one."""
-        at = self.elapsed
-        for cell in self._cells():
-            workers = self._of(cell)
-            there = [worker.report for worker in workers]
-            recent = self._recent.pop(cell, Histograms()).told()
-            self._history.append(
-                {
-                    "at": round(at, 2),
-                    "client": self._label(cell),
-                    "asked": sum(report["requested"] for report in there),
-                    "open": sum(report["open"] for report in there),
-                    "tokens_per_s": _sum(worker.tokens_per_s for worker in workers),
-                    **{
-                        f"{name}_p{rank}": (recent[name] or {}).get(f"p{rank}")
-                        for name in ("ttft", "itl", "lag")
-                        for rank in (50, 99)
-                    },
-                    "rss_mib": _mib(_sum(report["rss_kib"] for report in there)),
-                    "threads": _sum(report["threads"] for report in there),
-                    "cpu_percent": _sum(report["cpu_percent"] for report in there),
-                }
-            )
+        """Add a row of history for every client: its state, and its times since the last row."""
+        at = round(self.elapsed, 2)
+        for client in self._known():
+            for engine in client.engines:
+                engine.tick()
+            client.rows.append({"at": at, **client.state(), **self._times(client.recent)})
+            client.recent = Histograms()
+
+    # -- what the page gets
 
     def snapshot(self, state: str) -> dict[str, Any]:
-        """What the page shows, as plain values."""
+        """Return plain values for the page, which builds its tables and charts from ``columns``."""
         return {
             "run": self._run,
             "scenario": self._scenario,
             "state": state,
             "elapsed": self.elapsed,
-            "clients": [self._client(cell) for cell in self._cells()],
+            "columns": [*self._columns()],
+            "clients": [self._client(client) for client in self._known()],
             "workers": [
-                {
-                    "worker": worker.name or "this process",
-                    "client": self._label(worker.cell),
-                    "state": "lost" if worker.lost else state,
-                    "open": 0 if worker.lost else worker.report["open"],
-                    "rss_mib": _mib(worker.report["rss_kib"]),
-                    "threads": worker.report["threads"],
-                    "cpu_percent": worker.report["cpu_percent"],
-                    "streams": sum(worker.report["outcomes"].values()),
-                }
-                for worker in self._workers.values()
+                self._worker(client, engine, state) for client in self._known() for engine in client.engines
             ],
-            "validity": self.verdicts or self._validity(),
-            "history": list(self._history),
+            "validity": self.verdicts or [*self._validity()],
             "notes": self.notes,
         }
 
-    def clients(self) -> list[ClientId]:
-        """Return the clients that something is known of."""
-        return [self._clients[cell] for cell in self._cells()]
+    def _columns(self) -> Iterator[dict[str, Any]]:
+        """Yield groups of columns: each with the [heading, column] pairs of the table and of the chart."""
+        yield _group("Streams", [["open", "open"], ["of", "requested"]], [["open", "open"]], whole=True)
+        for metric in self._metrics:
+            pairs = [["" if rank is None else f"p{rank}", metric.column(rank)] for rank in metric.live]
+            drawn = [pair for rank, pair in zip(metric.live, pairs, strict=True) if rank in metric.drawn]
+            unit = unit_of(metric)
+            title = title_of(metric) if unit in metric.label else f"{title_of(metric)} ({unit})"
+            yield _group(title, pairs, drawn or pairs, description=metric.description)
+        yield _group("Memory (MiB)", [], [["", "rss_mib"]])
+        yield _group("Threads", [], [["", "threads"]], whole=True)
+        yield _group("Ended", [[name, name] for name in ("ok", "failed", "stopped")], [])
 
-    def _cells(self) -> list[int]:
-        return list(dict.fromkeys(worker.cell for worker in self._workers.values()))
+    def _times(self, histograms: Histograms) -> dict[str, float | None]:
+        """Return the live percentiles, by column; ``None`` where there are too few values."""
+        found: dict[str, float | None] = {}
+        for metric in self._metrics:
+            if not isinstance(metric.formula, Scalar):
+                ranks = [rank for rank in metric.live if rank is not None]
+                values = histograms.percentiles(metric.key, ranks)
+                found |= {metric.column(rank): values[rank] for rank in ranks}
+        return found
 
-    def _label(self, cell: int) -> str:
-        return self._clients[cell].label
+    def _known(self) -> list[_Client]:
+        return [client for client in self._clients.values() if client.engines]
 
-    def _of(self, cell: int) -> Sequence[_Worker]:
-        return [worker for worker in self._workers.values() if worker.cell == cell and not worker.lost]
-
-    def _rows(self, cell: int) -> list[dict[str, Any]]:
-        return [row for row in self._history if row["client"] == self._label(cell)]
-
-    def _client(self, cell: int) -> dict[str, Any]:
-        rows = self._rows(cell)
-        outcomes: Counter[str] = Counter()
-        for worker in self._workers.values():
-            if worker.cell == cell:
-                outcomes.update(worker.report["outcomes"])
+    def _client(self, client: _Client) -> dict[str, Any]:
+        outcomes = client.outcomes
         ok, stopped = outcomes[Outcome.OK], outcomes[Outcome.STOPPED]
+        counts = {"ok": ok, "failed": outcomes.total() - ok - stopped, "stopped": stopped}
         return {
-            "client": self._label(cell),
-            "asked": sum(worker.report["requested"] for worker in self._of(cell)),
-            "open": sum(worker.report["open"] for worker in self._of(cell)),
-            "tokens_per_s": rows[-1]["tokens_per_s"] if rows else None,
-            "ended": outcomes.total(),
-            "ok": ok,
-            "failed": outcomes.total() - ok - stopped,
-            "stopped": stopped,
-            **{
-                name: told
-                for name, told in self._totals.get(cell, Histograms()).told().items()
-                if name not in ("late", "request")
-            },
+            "id": client.cell.index,
+            "client": client.style.label,
+            "colour": {"light": client.style.light, "dark": client.style.dark},
+            "values": {**client.state(), **self._times(client.total), **counts},
+            "history": [*client.rows],
         }
 
-    def _validity(self) -> list[dict[str, str]]:
-        """What already speaks against the figures; the report judges the whole."""
-        return [
-            {"verdict": "suspect", "who": self._label(cell), "text": text}
-            for cell in self._cells()
-            for text in self._against(cell)
-        ]
+    def _worker(self, client: _Client, engine: _Engine, state: str) -> dict[str, Any]:
+        assignment = engine.assignment
+        return {
+            "id": client.cell.index,
+            "worker": assignment.worker or "this process",
+            "client": client.style.label,
+            "state": "lost" if assignment.lost else state,
+            "open": assignment.open,
+            "streams": len(assignment.streams),
+            "rss_mib": engine.rss_mib,
+            "threads": engine.threads,
+            "cpu_percent": engine.cpu_percent,
+        }
 
-    def _against(self, cell: int) -> list[str]:
-        found = []
-        rows = self._rows(cell)[-SETTLED:]
-        asked, least = rows[-1]["asked"] if rows else 0, min((row["open"] for row in rows), default=0)
-        settled = len(rows) == SETTLED and all(row["asked"] == asked for row in rows)
-        if settled and self._ended is None and max(row["open"] for row in rows) < LIVE_SUSPECT * asked:
-            found.append(f"only {least:,} of the {asked:,} streams asked for are open")
-        for worker in self._of(cell):
-            cpu = worker.report["cpu_percent"]
-            if cpu is not None and cpu > 100 * SATURATED:
-                whose = f"the engine of {worker.name}" if worker.name else "the engine"
-                found.append(f"{whose} used {cpu:.0f} % of a core and was saturated")
-        told = self._totals.get(cell, Histograms()).told()
-        late = (told["late"] or {}).get("p99")
-        if late is not None and late > SCHEDULE_LATE_SUSPECT_MS:
-            found.append(f"streams were started later than they were due, p99 {late:,.1f} ms")
-        ttft, lag, request = (
-            {rank: (told[name] or {}).get(f"p{rank}") for rank in (50, 99)}
-            for name in ("ttft", "lag", "request")
+    # -- validity so far
+
+    def _validity(self) -> Iterator[dict[str, str]]:
+        """Yield what makes the figures so far suspect; the report judges all of them."""
+        for client in self._known():
+            for text in [*map(reason, self._reasons(client)), *_saturated(client)]:
+                yield {"verdict": "suspect", "who": client.style.label, "text": text}
+
+    def _reasons(self, client: _Client) -> Iterator[Reason]:
+        rows = list(client.rows)[-SETTLED_ROWS:]
+        requested = {row["requested"] for row in rows}
+        if len(rows) == SETTLED_ROWS and len(requested) == 1 and self._ended is None:
+            target, peak = requested.pop(), max(row["open"] for row in rows)
+            if peak < LIVE_SUSPECT * target:
+                yield ConcurrencyNotReached(validity=SUSPECT, peak=peak, target=target)
+        late_ms = client.total.percentiles(START_DELAY, [99])[99]
+        if late_ms is not None and late_ms > SCHEDULE_LATE_SUSPECT_MS:
+            yield StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
+        ttft, lag, send_delay = (
+            {rank: client.total.percentiles(key, (50, 99))[rank] for rank in (50, 99)}
+            for key in ("ttft", "lag", "send_delay")
         )
-        # Nothing is counted against it for being young.
-        reasons = of_pool(
-            streams=0, included=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=request, cpu_share=None
+        # streams=0: a run that is still young is not suspect for its few streams
+        yield from of_pool(
+            streams=0, included=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=send_delay, cpu_share=None
         )
-        return [*found, *map(reason, reasons)]
 
 
-def _mib(kib: int | None) -> float | None:
-    return None if kib is None else kib / 1024
+def _saturated(client: _Client) -> Iterator[str]:
+    for engine in client.running:
+        if engine.cpu_percent is not None and engine.cpu_percent > 100 * SATURATED:
+            of_worker = f" of {engine.assignment.worker}" if engine.assignment.worker else ""
+            yield f"the engine{of_worker} used {engine.cpu_percent:.0f} % of a core: saturated"
+
+
+def _is_shown(metric: Metric) -> bool:
+    return not isinstance(metric.formula, Scalar) or metric.key in _SCALARS
+
+
+def _group(
+    title: str,
+    table: Sequence[Sequence[str]],
+    chart: Sequence[Sequence[str]],
+    *,
+    whole: bool = False,
+    description: str = "",
+) -> dict[str, Any]:
+    return {"title": title, "table": table, "chart": chart, "whole": whole, "description": description}
 
 
 def _sum(values: Iterable[Any]) -> Any:
-    there = [value for value in values if value is not None]
-    return sum(there) if there else None
+    measured = [value for value in values if value is not None]
+    return sum(measured) if measured else None

@@ -1,4 +1,4 @@
-"""What ``loadgen ui`` opens: users of Locust are streams of one client."""
+"""The locustfile of ``loadgen ui``: users are streams of one client."""
 
 from __future__ import annotations
 

@@ -1,14 +1,15 @@
-"""Who may steer from other machines: Locust's login page, for one user with a password."""
+"""Locust's login page for one user with a password, for a web UI that other machines reach."""
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import logging
 import os
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
+
+from loadgen.distributed.addresses import is_local
 
 if TYPE_CHECKING:
     from locust.web import WebUI
@@ -16,19 +17,11 @@ if TYPE_CHECKING:
 log = logging.getLogger("loadgen")
 
 
-def is_local(host: str) -> bool:
-    """Whether only this machine reaches what listens on ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def protect(web_ui: WebUI) -> None:
-    """Set up the login where one was asked for, and say what stands open to other machines.
+    """Set up the login where ``--web-login`` requests one, and warn of what other machines can reach.
 
-    User and password are LOADGEN_UI_USER and LOADGEN_UI_PASSWORD; a password that is not set is made and told
-    on the terminal.
+    User and password are LOADGEN_UI_USER and LOADGEN_UI_PASSWORD; a password that is not set is generated and
+    printed on the terminal.
     """
     encrypted = bool(web_ui.tls_cert and web_ui.tls_key)
     if web_ui.web_login:
@@ -37,9 +30,9 @@ def protect(web_ui: WebUI) -> None:
         return
     where = web_ui.host or "all addresses of this machine"
     if not web_ui.web_login:
-        log.warning("The web UI listens on %s and asks nobody for a password: --web-login does.", where)
+        log.warning("The web UI listens on %s without a password: add --web-login.", where)
     if not encrypted:
-        log.warning("The connection to the web UI is not encrypted: --tls-cert and --tls-key make it so.")
+        log.warning("The connection to the web UI is not encrypted: add --tls-cert and --tls-key.")
 
 
 def _login(web_ui: WebUI, encrypted: bool) -> None:
@@ -53,7 +46,7 @@ def _login(web_ui: WebUI, encrypted: bool) -> None:
     password = os.environ.get("LOADGEN_UI_PASSWORD", "")
     if not password:
         password = secrets.token_urlsafe(12)
-        # Not to the log, which Locust shows on one of its pages and may keep in a file.
+        # Not to the log, which Locust shows on a page and may write to a file.
         sys.stderr.write(f"Log in as {user.id} with the password {password}\n")
 
     app = web_ui.app
@@ -62,20 +55,20 @@ def _login(web_ui: WebUI, encrypted: bool) -> None:
     app.config.update(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=encrypted)
     web_ui.login_manager.user_loader(lambda name: user if name == user.id else None)
     prefix = app.blueprints["locust"].url_prefix or ""
-    room = Blueprint("loadgen_login", __name__, url_prefix=prefix)
+    blueprint = Blueprint("loadgen_login", __name__, url_prefix=prefix)
 
-    @room.post("/login/password")
+    @blueprint.post("/login/password")
     def submit() -> Any:
-        told = [request.form.get(field, "").encode() for field in ("username", "password")]
-        right = [
-            hmac.compare_digest(*pair)
-            for pair in zip(told, (user.id.encode(), password.encode()), strict=True)
+        expected = {"username": user.id, "password": password}
+        matches = [
+            hmac.compare_digest(request.form.get(field, "").encode(), value.encode())
+            for field, value in expected.items()
         ]
-        if all(right):
+        if all(matches):
             login_user(user)
             return redirect(url_for("locust.index"))
         session["auth_error"] = "Wrong user or password"
         return redirect(url_for("locust.login"))
 
-    app.register_blueprint(room)
+    app.register_blueprint(blueprint)
     web_ui.auth_args = {"username_password_callback": f"{prefix}/login/password"}

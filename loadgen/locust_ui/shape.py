@@ -1,4 +1,4 @@
-"""The stages of a scenario, as Locust asks for them: how many users, once a second."""
+"""The stages of a scenario as a shape of Locust, which calls ``tick`` once a second."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from loadgen.model import Stage
 
 
 class Stages(LoadTestShape):
-    """Follows the stages to within a second; what is shorter only an engine that has the schedule can do."""
+    """Follows the stages to within a second. An engine, which has the schedule, follows them exactly."""
 
-    abstract = True  # a locustfile that merely imports it does not run it
+    abstract = True  # or Locust runs it in every locustfile that imports it
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         super().__init__()
         self._stages = stages
-        self._lasts = sum(stage.over for stage in stages)
-        self._asked = (0, 1.0)
+        self._seconds = sum(stage.over for stage in stages)
+        self._last = (0, 1.0)
 
     def reset_time(self) -> None:
-        """A new test begins, with no users."""
+        """Begin a new test, with no users."""
         super().reset_time()
-        self._asked = (0, 1.0)
+        self._last = (0, 1.0)
 
     def tick(self) -> tuple[int, float] | None:
-        """Users at the end of the coming second, and a spawn rate that gets there at once; None: the end."""
+        """Return the users a second from now, and a spawn rate that gets there at once; ``None`` at the end."""
         now = self.get_run_time()
-        if now >= self._lasts:
+        if now >= self._seconds:
             return None
-        before, _ = self._asked
+        before, _ = self._last
         users = round(streams_at(self._stages, now + 1.0))
-        # Where nothing changes Locust must see the same pair, or it starts another round of spawning.
+        # Without a change it must be the same pair, or Locust spawns again.
         if users != before:
-            self._asked = (users, float(abs(users - before)))
-        return self._asked
+            self._last = (users, float(abs(users - before)))
+        return self._last

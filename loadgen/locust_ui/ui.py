@@ -1,4 +1,4 @@
-"""``loadgen ui``: Locust itself, on our locustfile."""
+"""``loadgen ui``: run Locust on our locustfile."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import sys
 
 import locust.main
 
+from loadgen.distributed.addresses import free_port, is_local
 from loadgen.distributed.processes import LocalWorkers
 from loadgen.locust_ui import locustfile
-from loadgen.locust_ui.login import is_local
-from loadgen.locust_ui.plugin import free_port
-from loadgen.locust_ui.session import make_plan
+from loadgen.locust_ui.plan import make_plan
 
 
 def serve(
@@ -24,16 +23,16 @@ def serve(
     port: int,
     tls: tuple[str, str] | None,
 ) -> None:
-    """Serve the web UI until it is ended; does not return. Raises Wrong.
+    """Serve the web UI until it is ended; does not return. Raises Refused.
 
-    ``client`` and ``streams`` are what the form proposes; ``port`` 0 is any free one; ``tls`` are the files of
-    certificate and key.
+    The form proposes ``client`` and ``streams``. ``port`` 0 is any free one. ``tls`` are the files of certificate
+    and key.
     """
     make_plan(scenario, client, "", [locustfile.Stream])
-    port = free_port(host, port)
+    port = free_port(host, port, "--web-port")
     command = ["locust", "-f", str(locustfile.__file__), "--web-host", host, "--web-port", str(port)]
     if workers:
-        master = free_port("127.0.0.1", 0)
+        master = free_port("127.0.0.1", 0, "--web-port")
         command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
         atexit.register(LocalWorkers(workers, "127.0.0.1", master).close)
     if not is_local(host):

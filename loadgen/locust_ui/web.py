@@ -1,7 +1,7 @@
-"""The tab "Streaming" in Locust's web UI: a page of our own, put into the tab as a frame.
+"""The tab "Streaming" in Locust's web UI: a page of our own in a frame.
 
-Locust's tabs of others show tables only, so a script in its index page puts the frame there. Every address the
-page asks for is relative: a base path, and a proxy that takes one off, make no difference.
+Locust's own extension of its tabs shows tables only, so a script in its index page adds the frame. Every address in
+the page is relative, so that a base path, or a proxy that strips one, makes no difference.
 """
 
 from __future__ import annotations
@@ -11,18 +11,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadgen.model import ClientId
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
     from flask import Response
     from locust.web import WebUI
 
-    from loadgen.model import Mode
-
 TITLE = "Streaming"
 FILES = ("report.html", "summary.csv", "streams.csv", "samples.csv")
-TEXT = 400  # characters of one text that the page shows
+MAX_TEXT = 400  # characters of one text that the page shows
 
 _WEB = Path(__file__).with_name("web_files")
 _PARTS = ("page.css", "page.js", "tab.js")
@@ -36,57 +33,49 @@ _POLICY = (
 def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callable[[str], Path]) -> None:
     """Add the tab, its page and the downloads, before the UI has answered its first request.
 
-    ``snapshot`` tells how the run stands: ``run`` and ``scenario`` (names; "" before the first run), ``state``,
-    ``elapsed`` (s), ``clients``, ``workers``, ``validity``, ``notes``, and ``history``, a row per client and
-    moment ``at`` (s of the run), ascending. Times are ms, memory MiB, missing values None. ``file`` returns the
-    path of one of ``FILES``, made up to date; its LookupError is told to who asked.
+    ``snapshot`` returns the content of the page: see :meth:`loadgen.locust_ui.live.Live.snapshot`. ``file`` returns
+    the path of one of ``FILES``; the message of its LookupError is the answer to a download that is not there.
     """
     from bokeh.util.paths import static_path
     from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
 
-    from loadgen.report.client_style import client_styles
-
     app = web_ui.app
     assert app is not None
-    room = Blueprint(
-        "streaming", __name__, url_prefix=f"{app.blueprints['locust'].url_prefix or ''}/streaming"
-    )
+    prefix = app.blueprints["locust"].url_prefix or ""
+    blueprint = Blueprint("streaming", __name__, url_prefix=f"{prefix}/streaming")
     guarded: Callable[[Callable[..., Response]], Callable[..., Response]] = web_ui.auth_required_if_enabled
 
-    @room.get("/")
+    @blueprint.get("/")
     @guarded
     def page() -> Response:
         answer = send_from_directory(_WEB, "page.html")
         answer.headers["Content-Security-Policy"] = _POLICY
         return answer
 
-    @room.get("/<any({}):name>".format(", ".join(f'"{part}"' for part in _PARTS)))
+    @blueprint.get("/<any({}):name>".format(", ".join(f'"{part}"' for part in _PARTS)))
     @guarded
     def part(name: str) -> Response:
         return send_from_directory(_WEB, name)
 
-    @room.get("/bokeh/<name>")
+    @blueprint.get("/bokeh/<name>")
     @guarded
     def bokeh(name: str) -> Response:
         if name not in _BOKEH:
             abort(404)
         return send_from_directory(static_path() / "js", name)
 
-    @room.get("/data")
+    @blueprint.get("/data")
     @guarded
     def data() -> Response:
-        """The snapshot; of the run that the page has already, only the history after what it has."""
-        told = snapshot()
-        if request.args.get("run") == told["run"]:
+        """Return the snapshot; where the page has this run already, only the history after ``after`` seconds."""
+        shown = snapshot()
+        if request.args.get("run") == shown["run"]:
             after = request.args.get("after", -math.inf, type=float)
-            told = told | {"history": [row for row in told["history"] if row["at"] > after]}
-        given = client_styles({ClientId(row["client"]): _mode(row["client"]) for row in told["clients"]})
-        colours = {
-            client.label: {"light": style.light, "dark": style.dark} for client, style in given.items()
-        }
-        return jsonify(_plain(told | {"looks": colours}))
+            for client in shown["clients"]:
+                client["history"] = [row for row in client["history"] if row["at"] > after]
+        return jsonify(_plain(shown))
 
-    @room.get("/files/<name>")
+    @blueprint.get("/files/<name>")
     @guarded
     def download(name: str) -> Response:
         if name not in FILES:
@@ -104,14 +93,14 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
         )
 
     @app.after_request
-    def put_into_the_tab(answer: Response) -> Response:
+    def add_script(answer: Response) -> Response:
         if request.endpoint == "locust.index" and answer.status_code == 200:
             before, end, after = answer.get_data(as_text=True).rpartition("</body>")
             script = f'<script src="./streaming/tab.js" data-title="{TITLE}"></script>'
             answer.set_data(f"{before}{script}{end}{after}")
         return answer
 
-    app.register_blueprint(room)
+    app.register_blueprint(blueprint)
     arguments = web_ui.template_args
     arguments["extended_tabs"] = [
         *arguments.get("extended_tabs", ()),
@@ -127,19 +116,10 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
     ]
 
 
-def _mode(label: str) -> Mode:
-    from loadgen.clients import info
-
-    try:
-        return info(label.partition(" ")[0]).mode
-    except (LookupError, ImportError):
-        return "tasks"
-
-
 def _plain(value: Any) -> Any:
-    """``value`` with nothing invisible in any of its texts."""
+    """Return ``value`` with every invisible character of its texts spelled out."""
     if isinstance(value, str):
-        return plain(value, TEXT)
+        return plain(value, MAX_TEXT)
     if isinstance(value, Mapping):
         return {_plain(key): _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

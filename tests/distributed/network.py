@@ -63,7 +63,7 @@ class Network:
         return end
 
     def lose(self, node: str) -> None:
-        """Cut the node off: it sends and hears nothing more."""
+        """Cut the node off: it sends and receives nothing more."""
         del self.ends[node]
 
 
@@ -129,7 +129,7 @@ class FakeEngine:
 
 @dataclass
 class Site:
-    """A coordinator and its workers, with what the user was told and which streams came."""
+    """A coordinator and its workers, with the notes to the user and the streams that arrived."""
 
     network: Network
     coordinator: Coordinator
@@ -141,10 +141,7 @@ class Site:
         """Add a worker; of another version, if given."""
         end = self.network.join(node)
         environment = SimpleNamespace(
-            events=SimpleNamespace(
-                report_to_master=SimpleNamespace(add_listener=lambda _: None),
-                request=SimpleNamespace(fire=lambda **_: None),
-            ),
+            events=SimpleNamespace(request=SimpleNamespace(fire=lambda **_: None)),
             parsed_options=SimpleNamespace(client="floor"),
             stop_timeout=0.0,
             process_exit_code=None,
@@ -182,7 +179,10 @@ def site(monkeypatch: Any) -> Iterator[Site]:
     monkeypatch.setattr("loadgen.distributed.coordinator.CHECK_INTERVAL_S", 0.001)
     FakeEngine.made = []
     network, notes, streams = Network(), [], []
-    made = Site(network, Coordinator(network.coordinator, notes.append, streams.extend), notes, streams)
+    coordinator = Coordinator(
+        network.coordinator, notes.append, lambda _, update: streams.extend(update.streams)
+    )
+    made = Site(network, coordinator, notes, streams)
     yield made
     for engine in FakeEngine.made:
         engine.end()

@@ -9,14 +9,14 @@ import pytest
 
 import loadgen
 from loadgen.distributed import coordinator as module
-from loadgen.distributed import messages
+from loadgen.distributed import messages, worker
 from loadgen.lab import plan
 from loadgen.model import Cell, Scenario
 from loadgen.scenario import load
 from tests.cli.command import scenario as scenario_file
 from tests.distributed.network import Site, site, until
 
-LOST = module.LOST
+LOST = module.NO_HEARTBEAT
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_slots_are_dealt_in_turn_and_every_stream_arrives(made: Site, scenario: 
     assert [(each.worker, each.share, each.ended) for each in found] == [("host-1", 4, ""), ("host-2", 3, "")]
     assert [sorted(each.streams["slot"].tolist()) for each in found] == [[0, 2, 4, 6], [1, 3, 5]]
     assert len(made.streams) == 7
-    assert made.coordinator.most == {1: 7}
+    assert made.coordinator.most_requested == {1: 7}
     assert made.notes == []
 
 
@@ -120,7 +120,7 @@ def test_who_is_lost_last_leaves_its_streams_to_nobody(made: Site, scenario: Sce
     made.network.lose("a")
     over(made)
     [note] = made.notes
-    assert "nobody" in note
+    assert "no worker is left" in note
     [found] = made.coordinator.recordings([cell], None)
     assert (found.ended, len(found.streams["slot"])) == (LOST, 0)
 
@@ -136,7 +136,7 @@ def test_a_silent_worker_is_lost_and_what_it_sends_late_ends_it(
     held = made.network.ends["a"].send
     monkeypatch.setattr(made.network.ends["a"], "send", lambda *_: None)
     [assignment] = [each for each in made.coordinator.assignments if each.node == "a"]
-    assignment.heard -= module.SILENCE_TIMEOUT_S
+    assignment.updated_at -= module.SILENCE_TIMEOUT_S
     until(lambda: assignment.lost, "the loss")
     until(lambda: made.engine("b").slots == set(range(7)), "its slots")
     monkeypatch.setattr(made.network.ends["a"], "send", held)
@@ -160,13 +160,13 @@ def test_a_worker_with_another_scenario_takes_no_part(
 ) -> None:
     gathered(made, "a", "b")
     [cell] = plan.cells(scenario, "http://127.0.0.1:1", ())
-    real, seen = module.fingerprint, []
+    real, seen = worker.fingerprint, []
 
     def differs_once(of: Scenario) -> str:
         seen.append(of)
         return real(of) if len(seen) > 1 else "another"
 
-    monkeypatch.setattr(module, "fingerprint", differs_once)
+    monkeypatch.setattr(worker, "fingerprint", differs_once)
     made.coordinator.begin(scenario, (), None, [cell], scheduled=True)
     until(lambda: made.coordinator.failures, "the failure")
     assert made.engine("b").slots == {1, 3, 5} or made.engine("b").commands
@@ -206,13 +206,13 @@ def test_users_are_streams_and_late_workers_help(made: Site, scenario: Scenario)
     engine = made.engine("a")
     assert engine.slots == set()
     for _ in range(3):
-        made.workers["a"].joins("")
+        made.workers["a"].count_user("", 1)
     until(lambda: engine.commands[-1:] == [{"streams": 3, "grace": 0.0}], "the command")
     made.join("b")
     made.engine("b")
-    made.workers["b"].joins("floor")
-    until(lambda: made.coordinator.most == {1: 4}, "the most")
-    made.workers["a"].leaves("")
+    made.workers["b"].count_user("floor", 1)
+    until(lambda: made.coordinator.most_requested == {1: 4}, "the most")
+    made.workers["a"].count_user("", -1)
     until(lambda: engine.commands[-1] == {"streams": 2, "grace": 0.0}, "fewer")
     made.coordinator.end(0.0, 20.0)
     assert made.coordinator.over()

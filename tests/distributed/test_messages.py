@@ -1,4 +1,4 @@
-"""What master and workers say to each other arrives as it was sent, or is refused."""
+"""Messages between master and workers arrive as they were sent, or are refused."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ jobs = st.builds(
     place=st.integers(0, 99),
     parts=st.lists(st.builds(messages.Part, st.integers(0, 99), st.none() | SLOTS), max_size=3).map(tuple),
 )
-pieces = st.builds(
+updates = st.builds(
     messages.Update,
     job=st.integers(1, 99),
     cell=st.integers(1, 99),
@@ -86,6 +86,7 @@ pieces = st.builds(
     pauses=st.lists(st.builds(Pause, st.sampled_from(PAUSES), MARKS, MARKS), max_size=3),
     cpu_samples=st.lists(st.builds(CpuSample, MARKS, MARKS, st.none() | MARKS), max_size=3),
     requested=MARKS,
+    most_requested=MARKS,
     open=MARKS,
     tokens=MARKS,
     done=st.booleans(),
@@ -93,7 +94,7 @@ pieces = st.builds(
 
 
 @given(
-    pieces
+    updates
     | st.builds(messages.Add, MARKS, st.integers(1, 99), SLOTS)
     | st.builds(messages.End, MARKS, st.none() | st.floats(0, 9))
 )

@@ -59,8 +59,9 @@ class Steered:
         return json.loads(self.get("/streaming/data"))
 
     def client(self) -> dict[str, Any]:
-        """The figures of the only client; of none before there are any."""
-        return next(iter(self.data()["clients"]), Counter())
+        """Return the values of the only client; none before there are any."""
+        clients = self.data()["clients"]
+        return clients[0]["values"] if clients else Counter()
 
     def requests(self) -> dict[str, Any]:
         return json.loads(self.get("/stats/requests"))

@@ -1,19 +1,24 @@
-"""What the Streaming tab shows, from reports of workers as plain values."""
+"""The content of the Streaming tab, from updates of workers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hdrh.histogram import HdrHistogram
 
+from loadgen.analysis.metrics import Metric, PerStream, PerToken, added, metrics
+from loadgen.distributed import coordinator
+from loadgen.distributed.coordinator import Assignment
 from loadgen.locust_ui import live as module
-from loadgen.locust_ui.live import ROWS, Live
-from loadgen.model import ClientId
+from loadgen.locust_ui.live import MAX_ROWS, Live
+from loadgen.model import Cell, ClientId, Outcome
 from tests.lab.cells import cell
+from tests.locust_ui.updates import assignment, sample, stream, update
 
-CELLS = (cell(index=1, client=ClientId("aiohttp")), cell(index=2, client=ClientId("requests")))
+AIOHTTP, REQUESTS = CELLS = (
+    cell(index=1, client=ClientId("aiohttp")),
+    cell(index=2, client=ClientId("requests")),
+)
 
 
 class Clock:
@@ -30,171 +35,203 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(coordinator, "time", clock)
     return clock
 
 
 @pytest.fixture
 def live(clock: Clock) -> Live:
     live = Live()
-    live.begin(1, "run", "scenario", CELLS)
+    live.begin("run", "scenario", CELLS)
     return live
 
 
-def histogram(*values_ms: float) -> bytes:
-    made = HdrHistogram(1, 3_600_000_000, 3)
-    for value in values_ms:
-        made.record_value(round(value * 1e3))
-    return made.encode()
+def send(live: Live, to: Assignment, *streams: Any, cell: Cell = AIOHTTP, **changes: Any) -> None:
+    """Add an update as the coordinator does."""
+    sent = update(cell, streams, **changes)
+    to.add(sent)
+    live.update(to, sent)
 
 
-def report(**told: Any) -> dict[str, Any]:
-    usual = {"job": 1, "histograms": {}, "requested": 10, "open": 10, "tokens": 0, "outcomes": {}}
-    return usual | {"rss_kib": None, "threads": None, "cpu_percent": None} | told
-
-
-def row(live: Live, label: str = "aiohttp") -> Mapping[str, Any]:
+def row(live: Live, number: int = 0) -> dict[str, Any]:
     live.tick()
-    rows: list[Mapping[str, Any]] = [
-        one for one in live.snapshot("running")["history"] if one["client"] == label
-    ]
-    return rows[-1]
+    found: dict[str, Any] = live.snapshot("running")["clients"][number]["history"][-1]
+    return found
 
 
-def against(live: Live) -> list[str]:
+def values(live: Live, number: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = live.snapshot("running")["clients"][number]["values"]
+    return found
+
+
+def reasons(live: Live) -> list[str]:
     return [one["text"] for one in live.snapshot("running")["validity"]]
 
 
-def test_workers_are_added_up_and_percentiles_are_of_all_values(live: Live) -> None:
-    live.take("a", "host-1", {1: report(histograms={"ttft": histogram(*[10] * 99)}, outcomes={"ok": 99})})
-    more = {"ttft": histogram(*[90] * 99), "rate": histogram(*[20] * 100)}
-    live.take("b", "host-2", {1: report(histograms=more, outcomes={"ok": 90, "reset": 7, "stopped": 2})})
-    live.take("b", "host-2", {1: report(outcomes={"ok": 90, "reset": 7, "stopped": 2})})
-    [client] = live.snapshot("running")["clients"]
-    assert client["ttft"] == {
-        "n": 198,
-        "p50": pytest.approx(10, rel=1e-3),
-        "p90": pytest.approx(90, rel=1e-3),
-        "p99": pytest.approx(90, rel=1e-3),
-    }
-    assert client["rate"]["p50"] == pytest.approx(20, rel=1e-3)
-    assert client["itl"] is None
-    assert "late" not in client
-    counts = {name: client[name] for name in ("asked", "open", "ended", "ok", "failed", "stopped")}
-    assert counts == {"asked": 20, "open": 20, "ended": 198, "ok": 189, "failed": 7, "stopped": 2}
-    assert (live.ended("a", 1), live.ended("b", 1), live.ended("c", 1)) == (99, 99, 0)
+def test_workers_are_summed_and_percentiles_are_of_all_values(live: Live) -> None:
+    a, b = assignment(AIOHTTP, "host-1", "a"), assignment(AIOHTTP, "host-2", "b")
+    send(live, a, *[stream(10)] * 99)
+    send(live, b, *[stream(90)] * 90, *[stream(90, outcome=Outcome.RESET)] * 7)
+    send(live, b, *[stream(90, outcome=Outcome.STOPPED)] * 2, *[stream(90)] * 9)
+    found = values(live)
+    assert [found[f"ttft_p{rank}_ms"] for rank in (50, 90, 99)] == pytest.approx([10, 90, 90], rel=1e-3)
+    assert (found["itl_p50_ms"], found["lag_p50_ms"]) == (None, None)
+    counts = {name: found[name] for name in ("requested", "open", "ok", "failed", "stopped")}
+    assert counts == {"requested": 20, "open": 20, "ok": 198, "failed": 7, "stopped": 2}
 
 
-def test_a_row_tells_how_it_went_since_the_last_one(live: Live, clock: Clock) -> None:
+def test_a_row_has_what_happened_since_the_last_one(live: Live, clock: Clock) -> None:
+    only = assignment(AIOHTTP)
     clock.now += 2.0
-    first = report(
-        tokens=100, rss_kib=2048, threads=3, cpu_percent=40.0, histograms={"itl": histogram(*[5] * 100)}
-    )
-    live.take("a", "", {1: first})
-    told = row(live)
-    assert (told["at"], told["tokens_per_s"], told["rss_mib"], told["threads"]) == (2.0, 50.0, 2.0, 3)
-    assert told["itl_p50"] == pytest.approx(5, rel=1e-3)
-    assert told["cpu_percent"] == 40.0
-    assert told["ttft_p50"] is None
+    send(live, only, stream(gap=5, tokens=101), tokens=100, samples=[sample(2, cpu_s=1, rss_mib=2)])
+    found = row(live)
+    assert (found["at"], found["tokens_per_s"], found["rss_mib"], found["threads"]) == (2.0, 50.0, 2.0, 3)
+    assert (found["itl_p50_ms"], found["cpu_percent"]) == (pytest.approx(5, rel=1e-3), None)
     clock.now += 2.0
-    live.take("a", "", {1: report(tokens=160, histograms={"itl": histogram(*[8] * 10)})})
-    told = row(live)
-    assert told["tokens_per_s"] == 30.0
-    assert told["itl_p50"] == pytest.approx(8, rel=1e-3)
-    assert told["itl_p99"] is None  # ten values hold none
-    assert told["rss_mib"] is None
-    assert live.snapshot("running")["clients"][0]["itl"]["n"] == 110
+    send(live, only, stream(gap=8, tokens=11), tokens=160, samples=[sample(4, cpu_s=1.8)])
+    found = row(live)
+    assert (found["tokens_per_s"], found["cpu_percent"]) == (30.0, pytest.approx(40))
+    assert found["itl_p50_ms"] == pytest.approx(8, rel=1e-3)
+    assert found["itl_p99_ms"] is None  # ten values are too few
+    assert values(live)["itl_p99_ms"] == pytest.approx(8, rel=1e-3)
 
 
-def test_tokens_per_second_are_those_of_each_workers_own_reports(live: Live, clock: Clock) -> None:
-    """Between two rows there may be no report, or two."""
+def test_tokens_per_second_are_between_the_updates_that_arrived(live: Live, clock: Clock) -> None:
+    """Between two rows there may be no update, or several."""
+    a, b = assignment(AIOHTTP, "host-1", "a"), assignment(AIOHTTP, "host-2", "b")
     for second, tokens in enumerate((100, 200, 300), 1):
         clock.now = 100.0 + second
-        live.take("a", "host-1", {1: report(tokens=tokens)})
-    assert row(live)["tokens_per_s"] == 100.0
+        send(live, a, tokens=tokens)
     clock.now += 0.5
-    live.take("b", "host-2", {1: report(tokens=350)})
+    assert row(live)["tokens_per_s"] == 100.0
+    send(live, b, tokens=350)
     assert row(live)["tokens_per_s"] == 200.0
 
 
-def test_a_lost_worker_keeps_what_it_ended_and_holds_nothing_open(live: Live) -> None:
-    for node in ("a", "b"):
-        live.take(node, f"host-{node}", {1: report(outcomes={"ok": 5}), 2: report()})
-    live.lose("b", 1)
-    live.lose("c", 1)
-    told = live.snapshot("running")
-    assert [client["open"] for client in told["clients"]] == [10, 20]
-    assert told["clients"][0]["ok"] == 10
-    states = {
-        (worker["worker"], worker["client"]): (worker["state"], worker["open"]) for worker in told["workers"]
+def test_a_lost_worker_keeps_its_streams_and_has_none_open(live: Live) -> None:
+    sent = {
+        (node, each.index): assignment(each, f"host-{node}", node) for node in ("a", "b") for each in CELLS
     }
+    for (_, index), each in sent.items():
+        send(live, each, *[stream()] * 5, cell=CELLS[index - 1])
+    sent["b", 1].lost, sent["b", 1].open = "no heartbeat", 0
+    shown = live.snapshot("running")
+    assert [(each["values"]["open"], each["values"]["ok"]) for each in shown["clients"]] == [
+        (10, 10),
+        (20, 10),
+    ]
+    states = {(each["worker"], each["client"]): (each["state"], each["open"]) for each in shown["workers"]}
     assert states == {
         ("host-a", "aiohttp"): ("running", 10),
         ("host-a", "requests"): ("running", 10),
         ("host-b", "aiohttp"): ("lost", 0),
         ("host-b", "requests"): ("running", 10),
     }
-    live.lose("a", 1)
+    sent["a", 1].lost = "no heartbeat"
     assert (row(live)["open"], row(live)["tokens_per_s"]) == (0, None)
 
 
-def test_reports_of_the_job_before_are_not_heard(live: Live) -> None:
-    live.take("a", "", {1: report(outcomes={"ok": 5})})
+def test_a_new_job_begins_with_nothing(live: Live) -> None:
+    send(live, assignment(AIOHTTP), stream())
     live.notes.append("something")
-    live.begin(2, "other", "scenario", CELLS)
-    live.take("a", "", {1: report(outcomes={"ok": 6})})
-    told = live.snapshot("running")
-    assert (told["run"], told["clients"], told["history"], told["notes"]) == ("other", [], [], [])
-    live.take("a", "", {1: report(job=2, outcomes={"ok": 1})})
-    assert live.snapshot("running")["clients"][0]["ok"] == 1
+    live.begin("other", "scenario", CELLS)
+    shown = live.snapshot("running")
+    assert (shown["run"], shown["clients"], shown["workers"], shown["notes"]) == ("other", [], [], [])
 
 
-def test_streams_that_are_missing_are_told_once_the_number_stands_still(live: Live) -> None:
-    live.take("a", "", {1: report(requested=100, open=10)})
-    live.tick()
-    assert against(live) == []
-    live.take("a", "", {1: report(requested=200, open=100)})
-    live.tick()
-    assert against(live) == []
-    live.take("a", "", {1: report(requested=200, open=120)})
-    live.tick()
-    assert against(live) == ["only 100 of the 200 streams asked for are open"]
+def test_missing_streams_are_reported_once_their_number_stands_still(live: Live) -> None:
+    only = assignment(AIOHTTP)
+    for requested, open_, expected in ((100, 10, 0), (200, 100, 0), (200, 120, 1)):
+        send(live, only, requested=requested, open=open_)
+        live.tick()
+        assert len(reasons(live)) == expected
+    assert "120 of 200" in reasons(live)[0]
     live.end()
-    assert against(live) == []  # they were ended
+    assert reasons(live) == []  # its streams were ended
 
 
-def test_what_speaks_against_an_engine_is_told(live: Live) -> None:
-    slow = {"ttft": histogram(*[100] * 100), "lag": histogram(*[80] * 100), "late": histogram(*[400] * 100)}
-    live.take("a", "host-1", {1: report(cpu_percent=99.0, histograms=slow)})
-    live.take("b", "host-2", {1: report(cpu_percent=20.0)})
-    saturated, late, lag = against(live)
-    assert saturated == "the engine of host-1 used 99 % of a core and was saturated"
-    assert late.startswith("streams were started later than they were due, p99 400")
-    assert "is 80 % of TTFT p99" in lag
+def test_what_makes_the_figures_suspect_is_reported_live(live: Live) -> None:
+    a, b = assignment(AIOHTTP, "host-1", "a"), assignment(AIOHTTP, "host-2", "b")
+    for second, streams in ((1, []), (2, [stream(100, lag=80, late=409.6)] * 100)):
+        send(live, a, *streams, samples=[sample(second, cpu_s=0.99 * second)])
+        send(live, b, samples=[sample(second, cpu_s=0.2 * second)])
+        live.tick()
+    late, lag, saturated = reasons(live)
+    assert "p99 409.6 ms" in late
+    assert "lag" in lag
+    assert "80 % of TTFT p99" in lag
+    assert "host-1 used 99 % of a core" in saturated
     assert {one["who"] for one in live.snapshot("running")["validity"]} == {"aiohttp"}
     live.verdicts = [{"verdict": "valid", "who": "aiohttp", "text": ""}]
-    assert against(live) == [""]  # the report judges the whole
+    assert reasons(live) == [""]  # the report judges the whole run
 
 
-def test_a_client_that_holds_its_requests_back_is_told_of_while_it_runs(live: Live) -> None:
-    held = {
-        "ttft": histogram(*[3000] * 100),
-        "request": histogram(*[2400] * 100),
-        "lag": histogram(*[1] * 100),
-    }
-    live.take("a", "", {1: report(histograms=held)})
-    (request,) = against(live)
-    assert request.startswith("send delay p99")
-    assert "is 80 % of TTFT p99" in request
+def test_a_client_that_sends_late_is_suspect_while_it_runs(live: Live) -> None:
+    send(live, assignment(AIOHTTP), *[stream(3000, lag=1, send_delay=2400)] * 100)
+    (found,) = reasons(live)
+    assert found.startswith("send delay p99")
+    assert "80 % of TTFT p99" in found
 
 
 def test_the_clock_stands_still_at_the_end_and_history_is_bounded(live: Live, clock: Clock) -> None:
-    live.take("a", "", {1: report()})
-    for _ in range(ROWS + 5):
+    send(live, assignment(AIOHTTP))
+    for _ in range(MAX_ROWS + 5):
         clock.now += 1.0
         live.tick()
-    told = live.snapshot("running")["history"]
-    assert (len(told), told[0]["at"]) == (ROWS, 6.0)
+    rows = live.snapshot("running")["clients"][0]["history"]
+    assert (len(rows), rows[0]["at"]) == (MAX_ROWS, 6.0)
     live.end()
     ended = live.elapsed
     clock.now += 60.0
     assert live.elapsed == ended == live.snapshot("stopped")["elapsed"]
+
+
+# ------------------------------------------------------------------------------------- the table of metrics
+
+
+def columns(live: Live, part: str) -> dict[str, list[str]]:
+    groups = live.snapshot("running")["columns"]
+    return {group["title"]: [name for _, name in group[part]] for group in groups if group[part]}
+
+
+def test_every_live_metric_is_in_the_tab(live: Live) -> None:
+    send(live, assignment(AIOHTTP), *[stream(tokens=2, lag=1)] * 100)
+    live.tick()
+    wanted = {metric.column(rank) for metric in metrics() for rank in metric.live}
+    shown = {name for names in columns(live, "table").values() for name in names}
+    assert wanted < shown == set(values(live)) - {"rss_mib", "threads"}
+    drawn = {name for names in columns(live, "chart").values() for name in names}
+    assert drawn <= set(row(live))
+    assert {"ttft_p50_ms", "ttft_p99_ms", "tokens_per_s", "rss_mib"} <= drawn
+
+
+def test_a_live_metric_of_another_package_is_in_the_tab(clock: Clock) -> None:
+    wait = Metric(
+        key="headers_again",
+        label="wait for headers",
+        description="A metric of a test.",
+        formula=PerStream(lambda m: m.headers_wait),
+        topic="latency",
+        percentiles=(50,),
+        drawn=(50,),
+        live=(50, 90),
+    )
+    hidden = Metric(
+        key="gaps_again",
+        label="gaps",
+        description="A metric that is not live.",
+        formula=PerToken(lambda m: m.gaps()),
+        topic="latency",
+        percentiles=(50,),
+    )
+    with added(wait, hidden):
+        live = Live()
+        live.begin("run", "scenario", CELLS)
+        send(live, assignment(AIOHTTP), *[stream()] * 10)
+        found = row(live)
+    names = ["headers_again_p50_ms", "headers_again_p90_ms"]
+    assert columns(live, "table")["Wait for headers (ms)"] == names
+    assert columns(live, "chart")["Wait for headers (ms)"] == names[:1]
+    for shown in (found, values(live)):
+        assert [shown[name] for name in names] == pytest.approx([1.0, 1.0], rel=1e-3)
+        assert not any(name.startswith("gaps_again") for name in shown)

@@ -33,7 +33,7 @@ from locust.util.load_locustfile import load_locustfile
 for path in sys.argv[1:]:
     os.environ.pop("LOADGEN_SCENARIO", None)
     users, _ = load_locustfile(path)
-    from loadgen.locust_ui.session import make_plan
+    from loadgen.locust_ui.plan import make_plan
     plan = make_plan(os.environ["LOADGEN_SCENARIO"], "", "", list(users.values()))
     print(*(cell.client.label for cell in plan.cells))
 """

@@ -14,10 +14,14 @@ from loadgen.model import ClientId
 from loadgen.report.client_style import client_styles
 
 RUN = "20261122T100000Z-toy"
-HOSTILE = "requests session=<b>shared</b>"
-STYLES = client_styles(
-    {ClientId("requests"): "threads", ClientId(HOSTILE): "threads", ClientId("aiohttp"): "tasks"}
-)
+CLIENTS = ClientId("requests"), ClientId("requests", {"session": "<b>shared</b>"}), ClientId("aiohttp")
+HOSTILE = CLIENTS[1].label
+STYLES = client_styles(dict(zip(CLIENTS, ("threads", "threads", "tasks"), strict=True)))
+CHARTS = [
+    *("Streams", "Tokens/s", "TTFT (ms)", "ITL (ms)", "Lag (ms)", "CPU (%)"),
+    "Wait (ms)",  # a metric of another package
+    *("Memory (MiB)", "Threads"),
+]
 
 POINTS = """() => Bokeh.documents.flatMap((d) => d.roots()).map((plot) =>
   plot.renderers.map((r) => r.data_source.data.value.length).reduce((a, b) => a + b, 0))"""
@@ -85,7 +89,7 @@ def test_a_run_is_watched_in_the_tab(tab, tmp_path):
         assert page.locator("b, i", has_text="s").filter(has_text="shared").count() == 0
         assert (
             page.locator("#notes li").inner_text()
-            == "worker host-2 was lost; its <i>streams</i> went to the others"
+            == "lost worker host-2; others take over its <i>streams</i>"
         )
 
         tab.get_by_role("button", name="Stop").click()
@@ -106,17 +110,30 @@ def until(page, predicate, arg=None):
 
 def numbers_and_points_grow(page):
     page.wait_for_selector("#clients tbody tr")
-    cells = page.locator("#clients tbody tr").nth(1).locator("td")
+    assert page.locator("h2").all_inner_texts() == CHARTS
+    cells = page.locator("#clients tbody tr").nth(2).locator("td")
     open_before, points_before = cells.nth(1).inner_text(), page.evaluate(POINTS)
-    assert len(points_before) == 8
+    assert len(points_before) == len(CHARTS)
     until(page, f"(before) => ({POINTS})().every((points, n) => points > before[n])", arg=points_before)
     assert int(cells.nth(1).inner_text()) > int(open_before)
-    assert cells.nth(0).inner_text() == HOSTILE
-    assert cells.nth(5).inner_text() == "–"
+    shown = dict(zip(headings(page), cells.all_inner_texts(), strict=True))
+    assert (shown["Client"], shown["Streams of"], shown["Ended failed"]) == ("aiohttp", "100", "1")
+    assert (shown["Lag (ms) p99"], shown["Wait (ms) p90"]) == ("–", "1")
+    assert page.locator("#clients tbody tr td:first-child").all_inner_texts() == [c.label for c in CLIENTS]
     page.wait_for_selector("#validity.suspect")
-    assert f"{HOSTILE}: late by 40 ms" in page.locator("#validity").inner_text()
+    assert f"{HOSTILE}: streams started later" in page.locator("#validity").inner_text()
     assert page.evaluate(COLOURS) == sorted(style.light for style in STYLES.values())
     assert page.locator("figure", has_text="Lag (ms)").locator(".hint").inner_text() == "Not measured so far"
+
+
+def headings(page):
+    """Return the headings of the clients' table, those of two rows joined."""
+    return page.evaluate("""() => {
+      const [above, below] = document.querySelectorAll("#clients thead tr");
+      const rest = [...below.cells];
+      return [...above.cells].flatMap((cell) => cell.rowSpan === 2 ? [cell.textContent]
+        : rest.splice(0, cell.colSpan).map((one) => `${cell.textContent} ${one.textContent}`));
+    }""")
 
 
 def what_was_chosen_outlasts_other_tabs(tab, page):
@@ -134,7 +151,7 @@ def pointing_tells_every_line(tab, page):
     told = page.locator("figure").nth(2).locator(".tip span").all_inner_texts()
     names = ["requests p50", "requests p99", f"{HOSTILE} p50", f"{HOSTILE} p99", "aiohttp p50"]
     assert [text.rpartition(": ")[0] for text in told[1:]] == names
-    assert page.locator(".cross:visible").count() == 8
+    assert page.locator(".cross:visible").count() == len(CHARTS)
     tab.mouse.move(5, 5)
     page.wait_for_selector(".cross", state="hidden")
 
@@ -176,7 +193,7 @@ def files_are_downloaded(tab, page):
     assert coming.value.suggested_filename == f"{RUN}-summary.csv"
     assert coming.value.path().read_text() == "summary.csv of the toy\n"
     with tab.expect_download() as coming:
-        page.locator("figure").nth(5).get_by_role("button", name="Download as PNG").click()
+        page.locator("figure", has_text="Memory").get_by_role("button", name="Download as PNG").click()
     assert coming.value.suggested_filename.startswith("memory_mib_")
     assert coming.value.path().read_bytes().startswith(b"\x89PNG")
 
@@ -184,10 +201,10 @@ def files_are_downloaded(tab, page):
 def test_before_the_first_run_the_page_says_so(tab, idle):
     tab.goto(f"{idle}streaming/")
     tab.wait_for_selector("html[data-charts=ready]")
-    assert "Nothing was run yet" in tab.locator("#validity").inner_text()
-    assert tab.locator(".hint").all_inner_texts() == ["No data yet"] * 8
+    assert "No run yet" in tab.locator("#validity").inner_text()
+    assert tab.locator(".hint").all_inner_texts() == ["No data yet"] * len(CHARTS)
     tab.get_by_role("link", name="report.html").click()
-    tab.get_by_text("Nothing was run yet.", exact=True).wait_for()
+    tab.get_by_text("There is no run yet.", exact=True).wait_for()
 
 
 def test_the_page_says_when_locust_is_gone_and_recovers(tab, idle):
@@ -204,7 +221,7 @@ def test_the_page_says_when_locust_is_gone_and_recovers(tab, idle):
 
 def test_a_file_of_no_run_is_not_found_in_plain_words(idle):
     status, body, headers = get(f"{idle}streaming/files/summary.csv")
-    assert (status, body) == (404, "Nothing was run yet.")
+    assert (status, body) == (404, "There is no run yet.")
     assert headers.get_content_type() == "text/plain"
     for other in ("files/run.json", "bokeh/bokeh.js", "..%2f__init__.py"):
         assert get(f"{idle}streaming/{other}")[0] == 404

@@ -5,7 +5,6 @@ It prints its address, and ends when its stdin does.
 
 import math
 import sys
-import time
 from pathlib import Path
 
 import gevent
@@ -14,11 +13,30 @@ from locust import User, constant, task
 from locust.env import Environment
 from locust.web import WebUI
 
+from loadgen.analysis.metrics import Metric, PerStream, added
+from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.web import install
+from loadgen.model import ClientId, Outcome
+from tests.lab.cells import cell
+from tests.locust_ui.updates import assignment, sample, stream, update
 
-HOSTILE = "requests session=<b>shared</b>"
-MODES = {"requests": 40, HOSTILE: 30, "aiohttp": 1}
+CLIENTS = (
+    ClientId("requests"),
+    ClientId("requests", {"session": "<b>shared</b>"}),  # a hostile text
+    ClientId("aiohttp"),
+)
 RUN = "20261122T100000Z-toy"
+ROW_INTERVAL = 0.5
+WAIT = Metric(
+    key="wait",
+    label="wait",
+    description="A metric of another package.",
+    formula=PerStream(lambda m: m.headers_wait),
+    topic="latency",
+    percentiles=(50,),
+    drawn=(50,),
+    live=(50, 90),
+)
 
 
 class Toy(User):
@@ -29,73 +47,58 @@ class Toy(User):
         pass
 
 
-class Fake:
-    """A run that began with Locust's own; a row per client every half second."""
+class Moving:
+    """A run that begins with Locust's own; a row per client every half second."""
 
     def __init__(self, environment, folder):
         self.environment = environment
         self.folder = folder
-        self.begun = None
+        self.live = Live()
+        self.begun = False
         environment.events.test_start.add_listener(self.begin)
 
     def begin(self, **_):
-        self.begun = time.monotonic()
+        self.begun = True
+        cells = [cell(index=n, client=client) for n, client in enumerate(CLIENTS, 1)]
+        self.live.begin(RUN, "toy", cells)
+        gevent.spawn(self.move, [(each, assignment(each, f"host-{each.index}")) for each in cells])
+
+    def move(self, assignments):
+        number = 0
+        while True:
+            for each, to in assignments:
+                late = 100.0 if each.index == 2 and number > 3 else 0.0
+                sent = update(
+                    each,
+                    self.streams(each.index, number, late),
+                    requested=100,
+                    open=number,
+                    tokens=100 * number,
+                    samples=[
+                        sample(number, cpu_s=0.2 * number, rss_mib=60 + number, threads=10 * each.index)
+                    ],
+                )
+                to.add(sent)
+                self.live.update(to, sent)
+                to.lost = "killed" if each.index == 2 and number > 3 else ""
+            if number > 3 and not self.live.notes:
+                self.live.notes.append("lost worker host-2; others take over its <i>streams</i>")
+            self.live.tick()
+            gevent.sleep(ROW_INTERVAL)
+            number += 1
+
+    def streams(self, index, number, late):
+        base = 300 + 100 * index + 30 * math.sin(number / 4)
+        failed = [stream(outcome=Outcome.RESET)] * (number == 1)
+        return [*failed, *(stream(base + n, gap=base / 8, tokens=2, late=late) for n in range(100))]
 
     def snapshot(self):
-        elapsed = time.monotonic() - self.begun if self.begun else 0.0
-        rows = [self.row(n, client) for n in range(int(elapsed * 2)) for client in MODES]
         running = self.environment.runner.state in ("spawning", "running")
-        return {
-            "run": RUN if self.begun else "",
-            "scenario": "toy",
-            "state": "running" if running else "stopped" if self.begun else "ready",
-            "elapsed": elapsed,
-            "clients": [self.client(client, rows) for client in MODES] if rows else [],
-            "workers": [
-                {
-                    "worker": f"host-{n}",
-                    "client": client,
-                    "state": "lost" if n == 2 else "running",
-                    "open": 33,
-                }
-                | {"rss_mib": 81.2, "threads": 1, "cpu_percent": 43.0, "streams": 150}
-                for n, client in enumerate(MODES, 1)
-            ],
-            "validity": self.validity(elapsed),
-            "history": rows,
-            "notes": ["worker host-2 was lost; its <i>streams</i> went to the others"] if elapsed > 2 else [],
-        }
-
-    def row(self, n, client):
-        base = 300 + 20 * len(client) + 30 * math.sin(n / 4)
-        latency = {
-            f"{name}_{p}": base * part * (1.0 if p == "p50" else 1.4)
-            for name, part in (("ttft", 1), ("itl", 0.15))
-            for p in ("p50", "p99")
-        }
-        use = {"rss_mib": 60 + MODES[client] * n / 20, "threads": MODES[client], "cpu_percent": 20.0 + n % 7}
-        lag = {"lag_p50": None, "lag_p99": None}
-        return {"at": n / 2, "client": client, "open": n, "tokens_per_s": 20.0 * n} | latency | lag | use
-
-    def client(self, client, rows):
-        row = [row for row in rows if row["client"] == client][-1]
-        measured = {
-            name: {"n": 300, "p50": row[f"{name}_p50"], "p90": None, "p99": row[f"{name}_p99"]}
-            for name in ("ttft", "itl", "lag")
-        }
-        counts = {"asked": 100, "open": row["open"], "ended": row["open"] * 3, "ok": row["open"] * 3}
-        return (
-            {"client": client, "tokens_per_s": row["tokens_per_s"], "failed": 2, "stopped": 0}
-            | counts
-            | measured
-        )
-
-    def validity(self, elapsed):
-        return [{"verdict": "suspect", "who": HOSTILE, "text": "late by 40 ms"}] if elapsed > 2 else []
+        return self.live.snapshot("running" if running else "stopped" if self.begun else "ready")
 
     def file(self, name):
-        if self.begun is None:
-            raise LookupError("Nothing was run yet.")
+        if not self.begun:
+            raise LookupError("There is no run yet.")
         path = self.folder / name
         path.write_text(f"{name} of the toy\n", encoding="utf-8")
         return path
@@ -110,15 +113,16 @@ def main(folder, base="", login=""):
     if login:
         ui.app.secret_key = "toy"
         ui.login_manager.user_loader(lambda _: None)
-    fake = Fake(environment, Path(folder))
-    install(ui, fake.snapshot, fake.file)
-    ui.start()
-    while ui.server is None or not ui.server.started:
-        gevent.sleep(0.01)
-    sys.stdout.write(f"http://127.0.0.1:{ui.server.server_port}{base}/" + "\n")
-    sys.stdout.flush()
-    FileObject(sys.stdin).read()
-    environment.runner.quit()
+    with added(WAIT):
+        moving = Moving(environment, Path(folder))
+        install(ui, moving.snapshot, moving.file)
+        ui.start()
+        while ui.server is None or not ui.server.started:
+            gevent.sleep(0.01)
+        sys.stdout.write(f"http://127.0.0.1:{ui.server.server_port}{base}/" + "\n")
+        sys.stdout.flush()
+        FileObject(sys.stdin).read()
+        environment.runner.quit()
 
 
 if __name__ == "__main__":

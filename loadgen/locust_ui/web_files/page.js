@@ -1,21 +1,10 @@
 "use strict";
 (async () => {
-  const EVERY = 2000; // ms
-  const AGAIN = 10; // s of the history that are asked for again, for rows that came late
-  const NEAR = 5; // s between the pointer's moment and a point that is told for it
-  const POINTS = 40; // more than these and a line goes without its circles
+  const POLL_INTERVAL = 2000; // ms
+  const OVERLAP = 10; // s of history that are requested again, for rows that came late
+  const NEAR = 5; // s between the pointer and a point that is shown for it
+  const MAX_POINTS = 40; // with circles; longer lines have none
   const HOURS = new Intl.DateTimeFormat(undefined, {timeStyle: "medium"}).resolvedOptions().hour12 ? "%-I:%M:%S %p" : "%H:%M:%S";
-  const PERCENTILES = (name) => [["p50", `${name}_p50`, "solid"], ["p99", `${name}_p99`, "dashed"]];
-  const CHARTS = [
-    ["Streams open", [["", "open", "solid"]]],
-    ["Tokens/s", [["", "tokens_per_s", "solid"]]],
-    ["TTFT (ms)", PERCENTILES("ttft")],
-    ["ITL (ms)", PERCENTILES("itl")],
-    ["Lag (ms)", PERCENTILES("lag")],
-    ["Memory (MiB)", [["", "rss_mib", "solid"]]],
-    ["Threads", [["", "threads", "solid"]]],
-    ["CPU (% of a core)", [["", "cpu_percent", "solid"]]],
-  ];
   const ICONS = {
     zoom: ["Zoom Select", "M5 1v12h12M1 5h12v12"],
     reset: ["Zoom Reset", "M5 2 2 5l3 3M2 5h13v11H5v-5"],
@@ -40,52 +29,47 @@
     const digits = Math.min(3, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)))));
     return value.toLocaleString("en-US", {minimumFractionDigits: digits, maximumFractionDigits: digits});
   };
-  const lasting = (seconds) => {
+  const duration = (seconds) => {
     const whole = Math.floor(seconds);
     const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
     return [...(h ? [h] : []), h ? String(m).padStart(2, "0") : m, String(s).padStart(2, "0")].join(":");
   };
 
-  // ------------------------------------------------------------------------------------------------- what is known
+  // ---------------------------------------------------------------------------------------------------------- state
 
   let run = null; // the run whose history this is
-  let start = 0; // ms since the epoch, of the moment that the history calls 0
-  let looks = {};
-  let history = new Map(); // client -> its rows
+  let start = 0; // ms since the epoch, at second 0 of the history
+  let clients = new Map(); // id -> {client, colour, history}
   let zoom = null; // [from, to] in s, or null: all
-  const hidden = new Set(); // "title|client|column" of lines that the legend has switched off
+  const hidden = new Set(); // "title|client id|column" of lines that are switched off in the legend
 
-  const last = () => Math.max(0, ...[...history.values()].map((rows) => rows.at(-1)?.at ?? 0));
-  const first = () => {
-    const firsts = [...history.values()].filter((rows) => rows.length).map((rows) => rows[0].at);
-    return firsts.length ? Math.min(...firsts) : 0;
-  };
-  const take = (data) => {
-    const known = data.run === run;
-    if (!known) {
+  const histories = () => [...clients.values()].map(({history}) => history);
+  const last = () => Math.max(0, ...histories().map((rows) => rows.at(-1)?.at ?? 0));
+  const first = () => Math.min(...histories().map((rows) => rows[0]?.at ?? Infinity), last());
+  const update = (data) => {
+    if (data.run !== run) {
       run = data.run;
-      history = new Map();
+      clients = new Map();
       zoom = null;
-      start = began(data);
+      start = startOf(data);
     }
-    const again = last() - AGAIN;
-    const fresh = Map.groupBy(data.history, (row) => row.client);
-    for (const client of data.clients.map((row) => row.client)) {
-      const kept = (history.get(client) ?? []).filter((row) => row.at <= again);
-      history.set(client, kept.concat(fresh.get(client) ?? []));
-    }
+    const overlap = last() - OVERLAP;
+    clients = new Map(data.clients.map(({id, history, ...client}) => {
+      const kept = (clients.get(id)?.history ?? []).filter((row) => row.at <= overlap);
+      return [id, {...client, history: kept.concat(history.filter((row) => row.at > overlap || !kept.length))}];
+    }));
   };
-  /** A run's name begins with the moment it started, in UTC; only that is left of it when it is over. */
-  const began = ({run, state, elapsed}) => {
-    const told = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(run);
-    if (state !== "stopped" || !told) return Date.now() - elapsed * 1000;
-    const [year, month, ...rest] = told.slice(1).map(Number);
+  /** When a run is over, only its name holds the moment at which it started, in UTC. */
+  const startOf = ({run, state, elapsed}) => {
+    const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(run);
+    if (state !== "stopped" || !parts) return Date.now() - elapsed * 1000;
+    const [year, month, ...rest] = parts.slice(1).map(Number);
     return Date.UTC(year, month - 1, ...rest);
   };
 
-  // ---------------------------------------------------------------------------------------------------- the tables
+  // --------------------------------------------------------------------------------------------------------- tables
 
-  /** Set rows of [text, class, colour] cells; what stays the same is not touched. */
+  /** Set rows of [text, class, colour] cells; cells that stay the same are not touched. */
   const fill = (body, rows) => {
     while (body.rows.length > rows.length) body.deleteRow(-1);
     rows.forEach((cells, n) => {
@@ -99,41 +83,53 @@
       });
     });
   };
-  const scheme = () => root.dataset.scheme;
-  const colour = (client) => looks[client]?.[scheme()] ?? css("--quiet");
+  const colour = (id) => clients.get(id)?.colour[root.dataset.scheme] ?? css("--quiet");
 
-  const tell = (data) => {
+  /** Two rows of headings: a group for each metric, a column for each of its percentiles. */
+  const head = (groups) => {
+    const [above, below] = [make("tr"), make("tr")];
+    const cell = (row, text, attributes) => row.append(Object.assign(make("th", "", text), attributes));
+    cell(above, "Client", {rowSpan: 2});
+    for (const {title, description, table} of groups) {
+      const single = table.length === 1 && !table[0][0];
+      cell(above, title, {title: description, ...(single ? {rowSpan: 2} : {colSpan: table.length})});
+      if (!single) for (const [heading] of table) cell(below, heading);
+    }
+    return [above, below];
+  };
+
+  const tables = (data) => {
     put(at("state"), data.state);
     at("state").className = data.state;
     put(at("scenario"), data.scenario);
-    put(at("elapsed"), data.elapsed ? lasting(data.elapsed) : "");
+    put(at("elapsed"), data.elapsed ? duration(data.elapsed) : "");
     put(at("run"), data.run);
     validity(data);
     at("notes").hidden = !data.notes.length;
     replace(at("notes").firstElementChild, data.notes, () => data.notes.map((note) => make("li", "", note)));
-    fill(at("clients").querySelector("tbody"), data.clients.map((row) => [
-      [row.client, "", colour(row.client)],
-      ...[row.open, row.asked, row.tokens_per_s].map((value) => [figure(value)]),
-      ...[["ttft", "p50"], ["ttft", "p90"], ["ttft", "p99"], ["itl", "p50"], ["itl", "p99"], ["lag", "p50"], ["lag", "p99"]]
-        .map(([name, p]) => [figure(row[name]?.[p])]),
-      [figure(row.ok)], [figure(row.failed), row.failed ? "bad" : ""], [figure(row.stopped)],
+    const groups = data.columns.filter(({table}) => table.length);
+    replace(at("clients").querySelector("thead"), groups, () => head(groups));
+    const columns = groups.flatMap(({table}) => table.map(([, column]) => column));
+    fill(at("clients").querySelector("tbody"), data.clients.map(({id, client, values}) => [
+      [client, "", colour(id)],
+      ...columns.map((column) => [figure(values[column]), column === "failed" && values.failed ? "bad" : ""]),
     ]));
     at("clients").hidden = !data.clients.length;
     fill(at("workers").querySelector("tbody"), data.workers.map((row) => [
-      [row.worker], [row.client, "", colour(row.client)], [row.state, row.state === "lost" ? "bad" : ""],
+      [row.worker], [row.client, "", colour(row.id)], [row.state, row.state === "lost" ? "bad" : ""],
       ...[row.open, row.streams, row.rss_mib, row.threads, row.cpu_percent].map((value) => [figure(value)]),
     ]));
     at("workers").hidden = !data.workers.length;
   };
-  const validity = ({run, clients, validity: told}) => {
-    const against = told.filter(({verdict}) => verdict !== "valid");
-    const some = clients.length ? "valid" : "";
-    const worst = against.some(({verdict}) => verdict === "invalid") ? "invalid" : against.length ? "suspect" : some;
+  const validity = ({run, clients, validity: found}) => {
+    const reasons = found.filter(({verdict}) => verdict !== "valid");
+    const without = clients.length ? "valid" : "";
+    const worst = reasons.some(({verdict}) => verdict === "invalid") ? "invalid" : reasons.length ? "suspect" : without;
     at("validity").className = worst;
-    replace(at("validity"), [run, worst, against], () => {
-      if (!worst) return [make("p", "", run ? "There are no figures yet." : "Nothing was run yet: start a test, and its figures appear here.")];
-      if (!against.length) return [make("p", "", "✓ Nothing speaks against these figures so far.")];
-      return against.map(({verdict, who, text}) => {
+    replace(at("validity"), [run, worst, reasons], () => {
+      if (!worst) return [make("p", "", run ? "No figures yet." : "No run yet: start a test, and its figures appear here.")];
+      if (!reasons.length) return [make("p", "", "✓ Valid so far: no disturbance was found.")];
+      return reasons.map(({verdict, who, text}) => {
         const line = make("p");
         line.append(make("b", verdict, verdict === "invalid" ? "✕ invalid" : "? suspect"), who ? `${who}: ${text}` : text);
         return line;
@@ -141,17 +137,17 @@
     });
   };
   const shown = new Map();
-  /** New children only where what they tell has changed: a reader's selection and a screen reader are left in peace. */
-  const replace = (node, told, children) => {
-    const text = JSON.stringify(told);
+  /** Replace children only where their data has changed: a reader's selection and a screen reader are not disturbed. */
+  const replace = (node, data, children) => {
+    const text = JSON.stringify(data);
     if (shown.get(node) === text) return;
     shown.set(node, text);
     node.replaceChildren(...children());
   };
 
-  // ---------------------------------------------------------------------------------------------------- the charts
+  // --------------------------------------------------------------------------------------------------------- charts
 
-  const local = (seconds) => start + seconds * 1000 - new Date(start).getTimezoneOffset() * 60000; // Bokeh tells UTC
+  const local = (seconds) => start + seconds * 1000 - new Date(start).getTimezoneOffset() * 60000; // Bokeh shows UTC
   const moment = (value) => (value - local(0)) / 1000;
 
   const button = (name, act) => {
@@ -169,7 +165,7 @@
     return made;
   };
 
-  const chartOf = async ([title, columns]) => {
+  const chartOf = async ({title, chart: columns, whole, description}) => {
     const times = Object.fromEntries(
       ["microseconds", "milliseconds", "seconds", "minsec", "minutes", "hourmin", "hours"].map((name) => [name, HOURS]),
     );
@@ -183,7 +179,7 @@
     const [x, y] = [plot.below[0], plot.left[0]];
     x.formatter = new Bokeh.DatetimeTickFormatter(times);
     y.formatter = new Bokeh.NumeralTickFormatter({format: "0,0.[000]"});
-    y.ticker.min_interval = columns.length === 1 && ["open", "threads"].includes(columns[0][1]) ? 1 : 0;
+    y.ticker.min_interval = whole ? 1 : 0;
     for (const axis of [x, y]) {
       axis.major_label_text_font = "Roboto, Helvetica, Arial, sans-serif";
       axis.major_label_text_font_size = "12px";
@@ -195,16 +191,16 @@
     y.axis_line_width = 0;
     plot.center.find((grid) => grid.dimension === 0).visible = false;
 
-    const made = {title, columns, plot, lines: [], whole: make("figure"), canvas: make("div", "canvas"), over: make("div", "over")};
+    const made = {title, columns, plot, lines: [], box: make("figure"), canvas: make("div", "canvas"), over: make("div", "over")};
     Object.assign(made, {legend: make("div", "legend"), cross: make("div", "cross"), tip: make("div", "tip"), hint: make("div", "hint"), chosen: make("div", "chosen")});
     const head = make("header");
     const tools = make("div", "tools");
     tools.append(button("zoom", () => select(!selecting)), button("reset", () => range(null)), button("save", () => save(made)));
-    head.append(make("h2", "", title), tools);
+    head.append(Object.assign(make("h2", "", title), {title: description}), tools);
     made.over.append(made.hint, made.cross, made.chosen, made.tip);
     made.canvas.append(made.over);
-    made.whole.append(head, made.legend, made.canvas);
-    at("charts").append(made.whole);
+    made.box.append(head, made.legend, made.canvas);
+    at("charts").append(made.box);
     made.cross.hidden = made.tip.hidden = made.chosen.hidden = true;
     made.view = await Bokeh.Plotting.show(plot, made.canvas);
     made.canvas.append(made.over);
@@ -213,27 +209,26 @@
   };
 
   const draw = () => {
-    const clients = [...history.keys()].filter((client) => client in looks);
     const [from, to] = zoom ?? [first(), Math.max(last(), first() + 2)];
     for (const chart of charts) {
-      const gone = chart.lines.filter(({client}) => !clients.includes(client));
+      const gone = chart.lines.filter(({id}) => !clients.has(id));
       if (gone.length) {
         chart.plot.renderers = chart.plot.renderers.filter((one) => !gone.some(({stroke, dots}) => one === stroke || one === dots));
         for (const {entry} of gone) entry.remove();
         chart.lines = chart.lines.filter((line) => !gone.includes(line));
       }
-      for (const client of clients) {
-        if (!chart.lines.some((line) => line.client === client)) {
-          for (const column of chart.columns) chart.lines.push(line(chart, client, column));
+      for (const id of clients.keys()) {
+        if (!chart.lines.some((line) => line.id === id)) {
+          chart.columns.forEach((column, n) => chart.lines.push(line(chart, id, column, n ? "dashed" : "solid")));
         }
       }
-      for (const {client, column, source, dots, entry} of chart.lines) {
-        const rows = history.get(client);
+      for (const {id, column, source, dots, entry} of chart.lines) {
+        const rows = clients.get(id).history;
         source.data = {at: rows.map((row) => local(row.at)), value: rows.map((row) => row[column] ?? NaN)};
-        if (dots) dots.visible = rows.length <= POINTS && entry.ariaPressed === "true";
+        if (dots) dots.visible = rows.length <= MAX_POINTS && entry.ariaPressed === "true";
       }
       chart.plot.x_range.setv({start: local(from), end: local(to)});
-      const some = [...history.values()].some((rows) => rows.length);
+      const some = histories().some((rows) => rows.length);
       const any = chart.lines.some(({source}) => source.data.value.some(Number.isFinite));
       put(chart.hint, any ? "" : some ? "Not measured so far" : "No data yet");
     }
@@ -241,19 +236,19 @@
     if (pointed) point(pointed.chart, pointed.x);
   };
 
-  const line = (chart, client, [p, column, dash]) => {
+  const line = (chart, id, [heading, column], dash) => {
     const source = new Bokeh.ColumnDataSource({data: {at: [], value: []}});
-    const look = {source, line_width: 2};
-    const stroke = chart.plot.line({field: "at"}, {field: "value"}, {...look, line_dash: dash});
-    const dots = dash === "solid" ? chart.plot.scatter({field: "at"}, {field: "value"}, {...look, size: 5, marker: "circle"}) : null;
+    const options = {source, line_width: 2};
+    const stroke = chart.plot.line({field: "at"}, {field: "value"}, {...options, line_dash: dash});
+    const dots = dash === "solid" ? chart.plot.scatter({field: "at"}, {field: "value"}, {...options, size: 5, marker: "circle"}) : null;
     const entry = make("button", dash);
     entry.type = "button";
-    entry.append(make("i"), `${client}${p && ` ${p}`}`);
-    const key = [chart.title, client, column].join("|");
+    entry.append(make("i"), `${clients.get(id).client}${heading && chart.columns.length > 1 ? ` ${heading}` : ""}`);
+    const key = [chart.title, id, column].join("|");
     const show = () => {
       entry.ariaPressed = String(!hidden.has(key));
       stroke.visible = !hidden.has(key);
-      if (dots) dots.visible = stroke.visible && source.data.at.length <= POINTS;
+      if (dots) dots.visible = stroke.visible && source.data.at.length <= MAX_POINTS;
     };
     entry.addEventListener("click", () => {
       if (!hidden.delete(key)) hidden.add(key);
@@ -261,14 +256,14 @@
     });
     show();
     chart.legend.append(entry);
-    return {client, column, dash, label: entry.textContent, source, stroke, dots, entry};
+    return {id, column, dash, label: entry.textContent, source, stroke, dots, entry};
   };
 
   const recolour = () => {
     const paper = css("--chart");
     for (const {lines, view} of charts) {
-      for (const {client, stroke, dots, entry} of lines) {
-        const value = colour(client);
+      for (const {id, stroke, dots, entry} of lines) {
+        const value = colour(id);
         entry.firstElementChild.style.borderColor = value;
         stroke.glyph.line_color = {value};
         dots?.glyph.setv({line_color: {value}, fill_color: {value: paper}});
@@ -277,15 +272,15 @@
     }
   };
 
-  // ------------------------------------------------------------------------------------------- pointing and zooming
+  // -------------------------------------------------------------------------------------------- pointing and zooming
 
   let selecting = false;
   let pointed = null; // {chart, x} under the pointer
   const select = (on) => {
     selecting = on;
-    for (const {canvas, whole} of charts) {
+    for (const {canvas, box} of charts) {
       canvas.classList.toggle("selecting", on);
-      whole.querySelector(".tools button").ariaPressed = String(on);
+      box.querySelector(".tools button").ariaPressed = String(on);
     }
   };
   const range = (chosen) => {
@@ -328,12 +323,12 @@
   };
   const upright = ({view}) => ({top: `${view.frame.bbox.top}px`, height: `${view.frame.bbox.height}px`});
 
-  /** A line through every chart at the row nearest to the pointer, and beside it what each line says there. */
+  /** Draw a line through every chart at the row nearest to the pointer, and beside it the values there. */
   const point = (chart, x) => {
     pointed = chart ? {chart, x} : null;
-    const asked = chart ? moment(chart.view.frame.x_scale.invert(x)) : null;
-    const nearest = (rows) => rows.reduce((best, row) => Math.abs(row.at - asked) < Math.abs((best?.at ?? Infinity) - asked) ? row : best, null);
-    const rows = chart ? new Map([...history].map(([client, rows]) => [client, nearest(rows)])) : new Map();
+    const wanted = chart ? moment(chart.view.frame.x_scale.invert(x)) : null;
+    const nearest = (rows) => rows.reduce((best, row) => Math.abs(row.at - wanted) < Math.abs((best?.at ?? Infinity) - wanted) ? row : best, null);
+    const rows = chart ? new Map([...clients].map(([id, {history}]) => [id, nearest(history)])) : new Map();
     const spot = nearest([...rows.values()].filter(Boolean));
     for (const one of charts) {
       const {cross, tip, lines, view, over} = one;
@@ -344,14 +339,14 @@
       if (place < left - 1 || place > right + 1) continue;
       Object.assign(cross.style, {...upright(one), left: `${place}px`});
       cross.hidden = false;
-      const told = lines.filter(({client, column, entry}) => {
-        const row = rows.get(client);
+      const near = lines.filter(({id, column, entry}) => {
+        const row = rows.get(id);
         return entry.ariaPressed === "true" && row && Math.abs(row.at - spot.at) <= NEAR && Number.isFinite(row[column]);
       });
-      tip.replaceChildren(...(told.length ? [make("span", "", new Date(start + spot.at * 1000).toLocaleString())] : [make("span", "", "No data")]));
-      for (const {client, column, label} of told) {
-        const text = make("span", "", `${label}: ${figure(rows.get(client)[column])}`);
-        text.style.color = colour(client);
+      tip.replaceChildren(make("span", "", near.length ? new Date(start + spot.at * 1000).toLocaleString() : "No data"));
+      for (const {id, column, label} of near) {
+        const text = make("span", "", `${label}: ${figure(rows.get(id)[column])}`);
+        text.style.color = colour(id);
         tip.append(text);
       }
       tip.hidden = false;
@@ -360,16 +355,16 @@
     }
   };
 
-  /** The chart as it stands, with its title and the names of its lines. */
+  /** Download the chart as a PNG, with its title and the names of its lines. */
   const save = ({title, lines, view}) => {
     const picture = view.export("png", true).canvas;
     const scale = picture.width / view.bbox.width;
     const canvas = make("canvas");
     const pen = canvas.getContext("2d");
-    const named = lines.filter(({entry}) => entry.ariaPressed === "true");
+    const visible = lines.filter(({entry}) => entry.ariaPressed === "true");
     const row = 18;
     canvas.width = picture.width;
-    canvas.height = picture.height + (36 + row * named.length) * scale;
+    canvas.height = picture.height + (36 + row * visible.length) * scale;
     pen.fillStyle = css("--chart");
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.drawImage(picture, 0, 36 * scale);
@@ -378,9 +373,9 @@
     pen.font = "bold 18px sans-serif";
     pen.fillText(title, 8, 24);
     pen.font = "12px sans-serif";
-    named.forEach(({client, label, dash}, n) => {
+    visible.forEach(({id, label, dash}, n) => {
       const y = 36 + picture.height / scale + row * n + 6;
-      pen.strokeStyle = colour(client);
+      pen.strokeStyle = colour(id);
       pen.lineWidth = 2;
       pen.setLineDash(dash === "dashed" ? [6, 3] : []);
       pen.beginPath();
@@ -389,9 +384,9 @@
       pen.stroke();
       pen.fillText(label, 92, y + 4);
     });
-    canvas.toBlob((blob) => keep(blob, `${title.replace(/\W+/g, "_").replace(/_$/, "").toLowerCase()}_${Math.round(Date.now() / 1000)}.png`));
+    canvas.toBlob((blob) => download(blob, `${title.replace(/\W+/g, "_").replace(/_$/, "").toLowerCase()}_${Math.round(Date.now() / 1000)}.png`));
   };
-  const keep = (blob, name) => {
+  const download = (blob, name) => {
     const link = make("a");
     link.href = URL.createObjectURL(blob);
     link.download = name;
@@ -401,41 +396,48 @@
 
   // ------------------------------------------------------------------------------------------------------- the page
 
-  // Making a file may take seconds and may fail: both are told here, where following the link would show either nothing or
-  // another page.
+  // A file may take seconds and may fail: the page shows both, where a plain link would show nothing or another page.
   at("files").addEventListener("click", async (event) => {
     const link = event.target.closest("a");
     if (!link) return;
     event.preventDefault();
-    const say = (text, className) => { put(at("making"), text); at("making").className = className; };
-    say(`${link.textContent} is being made …`, "busy");
+    const status = (text, className) => { put(at("making"), text); at("making").className = className; };
+    status(`Waiting for ${link.textContent} …`, "busy");
     try {
       const answer = await fetch(link.href);
-      if (!answer.ok) return say(answer.status === 404 ? await answer.text() : `${link.textContent} could not be made.`, "");
+      if (!answer.ok) return status(answer.status === 404 ? await answer.text() : `${link.textContent} could not be downloaded (HTTP ${answer.status}).`, "");
       const name = /filename\*?=(?:UTF-8'')?"?([^";]+)/.exec(answer.headers.get("Content-Disposition"))?.[1];
-      keep(await answer.blob(), name ? decodeURIComponent(name) : link.textContent);
-      say("", "");
+      download(await answer.blob(), name ? decodeURIComponent(name) : link.textContent);
+      status("", "");
     } catch {
-      say("Locust does not answer.", "");
+      status("Locust does not answer: is it still running?", "");
     }
   });
 
-  /** As Locust's own pages choose it; it tells no other window, but the browser does. */
-  const dress = () => {
+  /** Take the colour scheme of Locust's own pages, which the browser shares by an event. */
+  const setScheme = () => {
     const {theme} = localStorage;
     const dark = theme === "dark" || (theme === undefined && matchMedia("(prefers-color-scheme: dark)").matches);
     root.dataset.scheme = dark ? "dark" : "light";
   };
-  dress();
+  setScheme();
   Bokeh.set_log_level("error");
   const charts = [];
-  for (const spec of CHARTS) charts.push(await chartOf(spec));
+  const drawn = new Set(); // titles
+  /** Make the charts of groups that have none yet. A table of metrics stays the same while Locust runs. */
+  const makeCharts = async (groups) => {
+    for (const group of groups) {
+      if (!group.chart.length || drawn.has(group.title)) continue;
+      drawn.add(group.title);
+      charts.push(await chartOf(group));
+    }
+  };
 
-  let told = null;
+  let latest = null;
   addEventListener("storage", ({key}) => {
     if (key !== "theme" && key !== null) return;
-    dress();
-    if (told) tell(told);
+    setScheme();
+    if (latest) tables(latest);
     recolour();
   });
   if (window.frameElement) {
@@ -446,29 +448,29 @@
   }
 
   let answered = new Date();
-  const ask = async () => {
+  const request = async () => {
     try {
-      const known = run === null ? "" : `?${new URLSearchParams({run, after: last() - AGAIN})}`;
+      const known = run === null ? "" : `?${new URLSearchParams({run, after: last() - OVERLAP})}`;
       const answer = await fetch(`data${known}`, {cache: "no-store"});
       if (answer.redirected) top.location.reload(); // to the login
       answered = new Date();
       at("silence").hidden = true;
       return await answer.json();
     } catch {
-      put(at("silence"), `Locust does not answer: these figures are of ${answered.toLocaleTimeString()}.`);
+      put(at("silence"), `Locust does not answer: the figures are those of ${answered.toLocaleTimeString()}.`);
       at("silence").hidden = false;
       return null;
     }
   };
   const poll = async () => {
-    setTimeout(poll, EVERY);
+    setTimeout(poll, POLL_INTERVAL);
     if (document.hidden || !root.clientWidth) return;
-    const data = await ask();
+    const data = await request();
     if (!data) return;
-    told = data;
-    looks = data.looks;
-    take(data);
-    tell(data);
+    await makeCharts(data.columns);
+    latest = data;
+    update(data);
+    tables(data);
     draw();
   };
   await poll();

@@ -1,6 +1,6 @@
 "use strict";
-// Locust's page is a React application that knows of our tab nothing but its title. The frame is put at the end of
-// what the tabs stand in, which outlasts every change of tab, and is only hidden there: it keeps zoom and legends.
+// Locust's page is a React application that shows only the title of our tab. The frame is added to the container of the
+// tabs, which outlasts every change of tab; there it is hidden and not removed, so that it keeps zoom and legends.
 (() => {
   const {title} = document.currentScript.dataset;
   const frame = document.createElement("iframe");
@@ -10,13 +10,13 @@
 
   const place = () => {
     const tab = [...document.querySelectorAll("[role=tab]")].find((tab) => tab.textContent.trim() === title);
-    const room = tab?.closest(".MuiContainer-root") ?? tab?.closest("main");
-    if (!room) return;
+    const container = tab?.closest(".MuiContainer-root") ?? tab?.closest("main");
+    if (!container) return;
     const chosen = tab.getAttribute("aria-selected") === "true";
-    if (chosen && frame.parentNode !== room) room.append(frame);
+    if (chosen && frame.parentNode !== container) container.append(frame);
     frame.style.display = chosen ? "block" : "none";
   };
-  // Scenario and client stand in a panel that Locust shows closed.
+  // Scenario and client are fields of a panel that Locust shows collapsed.
   const open = () => {
     for (const panel of document.querySelectorAll("button[aria-expanded=false]:not([data-opened])")) {
       if (panel.textContent.trim() !== "Custom parameters") continue;

@@ -1,0 +1,73 @@
+"""Histograms of the live metrics: counts of all workers in the same buckets, so that percentiles are of all values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Final
+
+import numpy as np
+
+from loadgen.analysis.measures import Ints, Measured, present
+from loadgen.analysis.metrics import PerStream, PerToken, Scalar, metrics
+from loadgen.analysis.metrics.lag import LAG
+from loadgen.analysis.metrics.latency import SEND_DELAY, TTFT
+from loadgen.analysis.percentiles import NEEDED, Percentiles, nearest_rank
+from loadgen.model import Recording
+
+Formula = PerStream | PerToken
+
+START_DELAY: Final = "start_delay"
+_EXACT: Final = 2048  # below so many microseconds every value has a bucket of its own
+
+
+def formulas() -> Mapping[str, Formula]:
+    """Return what is counted, by key: every live metric of times, and what the live checks of validity need."""
+    live = [metric for metric in metrics() if metric.live]
+    found = {
+        metric.key: metric.formula
+        for metric in (*live, TTFT, LAG, SEND_DELAY)
+        if not isinstance(metric.formula, Scalar)
+    }
+    return {**found, START_DELAY: PerStream(lambda m: m.column("start") - m.column("due"))}
+
+
+class Histograms:
+    """A histogram for each of :func:`formulas`, in buckets of at most 0.1 % above 2 ms and of 1 µs below."""
+
+    def __init__(self) -> None:
+        self._formulas = formulas()
+        self._counts: dict[str, Counter[int]] = {key: Counter() for key in self._formulas}
+
+    def add(self, recording: Recording) -> None:
+        """Count the values of ``recording``."""
+        measured = Measured(recording)
+        for key, formula in self._formulas.items():
+            us = np.maximum(np.rint(_values(formula, measured) / 1e3), 0).astype(np.int64)
+            bits = np.maximum(np.frexp(us / _EXACT)[1], 0)
+            buckets, counts = np.unique(us >> bits << bits, return_counts=True)
+            for bucket, count in zip(buckets.tolist(), counts.tolist(), strict=True):
+                self._counts[key][bucket] += count
+
+    def percentiles(self, key: str, ranks: Sequence[int]) -> Percentiles:
+        """Return the nearest-rank percentiles of a metric, in milliseconds. Raises KeyError for an unknown metric."""
+        counts = self._counts[key]
+        buckets = sorted(counts)
+        running = list(accumulate(counts[bucket] for bucket in buckets))
+        n = running[-1] if running else 0
+        return Percentiles(
+            n,
+            {
+                rank: buckets[np.searchsorted(running, nearest_rank(rank, n), side="right")] / 1e3
+                for rank in ranks
+                if n >= NEEDED[rank]
+            },
+        )
+
+
+def _values(formula: Formula, measured: Measured) -> Ints:
+    if isinstance(formula, PerStream):
+        return present(formula.values(measured)[formula.streams(measured)])
+    tokens = formula.values(measured)
+    return np.zeros(0, dtype=np.int64) if tokens is None else tokens.values
