@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loadgen.model import Level
 from loadgen.report.text import plain
 
 STYLES: Mapping[str, str] = {  # how a word is printed that stands alone in its cell
@@ -21,6 +22,7 @@ STYLES: Mapping[str, str] = {  # how a word is printed that stands alone in its 
     "once": "dim",
 }  # fmt: skip
 TEXT_LIMIT = 2000  # characters of one text
+LABEL_LIMIT = 42  # of a client, with its indent
 GAP = 2
 RULED = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 RULED_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
@@ -28,6 +30,23 @@ _ASCII = str.maketrans(
     {"–": "-", "−": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">=", "→": "->"}
     | {"✓": "+", "✗": "x", "±": "+-", "’": "'"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class GridColumn:
+    """A column of :meth:`Screen.grid`: two lines of heading, and a cell per row.
+
+    Where there is no room for all columns, the one with the highest ``priority`` is dropped first.
+    """
+
+    heading: tuple[str, str]
+    cells: Sequence[Text]
+    priority: int = 0
+
+    @property
+    def width(self) -> int:
+        """Return how many cells of the terminal it takes."""
+        return GAP + max(cell_len(text) for text in (*self.heading, *(cell.plain for cell in self.cells)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +77,33 @@ class Screen:
         """Return an empty table with a line below its head and no frame."""
         box = RULED_ASCII if self.ascii_only else RULED
         return Table(box=box, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+
+    def grid(self, rows: Sequence[tuple[Level, str]], columns: Sequence[GridColumn]) -> tuple[Table, int]:
+        """Return a table with a row per level and client label, and how many columns had no room."""
+        labels = [self.text(f"  {label}", limit=LABEL_LIMIT) for _, label in rows]
+        titles = {level: self.text(level.label, "bold") for level, _ in rows}
+        room = self.width - max(text.cell_len for text in (*labels, *titles.values()))
+        shown: list[GridColumn] = []
+        for column in sorted(columns, key=lambda each: each.priority):
+            room -= column.width
+            if room < 0:
+                break
+            shown.append(column)
+        shown = [column for column in columns if column in shown]
+        table, above = self.table(), ""
+        table.add_column(Text("\nclient"), no_wrap=True, overflow="ellipsis")
+        for column in shown:
+            first, second = map(self.spell, column.heading)
+            heading = Text(f"{'' if first == above else first}\n{second}")
+            table.add_column(heading, justify="right", no_wrap=True, min_width=column.width - GAP)
+            above = first
+        before = None
+        for place, (level, _) in enumerate(rows):
+            if level != before:
+                table.add_row(titles[level])
+            before = level
+            table.add_row(labels[place], *(column.cells[place] for column in shown))
+        return table, len(columns) - len(shown)
 
     def verdicts(self, rows: Iterable[tuple[object, Sequence[Text]]]) -> RenderableType:
         """Return a verdict per row, with lines beside it."""

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from loadgen.report.comparison import sentences
-from loadgen.report.screen import Screen
-from loadgen.report.text import NOT_MEASURED, plain
+from loadgen.report.screen import GridColumn, Screen
+from loadgen.report.text import NOT_MEASURED
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -82,32 +81,18 @@ def _called(called: Iterable[Change], screen: Screen) -> Table:
 
 def _cells(view: ComparisonView, screen: Screen) -> Iterable[RenderableType]:
     """Yield a row per cell with its changes: as many of the metrics as there is room for, the primary ones first."""
-    changes, columns = view.comparison.changes, view.comparison.columns
-    first = max(
-        *(3 + cell_len(plain(c.client, _LABEL)) for c in changes), *(len(n.label) for n in view.cells)
-    )
-    room, shown = screen.width - first, []
-    for column in columns:
-        texts = [*_heading(column), *(_short(c) for c in changes if c.column == column)]
-        room -= 2 + max(map(cell_len, texts))
-        if room < 0:
-            break
-        shown.append(column)
-    table = screen.table()
-    table.add_column(Text("\nclient"), no_wrap=True, overflow="ellipsis")
-    for column in shown:
-        table.add_column(Text("\n".join(_heading(column))), justify="right", no_wrap=True)
-    for level, clients in view.cells.items():
-        table.add_row(Text(level.label, style="bold"))
-        for client, of in clients.items():
-            suspect = "~" if any(c.suspect for c in of.values()) else ""
-            found = [of.get(column.name) for column in shown]
-            table.add_row(
-                screen.text(f"  {plain(client, _LABEL)}{suspect}"),
-                *(screen.text(_short(c), STYLES[c.verdict]) if c else Text(NOT_MEASURED) for c in found),
-            )
+    cells = [(level, client, of) for level, clients in view.cells.items() for client, of in clients.items()]
+
+    def column(of: Column, place: int) -> GridColumn:
+        found = [changes.get(of.name) for _, _, changes in cells]
+        texts = [screen.text(_short(c), STYLES[c.verdict]) if c else Text(NOT_MEASURED) for c in found]
+        return GridColumn(_heading(of), texts, place)
+
+    marks = ["~" if any(c.suspect for c in of.values()) else "" for _, _, of in cells]
+    rows = [(level, f"{client}{mark}") for (level, client, _), mark in zip(cells, marks, strict=True)]
+    columns = [column(of, place) for place, of in enumerate(view.comparison.columns)]
+    table, hidden = screen.grid(rows, columns)
     yield table
-    hidden = len(columns) - len(shown)
     more = f"; {hidden} more metrics in --json and --html" if hidden else ""
     yield screen.text(f"{LEGEND}{more}", "dim")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from loadgen.analysis.metrics import column, metrics, short
@@ -15,19 +13,16 @@ from loadgen.model import Summary
 from loadgen.report import markdown
 from loadgen.report.columns import heading, narrow, rank_of, scaled, value_text, with_unit
 from loadgen.report.page import at
-from loadgen.report.screen import GAP, STYLES
+from loadgen.report.screen import GridColumn
 from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
-from loadgen.report.text import interval, plain
+from loadgen.report.text import interval
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from loadgen.analysis.metrics import Column, Metric
     from loadgen.analysis.metrics.metric import Topic
 
-LABEL = 40
 MODE_PRIORITY = 17
-VERDICT_PRIORITY = 2
+VALIDITY_PRIORITY = 2
 TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
     ("Latency", frozenset({"streams", "latency"})),
     ("Client cost", frozenset({"cost"})),
@@ -46,7 +41,9 @@ class Metrics(Section):
         if not view.summaries:
             yield Text("nothing was measured", style="bold")
             return
-        yield _short_table(view, screen)
+        summaries = [summary for of in view.levels.values() for summary in of]
+        rows = [(s.level, s.client.label) for s in summaries]
+        yield screen.grid(rows, _columns(screen, summaries))[0]
         low = any(each.low_sample for s in view.summaries for each in s.values())
         legend = "TTFT, ITL, total and lag in ms; – not measured"
         yield screen.text(f"{legend}; ~ low sample size" if low else legend, "dim")
@@ -119,61 +116,16 @@ def _cell(summary: Summary, column: Column) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------- terminal
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    group: str
-    name: str
-    value: Callable[[Summary], str]
-    priority: int  # the highest number is dropped first
+def _columns(screen: Screen, summaries: Sequence[Summary]) -> list[GridColumn]:
+    def made(heading: tuple[str, str], texts: Iterable[str], priority: int) -> GridColumn:
+        return GridColumn(heading, [screen.word(text) for text in texts], priority)
 
-
-def _short_columns() -> list[_Column]:
-    def text(column: Column) -> Callable[[Summary], str]:
-        return lambda s: ("~" if s[column.name].low_sample else "") + value_text(column, s.value(column.name))
+    def text(summary: Summary, of: Column) -> str:
+        mark = "~" if summary[of.name].low_sample else ""
+        return mark + value_text(of, summary.value(of.name))
 
     return [
-        _Column("", "mode", lambda s: s.mode, MODE_PRIORITY),
-        *(_Column(*narrow(column), text(column), priority) for column, priority in short()),
-        _Column("", "validity", lambda s: str(s.validity), VERDICT_PRIORITY),
+        made(("", "mode"), (s.mode for s in summaries), MODE_PRIORITY),
+        *(made(narrow(of), (text(s, of) for s in summaries), priority) for of, priority in short()),
+        made(("", "validity"), (s.validity for s in summaries), VALIDITY_PRIORITY),
     ]
-
-
-def _short_table(view: View, screen: Screen) -> Table:
-    """Return as many columns as the terminal has room for."""
-    titles = {level: level.label for level in view.levels}
-    labels = {s.client: screen.spell(plain(s.client.label, LABEL)) for s in view.summaries}
-    first = max(*(cell_len(label) + 2 for label in labels.values()), *map(len, titles.values()))
-    columns = _fitting(screen, view.summaries, screen.width - first)
-    table = screen.table()
-    table.add_column(Text("\nclient"), no_wrap=True, overflow="ellipsis")
-    before = ""
-    for each in columns:
-        group = each.group if each.group != before else ""
-        before = each.group
-        width = _width(screen, each, view.summaries)
-        table.add_column(
-            Text(screen.spell(f"{group}\n{each.name}")), justify="right", no_wrap=True, min_width=width
-        )
-    for level, of in view.levels.items():
-        table.add_row(Text(titles[level], style="bold"))
-        for summary in of:
-            values = [screen.spell(column.value(summary)) for column in columns]
-            cells = [Text(value, style=STYLES.get(value, "")) for value in values]
-            table.add_row(Text("  " + labels[summary.client]), *cells)
-    return table
-
-
-def _fitting(screen: Screen, summaries: Sequence[Summary], room: int) -> list[_Column]:
-    chosen: list[_Column] = []
-    columns = _short_columns()
-    for each in sorted(columns, key=lambda c: c.priority):
-        room -= _width(screen, each, summaries) + GAP
-        if room < 0:
-            break
-        chosen.append(each)
-    return [each for each in columns if each in chosen]
-
-
-def _width(screen: Screen, column: _Column, summaries: Sequence[Summary]) -> int:
-    texts = [column.group, column.name, *(column.value(s) for s in summaries)]
-    return max(cell_len(screen.spell(text)) for text in texts)
