@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from loadgen.clients import version
-from loadgen.engine import pauses, pipe, system
+from loadgen.engine import pipe, system
 from loadgen.engine.frames import Done, Edge
 from loadgen.model import ClientId, Load, Outcome
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, says
 from tests.clients.raw import Raw
-from tests.engine.test_pauses import busy
 from tests.engine.test_process import Live
 from tests.lab.cells import cell
 
@@ -50,16 +48,6 @@ def test_a_cell_without_epoll(name: str, tmp_path: Path) -> None:
             assert [stream.run_wait_ns for stream in engine.streams] == [None] * 4
             assert sum(isinstance(frame, Edge) for frame in engine.frames) == 2
             assert isinstance(engine.frames[-1], Done)
-
-
-def test_turns_of_the_loop_are_recorded_with_any_selector() -> None:
-    watcher = pauses.PauseWatcher()
-    loop = asyncio.SelectorEventLoop(pauses._PortableSelector(watcher._found))
-    loop.call_soon(busy, 0.005)
-    loop.run_until_complete(asyncio.sleep(0.01))
-    loop.close()
-    (turn,) = [pause for pause in watcher.take() if pause.end - pause.begin >= 5_000_000]
-    assert turn.kind == "loop_pause"
 
 
 def test_without_resource_the_cpu_is_known_and_switches_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
