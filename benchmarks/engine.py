@@ -55,13 +55,13 @@ def in_engine(cell: Cell, server: Process) -> Cost:
     server.reset()
     recording = lab_cell.record(cell, Silent(), lambda: False, server.record)
     first, last = recording.edges
-    at, count = recording.arrivals["at"], recording.arrivals["count"]
+    at, count = recording.arrivals.at, recording.arrivals.count
     tokens = int(count[(at > first.at) & (at <= last.at)].sum())
     assert first.cpu_ns is not None
     assert last.cpu_ns is not None
     assert recording.base_rss_kib is not None
     assert recording.server is not None
-    grown = int(recording.samples["peak_rss_kib"].max()) - recording.base_rss_kib
+    grown = int(recording.samples.peak_rss_kib.max()) - recording.base_rss_kib
     return Cost(
         (last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.max_streams, recording.server.open_peak
     )

@@ -39,8 +39,8 @@ class Watch(Silent):
         took = time.perf_counter() - self._begun
         (recording,) = parts
         streams = recording.streams
-        assert set(streams["outcome"]) == {"ok"}
-        own = (int(streams["end"].max()) - int(streams["start"].min())) / 1e9
+        assert set(streams.outcome) == {"ok"}
+        own = (int(streams.end.max()) - int(streams.start.min())) / 1e9
         self.costs.setdefault(recording.client.label, []).append(took - own)
 
 

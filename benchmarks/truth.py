@@ -62,8 +62,8 @@ def counted(recording: Recording, records: Sequence[Stream]) -> list[Stream]:
     """
     known = {stream["stamps"][0]: stream for stream in records if stream["stamps"]}
     table = recording.streams
-    chosen = (table["outcome"] == "ok") & (table["due"] >= recording.window[0])
-    return [known[stamp] for stamp in table["first_stamp_ns"][chosen].tolist()]
+    chosen = (table.outcome == "ok") & (table.due >= recording.window[0])
+    return [known[stamp] for stamp in table.first_stamp_ns[chosen].tolist()]
 
 
 def nearest_rank(values: np.ndarray[Any, Any], percent: int) -> float:

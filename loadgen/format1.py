@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from loadgen.model import ClientId, RunInfo
 
 _CONTROL = " (A/A)"
 _WORKLOAD = ("prompts", "load", "protocol", "model", "stream", "options", "timeouts")
 _TABLES = {"spells": "pauses", "pace": "cpu_samples"}
+_LATER_STREAM_COLUMNS = ("run_wait_ns", "end_stamp_ns")
+_LATER_TABLES = (
+    "pauses.kind",
+    "pauses.begin",
+    "pauses.end",
+    "cpu_samples.at",
+    "cpu_samples.cpu_ns",
+    "cpu_samples.run_wait_ns",
+)
 
 
 def info(plain: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +68,10 @@ def recording(meta: dict[str, Any], columns: dict[str, Any], run: RunInfo) -> No
         if table in _TABLES:
             columns[f"{_TABLES[table]}.{name}"] = columns.pop(key)
     columns["streams.text_events"] = columns.pop("streams.tokens")
+    for name in _LATER_STREAM_COLUMNS:
+        columns.setdefault(f"streams.{name}", np.full_like(columns["streams.slot"], -1))
+    for name in _LATER_TABLES:
+        columns.setdefault(name, np.zeros(0, dtype=np.int64))
 
 
 def _level(streams: int | None) -> dict[str, int] | None:

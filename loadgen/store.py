@@ -8,56 +8,51 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from loadgen import files, format1
-from loadgen.model import PAUSES, CpuSample, Pause, Recording, Run, RunInfo, Sample, Stream, Table
+from loadgen.model import (
+    PAUSES,
+    ArrivalTable,
+    CpuSample,
+    CpuSampleTable,
+    Pause,
+    PauseTable,
+    Recording,
+    RecordingInfo,
+    Run,
+    RunInfo,
+    Sample,
+    SampleTable,
+    StampTable,
+    Stream,
+    StreamTable,
+    Table,
+)
 
 FORMAT = 2
 INFO = "run.json"
 ARRIVALS = "arrivals"
-TABLES = ("streams", "arrivals", "stamps", "samples", "pauses", "cpu_samples")
-SCALARS = {
-    "slot": "slot",
-    "due": "due",
-    "start": "start",
-    "headers": "headers",
-    "end": "end",
-    "status": "status",
-    "bytes": "size",
-    "first_stamp_ns": "first_stamp_ns",
-    "run_wait_ns": "run_wait_ns",
-}
-USAGE = {
-    "total_ns": "total_ns",
-    "load_ns": "load_ns",
-    "prompt_tokens": "prompt_tokens",
-    "prompt_ns": "prompt_ns",
-    "server_tokens": "tokens",
-    "decode_ns": "decode_ns",
-    "end_stamp_ns": "at_ns",
-}
+_AnyTable = TypeVar("_AnyTable", bound=Table)
 
 
 class StoreError(Exception):
     """A run folder cannot be read or written; the message names the file, and the field where there is one."""
 
 
-def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
+def table_of_streams(streams: Iterable[Stream]) -> tuple[StreamTable, ArrivalTable, StampTable]:
     """Return the tables ``streams``, ``arrivals`` and ``stamps``, streams in this order."""
     rows = list(streams)
-    table: dict[str, np.ndarray[Any, Any]] = {
-        name: _column(getattr(row, field) for row in rows) for name, field in SCALARS.items()
-    }
-    table |= {name: _column(getattr(row.usage, field) for row in rows) for name, field in USAGE.items()}
+    usage = [row.usage for row in rows]
     counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
     arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
     text_events = _column(int(count.sum()) for count in counts)
@@ -65,45 +60,68 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[Table, Table, Table]:
         np.frombuffer(row.stamps, dtype="<i8" if len(row.stamps) == 8 * own and own else "<i4")
         for row, own in zip(rows, text_events.tolist(), strict=True)
     ]
-    table["reads"] = _column(len(each) for each in arrivals)
-    table["text_events"] = text_events
-    table["stamped"] = _column(len(each) for each in stamps)
-    table["outcome"] = np.array([str(row.outcome) for row in rows], dtype=object)
-    table["error"] = np.array([row.error for row in rows], dtype=object)
+    table = StreamTable(
+        slot=_column(row.slot for row in rows),
+        due=_column(row.due for row in rows),
+        start=_column(row.start for row in rows),
+        headers=_column(row.headers for row in rows),
+        end=_column(row.end for row in rows),
+        status=_column(row.status for row in rows),
+        bytes=_column(row.size for row in rows),
+        first_stamp_ns=_column(row.first_stamp_ns for row in rows),
+        run_wait_ns=_column(row.run_wait_ns for row in rows),
+        total_ns=_column(of.total_ns for of in usage),
+        load_ns=_column(of.load_ns for of in usage),
+        prompt_tokens=_column(of.prompt_tokens for of in usage),
+        prompt_ns=_column(of.prompt_ns for of in usage),
+        server_tokens=_column(of.tokens for of in usage),
+        decode_ns=_column(of.decode_ns for of in usage),
+        end_stamp_ns=_column(of.at_ns for of in usage),
+        reads=_column(len(each) for each in arrivals),
+        text_events=text_events,
+        stamped=_column(len(each) for each in stamps),
+        outcome=np.array([str(row.outcome) for row in rows], dtype=object),
+        error=np.array([row.error for row in rows], dtype=object),
+    )
     return (
         table,
-        {"at": _joined(arrivals, "<i8"), "count": _joined(counts, "<u2")},
-        {"us": _joined(stamps, "<i4")},
+        ArrivalTable(at=_joined(arrivals, "<i8"), count=_joined(counts, "<u2")),
+        StampTable(us=_joined(stamps, "<i4")),
     )
 
 
-def table_of_samples(samples: Iterable[Sample]) -> Table:
+def table_of_samples(samples: Iterable[Sample] = ()) -> SampleTable:
     """Return the table ``samples``."""
     rows = list(samples)
-    return {field.name: _column(getattr(row, field.name) for row in rows) for field in fields(Sample)}
+    columns = {field.name: _column(getattr(row, field.name) for row in rows) for field in fields(Sample)}
+    return SampleTable(**columns)
 
 
-def table_of_pauses(pauses: Iterable[Pause]) -> Table:
+def table_of_pauses(pauses: Iterable[Pause] = ()) -> PauseTable:
     """Return the table ``pauses``."""
     rows = list(pauses)
-    return {
-        "kind": np.array([PAUSES.index(row.kind) for row in rows], dtype=np.int8),
-        "begin": _column(row.begin for row in rows),
-        "end": _column(row.end for row in rows),
-    }
+    return PauseTable(
+        kind=np.array([PAUSES.index(row.kind) for row in rows], dtype=np.int8),
+        begin=_column(row.begin for row in rows),
+        end=_column(row.end for row in rows),
+    )
 
 
-def table_of_cpu_samples(samples: Iterable[CpuSample]) -> Table:
+def table_of_cpu_samples(samples: Iterable[CpuSample] = ()) -> CpuSampleTable:
     """Return the table ``cpu_samples``."""
     rows = list(samples)
-    return {name: _column(row[place] for row in rows) for place, name in enumerate(CpuSample._fields)}
+    return CpuSampleTable(
+        at=_column(row.at for row in rows),
+        cpu_ns=_column(row.cpu_ns for row in rows),
+        run_wait_ns=_column(row.run_wait_ns for row in rows),
+    )
 
 
-def _column(values: Iterable[int | None]) -> np.ndarray[Any, Any]:
+def _column(values: Iterable[int | None]) -> NDArray[np.int64]:
     return np.array([-1 if value is None else value for value in values], dtype=np.int64)
 
 
-def _joined(parts: list[np.ndarray[Any, Any]], dtype: str) -> np.ndarray[Any, Any]:
+def _joined(parts: list[NDArray[Any]], dtype: str) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.array([], dtype=dtype)
 
 
@@ -141,14 +159,14 @@ def _writing(path: Path) -> Iterator[BinaryIO]:
 
 def save(folder: Path, recording: Recording) -> str:
     """Write one recording's file; return its name in the folder. Raises StoreError."""
-    columns: dict[str, np.ndarray[Any, Any]] = {}
+    columns: dict[str, NDArray[Any]] = {}
     meta: dict[str, Any] = {}
     for field in fields(Recording):
         value = getattr(recording, field.name)
-        if field.name not in TABLES:
+        if isinstance(value, Table):
+            columns |= {f"{field.name}.{name}": column for name, column in value.columns.items()}
+        else:
             meta[field.name] = value
-            continue
-        columns |= {f"{field.name}.{name}": array for name, array in value.items()}
     for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
         # Not np.unique: an array of fixed-width text takes for each the room of the longest.
         texts = columns[f"streams.{name}"].tolist()
@@ -209,11 +227,20 @@ def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
         for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
             texts = np.array(meta.pop(list_name), dtype=object)
             columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
-        tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-        for key, array in columns.items():
-            table, _, name = key.partition(".")
-            tables[table][name] = array
-        return msgspec.convert({**meta, **tables}, Recording)
+        plain = msgspec.convert(meta, RecordingInfo)
+        return Recording(
+            **{field.name: getattr(plain, field.name) for field in fields(plain)},
+            streams=_table(columns, "streams", StreamTable),
+            arrivals=_table(columns, "arrivals", ArrivalTable),
+            stamps=_table(columns, "stamps", StampTable),
+            samples=_table(columns, "samples", SampleTable),
+            pauses=_table(columns, "pauses", PauseTable),
+            cpu_samples=_table(columns, "cpu_samples", CpuSampleTable),
+        )
+
+
+def _table(columns: Mapping[str, NDArray[Any]], name: str, kind: type[_AnyTable]) -> _AnyTable:
+    return kind(**{field.name: columns[f"{name}.{field.name}"] for field in fields(kind)})
 
 
 @contextmanager

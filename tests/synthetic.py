@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen import store
 from loadgen.model import (
+    ArrivalTable,
     CellInfo,
     ClientId,
     Level,
@@ -28,9 +30,12 @@ from loadgen.model import (
     Run,
     RunInfo,
     Sample,
+    SampleTable,
     Scenario,
     ServerLog,
     Simulator,
+    StampTable,
+    StreamTable,
     Target,
     Threshold,
     Workload,
@@ -150,7 +155,7 @@ def recording(
     us = (sent - sent[:, :1]) // 1000
     flat_us = (us if keep_stamps is None else us[keep_stamps]).reshape(-1).astype(np.int32)
     has_stamps = stamped & (own_tokens > 0)
-    table = {
+    table: dict[str, NDArray[Any]] = {
         "slot": np.arange(streams, dtype=np.int64) % concurrency,
         "due": due,
         "start": start,
@@ -173,6 +178,7 @@ def recording(
         if server_tokens_per_event is None
         else np.where(failed, -1, np.round(own_tokens * server_tokens_per_event)).astype(np.int64),
         "decode_ns": np.where(failed, -1, sent[:, -1] - sent[:, 0]),
+        "run_wait_ns": np.full(streams, -1, dtype=np.int64),
     }
 
     last = int(end.max())
@@ -258,10 +264,12 @@ def recording(
             late_p99_ms=server_late_p99_ms,
             late_max_ms=server_late_p99_ms * 2,
         ),
-        streams=table,
-        arrivals={"at": flat_at, "count": flat_count},
-        stamps={"us": flat_us if stamped else np.zeros(0, np.int32)},
-        samples=samples,
+        streams=StreamTable(**table),
+        arrivals=ArrivalTable(at=flat_at, count=flat_count),
+        stamps=StampTable(us=flat_us if stamped else np.zeros(0, np.int32)),
+        samples=SampleTable(**samples),
+        pauses=store.table_of_pauses(),
+        cpu_samples=store.table_of_cpu_samples(),
     )
 
 
@@ -273,7 +281,7 @@ def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> lis
     parts = []
     for number in range(workers):
         shift = round(number * apart_s * 1e9)
-        own = whole.streams["slot"] % workers == number
+        own = whole.streams.slot % workers == number
 
         def marks(column: NDArray[np.int64], by: int = shift) -> NDArray[np.int64]:
             return np.where(column >= 0, column + by, -1)
@@ -285,12 +293,10 @@ def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> lis
             told = {field.name: dealt(getattr(edge, field.name)) for field in fields(Sample)}
             return Sample(**{**told, "at": edge.at + by})
 
-        table = {name: column[own] for name, column in whole.streams.items()}
-        table |= {name: marks(table[name]) for name in ("due", "start", "headers", "end")}
-        reads, stamps = np.repeat(own, whole.streams["reads"]), np.repeat(own, whole.streams["stamped"])
-        arrivals = {"at": whole.arrivals["at"][reads] + shift, "count": whole.arrivals["count"][reads]}
-        samples = {n: np.where(column >= 0, dealt(column), -1) for n, column in whole.samples.items()}
-        samples["at"] = whole.samples["at"] + shift
+        table = whole.streams.rows(own)
+        reads, stamps = np.repeat(own, whole.streams.reads), np.repeat(own, whole.streams.stamped)
+        arrivals = whole.arrivals.rows(reads)
+        samples = {n: np.where(column >= 0, dealt(column), -1) for n, column in whole.samples.columns.items()}
         parts.append(
             replace(
                 whole,
@@ -303,10 +309,16 @@ def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> lis
                 base_threads=dealt(whole.base_threads),
                 edges=tuple(sample(edge) for edge in whole.edges),
                 server=None if number else whole.server,
-                streams=table,
-                arrivals=arrivals,
-                stamps={"us": whole.stamps["us"][stamps]},
-                samples=samples,
+                streams=replace(
+                    table,
+                    due=marks(table.due),
+                    start=marks(table.start),
+                    headers=marks(table.headers),
+                    end=marks(table.end),
+                ),
+                arrivals=replace(arrivals, at=arrivals.at + shift),
+                stamps=whole.stamps.rows(stamps),
+                samples=SampleTable(**{**samples, "at": whole.samples.at + shift}),
             )
         )
     return parts

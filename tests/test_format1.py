@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 import loadgen
@@ -42,3 +43,14 @@ def test_a_report_of_such_a_run_rewrites_nothing_that_was_measured(tmp_path: Pat
     before = [path.read_bytes() for path in measured]
     assert loadgen.Run.load(folder).report().exists()
     assert [path.read_bytes() for path in measured] == before
+
+
+def test_what_the_first_folders_lacked_is_not_measured(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "run"))
+    lacking = ("spells.", "pace.", "streams.run_wait_ns", "streams.end_stamp_ns")
+    for path in store.recordings_in(folder):
+        with np.load(path) as packed:
+            np.savez(path, **{name: packed[name] for name in packed.files if not name.startswith(lacking)})
+    for recording in store.load(folder).recordings:
+        assert set(recording.streams.end_stamp_ns.tolist()) == {-1}
+        assert (len(recording.pauses), len(recording.cpu_samples)) == (0, 0)

@@ -38,7 +38,6 @@ from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import (
     PAUSES,
     Cause,
-    CpuSample,
     Delay,
     DelayFinding,
     Recording,
@@ -51,8 +50,6 @@ BUDGET_NS = 3_000_000
 MAX_TOKENS = 1_000_000  # late tokens of a recording that are examined
 MIN_EXPLAINED = 0.5  # share of a delay that its cause explains
 CAUSES = tuple(Cause)
-
-_NONE: Ints = np.zeros(0, dtype=np.int64)
 
 Floats = NDArray[np.float64]
 Curve = tuple[Ints, Ints]
@@ -167,8 +164,8 @@ class _Tokens:
             owner=lags.owner,
             owners=owners,
             begins=begins,
-            at=m.recording.arrivals["at"][rows],
-            last=np.cumsum(m.recording.arrivals["count"][rows], dtype=np.int64) - 1,
+            at=m.recording.arrivals.at[rows],
+            last=np.cumsum(m.recording.arrivals.count[rows], dtype=np.int64) - 1,
         )
 
     def read(self, tokens: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -181,10 +178,10 @@ def _late(m: Measured, known: Flags, owner: NDArray[np.int32], sends: Ints) -> I
     late = np.zeros(len(owner), dtype=np.int64)
     if len(sends):
         due, sent = sends.T
-        us = m.recording.stamps["us"]
+        us = m.recording.stamps.us
         if not known.all():
-            us = us[np.repeat(known, m.column("stamped"))]
-        stamp = m.column("first_stamp_ns")[owner] + us.astype(np.int64) * 1000
+            us = us[np.repeat(known, m.streams.stamped)]
+        stamp = m.streams.first_stamp_ns[owner] + us.astype(np.int64) * 1000
         place = np.minimum(np.searchsorted(sent, stamp), len(sent) - 1)
         after = sent[place] - stamp
         same = (after >= 0) & (after < 1000)
@@ -220,7 +217,7 @@ def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
     explained[5] = lag - tokens.lag[tokens.last[read]]
     # A first one waited before, until the server had the request.
     (first,) = np.nonzero(np.isin(late, tokens.begins, assume_unique=True))
-    begun = m.column("start")[owner[first]]
+    begun = m.streams.start[owner[first]]
     had = begun + send_delay[owner[first]]
     before = share[first] if share is not None else None
     hung = _within(tokens.hung, begun, had)
@@ -242,15 +239,12 @@ def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
 def _waiting(m: Measured, tokens: _Tokens, send_delay: Ints) -> Floats:
     """Return, per stream, the share of the time in which its thread had work that it waited for CPU."""
     share = np.zeros(len(m.outcome))
-    waits = m.recording.streams.get("run_wait_ns")
-    if waits is None:
-        return share
     seen = tokens.at[tokens.read(np.arange(len(tokens.lag)))]
     before = np.concatenate([seen[:1], seen[:-1]])
     before[tokens.begins] = 0
     busy = np.add.reduceat(np.clip(seen - np.maximum(seen - tokens.lag, before), 0, None), tokens.begins)
     busy += send_delay[tokens.owners]
-    share[tokens.owners] = np.clip(waits[tokens.owners] / np.maximum(busy, 1), 0, 1)
+    share[tokens.owners] = np.clip(m.streams.run_wait_ns[tokens.owners] / np.maximum(busy, 1), 0, 1)
     return share
 
 
@@ -265,7 +259,8 @@ class _Engine:
 
     @classmethod
     def of(cls, recording: Recording) -> _Engine:
-        at, cpu, wait = (recording.cpu_samples.get(name, _NONE) for name in CpuSample._fields)
+        samples = recording.cpu_samples
+        at, wait = samples.at, samples.run_wait_ns
         known = wait >= 0
         at_known, wait = at[known], wait[known]
         # The kernel counts a wait when it ends: what exceeds the time since the last sample belongs to before it.
@@ -273,7 +268,7 @@ class _Engine:
         return cls(
             collections=_pauses(recording, "gc_pause"),
             turns=_pauses(recording, "loop_pause"),
-            cpu=(at, cpu),
+            cpu=(at, samples.cpu_ns),
             waits=(at_known, wait),
         )
 
@@ -313,11 +308,9 @@ class _Engine:
 
 def _pauses(recording: Recording, kind: str) -> Curve:
     pauses = recording.pauses
-    if not pauses:
-        return _NONE, _NONE
-    own = np.flatnonzero(pauses["kind"] == PAUSES.index(kind))
-    own = own[np.argsort(pauses["begin"][own])]
-    return _passed(pauses["begin"][own], pauses["end"][own])
+    own = np.flatnonzero(pauses.kind == PAUSES.index(kind))
+    own = own[np.argsort(pauses.begin[own])]
+    return _passed(pauses.begin[own], pauses.end[own])
 
 
 def _passed(begin: Ints, end: Ints) -> Curve:

@@ -61,7 +61,7 @@ def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
     included = [m.included & (m.ttft >= 0) for m in repeat.parts]
     ttft = np.concatenate([m.ttft[c] for m, c in zip(repeat.parts, included, strict=True)])
     due = np.concatenate(
-        [m.column("due")[c] - m.recording.start for m, c in zip(repeat.parts, included, strict=True)]
+        [m.streams.due[c] - m.recording.start for m, c in zip(repeat.parts, included, strict=True)]
     )
     if len(ttft) < MIN_STREAMS:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.model import Outcome, Recording
+from loadgen.model import Outcome, Recording, StreamTable
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -35,21 +35,20 @@ class Measured:
 
     recording: Recording
 
-    def column(self, name: str) -> NDArray[Any]:
-        """Return a column of the recording's streams table."""
-        values: NDArray[Any] = self.recording.streams[name]
-        return values
+    @property
+    def streams(self) -> StreamTable:
+        """Return the recording's table of streams."""
+        return self.recording.streams
 
     @cached_property
     def outcome(self) -> NDArray[np.str_]:
         """Return how each stream ended."""
-        return self.column("outcome").astype(np.str_)
+        return self.streams.outcome.astype(np.str_)
 
     @cached_property
     def after_warmup(self) -> Flags:
         """Return which streams were due after the warm-up, however they ended."""
-        due: Ints = self.column("due")
-        return due >= self.recording.window[0]
+        return self.streams.due >= self.recording.window[0]
 
     @cached_property
     def ok(self) -> Flags:
@@ -71,12 +70,12 @@ class Measured:
     @cached_property
     def offsets(self) -> Ints:
         """Return where the reads of each stream begin in ``arrivals``, and at last where they end."""
-        return _offsets(self.column("reads"))
+        return _offsets(self.streams.reads)
 
     @cached_property
     def text_reads(self) -> NDArray[np.intp]:
         """Return the rows of ``arrivals`` that completed at least one text event."""
-        return np.flatnonzero(self.recording.arrivals["count"])
+        return np.flatnonzero(self.recording.arrivals.count)
 
     @cached_property
     def text_offsets(self) -> Ints:
@@ -86,7 +85,7 @@ class Measured:
     @cached_property
     def first_byte(self) -> Ints:
         """Return when the first byte arrived."""
-        return self._mark(self.offsets[:-1], self.column("reads") > 0, self.recording.arrivals["at"])
+        return self._mark(self.offsets[:-1], self.streams.reads > 0, self.recording.arrivals.at)
 
     @cached_property
     def first_token(self) -> Ints:
@@ -101,28 +100,28 @@ class Measured:
     @cached_property
     def headers_wait(self) -> Ints:
         """Return the time from the start to the headers."""
-        return _between(self.column("start"), self.column("headers"))
+        return _between(self.streams.start, self.streams.headers)
 
     @cached_property
     def ttft(self) -> Ints:
         """Return the time from the start to the first token."""
-        return _between(self.column("start"), self.first_token)
+        return _between(self.streams.start, self.first_token)
 
     @cached_property
     def total(self) -> Ints:
         """Return the time from the start to the end."""
-        return _between(self.column("start"), self.column("end"))
+        return _between(self.streams.start, self.streams.end)
 
     @cached_property
     def tokens(self) -> Ints:
         """Return the server's own count of tokens where it reported one, otherwise the number of text events."""
-        reported = self.column("server_tokens")
-        return np.where(reported >= 0, reported, self.column("text_events"))
+        reported = self.streams.server_tokens
+        return np.where(reported >= 0, reported, self.streams.text_events)
 
     @cached_property
     def tpot(self) -> Ints:
         """Return the time per output token; -1 for a stream whose text came as one event."""
-        several = (self.column("text_events") > 1) & (self.tokens > 1)
+        several = (self.streams.text_events > 1) & (self.tokens > 1)
         spread = _between(self.first_token, self.last_token)
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
 
@@ -133,10 +132,9 @@ class Measured:
         That is its clock at the end minus the duration that it reports; -1 where it reports neither, runs on
         another host, or after a clock step.
         """
-        stamp = self.recording.streams.get("end_stamp_ns")
-        if stamp is None or not self.recording.same_host or self.clock_stepped:
-            return np.full(len(self.column("start")), -1, dtype=np.int64)
-        total, start = self.column("total_ns"), self.column("start")
+        stamp, total, start = self.streams.end_stamp_ns, self.streams.total_ns, self.streams.start
+        if not self.recording.same_host or self.clock_stepped:
+            return np.full(len(start), -1, dtype=np.int64)
         (mono, wall), _ = self.recording.clock
         delay = (stamp - total - wall) - (start - mono) - self._drift(start - mono)
         return np.where((stamp >= 0) & (total >= 0), np.maximum(delay, 0), -1)
@@ -178,10 +176,10 @@ class Measured:
         """
         begin, end = self.edges
         arrivals = self.recording.arrivals
-        inside = (arrivals["at"] >= begin) & (arrivals["at"] < end)
-        running = _offsets(arrivals["count"] * inside)
+        inside = (arrivals.at >= begin) & (arrivals.at < end)
+        running = _offsets(arrivals.count * inside)
         events = np.diff(running[self.offsets])
-        weight = self.tokens / np.maximum(self.column("text_events"), 1)
+        weight = self.tokens / np.maximum(self.streams.text_events, 1)
         return float((events * weight).sum())
 
     def gaps(self, streams: Flags | None = None) -> Tokens:
@@ -192,13 +190,13 @@ class Measured:
         streams = self.included if streams is None else streams
         number = np.diff(self.text_offsets)
         rows = self._rows(streams, number)
-        at = self.recording.arrivals["at"][rows]
+        at = self.recording.arrivals.at[rows]
         owners = np.flatnonzero(streams & (number > 0)).astype(np.int32)
         number = number[owners]
         gaps = np.diff(at)
         gaps = np.delete(gaps, np.cumsum(number)[:-1] - 1)
         owner = np.repeat(owners, number - 1)
-        shared = self.column("text_events")[owners] - number
+        shared = self.streams.text_events[owners] - number
         if shared.any():
             gaps = np.concatenate([gaps, np.zeros(int(shared.sum()), dtype=np.int64)])
             owner = np.concatenate([owner, np.repeat(owners, shared)])
@@ -213,16 +211,16 @@ class Measured:
         if self.clock_stepped:
             return None
         streams = self.included if streams is None else streams
-        stamped, events = self.column("stamped"), self.column("text_events")
+        stamped, events = self.streams.stamped, self.streams.text_events
         streams = streams & (stamped > 0) & (stamped == events)
         if not streams.any():
             return None
         rows = self._rows(streams, np.diff(self.text_offsets))
-        at, count = self.recording.arrivals["at"][rows], self.recording.arrivals["count"][rows]
+        at, count = self.recording.arrivals.at[rows], self.recording.arrivals.count[rows]
         del rows
         if (count > 1).any():
             at = np.repeat(at, count)
-        us = self.recording.stamps["us"]
+        us = self.recording.stamps.us
         if not streams.all():
             us = us[np.repeat(streams, stamped)]
         owners = np.flatnonzero(streams).astype(np.int32)
@@ -231,7 +229,7 @@ class Measured:
         lag = at - mono
         if self.clock_step_ns:
             lag += self._drift(lag)
-        lag -= np.repeat(self.column("first_stamp_ns")[owners] - wall, events[owners])
+        lag -= np.repeat(self.streams.first_stamp_ns[owners] - wall, events[owners])
         lag -= us.astype(np.int64) * 1000
         return Tokens(lag, owner)
 
@@ -243,7 +241,7 @@ class Measured:
     def _text_mark(self, positions: Ints) -> Ints:
         there = np.diff(self.text_offsets) > 0
         marks = np.full(len(positions), -1, dtype=np.int64)
-        marks[there] = self.recording.arrivals["at"][self.text_reads[positions[there]]]
+        marks[there] = self.recording.arrivals.at[self.text_reads[positions[there]]]
         return marks
 
     def _rows(self, streams: Flags, number: Ints) -> NDArray[np.intp]:

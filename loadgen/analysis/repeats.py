@@ -42,12 +42,12 @@ class Repeat:
     @cached_property
     def start(self) -> Ints:
         """Return when each stream began, parts one after the other."""
-        return self._marks("start")
+        return np.concatenate([m.streams.start - m.recording.start for m in self.parts])
 
     @cached_property
     def end(self) -> Ints:
         """Return when each stream ended, parts one after the other."""
-        return self._marks("end")
+        return np.concatenate([m.streams.end - m.recording.start for m in self.parts])
 
     @cached_property
     def open(self) -> tuple[Ints, Ints]:
@@ -73,9 +73,6 @@ class Repeat:
             return None
         open_ns = np.minimum(self.end, end) - np.maximum(self.start, begin)
         return float(np.clip(open_ns, 0, None).sum() / (end - begin))
-
-    def _marks(self, name: str) -> Ints:
-        return np.concatenate([m.column(name) - m.recording.start for m in self.parts])
 
 
 def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:

@@ -212,7 +212,7 @@ def _live(repeat: Repeat, target: int) -> Iterator[ConcurrencyNotReached]:
 def _clocks(measured: Measured) -> Iterator[Reason]:
     if not measured.after_warmup.any():
         return
-    delay = (measured.column("start") - measured.column("due"))[measured.after_warmup]
+    delay = (measured.streams.start - measured.streams.due)[measured.after_warmup]
     late = percentiles(present(delay), [99, 50])
     rank = 50 if late[99] is None else 99
     worst = late[rank]

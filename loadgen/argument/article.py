@@ -143,18 +143,18 @@ def _singles(run: Run, clients: set[ClientId]) -> Iterable[_Single]:
 
 
 def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
-    names = ("total_ns", "end_stamp_ns", "first_stamp_ns", "load_ns")
-    total, end, first, load = (m.recording.streams.get(name) for name in names)
+    of = m.streams
     for row in m.included.nonzero()[0].tolist():
         seconds: dict[ArticleMetric, float] = {
             "ttft": float(m.ttft[row]) / 1e9,
             "total": float(m.total[row]) / 1e9,
         }
         server: dict[ArticleMetric, float] = {}
-        if total is not None and total[row] > 0:
-            server["total"] = float(total[row]) / 1e9
-            if first is not None and end is not None and first[row] >= 0 and end[row] >= 0:
-                server["ttft"] = float(total[row] - (end[row] - first[row])) / 1e9
+        total, first, end = of.total_ns[row], of.first_stamp_ns[row], of.end_stamp_ns[row]
+        if total > 0:
+            server["total"] = float(total) / 1e9
+            if first >= 0 and end >= 0:
+                server["ttft"] = float(total - (end - first)) / 1e9
         yield _Single(
             client=m.recording.client,
             repeat=m.recording.repeat,
@@ -162,7 +162,7 @@ def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
             seconds=seconds,
             server={metric: value for metric, value in server.items() if value > 0},
             tokens=int(m.tokens[row]),
-            load=max(0.0, float(load[row]) / 1e9) if load is not None else 0.0,
+            load=max(0.0, float(of.load_ns[row]) / 1e9),
         )
 
 

@@ -177,7 +177,7 @@ def ttft_p50_ms(repeat: Repeat) -> float | None:
     """Return the median TTFT of the streams that did not fail; one without a token waited at least until its end."""
     waits: list[Ints] = []
     for m in repeat.parts:
-        wait = np.where(m.ttft >= 0, m.ttft, m.column("end") - m.column("start"))
+        wait = np.where(m.ttft >= 0, m.ttft, m.streams.end - m.streams.start)
         waits.append(wait[m.after_warmup & ~m.failed])
     return percentiles(np.concatenate(waits), [50])[50]
 
@@ -191,11 +191,11 @@ def _window_lags(m: Measured) -> Ints:
     lags = m.lags(np.ones(len(m.outcome), dtype=np.bool_))
     if lags is None:
         return np.zeros(0, dtype=np.int64)
-    stamped = m.column("stamped")
-    usable = (stamped > 0) & (stamped == m.column("text_events"))
+    stamped = m.streams.stamped
+    usable = (stamped > 0) & (stamped == m.streams.text_events)
     rows = m.text_reads[np.repeat(usable, np.diff(m.text_offsets))]
     arrivals = m.recording.arrivals
-    sent = np.repeat(arrivals["at"][rows], arrivals["count"][rows]) - lags.values
+    sent = np.repeat(arrivals.at[rows], arrivals.count[rows]) - lags.values
     begin, end = m.recording.window
     inside: Ints = lags.values[(sent >= begin) & (sent < end)]
     return inside

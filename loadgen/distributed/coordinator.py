@@ -17,7 +17,18 @@ from loadgen.distributed import messages
 from loadgen.distributed.transport import LOCAL
 from loadgen.distributed.worker import fingerprint
 from loadgen.lab import cell as lab_cell
-from loadgen.model import Cell, CpuSample, Level, Pause, Recording, Sample, Scenario, ServerLog, Stream
+from loadgen.model import (
+    Cell,
+    CpuSample,
+    Level,
+    Pause,
+    Recording,
+    RecordingInfo,
+    Sample,
+    Scenario,
+    ServerLog,
+    Stream,
+)
 from loadgen.scenario import Override
 
 if TYPE_CHECKING:
@@ -42,7 +53,7 @@ class Assignment:
     node: str
     cell: int
     slots: tuple[int, ...] | None
-    recording: Recording | None = None
+    recording: RecordingInfo | None = None
     streams: list[Stream] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     pauses: list[Pause] = field(default_factory=list)
@@ -279,10 +290,10 @@ def _host(node: str) -> str:
     return node.rpartition("_")[0]
 
 
-def _empty(cell: Cell) -> Recording:
+def _empty(cell: Cell) -> RecordingInfo:
     """Return the recording of a worker that was lost before its first update. Its clock begins with the cell."""
     begin = int(cell.workload.load.warmup * 1e9)
-    return Recording(
+    return RecordingInfo(
         index=cell.index,
         client=replace(cell.client, python=None),
         mode=clients.info(cell.client.name).mode,
@@ -299,8 +310,4 @@ def _empty(cell: Cell) -> Recording:
         edges=(),
         machine=None,
         server=None,
-        streams={},
-        arrivals={},
-        stamps={},
-        samples={},
     )

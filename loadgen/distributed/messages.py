@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from loadgen.model import CpuSample, Pause, Recording, Sample, Stream
+from loadgen.model import CpuSample, Pause, RecordingInfo, Sample, Stream
 
 # Types of message. From the master:
 JOB = "loadgen-job"
@@ -74,7 +74,7 @@ class Update(msgspec.Struct, frozen=True):
 
     job: int
     cell: int
-    recording: Recording
+    recording: RecordingInfo
     streams: list[Stream]
     samples: list[Sample]
     pauses: list[Pause]

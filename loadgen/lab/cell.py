@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import fields
 
 from loadgen import store
 from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.listener import Listener
-from loadgen.model import Cell, CpuSample, Pause, Recording, Sample, ServerLog, Stream
+from loadgen.model import Cell, CpuSample, Pause, Recording, RecordingInfo, Sample, ServerLog, Stream
 
 
 def record(
@@ -29,7 +29,7 @@ def record(
 
 
 def filled(
-    recording: Recording,
+    recording: RecordingInfo,
     streams: Iterable[Stream],
     samples: Iterable[Sample],
     pauses: Iterable[Pause] = (),
@@ -39,8 +39,8 @@ def filled(
     table, arrivals, stamps = store.table_of_streams(
         sorted(streams, key=lambda each: (each.start, each.slot))
     )
-    return replace(
-        recording,
+    return Recording(
+        **{field.name: getattr(recording, field.name) for field in fields(recording)},
         streams=table,
         arrivals=arrivals,
         stamps=stamps,

@@ -27,7 +27,7 @@ from loadgen.model import (
     Outcome,
     Pause,
     Progress,
-    Recording,
+    RecordingInfo,
     Sample,
     ServerLog,
     Stream,
@@ -177,11 +177,11 @@ class Engine:
         self._streams, sampler.samples, self._pauses, sampler.cpu_samples = [], [], [], []
         return rows
 
-    def recording(self, server: ServerLog | None = None) -> Recording:
+    def recording(self, server: ServerLog | None = None) -> RecordingInfo:
         """Return the recording, as of now, without its tables."""
         cell, sampler = self.cell, self._sampler
         start = self.start or self._clock[0][0]
-        return Recording(
+        return RecordingInfo(
             index=cell.index,
             client=replace(cell.client, python=None),
             mode=clients.info(cell.client.name).mode,
@@ -198,10 +198,6 @@ class Engine:
             edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
             machine=sampler.machine(),
             server=server,
-            streams={},
-            arrivals={},
-            stamps={},
-            samples={},
         )
 
     def _window(self, start: int) -> tuple[int, int]:

@@ -35,12 +35,12 @@ def masked(recording: Recording, secrets: Collection[str]) -> Recording:
     """Return the recording without secrets: errors and options may quote them."""
     if not secrets:
         return recording
-    errors = recording.streams["error"].copy()
+    errors = recording.streams.error.copy()
     shown = {text: mask_cut(text, secrets) for text in set(errors)}
     errors[:] = [shown[text] for text in errors]
     return replace(
         recording,
-        streams={**recording.streams, "error": errors},
+        streams=replace(recording.streams, error=errors),
         ended=mask_cut(recording.ended, secrets),
         workload=_of_workload(recording.workload, secrets),
     )

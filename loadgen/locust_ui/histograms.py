@@ -30,7 +30,7 @@ def formulas() -> Mapping[str, Formula]:
         for metric in (*live, TTFT, LAG, SEND_DELAY)
         if not isinstance(metric.formula, Scalar)
     }
-    return {**found, START_DELAY: PerStream(lambda m: m.column("start") - m.column("due"))}
+    return {**found, START_DELAY: PerStream(lambda m: m.streams.start - m.streams.due)}
 
 
 class Histograms:

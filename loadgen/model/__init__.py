@@ -41,7 +41,7 @@ from loadgen.model.findings import (
 )
 from loadgen.model.level import Level
 from loadgen.model.progress import Progress
-from loadgen.model.recording import Machine, Recording, ServerLog, Table
+from loadgen.model.recording import Machine, Recording, RecordingInfo, ServerLog
 from loadgen.model.run import CellInfo, MachineInfo, Run, RunInfo, State
 from loadgen.model.scenario import (
     Load,
@@ -55,6 +55,15 @@ from loadgen.model.scenario import (
 )
 from loadgen.model.stream import PAUSES, CpuSample, Outcome, Pause, Sample, Stream, Usage
 from loadgen.model.summary import Summary
+from loadgen.model.tables import (
+    ArrivalTable,
+    CpuSampleTable,
+    PauseTable,
+    SampleTable,
+    StampTable,
+    StreamTable,
+    Table,
+)
 from loadgen.model.thresholds import ThresholdFinding, ThresholdResult
 from loadgen.model.validity import (
     ClientDelay,
@@ -78,6 +87,7 @@ from loadgen.model.validity import (
 __all__ = [
     "PAUSES",
     "Arrival",
+    "ArrivalTable",
     "ArticleDifference",
     "ArticleFinding",
     "ArticleMetric",
@@ -97,6 +107,7 @@ __all__ = [
     "Cost",
     "CostFinding",
     "CpuSample",
+    "CpuSampleTable",
     "CpuTaken",
     "Delay",
     "DelayFinding",
@@ -119,9 +130,11 @@ __all__ = [
     "NothingAfterWarmup",
     "Outcome",
     "Pause",
+    "PauseTable",
     "Progress",
     "Reason",
     "Recording",
+    "RecordingInfo",
     "RepeatExcluded",
     "Request",
     "Resource",
@@ -129,6 +142,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "Sample",
+    "SampleTable",
     "Scenario",
     "ServerLog",
     "Shortfall",
@@ -136,9 +150,11 @@ __all__ = [
     "SimulatorLate",
     "SourceKind",
     "Stage",
+    "StampTable",
     "StartedLate",
     "State",
     "Stream",
+    "StreamTable",
     "StreamsFailed",
     "Summary",
     "Table",

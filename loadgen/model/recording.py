@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
 from loadgen.model.stream import Sample
-
-Table = Mapping[str, Any]  # column name -> one-dimensional numpy array, all of one length
+from loadgen.model.tables import (
+    ArrivalTable,
+    CpuSampleTable,
+    PauseTable,
+    SampleTable,
+    StampTable,
+    StreamTable,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +49,8 @@ class ServerLog:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
-    """Everything that one cell left behind, as it lies on disk.
-
-    ``streams`` has a row per stream: the scalar fields of :class:`Stream` and :class:`Usage`, ``reads`` and
-    ``text_events`` (how many rows of the two flat tables are its own, in order); missing integers are -1.
-    ``arrivals`` has ``at`` and ``count`` per read, ``stamps`` has ``us`` per text event, ``samples`` the fields
-    of :class:`Sample`, missing as -1, ``pauses`` and ``cpu_samples`` those of :class:`Pause` (``kind`` as its place
-    in ``PAUSES``) and :class:`CpuSample`; older folders lack the last two.
+class RecordingInfo:
+    """What one cell left behind beside its tables.
 
     ``workload`` comes without its prompts, which ``run.json`` has once. A cell that was spread over several workers
     leaves a recording for each, with marks of that worker's own clock; all have the index, client, level and repeat
@@ -75,12 +73,6 @@ class Recording:
     edges: tuple[Sample, ...]  # totals at the window's two edges; empty when the cell never got there
     machine: Machine | None
     server: ServerLog | None
-    streams: Table
-    arrivals: Table
-    stamps: Table
-    samples: Table
-    pauses: Table = field(default_factory=dict)
-    cpu_samples: Table = field(default_factory=dict)
     worker: str = ""  # who drove it; "" where the run had no workers
     share: int | None = None  # how many of the streams were this worker's; None: all
 
@@ -88,3 +80,15 @@ class Recording:
     def max_streams(self) -> int:
         """Return the most streams that were to be open at once, this worker's only where there are several."""
         return (self.level.streams or 0) if self.share is None else self.share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording(RecordingInfo):
+    """Everything that one cell left behind, as it lies on disk."""
+
+    streams: StreamTable
+    arrivals: ArrivalTable
+    stamps: StampTable
+    samples: SampleTable
+    pauses: PauseTable
+    cpu_samples: CpuSampleTable

@@ -151,18 +151,23 @@ def value(summary: Summary, of: Column) -> float | None:
 
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
     m = Measured(recording)
-    marks = {"due": m.column("due"), "start": m.column("start"), "headers": m.column("headers")}
-    server = {name: m.column(f"{name}_ns") for name in ("total", "load", "prompt", "decode")}
+    of = m.streams
+    marks = {"due": of.due, "start": of.start, "headers": of.headers}
+    server = {"total": of.total_ns, "load": of.load_ns, "prompt": of.prompt_ns, "decode": of.decode_ns}
     columns = {
         **_cell_columns(recording, len(m.outcome)),
         "stream": pd.array(np.arange(before, before + len(m.outcome)), dtype="Int64"),
         "outcome": pd.array(m.outcome, dtype="string"),
-        "error": pd.array(m.column("error").astype(np.str_), dtype="string"),
+        "error": pd.array(of.error.astype(np.str_), dtype="string"),
         "warmup": pd.array(~m.after_warmup, dtype="boolean"),
-        **{name: _integers(m.column(name)) for name in ("slot", "status", "bytes", "reads", "server_tokens")},
+        "slot": _integers(of.slot),
+        "status": _integers(of.status),
+        "bytes": _integers(of.bytes),
+        "reads": _integers(of.reads),
+        "server_tokens": _integers(of.server_tokens),
         "tokens": _integers(m.tokens),
-        "text_events": _integers(m.column("text_events")),
-        "server_prompt_tokens": _integers(m.column("prompt_tokens")),
+        "text_events": _integers(of.text_events),
+        "server_prompt_tokens": _integers(of.prompt_tokens),
         **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
         "first_byte_ms": _milliseconds(m.first_byte - recording.start, m.first_byte < 0),
         "ttft_ms": _milliseconds(m.ttft, m.ttft < 0),
@@ -185,11 +190,11 @@ def _lag_max(m: Measured) -> pd.arrays.FloatingArray:
 
 
 def _samples(recording: Recording) -> pd.DataFrame:
-    at = recording.samples["at"]
+    at = recording.samples.at
     columns = {
         **_cell_columns(recording, len(at)),
         "at_ms": _milliseconds(at - recording.start, at < 0),
-        **{name: _integers(values) for name, values in recording.samples.items() if name != "at"},
+        **{name: _integers(values) for name, values in recording.samples.columns.items() if name != "at"},
     }
     return pd.DataFrame({name: columns[name] for name in SAMPLE_COLUMNS})
 

@@ -50,7 +50,7 @@ class Plain:
         """Show nothing: updates are for terminals."""
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
-        outcomes = [outcome for part in parts for outcome in part.streams["outcome"].tolist()]
+        outcomes = [outcome for part in parts for outcome in part.streams.outcome.tolist()]
         failed = sum(outcome != Outcome.OK for outcome in outcomes)
         text = f"{len(outcomes)} streams, {failed} not ok"
         for ended in dict.fromkeys(part.ended for part in parts if part.ended):

@@ -32,11 +32,11 @@ def plain(**changes: Any) -> Recording:
 def one_late(by: int = LATE, **changes: Any) -> tuple[Recording, int, int]:
     """Return a recording in which one token is late, when it was sent and when it arrived."""
     recording = plain(**changes)
-    at = recording.arrivals["at"].copy()
+    at = recording.arrivals.at.copy()
     row = STREAM * (TOKENS + 1) + TOKEN
     sent = int(at[row])
     at[row] += by
-    return replace(recording, arrivals={**recording.arrivals, "at": at}), sent, sent + by
+    return replace(recording, arrivals=replace(recording.arrivals, at=at)), sent, sent + by
 
 
 def causes_of(recording: Recording) -> Counter[str]:
@@ -125,14 +125,14 @@ def test_a_thread_waited_for_cpu_unless_its_own_engine_had_it(waited: int, cpu: 
     recording, *_ = one_late(mode="threads")
     waits = np.full(10, 10_000 * MS)  # of the others
     waits[STREAM] = waited * MS if waited >= 0 else -1
-    streams = {**recording.streams, "run_wait_ns": waits}
+    streams = replace(recording.streams, run_wait_ns=waits)
     assert causes_of(replace(recording, streams=streams, cpu_samples=cpu_samples(cpu))) == {cause: 1}
 
 
 def test_the_server_causes_what_it_sent_late() -> None:
     recording = plain()
-    first = np.repeat(recording.streams["first_stamp_ns"], TOKENS)
-    sent = np.sort(first + recording.stamps["us"].astype(np.int64) * 1000 + 123)[:80:4]
+    first = np.repeat(recording.streams.first_stamp_ns, TOKENS)
+    sent = np.sort(first + recording.stamps.us.astype(np.int64) * 1000 + 123)[:80:4]
     late = np.stack([sent - 20 * MS, sent], axis=1)
     late[::2, 0] += 15 * MS  # every other only 5 ms
     assert recording.server is not None

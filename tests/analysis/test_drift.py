@@ -25,11 +25,13 @@ def drifts(made, load=None):
 
 def slowing(made, by_ms):
     """Return the recording with headers and reads of the streams due in the second half later."""
-    streams, arrivals = dict(made.streams), dict(made.arrivals)
-    late = streams["due"] >= np.median(streams["due"])
-    streams["end"] = streams["end"] + late * by_ms * MS
-    arrivals["at"] = arrivals["at"] + np.repeat(late * by_ms * MS, streams["reads"])
-    return replace(made, streams=streams, arrivals=arrivals)
+    streams, arrivals = made.streams, made.arrivals
+    by = (streams.due >= np.median(streams.due)) * by_ms * MS
+    return replace(
+        made,
+        streams=replace(streams, end=streams.end + by),
+        arrivals=replace(arrivals, at=arrivals.at + np.repeat(by, streams.reads)),
+    )
 
 
 def test_a_steady_cell_is_not_flagged():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -12,27 +12,11 @@ from hypothesis import strategies as st
 
 from loadgen.analysis.measures import Measured, present, relative
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import Sample
+from loadgen.model import ArrivalTable, Sample, StampTable, StreamTable
 from tests import synthetic
 
 MS = 1_000_000
 ZERO, EPOCH = synthetic.ZERO, synthetic.EPOCH
-COLUMNS = [
-    "slot",
-    "due",
-    "start",
-    "headers",
-    "end",
-    "status",
-    "bytes",
-    "first_stamp_ns",
-    "reads",
-    "text_events",
-    "stamped",
-    "total_ns",
-    "load_ns",
-]
-COLUMNS += ["prompt_tokens", "prompt_ns", "server_tokens", "decode_ns"]
 
 
 def stream(
@@ -54,8 +38,8 @@ def stream(
     }
 
 
-def recording(*streams, window_ms=(0, 1000), **fields):
-    table = {name: np.full(len(streams), -1, dtype=np.int64) for name in COLUMNS}
+def recording(*streams, window_ms=(0, 1000), **changes):
+    table = {field.name: np.full(len(streams), -1, dtype=np.int64) for field in fields(StreamTable)}
     for i, s in enumerate(streams):
         for name in ("due", "start", "headers", "end", "server_tokens"):
             table[name][i] = s[name]
@@ -72,13 +56,13 @@ def recording(*streams, window_ms=(0, 1000), **fields):
         window=(begin, end),
         clock=((ZERO, EPOCH), (ZERO + 1000 * MS, EPOCH + 1000 * MS)),
         edges=(Sample(at=begin), Sample(at=end)),
-        streams=table,
-        arrivals={
-            "at": np.array([at for s in streams for at in s["at"]], dtype=np.int64),
-            "count": np.array([c for s in streams for c in s["count"]], dtype=np.uint16),
-        },
-        stamps={"us": np.array(us, dtype=np.int32)},
-        **fields,
+        streams=StreamTable(**table),
+        arrivals=ArrivalTable(
+            at=np.array([at for s in streams for at in s["at"]], dtype=np.int64),
+            count=np.array([c for s in streams for c in s["count"]], dtype=np.uint16),
+        ),
+        stamps=StampTable(us=np.array(us, dtype=np.int32)),
+        **changes,
     )
 
 
@@ -261,5 +245,5 @@ def test_without_a_common_clock_there_is_no_send_delay(of):
 
 def test_an_older_recording_has_no_send_delay():
     made = synthetic.recording(streams=3)
-    table = {name: column for name, column in made.streams.items() if name != "end_stamp_ns"}
-    assert Measured(replace(made, streams=table)).send_delay.tolist() == [-1] * 3
+    unknown = replace(made.streams, end_stamp_ns=np.full(3, -1))
+    assert Measured(replace(made, streams=unknown)).send_delay.tolist() == [-1] * 3

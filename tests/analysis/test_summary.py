@@ -202,10 +202,10 @@ def test_an_empty_recording_and_an_empty_run():
     made = recording(streams=10, concurrency=10)
     empty = replace(
         made,
-        streams={name: values[:0] for name, values in made.streams.items()},
-        arrivals={name: values[:0] for name, values in made.arrivals.items()},
-        stamps={name: values[:0] for name, values in made.stamps.items()},
-        samples={name: values[:0] for name, values in made.samples.items()},
+        streams=made.streams.rows(slice(0)),
+        arrivals=made.arrivals.rows(slice(0)),
+        stamps=made.stamps.rows(slice(0)),
+        samples=made.samples.rows(slice(0)),
         edges=(),
         window=(made.start, made.start),
         clock=(made.clock[0], made.clock[0]),

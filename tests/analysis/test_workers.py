@@ -47,16 +47,16 @@ def only(recordings):
 
 def lost(part, *, ended="not heard of for 5 s", streams=None):
     """The part as it is when its worker went after ``streams`` of its streams."""
-    kept = np.arange(len(part.streams["slot"])) < (len(part.streams["slot"]) if streams is None else streams)
-    reads, stamps = np.repeat(kept, part.streams["reads"]), np.repeat(kept, part.streams["stamped"])
+    kept = np.arange(len(part.streams.slot)) < (len(part.streams.slot) if streams is None else streams)
+    reads, stamps = np.repeat(kept, part.streams.reads), np.repeat(kept, part.streams.stamped)
     return replace(
         part,
         ended=ended,
         edges=(),
         machine=None,
-        streams={name: column[kept] for name, column in part.streams.items()},
-        arrivals={name: column[reads] for name, column in part.arrivals.items()},
-        stamps={"us": part.stamps["us"][stamps]},
+        streams=part.streams.rows(kept),
+        arrivals=part.arrivals.rows(reads),
+        stamps=part.stamps.rows(stamps),
     )
 
 
@@ -157,8 +157,8 @@ def test_a_worker_alone_that_ended_early_is_no_loss_to_others():
 
 def test_a_lost_worker_does_not_excuse_the_others():
     one, two = split(recording())
-    refused = np.full(len(one.streams["slot"]), "refused")
-    s = only([replace(one, streams={**one.streams, "outcome": refused}), lost(two)])
+    refused = np.full(len(one.streams.slot), "refused")
+    s = only([replace(one, streams=replace(one.streams, outcome=refused)), lost(two)])
     assert s.validity is Validity.INVALID
     assert s.reasons[0] == NoneCompleted(
         validity=INVALID, workers=("host-1",), streams=100, outcomes={"refused": 100}
@@ -206,8 +206,8 @@ def test_equal_reasons_are_told_once_and_others_by_their_worker():
 
 def test_one_worker_whose_streams_all_failed_does_not_void_the_others():
     one, two = split(recording())
-    outcome = np.full(len(two.streams["slot"]), "refused")
-    s = only([one, replace(two, streams={**two.streams, "outcome": outcome})])
+    outcome = np.full(len(two.streams.slot), "refused")
+    s = only([one, replace(two, streams=replace(two.streams, outcome=outcome))])
     assert (s.validity, s.value("ok"), s.value("errors")) == (Validity.SUSPECT, 100, 100)
     refused = {"refused": 100}
     assert s.reasons == (

@@ -44,14 +44,15 @@ def answering(cells) -> Run:
 
 def cold(cell: Recording, load_ms: float) -> Recording:
     """Its first stream waits so much longer, for the model to load; all that follows comes later."""
-    late, streams = round(load_ms * MS), dict(cell.streams)
-    streams["load_ns"] = np.array([late, -1])
-    streams["total_ns"] = streams["total_ns"] + np.array([late, 0])
-    for name in ("headers", "end", "first_stamp_ns", "end_stamp_ns"):
-        streams[name] = streams[name] + late
-    for name in ("due", "start"):
-        streams[name] = streams[name] + np.array([0, late])
-    return replace(cell, streams=streams, arrivals={**cell.arrivals, "at": cell.arrivals["at"] + late})
+    late, table = round(load_ms * MS), cell.streams
+    streams = replace(
+        table,
+        load_ns=np.array([late, -1]),
+        total_ns=table.total_ns + np.array([late, 0]),
+        **{name: table.columns[name] + late for name in ("headers", "end", "first_stamp_ns", "end_stamp_ns")},
+        **{name: table.columns[name] + np.array([0, late]) for name in ("due", "start")},
+    )
+    return replace(cell, streams=streams, arrivals=replace(cell.arrivals, at=cell.arrivals.at + late))
 
 
 def answer(held: Run) -> ArticleFinding:
@@ -99,7 +100,8 @@ def test_a_cold_first_stream_is_reported_and_spoils_nothing_else():
 
 def test_the_short_load_that_a_loaded_model_reports_is_none():
     cells = [
-        replace(cell, streams={**cell.streams, "load_ns": np.full(2, 60 * MS)}) for cell in made().recordings
+        replace(cell, streams=replace(cell.streams, load_ns=np.full(2, 60 * MS)))
+        for cell in made().recordings
     ]
     assert answer(answering(cells)).cold == 0
 

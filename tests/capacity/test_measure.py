@@ -66,7 +66,7 @@ def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> Non
     parts = one_engine_per_core(asked, Silent(), lambda: False, simulator.record)
     assert [part.worker for part in parts] == [f"core-{core}" for core in cores]
     assert [part.share for part in parts] == [3, 2]
-    assert [set(part.streams["slot"].tolist()) for part in parts] == [{0, 2, 4}, {1, 3}]
+    assert [set(part.streams.slot.tolist()) for part in parts] == [{0, 2, 4}, {1, 3}]
     assert parts[1].server is None
     assert parts[0].server is not None
     assert parts[0].server.streams == 15

@@ -121,11 +121,11 @@ def test_a_server_that_stamps_nothing_has_no_lag() -> None:
 
 def test_tokens_outside_the_window_are_no_part_of_the_lag() -> None:
     recording = synthetic.recording(concurrency=10, streams=60, lag_us=1000, duration_ms=15_000)
-    at = recording.arrivals["at"].copy()
+    at = recording.arrivals.at.copy()
     late = at >= recording.start + 10_000_000_000
     at[late] += 40_000_000
     assert 0.05 < np.mean(late) < 0.95
-    moved = replace(recording, arrivals={**recording.arrivals, "at": at})
+    moved = replace(recording, arrivals=replace(recording.arrivals, at=at))
     early = replace(moved, window=(recording.start, recording.start + 9_900_000_000))
     read_of = [
         read(repeats_of([each])[0], Budget(lag_p99_ms=10.0, errors=None, ttft=None))

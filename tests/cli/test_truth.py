@@ -41,14 +41,14 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
 
 def arrivals(recording: Recording) -> list[np.ndarray]:
     """When each token came, stream by stream."""
-    reads = np.split(np.arange(len(recording.arrivals["at"])), np.cumsum(recording.streams["reads"])[:-1])
-    return [np.repeat(recording.arrivals["at"][rows], recording.arrivals["count"][rows]) for rows in reads]
+    reads = np.split(np.arange(len(recording.arrivals.at)), np.cumsum(recording.streams.reads)[:-1])
+    return [np.repeat(recording.arrivals.at[rows], recording.arrivals.count[rows]) for rows in reads]
 
 
 def test_every_stream_and_every_token_is_accounted_for(both: Both) -> None:
     assert list(both.run.streams()["outcome"]) == ["ok"] * (len(CLIENTS) * SLOTS * REQUESTS)
     assert len(both.records) == len(CLIENTS) * SLOTS * REQUESTS
-    told = [stamp for recording in both.run.recordings for stamp in recording.streams["first_stamp_ns"]]
+    told = [stamp for recording in both.run.recordings for stamp in recording.streams.first_stamp_ns]
     assert sorted(told) == sorted(record["stamps"][0] for record in both.records)
     assert set(both.run.streams()["tokens"]) == {TOKENS}
     assert both.run.summary()["tokens"].sum() == sum(len(record["sent"]) for record in both.records)
@@ -56,7 +56,7 @@ def test_every_stream_and_every_token_is_accounted_for(both: Both) -> None:
 
 def test_every_stamp_is_the_servers_own(both: Both) -> None:
     for recording in both.run.recordings:
-        stamps = np.split(recording.stamps["us"], np.cumsum(recording.streams["stamped"])[:-1])
+        stamps = np.split(recording.stamps.us, np.cumsum(recording.streams.stamped)[:-1])
         for record, us in zip(counted(recording, both.records), stamps, strict=True):
             since_first = np.array(record["stamps"]) - record["stamps"][0]
             assert us.tolist() == (since_first // 1000).tolist()
@@ -69,9 +69,9 @@ def test_nothing_comes_before_it_was_sent_or_in_another_order(both: Both) -> Non
             came = arrivals(recording)[place]
             assert (np.diff(came) >= 0).all()
             assert (came >= np.array(record["sent"])).all()
-            assert streams["due"][place] <= streams["start"][place] <= record["received"]
-            assert streams["headers"][place] >= record["sent"][0]
-            assert came[-1] <= streams["end"][place]
+            assert streams.due[place] <= streams.start[place] <= record["received"]
+            assert streams.headers[place] >= record["sent"][0]
+            assert came[-1] <= streams.end[place]
 
 
 def test_the_figures_are_those_of_what_was_recorded(both: Both) -> None:

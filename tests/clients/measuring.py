@@ -70,10 +70,10 @@ def record_all(cells: Sequence[Cell]) -> list[Recording]:
 
 def rows(recording: Recording) -> list[Row]:
     table = recording.streams
-    edges = np.concatenate([[0], np.cumsum(table["reads"])]).tolist()
+    edges = np.concatenate([[0], np.cumsum(table.reads)]).tolist()
     found = []
     for place, (begin, end) in enumerate(itertools.pairwise(edges)):
-        own = {name: column[place] for name, column in table.items()}
+        own = {name: column[place] for name, column in table.columns.items()}
         found.append(
             Row(
                 slot=int(own["slot"]),
@@ -81,17 +81,17 @@ def rows(recording: Recording) -> list[Row]:
                 status=int(own["status"]),
                 error=str(own["error"]),
                 tokens=int(own["text_events"]),
-                arrivals=(recording.arrivals["at"][begin:end] - own["start"]).tolist(),
-                counts=recording.arrivals["count"][begin:end].tolist(),
+                arrivals=(recording.arrivals.at[begin:end] - own["start"]).tolist(),
+                counts=recording.arrivals.count[begin:end].tolist(),
                 table=own,
             )
         )
-    assert edges[-1] == len(recording.arrivals["at"])
-    assert sum(row.tokens for row in found) == int(recording.arrivals["count"].sum())
+    assert edges[-1] == len(recording.arrivals.at)
+    assert sum(row.tokens for row in found) == int(recording.arrivals.count.sum())
     return found
 
 
 def peak_kib(recording: Recording) -> int:
     """Peak memory above the baseline."""
     assert recording.base_rss_kib is not None
-    return int(recording.samples["peak_rss_kib"].max()) - recording.base_rss_kib
+    return int(recording.samples.peak_rss_kib.max()) - recording.base_rss_kib

@@ -16,7 +16,7 @@ from loadgen.distributed.coordinator import Coordinator
 from loadgen.distributed.transport import Handler
 from loadgen.distributed.worker import EngineController, Worker, follow
 from loadgen.lab.engine import Rows
-from loadgen.model import Cell, Outcome, Recording, Stream, Usage
+from loadgen.model import Cell, Outcome, RecordingInfo, Stream, Usage
 
 DEADLINE_S = 20.0
 
@@ -117,13 +117,13 @@ class FakeEngine:
         streams, self._streams = self._streams, []
         return Rows(streams, [], [], [])
 
-    def recording(self) -> Recording:
+    def recording(self) -> RecordingInfo:
         cell = self.cell
-        return Recording(
+        return RecordingInfo(
             index=cell.index, client=cell.client, mode="tasks", level=cell.level, repeat=cell.repeat,
             workload=replace(cell.workload, prompts=()), ended=self.ended, start=1, window=(1, 2),
             clock=((1, 2), (3, 4)), same_host=True, base_rss_kib=None, base_threads=None, edges=(), machine=None,
-            server=None, streams={}, arrivals={}, stamps={}, samples={},
+            server=None,
         )  # fmt: skip
 
 

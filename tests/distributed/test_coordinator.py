@@ -57,7 +57,7 @@ def test_slots_are_dealt_in_turn_and_every_stream_arrives(made: Site, scenario: 
     over(made)
     found = made.coordinator.recordings([cell], None)
     assert [(each.worker, each.share, each.ended) for each in found] == [("host-1", 4, ""), ("host-2", 3, "")]
-    assert [sorted(each.streams["slot"].tolist()) for each in found] == [[0, 2, 4, 6], [1, 3, 5]]
+    assert [sorted(each.streams.slot.tolist()) for each in found] == [[0, 2, 4, 6], [1, 3, 5]]
     assert len(made.streams) == 7
     assert made.coordinator.most_requested == {1: 7}
     assert made.notes == []
@@ -93,7 +93,7 @@ def test_the_slots_of_a_lost_worker_go_to_the_others(made: Site, scenario: Scena
         made.engine(node).end()
     over(made)
     first, *others = made.coordinator.recordings([cell], None)
-    assert (first.ended, first.streams["slot"].tolist()) == (LOST, [3])
+    assert (first.ended, first.streams.slot.tolist()) == (LOST, [3])
     assert [(each.ended, each.share) for each in others] == [("", 4), ("", 3)]
     assert len(made.notes) == 1
 
@@ -122,7 +122,7 @@ def test_who_is_lost_last_leaves_its_streams_to_nobody(made: Site, scenario: Sce
     [note] = made.notes
     assert "no worker is left" in note
     [found] = made.coordinator.recordings([cell], None)
-    assert (found.ended, len(found.streams["slot"])) == (LOST, 0)
+    assert (found.ended, len(found.streams.slot)) == (LOST, 0)
 
 
 def test_a_silent_worker_is_lost_and_what_it_sends_late_ends_it(

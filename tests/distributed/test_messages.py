@@ -16,7 +16,7 @@ from loadgen.model import (
     Load,
     Outcome,
     Pause,
-    Recording,
+    RecordingInfo,
     Sample,
     Stream,
     Usage,
@@ -26,7 +26,7 @@ from loadgen.model import (
 SLOTS = st.lists(st.integers(0, 1 << 20), max_size=5).map(tuple)
 MARKS = st.integers(0, 1 << 62)
 
-BARE = Recording(
+BARE = RecordingInfo(
     index=3,
     client=ClientId("requests", {"session": "shared"}),
     mode="threads",
@@ -43,10 +43,6 @@ BARE = Recording(
     edges=(Sample(at=6, cpu_ns=1), Sample(at=7, cpu_ns=2)),
     machine=None,
     server=None,
-    streams={},
-    arrivals={},
-    stamps={},
-    samples={},
 )
 
 streams = st.builds(

@@ -125,8 +125,8 @@ def test_two_workers_do_together_what_one_engine_does_alone(tmp_path: Path) -> N
     recordings = loadgen.Run.load(tmp_path / "spread").recordings
     assert {recording.worker: recording.share for recording in recordings} == {workers[0]: 4, workers[1]: 3}
     for recording in recordings:
-        assert len(recording.pauses["kind"]) == len(recording.pauses["end"])
-        assert recording.start < recording.cpu_samples["at"].max() < recording.clock[1][0]
+        assert len(recording.pauses.kind) == len(recording.pauses.end)
+        assert recording.start < recording.cpu_samples.at.max() < recording.clock[1][0]
 
 
 # ------------------------------------------------------------------------------------------------- losses

@@ -28,17 +28,17 @@ def check_figures(recording: Recording) -> None:
     assert recording.base_rss_kib is not None
     assert recording.base_threads is not None
     samples = recording.samples
-    assert (samples["at"][1:] > samples["at"][:-1]).all()
-    assert len(samples["at"]) > 0
-    assert (samples["rss_kib"] > 0).all()
-    assert samples["peak_rss_kib"].max() >= recording.base_rss_kib
-    assert (samples["cpu_ns"][1:] >= samples["cpu_ns"][:-1]).all()
+    assert (samples.at[1:] > samples.at[:-1]).all()
+    assert len(samples.at) > 0
+    assert (samples.rss_kib > 0).all()
+    assert samples.peak_rss_kib.max() >= recording.base_rss_kib
+    assert (samples.cpu_ns[1:] >= samples.cpu_ns[:-1]).all()
     pace = recording.cpu_samples
-    assert len(pace["at"]) > len(samples["at"])
-    assert (np.diff(pace["at"]) > 0).all()
-    assert (np.diff(pace["cpu_ns"]) >= 0).all()
-    assert (np.diff(pace["run_wait_ns"]) >= 0).all()
-    assert ((recording.streams["run_wait_ns"] >= 0) == (recording.mode == "threads")).all()
+    assert len(pace.at) > len(samples.at)
+    assert (np.diff(pace.at) > 0).all()
+    assert (np.diff(pace.cpu_ns) >= 0).all()
+    assert (np.diff(pace.run_wait_ns) >= 0).all()
+    assert ((recording.streams.run_wait_ns >= 0) == (recording.mode == "threads")).all()
     (before, wall_before), (after, wall_after) = recording.clock
     assert before < recording.start < after
     assert abs((wall_after - wall_before) - (after - before)) < 50e6
@@ -52,9 +52,9 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
     found = rows(recording)
     assert [row.outcome for row in found] == [Outcome.OK] * 9
     assert recording.window == (recording.start, max(int(row.table["end"]) for row in found))
-    assert recording.samples["threads"].max() >= threads
-    assert 1 <= recording.samples["streams_open"].max() <= 3  # it is told twice a second only
-    assert (recording.streams["start"][1:] >= recording.streams["start"][:-1]).all()
+    assert recording.samples.threads.max() >= threads
+    assert 1 <= recording.samples.streams_open.max() <= 3  # it is told twice a second only
+    assert (recording.streams.start[1:] >= recording.streams.start[:-1]).all()
     assert (recording.client, recording.max_streams, recording.same_host) == (ClientId(name), 3, True)
 
 
@@ -73,7 +73,7 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
     check_figures(recording)
     assert recording.ended == ""
     assert recording.window == (recording.start + 200_000_000, recording.start + 500_000_000)
-    assert max(recording.streams["due"]) < recording.window[1] < max(recording.streams["end"])
+    assert max(recording.streams.due) < recording.window[1] < max(recording.streams.end)
     first, last = recording.edges
     assert first.at - recording.window[0] < 100e6
     assert last.at - recording.window[1] < 100e6
@@ -83,7 +83,7 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
 def test_an_engine_that_fails_is_recorded_as_such() -> None:
     recording = lab_cell.record(cell(protocol="nothing"), Silent(), lambda: False, lambda: None)
     assert recording.ended.startswith("the engine failed: LookupError")
-    assert (len(recording.streams["slot"]), recording.edges, recording.machine) == (0, (), None)
+    assert (len(recording.streams.slot), recording.edges, recording.machine) == (0, (), None)
 
 
 def test_the_listener_hears_every_stream_and_how_it_goes() -> None:

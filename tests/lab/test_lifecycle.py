@@ -122,7 +122,7 @@ def test_a_disk_that_fills_at_the_end_is_a_failure(tmp_path: Path, monkeypatch: 
 def test_no_secret_is_written(tmp_path: Path) -> None:
     with writer(tmp_path / "run") as run:
         made = recording(CELLS[0], workload=replace(SCENARIO.workload, prompts=()), ended=f"died of {SECRET}")
-        made.streams["error"][:] = f"refused {SECRET}"
+        made.streams.error[:] = f"refused {SECRET}"
         (part,) = run.save(CELLS[0], [made])
         assert part.ended == "died of ***"
         raise StoreError(f"no {SECRET}")
@@ -131,7 +131,7 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
     found = store.load(run.folder)
     assert found.recordings[0].workload.options == {"stop": ["***"], "deep": {"key": "***"}}
     assert found.info.scenario.workload.options == {"stop": ["***"], "deep": {"key": "***"}}
-    assert set(found.recordings[0].streams["error"]) == {"refused ***"}
+    assert set(found.recordings[0].streams.error) == {"refused ***"}
 
 
 def test_no_secret_of_a_header_or_url_is_in_a_repr() -> None:

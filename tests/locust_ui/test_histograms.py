@@ -32,8 +32,8 @@ def recordings(draw: st.DrawFn) -> Recording:
         lag_jitter=1.0,
         seed=draw(st.integers(0, 1000)),
     )
-    late = np.random.default_rng(draw(st.integers(0, 1000))).exponential(MS, len(made.streams["due"]))
-    return replace(made, streams={**made.streams, "due": made.streams["start"] - late.astype(np.int64)})
+    late = np.random.default_rng(draw(st.integers(0, 1000))).exponential(MS, len(made.streams.due))
+    return replace(made, streams=replace(made.streams, due=made.streams.start - late.astype(np.int64)))
 
 
 @settings(deadline=None, max_examples=40)
@@ -50,7 +50,7 @@ def test_percentiles_are_nearest_rank_over_all_parts_within_a_thousandth(parts: 
         exact["itl"].append(measured.gaps().values)
         exact["lag"].append(lags.values if lags is not None else np.array([]))
         exact["send_delay"].append(present(measured.send_delay[of]))
-        exact[START_DELAY].append((measured.column("start") - measured.column("due"))[of])
+        exact[START_DELAY].append((measured.streams.start - measured.streams.due)[of])
     assert set(exact) == {"ttft", "itl", "lag", "send_delay", START_DELAY}
     for key, vectors in exact.items():
         ordered = np.sort(np.concatenate(vectors)) / 1e6

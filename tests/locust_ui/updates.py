@@ -9,7 +9,7 @@ from typing import Any
 
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
-from loadgen.model import Cell, Outcome, Recording, Sample, Stream, Usage
+from loadgen.model import Cell, Outcome, RecordingInfo, Sample, Stream, Usage
 
 MS = 1_000_000
 START, WALL = 1_000_000 * MS, 1_700_000_000_000 * MS  # of the stream, and of the wall clock at mark 0
@@ -51,11 +51,11 @@ def stream(
 
 def update(cell: Cell, streams: Sequence[Stream] = (), **changes: Any) -> Update:
     """Return an update of an engine that runs ``cell`` with ten streams."""
-    recording = Recording(
+    recording = RecordingInfo(
         index=cell.index, client=cell.client, mode="tasks", level=cell.level, repeat=cell.repeat,
         workload=replace(cell.workload, prompts=()), ended="", start=1, window=(1, 2),
         clock=((0, WALL), (10 * START, WALL + 10 * START)), same_host=True, base_rss_kib=None, base_threads=None,
-        edges=(), machine=None, server=None, streams={}, arrivals={}, stamps={}, samples={},
+        edges=(), machine=None, server=None,
     )  # fmt: skip
     usual: dict[str, Any] = {
         "job": 1, "cell": cell.index, "recording": recording, "streams": list(streams), "samples": [], "pauses": [],

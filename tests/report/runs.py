@@ -94,12 +94,13 @@ def hostile_run(folder: Path | str) -> Run:
     cell = synthetic.recording(
         client="aiohttp", concurrency=3, streams=12, outcomes={"server_error": 2, "failed": 1}, ended=HOSTILE
     )
-    streams = dict(cell.streams)
-    streams["error"] = np.where(streams["outcome"] == "ok", "", HOSTILE)
-    streams["error"][-1] = FORMULA
+    errors = np.where(cell.streams.outcome == "ok", "", HOSTILE)
+    errors[-1] = FORMULA
     made = synthetic.run(folder, [cell])
     client = ClientId("aiohttp", {"note": HOSTILE})
-    made = replace(made, recordings=(replace(cell, client=client, streams=streams),))
+    made = replace(
+        made, recordings=(replace(cell, client=client, streams=replace(cell.streams, error=errors)),)
+    )
     workload = replace(
         made.info.scenario.workload, prompts=(HOSTILE,), model=HOSTILE, options={HOSTILE: HOSTILE}
     )

@@ -31,9 +31,10 @@ def lines(recordings):
 def with_streams(made, intervals):
     """The recording as it were with streams of these beginnings and ends, in seconds after its start."""
     rows = np.arange(len(intervals))
-    table = {name: column[rows] for name, column in made.streams.items()}
     begin, end = (np.array(side) * 1_000_000_000 + ZERO for side in zip(*intervals, strict=True))
-    return replace(made, streams={**table, "start": begin.astype(np.int64), "end": end.astype(np.int64)})
+    return replace(
+        made, streams=replace(made.streams.rows(rows), start=begin.astype(np.int64), end=end.astype(np.int64))
+    )
 
 
 def test_workers_of_a_cell_are_one_line_that_is_their_sum():
@@ -58,8 +59,8 @@ def test_repeats_and_clients_are_lines_of_their_own():
 
 def test_a_lost_worker_uses_nothing_any_more():
     one, two = split(recording(**MADE | {"rss_per_stream_kib": 0.0}))
-    early = two.samples["at"] < two.start + 1_000_000_000
-    two = replace(two, samples={name: column[early] for name, column in two.samples.items()})
+    early = two.samples.at < two.start + 1_000_000_000
+    two = replace(two, samples=two.samples.rows(early))
     ((at, mib),) = lines([one, two])["Memory (RSS)"]
     assert mib[at < 0.9] == pytest.approx(40_000 / 1024)
     assert mib[at > 2.1] == pytest.approx(20_000 / 1024)
@@ -98,8 +99,8 @@ def test_nothing_was_recorded():
     made = with_streams(recording(), [(0, 1)])
     empty = replace(
         made,
-        streams={name: column[:0] for name, column in made.streams.items()},
-        samples={name: column[:0] for name, column in made.samples.items()},
+        streams=made.streams.rows(slice(0)),
+        samples=made.samples.rows(slice(0)),
     )
     assert usage(list(repeats_of([empty])), STYLES) == []
     assert timeline(list(repeats_of([empty])), STYLES).charts == ()

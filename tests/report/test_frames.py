@@ -117,4 +117,4 @@ def test_the_same_run_gives_the_same_csv():
 def test_marks_count_from_the_cell_s_start():
     made = recording(ramp_ms=500, streams=100)
     frame = streams_frame(run(".", [made]))
-    assert frame["due_ms"].tolist() == [(due - ZERO) / 1e6 for due in made.streams["due"]]
+    assert frame["due_ms"].tolist() == [(due - ZERO) / 1e6 for due in made.streams.due]

@@ -15,8 +15,13 @@ def _base_kib(recording: Recording) -> int | None:
 
 
 def _peak_kib(recording: Recording) -> int | None:
-    kernel = peak(recording, "peak_rss_kib")
-    return kernel if kernel is not None else peak(recording, "rss_kib")
+    samples, edges = recording.samples, recording.edges
+    kernel = peak(samples.peak_rss_kib, (edge.peak_rss_kib for edge in edges))
+    return kernel if kernel is not None else peak(samples.rss_kib, (edge.rss_kib for edge in edges))
+
+
+def _threads(recording: Recording) -> int | None:
+    return peak(recording.samples.threads, (edge.threads for edge in recording.edges))
 
 
 def _rss_base_mib(repeats: Repeats) -> float | None:
@@ -41,7 +46,7 @@ def _grown(repeat: Repeat) -> float | None:
 
 
 def _threads_peak(repeats: Repeats) -> int | None:
-    return largest(over(repeats.included, lambda recording: peak(recording, "threads")))
+    return largest(over(repeats.included, _threads))
 
 
 def _threads_added(repeats: Repeats) -> int | None:
@@ -49,7 +54,7 @@ def _threads_added(repeats: Repeats) -> int | None:
 
 
 def _added(recording: Recording) -> int | None:
-    top, base = peak(recording, "threads"), recording.base_threads
+    top, base = _threads(recording), recording.base_threads
     return None if top is None or base is None else top - base
 
 

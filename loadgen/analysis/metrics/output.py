@@ -14,11 +14,11 @@ def _tokens(repeats: Repeats) -> int:
 
 
 def _text_events(repeats: Repeats) -> int:
-    return sum(int(m.column("text_events")[m.after_warmup].sum()) for m in repeats.parts)
+    return sum(int(m.streams.text_events[m.after_warmup].sum()) for m in repeats.parts)
 
 
 def _server_tokens(repeats: Repeats) -> int | None:
-    counts = [present(m.column("server_tokens")[m.after_warmup]) for m in repeats.parts]
+    counts = [present(m.streams.server_tokens[m.after_warmup]) for m in repeats.parts]
     return sum(int(each.sum()) for each in counts) if any(len(each) for each in counts) else None
 
 
@@ -29,12 +29,12 @@ def _tokens_per_s(repeats: Repeats) -> float | None:
 
 def _events_per_read(repeats: Repeats) -> float | None:
     reads = sum(int(np.diff(m.text_offsets)[m.included].sum()) for m in repeats.parts)
-    events = sum(int(m.column("text_events")[m.included].sum()) for m in repeats.parts)
+    events = sum(int(m.streams.text_events[m.included].sum()) for m in repeats.parts)
     return events / reads if reads else None
 
 
 def _load_max_ms(repeats: Repeats) -> float | None:
-    longest = largest(int(ns) for m in repeats.parts for ns in present(m.column("load_ns")))
+    longest = largest(int(ns) for m in repeats.parts for ns in present(m.streams.load_ns))
     return None if longest is None else longest / 1e6
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from loadgen.analysis.measures import present
+from loadgen.analysis.measures import Ints, present
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import Recording, Sample
 
@@ -65,11 +65,10 @@ def over(repeats: Iterable[Repeat], figure: Callable[[Recording], int | None]) -
     return [value for repeat in repeats if (value := summed(repeat, figure)) is not None]
 
 
-def peak(recording: Recording, name: str) -> int | None:
-    """Return the largest of a column of the samples, those at the edges included."""
-    sampled = present(recording.samples[name])
-    at_edges = (getattr(edge, name) for edge in recording.edges)
-    return largest([int(sampled.max()) if len(sampled) else None, *at_edges])
+def peak(sampled: Ints, at_edges: Iterable[int | None]) -> int | None:
+    """Return the largest value of a column of the samples and of the samples at the edges."""
+    there = present(sampled)
+    return largest([int(there.max()) if len(there) else None, *at_edges])
 
 
 def largest(values: Iterable[int | None]) -> int | None:

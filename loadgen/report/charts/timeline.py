@@ -118,7 +118,7 @@ def _shown(repeat: Repeat) -> _Shown | None:
     part_of = np.searchsorted(begins, rows, "right") - 1
     shown = [(repeat.parts[part], row) for part, row in zip(part_of, rows - begins[part_of], strict=True)]
     pieces = [
-        (m.recording.arrivals["at"][m.text_reads[slice(*m.text_offsets[row : row + 2])]] - m.recording.start)
+        (m.recording.arrivals.at[m.text_reads[slice(*m.text_offsets[row : row + 2])]] - m.recording.start)
         for m, row in shown
     ]
     outcome = np.array([m.outcome[row] for m, row in shown])

@@ -15,6 +15,7 @@ from loadgen.report.text import number
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from loadgen.analysis.measures import Ints
     from loadgen.analysis.repeats import Repeat
     from loadgen.model import Recording
     from loadgen.report.client_style import ClientStyle, Styles
@@ -106,22 +107,21 @@ def _thinned(at: NDArray[np.float64], value: NDArray[np.float64]) -> Line:
     return at[keep], value[keep]
 
 
-def _column(recording: Recording, name: str, scale: float) -> Line:
-    raw = recording.samples[name]
+def _column(recording: Recording, raw: Ints, scale: float) -> Line:
     there = raw >= 0
-    return (recording.samples["at"][there] - recording.start) / 1e9, raw[there] / scale
+    return (recording.samples.at[there] - recording.start) / 1e9, raw[there] / scale
 
 
 def _memory(recording: Recording) -> Line:
-    return _column(recording, "rss_kib", 1024)
+    return _column(recording, recording.samples.rss_kib, 1024)
 
 
 def _threads(recording: Recording) -> Line:
-    return _column(recording, "threads", 1)
+    return _column(recording, recording.samples.threads, 1)
 
 
 def _cpu(recording: Recording) -> Line:
-    at, total = _column(recording, "cpu_ns", 1e9)
+    at, total = _column(recording, recording.samples.cpu_ns, 1e9)
     if len(at) < 2:
         return at[:0], total[:0]
     keep = np.concatenate([[0], np.flatnonzero(np.diff(np.floor((at - at[0]) / CPU_BIN_S)) > 0) + 1])

@@ -19,7 +19,7 @@ class Failures(Section):
     short = "Failures"
 
     def applies(self, view: View) -> bool:
-        return any((r.streams["outcome"] != Outcome.OK.value).any() for r in view.run.recordings)
+        return any((r.streams.outcome != Outcome.OK.value).any() for r in view.run.recordings)
 
     def html(self, view: View, page: Page) -> str:
         return page.section(self.id, failures=_failures(view))
@@ -28,7 +28,7 @@ class Failures(Section):
 def _failures(view: View) -> list[dict[str, Any]]:
     counted: dict[tuple[Level, ClientId, str], Counter[str]] = {}
     for recording in view.run.recordings:
-        outcomes, errors = recording.streams["outcome"], recording.streams["error"]
+        outcomes, errors = recording.streams.outcome, recording.streams.error
         for row in (outcomes != Outcome.OK.value).nonzero()[0].tolist():
             key = (recording.level, recording.client, str(outcomes[row]))
             counted.setdefault(key, Counter())[str(errors[row])] += 1

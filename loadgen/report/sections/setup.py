@@ -71,7 +71,7 @@ def _workers(view: View) -> Facts:
             by_worker.setdefault(m.recording.worker, []).append(m.recording)
     shown = []
     for worker, parts in by_worker.items():
-        streams = sum(len(part.streams["slot"]) for part in parts)
+        streams = sum(len(part.streams.slot) for part in parts)
         ended = "; ".join(dict.fromkeys(part.ended for part in parts if part.ended))
         work = f"{streams:,} streams in {len(parts):,} cell{'' if len(parts) == 1 else 's'}"
         shown.append((plain(worker, 80), plain(f"{work}; {ended}" if ended else work, TEXT)))

@@ -1,0 +1,109 @@
+"""The tables of a recording: a numpy array per column, one element per row. -1 is "not measured"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Columns of one length."""
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """Return the columns by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def rows(self, chosen: NDArray[np.bool_] | slice) -> Self:
+        """Return a table of the chosen rows; a slice copies nothing."""
+        return type(self)(**{name: column[chosen] for name, column in self.columns.items()})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StreamTable(Table):
+    """A row per stream: the scalar fields of :class:`Stream` and :class:`Usage`.
+
+    ``reads`` rows of ``arrivals`` and ``stamped`` rows of ``stamps`` are the stream's own, in order.
+    """
+
+    slot: Ints
+    due: Ints
+    start: Ints
+    headers: Ints
+    end: Ints
+    status: Ints
+    bytes: Ints
+    first_stamp_ns: Ints
+    run_wait_ns: Ints
+    total_ns: Ints
+    load_ns: Ints
+    prompt_tokens: Ints
+    prompt_ns: Ints
+    server_tokens: Ints
+    decode_ns: Ints
+    end_stamp_ns: Ints
+    reads: Ints
+    text_events: Ints
+    stamped: Ints
+    outcome: NDArray[Any]  # text
+    error: NDArray[Any]  # text
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ArrivalTable(Table):
+    """A row per read: when it arrived, and how many text events it completed."""
+
+    at: Ints
+    count: NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class StampTable(Table):
+    """A row per text event: the server's time in microseconds after the stream's ``first_stamp_ns``."""
+
+    us: NDArray[np.int32] | Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SampleTable(Table):
+    """A row per :class:`Sample`."""
+
+    at: Ints
+    rss_kib: Ints
+    peak_rss_kib: Ints
+    threads: Ints
+    cpu_ns: Ints
+    voluntary: Ints
+    involuntary: Ints
+    run_wait_ns: Ints
+    streams_open: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PauseTable(Table):
+    """A row per :class:`Pause`, its ``kind`` as the place in ``PAUSES``."""
+
+    kind: NDArray[np.int8]
+    begin: Ints
+    end: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CpuSampleTable(Table):
+    """A row per :class:`CpuSample`."""
+
+    at: Ints
+    cpu_ns: Ints
+    run_wait_ns: Ints
