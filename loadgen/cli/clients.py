@@ -12,7 +12,11 @@ def command() -> None:
 
     rows = []
     for name in clients.names():
-        info, version = clients.info(name), clients.version(name)
+        try:
+            info, version = clients.info(name), clients.version(name)
+        except (ImportError, clients.InvalidClient) as error:  # of a package that is not ours
+            rows.append((name, "", f"cannot be used: {error}"))
+            continue
         library = f"{info.distribution} {version}" if version else clients.install(name)
         rows.append((name, "async" if info.mode == "tasks" else "sync", library))
     width = max(len(name) for name, _, _ in rows)

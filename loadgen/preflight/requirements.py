@@ -28,7 +28,11 @@ def require(wanted: Sequence[ClientId], streams: int) -> None:
 def _missing(client: ClientId) -> str:
     """Return what the client lacks and the command that installs it; empty where it can run."""
     if client.python is None:
-        if clients.version(client.name) is None:
+        try:
+            version = clients.version(client.name)
+        except ImportError as error:  # an outsider's module imports it before it is needed
+            return f"{client.name} needs {error.name}; install it: pip install {error.name}"
+        if version is None:
             return f"{client.name} is not installed; install it: {clients.install(client.name)}"
         driver = clients.runtime_dependency(client)
         if driver and clients.installed(driver) is None:

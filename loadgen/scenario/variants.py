@@ -26,11 +26,11 @@ STREAM: Final = (True, False)
 
 
 def options(name: str) -> Mapping[str, clients.Values]:
-    """Return the options of a client except ``python``; only the common ones where its library is missing."""
+    """Return the options of a client except ``python``; only the common ones where it cannot be read."""
     try:
         own = clients.options(name)
-    except ImportError:
-        own = {}  # the error is reported when it is loaded
+    except (ImportError, clients.InvalidClient):
+        own = {}  # reported when the client is used
     return {"stream": STREAM, **own}
 
 
@@ -50,6 +50,12 @@ def client(value: Any, folder: FilePath) -> ClientId:
         raise wrong(f"is {kind(name)}", f"one of {', '.join(clients.names())}", at)
     if name not in clients.names():
         raise wrong(f"{shown(name)} is not a client", choose(name, clients.names()), at)
+    try:
+        clients.info(name)
+    except clients.InvalidClient as error:
+        raise wrong(f"is not usable: {error}", "another client", at) from None
+    except ImportError:
+        pass  # reported by preflight
     found: list[tuple[str, Any, str | None]] = []
     check(value, _read_options(name, keys, folder, found))
     python = next((path for _, _, path in found if path is not None), None)

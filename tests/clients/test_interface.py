@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from loadgen import clients
+from loadgen.cli.clients import command
 from loadgen.clients import BUILTIN, Info, InvalidClient, Missing
 from loadgen.model import ClientId, Load, Outcome
+from loadgen.scenario import ScenarioError, load
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, says
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw
@@ -166,3 +169,17 @@ print(*{name.partition(".")[0] for name in set(sys.modules) - before})
 """
     done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
     assert set(done.stdout.split()) <= {*sys.stdlib_module_names, "loadgen"}
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_scenario_with_what_is_no_client_is_refused_and_the_list_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "name: x\ntarget: {url: 'http://h:1'}\nprompts: [a]\nclients: [blocking]\nconcurrency: [1]\n"
+    )
+    with pytest.raises(ScenarioError, match=r"INFO\.mode must be 'tasks'"):
+        load(path)
+    listed = CliRunner().invoke(command).output
+    assert "outsider-async   async  outside 1.2" in listed
+    assert "noinfo" in listed
+    assert "has no INFO" in listed
