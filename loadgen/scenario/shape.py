@@ -91,22 +91,20 @@ class SimulatorShape(_Shape):
     gap: Duration = key(_SIMULATOR.gap, "Mean time between two tokens.", "50ms")
     tokens: Count = key(_SIMULATOR.tokens, "Tokens of an answer.", 60)
     jitter: Annotated[float, Field(ge=0, le=10), NUMBER] = key(
-        _SIMULATOR.jitter, "How far both times vary: standard deviation over mean. 0: not at all.", 0.5
+        _SIMULATOR.jitter, "Variation of both times: standard deviation divided by mean. 0: none.", 0.5
     )
     distribution: Annotated[
         Literal["constant", "uniform", "lognormal", "gamma"], one_of("a distribution", lambda: DISTRIBUTIONS)
-    ] = key(_SIMULATOR.distribution, "How both times are drawn, where jitter is above 0.")
+    ] = key(_SIMULATOR.distribution, "Distribution of both times, with jitter above 0.")
     prefill: Duration = key(
-        _SIMULATOR.prefill, "Added to the first token's time for every token of the prompt.", "1ms"
+        _SIMULATOR.prefill, "Added to the time to the first token, for every token of the prompt.", "1ms"
     )
     load: Duration = key(_SIMULATOR.load, "How long the first request waits for the model to load.", "2s")
-    parallel: Count | None = key(
-        None, "Requests answered at once; the others wait in a queue. Left out: all."
-    )
+    parallel: Count | None = key(None, "Requests answered at once; the others wait in a queue. Default: all.")
     max_queue: Annotated[int, Field(ge=0, le=1_000_000), INTEGER] = key(
         _SIMULATOR.max_queue, "Requests that may wait; the next is answered 503."
     )
-    models: list[Text] = key([], "Models it knows; others get 404. Left out: every model is known.")
+    models: list[Text] = key([], "Known models; others get a 404. Default: all are known.")
     split: Fraction = key(
         _SIMULATOR.split,
         "Fraction of tokens sent in two pieces, inside a UTF-8 character where there is one.",
@@ -116,12 +114,12 @@ class SimulatorShape(_Shape):
         key(
             {},
             "What goes wrong, by fraction of requests: "
-            + "; ".join(f"{fault} {told}" for fault, told in FAULTS.items()),
+            + "; ".join(f"{fault} {meaning}" for fault, meaning in FAULTS.items()),
             {"reset": "5%", "stall": 0.01},
             json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
         )
     )
-    seed: Seed = key(_SIMULATOR.seed, "Draws the same times and faults again.")
+    seed: Seed = key(_SIMULATOR.seed, "The same seed gives the same times and faults.")
 
     def problems(self) -> Found:
         if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:
@@ -162,22 +160,22 @@ class LoadShape(_Shape):
     model_config = _either({("duration",): ("requests",), ("requests",): ("duration",)})
 
     arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] = key(
-        "closed", "The pattern of arrivals. closed: every slot runs stream after stream."
+        "closed", "The pattern of arrivals. closed: every slot runs one stream after another."
     )
     duration: PositiveDuration | None = key(
         None, "How long new streams are started; those open then run to their end.", "10s"
     )
     requests: Count | None = key(None, "Streams per slot, in place of duration.", 3)
-    ramp: Duration = key(0.0, "Slots start spread over this time, not in one burst.", "2s")
+    ramp: Duration = key(0.0, "Time over which the starts of the slots are spread.", "2s")
     ramp_per_stream: PositiveDuration | None = key(
         None,
-        "In place of ramp, where requests are counted: so many streams start as fast at every concurrency.",
+        "With requests, in place of ramp: the ramp is this time multiplied by the concurrency.",
         "5ms",
     )
     warmup: Duration | None = key(
         None,
-        "Streams due in this time are kept and left out of the figures. "
-        "Left out: the ramp where there is a duration, 0 where requests are counted.",
+        "Streams due in this time are recorded, but excluded from the metrics. "
+        "Default: the ramp with duration, 0 with requests.",
         "2s",
     )
 
@@ -211,10 +209,10 @@ class StageShape(_Shape):
     model_config = _either({("to",): ("hold",), ("hold",): ("to", "over")})
 
     to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), INTEGER] | None = key(
-        None, "How many streams at once at the end of this stage.", 200
+        None, "Number of streams at the end of this stage.", 200
     )
-    over: Duration = key(0.0, "How long the way there takes, evenly. Left out: all at once.", "60s")
-    hold: Duration | None = key(None, "How long the number of streams stays as it is.", "2m")
+    over: Duration = key(0.0, "Duration of the change, evenly. Default: all at once.", "60s")
+    hold: Duration | None = key(None, "How long the number of streams stays the same.", "2m")
 
     def problems(self) -> Found:
         keys = self.model_fields_set
@@ -250,7 +248,7 @@ def _stages(shapes: Sequence[StageShape]) -> Found:
 
 
 class TimeoutsShape(_Shape):
-    """When a stream is given up; each is an outcome of its own."""
+    """When a stream fails; each timeout is a separate outcome."""
 
     connect: PositiveDuration = key(_TIMEOUTS.connect, "Until connected.", "5s")
     first_token: PositiveDuration = key(
@@ -276,14 +274,14 @@ class ScenarioShape(_Shape):
     protocol: Annotated[str, one_of("a protocol", protocols.names)] = key(
         "ollama-generate", "The wire format.", "ollama-generate"
     )
-    model: Text = key("qwen3:1.7b", "The model that is asked.", "qwen3:1.7b")
-    stream: Boolean = key(True, "Whether the server is asked to stream; false: the answer as a whole.")
+    model: Text = key("qwen3:1.7b", "The model that the requests name.", "qwen3:1.7b")
+    stream: Boolean = key(True, "false requests the answer as a whole, not as a stream.")
     options: Annotated[dict[str, Any], BeforeValidator(rules.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
     )
     prompts: Annotated[Any, BeforeValidator(rules.prompts), WithJsonSchema({})] = key(
         ...,
-        "What is asked, in turn: a list, or a file beside the scenario "
+        "The prompts, used in turn: a list, or a file relative to the scenario "
         "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
         ["Write a haiku."],
         {"file": "prompts.jsonl"},
@@ -315,10 +313,10 @@ class ScenarioShape(_Shape):
         examples=[[{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}]],
     )
     repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
-        1, "How often each client is measured at each concurrency, interleaved.", 3
+        1, "How often each client is measured at each concurrency level, interleaved.", 3
     )
     timeouts: TimeoutsShape = Field(
-        default_factory=lambda: TimeoutsShape.model_validate({}), description="When a stream is given up."
+        default_factory=lambda: TimeoutsShape.model_validate({}), description="When a stream fails."
     )
     thresholds: list[
         Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({"type": "string"})]
@@ -329,9 +327,9 @@ class ScenarioShape(_Shape):
     )
     answers: Annotated[Literal["article"], one_of("an answer", lambda: ("article",))] | None = key(
         None,
-        "Whose table the report puts beside this run's: the article's, of its four clients at one stream.",
+        "article: the report compares this run with the table of the article; needs its four clients at one stream.",
     )
-    seed: Seed = key(0, "Draws the same order of cells and the same schedule again.")
+    seed: Seed = key(0, "The same seed gives the same order of cells and the same schedule.")
 
     def resolved_load(self) -> Load:
         return Load(stages=stages_of(self.stages)) if self.stages else self.load.resolved()
@@ -341,7 +339,7 @@ class ScenarioShape(_Shape):
         return tuple(self.concurrency) or (max(stage.to for stage in stages_of(self.stages)),)
 
 
-# Which keys are known where, for the nearest one.
+# Path -> the keys that are known there.
 SHAPES: Final[dict[Path, type[BaseModel]]] = {
     (): ScenarioShape,
     ("target",): TargetShape,
