@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -17,6 +17,7 @@ from loadgen.capacity.readings import Budget, Reading, read, ttft_p50_ms
 from loadgen.capacity.result import SearchResult
 from loadgen.capacity.search import Rules, Search, search
 from loadgen.lab import plan
+from loadgen.lab.environment import first_match
 from loadgen.lab.session import Session, one_engine, session
 from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario
 from loadgen.preflight import os_limits
@@ -134,7 +135,8 @@ class _Steps:
         self._cores = cores
         self._running = running
         self._index = 0
-        self._stream_s = _stream_s(scenario)
+        simulator = scenario.target.simulator
+        self._stream_s = simulator.stream_s if simulator else None
         self._cut = False
 
     def measure_one_stream(self) -> None:
@@ -208,35 +210,21 @@ class _Steps:
 def _streams_that_fit(scenario: Scenario) -> int:
     """Return the most streams that open files, ports, threads and memory allow."""
     each = os_limits.needs(scenario.clients)
-    low, high = 1, MAX_STREAMS
-    while low < high:
-        middle = (low + high + 1) // 2
-        if all(limit.ok for limit in os_limits.limits(middle, each) if limit.fatal):
-            low = middle
-        else:
-            high = middle - 1
-    return max(1, min(low, (_available_kib() or MAX_STREAMS * MEMORY_KIB) // MEMORY_KIB))
 
+    def exceeds(streams: int) -> bool:
+        return any(limit.fatal and not limit.ok for limit in os_limits.limits(streams, each))
 
-def _available_kib() -> int | None:
-    try:
-        found = re.search(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())
-    except OSError:
-        return None
-    return int(found[1]) if found else None
-
-
-def _stream_s(scenario: Scenario) -> float | None:
-    """Return how long a stream takes, where that is known in advance."""
-    simulator = scenario.target.simulator
-    return simulator.ttft + simulator.gap * simulator.tokens if simulator else None
+    allowed = bisect_left(range(1, MAX_STREAMS + 1), True, key=exceeds)
+    kib = first_match("/proc/meminfo", r"MemAvailable:\s*(\d+)")
+    return max(1, min(allowed, int(kib) // MEMORY_KIB if kib else MAX_STREAMS))
 
 
 def _load(scenario: Scenario, start: int, window: float | None) -> Load:
     """Return a ramp, which is not measured, and a window in which the smallest step has enough tokens."""
-    stream, simulator = _stream_s(scenario), scenario.target.simulator
-    if window is None:
+    simulator = scenario.target.simulator
+    if window is None and simulator is not None:
+        enough = MIN_TOKENS * simulator.stream_s / max(1, simulator.tokens * start)
+        window = max(WINDOW_S, simulator.stream_s, enough)
+    elif window is None:
         window = WINDOW_ELSEWHERE_S
-        if stream is not None and simulator is not None:
-            window = max(WINDOW_S, stream, MIN_TOKENS * stream / max(1, simulator.tokens * start))
     return Load(duration=RAMP_S + window, ramp=RAMP_S, warmup=RAMP_S)

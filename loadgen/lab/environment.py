@@ -18,9 +18,9 @@ def machine() -> MachineInfo:
         system=platform.system(),
         release=platform.release(),
         machine=platform.machine(),
-        processor=_first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
+        processor=first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        memory_kib=int(_first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
+        memory_kib=int(first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
         python=f"{platform.python_implementation()} {platform.python_version()}",
     )
 
@@ -46,7 +46,8 @@ def versions(wanted: Sequence[ClientId]) -> Mapping[str, str | None]:
     return found
 
 
-def _first_match(path: str, pattern: str) -> str | None:
+def first_match(path: str, pattern: str) -> str | None:
+    """Return the first group of ``pattern`` in the file; ``None`` where there is no match or no file."""
     try:
         found = re.search(pattern, Path(path).read_text())
     except OSError:

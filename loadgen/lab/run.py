@@ -48,7 +48,7 @@ def run(
 def _seconds(scenario: Scenario, cell: Cell) -> float:
     """Return about how long the cell takes."""
     simulator, load = scenario.target.simulator, cell.workload.load
-    one = simulator.ttft + simulator.gap * simulator.tokens if simulator else 0.0
+    one = simulator.stream_s if simulator else 0.0
     if load.seconds is not None:
         return load.seconds + one + CELL_COST
     return load.ramp + (load.requests or 1) * one + CELL_COST

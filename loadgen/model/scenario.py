@@ -34,6 +34,11 @@ class Simulator:
     faults: Mapping[str, float] = field(default_factory=dict)  # fault name -> fraction of requests
     seed: int = 0
 
+    @property
+    def stream_s(self) -> float:
+        """Return about how many seconds a stream takes."""
+        return self.ttft + self.gap * self.tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
