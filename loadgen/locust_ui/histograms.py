@@ -11,8 +11,8 @@ import numpy as np
 
 from loadgen.analysis.measures import Ints, Measured, present
 from loadgen.analysis.metrics import PerStream, PerToken, Scalar, metrics
-from loadgen.analysis.metrics.lag import LAG
-from loadgen.analysis.metrics.latency import SEND_DELAY, TTFT
+from loadgen.analysis.metrics.lag import lag
+from loadgen.analysis.metrics.latency import send_delay, ttft
 from loadgen.analysis.percentiles import NEEDED, Percentiles, nearest_rank
 from loadgen.model import Recording
 
@@ -27,7 +27,7 @@ def formulas() -> Mapping[str, Formula]:
     live = [metric for metric in metrics() if metric.live]
     found = {
         metric.key: metric.formula
-        for metric in (*live, TTFT, LAG, SEND_DELAY)
+        for metric in (*live, ttft, lag, send_delay)
         if not isinstance(metric.formula, Scalar)
     }
     return {**found, START_DELAY: PerStream(lambda m: m.streams.start - m.streams.due)}

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints, Measured
-from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns
+from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns, metrics
 from loadgen.model import Recording, Run, Summary
 from loadgen.report.sentences.validity import reason
 
@@ -111,7 +111,7 @@ def samples_frame(run: Run) -> pd.DataFrame:
 def summary_columns() -> list[str]:
     """Return the columns of ``summary.csv`` in their order: the contract's, the other metrics', then bounds."""
     values = {name: each for name, each in columns().items() if each.part == "value"}
-    contract = [name for name, each in values.items() if each.metric in CONTRACT]
+    contract = [name for name, each in values.items() if each.metric in metrics()[: len(CONTRACT)]]
     return [
         *KEYS,
         *contract,

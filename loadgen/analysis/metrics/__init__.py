@@ -1,8 +1,8 @@
 """The table of metrics: every number of a summary, once.
 
 The columns of ``summary.csv``, the tables and charts of the report, ``compare``, thresholds, the Streaming tab and
-``docs/metrics.md`` are read from it. To add a metric, write a :class:`Metric` in a file beside this one and add it to
-:data:`METRICS`; from another package, register it as an entry point of the group ``loadgen.metrics``.
+``docs/metrics.md`` are read from it. To add a metric, decorate a function with :func:`metric` in a file beside this
+one, and add its path to :data:`METRICS`; in another package, register it as an entry point of ``loadgen.metrics``.
 
     >>> column("ttft_p99_ms").metric.label
     'TTFT'
@@ -16,7 +16,6 @@ from functools import cache
 from types import MappingProxyType
 
 from loadgen import registry
-from loadgen.analysis.metrics import cpu, lag, latency, memory, output, streams, switches
 from loadgen.analysis.metrics.metric import (
     VALUE,
     Column,
@@ -26,6 +25,7 @@ from loadgen.analysis.metrics.metric import (
     Rank,
     Repeats,
     Scalar,
+    metric,
 )
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "column",
     "columns",
     "compared",
+    "metric",
     "metrics",
     "short",
 ]
@@ -55,47 +56,46 @@ GROUP = "loadgen.metrics"
 KEYS = ("client", "mode", "concurrency", "repeats")
 VERDICT = ("validity", "reasons", "low_sample", "outcomes")
 
-# The columns that other people's scripts rely on, in their order.
-CONTRACT: tuple[Metric, ...] = (
-    streams.STREAMS,
-    streams.OK,
-    streams.ERRORS,
-    streams.LIVE_PEAK,
-    output.TOKENS,
-    output.TOKENS_PER_S,
-    latency.TTFT,
-    latency.ITL,
-    latency.TOTAL,
-    lag.LAG,
-    memory.RSS_BASE_MIB,
-    memory.RSS_PEAK_MIB,
-    memory.RSS_PER_STREAM_KIB,
-    memory.THREADS_PEAK,
-    cpu.CPU_S,
-    cpu.CPU_US_PER_TOKEN,
-    switches.VOLUNTARY_SWITCHES_PER_TOKEN,
-    switches.INVOLUNTARY_SWITCHES_PER_TOKEN,
+# Where the metrics are; first those whose columns other people's scripts rely on, in the order of their columns.
+CONTRACT: tuple[str, ...] = (
+    "loadgen.analysis.metrics.streams:streams",
+    "loadgen.analysis.metrics.streams:ok",
+    "loadgen.analysis.metrics.streams:errors",
+    "loadgen.analysis.metrics.streams:live_peak",
+    "loadgen.analysis.metrics.output:tokens",
+    "loadgen.analysis.metrics.output:tokens_per_s",
+    "loadgen.analysis.metrics.latency:ttft",
+    "loadgen.analysis.metrics.latency:itl",
+    "loadgen.analysis.metrics.latency:total",
+    "loadgen.analysis.metrics.lag:lag",
+    "loadgen.analysis.metrics.memory:rss_base_mib",
+    "loadgen.analysis.metrics.memory:rss_peak_mib",
+    "loadgen.analysis.metrics.memory:rss_per_stream_kib",
+    "loadgen.analysis.metrics.memory:threads_peak",
+    "loadgen.analysis.metrics.cpu:cpu_s",
+    "loadgen.analysis.metrics.cpu:cpu_us_per_token",
+    "loadgen.analysis.metrics.switches:voluntary_switches_per_token",
+    "loadgen.analysis.metrics.switches:involuntary_switches_per_token",
 )
-
-METRICS: tuple[Metric, ...] = (
+METRICS: tuple[str, ...] = (
     *CONTRACT,
-    streams.LIVE_MEAN,
-    output.EVENTS_PER_READ,
-    output.TEXT_EVENTS,
-    output.SERVER_TOKENS,
-    latency.HEADERS,
-    latency.TPOT,
-    latency.SEND_DELAY,
-    lag.RELATIVE_LAG,
-    cpu.CPU_PERCENT,
-    cpu.CPU_SHARE,
-    cpu.RUN_WAIT_PERCENT,
-    switches.SWITCHES_PER_TOKEN,
-    streams.ERRORS_SHARE,
-    memory.THREADS_ADDED,
-    output.LOAD_MAX_MS,
-    streams.STARTUP_STREAMS,
-    latency.STARTUP_TTFT,
+    "loadgen.analysis.metrics.streams:live_mean",
+    "loadgen.analysis.metrics.output:events_per_read",
+    "loadgen.analysis.metrics.output:text_events",
+    "loadgen.analysis.metrics.output:server_tokens",
+    "loadgen.analysis.metrics.latency:headers",
+    "loadgen.analysis.metrics.latency:tpot",
+    "loadgen.analysis.metrics.latency:send_delay",
+    "loadgen.analysis.metrics.lag:relative_lag",
+    "loadgen.analysis.metrics.cpu:cpu_percent",
+    "loadgen.analysis.metrics.cpu:cpu_share",
+    "loadgen.analysis.metrics.cpu:run_wait_percent",
+    "loadgen.analysis.metrics.switches:switches_per_token",
+    "loadgen.analysis.metrics.streams:errors_share",
+    "loadgen.analysis.metrics.memory:threads_added",
+    "loadgen.analysis.metrics.output:load_max_ms",
+    "loadgen.analysis.metrics.streams:startup_streams",
+    "loadgen.analysis.metrics.latency:startup_ttft",
 )
 
 _added: list[Metric] = []
@@ -107,12 +107,13 @@ def metrics() -> tuple[Metric, ...]:
 
     Raises TypeError where an entry point is no Metric, ValueError where two metrics share a column.
     """
+    ours = [registry.load(path, GROUP, path) for path in METRICS]
     outside = [registry.load(None, GROUP, name) for name in registry.names({}, GROUP)]
-    for metric in outside:
-        if not isinstance(metric, Metric):
-            raise TypeError(f"an entry point of {GROUP} is no Metric: {metric!r}")
-    found = (*METRICS, *outside, *_added)
-    names = [*KEYS, *VERDICT, *(each.name for metric in found for each in _columns(metric))]
+    found = (*ours, *outside, *_added)
+    for each in found:
+        if not isinstance(each, Metric):
+            raise TypeError(f"an entry point of {GROUP} is no Metric: {each!r}")
+    names = [*KEYS, *VERDICT, *(one.name for each in found for one in _columns(each))]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"two columns of summary.csv have the same name: {', '.join(sorted(twice))}")
     return found
@@ -124,7 +125,7 @@ def columns() -> Mapping[str, Column]:
 
     Those of the contract come first, then the other metrics, each as its value, ``n`` and bounds.
     """
-    return MappingProxyType({each.name: each for metric in metrics() for each in _columns(metric)})
+    return MappingProxyType({one.name: one for each in metrics() for one in _columns(each)})
 
 
 def column(name: str) -> Column:
@@ -173,13 +174,13 @@ def _replace(others: list[Metric]) -> None:
     columns.cache_clear()
 
 
-def _columns(metric: Metric) -> Iterator[Column]:
-    for rank in metric.ranks:
-        yield Column(metric.column(rank), metric, rank)
-    if metric.count:
-        yield Column(f"{metric.key}_n", metric, part="n")
-    for rank in metric.intervals:
-        stem = metric.key if rank is None else f"{metric.key}_p{rank}"
-        unit = "" if rank is None else f"_{metric.unit}"
-        yield Column(f"{stem}_low{unit}", metric, rank, "low")
-        yield Column(f"{stem}_high{unit}", metric, rank, "high")
+def _columns(of: Metric) -> Iterator[Column]:
+    for rank in of.ranks:
+        yield Column(of.column(rank), of, rank)
+    if of.count:
+        yield Column(f"{of.key}_n", of, part="n")
+    for rank in of.intervals:
+        stem = of.key if rank is None else f"{of.key}_p{rank}"
+        unit = "" if rank is None else f"_{of.unit}"
+        yield Column(f"{stem}_low{unit}", of, rank, "low")
+        yield Column(f"{stem}_high{unit}", of, rank, "high")

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from loadgen.analysis.measures import Measured, Tokens, relative
-from loadgen.analysis.metrics.metric import Metric, PerToken
+from loadgen.analysis import measures
+from loadgen.analysis.measures import Measured, Tokens
+from loadgen.analysis.metrics.metric import PerToken, metric
 
 
-def _lag(measured: Measured) -> Tokens | None:
-    return measured.lags() if measured.recording.same_host else None
-
-
-def _relative_lag(measured: Measured) -> Tokens | None:
-    lags = measured.lags()
-    return None if lags is None else Tokens(relative(lags), lags.owner)
-
-
-LAG = Metric(
-    key="lag",
+@metric(
+    PerToken,
     label="lag",
-    description="Delivery lag of each token: its arrival less the server's own send time. Empty where the server "
-    "writes no times, runs on another host, or a clock was set meanwhile.",
-    formula=PerToken(_lag),
     topic="latency",
     percentiles=(50, 99),
     kind="latency",
@@ -32,13 +21,15 @@ LAG = Metric(
     tabled=(50, 99),
     short={50: 10, 99: 2},
 )
+def lag(m: Measured) -> Tokens | None:
+    """Delivery lag of each token: its arrival less the server's own send time. Empty where the server writes no times,
+    runs on another host, or a clock was set meanwhile.
+    """
+    return m.lags() if m.recording.same_host else None
 
-RELATIVE_LAG = Metric(
-    key="relative_lag",
-    label="relative lag",
-    description="Delivery lag above the least of the same stream; needs no clock in common with the server.",
-    formula=PerToken(_relative_lag),
-    topic="latency",
-    percentiles=(50, 99),
-    kind="latency",
-)
+
+@metric(PerToken, label="relative lag", topic="latency", percentiles=(50, 99), kind="latency")
+def relative_lag(m: Measured) -> Tokens | None:
+    """Delivery lag above the least of the same stream; needs no clock in common with the server."""
+    lags = m.lags()
+    return None if lags is None else Tokens(measures.relative(lags), lags.owner)

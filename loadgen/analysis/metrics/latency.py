@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from loadgen.analysis.metrics.metric import Metric, PerStream, PerToken
+from functools import partial
 
-TTFT = Metric(
-    key="ttft",
+from loadgen.analysis.measures import Ints, Measured, Tokens
+from loadgen.analysis.metrics.metric import PerStream, PerToken, metric
+
+
+@metric(
+    PerStream,
     label="TTFT",
-    description="Time to first token: from just before the library is called to the first read that carries text.",
-    formula=PerStream(lambda m: m.ttft),
     topic="latency",
     percentiles=(50, 90, 95, 99),
     kind="latency",
@@ -21,13 +23,14 @@ TTFT = Metric(
     tabled=(50, 90, 99),
     short={50: 0, 90: 20, 99: 1},
 )
+def ttft(m: Measured) -> Ints:
+    """Time to first token: from just before the library is called to the first read that carries text."""
+    return m.ttft
 
-ITL = Metric(
-    key="itl",
+
+@metric(
+    PerToken,
     label="ITL",
-    description="Inter-token latency: all gaps between token arrivals within a stream, never a mean per stream. "
-    "Tokens that arrive in one read have a gap of 0.",
-    formula=PerToken(lambda m: m.gaps()),
     topic="latency",
     percentiles=(50, 90, 95, 99),
     kind="latency",
@@ -39,12 +42,16 @@ ITL = Metric(
     tabled=(50, 90, 99),
     short={50: 9, 90: 21, 99: 6},
 )
+def itl(m: Measured) -> Tokens:
+    """Inter-token latency: all gaps between token arrivals within a stream, never a mean per stream. Tokens that
+    arrive in one read have a gap of 0.
+    """
+    return m.gaps()
 
-TOTAL = Metric(
-    key="total",
+
+@metric(
+    PerStream,
     label="total",
-    description="From just before the library is called to the end of the body.",
-    formula=PerStream(lambda m: m.total),
     topic="latency",
     percentiles=(50, 90, 95, 99),
     kind="latency",
@@ -55,47 +62,46 @@ TOTAL = Metric(
     tabled=(50, 99),
     short={50: 14, 99: 15},
 )
+def total(m: Measured) -> Ints:
+    """From just before the library is called to the end of the body."""
+    return m.total
 
-HEADERS = Metric(
-    key="headers",
-    label="headers",
-    description="From just before the library is called until it hands over the response's headers.",
-    formula=PerStream(lambda m: m.headers_wait),
-    topic="latency",
-    percentiles=(50, 99),
-    kind="latency",
-)
 
-TPOT = Metric(
-    key="tpot",
-    label="TPOT",
-    description="Time per output token of a stream: from its first to its last token, divided by its `tokens` "
-    "less one.",
-    formula=PerStream(lambda m: m.tpot),
-    topic="latency",
-    percentiles=(50, 99),
-    kind="latency",
-)
+@metric(PerStream, label="headers", topic="latency", percentiles=(50, 99), kind="latency")
+def headers(m: Measured) -> Ints:
+    """From just before the library is called until it hands over the response's headers."""
+    return m.headers_wait
 
-SEND_DELAY = Metric(
-    key="send_delay",
+
+@metric(PerStream, label="TPOT", topic="latency", percentiles=(50, 99), kind="latency")
+def tpot(m: Measured) -> Ints:
+    """Time per output token of a stream: from its first to its last token, divided by its `tokens` less one."""
+    return m.tpot
+
+
+@metric(
+    PerStream,
     label="send delay",
-    description="From the call of the library until the server had the request, by the server's own account. "
-    "It is the client's share of the TTFT.",
-    formula=PerStream(lambda m: m.send_delay),
     topic="latency",
     percentiles=(50, 99),
     kind="latency",
     compared=(99,),
     tabled=(99,),
 )
+def send_delay(m: Measured) -> Ints:
+    """From the call of the library until the server had the request, by the server's own account. It is the client's
+    share of the TTFT.
+    """
+    return m.send_delay
 
-STARTUP_TTFT = Metric(
-    key="startup_ttft",
+
+@metric(
+    partial(PerStream, streams=lambda m: m.ok & ~m.after_warmup),
     label="TTFT in the warm-up",
-    description="TTFT of the streams due in the warm-up.",
-    formula=PerStream(lambda m: m.ttft, streams=lambda m: m.ok & ~m.after_warmup),
     topic="latency",
     percentiles=(50, 99),
     kind="latency",
 )
+def startup_ttft(m: Measured) -> Ints:
+    """TTFT of the streams due in the warm-up."""
+    return m.ttft

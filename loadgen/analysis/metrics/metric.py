@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, TypeVar, Unpack
 
 from loadgen.analysis.measures import Flags, Ints, Measured, Tokens
 from loadgen.analysis.percentiles import NEEDED
@@ -17,6 +17,7 @@ VALUE: Ranks = (None,)
 
 Topic = Literal["streams", "latency", "cost"]
 Kind = Literal["latency", "ratio", "cpu", "memory", "count", "share"]
+Better = Literal["lower", "higher"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Metric:
     formula: PerStream | PerToken | Scalar
     topic: Topic
     unit: str = "ms"
-    better: Literal["lower", "higher"] | None = "lower"
+    better: Better = "lower"
     percentiles: tuple[int, ...] = ()
     decimals: int | None = None
     kind: Kind = "ratio"
@@ -135,6 +136,51 @@ class Metric:
     def column(self, rank: Rank = None) -> str:
         """Return the name of the column of that percentile; without one, of a scalar."""
         return self.key if rank is None else f"{self.key}_p{rank}_{self.unit}"
+
+
+class Details(TypedDict, total=False):
+    """The fields of a :class:`Metric` that have a default."""
+
+    unit: str
+    better: Better
+    percentiles: tuple[int, ...]
+    decimals: int | None
+    kind: Kind
+    intervals: Ranks
+    count: bool
+    compared: Ranks
+    primary: Ranks
+    drawn: Ranks
+    live: Ranks
+    tabled: Ranks
+    short: Mapping[Rank, int]
+    heading: str
+
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def metric(
+    formula: Callable[[_Function], PerStream | PerToken | Scalar],
+    *,
+    label: str,
+    topic: Topic,
+    **details: Unpack[Details],
+) -> Callable[[_Function], Metric]:
+    """Return a decorator that makes a metric of a function: its name is the key, its docstring the description."""
+
+    def made(function: _Function) -> Metric:
+        description = " ".join((function.__doc__ or "").split())
+        return Metric(
+            key=function.__name__,
+            label=label,
+            description=description,
+            formula=formula(function),
+            topic=topic,
+            **details,
+        )
+
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.analysis.metrics.metric import VALUE, Metric, Repeats, Scalar
+from loadgen.analysis.metrics.metric import VALUE, Repeats, Scalar, metric
 from loadgen.analysis.metrics.usage import per_token
 
 
@@ -14,42 +14,43 @@ def _involuntary(repeats: Repeats) -> float | None:
     return per_token(repeats.included, lambda sample: sample.involuntary)
 
 
-def _switches(repeats: Repeats) -> float | None:
-    voluntary, involuntary = _voluntary(repeats), _involuntary(repeats)
-    return None if voluntary is None or involuntary is None else voluntary + involuntary
-
-
-VOLUNTARY_SWITCHES_PER_TOKEN = Metric(
-    key="voluntary_switches_per_token",
+@metric(
+    Scalar,
     label="voluntary context switches per token",
     unit="switches",
-    description="Context switches because a thread waited, within the measured window, divided by its tokens.",
-    formula=Scalar(_voluntary),
     topic="cost",
     tabled=VALUE,
     heading="voluntary",
 )
+def voluntary_switches_per_token(repeats: Repeats) -> float | None:
+    """Context switches because a thread waited, within the measured window, divided by its tokens."""
+    return _voluntary(repeats)
 
-INVOLUNTARY_SWITCHES_PER_TOKEN = Metric(
-    key="involuntary_switches_per_token",
+
+@metric(
+    Scalar,
     label="involuntary context switches per token",
     unit="switches",
-    description="Context switches because a thread was preempted, within the measured window, divided by its tokens.",
-    formula=Scalar(_involuntary),
     topic="cost",
     tabled=VALUE,
     heading="involuntary",
 )
+def involuntary_switches_per_token(repeats: Repeats) -> float | None:
+    """Context switches because a thread was preempted, within the measured window, divided by its tokens."""
+    return _involuntary(repeats)
 
-SWITCHES_PER_TOKEN = Metric(
-    key="switches_per_token",
+
+@metric(
+    Scalar,
     label="context switches per token",
     unit="switches",
-    description="Voluntary and involuntary context switches per token together; empty where one is not measured.",
-    formula=Scalar(_switches),
     topic="cost",
     compared=VALUE,
     drawn=VALUE,
     short={None: 8},
     heading="switches/token",
 )
+def switches_per_token(repeats: Repeats) -> float | None:
+    """Voluntary and involuntary context switches per token together; empty where one is not measured."""
+    voluntary, involuntary = _voluntary(repeats), _involuntary(repeats)
+    return None if voluntary is None or involuntary is None else voluntary + involuntary

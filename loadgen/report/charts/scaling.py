@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bokeh.models import Scatter, Segment
 
 from loadgen.analysis.metrics import Column, Metric, column, metrics
-from loadgen.analysis.metrics.lag import LAG, RELATIVE_LAG
+from loadgen.analysis.metrics.lag import lag, relative_lag
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.lines import Line, Point, line_chart
 from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, hover, plot
@@ -47,9 +47,9 @@ class _Drawn:
 
 def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Return the charts of latencies; without a common clock, those of the relative lag in place of the lag."""
-    absolute = any(s.value(LAG.column(50)) is not None for s in summaries)
+    absolute = any(s.value(lag.column(50)) is not None for s in summaries)
     found = [m for m in metrics() if m.topic != "cost" and m.drawn]
-    return _charts([RELATIVE_LAG if m is LAG and not absolute else m for m in found], summaries, styles)
+    return _charts([relative_lag if m is lag and not absolute else m for m in found], summaries, styles)
 
 
 def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
@@ -59,7 +59,7 @@ def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
 
 def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     drawn = [
-        (m, [_Drawn(column(m.column(rank))) for rank in (LAG if m is RELATIVE_LAG else m).drawn])
+        (m, [_Drawn(column(m.column(rank))) for rank in (lag if m is relative_lag else m).drawn])
         for m in found
     ]
     if len({s.level for s in summaries}) > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from loadgen.analysis.metrics import column, metrics, short
-from loadgen.analysis.metrics.streams import ERRORS
+from loadgen.analysis.metrics.streams import errors
 from loadgen.model import Summary
 from loadgen.report import markdown
 from loadgen.report.columns import heading, narrow, rank_of, scaled, value_text, with_unit
@@ -109,7 +109,7 @@ def _cell(summary: Summary, column: Column) -> dict[str, Any]:
         "text": value_text(column, found.value),
         "low_sample": found.low_sample,
         "between": interval(scaled(column, found.low), scaled(column, found.high)),
-        "kind": "n" if column.part == "n" else "bad" if column.metric is ERRORS and found.value else "",
+        "kind": "n" if column.part == "n" else "bad" if column.metric is errors and found.value else "",
     }
 
 
