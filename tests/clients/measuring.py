@@ -9,31 +9,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from loadgen.clients import version
+from loadgen.clients import BUILTIN, info, version
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.listener import Silent
 from loadgen.model import Cell, ClientId, Outcome, Recording
 
-CLIENTS = (
-    ClientId("requests"),
+VARIANTS = (
     ClientId("requests", {"session": "shared"}),
-    ClientId("httpx-sync"),
     ClientId("httpx-sync", {"session": "per-thread"}),
-    ClientId("httpx-async"),
-    ClientId("aiohttp"),
     ClientId("aiohttp", {"loop": "uvloop"}),
-    ClientId("httpx2-sync"),
-    ClientId("httpx2-async"),
-    ClientId("urllib3"),
-    ClientId("pycurl"),
-    ClientId("requests-gevent"),
-    ClientId("curl_cffi-async"),
-    ClientId("ollama-sync"),
-    ClientId("ollama-async"),
-    ClientId("floor"),
 )
-if version("niquests") is not None:  # which does not live beside requests
-    CLIENTS += (ClientId("niquests"),)
+# All that are installed (niquests does not live beside requests) and speak Ollama's protocol.
+CLIENTS = (
+    *(
+        ClientId(name)
+        for name in BUILTIN
+        if version(name) is not None and "ollama-generate" in (info(name).protocols or ["ollama-generate"])
+    ),
+    *VARIANTS,
+)
 
 AT_ONCE = 9  # engines, which wait for most of their time
 

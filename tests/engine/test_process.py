@@ -220,22 +220,7 @@ def test_an_interrupt_ends_the_cell_and_keeps_its_streams() -> None:
 # ------------------------------------------------------------------------------------- what is loaded in it
 
 LIBRARIES = {
-    "requests": "requests",
-    "httpx-sync": "httpx",
-    "httpx-async": "httpx",
-    "aiohttp": "aiohttp",
-    "httpx2-sync": "httpx2",
-    "httpx2-async": "httpx2",
-    "urllib3": "urllib3",
-    "pycurl": "pycurl",
-    "curl_cffi-async": "curl_cffi",
-    "ollama-sync": "ollama",
-    "ollama-async": "ollama",
-    "openai-sync": "openai",
-    "openai-async": "openai",
-    "niquests": "niquests",
-    "requests-gevent": "gevent",
-    "floor": "httptools",
+    name: "gevent" if info(name).mode == "greenlets" else info(name).distribution for name in BUILTIN
 }
 # What a library itself stands on; openai imports aiohttp wherever that is installed.
 BELOW = {

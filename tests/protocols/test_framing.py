@@ -14,8 +14,6 @@ from loadgen.protocols import End, Event, Token, Undecodable
 from loadgen.protocols.lines import MAX_BODY, MAX_LINE
 
 MIB = 1 << 20
-FORMATS = [(name, stream) for name in protocols.BUILTIN for stream in (True, False)]
-
 # What a body begins with, what fills it, and how it ends.
 TEXT = {
     ("ollama-generate", True): (b'{"response":"', b'"}\n', b'{"done":true}\n'),
@@ -56,7 +54,7 @@ steps = st.sampled_from([1 << 14, 1 << 16, MIB, MAX_LINE - 1, MAX_LINE, MAX_LINE
 )
 
 
-@pytest.mark.parametrize(("name", "stream"), FORMATS)
+@pytest.mark.parametrize(("name", "stream"), TEXT)
 @given(
     lengths=st.lists(sizes, max_size=3),
     fill=st.sampled_from([b"x", b" ", b"x\n", b"\n"]),
@@ -73,7 +71,7 @@ def test_cutting_a_large_body_changes_nothing(
     assert outcome(name, stream, cut(data, steps)) == outcome(name, stream, [data])
 
 
-@pytest.mark.parametrize(("name", "stream"), FORMATS)
+@pytest.mark.parametrize(("name", "stream"), TEXT)
 @pytest.mark.parametrize("step", [1 << 16, 1 << 30])
 def test_a_whole_body_is_no_line(name: str, stream: bool, step: int) -> None:
     begin, close, end = TEXT[name, stream]
