@@ -6,166 +6,86 @@ Nothing here imports anything but the standard library, because the process that
 package too.
 """
 
-from loadgen.model.argument import (
-    ArticleDifference,
-    ArticleFinding,
-    ArticleMetric,
-    ArticleOrder,
-    ArticleSource,
-    ArticleTime,
-    ClaimEffect,
-    ClaimFinding,
-    ClaimPart,
-    Cost,
-    CostFinding,
-    Excluded,
-    Missing,
-    Resource,
-    Result,
-    Shortfall,
-    SourceKind,
-)
-from loadgen.model.arrival import Arrival
-from loadgen.model.cell import Cell, Request
-from loadgen.model.clients import ClientId, Mode
-from loadgen.model.estimate import Estimate
-from loadgen.model.findings import (
-    Cause,
-    Delay,
-    DelayFinding,
-    DriftFinding,
-    Finding,
-    NoiseFinding,
-    NoiseThreshold,
-    Validity,
-)
-from loadgen.model.level import Level
-from loadgen.model.progress import Progress
-from loadgen.model.recording import Machine, Recording, RecordingInfo, ServerLog
-from loadgen.model.run import CellInfo, MachineInfo, Run, RunInfo, State
-from loadgen.model.scenario import (
-    Load,
-    Scenario,
-    Simulator,
-    Stage,
-    Target,
-    Threshold,
-    Timeouts,
-    Workload,
-)
-from loadgen.model.stream import PAUSES, CpuSample, Outcome, Pause, Sample, Stream, Usage
-from loadgen.model.summary import Summary
-from loadgen.model.tables import (
-    ArrivalTable,
-    CpuSampleTable,
-    PauseTable,
-    SampleTable,
-    StampTable,
-    StreamTable,
-    Table,
-)
-from loadgen.model.thresholds import ThresholdFinding, ThresholdResult
-from loadgen.model.validity import (
-    ClientDelay,
-    ClockStepped,
-    ConcurrencyNotReached,
-    CpuTaken,
-    EndedEarly,
-    FewStreams,
-    ListenQueue,
-    NoneCompleted,
-    NothingAfterWarmup,
-    Reason,
-    RepeatExcluded,
-    SimulatorLate,
-    StartedLate,
-    StreamsFailed,
-    ValidityFinding,
-    WorkerLost,
-)
-
-__all__ = [
-    "PAUSES",
-    "Arrival",
-    "ArrivalTable",
-    "ArticleDifference",
-    "ArticleFinding",
-    "ArticleMetric",
-    "ArticleOrder",
-    "ArticleSource",
-    "ArticleTime",
-    "Cause",
-    "Cell",
-    "CellInfo",
-    "ClaimEffect",
-    "ClaimFinding",
-    "ClaimPart",
-    "ClientDelay",
-    "ClientId",
-    "ClockStepped",
-    "ConcurrencyNotReached",
-    "Cost",
-    "CostFinding",
-    "CpuSample",
-    "CpuSampleTable",
-    "CpuTaken",
-    "Delay",
-    "DelayFinding",
-    "DriftFinding",
-    "EndedEarly",
-    "Estimate",
-    "Excluded",
-    "FewStreams",
-    "Finding",
-    "Level",
-    "ListenQueue",
-    "Load",
-    "Machine",
-    "MachineInfo",
-    "Missing",
-    "Mode",
-    "NoiseFinding",
-    "NoiseThreshold",
-    "NoneCompleted",
-    "NothingAfterWarmup",
-    "Outcome",
-    "Pause",
-    "PauseTable",
-    "Progress",
-    "Reason",
-    "Recording",
-    "RecordingInfo",
-    "RepeatExcluded",
-    "Request",
-    "Resource",
-    "Result",
-    "Run",
-    "RunInfo",
-    "Sample",
-    "SampleTable",
-    "Scenario",
-    "ServerLog",
-    "Shortfall",
-    "Simulator",
-    "SimulatorLate",
-    "SourceKind",
-    "Stage",
-    "StampTable",
-    "StartedLate",
-    "State",
-    "Stream",
-    "StreamTable",
-    "StreamsFailed",
-    "Summary",
-    "Table",
-    "Target",
-    "Threshold",
-    "ThresholdFinding",
-    "ThresholdResult",
-    "Timeouts",
-    "Usage",
-    "Validity",
-    "ValidityFinding",
-    "WorkerLost",
-    "Workload",
-]
+from loadgen.model.argument import ArticleDifference as ArticleDifference
+from loadgen.model.argument import ArticleFinding as ArticleFinding
+from loadgen.model.argument import ArticleMetric as ArticleMetric
+from loadgen.model.argument import ArticleOrder as ArticleOrder
+from loadgen.model.argument import ArticleSource as ArticleSource
+from loadgen.model.argument import ArticleTime as ArticleTime
+from loadgen.model.argument import ClaimEffect as ClaimEffect
+from loadgen.model.argument import ClaimFinding as ClaimFinding
+from loadgen.model.argument import ClaimPart as ClaimPart
+from loadgen.model.argument import Cost as Cost
+from loadgen.model.argument import CostFinding as CostFinding
+from loadgen.model.argument import Excluded as Excluded
+from loadgen.model.argument import Missing as Missing
+from loadgen.model.argument import Resource as Resource
+from loadgen.model.argument import Result as Result
+from loadgen.model.argument import Shortfall as Shortfall
+from loadgen.model.argument import SourceKind as SourceKind
+from loadgen.model.arrival import Arrival as Arrival
+from loadgen.model.cell import Cell as Cell
+from loadgen.model.cell import Request as Request
+from loadgen.model.clients import ClientId as ClientId
+from loadgen.model.clients import Mode as Mode
+from loadgen.model.estimate import Estimate as Estimate
+from loadgen.model.findings import Cause as Cause
+from loadgen.model.findings import Delay as Delay
+from loadgen.model.findings import DelayFinding as DelayFinding
+from loadgen.model.findings import DriftFinding as DriftFinding
+from loadgen.model.findings import Finding as Finding
+from loadgen.model.findings import NoiseFinding as NoiseFinding
+from loadgen.model.findings import NoiseThreshold as NoiseThreshold
+from loadgen.model.findings import Validity as Validity
+from loadgen.model.level import Level as Level
+from loadgen.model.progress import Progress as Progress
+from loadgen.model.recording import Machine as Machine
+from loadgen.model.recording import Recording as Recording
+from loadgen.model.recording import RecordingInfo as RecordingInfo
+from loadgen.model.recording import ServerLog as ServerLog
+from loadgen.model.run import CellInfo as CellInfo
+from loadgen.model.run import MachineInfo as MachineInfo
+from loadgen.model.run import Run as Run
+from loadgen.model.run import RunInfo as RunInfo
+from loadgen.model.run import State as State
+from loadgen.model.scenario import Load as Load
+from loadgen.model.scenario import Scenario as Scenario
+from loadgen.model.scenario import Simulator as Simulator
+from loadgen.model.scenario import Stage as Stage
+from loadgen.model.scenario import Target as Target
+from loadgen.model.scenario import Threshold as Threshold
+from loadgen.model.scenario import Timeouts as Timeouts
+from loadgen.model.scenario import Workload as Workload
+from loadgen.model.stream import PAUSES as PAUSES
+from loadgen.model.stream import CpuSample as CpuSample
+from loadgen.model.stream import Outcome as Outcome
+from loadgen.model.stream import Pause as Pause
+from loadgen.model.stream import Sample as Sample
+from loadgen.model.stream import Stream as Stream
+from loadgen.model.stream import Usage as Usage
+from loadgen.model.summary import Summary as Summary
+from loadgen.model.tables import ArrivalTable as ArrivalTable
+from loadgen.model.tables import CpuSampleTable as CpuSampleTable
+from loadgen.model.tables import PauseTable as PauseTable
+from loadgen.model.tables import SampleTable as SampleTable
+from loadgen.model.tables import StampTable as StampTable
+from loadgen.model.tables import StreamTable as StreamTable
+from loadgen.model.tables import Table as Table
+from loadgen.model.thresholds import ThresholdFinding as ThresholdFinding
+from loadgen.model.thresholds import ThresholdResult as ThresholdResult
+from loadgen.model.validity import ClientDelay as ClientDelay
+from loadgen.model.validity import ClockStepped as ClockStepped
+from loadgen.model.validity import ConcurrencyNotReached as ConcurrencyNotReached
+from loadgen.model.validity import CpuTaken as CpuTaken
+from loadgen.model.validity import EndedEarly as EndedEarly
+from loadgen.model.validity import FewStreams as FewStreams
+from loadgen.model.validity import ListenQueue as ListenQueue
+from loadgen.model.validity import NoneCompleted as NoneCompleted
+from loadgen.model.validity import NothingAfterWarmup as NothingAfterWarmup
+from loadgen.model.validity import Reason as Reason
+from loadgen.model.validity import RepeatExcluded as RepeatExcluded
+from loadgen.model.validity import SimulatorLate as SimulatorLate
+from loadgen.model.validity import StartedLate as StartedLate
+from loadgen.model.validity import StreamsFailed as StreamsFailed
+from loadgen.model.validity import ValidityFinding as ValidityFinding
+from loadgen.model.validity import WorkerLost as WorkerLost
