@@ -83,7 +83,7 @@ class SyncClient(Protocol):
     """Driven by threads or greenlets. Made once per engine; ``stream`` is called from many threads at once.
 
     The library keeps the timeouts up to the headers (``connect``, ``first_token``) and none after them: those are
-    the engine's. To end a stream the engine shuts the socket down that it was told of; a stream whose socket the
+    the engine's. To end a stream the engine shuts down the socket reported by ``connected``; a stream whose socket the
     library hides outlasts its idle and total timeouts.
     """
 

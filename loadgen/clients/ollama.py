@@ -1,4 +1,4 @@
-"""The ollama SDK, on threads and on an event loop. It stands on httpx and hands over objects, not bytes.
+"""The ollama SDK, on threads and on an event loop. It is built on httpx and hands over objects, not bytes.
 
 Each object is turned back into a line of JSON at the moment the SDK hands it over, so that the same decoder and the
 same clock see it: :func:`line` costs a few microseconds per object, which count as the client's. The SDK writes

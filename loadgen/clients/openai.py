@@ -1,4 +1,4 @@
-"""The OpenAI SDK, on threads and on an event loop. It stands on httpx2 and hands over objects, not bytes.
+"""The OpenAI SDK, on threads and on an event loop. It is built on httpx2 and hands over objects, not bytes.
 
 Each object is turned back into a server-sent event at the moment the SDK hands it over, so that the same decoder and
 the same clock see it: :func:`event` costs some microseconds per object, which count as the client's. The SDK writes

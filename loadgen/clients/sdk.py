@@ -1,4 +1,4 @@
-"""What the SDKs of Ollama and OpenAI share: each stands on httpx or httpx2, whose hooks see the headers first."""
+"""What the SDKs of Ollama and OpenAI share: each is built on httpx or httpx2, whose hooks see the headers first."""
 
 from __future__ import annotations
 

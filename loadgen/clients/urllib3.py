@@ -1,4 +1,4 @@
-"""urllib3's PoolManager, on threads: one for all, as its documentation does. What ``requests`` stands on."""
+"""urllib3's PoolManager, on threads: one for all, as its documentation does. What ``requests`` is built on."""
 
 from __future__ import annotations
 
