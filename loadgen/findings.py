@@ -8,17 +8,23 @@ Each provider is a pure function of the run and its summaries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from loadgen import analysis, argument
+from loadgen import registry
 from loadgen.model import Finding, Run, Summary
 
-PROVIDERS: tuple[Callable[[Run, Sequence[Summary]], Sequence[Finding]], ...] = (
-    argument.findings,
-    analysis.findings,
+PROVIDERS = (
+    "loadgen.argument.claims:findings",
+    "loadgen.argument.costs:findings",
+    "loadgen.argument.article:findings",
+    "loadgen.analysis.noise:findings",
+    "loadgen.analysis.drift:findings",
+    "loadgen.analysis.delivery_lag:findings",
+    "loadgen.analysis.validity:findings",
+    "loadgen.analysis.thresholds:findings",
 )
 
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     """Return what every provider finds, in the order of the table."""
-    return [finding for provider in PROVIDERS for finding in provider(run, summaries)]
+    return [found for path in PROVIDERS for found in registry.load(path, "", path)(run, summaries)]

@@ -48,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
     "analysis": {"model", "registry"},
     "argument": {"model", "analysis"},
     "capacity": {"model", "files", "proc", "preflight", "lab", "analysis", "report"},
-    "findings": {"model", "analysis", "argument"},  # the table of what makes them
+    "findings": {"model", "registry"},  # a table of paths
     "report": {"model", "analysis", "files"},
     "distributed": {
         "model",

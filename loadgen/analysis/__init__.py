@@ -2,7 +2,7 @@
 
     >>> run = loadgen.store.load(folder)
     >>> summaries = summarise(run)
-    >>> exit_verdict(summaries, findings(run, summaries))
+    >>> exit_verdict(summaries, loadgen.findings.findings(run, summaries))
 
 The same run always gives the same results.
 """
@@ -11,25 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen.analysis import delivery_lag, drift, noise, thresholds, validity
 from loadgen.analysis.summary import summarise
-from loadgen.model import Finding, Run, Summary, ThresholdFinding, Validity
+from loadgen.model import Finding, Summary, ThresholdFinding, Validity
 
-__all__ = ["exit_verdict", "findings", "summarise"]
-
-
-def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
-    """Return the findings about noise, drift, delivery lag, data quality and thresholds.
-
-    All findings of a run: :func:`loadgen.findings.findings`.
-    """
-    return [
-        *noise.findings(summaries),
-        *drift.findings(run, summaries),
-        *delivery_lag.findings(run, summaries),
-        *validity.findings(summaries),
-        *thresholds.findings(run, summaries),
-    ]
+__all__ = ["exit_verdict", "summarise"]
 
 
 def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import compared
-from loadgen.model import ClientId, Estimate, Level, NoiseFinding, NoiseThreshold, Summary, Validity
+from loadgen.model import ClientId, Estimate, Level, NoiseFinding, NoiseThreshold, Run, Summary, Validity
 
 
 class NoiseThresholds:
@@ -51,7 +51,7 @@ class NoiseThresholds:
         return effects.quantile(0.975, len(ratios)) * math.sqrt(square / len(ratios))
 
 
-def findings(summaries: Sequence[Summary]) -> list[NoiseFinding]:
+def findings(_: Run, summaries: Sequence[Summary]) -> list[NoiseFinding]:
     """Return one for each level at which a client was measured twice in two rounds or more."""
     controls = NoiseThresholds(summaries)
     found = [

@@ -62,12 +62,9 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
         [
             *of_repeats(every, reasons),
             *of_pool(
+                values,
                 streams=sum(int(m.after_warmup.sum()) for m in repeats.all_parts),
                 included=sum(int(m.included.sum()) for m in repeats.parts),
-                ttft_ms={rank: values[f"ttft_p{rank}_ms"] for rank in (50, 99)},
-                lag_ms={rank: values[f"lag_p{rank}_ms"] for rank in (50, 99)},
-                send_delay_ms={rank: values[f"send_delay_p{rank}_ms"] for rank in (50, 99)},
-                cpu_share=values["cpu_share"],
             ),
         ]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from loadgen.model import (
     NothingAfterWarmup,
     Reason,
     RepeatExcluded,
+    Run,
     SimulatorLate,
     StartedLate,
     StreamsFailed,
@@ -111,46 +111,34 @@ def of_repeats(repeats: Sequence[Repeat], reasons: Sequence[Sequence[Reason]]) -
     return found
 
 
-def of_pool(
-    *,
-    streams: int,
-    included: int,
-    ttft_ms: Mapping[int, float | None],
-    lag_ms: Mapping[int, float | None],
-    send_delay_ms: Mapping[int, float | None],
-    cpu_share: float | None,
-) -> list[Reason]:
-    """Return the reasons against all repeats together.
+def of_pool(values: Mapping[str, float | None], *, streams: int = 0, included: int = 0) -> Iterator[Reason]:
+    """Yield the reasons against all repeats together.
 
-    ``streams`` were due after the warm-up and ``included`` of them are ok; ``cpu_share`` is the
-    engine's CPU time divided by the window and its cores. ``ttft_ms``, ``lag_ms`` and ``send_delay_ms`` have
-    p50 and p99; each is compared with the TTFT of its percentile, since a rare lag affects rare values only.
+    ``streams`` were due after the warm-up and ``included`` of them are ok. ``values`` have, by column, p50 and p99 of
+    the TTFT, lag and send delay, and the engine's share of its cores. Each delay is compared with the TTFT of its
+    percentile, since a rare lag affects rare values only.
     """
-    reasons: list[Reason] = []
     if streams and 0 < included < FEW_STREAMS_SUSPECT:
-        reasons.append(FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT))
-    delays: tuple[tuple[Literal["lag", "send_delay"], Mapping[int, float | None]], ...]
-    delays = ("lag", lag_ms), ("send_delay", send_delay_ms)
-    for metric, delay_ms in delays:
+        yield FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT)
+    cpu_share = values.get("cpu_share")
+    metrics: tuple[Literal["lag", "send_delay"], ...] = ("lag", "send_delay")
+    for metric in metrics:
         for rank in (99, 50):
-            delay, ttft = delay_ms[rank], ttft_ms[rank]
+            delay, ttft = values[f"{metric}_p{rank}_ms"], values[f"ttft_p{rank}_ms"]
             if delay is not None and ttft and delay > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
-                reasons.append(
-                    ClientDelay(
-                        validity=SUSPECT,
-                        metric=metric,
-                        percentile=rank,
-                        delay_ms=delay,
-                        ttft_ms=ttft,
-                        cpu_share=cpu_share,
-                        saturated=None if cpu_share is None else cpu_share > SATURATED,
-                    )
+                yield ClientDelay(
+                    validity=SUSPECT,
+                    metric=metric,
+                    percentile=rank,
+                    delay_ms=delay,
+                    ttft_ms=ttft,
+                    cpu_share=cpu_share,
+                    saturated=None if cpu_share is None else cpu_share > SATURATED,
                 )
                 break
-    return reasons
 
 
-def findings(summaries: Iterable[Summary]) -> list[ValidityFinding]:
+def findings(_: Run, summaries: Iterable[Summary]) -> list[ValidityFinding]:
     """Return one finding for every client and level that is not valid."""
     return [
         ValidityFinding(
@@ -186,7 +174,7 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
     elif not measured.included.any():
         yield NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
     if streams and not alone:
-        yield from _live(Repeat((measured,)), recording.max_streams)
+        yield from _live(Repeat((measured,)).live_peak, recording.max_streams)
 
 
 def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
@@ -198,15 +186,16 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
             validity=SUSPECT, failed=failed, streams=streams, outcomes=_outcomes(repeat.parts)
         )
     if streams:
-        for reason in _live(repeat, repeat.recording.level.streams or 0):
+        for reason in _live(repeat.live_peak, repeat.recording.level.streams or 0):
             yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
 
 
-def _live(repeat: Repeat, target: int) -> Iterator[ConcurrencyNotReached]:
-    peak = repeat.live_peak
+def _live(
+    peak: int | None, target: int, seen_by: Literal["client", "server"] = "client"
+) -> Iterator[ConcurrencyNotReached]:
     if peak is not None and peak < LIVE_SUSPECT * target:
         validity = INVALID if peak < LIVE_INVALID * target else SUSPECT
-        yield ConcurrencyNotReached(validity=validity, peak=peak, target=target)
+        yield ConcurrencyNotReached(validity=validity, peak=peak, target=target, seen_by=seen_by)
 
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
@@ -230,14 +219,7 @@ def _server(measured: Measured) -> Iterator[Reason]:
     late = server.late_p99_ms
     if late is not None and late > SERVER_LATE_SUSPECT_MS:
         yield SimulatorLate(validity=INVALID if late > SERVER_LATE_INVALID_MS else SUSPECT, late_p99_ms=late)
-    target = recording.level.streams or 0
-    if server.open_peak < math.ceil(LIVE_SUSPECT * target):
-        yield ConcurrencyNotReached(
-            validity=INVALID if server.open_peak < LIVE_INVALID * target else SUSPECT,
-            peak=server.open_peak,
-            target=target,
-            seen_by="server",
-        )
+    yield from _live(server.open_peak, recording.level.streams or 0, "server")
 
 
 def _machine(measured: Measured) -> Iterator[Reason]:

@@ -71,14 +71,6 @@ class _Single:
     load: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Something that makes two single runs differ, by up to ``reach`` in the logarithm of their ratio."""
-
-    kind: SourceKind
-    reach: float
-
-
 def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
     """Return one finding where the scenario asks for it: ``answered``, or ``undecided`` where one of the four clients
     was not measured at one stream in two rounds or more.
@@ -193,7 +185,7 @@ class _Answer:
         sources = self._sources(metric, client, fastest)
         if found is not None:
             own, own_ratio = self._own_part(metric, client, size)
-            reaching = (source.kind for source in sources if source.reach >= size)
+            reaching = (source for source, reach in sources.items() if reach >= size)
             kind = SourceKind.CLIENT if own == "reaches" else next(reaching, SourceKind.UNEXPLAINED)
         return ArticleDifference(
             metric=metric,
@@ -204,20 +196,18 @@ class _Answer:
             source=kind,
             own=own,
             own_ratio=own_ratio,
-            largest=math.exp(max((source.reach for source in sources), default=0.0)),
+            largest=math.exp(max(sources.values(), default=0.0)),
             runs_article=_runs(size, self._spread(metric)),
             runs_ours=_runs(abs(mean), self._spread(metric)),
         )
 
     def sources(self, metric: ArticleMetric) -> list[ArticleSource]:
         """Return how large a ratio of two single runs each source makes here."""
-        ends = (CLIENTS[-1], CLIENTS[0])
-        found = [*self._sources(metric, *ends), *self._sources(metric, *reversed(ends))]
+        first, last = CLIENTS[0], CLIENTS[-1]
+        one, other = self._sources(metric, last, first), self._sources(metric, first, last)
         return [
-            ArticleSource(
-                metric=metric, source=kind, ratio=math.exp(max(s.reach for s in found if s.kind == kind))
-            )
-            for kind in dict.fromkeys(source.kind for source in found)
+            ArticleSource(metric=metric, source=source, ratio=math.exp(max(reach, other[source])))
+            for source, reach in one.items()
         ]
 
     def order(self, metric: ArticleMetric) -> ArticleOrder:
@@ -241,18 +231,20 @@ class _Answer:
             return ("reaches", None) if own.high >= size else ("smaller", math.exp(own.value))
         return ("opposite", None) if own.high < 0 and -own.value > noise else ("noise", None)
 
-    def _sources(self, metric: ArticleMetric, client: ClientId, other: ClientId) -> list[_Source]:
-        """Return all sources but the client, those with the plainest evidence first."""
-        found = []
+    def _sources(self, metric: ArticleMetric, client: ClientId, other: ClientId) -> dict[SourceKind, float]:
+        """Return all sources but the client, those with the plainest evidence first: by how much each makes two single
+        runs differ at most, as the logarithm of their ratio.
+        """
+        found: dict[SourceKind, float] = {}
         logs = {single: math.log(single.seconds[metric]) for single in self.ours}
         if self.cold:
-            found.append(_Source(SourceKind.COLD_MODEL, math.log1p(self.load / SECONDS[metric][other])))
+            found[SourceKind.COLD_MODEL] = math.log1p(self.load / SECONDS[metric][other])
         each, half = self._order(metric) or (0.0, 0.0)
         if abs(each) > half:
             apart = CLIENTS.index(client) - CLIENTS.index(other)
-            found.append(_Source(SourceKind.ORDER, each * apart + half * abs(apart)))
+            found[SourceKind.ORDER] = each * apart + half * abs(apart)
         if metric == "total" and (longer := self._longer()):
-            found.append(_Source(SourceKind.ANSWER_LENGTH, longer))
+            found[SourceKind.ANSWER_LENGTH] = longer
         drift = each if abs(each) > half else 0.0
         rest = _centred(
             {(s.client, s.repeat, n): logs[s] - drift * s.place for n, s in enumerate(self.ours)}, 0
@@ -260,7 +252,7 @@ class _Answer:
         df = len(rest) - len({client for client, *_ in rest})
         if df > 0:
             spread = math.sqrt(math.fsum(value * value for value in rest.values()) / df)
-            found.append(_Source(SourceKind.NOISE, math.sqrt(2) * effects.quantile(0.975, df) * spread))
+            found[SourceKind.NOISE] = math.sqrt(2) * effects.quantile(0.975, df) * spread
         return found
 
     def _longer(self) -> float:

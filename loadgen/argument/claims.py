@@ -41,6 +41,7 @@ from loadgen.model import (
     Reason,
     RepeatExcluded,
     Result,
+    Run,
     Shortfall,
     StartedLate,
     StreamsFailed,
@@ -74,7 +75,7 @@ SYNC: tuple[Mode, ...] = ("threads",)
 ASYNC: tuple[Mode, ...] = ("tasks",)
 
 
-def findings(summaries: Sequence[Summary]) -> list[ClaimFinding]:
+def findings(_: Run, summaries: Sequence[Summary]) -> list[ClaimFinding]:
     """Return a finding per claim, in the article's order."""
     evidence = Evidence(summaries)
     return [_finding(claim, parts_of(evidence), evidence) for claim, parts_of in CLAIMS.items()]
@@ -195,9 +196,7 @@ def _any(results: Sequence[Result]) -> Result:
     return "undecided" if "undecided" in results or not results else "contradicts"
 
 
-def _part(
-    criterion: Criterion, found: Sequence[ClaimEffect], missing: Sequence[Missing] = (), *, main: bool = True
-) -> ClaimPart:
+def _part(criterion: Criterion, found: Sequence[ClaimEffect], missing: Sequence[Missing] = ()) -> ClaimPart:
     result = (_any if criterion.decided_by == "any" else _all)([effect.result for effect in found])
     return ClaimPart(
         measure=criterion.measure,
@@ -205,7 +204,6 @@ def _part(
         effects=tuple(found),
         missing=tuple(missing),
         decided_by=criterion.decided_by,
-        main=main,
     )
 
 

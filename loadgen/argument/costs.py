@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loadgen.analysis import effects, rounds
-from loadgen.model import Cost, CostFinding, Estimate, Resource, Summary
+from loadgen.model import Cost, CostFinding, Estimate, Resource, Run, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ COSTS = (
 )
 
 
-def findings(summaries: Sequence[Summary]) -> list[CostFinding]:
+def findings(_: Run, summaries: Sequence[Summary]) -> list[CostFinding]:
     """Return a finding for each client that was measured at several numbers of streams."""
     closed = [s for s in rounds.valid(summaries) if s.level.streams is not None]
     return [

@@ -232,13 +232,13 @@ class Live:
         late_ms = client.total.percentiles(START_DELAY, [99])[99]
         if late_ms is not None and late_ms > SCHEDULE_LATE_SUSPECT_MS:
             yield StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
-        ttft, lag, send_delay = (
-            {rank: client.total.percentiles(key, (50, 99))[rank] for rank in (50, 99)}
-            for key in ("ttft", "lag", "send_delay")
-        )
-        # streams=0: a run that is still young is not suspect for its few streams
+        # without the number of streams: a run that is still young is not suspect for its few streams
         yield from of_pool(
-            streams=0, included=0, ttft_ms=ttft, lag_ms=lag, send_delay_ms=send_delay, cpu_share=None
+            {
+                f"{key}_p{rank}_ms": client.total.percentiles(key, (50, 99))[rank]
+                for key in ("ttft", "lag", "send_delay")
+                for rank in (50, 99)
+            }
         )
 
 

@@ -57,7 +57,7 @@ def test_a_control_has_a_threshold_for_each_metric():
         )
     ]
     held = run(".", made)
-    (found,) = noise.findings(summarise(held))
+    (found,) = noise.findings(held, summarise(held))
     assert (found.client, found.level) == (client_id("aiohttp"), TEN)
     (memory,) = (each for each in found.thresholds if each.metric == "rss_per_stream_kib")
     assert memory.difference.low < 0 < memory.difference.high
@@ -66,5 +66,5 @@ def test_a_control_has_a_threshold_for_each_metric():
 
 def test_without_a_control_there_is_no_threshold():
     held = run(".", [recording(repeat=repeat, index=repeat) for repeat in range(3)])
-    assert noise.findings(summarise(held)) == []
+    assert noise.findings(held, summarise(held)) == []
     assert noise.NoiseThresholds(summarise(held)).threshold(Level(streams=100), CPU) is None

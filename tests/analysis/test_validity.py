@@ -178,8 +178,9 @@ def test_one_repeat_can_be_judged_alone():
 
 def test_findings_are_for_what_is_not_valid():
     made = [recording(), recording(client="requests", mode="threads", index=1, listen_drops=1)]
-    summaries = summarise(run(".", made))
-    assert validity.findings(summaries) == [
+    held = run(".", made)
+    summaries = summarise(held)
+    assert validity.findings(held, summaries) == [
         ValidityFinding(
             verdict="suspect",
             client=ClientId("requests"),

@@ -52,8 +52,8 @@ def sweep(levels=(1, 100), clients=SYNC + ASYNC, *, repeats=3, noise=0.02, sync=
 
 
 def claims_of(made):
-    summaries = summarise(run(".", made))
-    return {finding.claim: finding for finding in claims.findings(summaries)}
+    held = run(".", made)
+    return {finding.claim: finding for finding in claims.findings(held, summarise(held))}
 
 
 CASES = [
@@ -202,9 +202,9 @@ def test_clients_meet_at_the_highest_concurrency_that_all_have():
 
 
 def test_a_loop_that_is_late_by_whole_streams_blocks():
-    summaries = summarise(run(".", sweep(asyncs={"lag_us": 2_000_000})))
-    valid = [replace(summary, validity=Validity.VALID) for summary in summaries]
-    (found,) = (finding for finding in claims.findings(valid) if finding.claim == NOT_BLOCKED)
+    held = run(".", sweep(asyncs={"lag_us": 2_000_000}))
+    valid = [replace(summary, validity=Validity.VALID) for summary in summarise(held)]
+    (found,) = (finding for finding in claims.findings(held, valid) if finding.claim == NOT_BLOCKED)
     assert effect(found, "lag_share", AIOHTTP).result == "contradicts"
     assert found.verdict == "contradicted"
 

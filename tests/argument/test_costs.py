@@ -37,7 +37,8 @@ def costs(repeats=3, levels=(1, 10, 100), noise=0.02, client="requests", **how):
                     **how,
                 )
             )
-    return {finding.client: finding for finding in argued.findings(summarise(run(".", made)))}
+    held = run(".", made)
+    return {finding.client: finding for finding in argued.findings(held, summarise(held))}
 
 
 def test_each_additional_stream_apart_from_the_fixed_part():
