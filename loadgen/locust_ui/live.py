@@ -164,7 +164,7 @@ class Live:
 
     def _columns(self) -> Iterator[dict[str, Any]]:
         """Yield groups of columns: each with the [heading, column] pairs of the table and of the chart."""
-        yield _group("Streams", [["open", "open"], ["of", "requested"]], [["open", "open"]], whole=True)
+        yield _group("Streams open", [["now", "open"], ["target", "requested"]], [["", "open"]], whole=True)
         for metric in self._metrics:
             pairs = [["" if rank is None else f"p{rank}", metric.column(rank)] for rank in metric.live]
             drawn = [pair for rank, pair in zip(metric.live, pairs, strict=True) if rank in metric.drawn]

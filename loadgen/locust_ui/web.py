@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TITLE = "Streaming"
 FILES = ("report.html", "summary.csv", "streams.csv", "samples.csv")
-MAX_TEXT = 400  # characters of one text that the page shows
+MAX_TEXT = 2000  # characters of one text that the page shows
 
 _WEB = Path(__file__).with_name("web_files")
 _PARTS = ("page.css", "page.js", "tab.js")

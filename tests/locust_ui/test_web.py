@@ -18,7 +18,7 @@ CLIENTS = ClientId("requests"), ClientId("requests", {"session": "<b>shared</b>"
 HOSTILE = CLIENTS[1].label
 STYLES = client_styles(dict(zip(CLIENTS, ("threads", "threads", "tasks"), strict=True)))
 CHARTS = [
-    *("Streams", "Tokens/s", "TTFT (ms)", "ITL (ms)", "Lag (ms)", "CPU (%)"),
+    *("Streams open", "Tokens/s", "TTFT (ms)", "ITL (ms)", "Lag (ms)", "CPU (%)"),
     "Wait (ms)",  # a metric of another package
     *("Memory (MiB)", "Threads"),
 ]
@@ -117,7 +117,7 @@ def numbers_and_points_grow(page):
     until(page, f"(before) => ({POINTS})().every((points, n) => points > before[n])", arg=points_before)
     assert int(cells.nth(1).inner_text()) > int(open_before)
     shown = dict(zip(headings(page), cells.all_inner_texts(), strict=True))
-    assert (shown["Client"], shown["Streams of"], shown["Ended failed"]) == ("aiohttp", "100", "1")
+    assert (shown["Client"], shown["Streams open target"], shown["Ended failed"]) == ("aiohttp", "100", "1")
     assert (shown["Lag (ms) p99"], shown["Wait (ms) p90"]) == ("–", "1")
     assert page.locator("#clients tbody tr td:first-child").all_inner_texts() == [c.label for c in CLIENTS]
     page.wait_for_selector("#validity.suspect")

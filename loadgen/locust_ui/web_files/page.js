@@ -85,6 +85,8 @@
   };
   const colour = (id) => clients.get(id)?.colour[root.dataset.scheme] ?? css("--quiet");
 
+  const status = (text, className) => { put(at("making"), text); at("making").className = className; };
+
   /** Two rows of headings: a group for each metric, a column for each of its percentiles. */
   const head = (groups) => {
     const [above, below] = [make("tr"), make("tr")];
@@ -99,6 +101,7 @@
   };
 
   const tables = (data) => {
+    if (at("state").textContent !== data.state) status("", ""); // what was said of a file no longer holds
     put(at("state"), data.state);
     at("state").className = data.state;
     put(at("scenario"), data.scenario);
@@ -173,7 +176,7 @@
       height: 226, sizing_mode: "stretch_width", min_width: 120, tools: "", toolbar_location: null, window_axis: "x",
       x_axis_type: "datetime", x_range: new Bokeh.Range1d({start: local(0), end: local(10)}),
       y_range: new Bokeh.DataRange1d({start: 0, only_visible: true, default_span: 1}),
-      min_border_left: 60, min_border_right: 24, min_border_top: 8, min_border_bottom: 26,
+      min_border_left: 60, min_border_right: 40, min_border_top: 8, min_border_bottom: 26,
       background_fill_color: null, border_fill_color: null, outline_line_color: null, lod_threshold: null,
     });
     const [x, y] = [plot.below[0], plot.left[0]];
@@ -187,6 +190,8 @@
       axis.minor_tick_out = 0;
     }
     x.major_tick_out = 5;
+    x.ticker.desired_num_ticks = 4;
+    x.major_label_policy = new Bokeh.NoOverlap({min_distance: 8});
     y.major_tick_out = 0;
     y.axis_line_width = 0;
     plot.center.find((grid) => grid.dimension === 0).visible = false;
@@ -210,6 +215,7 @@
 
   const draw = () => {
     const [from, to] = zoom ?? [first(), Math.max(last(), first() + 2)];
+    const margin = zoom ? 0 : (to - from) / 60; // for the circles at both ends
     for (const chart of charts) {
       const gone = chart.lines.filter(({id}) => !clients.has(id));
       if (gone.length) {
@@ -227,7 +233,7 @@
         source.data = {at: rows.map((row) => local(row.at)), value: rows.map((row) => row[column] ?? NaN)};
         if (dots) dots.visible = rows.length <= MAX_POINTS && entry.ariaPressed === "true";
       }
-      chart.plot.x_range.setv({start: local(from), end: local(to)});
+      chart.plot.x_range.setv({start: local(from - margin), end: local(to + margin)});
       const some = histories().some((rows) => rows.length);
       const any = chart.lines.some(({source}) => source.data.value.some(Number.isFinite));
       put(chart.hint, any ? "" : some ? "Not measured so far" : "No data yet");
@@ -401,7 +407,6 @@
     const link = event.target.closest("a");
     if (!link) return;
     event.preventDefault();
-    const status = (text, className) => { put(at("making"), text); at("making").className = className; };
     status(`Waiting for ${link.textContent} …`, "busy");
     try {
       const answer = await fetch(link.href);
