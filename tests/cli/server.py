@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -67,6 +68,11 @@ class Ollama(ThreadingHTTPServer):
         self.answer = answer
         self.seen: list[dict[str, str]] = []
         self.tokens = 0
+        self._number = itertools.count(1)
+
+    def count(self) -> int:
+        """Return 1, then 2, and so on: atomic, unlike ``len(seen)`` in threads."""
+        return next(self._number)
 
     @property
     def url(self) -> str:
