@@ -9,19 +9,20 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import HTTPError
 
 import pytest
 
-from tests.cli.command import alive, children, holds, loadgen, scenario
+from loadgen.locust_ui.login import protect
+from tests.cli.command import alive, children, holds, invoke, scenario
 from tests.cli.server import Handler, ollama
 from tests.locust_ui.steer import (
     FILES,
-    LOCUST,
     QUICK,
-    headless,
     listens,
     locust,
     outcomes,
@@ -43,19 +44,19 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
     file = scenario(tmp_path, target=QUICK, clients=["requests"], concurrency=10)
     with ui(tmp_path, file) as steered:
         tab.goto(steered.url)
-        said = tab.get_by_role("alert")
+        alert = tab.get_by_role("alert")
 
         tab.locator("[name=scenario]").fill("no/such.yaml")
         tab.get_by_role("button", name="Start").click()
-        said.get_by_text("no/such.yaml: scenario: there is no such file").wait_for()
+        alert.get_by_text("no/such.yaml: scenario: there is no such file").wait_for()
         (tmp_path / "bad.yaml").write_text("name: bad\nload: {duration: soon}\n")
         tab.locator("[name=scenario]").fill("bad.yaml")
         tab.get_by_role("button", name="Start").click()
-        said.get_by_text("bad.yaml:2").wait_for()
+        alert.get_by_text("bad.yaml:2").wait_for()
         assert steered.requests()["state"] == "ready"
         assert runs(tmp_path) == []
 
-        assert tab.locator("[name=userCount]").input_value() == "10"  # as many as the scenario has
+        assert tab.locator("[name=userCount]").input_value() == "10"  # the scenario's
         tab.locator("[name=scenario]").fill(str(file))
         tab.locator("[name=spawnRate]").fill("10")
         tab.locator("[name=client]").select_option("aiohttp")
@@ -63,8 +64,8 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
         tab.get_by_role("tab", name="Streaming").click()
         page = tab.locator("iframe").element_handle().content_frame()
         cells = page.locator("#clients tbody tr").nth(0).locator("td")
-        asked = cells.nth(2)
-        asked.get_by_text("10", exact=True).wait_for()
+        target = cells.nth(2)
+        target.get_by_text("10", exact=True).wait_for()
         assert cells.nth(0).inner_text() == "aiohttp"
         points = "() => Bokeh.documents.flatMap((d) => d.roots())[0].renderers[0].data_source.data.value"
         soon(lambda: len(page.evaluate(points)) > 1, "the chart")
@@ -73,7 +74,7 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
         tab.locator("[name=userCount]").fill("40")
         tab.locator("[name=spawnRate]").fill("100")
         tab.get_by_role("button", name="Update").click()
-        asked.get_by_text("40", exact=True).wait_for()
+        target.get_by_text("40", exact=True).wait_for()
         soon(lambda: max(page.evaluate(points)) > 30, "streams open follow")
 
         tab.get_by_role("button", name="Stop").click()
@@ -90,7 +91,7 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
         assert len({each["slot"] for each in streams}) == 40
         assert steered.requests()["stats"][0]["num_requests"] == outcomes(run)["ok"]
 
-        tab.reload()  # what was chosen last is proposed
+        tab.reload()  # the last choice is proposed
         tab.get_by_role("button", name="New").click()
         assert tab.locator("[name=client]").input_value() == "aiohttp"
 
@@ -99,7 +100,7 @@ def test_a_newcomer_starts_edits_and_stops(tab, tmp_path: Path) -> None:
 
 
 def test_whatever_is_pressed_leaves_whole_runs(tmp_path: Path) -> None:
-    """Stop before Start, Stop and Start at once, Reset, a change that cannot be, and Ctrl-C in the middle of it all."""
+    """Stop before Start, Stop and Start at once, Reset, a change that is refused, and Ctrl-C while streams are open."""
     file = scenario(tmp_path, target=ENDLESS)
     with ui(tmp_path, file) as steered:
         steered.stop()
@@ -134,20 +135,30 @@ def test_whatever_is_pressed_leaves_whole_runs(tmp_path: Path) -> None:
 
 
 def test_a_run_ends_by_itself_where_there_is_nothing_left_to_do(tmp_path: Path) -> None:
-    """At the end of its stages, with what is open then; and when its engine is gone."""
-    stages = [{"to": 4, "over": "300ms"}, {"hold": "1200ms"}]
-    target = {"simulator": {"ttft": "20ms", "gap": "50ms", "tokens": 30}}
+    """At the end of a scenario's stages, which replace the locustfile's own shape; and when its engine is gone."""
+    stages = [{"to": 4, "over": "300ms"}, {"hold": "400ms"}]
+    target = {"simulator": {"ttft": "20ms", "gap": "50ms", "tokens": 20}}
     ramp = scenario(tmp_path, target=target, stages=stages, load=None, concurrency=None)
     (tmp_path / "ramp.yaml").write_text(ramp.read_text())
-    with ui(tmp_path, scenario(tmp_path, target=ENDLESS)) as steered:
+    text = (FILES / "step_ramp.py").read_text()
+    steps = text.replace("STEP = 10 ", "STEP = 1 ").replace("STEPS = 10\n", "STEPS = 60\n")
+    assert text != steps
+    (tmp_path / "steps.py").write_text(steps)
+    file = scenario(tmp_path, target=ENDLESS)
+    with locust(tmp_path, "-f", "steps.py", "--scenario", file) as steered:
         assert steered.start(1, scenario="ramp.yaml", client="aiohttp")["success"]
         soon(lambda: steered.data()["run"] and steered.data()["state"] == "stopped", "the end of the stages")
         streams = list(csv.DictReader(steered.get("/streaming/files/streams.csv").splitlines()))
-        assert [row["outcome"] for row in streams] == ["ok"] * 4
+        assert [row["outcome"] for row in streams] == ["ok"] * 4  # those open at the end run to their own
         assert max(float(row["due_ms"]) for row in streams) <= 300
+        [summary] = csv.DictReader(steered.get("/streaming/files/summary.csv").splitlines())
+        assert (summary["concurrency"], summary["live_peak"]) == ("4", "4")
 
-        assert steered.start(2, scenario="scenario.yaml", client="floor")["success"]
-        soon(lambda: steered.client()["open"] == 2, "streams")
+        assert steered.start(1, scenario="scenario.yaml", client="floor")["success"]
+        soon(
+            lambda: steered.client()["open"] > 1,
+            "streams by the locustfile's own shape, one more each second",
+        )
         [engine] = children(steered.process.pid, "loadgen.engine")
         os.kill(engine, signal.SIGKILL)
         soon(lambda: steered.data()["state"] == "stopped", "the end")
@@ -167,19 +178,19 @@ def test_a_target_that_is_not_there_fails_in_locusts_own_table(tmp_path: Path) -
         soon(
             lambda: [*map(bool, (one["history"] for one in steered.data()["clients"]))] == [True] * 2, "lines"
         )
-        data, told = steered.data(), steered.requests()
+        data, locusts = steered.data(), steered.requests()
         assert any("no connection" in note and gone in note for note in data["notes"])
         assert {one["client"]: one["values"]["ok"] for one in data["clients"]} == {
             "requests": 0,
             "aiohttp": 0,
         }
         steered.stop()
-    assert {(row["method"], row["name"]) for row in told["errors"]} == {
+    assert {(row["method"], row["name"]) for row in locusts["errors"]} == {
         ("STREAM", "requests"),
         ("STREAM", "aiohttp"),
     }
-    assert all("refused: " in row["error"] for row in told["errors"])
-    assert told["fail_ratio"] == 1.0
+    assert all("refused: " in row["error"] for row in locusts["errors"])
+    assert locusts["fail_ratio"] == 1.0
     assert set(outcomes(runs(tmp_path)[0])) == {"refused"}
 
 
@@ -219,51 +230,60 @@ def test_keys_stay_where_they_are_used(tmp_path: Path) -> None:
 
 # -------------------------------------------------------------------------------------------------- bad input
 
+# Runs `loadgen ui` and `locust` again and again in one process, because starting Locust takes a second.
+REFUSALS = """
+import contextlib, io, json, sys
+import locust.main
+from loadgen.cli import cli
+found = []
+for program, *arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    sys.argv = [program, *arguments]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli() if program == "loadgen" else locust.main.main()
+        except SystemExit as end:
+            found.append([end.code, out.getvalue(), err.getvalue().strip()])
+print(json.dumps(found))
+"""
 
-def test_what_cannot_be_opened_is_refused_in_a_line(tmp_path: Path) -> None:
+
+def test_what_cannot_be_run_is_refused_in_a_line(tmp_path: Path) -> None:
     """Exit code 2, and what would be right."""
-    file = scenario(tmp_path)
+    file = str(scenario(tmp_path))
+    (tmp_path / "bad.yaml").write_text("name: bad\nload: {duration: soon}\n")
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = str(server.getsockname()[1])
-        taken = loadgen("ui", file, "--web-port", port, cwd=tmp_path)
-        plain = subprocess.run(
-            [*LOCUST, "-f", FILES / "streaming.py", "--web-port", port],
-            cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        taken = rf"127\.0\.0\.1:{port}: cannot listen there: Address already in use; choose another with --web-port"
+        nobody = "no client 'nobody': one of .*floor.*aiohttp.*"
+        start = ["locust", "-f", str(FILES / "streaming.py")]
+        headless = [*start, "--headless", "-t", "1s", "--scenario"]
+        cases = {
+            ("loadgen", "ui", file, "--web-port", port): f"loadgen: {taken}",
+            ("loadgen", "ui", file, "--client", "nobody", "--web-port", "0"): f"loadgen: {nobody}",
+            (*headless, "bad.yaml"): "bad.yaml:2: .*",
+            (*headless, file, "--client", "nobody"): nobody,
+            (*headless, file, "--host", f"http://me:{KEY}@127.0.0.1"): ".* holds a credential.*name it as .*",
+            (*start, "--web-port", port): taken,
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", REFUSALS, json.dumps([*cases])],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
         )  # fmt: skip
-    nobody = loadgen("ui", file, "--client", "nobody", "--web-port", "0", cwd=tmp_path)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "locust.py").write_text("raise ImportError('no')\n")
-    missing = loadgen("ui", file, cwd=tmp_path / "elsewhere")
-    for done, told in [
-        (taken, rf"loadgen: 127\.0\.0\.1:{port}: cannot listen there: .*; choose another with --web-port"),
-        (nobody, r"loadgen: no client 'nobody': one of floor, requests, .*aiohttp.*"),
-        (missing, r'loadgen: .*not installed.*: pip install "loadgen\[locust\]"'),
-    ]:
-        assert re.fullmatch(told, done.stderr.strip()), done.stderr
-        assert (done.returncode, done.stdout) == (2, "")
-    assert plain.returncode == 2
-    assert plain.stderr.strip().endswith("choose another with --web-port")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["--scenario", "bad.yaml"], "bad.yaml:2"),
-        (["--scenario", "scenario.yaml", "--client", "nobody"], "no client 'nobody': one of floor, requests"),
-        (
-            ["--scenario", "scenario.yaml", "--host", f"http://me:{KEY}@127.0.0.1"],
-            "holds a credential",
-        ),
-    ],
-)
-def test_locust_itself_refuses_them_too(tmp_path: Path, arguments: list[str], told: str) -> None:
-    scenario(tmp_path)
-    (tmp_path / "bad.yaml").write_text("name: bad\nload: {duration: soon}\n")
-    code, log = headless(tmp_path, "-f", FILES / "streaming.py", "-t", "1s", *arguments)
-    assert code == 2
-    assert told in log
-    assert KEY not in log
+    for (code, stdout, stderr), expected in zip(json.loads(done.stdout), cases.values(), strict=True):
+        assert (code, stdout) == (2, "")
+        assert re.fullmatch(expected, stderr.splitlines()[-1]), stderr
+        assert KEY not in stderr
     assert runs(tmp_path) == []
+
+
+def test_without_locust_the_command_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "locust", None)
+    done = invoke("ui", scenario(tmp_path))
+    assert re.fullmatch(r'loadgen: .*not installed.*: pip install "loadgen\[locust\]"', done.stderr.strip())
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 # --------------------------------------------------------------------------------------------------- safety
@@ -281,12 +301,13 @@ def test_nobody_else_reaches_web_ui_and_master(tmp_path: Path) -> None:
             assert not listens(f"http://127.0.0.2:{one}")
 
 
-def test_who_is_told_listens_elsewhere_and_says_what_that_means(tmp_path: Path) -> None:
-    with locust(tmp_path, "-f", FILES / "streaming.py", "--web-host", "0.0.0.0") as steered:
-        port = steered.url.rpartition(":")[2]
-        assert listens(f"http://127.0.0.2:{port}")
-        assert "without a password: add --web-login" in steered.log
-        assert "not encrypted" in steered.log
+def test_a_ui_that_other_machines_reach_warns_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    for host, warnings in (("127.0.0.1", 0), ("localhost", 0), ("0.0.0.0", 2), ("", 2), ("192.168.1.10", 2)):
+        caplog.clear()
+        protect(SimpleNamespace(web_login=False, host=host, tls_cert=None, tls_key=None))  # type: ignore[arg-type]
+        assert len(caplog.records) == warnings, host
+    assert "--web-login" in caplog.text
+    assert "--tls-cert" in caplog.text
 
 
 def _free_everywhere() -> int:
@@ -295,8 +316,9 @@ def _free_everywhere() -> int:
 
 
 def test_a_ui_for_others_asks_for_a_login(tab, tmp_path: Path) -> None:
-    """In Locust's own page, with a password that is told on the terminal."""
+    """In Locust's own page, with a password that is printed on the terminal."""
     with ui(tmp_path, scenario(tmp_path), "--web-host", "0.0.0.0") as steered:
+        assert listens(steered.url.replace("127.0.0.1", "127.0.0.2"))
         assert "not encrypted" in steered.log
         user, password = re.search(r"Log in as (\S+) with the password (\S+)", steered.log).groups()
         login = steered.get("/login")
@@ -305,22 +327,11 @@ def test_a_ui_for_others_asks_for_a_login(tab, tmp_path: Path) -> None:
         assert runs(tmp_path) == []
 
         tab.goto(steered.url)
-        for given in ("wrong", password):
+        for attempt in ("wrong", password):
             tab.get_by_label("Username").fill(user)
-            tab.locator("[name=password]").fill(given)
+            tab.locator("[name=password]").fill(attempt)
             tab.get_by_role("button", name="Login").click()
-            if given == "wrong":
+            if attempt == "wrong":
                 tab.get_by_text("Wrong user or password").wait_for()
         tab.get_by_role("button", name="Start").wait_for()
         assert password not in tab.request.get(f"{steered.url}/logs").text()
-
-
-def test_the_password_may_come_from_the_environment(tmp_path: Path) -> None:
-    given = {"LOADGEN_UI_USER": "ada", "LOADGEN_UI_PASSWORD": KEY}
-    with ui(tmp_path, scenario(tmp_path), "--web-host", "0.0.0.0", env=given) as steered:
-        for wrong in ({"username": "ada", "password": ""}, {"username": "loadgen", "password": KEY}, {}):
-            steered.post("/login/password", **wrong)
-            assert steered.get("/streaming/data") == steered.get("/login")
-        steered.post("/login/password", username="ada", password=KEY)
-        assert steered.data()["state"] == "ready"
-        assert KEY not in steered.log

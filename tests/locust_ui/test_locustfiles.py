@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -61,8 +60,8 @@ def test_they_run_without_any_argument(tmp_path: Path) -> None:
         [sys.executable, "-c", PLANS, *map(str, files)],
         cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
-    told = dict(zip((file.stem for file in files), done.stdout.splitlines(), strict=True))
-    assert told == {"step_ramp": "requests", "streaming": "requests", "sync_vs_async": "requests aiohttp"}
+    labels = dict(zip((file.stem for file in files), done.stdout.splitlines(), strict=True))
+    assert labels == {"step_ramp": "requests", "streaming": "requests", "sync_vs_async": "requests aiohttp"}
 
 
 def test_headless_leaves_locusts_own_files_and_a_run_folder(tmp_path: Path) -> None:
@@ -71,7 +70,7 @@ def test_headless_leaves_locusts_own_files_and_a_run_folder(tmp_path: Path) -> N
     file = scenario(tmp_path, target=target, seed=3)
     code, log = headless(
         tmp_path, "-f", FILES / "streaming.py", "--scenario", file, "--client", "aiohttp",
-        *["-u", "10", "-r", "10", "-t", "4s", "--html", "r.html", "--csv", "r"],
+        *["-u", "10", "-r", "10", "-t", "2s", "--html", "r.html", "--csv", "r"],
     )  # fmt: skip
     assert code == 1, log  # Locust's own, where there were failures
 
@@ -105,11 +104,11 @@ def test_headless_leaves_locusts_own_files_and_a_run_folder(tmp_path: Path) -> N
         datetime.fromisoformat(re.search(rf"\[(\S+ \S+),\d+\].*{words}", log)[1])  # type: ignore[index]
         for words in ("Run time limit set", "--run-time limit reached")
     ]
-    assert 3 <= (stamps[1] - stamps[0]).total_seconds() <= 5
+    assert 1 <= (stamps[1] - stamps[0]).total_seconds() <= 4
 
 
 def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
-    """As many of each on each; with time to end, every stream is heard to its end."""
+    """As many of each on each; with time to end, every stream completes."""
     file = scenario(tmp_path, target=QUICK)
     port, given = str(free_port()), {"LOADGEN_SCENARIO": str(file)}
     with ExitStack() as stack:
@@ -117,7 +116,7 @@ def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
             stack.enter_context(worker(tmp_path, number, FILES / "sync_vs_async.py", port))
         code, log = headless(
             tmp_path, "-f", FILES / "sync_vs_async.py", "--master", "--master-bind-port", port,
-            *["--expect-workers", "2", "-u", "8", "-r", "8", "-t", "4s", "--stop-timeout", "20", "--csv", "r"],
+            *["--expect-workers", "2", "-u", "8", "-r", "8", "-t", "2s", "--stop-timeout", "20", "--csv", "r"],
             env=given,
         )  # fmt: skip
     assert code == 0, log
@@ -130,38 +129,3 @@ def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
     counts = {each["Name"]: int(each["Request Count"]) for each in rows(tmp_path / "r_stats.csv")}
     of_each = {name: sum(each["client"] == name for each in streams) for name in ("aiohttp", "requests")}
     assert counts == {**of_each, "Aggregated": len(streams)}
-
-
-def test_stages_drive_the_users_and_end_the_run(tmp_path: Path) -> None:
-    """Before a shape of the locustfile's own, and the streams open at the end run to their own."""
-    target = {"simulator": {"ttft": "200ms", "gap": "50ms", "tokens": 15}}
-    stages = [{"to": 6, "over": "500ms"}, {"hold": "1500ms"}]
-    file = scenario(tmp_path, target=target, stages=stages, load=None, concurrency=None)
-    code, log = headless(tmp_path, "-f", FILES / "step_ramp.py", "--scenario", file, "--client", "requests")
-    assert code == 0, log
-    [run] = runs(tmp_path)
-    streams = rows(run / "streams.csv")
-    assert {each["outcome"] for each in streams} == {"ok"}
-    assert {each["slot"] for each in streams} == {str(slot) for slot in range(6)}
-    begun = {each["slot"]: float(each["due_ms"]) for each in reversed(streams)}
-    assert max(begun.values()) <= 500
-    assert max(map(end, streams)) > 2.0
-    assert json.loads((run / "run.json").read_text())["state"] == "complete"
-    [row] = rows(run / "summary.csv")
-    assert (row["concurrency"], row["live_peak"]) == ("6", "6")
-
-
-def test_a_shape_of_ones_own_drives_the_streams(tmp_path: Path) -> None:
-    """The step ramp, in smaller steps."""
-    text = (FILES / "step_ramp.py").read_text()
-    quick = text.replace("STEP = 10 ", "STEP = 2 ").replace("STEPS = 10\n", "STEPS = 3\n")
-    assert text != quick
-    (tmp_path / "steps.py").write_text(quick)
-    code, log = headless(
-        tmp_path, "-f", "steps.py", "--scenario", scenario(tmp_path, target=QUICK), "--client", "aiohttp"
-    )
-    assert code == 0, log
-    [run] = runs(tmp_path)
-    counts = [int(row["streams_open"]) for row in rows(run / "samples.csv") if row["streams_open"]]
-    assert max(counts) == 6
-    assert {2, 4} & set(counts[: counts.index(6)])

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -227,7 +228,10 @@ def test_a_file_of_no_run_is_not_found_in_plain_words(idle):
         assert get(f"{idle}streaming/{other}")[0] == 404
 
 
-def test_every_route_asks_for_the_login(tmp_path):
+def test_every_route_needs_the_login(tmp_path, monkeypatch):
+    """User and password may come from the environment."""
+    monkeypatch.setenv("LOADGEN_UI_USER", "ada")
+    monkeypatch.setenv("LOADGEN_UI_PASSWORD", "right")
     parts = ("", "data", "page.js", "page.css", "tab.js", "bokeh/bokeh.min.js", "files/summary.csv")
     with ui(tmp_path, "/load", "login") as url:
         for part in parts:
@@ -236,3 +240,15 @@ def test_every_route_asks_for_the_login(tmp_path):
             assert headers["Location"].startswith("/load/login")
             assert "toy" not in body
         assert "streaming/tab.js" not in get(f"{url}login")[1]
+
+        cookies = urllib.request.HTTPCookieProcessor()
+        logged_in = urllib.request.build_opener(cookies)
+
+        def data(**form):
+            logged_in.open(f"{url}login/password", urllib.parse.urlencode(form).encode(), timeout=20).close()
+            with logged_in.open(f"{url}streaming/data", timeout=20) as answer:
+                return answer.headers.get_content_type()
+
+        for wrong in ({"username": "ada", "password": ""}, {"username": "loadgen", "password": "right"}, {}):
+            assert data(**wrong) == "text/html"  # the login page
+        assert data(username="ada", password="right") == "application/json"

@@ -15,6 +15,7 @@ from locust.web import WebUI
 
 from loadgen.analysis.metrics import Metric, PerStream, added
 from loadgen.locust_ui.live import Live
+from loadgen.locust_ui.login import protect
 from loadgen.locust_ui.web import install
 from loadgen.model import ClientId, Outcome
 from tests.lab.cells import cell
@@ -110,9 +111,7 @@ def main(folder, base="", login=""):
     ui = WebUI(
         environment, "127.0.0.1", 0, web_base_path=base or None, web_login=bool(login), delayed_start=True
     )
-    if login:
-        ui.app.secret_key = "toy"
-        ui.login_manager.user_loader(lambda _: None)
+    protect(ui)
     with added(WAIT):
         moving = Moving(environment, Path(folder))
         install(ui, moving.snapshot, moving.file)
