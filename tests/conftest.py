@@ -1,8 +1,23 @@
-"""Options of the suite."""
+"""Options of the suite, and what runs apart in it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+# Files that judge the timing of real processes: one worker runs them, one after the other.
+TIMING = {
+    "tests/engine/test_drivers.py",
+    "tests/engine/test_greenlets.py",
+    "tests/engine/test_pauses.py",
+    "tests/engine/test_portable.py",
+    "tests/engine/test_process.py",
+    "tests/engine/test_stages.py",
+    "tests/lab/test_cell.py",
+    "tests/lab/test_slowed.py",
+    "tests/test_proc.py",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,3 +30,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def draws(request: pytest.FixtureRequest) -> int:
     """Return how many times each simulation draws."""
     return int(request.config.getoption("--draws"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return the scheduler of ``--dist loadfile``, for which the files of ``TIMING`` are one."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = super()._split_scope(nodeid)
+            return "timing" if path in TIMING else path
+
+    return Scheduling(config, log)
