@@ -10,27 +10,7 @@ from typing import Literal
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import (
-    ClientDelay,
-    ClockStepped,
-    ConcurrencyNotReached,
-    CpuTaken,
-    EndedEarly,
-    FewStreams,
-    ListenQueue,
-    NoneCompleted,
-    NothingAfterWarmup,
-    Reason,
-    RepeatExcluded,
-    Run,
-    SimulatorLate,
-    StartedLate,
-    StreamsFailed,
-    Summary,
-    Validity,
-    ValidityFinding,
-    WorkerLost,
-)
+from loadgen.model import Reason, Run, Summary, Validity, ValidityFinding, reasons
 
 # What makes a measurement suspect, and what invalid.
 LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
@@ -50,15 +30,15 @@ SATURATED = 0.90  # share of its cores
 SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
 
 
-def verdict(reasons: Iterable[Reason]) -> Validity:
+def verdict(against: Iterable[Reason]) -> Validity:
     """Return what the gravest of the reasons makes of a measurement; valid without any."""
-    found = {reason.validity for reason in reasons}
+    found = {reason.validity for reason in against}
     return INVALID if INVALID in found else SUSPECT if SUSPECT in found else Validity.VALID
 
 
-def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+def ordered(against: Iterable[Reason]) -> tuple[Reason, ...]:
     """Return the reasons, the gravest first, otherwise in the same order."""
-    return tuple(sorted(reasons, key=lambda reason: reason.validity is not INVALID))
+    return tuple(sorted(against, key=lambda reason: reason.validity is not INVALID))
 
 
 def of_repeat(repeat: Repeat) -> list[Reason]:
@@ -73,11 +53,11 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
     lost = [m for m in parts if going and m.recording.ended and m.recording.worker]
     courses = [[] if m in lost else list(_course(m, alone=len(parts) == 1)) for m in parts]
     stands = any(
-        m not in lost and verdict(reasons) is not INVALID for m, reasons in zip(parts, courses, strict=True)
+        m not in lost and verdict(course) is not INVALID for m, course in zip(parts, courses, strict=True)
     )
     return [
         *(
-            WorkerLost(
+            reasons.WorkerLost(
                 validity=SUSPECT,
                 workers=(m.recording.worker,),
                 streams=len(m.outcome),
@@ -93,19 +73,19 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
     ]
 
 
-def of_repeats(repeats: Sequence[Repeat], reasons: Sequence[Sequence[Reason]]) -> list[Reason]:
+def of_repeats(repeats: Sequence[Repeat], against: Sequence[Sequence[Reason]]) -> list[Reason]:
     """Return the reasons against single repeats, numbered where there are several.
 
     Where others stand, an invalid repeat is excluded, which makes all of them together suspect.
     """
     if len(repeats) == 1:
-        return list(reasons[0])
-    stands = any(verdict(of) is not INVALID for of in reasons)
+        return list(against[0])
+    stands = any(verdict(of) is not INVALID for of in against)
     found: list[Reason] = []
-    for repeat, of in zip(repeats, reasons, strict=True):
+    for repeat, of in zip(repeats, against, strict=True):
         number = repeat.recording.repeat
         if stands and verdict(of) is INVALID:
-            found.append(RepeatExcluded(validity=SUSPECT, repeat=number, reasons=ordered(of)))
+            found.append(reasons.RepeatExcluded(validity=SUSPECT, repeat=number, reasons=ordered(of)))
         else:
             found += (replace(reason, repeat=number) for reason in of)
     return found
@@ -119,14 +99,14 @@ def of_pool(values: Mapping[str, float | None], *, streams: int = 0, included: i
     percentile, since a rare lag affects rare values only.
     """
     if streams and 0 < included < FEW_STREAMS_SUSPECT:
-        yield FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT)
+        yield reasons.FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT)
     cpu_share = values.get("cpu_share")
     metrics: tuple[Literal["lag", "send_delay"], ...] = ("lag", "send_delay")
     for metric in metrics:
         for rank in (99, 50):
             delay, ttft = values[f"{metric}_p{rank}_ms"], values[f"ttft_p{rank}_ms"]
             if delay is not None and ttft and delay > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
-                yield ClientDelay(
+                yield reasons.ClientDelay(
                     validity=SUSPECT,
                     metric=metric,
                     percentile=rank,
@@ -152,10 +132,10 @@ def findings(_: Run, summaries: Iterable[Summary]) -> list[ValidityFinding]:
     ]
 
 
-def _by_worker(parts: Sequence[Measured], reasons: Sequence[Sequence[Reason]]) -> list[Reason]:
+def _by_worker(parts: Sequence[Measured], against: Sequence[Sequence[Reason]]) -> list[Reason]:
     """Return the reasons of the parts with the names of their workers, equal ones once."""
     found: list[tuple[Reason, list[str]]] = []
-    for m, own in zip(parts, reasons, strict=True):
+    for m, own in zip(parts, against, strict=True):
         for reason in own:
             workers = next((workers for other, workers in found if other == reason), None)
             if workers is None:
@@ -167,12 +147,14 @@ def _by_worker(parts: Sequence[Measured], reasons: Sequence[Sequence[Reason]]) -
 def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
     recording = measured.recording
     if recording.ended:
-        yield EndedEarly(validity=INVALID, ended=recording.ended)
+        yield reasons.EndedEarly(validity=INVALID, ended=recording.ended)
     streams = int(measured.after_warmup.sum())
     if not streams:
-        yield NothingAfterWarmup(validity=INVALID, warmup_s=(recording.window[0] - recording.start) / 1e9)
+        yield reasons.NothingAfterWarmup(
+            validity=INVALID, warmup_s=(recording.window[0] - recording.start) / 1e9
+        )
     elif not measured.included.any():
-        yield NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
+        yield reasons.NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
     if streams and not alone:
         yield from _live(Repeat((measured,)).live_peak, recording.max_streams)
 
@@ -182,7 +164,7 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
     streams = sum(int(m.after_warmup.sum()) for m in repeat.parts)
     failed = sum(int((m.after_warmup & m.failed).sum()) for m in repeat.parts)
     if failed > FAILED_SUSPECT * streams and any(m.included.any() for m in repeat.parts):
-        yield StreamsFailed(
+        yield reasons.StreamsFailed(
             validity=SUSPECT, failed=failed, streams=streams, outcomes=_outcomes(repeat.parts)
         )
     if streams:
@@ -192,10 +174,10 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
 
 def _live(
     peak: int | None, target: int, seen_by: Literal["client", "server"] = "client"
-) -> Iterator[ConcurrencyNotReached]:
+) -> Iterator[reasons.ConcurrencyNotReached]:
     if peak is not None and peak < LIVE_SUSPECT * target:
         validity = INVALID if peak < LIVE_INVALID * target else SUSPECT
-        yield ConcurrencyNotReached(validity=validity, peak=peak, target=target, seen_by=seen_by)
+        yield reasons.ConcurrencyNotReached(validity=validity, peak=peak, target=target, seen_by=seen_by)
 
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
@@ -207,9 +189,9 @@ def _clocks(measured: Measured) -> Iterator[Reason]:
     worst = late[rank]
     ttft = percentiles(present(measured.ttft[measured.included]), [50])[50] or 0.0
     if worst is not None and worst > max(SCHEDULE_LATE_SUSPECT_MS, SCHEDULE_LATE_SHARE * ttft):
-        yield StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
+        yield reasons.StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
     if measured.clock_stepped:
-        yield ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)
+        yield reasons.ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)
 
 
 def _server(measured: Measured) -> Iterator[Reason]:
@@ -218,7 +200,9 @@ def _server(measured: Measured) -> Iterator[Reason]:
         return
     late = server.late_p99_ms
     if late is not None and late > SERVER_LATE_SUSPECT_MS:
-        yield SimulatorLate(validity=INVALID if late > SERVER_LATE_INVALID_MS else SUSPECT, late_p99_ms=late)
+        yield reasons.SimulatorLate(
+            validity=INVALID if late > SERVER_LATE_INVALID_MS else SUSPECT, late_p99_ms=late
+        )
     yield from _live(server.open_peak, recording.level.streams or 0, "server")
 
 
@@ -229,13 +213,13 @@ def _machine(measured: Measured) -> Iterator[Reason]:
     capacity = machine.window_ns * (machine.engine_cores or 1)
     others, steal = machine.others_ns, machine.steal_ns
     if capacity > 0 and others is not None and others > OTHERS_SUSPECT * capacity:
-        yield CpuTaken(validity=SUSPECT, taken_by="processes", share=others / capacity)
+        yield reasons.CpuTaken(validity=SUSPECT, taken_by="processes", share=others / capacity)
     if capacity > 0 and steal is not None and steal > STEAL_SUSPECT * capacity:
-        yield CpuTaken(validity=SUSPECT, taken_by="hypervisor", share=steal / capacity)
+        yield reasons.CpuTaken(validity=SUSPECT, taken_by="hypervisor", share=steal / capacity)
     if machine.listen_overflows:
-        yield ListenQueue(validity=SUSPECT, event="overflows", number=machine.listen_overflows)
+        yield reasons.ListenQueue(validity=SUSPECT, event="overflows", number=machine.listen_overflows)
     if machine.listen_drops:
-        yield ListenQueue(validity=SUSPECT, event="drops", number=machine.listen_drops)
+        yield reasons.ListenQueue(validity=SUSPECT, event="drops", number=machine.listen_drops)
 
 
 def _outcomes(parts: Sequence[Measured]) -> dict[str, int]:

@@ -30,23 +30,18 @@ from loadgen.model import (
     ClaimEffect,
     ClaimFinding,
     ClaimPart,
-    ClientDelay,
     ClientId,
-    ConcurrencyNotReached,
     Excluded,
     Level,
     Missing,
     Mode,
-    NoneCompleted,
     Reason,
-    RepeatExcluded,
     Result,
     Run,
     Shortfall,
-    StartedLate,
-    StreamsFailed,
     Summary,
     Validity,
+    reasons,
 )
 
 # The lines that decide.
@@ -68,7 +63,13 @@ MIN_REPEATS = 3  # and
 MIN_LEVELS = 2  # of a run that was made to decide the claims
 
 # Reasons against a measurement that may be the client's own doing.
-OWN_REASONS = (ClientDelay, ConcurrencyNotReached, NoneCompleted, StartedLate, StreamsFailed)
+OWN_REASONS = (
+    reasons.ClientDelay,
+    reasons.ConcurrencyNotReached,
+    reasons.NoneCompleted,
+    reasons.StartedLate,
+    reasons.StreamsFailed,
+)
 
 REQUESTS, HTTPX_SYNC = ClientId("requests"), ClientId("httpx-sync")
 SYNC: tuple[Mode, ...] = ("threads",)
@@ -132,11 +133,13 @@ class Evidence:
         return [_lacking(clients=(client,), min_streams=n) for client, n in lacking.items()]
 
 
-def _own(reasons: Sequence[Reason]) -> bool:
+def _own(against: Sequence[Reason]) -> bool:
     """Return whether a reason may be the client's own doing."""
     return any(
-        _own(reason.reasons) if isinstance(reason, RepeatExcluded) else isinstance(reason, OWN_REASONS)
-        for reason in reasons
+        _own(reason.reasons)
+        if isinstance(reason, reasons.RepeatExcluded)
+        else isinstance(reason, OWN_REASONS)
+        for reason in against
     )
 
 

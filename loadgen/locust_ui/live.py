@@ -21,7 +21,7 @@ from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
 from loadgen.lab.cell import filled
 from loadgen.locust_ui.histograms import START_DELAY, Histograms
-from loadgen.model import Cell, ConcurrencyNotReached, Outcome, Reason, Sample, StartedLate
+from loadgen.model import Cell, Outcome, Reason, Sample, reasons
 from loadgen.report.client_style import ClientStyle, client_styles
 from loadgen.report.columns import title_of, unit_of
 from loadgen.report.sentences.validity import reason
@@ -228,10 +228,10 @@ class Live:
         if len(rows) == SETTLED_ROWS and len(requested) == 1 and self._ended is None:
             target, peak = requested.pop(), max(row["open"] for row in rows)
             if peak < LIVE_SUSPECT * target:
-                yield ConcurrencyNotReached(validity=SUSPECT, peak=peak, target=target)
+                yield reasons.ConcurrencyNotReached(validity=SUSPECT, peak=peak, target=target)
         late_ms = client.total.percentiles(START_DELAY, [99])[99]
         if late_ms is not None and late_ms > SCHEDULE_LATE_SUSPECT_MS:
-            yield StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
+            yield reasons.StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
         # without the number of streams: a run that is still young is not suspect for its few streams
         yield from of_pool(
             {

@@ -9,7 +9,7 @@ from loadgen.model.clients import ClientId, Mode
 from loadgen.model.estimate import NOT_MEASURED, Estimate
 from loadgen.model.findings import Validity
 from loadgen.model.level import Level
-from loadgen.model.validity import Reason
+from loadgen.model.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

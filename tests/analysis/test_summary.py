@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import summarise
-from loadgen.model import ClientId, EndedEarly, Level, NoneCompleted, RepeatExcluded, Validity
+from loadgen.model import ClientId, Level, Validity, reasons
 from tests.synthetic import recording, run
 
 
@@ -192,8 +192,8 @@ def test_pooling_is_over_raw_values_not_over_percentiles():
 def test_a_cell_that_broke_off_is_left_out_while_others_stand():
     s = only(recording(), recording(repeat=1, index=1, ttft_ms=9, ended="interrupted"))
     assert (s.repeats, s.value("streams"), s.value("ttft_n"), s.validity) == (1, 400, 200, Validity.SUSPECT)
-    early = EndedEarly(validity=Validity.INVALID, ended="interrupted")
-    assert s.reasons == (RepeatExcluded(validity=Validity.SUSPECT, repeat=1, reasons=(early,)),)
+    early = reasons.EndedEarly(validity=Validity.INVALID, ended="interrupted")
+    assert s.reasons == (reasons.RepeatExcluded(validity=Validity.SUSPECT, repeat=1, reasons=(early,)),)
     alone = only(recording(ended="the engine died: signal 9"))
     assert (alone.repeats, alone.validity) == (1, Validity.INVALID)
 
@@ -234,5 +234,5 @@ def test_every_figure_is_a_plain_python_value():
 def test_failures_of_a_cell_that_is_left_out_count_all_the_same():
     s = only(recording(streams=200), recording(repeat=1, index=1, streams=200, outcomes={"refused": 200}))
     assert (s.repeats, *counts(s)[1:3], s.validity) == (1, 200, 200, Validity.SUSPECT)
-    refused = NoneCompleted(validity=Validity.INVALID, streams=200, outcomes={"refused": 200})
-    assert s.reasons == (RepeatExcluded(validity=Validity.SUSPECT, repeat=1, reasons=(refused,)),)
+    refused = reasons.NoneCompleted(validity=Validity.INVALID, streams=200, outcomes={"refused": 200})
+    assert s.reasons == (reasons.RepeatExcluded(validity=Validity.SUSPECT, repeat=1, reasons=(refused,)),)

@@ -7,25 +7,7 @@ import pytest
 from loadgen.analysis import summarise, validity
 from loadgen.analysis.repeats import repeats_of
 from loadgen.analysis.validity import SATURATED
-from loadgen.model import (
-    ClientDelay,
-    ClientId,
-    ClockStepped,
-    ConcurrencyNotReached,
-    CpuTaken,
-    EndedEarly,
-    FewStreams,
-    Level,
-    ListenQueue,
-    Machine,
-    NoneCompleted,
-    NothingAfterWarmup,
-    SimulatorLate,
-    StartedLate,
-    StreamsFailed,
-    Validity,
-    ValidityFinding,
-)
+from loadgen.model import ClientId, Level, Machine, Validity, ValidityFinding, reasons
 from tests.synthetic import recording, run
 
 SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
@@ -39,52 +21,58 @@ def judged(made):
 CASES = {
     "ended": (
         {"ended": "the engine was killed"},
-        EndedEarly(validity=INVALID, ended="the engine was killed"),
+        reasons.EndedEarly(validity=INVALID, ended="the engine was killed"),
     ),
     "one short": (
         {"streams": 98, "concurrency": 100},
-        ConcurrencyNotReached(validity=SUSPECT, peak=98, target=100),
+        reasons.ConcurrencyNotReached(validity=SUSPECT, peak=98, target=100),
     ),
     "half": (
         {"streams": 50, "concurrency": 100},
-        ConcurrencyNotReached(validity=INVALID, peak=50, target=100),
+        reasons.ConcurrencyNotReached(validity=INVALID, peak=50, target=100),
     ),
     "all failed": (
         {"outcomes": {"refused": 150, "reset": 50}},
-        NoneCompleted(validity=INVALID, streams=200, outcomes={"refused": 150, "reset": 50}),
+        reasons.NoneCompleted(validity=INVALID, streams=200, outcomes={"refused": 150, "reset": 50}),
     ),
     "some failed": (
         {"outcomes": {"reset": 3}},
-        StreamsFailed(validity=SUSPECT, failed=3, streams=200, outcomes={"reset": 3}),
+        reasons.StreamsFailed(validity=SUSPECT, failed=3, streams=200, outcomes={"reset": 3}),
     ),
-    "late simulator": ({"server_late_p99_ms": 12}, SimulatorLate(validity=SUSPECT, late_p99_ms=12)),
-    "very late simulator": ({"server_late_p99_ms": 51}, SimulatorLate(validity=INVALID, late_p99_ms=51)),
+    "late simulator": ({"server_late_p99_ms": 12}, reasons.SimulatorLate(validity=SUSPECT, late_p99_ms=12)),
+    "very late simulator": (
+        {"server_late_p99_ms": 51},
+        reasons.SimulatorLate(validity=INVALID, late_p99_ms=51),
+    ),
     "server saw fewer": (
         {"server_open_peak": 95},
-        ConcurrencyNotReached(validity=SUSPECT, peak=95, target=100, seen_by="server"),
+        reasons.ConcurrencyNotReached(validity=SUSPECT, peak=95, target=100, seen_by="server"),
     ),
     "server saw far fewer": (
         {"server_open_peak": 67},
-        ConcurrencyNotReached(validity=INVALID, peak=67, target=100, seen_by="server"),
+        reasons.ConcurrencyNotReached(validity=INVALID, peak=67, target=100, seen_by="server"),
     ),
-    "others": ({"others_share": 0.2}, CpuTaken(validity=SUSPECT, taken_by="processes", share=0.2)),
+    "others": ({"others_share": 0.2}, reasons.CpuTaken(validity=SUSPECT, taken_by="processes", share=0.2)),
     "steal": (
         {"steal_share": 0.125, "engine_cores": 2},
-        CpuTaken(validity=SUSPECT, taken_by="hypervisor", share=0.125),
+        reasons.CpuTaken(validity=SUSPECT, taken_by="hypervisor", share=0.125),
     ),
-    "overflows": ({"listen_overflows": 4}, ListenQueue(validity=SUSPECT, event="overflows", number=4)),
-    "drops": ({"listen_drops": 2}, ListenQueue(validity=SUSPECT, event="drops", number=2)),
-    "clock": ({"clock_step_ns": -30_000_000}, ClockStepped(validity=SUSPECT, step_ms=-30.0)),
-    "few": ({"streams": 9, "concurrency": 9}, FewStreams(validity=SUSPECT, streams=9, needed=10)),
-    "none": ({"warmup_ms": 60_000}, NothingAfterWarmup(validity=INVALID, warmup_s=60.0)),
-    "late start": ({"late_start_ms": 80}, StartedLate(validity=SUSPECT, percentile=99, late_ms=80.0)),
+    "overflows": (
+        {"listen_overflows": 4},
+        reasons.ListenQueue(validity=SUSPECT, event="overflows", number=4),
+    ),
+    "drops": ({"listen_drops": 2}, reasons.ListenQueue(validity=SUSPECT, event="drops", number=2)),
+    "clock": ({"clock_step_ns": -30_000_000}, reasons.ClockStepped(validity=SUSPECT, step_ms=-30.0)),
+    "few": ({"streams": 9, "concurrency": 9}, reasons.FewStreams(validity=SUSPECT, streams=9, needed=10)),
+    "none": ({"warmup_ms": 60_000}, reasons.NothingAfterWarmup(validity=INVALID, warmup_s=60.0)),
+    "late start": ({"late_start_ms": 80}, reasons.StartedLate(validity=SUSPECT, percentile=99, late_ms=80.0)),
     "late start of few": (
         {"late_start_ms": 80, "streams": 50, "concurrency": 50},
-        StartedLate(validity=SUSPECT, percentile=50, late_ms=80.0),
+        reasons.StartedLate(validity=SUSPECT, percentile=50, late_ms=80.0),
     ),
     "send delay": (
         {"send_delay_ms": 120, "cpu_us_per_token": None},
-        ClientDelay(
+        reasons.ClientDelay(
             validity=SUSPECT,
             metric="send_delay",
             percentile=99,
@@ -96,7 +84,7 @@ CASES = {
     ),
     "lag": (
         {"lag_us": 60_000, "cpu_us_per_token": None},
-        ClientDelay(
+        reasons.ClientDelay(
             validity=SUSPECT,
             metric="lag",
             percentile=99,
@@ -112,9 +100,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_every_reason_comes_with_its_figures(name):
     how, reason = CASES[name]
-    found, reasons = judged(recording(**how))
+    found, against = judged(recording(**how))
     assert found is reason.validity
-    assert reason in reasons
+    assert reason in against
 
 
 FINE = {
@@ -148,7 +136,7 @@ def test_a_step_voids_the_lag_and_nothing_else():
 @pytest.mark.parametrize(("cost", "saturated"), [(500, True), (5, False)])
 def test_the_client_s_limit_comes_with_its_cpu(cost, saturated):
     _, (reason,) = judged(recording(lag_us=60_000, cpu_us_per_token=cost))
-    assert isinstance(reason, ClientDelay)
+    assert isinstance(reason, reasons.ClientDelay)
     assert (reason.cpu_share > SATURATED) is reason.saturated is saturated
 
 
@@ -159,15 +147,19 @@ def test_no_machine_no_complaint():
 
 
 def test_the_gravest_reason_decides_and_comes_first():
-    found, reasons = judged(recording(server_late_p99_ms=80, listen_drops=1, outcomes={"reset": 100}))
+    found, against = judged(recording(server_late_p99_ms=80, listen_drops=1, outcomes={"reset": 100}))
     assert found is INVALID
-    assert [type(reason) for reason in reasons] == [SimulatorLate, StreamsFailed, ListenQueue]
+    assert [type(reason) for reason in against] == [
+        reasons.SimulatorLate,
+        reasons.StreamsFailed,
+        reasons.ListenQueue,
+    ]
 
 
 def test_reasons_name_their_repeat():
     (summary,) = summarise(run(".", [recording(), recording(repeat=1, index=1, listen_drops=1)]))
     assert summary.validity is SUSPECT
-    assert summary.reasons == (ListenQueue(validity=SUSPECT, event="drops", number=1, repeat=1),)
+    assert summary.reasons == (reasons.ListenQueue(validity=SUSPECT, event="drops", number=1, repeat=1),)
 
 
 def test_one_repeat_can_be_judged_alone():

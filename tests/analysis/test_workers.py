@@ -9,21 +9,7 @@ import pytest
 
 from loadgen.analysis import summarise
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import (
-    ClientDelay,
-    ClockStepped,
-    ConcurrencyNotReached,
-    EndedEarly,
-    Level,
-    ListenQueue,
-    Load,
-    NoneCompleted,
-    SimulatorLate,
-    Stage,
-    StreamsFailed,
-    Validity,
-    WorkerLost,
-)
+from loadgen.model import Level, Load, Stage, Validity, reasons
 from loadgen.report.frames import samples_frame, streams_frame
 from tests.synthetic import recording, run, split
 
@@ -104,7 +90,7 @@ def test_a_worker_that_is_short_of_cores_counts_with_the_cores_of_all():
     s = only(parts)
     assert s.value("cpu_percent") == pytest.approx(2 * 95, rel=0.1)
     (reason,) = s.reasons
-    assert isinstance(reason, ClientDelay)
+    assert isinstance(reason, reasons.ClientDelay)
     assert (reason.cpu_share, reason.saturated) == (pytest.approx(0.95, rel=0.1), True)
 
 
@@ -126,7 +112,7 @@ def test_a_lost_worker_makes_the_row_suspect_and_its_streams_count():
         160 * 60,
     )
     assert s.reasons == (
-        WorkerLost(validity=SUSPECT, workers=("host-2",), streams=60, ended="not heard of for 5 s"),
+        reasons.WorkerLost(validity=SUSPECT, workers=("host-2",), streams=60, ended="not heard of for 5 s"),
     )
 
 
@@ -135,15 +121,17 @@ def test_a_worker_lost_before_its_first_stream_leaves_the_others_standing():
     s = only([one, lost(two, streams=0)])
     assert s.validity is Validity.SUSPECT
     assert s.reasons == (
-        WorkerLost(validity=SUSPECT, workers=("host-2",), streams=0, ended="not heard of for 5 s"),
-        ConcurrencyNotReached(validity=SUSPECT, peak=50, target=100, worker_lost=True),
+        reasons.WorkerLost(validity=SUSPECT, workers=("host-2",), streams=0, ended="not heard of for 5 s"),
+        reasons.ConcurrencyNotReached(validity=SUSPECT, peak=50, target=100, worker_lost=True),
     )
 
 
 def test_when_every_worker_ended_early_the_repeat_did():
     s = only([replace(part, ended="interrupted") for part in split(recording())])
     assert s.validity is Validity.INVALID
-    assert s.reasons == (EndedEarly(validity=INVALID, workers=("host-1", "host-2"), ended="interrupted"),)
+    assert s.reasons == (
+        reasons.EndedEarly(validity=INVALID, workers=("host-1", "host-2"), ended="interrupted"),
+    )
 
 
 def test_a_worker_alone_that_ended_early_is_no_loss_to_others():
@@ -151,7 +139,7 @@ def test_a_worker_alone_that_ended_early_is_no_loss_to_others():
     s = only([replace(alone, ended="the engine died")])
     assert (s.validity, s.reasons) == (
         Validity.INVALID,
-        (EndedEarly(validity=INVALID, workers=("host-1",), ended="the engine died"),),
+        (reasons.EndedEarly(validity=INVALID, workers=("host-1",), ended="the engine died"),),
     )
 
 
@@ -160,7 +148,7 @@ def test_a_lost_worker_does_not_excuse_the_others():
     refused = np.full(len(one.streams.slot), "refused")
     s = only([replace(one, streams=replace(one.streams, outcome=refused)), lost(two)])
     assert s.validity is Validity.INVALID
-    assert s.reasons[0] == NoneCompleted(
+    assert s.reasons[0] == reasons.NoneCompleted(
         validity=INVALID, workers=("host-1",), streams=100, outcomes={"refused": 100}
     )
 
@@ -171,7 +159,7 @@ def test_a_part_is_held_against_its_share():
     s = only([one, replace(two, share=60)])
     assert (s.validity, s.reasons) == (
         Validity.SUSPECT,
-        (ConcurrencyNotReached(validity=SUSPECT, workers=("host-2",), peak=50, target=60),),
+        (reasons.ConcurrencyNotReached(validity=SUSPECT, workers=("host-2",), peak=50, target=60),),
     )
 
 
@@ -187,7 +175,7 @@ def test_what_the_parts_do_not_reach_together_is_told_of_all():
     s = only([replace(part, level=Level(streams=100)) for part in fewer])
     assert (s.validity, s.reasons) == (
         Validity.INVALID,
-        (ConcurrencyNotReached(validity=INVALID, peak=80, target=100),),
+        (reasons.ConcurrencyNotReached(validity=INVALID, peak=80, target=100),),
     )
 
 
@@ -198,8 +186,10 @@ def test_equal_reasons_are_told_once_and_others_by_their_worker():
     )
     s = only([parts[0], stepped, parts[2]])
     assert s.reasons == (
-        ClockStepped(validity=SUSPECT, workers=("host-2",), step_ms=100.0),
-        ListenQueue(validity=SUSPECT, workers=("host-1", "host-2", "host-3"), event="drops", number=3),
+        reasons.ClockStepped(validity=SUSPECT, workers=("host-2",), step_ms=100.0),
+        reasons.ListenQueue(
+            validity=SUSPECT, workers=("host-1", "host-2", "host-3"), event="drops", number=3
+        ),
     )
     assert s.value("lag_n") == (200 - 66) * 60
 
@@ -211,8 +201,8 @@ def test_one_worker_whose_streams_all_failed_does_not_void_the_others():
     assert (s.validity, s.value("ok"), s.value("errors")) == (Validity.SUSPECT, 100, 100)
     refused = {"refused": 100}
     assert s.reasons == (
-        NoneCompleted(validity=SUSPECT, workers=("host-2",), streams=100, outcomes=refused),
-        StreamsFailed(validity=SUSPECT, failed=100, streams=200, outcomes=refused),
+        reasons.NoneCompleted(validity=SUSPECT, workers=("host-2",), streams=100, outcomes=refused),
+        reasons.StreamsFailed(validity=SUSPECT, failed=100, streams=200, outcomes=refused),
     )
 
 
@@ -220,7 +210,7 @@ def test_what_the_simulator_did_is_told_of_the_whole_cell():
     s = only(split(recording(server_late_p99_ms=60)))
     assert (s.validity, s.reasons) == (
         Validity.INVALID,
-        (SimulatorLate(validity=INVALID, late_p99_ms=60),),
+        (reasons.SimulatorLate(validity=INVALID, late_p99_ms=60),),
     )
 
 

@@ -16,39 +16,15 @@ from functools import cache
 from types import MappingProxyType
 
 from loadgen import registry
-from loadgen.analysis.metrics.metric import (
-    VALUE,
-    Column,
-    Metric,
-    PerStream,
-    PerToken,
-    Rank,
-    Repeats,
-    Scalar,
-    metric,
-)
-
-__all__ = [
-    "CONTRACT",
-    "KEYS",
-    "METRICS",
-    "VALUE",
-    "VERDICT",
-    "Column",
-    "Metric",
-    "PerStream",
-    "PerToken",
-    "Rank",
-    "Repeats",
-    "Scalar",
-    "added",
-    "column",
-    "columns",
-    "compared",
-    "metric",
-    "metrics",
-    "short",
-]
+from loadgen.analysis.metrics.metric import VALUE as VALUE
+from loadgen.analysis.metrics.metric import Column as Column
+from loadgen.analysis.metrics.metric import Metric as Metric
+from loadgen.analysis.metrics.metric import PerStream as PerStream
+from loadgen.analysis.metrics.metric import PerToken as PerToken
+from loadgen.analysis.metrics.metric import Rank as Rank
+from loadgen.analysis.metrics.metric import Repeats as Repeats
+from loadgen.analysis.metrics.metric import Scalar as Scalar
+from loadgen.analysis.metrics.metric import metric as metric
 
 GROUP = "loadgen.metrics"
 

@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.model import (
-    ClientDelay,
-    ClockStepped,
-    ConcurrencyNotReached,
-    CpuTaken,
-    EndedEarly,
-    FewStreams,
-    ListenQueue,
-    NoneCompleted,
-    NothingAfterWarmup,
-    Reason,
-    RepeatExcluded,
-    SimulatorLate,
-    StartedLate,
-    StreamsFailed,
-    ValidityFinding,
-    WorkerLost,
-)
+from loadgen.model import Reason, ValidityFinding, reasons
 from loadgen.report.sentences.base import Sentences
 from loadgen.report.sentences.outcomes import outcomes, streams
 
@@ -37,10 +20,10 @@ def sentences(finding: ValidityFinding) -> Sentences:
 
 def reason(why: Reason) -> str:
     """Return the reason in one sentence, led by the repeat and the workers that it is about."""
-    if isinstance(why, RepeatExcluded):
-        reasons = "; ".join(map(reason, why.reasons))
-        return f"repeat {(why.repeat or 0) + 1} excluded; its failures still count: {reasons}"
-    if isinstance(why, WorkerLost):
+    if isinstance(why, reasons.RepeatExcluded):
+        against = "; ".join(map(reason, why.reasons))
+        return f"repeat {(why.repeat or 0) + 1} excluded; its failures still count: {against}"
+    if isinstance(why, reasons.WorkerLost):
         about = [f"worker {', '.join(why.workers)}"]
     else:
         about = [", ".join(why.workers)] if why.workers else []
@@ -51,50 +34,50 @@ def reason(why: Reason) -> str:
 
 def _text(why: Reason) -> str:
     match why:
-        case WorkerLost():
+        case reasons.WorkerLost():
             when = f"after {why.streams:,} of its streams had ended; they count"
             return f"lost {when if why.streams else 'before any of its streams had ended'} ({why.ended})"
-        case EndedEarly():
+        case reasons.EndedEarly():
             return f"the cell ended early: {why.ended}"
-        case NothingAfterWarmup():
+        case reasons.NothingAfterWarmup():
             return (
                 f"no stream was due after the warm-up of {why.warmup_s:g} s: "
                 "lengthen load.duration or shorten load.warmup"
             )
-        case NoneCompleted():
+        case reasons.NoneCompleted():
             return f"0 of {why.streams:,} streams completed ({outcomes(why.outcomes)})"
-        case StreamsFailed():
+        case reasons.StreamsFailed():
             share = f"{100 * why.failed / why.streams:.1f} %"
             return (
                 f"{why.failed:,} of {why.streams:,} streams failed ({share}: {outcomes(why.outcomes)}); "
                 "latencies are those of the others"
             )
-        case ConcurrencyNotReached():
+        case reasons.ConcurrencyNotReached():
             seen = "the server saw " if why.seen_by == "server" else ""
             lost = " (not counting streams of a lost worker)" if why.worker_lost else ""
             return f"target concurrency not reached: {seen}{why.peak:,} of {why.target:,} streams open{lost}"
-        case StartedLate():
+        case reasons.StartedLate():
             return f"streams started later than scheduled, p{why.percentile} {why.late_ms:.1f} ms"
-        case ClockStepped():
+        case reasons.ClockStepped():
             return (
                 f"the wall clock moved by {why.step_ms:+.1f} ms against the monotonic clock: "
                 "no delivery lag; other metrics do not depend on it"
             )
-        case SimulatorLate():
+        case reasons.SimulatorLate():
             return f"the simulator sent later than scheduled, p99 {why.late_p99_ms:.1f} ms"
-        case CpuTaken():
+        case reasons.CpuTaken():
             return f"{_TAKEN_BY[why.taken_by]} took {100 * why.share:.0f} % of the engine's cores"
-        case ListenQueue():
+        case reasons.ListenQueue():
             times = "once" if why.number == 1 else f"{why.number:,} times"
             return (
                 f"the listen queue {_LISTEN_QUEUE[why.event]} {times}: some connects waited a second or more"
             )
-        case FewStreams():
+        case reasons.FewStreams():
             return (
                 f"only {streams(why.streams)} completed, at least {why.needed} are needed: "
                 "lengthen load.duration, or raise load.requests or repeats"
             )
-        case ClientDelay():
+        case reasons.ClientDelay():
             return (
                 f"{_METRICS[why.metric]} p{why.percentile} of {why.delay_ms:.1f} ms is "
                 f"{100 * why.delay_ms / why.ttft_ms:.0f} % of TTFT p{why.percentile}, {why.ttft_ms:.1f} ms: "
@@ -103,7 +86,7 @@ def _text(why: Reason) -> str:
     raise TypeError(f"no sentence for {why}")
 
 
-def _cpu(why: ClientDelay) -> str:
+def _cpu(why: reasons.ClientDelay) -> str:
     if why.cpu_share is None:
         return ""
     state = "saturated" if why.saturated else "not saturated"

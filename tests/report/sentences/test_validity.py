@@ -4,44 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from loadgen.model import (
-    ClientDelay,
-    ClientId,
-    ConcurrencyNotReached,
-    Level,
-    ListenQueue,
-    NoneCompleted,
-    Reason,
-    RepeatExcluded,
-    Validity,
-    ValidityFinding,
-    WorkerLost,
-)
+from loadgen.model import ClientId, Level, Reason, Validity, ValidityFinding, reasons
 from loadgen.report.sentences import Sentences, sentences
 from loadgen.report.sentences.validity import reason
 from tests.analysis.test_validity import CASES
 
 SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
-REACHED = ConcurrencyNotReached(validity=INVALID, peak=87, target=100)
-NONE = NoneCompleted(validity=INVALID, streams=1, outcomes={"http_status": 1})
+REACHED = reasons.ConcurrencyNotReached(validity=INVALID, peak=87, target=100)
+NONE = reasons.NoneCompleted(validity=INVALID, streams=1, outcomes={"http_status": 1})
 
 SENTENCES = [
     (REACHED, "target concurrency not reached: 87 of 100 streams open"),
     (NONE, "0 of 1 streams completed (1 HTTP error)"),
     (
-        RepeatExcluded(validity=SUSPECT, repeat=1, reasons=(NONE,)),
+        reasons.RepeatExcluded(validity=SUSPECT, repeat=1, reasons=(NONE,)),
         "repeat 2 excluded; its failures still count: 0 of 1 streams completed (1 HTTP error)",
     ),
     (
-        ListenQueue(validity=SUSPECT, repeat=0, workers=("a", "b"), event="overflows", number=4),
+        reasons.ListenQueue(validity=SUSPECT, repeat=0, workers=("a", "b"), event="overflows", number=4),
         "repeat 1: a, b: the listen queue overflowed 4 times: some connects waited a second or more",
     ),
     (
-        WorkerLost(validity=SUSPECT, workers=("a",), streams=60, ended="no heartbeat for 5 s"),
+        reasons.WorkerLost(validity=SUSPECT, workers=("a",), streams=60, ended="no heartbeat for 5 s"),
         "worker a: lost after 60 of its streams had ended; they count (no heartbeat for 5 s)",
     ),
     (
-        ClientDelay(
+        reasons.ClientDelay(
             validity=SUSPECT,
             metric="lag",
             percentile=99,
