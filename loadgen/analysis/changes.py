@@ -323,13 +323,17 @@ def _practical_threshold(base: Summary, column: Column) -> float:
 
 
 def _moderated(own: Samples, others: Sequence[Samples]) -> tuple[float, float]:
+    """Return the variance, moderated by those of the other clients, and its degrees of freedom (Smyth 2004, "Linear
+    models and empirical Bayes methods").
+    """
     if not others:
         return own.variance, own.df
     usual = _typical([(other.within, other.within_df) for other in others])
     excess = own.within / usual / UNSTEADY if usual else math.inf if own.within else 1.0
     weight = min(PRIOR_DF, sum(other.df for other in others)) / max(1.0, excess) ** 2
     like = _typical([(other.variance, other.df) for other in others])
-    return effects.moderated(own.variance, own.df, [like], weight)
+    df = own.df + weight
+    return (own.df * own.variance + weight * like) / df, df
 
 
 def _typical(variances: Sequence[tuple[float, int]]) -> float:

@@ -5,8 +5,7 @@ a minute disturbs the whole round, so rounds are the independent draws. An effec
 (paired, where it compares two clients); its mean over rounds and Student's t give the interval. A bootstrap over
 rounds would cover too little: three rounds have ten different draws.
 
-References: Student (1908), "The probable error of a mean"; for moderated variances, Smyth (2004), "Linear models and
-empirical Bayes methods".
+Reference: Student (1908), "The probable error of a mean".
 """
 
 from __future__ import annotations
@@ -17,17 +16,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from loadgen.model import Estimate
+
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Mean(Estimate):
     """A mean over ``n`` rounds with its interval; one round alone has no bounds."""
 
     value: float
-    low: float | None
-    high: float | None
-    n: int
 
     def side(self, line: float) -> int:
         """Return 1 where the whole interval lies above ``line``, -1 where below, 0 where it spans it or is missing."""
@@ -36,7 +34,7 @@ class Estimate:
         return 1 if self.low > line else -1 if self.high < line else 0
 
 
-def mean(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
+def mean(values: Iterable[float], comparisons: int = 1) -> Mean | None:
     """Return the mean over rounds; ``None`` without values.
 
     With several ``comparisons`` each interval is widened so that all of them together hold with 95 % (Bonferroni).
@@ -46,13 +44,13 @@ def mean(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
         return None
     middle = statistics.fmean(each)
     if len(each) < 2:
-        return Estimate(middle, None, None, 1)
+        return Mean(middle, n=1)
     error = math.sqrt(variance(each) / len(each))
     half = quantile(1 - (1 - CONFIDENCE) / (2 * comparisons), len(each) - 1) * error
-    return Estimate(middle, middle - half, middle + half, len(each))
+    return Mean(middle, middle - half, middle + half, len(each))
 
 
-def never_negative(values: Iterable[float], comparisons: int = 1) -> Estimate | None:
+def never_negative(values: Iterable[float], comparisons: int = 1) -> Mean | None:
     """Return the mean over rounds, its bounds cut at 0 where no value is negative."""
     each = list(values)
     found = mean(each, comparisons)
@@ -61,13 +59,13 @@ def never_negative(values: Iterable[float], comparisons: int = 1) -> Estimate | 
     return replace(found, low=max(found.low, 0.0))
 
 
-def times(log_ratios: Iterable[float], comparisons: int = 1) -> Estimate | None:
+def times(log_ratios: Iterable[float], comparisons: int = 1) -> Mean | None:
     """Return the geometric mean over rounds, with its interval, of ratios given by their logarithms."""
     found = mean(log_ratios, comparisons)
     if found is None:
         return None
     low, high = (None if bound is None else _exp(bound) for bound in (found.low, found.high))
-    return Estimate(_exp(found.value), low, high, found.n)
+    return Mean(_exp(found.value), low, high, found.n)
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float] | None:
@@ -82,17 +80,6 @@ def variance(values: Sequence[float]) -> float:
     """Return the unbiased variance of two values or more."""
     middle = statistics.fmean(values)
     return math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
-
-
-def moderated(own: float, own_df: float, others: Sequence[float], weight: float) -> tuple[float, float]:
-    """Return ``(variance, degrees of freedom)`` of ``own`` moderated by the variances of comparable figures.
-
-    ``own`` has ``own_df`` degrees of freedom; the mean of ``others`` counts for ``weight`` more.
-    """
-    if not others:
-        return own, own_df
-    df = own_df + weight
-    return (own_df * own + weight * statistics.fmean(others)) / df, df
 
 
 def two_sided_p(t: float, df: float) -> float:

@@ -192,7 +192,7 @@ class _Answer:
             client=client,
             baseline=fastest,
             article=math.exp(size),
-            ours=None if found is None else Estimate(found.value, found.low, found.high, n=len(ratios)),
+            ours=found,
             source=kind,
             own=own,
             own_ratio=own_ratio,

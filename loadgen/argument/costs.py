@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loadgen.analysis import effects, rounds
-from loadgen.model import Cost, CostFinding, Estimate, Resource, Run, Summary
+from loadgen.model import Cost, CostFinding, Resource, Run, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,13 @@ def findings(_: Run, summaries: Sequence[Summary]) -> list[CostFinding]:
 def _costs(sweep: Sequence[Summary]) -> Iterable[Cost]:
     for cost in COSTS:
         lines = rounds.lines(sweep, cost.x, cost.y)
-        growth, fixed = effects.mean(line[1] for line in lines), effects.mean(line[0] for line in lines)
+        growth = effects.mean(slope for _, slope in lines)
+        fixed = effects.mean(intercept * cost.fixed_scale for intercept, _ in lines)
         if growth is not None and fixed is not None:
             yield Cost(
                 resource=cost.resource,
-                growth=_scaled(growth, 1.0, len(lines)),
+                growth=growth,
                 growth_unit=cost.growth_unit,
-                fixed=_scaled(fixed, cost.fixed_scale, len(lines)),
+                fixed=fixed,
                 fixed_unit=cost.fixed_unit,
             )
-
-
-def _scaled(found: effects.Estimate, scale: float, n: int) -> Estimate:
-    low, high = (None if bound is None else bound * scale for bound in (found.low, found.high))
-    return Estimate(found.value * scale, low, high, n)

@@ -58,7 +58,7 @@ def test_intervals_of_several_comparisons_hold_together(draws):
 
 def test_one_round_has_no_interval_and_takes_no_side():
     alone = effects.mean([3.0])
-    assert alone == effects.Estimate(3.0, None, None, 1)
+    assert alone == effects.Mean(3.0, n=1)
     assert alone.side(1.0) == 0
     assert effects.mean([]) is None
     assert effects.times([]) is None
@@ -72,11 +72,6 @@ def test_sides():
 def test_a_straight_line_is_found():
     assert effects.slope([1, 10, 100], [7 + 3 * x for x in (1, 10, 100)]) == pytest.approx((7, 3))
     assert effects.slope([5, 5], [1, 2]) is None
-
-
-def test_a_moderated_variance_lies_between_its_own_and_that_of_its_like():
-    assert effects.moderated(4.0, 2, [1.0, 1.0], 6) == pytest.approx((1.75, 8))
-    assert effects.moderated(4.0, 2, [], 6) == (4.0, 2)
 
 
 def test_what_cannot_be_negative_has_no_negative_bound():
