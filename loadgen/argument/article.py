@@ -29,7 +29,6 @@ from loadgen.model import (
     ArticleDifference,
     ArticleFinding,
     ArticleMetric,
-    ArticleOrder,
     ArticleSource,
     ArticleTime,
     ClientId,
@@ -92,7 +91,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
                 answer.difference(metric, client) for metric in METRICS for client in _slower(metric)
             ),
             sources=tuple(source for metric in METRICS for source in answer.sources(metric)),
-            orders=tuple(answer.order(metric) for metric in METRICS),
+            orders={metric: answer.order(metric) for metric in METRICS},
             streams=answer.all,
             cold=answer.cold,
             load_s=answer.load if answer.cold else None,
@@ -210,14 +209,14 @@ class _Answer:
             for source, reach in one.items()
         ]
 
-    def order(self, metric: ArticleMetric) -> ArticleOrder:
+    def order(self, metric: ArticleMetric) -> Estimate | None:
         """Return by what share the time changes per place in a round."""
         found = self._order(metric)
         if found is None:
-            return ArticleOrder(metric=metric, change=None)
+            return None
         each, half = found
         value, low, high = (math.expm1(each + side * half) for side in (0, -1, 1))
-        return ArticleOrder(metric=metric, change=Estimate(value, low, high))
+        return Estimate(value, low, high)
 
     # ----------------------------------------------------------------------------------------------- sources
 

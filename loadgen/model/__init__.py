@@ -9,7 +9,6 @@ package too.
 from loadgen.model.argument import ArticleDifference as ArticleDifference
 from loadgen.model.argument import ArticleFinding as ArticleFinding
 from loadgen.model.argument import ArticleMetric as ArticleMetric
-from loadgen.model.argument import ArticleOrder as ArticleOrder
 from loadgen.model.argument import ArticleSource as ArticleSource
 from loadgen.model.argument import ArticleTime as ArticleTime
 from loadgen.model.argument import ClaimEffect as ClaimEffect

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -185,20 +185,13 @@ class ArticleSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArticleOrder:
-    """By what share a time changes per place in the order of a round; ``change`` is ``None`` where unknown."""
-
-    metric: ArticleMetric
-    change: Estimate | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ArticleFinding(Finding):
     """The article's table beside this run's, and what explains each of its differences.
 
     ``missing``: clients without two rounds at one stream; then the verdict is ``undecided`` and the rest is empty.
-    ``cold`` of ``streams`` waited for the model to load, up to ``load_s`` seconds. ``tokens``: shortest and longest
-    answer. ``simulated``: loads and lengths of answers are the scenario's, not a model's.
+    ``orders``: by what share a time changes per place in the order of a round; ``None`` where unknown. ``cold`` of
+    ``streams`` waited for the model to load, up to ``load_s`` seconds. ``tokens``: shortest and longest answer.
+    ``simulated``: loads and lengths of answers are the scenario's, not a model's.
     """
 
     kind: Literal["article"] = "article"
@@ -207,7 +200,7 @@ class ArticleFinding(Finding):
     missing: tuple[ClientId, ...] = ()
     differences: tuple[ArticleDifference, ...] = ()
     sources: tuple[ArticleSource, ...] = ()
-    orders: tuple[ArticleOrder, ...] = ()
+    orders: Mapping[ArticleMetric, Estimate | None] = field(default_factory=dict)
     streams: int = 0
     cold: int = 0
     load_s: float | None = None

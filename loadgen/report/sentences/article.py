@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, ArticleOrder, SourceKind
+from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate, SourceKind
 from loadgen.report.sentences.base import Sentences
 from loadgen.report.text import number
 
@@ -43,7 +43,7 @@ def sentences(finding: ArticleFinding) -> Sentences:
         f"What explains the {len(finding.differences)} differences in the article's table: {sources}",
         (
             _model(finding),
-            *(_order(order) for order in finding.orders),
+            *(_order(metric, change) for metric, change in finding.orders.items()),
             *([_answers(*finding.tokens)] if finding.tokens else []),
             *(
                 ["Simulated: load times and lengths of answers are the scenario's, not a model's"]
@@ -91,13 +91,12 @@ def _model(finding: ArticleFinding) -> str:
     return f"Model: {waited}, the longest {number(finding.load_s)} s; they are excluded from the rest"
 
 
-def _order(order: ArticleOrder) -> str:
-    change = order.change
+def _order(metric: ArticleMetric, change: Estimate | None) -> str:
     if change is None or change.value is None or change.low is None or change.high is None:
-        return f"Order: its effect on the {METRICS[order.metric]} is unknown"
+        return f"Order: its effect on the {METRICS[metric]} is unknown"
     nothing = ", no evidence of an effect" if change.low <= 0 <= change.high else ""
     bounds = f"{change.low:+.1%} to {change.high:+.1%}"
-    return f"Order: the {METRICS[order.metric]} changes by {change.value:+.1%} per place in a round ({bounds}){nothing}"
+    return f"Order: the {METRICS[metric]} changes by {change.value:+.1%} per place in a round ({bounds}){nothing}"
 
 
 def _answers(shortest: int, longest: int) -> str:
