@@ -16,10 +16,8 @@ from loadgen.analysis.measures import Ints, Measured, Tokens, present
 from loadgen.analysis.metrics import Metric, PerStream, PerToken, Repeats, Scalar, metrics
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.analysis.validity import of_pool, of_repeat, of_repeats, ordered, verdict
+from loadgen.analysis.validity import MIN_ROUNDS, of_pool, of_repeat, of_repeats, ordered, verdict
 from loadgen.model import ClientId, Estimate, Level, Recording, Run, Summary, Validity
-
-MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
 
 Values = Ints | Tokens | None  # of one part: a value per stream, or per token
 
@@ -63,8 +61,8 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
             *of_repeats(every, reasons),
             *of_pool(
                 values,
-                streams=sum(int(m.after_warmup.sum()) for m in repeats.all_parts),
                 included=sum(int(m.included.sum()) for m in repeats.parts),
+                rounds=len(repeats.included),
             ),
         ]
     )

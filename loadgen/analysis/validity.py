@@ -23,6 +23,7 @@ STEAL_SUSPECT = 0.10  # and that the hypervisor took
 SCHEDULE_LATE_SUSPECT_MS = 50.0  # p99 of start minus due; both this and
 SCHEDULE_LATE_SHARE = 0.10  # this share of the median TTFT
 FEW_STREAMS_SUSPECT = 10  # streams that are included
+MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
 LAG_SUSPECT_MS = 5.0  # the client's own lag; both this and
 LAG_SHARE = 0.10  # this share of the TTFT of the same percentile
 SATURATED = 0.90  # share of its cores
@@ -91,14 +92,15 @@ def of_repeats(repeats: Sequence[Repeat], against: Sequence[Sequence[Reason]]) -
     return found
 
 
-def of_pool(values: Mapping[str, float | None], *, streams: int = 0, included: int = 0) -> Iterator[Reason]:
+def of_pool(values: Mapping[str, float | None], *, included: int = 0, rounds: int = 0) -> Iterator[Reason]:
     """Yield the reasons against all repeats together.
 
-    ``streams`` were due after the warm-up and ``included`` of them are ok. ``values`` have, by column, p50 and p99 of
-    the TTFT, lag and send delay, and the engine's share of its cores. Each delay is compared with the TTFT of its
-    percentile, since a rare lag affects rare values only.
+    ``included`` streams of ``rounds`` repeats are ok and were due after the warm-up. Few of them are a reason only
+    where the rounds are too few for an interval, which otherwise shows what few streams cannot tell. ``values`` have,
+    by column, p50 and p99 of the TTFT, lag and send delay, and the engine's share of its cores. Each delay is compared
+    with the TTFT of its percentile, since a rare lag affects rare values only.
     """
-    if streams and 0 < included < FEW_STREAMS_SUSPECT:
+    if 0 < included < FEW_STREAMS_SUSPECT and rounds < MIN_ROUNDS:
         yield reasons.FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT)
     cpu_share = values.get("cpu_share")
     metrics: tuple[Literal["lag", "send_delay"], ...] = ("lag", "send_delay")

@@ -180,3 +180,11 @@ def test_findings_are_for_what_is_not_valid():
             reasons=summaries[1].reasons,
         )
     ]
+
+
+def test_three_rounds_of_few_streams_speak_by_their_interval():
+    few = [recording(streams=3, concurrency=1, repeat=n, index=n) for n in range(3)]
+    [row] = summarise(run("x", few))
+    assert (row.validity, row.value("ttft_n")) == (Validity.VALID, 9)
+    [row] = summarise(run("x", few[:2]))
+    assert [type(reason) for reason in row.reasons] == [reasons.FewStreams]
