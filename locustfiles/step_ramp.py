@@ -1,10 +1,10 @@
-# Find the step at which it breaks: 10 more streams every 10 seconds, up to 100.
+# Find the number of streams at which the target breaks: 10 more streams every 10 seconds, up to 100.
 #
 #   locust -f locustfiles/step_ramp.py --client aiohttp
 #   locust -f locustfiles/step_ramp.py --client aiohttp --headless
 #
-# A shape of your own needs nothing of loadgen: it is Locust's LoadTestShape. Where the same steps in a scenario's
-# `stages:` will do, prefer those: the engine follows them to the millisecond, a shape is asked once a second.
+# The shape is an ordinary LoadTestShape of Locust, which Locust calls once a second. `stages:` in a scenario can make the
+# same steps, and the engine follows those to the millisecond.
 import os
 from pathlib import Path
 
@@ -16,7 +16,7 @@ os.environ.setdefault(
     "LOADGEN_SCENARIO", str(Path(__file__).parents[1] / "scenarios" / "100-concurrent.yaml")
 )
 
-STEP = 10  # streams more, and seconds that each step lasts
+STEP = 10  # more streams in each step, and its length in seconds
 STEPS = 10
 
 
@@ -25,9 +25,9 @@ class Stream(Streaming):
 
 
 class Steps(LoadTestShape):
-    """Each step at once, not one by one."""
+    """All users of a step start within a second."""
 
     def tick(self) -> tuple[int, float] | None:
-        """(users, users that come per second); None when it is over."""
+        """Return the users and the spawn rate; ``None`` at the end."""
         step = int(self.get_run_time() // STEP) + 1
         return (step * STEP, STEP) if step <= STEPS else None

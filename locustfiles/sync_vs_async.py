@@ -1,10 +1,10 @@
-# Two clients at the same time, side by side in every table and chart: threads and an event loop.
+# Run two clients at the same time, one on threads and one on an event loop, side by side in every table and chart.
 #
 #   locust -f locustfiles/sync_vs_async.py
 #   locust -f locustfiles/sync_vs_async.py --headless -u 200 -r 20 -t 60s
 #
-# Each has an engine process of its own, but both share the machine: where cores are few they disturb each other.
-# `loadgen run` measures one after the other. Any client of `loadgen clients` can take either place.
+# Each has an engine process of its own, but both share the machine, and with few cores they disturb each other.
+# `loadgen run` measures one client after the other. Any client of `loadgen clients` can take either place.
 import os
 from pathlib import Path
 
@@ -19,7 +19,7 @@ class Sync(Streaming):
     """A thread for each stream."""
 
     client = "requests"
-    weight = 1  # of every two users one is of this class
+    weight = 1  # every second user is of this class
 
 
 class Async(Streaming):

@@ -1,7 +1,7 @@
 """Coordinator and workers: Locust is the transport between processes and machines.
 
 No measured byte passes through a process that Locust has patched: a worker starts the same engine process as a local
-run and controls it. Under Locust's web UI a user stands for a stream, a slot of that engine. What the engine sends
+run and controls it. Under Locust's web UI each user is a stream: a slot of that engine. What the engine sends
 goes to the coordinator in :class:`~loadgen.distributed.messages.Update`, and becomes an ordinary run folder.
 
     master: Coordinator --Job, Add, End--> worker: Worker, EngineController --commands--> engine

@@ -133,7 +133,7 @@ class Worker:
         gevent.joinall([gevent.spawn(controller.finish, grace) for controller in controllers])
 
     def close(self) -> None:
-        """Kill every engine: nobody receives what it would send."""
+        """Kill every engine: the master is gone."""
         for controller in self.controllers.values():
             controller.kill()
 

@@ -1,4 +1,4 @@
-"""From a form or a command line to what Locust is to run."""
+"""The plan of a run under Locust, from the fields of a form or the options of a command line."""
 
 from __future__ import annotations
 

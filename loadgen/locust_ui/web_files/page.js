@@ -101,7 +101,7 @@
   };
 
   const tables = (data) => {
-    if (at("state").textContent !== data.state) status("", ""); // what was said of a file no longer holds
+    if (at("state").textContent !== data.state) status("", ""); // a message about a file is out of date
     put(at("state"), data.state);
     at("state").className = data.state;
     put(at("scenario"), data.scenario);
