@@ -96,6 +96,7 @@ def test_columns_of_the_terminal_have_priorities_of_their_own() -> None:
         {"formula": PerToken(lambda m: m.lags()), "percentiles": (42,)},
         {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "compared": (99,)},
         {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "drawn": VALUE},
+        {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "live": (42,)},
         {"formula": PerStream(lambda m: m.ttft, lambda m: m.ok), "percentiles": (50,), "intervals": (50,)},
     ],
 )

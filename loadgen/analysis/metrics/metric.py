@@ -83,7 +83,7 @@ class Metric:
     ``count``: whether ``<key>_n``, the number of values, is a column.
     ``compared``, ``primary``: which columns ``compare`` tests, and which of them decide its exit code.
     ``drawn``, ``tabled``: which columns are in charts, and in the report's tables.
-    ``live``: which percentiles the Streaming tab shows; they need not be columns.
+    ``live``: which percentiles the Streaming tab shows; they need not be columns. Of scalars it shows tokens/s and CPU.
     ``short``: which columns are in the terminal's table, with a priority; the highest number is dropped first.
     ``heading``: what stands above it in a narrow table; the label where it is empty.
 
@@ -122,6 +122,8 @@ class Metric:
             raise ValueError(
                 f"{self.key}: no such percentile: {unknown}; there are {', '.join(map(str, NEEDED))}"
             )
+        if unknown := set(self.live) - set(VALUE if isinstance(self.formula, Scalar) else NEEDED):
+            raise ValueError(f"{self.key}: live names {unknown}, which the Streaming tab cannot show")
         if self.intervals and isinstance(self.formula, PerStream) and self.formula.streams is not included:
             raise ValueError(f"{self.key}: intervals come from resampling the included streams")
         for name in ("intervals", "compared", "primary", "drawn", "tabled", "short"):
