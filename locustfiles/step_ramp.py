@@ -3,8 +3,8 @@
 #   locust -f locustfiles/step_ramp.py --client aiohttp
 #   locust -f locustfiles/step_ramp.py --client aiohttp --headless
 #
-# The shape is an ordinary LoadTestShape of Locust, which Locust calls once a second. `stages:` in a scenario can make the
-# same steps, and the engine follows those to the millisecond.
+# The shape is an ordinary LoadTestShape of Locust, which Locust calls once a second. `stages:` in a scenario can make
+# the same steps, and the engine follows those to the millisecond.
 import os
 from pathlib import Path
 
