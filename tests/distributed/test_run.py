@@ -195,12 +195,16 @@ def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str,
     assert code == 130, stdout + stderr
     streams, dead = streams_of(out), one_lost(out)
     assert streams["worker"].nunique() == 4
-    assert set(streams["outcome"]) == {"ok", "stopped"}
+    # Ctrl-C stops the streams that are open then, unless all of them end before the engines' next check.
+    assert set(streams["outcome"]) <= {"ok", "stopped"}
+    assert (streams["outcome"] == "ok").sum() >= 40 + 40
     lost, rest = streams[streams["worker"] == dead], streams[streams["worker"] != dead]
     own = set(lost["slot"])
     assert (len(own), set(lost["outcome"])) == (2, {"ok"})
     assert set(rest["slot"]) == set(range(8)), "the others have its slots"
-    assert rest.loc[rest["slot"].isin(own), "start_ms"].min() > lost["start_ms"].max()
+    taken_over = rest[rest["slot"].isin(own)]
+    assert taken_over["start_ms"].min() > lost["start_ms"].max()
+    assert taken_over["slot"].value_counts().min() > 1, "they run stream after stream again"
     assert rest.groupby("slot")["worker"].nunique().max() == 1
     lag = summary_of(out)["lag_p50_ms"]
     assert (lag == "") == (host == HUB), "the clock of another host is never subtracted"

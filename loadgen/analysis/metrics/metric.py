@@ -122,8 +122,8 @@ class Metric:
             raise ValueError(
                 f"{self.key}: no such percentile: {unknown}; there are {', '.join(map(str, NEEDED))}"
             )
-        if unknown := set(self.live) - set(VALUE if isinstance(self.formula, Scalar) else NEEDED):
-            raise ValueError(f"{self.key}: live names {unknown}, which the Streaming tab cannot show")
+        if impossible := set(self.live) - {*(VALUE if isinstance(self.formula, Scalar) else NEEDED)}:
+            raise ValueError(f"{self.key}: live names {impossible}, which the Streaming tab cannot show")
         if self.intervals and isinstance(self.formula, PerStream) and self.formula.streams is not included:
             raise ValueError(f"{self.key}: intervals come from resampling the included streams")
         for name in ("intervals", "compared", "primary", "drawn", "tabled", "short"):
