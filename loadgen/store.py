@@ -19,29 +19,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen import files, format1
-from loadgen.model import (
-    PAUSES,
-    ArrivalTable,
-    CpuSample,
-    CpuSampleTable,
-    Pause,
-    PauseTable,
-    Recording,
-    RecordingInfo,
-    Run,
-    RunInfo,
-    Sample,
-    SampleTable,
-    StampTable,
-    Stream,
-    StreamTable,
-    Table,
-)
+from loadgen import files, format1, model
+from loadgen.model import Recording, RecordingInfo, Run, RunInfo, Stream, Table
 
 FORMAT = 2
 INFO = "run.json"
 ARRIVALS = "arrivals"
+_TABLES: Mapping[str, type[Table]] = {
+    "streams": model.StreamTable,
+    "arrivals": model.ArrivalTable,
+    "stamps": model.StampTable,
+    "samples": model.SampleTable,
+    "pauses": model.PauseTable,
+    "cpu_samples": model.CpuSampleTable,
+}
 _AnyTable = TypeVar("_AnyTable", bound=Table)
 
 
@@ -49,7 +40,9 @@ class StoreError(Exception):
     """A run folder cannot be read or written; the message names the file, and the field where there is one."""
 
 
-def table_of_streams(streams: Iterable[Stream]) -> tuple[StreamTable, ArrivalTable, StampTable]:
+def table_of_streams(
+    streams: Iterable[Stream],
+) -> tuple[model.StreamTable, model.ArrivalTable, model.StampTable]:
     """Return the tables ``streams``, ``arrivals`` and ``stamps``, streams in this order."""
     rows = list(streams)
     usage = [row.usage for row in rows]
@@ -60,7 +53,7 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[StreamTable, ArrivalTab
         np.frombuffer(row.stamps, dtype="<i8" if len(row.stamps) == 8 * own and own else "<i4")
         for row, own in zip(rows, text_events.tolist(), strict=True)
     ]
-    table = StreamTable(
+    table = model.StreamTable(
         slot=_column(row.slot for row in rows),
         due=_column(row.due for row in rows),
         start=_column(row.start for row in rows),
@@ -85,36 +78,47 @@ def table_of_streams(streams: Iterable[Stream]) -> tuple[StreamTable, ArrivalTab
     )
     return (
         table,
-        ArrivalTable(at=_joined(arrivals, "<i8"), count=_joined(counts, "<u2")),
-        StampTable(us=_joined(stamps, "<i4")),
+        model.ArrivalTable(at=_joined(arrivals, "<i8"), count=_joined(counts, "<u2")),
+        model.StampTable(us=_joined(stamps, "<i4")),
     )
 
 
-def table_of_samples(samples: Iterable[Sample] = ()) -> SampleTable:
-    """Return the table ``samples``."""
-    rows = list(samples)
-    columns = {field.name: _column(getattr(row, field.name) for row in rows) for field in fields(Sample)}
-    return SampleTable(**columns)
-
-
-def table_of_pauses(pauses: Iterable[Pause] = ()) -> PauseTable:
+def table_of_pauses(pauses: Iterable[model.Pause] = ()) -> model.PauseTable:
     """Return the table ``pauses``."""
     rows = list(pauses)
-    return PauseTable(
-        kind=np.array([PAUSES.index(row.kind) for row in rows], dtype=np.int8),
-        begin=_column(row.begin for row in rows),
-        end=_column(row.end for row in rows),
+    kinds = np.array([model.PAUSES.index(row.kind) for row in rows], dtype=np.int8)
+    begin, end = _column(row.begin for row in rows), _column(row.end for row in rows)
+    return model.PauseTable(kind=kinds, begin=begin, end=end)
+
+
+def table_of(kind: type[_AnyTable], rows: Iterable[model.Sample | model.CpuSample] = ()) -> _AnyTable:
+    """Return a table of samples: ``samples`` or ``cpu_samples``."""
+    kept = list(rows)
+    return kind(**{field.name: _column(getattr(row, field.name) for row in kept) for field in fields(kind)})
+
+
+def filled(
+    info: RecordingInfo,
+    streams: Iterable[Stream],
+    samples: Iterable[model.Sample],
+    pauses: Iterable[model.Pause] = (),
+    cpu_samples: Iterable[model.CpuSample] = (),
+) -> Recording:
+    """Return the recording with its tables, streams in the order in which they started."""
+    table, arrivals, stamps = table_of_streams(sorted(streams, key=lambda each: (each.start, each.slot)))
+    return _recording(
+        info,
+        streams=table,
+        arrivals=arrivals,
+        stamps=stamps,
+        samples=table_of(model.SampleTable, samples),
+        pauses=table_of_pauses(pauses),
+        cpu_samples=table_of(model.CpuSampleTable, cpu_samples),
     )
 
 
-def table_of_cpu_samples(samples: Iterable[CpuSample] = ()) -> CpuSampleTable:
-    """Return the table ``cpu_samples``."""
-    rows = list(samples)
-    return CpuSampleTable(
-        at=_column(row.at for row in rows),
-        cpu_ns=_column(row.cpu_ns for row in rows),
-        run_wait_ns=_column(row.run_wait_ns for row in rows),
-    )
+def _recording(info: RecordingInfo, **tables: Any) -> Recording:
+    return Recording(**{field.name: getattr(info, field.name) for field in fields(RecordingInfo)}, **tables)
 
 
 def _column(values: Iterable[int | None]) -> NDArray[np.int64]:
@@ -227,19 +231,13 @@ def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
         for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
             texts = np.array(meta.pop(list_name), dtype=object)
             columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
-        plain = msgspec.convert(meta, RecordingInfo)
-        return Recording(
-            **{field.name: getattr(plain, field.name) for field in fields(plain)},
-            streams=_table(columns, "streams", StreamTable),
-            arrivals=_table(columns, "arrivals", ArrivalTable),
-            stamps=_table(columns, "stamps", StampTable),
-            samples=_table(columns, "samples", SampleTable),
-            pauses=_table(columns, "pauses", PauseTable),
-            cpu_samples=_table(columns, "cpu_samples", CpuSampleTable),
+        return _recording(
+            msgspec.convert(meta, RecordingInfo),
+            **{name: _table(columns, name, kind) for name, kind in _TABLES.items()},
         )
 
 
-def _table(columns: Mapping[str, NDArray[Any]], name: str, kind: type[_AnyTable]) -> _AnyTable:
+def _table(columns: Mapping[str, NDArray[Any]], name: str, kind: type[Table]) -> Table:
     return kind(**{field.name: columns[f"{name}.{field.name}"] for field in fields(kind)})
 
 

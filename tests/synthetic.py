@@ -21,6 +21,7 @@ from loadgen.model import (
     ArrivalTable,
     CellInfo,
     ClientId,
+    CpuSampleTable,
     Level,
     Load,
     Machine,
@@ -269,7 +270,7 @@ def recording(
         stamps=StampTable(us=flat_us if stamped else np.zeros(0, np.int32)),
         samples=SampleTable(**samples),
         pauses=store.table_of_pauses(),
-        cpu_samples=store.table_of_cpu_samples(),
+        cpu_samples=store.table_of(CpuSampleTable),
     )
 
 

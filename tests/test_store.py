@@ -21,6 +21,7 @@ from loadgen.model import (
     CellInfo,
     ClientId,
     CpuSample,
+    CpuSampleTable,
     Level,
     Load,
     Machine,
@@ -30,6 +31,7 @@ from loadgen.model import (
     Recording,
     RunInfo,
     Sample,
+    SampleTable,
     Scenario,
     ServerLog,
     Simulator,
@@ -108,9 +110,9 @@ def recording(*streams: Stream, **changes: Any) -> Recording:
         "streams": table,
         "arrivals": arrivals,
         "stamps": stamps,
-        "samples": store.table_of_samples(samples),
+        "samples": store.table_of(SampleTable, samples),
         "pauses": store.table_of_pauses([Pause("loop_pause", 1, 2**62), Pause("gc_pause", 3, 4)]),
-        "cpu_samples": store.table_of_cpu_samples([CpuSample(1, 2, None), CpuSample(3, 4, 5)]),
+        "cpu_samples": store.table_of(CpuSampleTable, [CpuSample(1, 2, None), CpuSample(3, 4, 5)]),
     }
     return Recording(**plain | changes)
 

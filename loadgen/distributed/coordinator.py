@@ -12,11 +12,10 @@ import gevent
 import msgspec
 
 import loadgen
-from loadgen import clients
+from loadgen import clients, store
 from loadgen.distributed import messages
 from loadgen.distributed.transport import LOCAL
 from loadgen.distributed.worker import fingerprint
-from loadgen.lab import cell as lab_cell
 from loadgen.model import (
     Cell,
     CpuSample,
@@ -96,7 +95,7 @@ class Assignment:
             share=self.most_requested if self.worker else None,
             server=server,
         )
-        return lab_cell.filled(recording, self.streams, self.samples, self.pauses, self.cpu_samples)
+        return store.filled(recording, self.streams, self.samples, self.pauses, self.cpu_samples)
 
 
 class Coordinator:

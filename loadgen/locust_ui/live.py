@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from loadgen import clients
+from loadgen import clients, store
 from loadgen.analysis.metrics import Metric, Scalar, metrics
 from loadgen.analysis.validity import (
     LIVE_SUSPECT,
@@ -19,7 +19,6 @@ from loadgen.analysis.validity import (
 )
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
-from loadgen.lab.cell import filled
 from loadgen.locust_ui.histograms import START_DELAY, Histograms
 from loadgen.model import Cell, Outcome, Reason, Sample, reasons
 from loadgen.report.client_style import ClientStyle, client_styles
@@ -130,7 +129,7 @@ class Live:
         if not any(engine.assignment is assignment for engine in client.engines):
             client.engines.append(_Engine(assignment, self._began))
         if update.streams:
-            recording = filled(update.recording, update.streams, update.samples)
+            recording = store.filled(update.recording, update.streams, update.samples)
             for histograms in (client.total, client.recent):
                 histograms.add(recording)
             client.outcomes.update(stream.outcome for stream in update.streams)

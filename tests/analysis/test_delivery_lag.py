@@ -13,7 +13,7 @@ import pytest
 from loadgen import analysis, store
 from loadgen.analysis import delivery_lag
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import CpuSample, DelayFinding, Level, Pause, Recording
+from loadgen.model import CpuSample, CpuSampleTable, DelayFinding, Level, Pause, Recording
 from tests import synthetic
 from tests.synthetic import MS, ZERO
 
@@ -57,8 +57,9 @@ def cpu_samples(
 ) -> Mapping[str, Any]:
     """Return a hundred samples a second: the share of a core used, and waits (end, ns), each counted when it ends."""
     ats = [begin + number * 10 * MS for number in range(samples)]
-    return store.table_of_cpu_samples(
-        CpuSample(at, int(cpu * (at - begin)), sum(ns for end, ns in waits if end <= at)) for at in ats
+    return store.table_of(
+        CpuSampleTable,
+        (CpuSample(at, int(cpu * (at - begin)), sum(ns for end, ns in waits if end <= at)) for at in ats),
     )
 
 

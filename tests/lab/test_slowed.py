@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from loadgen import store
 from loadgen.analysis import delivery_lag
 from loadgen.analysis.repeats import repeats_of
-from loadgen.lab.cell import filled
 from loadgen.lab.engine import Engine
 from loadgen.lab.listener import Silent
 from loadgen.model import PAUSES, ClientId, Load, Recording, Simulator
@@ -142,7 +142,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
                 with contextlib.closing(Engine(wanted, Silent())) as engine:
                     engine.run(lambda: False)
                 assert engine.ended == ""
-                done[name] = filled(engine.recording(server.record()), *engine.take())
+                done[name] = store.filled(engine.recording(server.record()), *engine.take())
             return done[name]
 
         yield record
