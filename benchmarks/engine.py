@@ -25,11 +25,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from loadgen.engine.system import raise_open_files
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
 from loadgen.lab.listener import Silent
 from loadgen.model import Cell, ClientId, Level, Load, Scenario, Simulator, Target, Workload
-from loadgen.preflight import os_limits
 from loadgen.preflight.cores import cores
 from loadgen.simulator.process import Process
 
@@ -162,7 +162,7 @@ def main() -> None:
     )
     parser.add_argument("--clients", default="requests,httpx-sync,httpx-async,aiohttp,floor")
     asked = parser.parse_args()
-    os_limits.raise_open_files()
+    raise_open_files()
     names = asked.clients.split(",")
     libraries = [name for name in names if name != "floor"]
     fast = Simulator(ttft=0.3, gap=0.05, tokens=asked.tokens, jitter=0.5)

@@ -19,12 +19,12 @@ from gevent.event import Event
 
 import loadgen
 from loadgen.distributed import messages
+from loadgen.engine.system import raise_open_files
 from loadgen.lab import plan
 from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Load, Outcome, Progress, Scenario, Stream
-from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores, cores
 from loadgen.preflight.requirements import Refused, require
 from loadgen.scenario import Override, ScenarioError, load
@@ -65,7 +65,7 @@ class Worker:
         self._engine_cores = _engine_cores(self._cores)
         if self._cores.lab:
             os.sched_setaffinity(0, self._cores.lab)
-        os_limits.raise_open_files()
+        raise_open_files()
         self._transport = transport
         transport.on(messages.JOB, self._job)
         transport.on(messages.ADD, self._add, concurrent=True)

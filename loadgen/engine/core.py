@@ -137,7 +137,7 @@ class Engine:
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_INTERVAL_NS
             self._outbox.send(Pulse(now, len(watched), sum(recorder.text_events for recorder in watched)))
-        self._flush(MAX_BATCH)
+        self._flush()
         for recorder in watched:
             if recorder.expired is None:
                 if self._stopped_at is not None or self.dispatcher.must_end(recorder.slot, now):
@@ -148,15 +148,14 @@ class Engine:
                 recorder.abort()
 
     def _send_edge(self) -> None:
-        totals = Totals.now()
-        self._outbox.send(Edge(Sample(at=perf_counter_ns(), **totals._asdict())))
+        self._outbox.send(Edge(Sample(at=perf_counter_ns(), **Totals.now()._asdict())))
 
-    def _flush(self, most: int) -> None:
-        """Send at most so many streams that have ended, and the pauses."""
+    def _flush(self) -> None:
+        """Send the pauses and a batch of the streams that have ended."""
         pauses = self.pauses.take()
         if pauses:
             self._outbox.send(Pauses(pauses))
-        batch = [self._ended.popleft() for _ in range(min(most, len(self._ended)))]
+        batch = [self._ended.popleft() for _ in range(min(MAX_BATCH, len(self._ended)))]
         if batch:
             self._outbox.send(Streams(batch))
 
@@ -169,8 +168,8 @@ class Engine:
         if self._edges or self.cell.workload.load.seconds is None:
             self._edges.clear()
             self._send_edge()
-        self._flush(MAX_BATCH)
+        self._flush()
         while self._ended:
-            self._flush(MAX_BATCH)
-        self._outbox.send(Done(perf_counter_ns()))
+            self._flush()
+        self._outbox.send(Done())
         self._outbox.drain()

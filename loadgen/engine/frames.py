@@ -48,8 +48,6 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 class Done(msgspec.Struct, frozen=True, tag=True):
     """Every stream has been sent."""
 
-    at: int
-
 
 Frame = Ready | Edge | Pulse | Streams | Pauses | Failed | Done
 

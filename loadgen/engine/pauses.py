@@ -13,7 +13,7 @@ import os
 import selectors
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import perf_counter_ns
 from typing import Any
 
@@ -28,7 +28,7 @@ class PauseWatcher:
 
     def __init__(self) -> None:
         self._found: deque[Pause] = deque()
-        self._on_gc = _gc_callback(self._found)
+        self._gc_began = 0
 
     def start(self) -> None:
         """Record garbage collections from now on."""
@@ -47,18 +47,11 @@ class PauseWatcher:
         """Return the pauses since the last call."""
         return [self._found.popleft() for _ in range(len(self._found))]
 
-
-def _gc_callback(found: deque[Pause]) -> Callable[[str, Mapping[str, int]], None]:
-    begin = 0
-
-    def on_gc(phase: str, _: Mapping[str, int]) -> None:
-        nonlocal begin
+    def _on_gc(self, phase: str, _: Mapping[str, int]) -> None:
         if phase == "start":
-            begin = perf_counter_ns()
-        elif (end := perf_counter_ns()) - begin >= MIN_GC_PAUSE_NS:
-            found.append(Pause("gc_pause", begin, end))
-
-    return on_gc
+            self._gc_began = perf_counter_ns()
+        elif (end := perf_counter_ns()) - self._gc_began >= MIN_GC_PAUSE_NS:
+            self._found.append(Pause("gc_pause", self._gc_began, end))
 
 
 class _PortableSelector(selectors.DefaultSelector):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter_ns
 
 from loadgen.clients import Failures
@@ -31,56 +32,35 @@ def do_nothing() -> None:
     """Stand in for ``abort`` while a stream cannot be ended from outside: before the headers its library times it."""
 
 
+@dataclass(slots=True, eq=False)
 class StreamRecorder:
-    """Record one stream while it is open; :meth:`stream` returns the result."""
+    """Record one stream while it is open, from now on; :meth:`stream` returns the result."""
 
-    __slots__ = (
-        "_arrivals",
-        "_body",
-        "_counts",
-        "_decoder",
-        "_due",
-        "_end",
-        "_error",
-        "_feed",
-        "_first_stamp",
-        "_headers",
-        "_outcome",
-        "_size",
-        "_stamps",
-        "_start",
-        "_status",
-        "_usage",
-        "abort",
-        "expired",
-        "number",
-        "run_wait_ns",
-        "slot",
-        "text_events",
-    )
+    number: int
+    slot: int
+    due: int
+    decoder: Decoder
+    text_events: int = 0
+    expired: Outcome | None = None
+    run_wait_ns: int | None = None
+    abort: Callable[[], object] = do_nothing
+    _headers: int | None = None
+    _status: int | None = None
+    _end: int | None = None
+    _outcome: Outcome | None = None
+    _error: str = ""
+    _body: bytearray | None = None
+    _usage: Usage = field(default_factory=Usage)
+    _first_stamp: int | None = None
+    _size: int = 0
+    _arrivals: array[int] = field(default_factory=lambda: array("q"))
+    _counts: array[int] = field(default_factory=lambda: array("H"))
+    _stamps: array[int] = field(default_factory=lambda: array("i"))
+    _feed: Callable[[bytes], Sequence[Event]] = field(init=False)
+    _start: int = field(init=False)
 
-    def __init__(self, number: int, slot: int, due: int, decoder: Decoder) -> None:
-        self.number = number
-        self.slot = slot
-        self.text_events = 0
-        self.expired: Outcome | None = None
-        self.run_wait_ns: int | None = None
-        self.abort: Callable[[], object] = do_nothing
-        self._due = due
-        self._decoder = decoder
-        self._feed = decoder.feed
-        self._headers: int | None = None
-        self._status: int | None = None
-        self._end: int | None = None
-        self._outcome: Outcome | None = None
-        self._error = ""
-        self._body: bytearray | None = None
-        self._usage = Usage()
-        self._first_stamp: int | None = None
-        self._size = 0
-        self._arrivals = array("q")
-        self._counts = array("H")
-        self._stamps = array("i")
+    def __post_init__(self) -> None:
+        self._feed = self.decoder.feed
         self._start = perf_counter_ns()
 
     def on_headers(self, status: int) -> None:
@@ -152,7 +132,7 @@ class StreamRecorder:
         if self._body is not None:
             self._error = self._body.decode(errors="replace")
             return
-        for event in self._decoder.eof():
+        for event in self.decoder.eof():
             if type(event) is Token:
                 self.text_events += 1
                 self._counts[-1] += 1
@@ -196,7 +176,7 @@ class StreamRecorder:
         stamped = len(self._stamps) == self.text_events
         return Stream(
             slot=self.slot,
-            due=self._due,
+            due=self.due,
             start=self._start,
             headers=self._headers,
             end=self._end if self._end is not None else perf_counter_ns(),

@@ -38,7 +38,7 @@ def pin(cores: Collection[int]) -> None:
 
 
 def raise_open_files() -> None:
-    """Raise the soft limit of open files to the hard one, as far as the system lets us."""
+    """Raise the soft limit of open files to the hard one, as far as the system lets us; children inherit it."""
     if resource is None:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

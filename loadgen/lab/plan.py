@@ -22,21 +22,19 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     """
     url, headers = _without_user(url, scenario.target.headers)
     planned: list[Cell] = []
+    workload = scenario.workload
     clients = list(scenario.clients)
     if scenario.repeats >= CONTROL_FROM:
         clients.append(replace(clients[0], control=True))
     for repeat in range(scenario.repeats):
         chance = random.Random(f"{scenario.seed}/{repeat}")
-        round_ = [
-            (client, level)
-            for level in chance.sample(scenario.levels, len(scenario.levels))
-            for client in chance.sample(clients, len(clients))
-        ]
-        for client, level in round_:
-            load = scenario.workload.load
+        levels = chance.sample(scenario.levels, len(scenario.levels))
+        for level, client in (
+            (level, each) for level in levels for each in chance.sample(clients, len(clients))
+        ):
+            load = workload.load
             if load.ramp_per_stream:
                 load = replace(load, ramp=load.ramp_per_stream * level.value)
-            options = dict(client.options)
             planned.append(
                 Cell(
                     index=len(planned) + 1,
@@ -46,9 +44,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     url=url,
                     headers=headers,
                     workload=replace(
-                        scenario.workload,
-                        load=load,
-                        stream=options.get("stream", scenario.workload.stream),
+                        workload, load=load, stream=client.options.get("stream", workload.stream)
                     ),
                     seed=scenario.seed,
                     cores=engine_cores,

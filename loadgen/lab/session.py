@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from loadgen.engine.system import raise_open_files
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
 from loadgen.lab.embedded import Embedded
@@ -14,7 +15,7 @@ from loadgen.lab.interrupts import interruptible
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.lab.listener import Listener
 from loadgen.model import Cell, Recording, Scenario, ServerLog
-from loadgen.preflight import os_limits, target
+from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, pinned
 from loadgen.secrets import mask_cut
 
@@ -81,7 +82,7 @@ def session(
     :class:`~loadgen.simulator.process.SimulatorError` before anything is measured; what goes wrong later is the
     result's ``failure``. The first Ctrl-C makes ``interrupted()`` true; a second raises KeyboardInterrupt.
     """
-    os_limits.raise_open_files()
+    raise_open_files()
     with contextlib.ExitStack() as stack:
         embedded = None
         if scenario.target.simulator is not None:

@@ -102,12 +102,6 @@ def limits(streams: int, each: Needs) -> list[Limit]:
     return found
 
 
-def raise_open_files() -> None:
-    """Raise this process's soft limit of open files to the hard one, for its children too."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
 def _number(value: int | None) -> str:
     return "not limited" if value is None else f"{value:,}"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-import queue
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -91,22 +91,16 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
 
 def _within(until: float, action: Callable[[], T]) -> T:
     """Return what ``action`` returns, or raise TimeoutError: resolvers and slow servers ignore socket timeouts."""
-    results: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+    future: Future[T] = Future()
 
     def act() -> None:
         try:
-            results.put(action())
+            future.set_result(action())
         except Exception as error:
-            results.put(error)
+            future.set_exception(error)
 
-    threading.Thread(target=act, daemon=True).start()
-    try:
-        result = results.get(timeout=max(0.0, until - time.monotonic()))
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    threading.Thread(target=act, daemon=True).start()  # not an executor's, which the end of Python waits for
+    return future.result(max(0.0, until - time.monotonic()))
 
 
 def _reason(body: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ def test_without_resource_the_cpu_is_known_and_switches_are_not(monkeypatch: pyt
     system.raise_open_files()
 
 
+def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+        system.raise_open_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_a_system_that_refuses_the_hard_limit_gives_what_it_allows(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
 
@@ -75,5 +86,5 @@ def test_a_system_that_refuses_the_hard_limit_gives_what_it_allows(monkeypatch: 
 def test_pipes_need_not_be_enlarged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pipe, "fcntl", None)
     with (tmp_path / "out").open("wb") as file:
-        pipe.Outbox(file.fileno()).send(Done(5))
+        pipe.Outbox(file.fileno()).send(Done())
     assert (tmp_path / "out").stat().st_size > 4

@@ -115,15 +115,5 @@ def test_root_may_have_as_many_processes_as_it_likes(machine: dict[str, Any]) ->
     assert short(1000) == []
 
 
-def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
-        os_limits.raise_open_files()
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def test_this_machine_can_be_read() -> None:
     assert all(limit.have is None or limit.have >= 0 for limit in os_limits.limits(1, Needs(1, thread=True)))
