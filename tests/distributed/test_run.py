@@ -181,7 +181,7 @@ def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str,
         )  # fmt: skip
         workers = [start(before, "worker", "--host", host, "--port", port) for before in others]
         engines = until(lambda: all_engines(workers), "an engine in every worker")
-        started_streams(40)
+        started_streams(120)  # two seconds, in which a worker sends four updates
         workers[2].kill()
         assert master.stdout is not None
         until(lambda: "take over its streams" in master.stdout.readline(), "the loss")
@@ -197,7 +197,7 @@ def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str,
     assert streams["worker"].nunique() == 4
     # Ctrl-C stops the streams that are open then, unless all of them end before the engines' next check.
     assert set(streams["outcome"]) <= {"ok", "stopped"}
-    assert (streams["outcome"] == "ok").sum() >= 40 + 40
+    assert (streams["outcome"] == "ok").sum() >= 40
     lost, rest = streams[streams["worker"] == dead], streams[streams["worker"] != dead]
     own = set(lost["slot"])
     assert (len(own), set(lost["outcome"])) == (2, {"ok"})
