@@ -130,7 +130,7 @@ OUTSIDE: dict[str, set[str]] = {
     "engine": {"gevent", "msgspec", "uvloop"},
     "store": {"msgspec", "numpy"},
     "scenario": {"pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
-    "simulator": {"httptools", "numpy"},
+    "simulator": {"httptools", "msgspec", "numpy"},
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "scipy"},
     "argument": set(),

@@ -34,7 +34,7 @@ def command(
     """Serve the simulator, for curl or anything else."""
     from loadgen.scenario import Override, ScenarioError, simulator
     from loadgen.scenario.source import scalar
-    from loadgen.simulator.serve import serve
+    from loadgen.simulator.server import serve
 
     flags = {"ttft": ttft, "gap": gap, "tokens": tokens}
     overrides = [

@@ -17,7 +17,6 @@ BUILTIN: dict[str, str] = {
     "openai-chat": "loadgen.protocols.openai:Chat",
 }
 
-
 SIMULATED = frozenset({"ollama-generate", "ollama-chat", "openai-chat"})
 """Protocols whose API the simulator serves."""
 
@@ -41,17 +40,5 @@ def is_simulated(name: str) -> bool:
     return name in SIMULATED or (name not in BUILTIN and getattr(load(name), "simulated", False))
 
 
-__all__ = [
-    "BUILTIN",
-    "SIMULATED",
-    "Decoder",
-    "End",
-    "Error",
-    "Event",
-    "Protocol",
-    "Token",
-    "Undecodable",
-    "is_simulated",
-    "load",
-    "names",
-]
+__all__ = ["Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable"]
+__all__ += ["BUILTIN", "SIMULATED", "is_simulated", "load", "names"]

@@ -44,6 +44,9 @@ class Undecodable(ValueError):
     events: Sequence[Event] = ()
 
 
+# What msgspec raises for JSON that does not fit: UnicodeDecodeError for bad UTF-8, RecursionError for deep nesting.
+PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 # What one frame means: appends its events, and returns whether the stream has ended. Raises Undecodable.
 Read = Callable[[bytes, list[Event]], bool]
 

@@ -7,16 +7,20 @@ server sends no times (``created`` counts seconds), so delivery lag is unknown. 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from loadgen.model import Cell, Request, Usage
-from loadgen.protocols import raw, sse
-from loadgen.protocols.events import Decoder, End, Error, Event, Int64, Token, Undecodable
+from loadgen.protocols import encoder, raw, sse
+from loadgen.protocols.encoder import Ending, to_json
+from loadgen.protocols.events import PARSE_ERRORS, Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import excerpt
-from loadgen.protocols.urls import join_url
+from loadgen.protocols.request import post
+
+_EVENT_STREAM = "text/event-stream"
 
 
 class _Text(msgspec.Struct, gc=False):
@@ -55,7 +59,7 @@ _PARSER = msgspec.json.Decoder(_Completion)
 
 
 class _Reader:
-    """The events of one stream, or its one object."""
+    """Reads the events of one stream, or its one object."""
 
     __slots__ = ("_usage",)
 
@@ -66,9 +70,8 @@ class _Reader:
         if message == b"[DONE]":
             events.append(End(self._usage))
             return True
-        item = _parse(message)
-        if item.error is not None:
-            events.append(Error(_error_text(item.error)))
+        item = _parse(message, events)
+        if item is None:
             return True
         self._usage = _usage(item, self._usage)
         if any(_has_text(choice.delta) for choice in item.choices):
@@ -76,27 +79,27 @@ class _Reader:
         return False
 
     def whole(self, body: bytes, events: list[Event]) -> bool:
-        item = _parse(body)
-        if item.error is not None:
-            events.append(Error(_error_text(item.error)))
-        elif item.choices:
+        item = _parse(body, events)
+        if item is not None and item.choices:
             if any(_has_text(choice.message) for choice in item.choices):
                 events.append(Token(None))
             events.append(End(_usage(item, self._usage)))
         return True
 
 
-def _parse(message: bytes) -> _Completion:
+def _parse(message: bytes, events: list[Event]) -> _Completion | None:
+    """Return the object; ``None`` for an error that the server reports, which is appended."""
     try:
-        return _PARSER.decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        item = _PARSER.decode(message)
+    except PARSE_ERRORS as error:
         raise Undecodable(f"{error}: {excerpt(message)}") from None
-
-
-def _error_text(error: Any) -> str:
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return str(error["message"])
-    return error if isinstance(error, str) else json.dumps(error)
+    reported = item.error
+    if reported is None:
+        return item
+    if isinstance(reported, dict) and isinstance(reported.get("message"), str):
+        reported = reported["message"]
+    events.append(Error(reported if isinstance(reported, str) else json.dumps(reported)))
+    return None
 
 
 def _has_text(text: _Text | None) -> bool:
@@ -104,37 +107,30 @@ def _has_text(text: _Text | None) -> bool:
 
 
 def _usage(item: _Completion, known: Usage) -> Usage:
-    usage, timings = item.usage, item.timings
-    if usage is None and timings is None:
-        return known
-    return Usage(
-        prompt_tokens=usage.prompt_tokens if usage else known.prompt_tokens,
-        tokens=usage.completion_tokens if usage else timings.predicted_n if timings else known.tokens,
-        prompt_ns=round(timings.prompt_ms * 1e6)
-        if timings and timings.prompt_ms is not None
-        else known.prompt_ns,
-        decode_ns=(
-            round(timings.predicted_ms * 1e6)
-            if timings and timings.predicted_ms is not None
-            else known.decode_ns
-        ),
-    )
+    """Return what is known of the usage after ``item``: its counts, and llama.cpp's timings."""
+    counts, timings = item.usage, item.timings
+    if counts:
+        known = replace(known, prompt_tokens=counts.prompt_tokens, tokens=counts.completion_tokens)
+    elif timings:
+        known = replace(known, tokens=timings.predicted_n)
+    if timings and timings.prompt_ms is not None:
+        known = replace(known, prompt_ns=round(timings.prompt_ms * 1e6))
+    if timings and timings.predicted_ms is not None:
+        known = replace(known, decode_ns=round(timings.predicted_ms * 1e6))
+    return known
 
 
 class Chat:
     """``POST /v1/chat/completions``."""
 
     def request(self, cell: Cell, prompt: str) -> Request:
-        body: dict[str, Any] = {
-            "model": cell.workload.model,
-            "messages": [{"role": "user", "content": prompt}],
-            "stream": cell.workload.stream,
-            **cell.workload.options,
-        }
-        if cell.workload.stream:
+        workload = cell.workload
+        messages = [{"role": "user", "content": prompt}]
+        body = {"model": workload.model, "messages": messages, "stream": workload.stream, **workload.options}
+        if workload.stream:
             body["stream_options"] = {"include_usage": True}
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **cell.headers}
-        return Request("POST", _url(cell), headers, json.dumps(body, ensure_ascii=False).encode())
+        version = "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
+        return post(cell, f"{version}/chat/completions", _EVENT_STREAM, body)
 
     def probe(self, cell: Cell) -> Request | None:  # noqa: ARG002 - servers differ in what they offer
         return None
@@ -144,58 +140,49 @@ class Chat:
         return sse.Decoder(reader.event) if stream else raw.Decoder(reader.whole)
 
 
-def _url(cell: Cell) -> str:
-    version = "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
-    return join_url(cell.url, f"{version}/chat/completions")
+@dataclass(frozen=True)
+class Encoder(encoder.Encoder):
+    """Encodes answers of ``/v1/chat/completions``; a stream reports its usage where that was requested."""
 
+    include_usage: bool = False
 
-# ------------------------------------------------------------------------------------ for the simulator
+    content_type = _EVENT_STREAM.encode()
 
+    def opening(self) -> bytes:
+        return self._delta({"role": "assistant", "content": ""})
 
-def token_event(model: str, text: str) -> bytes:
-    """Return the event of one token. It carries no send time, as OpenAI's carries none."""
-    return _event(model, {"content": text}, None)
+    def token(self, text: str) -> tuple[bytes, None]:
+        return self._delta({"content": text}), None
 
+    def final(self, ending: Ending) -> bytes:
+        events = self._delta({}, ending.reason)
+        if self.include_usage:
+            events += sse.event(self._chunk(choices=[], usage=_counts(ending.usage)))
+        return events + sse.event(b"[DONE]")
 
-def role_event(model: str) -> bytes:
-    """Return the event that comes before the first token: a role, and no text."""
-    return _event(model, {"role": "assistant", "content": ""}, None)
+    def whole(self, ending: Ending) -> bytes:
+        if not ending.done:
+            return to_json({"choices": []})
+        message = {"role": "assistant", "content": ending.text}
+        choice = {"index": 0, "message": message, "finish_reason": ending.reason}
+        return self._chunk(object="chat.completion", choices=[choice], usage=_counts(ending.usage))
 
+    def error(self, message: str, kind: str = "server_error") -> bytes:
+        return to_json({"error": {"message": message, "type": kind, "param": None, "code": None}})
 
-def final_events(model: str, usage: Usage, *, reason: str, include_usage: bool) -> bytes:
-    """Return the last delta with its reason, the usage where it was requested, and ``[DONE]``."""
-    events = _event(model, {}, reason)
-    if include_usage:
-        events += sse.event(_encoded({**_chunk(model), "choices": [], "usage": _counts(usage)}))
-    return events + sse.event(b"[DONE]")
+    def event(self, body: bytes) -> bytes:
+        return sse.event(body)
 
+    def _delta(self, delta: dict[str, str], reason: str | None = None) -> bytes:
+        return sse.event(self._chunk(choices=[{"index": 0, "delta": delta, "finish_reason": reason}]))
 
-def whole_body(model: str, text: str, usage: Usage, *, reason: str | None) -> bytes:
-    """Return the one object of ``stream: false``."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": reason}
-    return _encoded(
-        {**_chunk(model), "object": "chat.completion", "choices": [choice], "usage": _counts(usage)}
-    )
-
-
-def error_body(message: str, kind: str = "server_error") -> bytes:
-    """Return the object that reports an error."""
-    return _encoded({"error": {"message": message, "type": kind, "param": None, "code": None}})
-
-
-def _event(model: str, delta: dict[str, str], reason: str | None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": reason}
-    return sse.event(_encoded({**_chunk(model), "choices": [choice]}))
-
-
-def _chunk(model: str) -> dict[str, Any]:
-    return {"id": "chatcmpl-simulator", "object": "chat.completion.chunk", "created": 0, "model": model}
+    def _chunk(self, **fields: Any) -> bytes:
+        kind = "chat.completion.chunk"
+        return to_json(
+            {"id": "chatcmpl-simulator", "object": kind, "created": 0, "model": self.model, **fields}
+        )
 
 
 def _counts(usage: Usage) -> dict[str, int]:
     prompt, completion = usage.prompt_tokens or 0, usage.tokens or 0
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-
-
-def _encoded(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -7,14 +7,16 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final, Protocol
 
 from loadgen.simulator import http
-from loadgen.simulator.poller import READ, WRITE
+from loadgen.simulator.loop import READ, WRITE
 from loadgen.simulator.state import State
 from loadgen.simulator.wheel import Timer
 
 _READ_SIZE: Final = 64 << 10
+_WRITE_SIZE: Final = 256 << 10
 _MAX_PIPELINED: Final = 256 << 10
 _LINGER_NS: Final = 1_000_000_000
 
@@ -23,11 +25,11 @@ class Answering(Protocol):
     """What a connection answers with over time: a stream."""
 
     def resume(self) -> None:
-        """The client has read everything that it was sent."""
+        """Go on: the client has read everything that it was sent."""
         ...
 
     def cancel(self) -> None:
-        """The client has left."""
+        """Stop: the client has left."""
         ...
 
 
@@ -35,26 +37,12 @@ class Connection:
     """One client. Its requests are answered one after the other; what comes meanwhile waits in the parser.
 
     ``out`` is what the client was too slow to take. While it is not empty nothing is due for ``stream``: like
-    Ollama's handler, it is held up in its write.
+    Ollama's handler, it is blocked in its write.
     """
 
     __slots__ = (
-        "_busy",
-        "_closing",
-        "_continued",
-        "_draining",
-        "_eof",
-        "_events",
-        "_keep_alive",
-        "_loop",
-        "_parser",
-        "_route",
-        "_state",
-        "chunked",
-        "head_only",
-        "out",
-        "sock",
-        "stream",
+        "_busy", "_closing", "_continued", "_draining", "_eof", "_events", "_keep_alive", "_loop", "_parser",
+        "_route", "_state", "chunked", "head_only", "out", "sock", "stream",
     )  # fmt: skip
 
     def __init__(self, state: State, sock: socket.socket, route: Handler) -> None:
@@ -102,13 +90,13 @@ class Connection:
             self._pump()
 
     def _pump(self) -> None:
+        """Answer the next request, unless an answer is on its way."""
         while not (self._busy or self.out or self._closing or self._draining) and self.sock.fileno() >= 0:
             try:
                 request = self._parser.next()
-            except http.BadRequest as error:
-                self._keep_alive = self.chunked = True
-                self.head_only = False
-                self.answer(error.status, f"{error.status} {error}".encode(), http.TEXT, keep_alive=False)
+            except http.HttpError as error:
+                self._keep_alive, self.chunked, self.head_only = False, True, False
+                self.answer(error.status, f"{error.status} {error}".encode(), http.TEXT)
                 return
             if request is None:
                 if self._parser.wants_continue and not self._continued:
@@ -129,7 +117,7 @@ class Connection:
         events = (0 if full or self._eof else READ) | (WRITE if self.out else 0)
         if events != self._events:
             self._events = events
-            self._loop.rewatch(self.sock.fileno(), events)
+            self._loop.watch(self.sock.fileno(), self._ready, events)
 
     # ------------------------------------------------------------------------------------------- sending
 
@@ -140,30 +128,29 @@ class Connection:
             return
         if self.sock.fileno() < 0:
             return
-        try:
-            sent = self.sock.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self.close()
-            return
-        if sent != len(data):
+        sent = self._send(data)
+        if sent is not None and sent != len(data):
             self.keep(data[sent:])
 
+    def _send(self, data: bytes | bytearray) -> int | None:
+        """Return how many bytes were sent; close and return ``None`` where the client has left."""
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.close()
+            return None
+
     def keep(self, rest: bytes) -> None:
-        """``rest`` could not be sent: the client is slow."""
-        self._state.record.blocked += 1
+        """Keep ``rest``, which a slow client has not taken."""
+        self._state.log.blocked += 1
         self.out += rest
         self._watch()
 
     def _flush(self) -> None:
-        try:
-            with memoryview(self.out) as view:
-                sent = self.sock.send(view[: 1 << 20])
-        except BlockingIOError:
-            return
-        except OSError:
-            self.close()
+        sent = self._send(self.out[:_WRITE_SIZE])
+        if sent is None:
             return
         del self.out[:sent]
         if self.out:
@@ -176,30 +163,28 @@ class Connection:
         self._pump()
 
     def head(self, status: int, content_type: bytes, length: int | None, allow: bytes = b"") -> bytes:
-        """The head of the answer to the present request."""
+        """Return the head of the answer to the present request; ``length`` is ``None`` for one that streams."""
         clock = self._state.clock
         clock.stamp()
-        return http.head(
-            status,
-            content_type,
-            clock.date,
-            length=length,
-            keep_alive=self._keep_alive and (self.chunked or length is not None),
-            chunked=self.chunked,
-            allow=allow,
-        )
+        lines = [
+            b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
+            b"Content-Type: " + content_type,
+            b"Date: " + clock.date,
+        ]
+        if allow:
+            lines.append(b"Allow: " + allow)
+        if length is not None:
+            lines.append(b"Content-Length: %d" % length)
+        elif self.chunked:
+            lines.append(b"Transfer-Encoding: chunked")
+        if not self._keep_alive or (length is None and not self.chunked):
+            lines.append(b"Connection: close")
+        elif not self.chunked:
+            lines.append(b"Connection: keep-alive")
+        return b"\r\n".join([*lines, b"", b""])
 
-    def answer(
-        self,
-        status: int,
-        body: bytes,
-        content_type: bytes = http.JSON,
-        *,
-        keep_alive: bool = True,
-        allow: bytes = b"",
-    ) -> None:
-        """A whole answer, at once."""
-        self._keep_alive = self._keep_alive and keep_alive
+    def answer(self, status: int, body: bytes, content_type: bytes = http.JSON, allow: bytes = b"") -> None:
+        """Send a whole answer, at once."""
         head = self.head(status, content_type, len(body), allow)
         self.send(head if self.head_only else head + body)
         self.finish()
@@ -207,7 +192,7 @@ class Connection:
     # -------------------------------------------------------------------------------------------- ending
 
     def finish(self, *, keep_alive: bool = True) -> None:
-        """The present answer is complete; what was pipelined behind it is next."""
+        """End the present answer; what was pipelined behind it is next."""
         if self.sock.fileno() < 0:
             return
         self._busy = False
@@ -236,12 +221,12 @@ class Connection:
         self._loop.wheel.add(time.monotonic_ns() + _LINGER_NS, Timer(self.close))
 
     def reset(self) -> None:
-        """Tear the connection down."""
+        """Tear the connection down (RST)."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
     def close(self) -> None:
-        """Let go of the socket, and of the stream on it."""
+        """Close the socket, and cancel the stream on it."""
         fd = self.sock.fileno()
         if fd < 0:
             return

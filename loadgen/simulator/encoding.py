@@ -2,122 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass
+import re
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
-from loadgen.model import Usage
+from loadgen.protocols.encoder import Encoder
 from loadgen.simulator.corpus import TOKENS
-from loadgen.simulator.scheduler import KEEP_ALIVE_NS
 
 STAMP: Final = 30  # 2026-01-31T12:00:00.123456789Z
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request wants. ``limit`` is the most tokens; ``None``: as many as the simulator has to say."""
-
-    api: Api
-    model: str
-    stream: bool
-    prompt_bytes: int
-    limit: int | None
-    seed: int | None
-    keep_ns: int | None = KEEP_ALIVE_NS
-    include_usage: bool = False
-
-
-class Api(Hashable, Protocol):
-    """How one API words its answers. A file in ``apis/`` has one for each kind of request that streams."""
-
-    content_type: bytes  # of an answer that streams
-
-    def opening(self, model: str) -> bytes:
-        """Return what precedes the first token, sent together with it; may be empty."""
-        ...
-
-    def token(self, model: str, text: str) -> tuple[bytes, bytes | None]:
-        """Return the event of one token: before and after its send time; ``None``: it carries none."""
-        ...
-
-    def final(self, asked: Asked, usage: Usage, stamp: bytes, *, reason: str, context: list[int]) -> bytes:
-        """Return the last events."""
-        ...
-
-    def whole(
-        self,
-        asked: Asked,
-        text: str,
-        usage: Usage,
-        stamp: bytes,
-        *,
-        reason: str,
-        context: list[int],
-        done: bool,
-    ) -> bytes:
-        """Return the body of an answer that does not stream; not ``done``: one that stops short of its end."""
-        ...
-
-    def error(self, message: str) -> bytes:
-        """Return the body of an answer that is an error."""
-        ...
-
-    def event(self, body: bytes) -> bytes:
-        """Return ``body``, JSON or not, as an event of the stream."""
-        ...
+_WIDE: Final = re.compile(rb"[\x80-\xff]")
 
 
 class Encoding:
-    """Every token of the corpus for one API and one model.
+    """Every token of the corpus for one API and one model, in chunks unless the answer is not ``chunked`` (HTTP/1.0).
 
-    ``pairs[i]`` is what stands before and after the stamp without its ``Z``, framed as a chunk unless the answer
-    is not ``chunked`` (HTTP/1.0); an API without stamps has the whole event and ``None``. ``sizes[i]`` are the
-    bytes of event ``i``, unframed; ``cuts[i]`` is where it is cut in two: inside its first character of several
-    bytes, otherwise inside its text.
+    ``pairs[i]`` is what stands before and after the stamp without its ``Z``, framed as a chunk; an API without
+    stamps has the whole event and ``None``.
     """
 
-    __slots__ = ("_parts", "chunked", "cuts", "pairs", "sizes")
+    __slots__ = ("_empty", "_parts", "_text_at", "chunked", "pairs")
 
-    def __init__(self, api: Api, model: str, chunked: bool) -> None:
+    def __init__(self, encoder: Encoder, chunked: bool) -> None:
         self.chunked = chunked
-        self._parts = [api.token(model, text) for text in TOKENS]
-        self.pairs: list[tuple[bytes, bytes | None]] = []
-        self.sizes: list[int] = []
-        self.cuts: list[int] = []
-        for before, after in self._parts:
-            size = len(before) + (0 if after is None else STAMP + len(after))
-            lead, tail = (b"%x\r\n" % size, b"\r\n") if chunked else (b"", b"")
-            self.pairs.append(
-                (lead + before + tail, None) if after is None else (lead + before, b"Z" + after + tail)
-            )
-            self.sizes.append(size)
-        start = self._unstamped(api.token(model, "")).index(b'""') + 1
-        for text, parts in zip(TOKENS, self._parts, strict=True):
-            wide = next((i for i, byte in enumerate(self._unstamped(parts)) if byte >= 0x80), None)
-            self.cuts.append(start + (len(text) + 1) // 2 if wide is None else wide + 1)
+        self._parts = [encoder.token(text) for text in TOKENS]
+        self.pairs = [self._pair(*parts) for parts in self._parts]
+        self._empty = encoder.token("")
+        self._text_at = _join(self._empty, b"-" * STAMP).index(b'""') + 1
 
-    @staticmethod
-    def _unstamped(parts: tuple[bytes, bytes | None]) -> bytes:
-        before, after = parts
-        return before if after is None else before + b"-" * STAMP + after
+    def _pair(self, before: bytes, after: bytes | None) -> tuple[bytes, bytes | None]:
+        size = len(before) + (0 if after is None else STAMP + len(after))
+        lead, tail = (b"%x\r\n" % size, b"\r\n") if self.chunked else (b"", b"")
+        return (lead + before + tail, None) if after is None else (lead + before, b"Z" + after + tail)
 
     def event(self, token: int, stamp: bytes) -> bytes:
         """Return the event of one token, unframed."""
-        before, after = self._parts[token]
-        return before if after is None else b"%b%b%b" % (before, stamp, after)
+        return _join(self._parts[token], stamp)
+
+    def halves(self, token: int, event: bytes) -> tuple[bytes, bytes]:
+        """Cut a token's event in two: inside its first character of several bytes, otherwise inside its text."""
+        wide = _WIDE.search(event)
+        cut = wide.start() + 1 if wide else self._text_at + (len(TOKENS[token]) + 1) // 2
+        return event[:cut], event[cut:]
+
+    def around_text(self, stamp: bytes) -> tuple[bytes, bytes]:
+        """Return what stands before and after the text of an event."""
+        event = _join(self._empty, stamp)
+        return event[: self._text_at], event[self._text_at :]
 
     def frame(self, data: bytes) -> bytes:
         """Return ``data`` as a chunk, unless the answer is not chunked."""
         return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
 
-    @property
-    def closing(self) -> bytes:
-        """What ends a body."""
-        return b"0\r\n\r\n" if self.chunked else b""
+
+def _join(parts: tuple[bytes, bytes | None], stamp: bytes) -> bytes:
+    before, after = parts
+    return before if after is None else b"%b%b%b" % (before, stamp, after)
 
 
 @lru_cache(maxsize=16)
-def encoding(api: Api, model: str, chunked: bool) -> Encoding:
+def encoding(encoder: Encoder, chunked: bool) -> Encoding:
     """Return the encoding, made once."""
-    return Encoding(api, model, chunked)
+    return Encoding(encoder, chunked)

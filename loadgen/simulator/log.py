@@ -1,36 +1,96 @@
-"""Reads the simulator's record in the process that measures: its columns, and the log of one cell."""
+"""What the simulator did: when each object was due and when it was sent, and how many streams were open."""
 
 from __future__ import annotations
 
 import json
+from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 from loadgen.model import ServerLog
-from loadgen.simulator.record import COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LATE_NS: Final = 1_000_000  # the wheel's slot: what is sent within it is on time
 MAX_LATE_ROWS: Final = 50_000
+# 20 bytes each; a simulator left running for days must not fill the memory.
+_MAX_ROWS: Final = 20_000_000
+_DTYPES: Final = {"stream": "<u4", "due": "<i8", "sent": "<i8", "received": "<i8"}  # in the order packed
+
+
+class Log:
+    """Columns of nanoseconds since the epoch.
+
+    ``stream``, ``due`` and ``sent`` have a row per object, ``received`` has the arrival of each stream's request.
+    ``blocked`` counts sends that the client was too slow to take whole. Only the last ten to twenty million
+    objects are kept; the others are counted in ``dropped``.
+    """
+
+    __slots__ = ("blocked", "dropped", "due", "open", "open_peak", "received", "sent", "stream")
+
+    def __init__(self) -> None:
+        self.stream = array("I")
+        self.due = array("q")
+        self.sent = array("q")
+        self.received = array("q")
+        self.open = self.open_peak = self.blocked = self.dropped = 0
+
+    def add_stream(self, received: int) -> int:
+        """Add an open stream; return its index."""
+        self.received.append(received)
+        self.open += 1
+        self.open_peak = max(self.open_peak, self.open)
+        return len(self.received) - 1
+
+    def add_object(self, stream: int, due: int, sent: int) -> None:
+        """Add an object that is about to be sent."""
+        self.stream.append(stream)
+        self.due.append(due)
+        self.sent.append(sent)
+
+    def trim(self) -> None:
+        """Drop the older half of the objects when there are too many."""
+        if len(self.sent) > _MAX_ROWS:
+            self.dropped += _MAX_ROWS // 2
+            for column in (self.stream, self.due, self.sent):
+                del column[: _MAX_ROWS // 2]
+
+    def counts(self) -> dict[str, int]:
+        """Return what needs no look at every object."""
+        return {
+            "streams": len(self.received),
+            "open": self.open,
+            "open_peak": self.open_peak,
+            "sends": len(self.sent) + self.dropped,
+            "blocked": self.blocked,
+            "dropped": self.dropped,
+        }
+
+    def pack(self) -> bytes:
+        """Return ``counts`` and the sizes of all columns as one line of JSON, then the columns as they lie in memory.
+
+        This only copies: streams may be open. :func:`unpack` reads it.
+        """
+        columns = [getattr(self, name).tobytes() for name in _DTYPES]
+        head = {"counts": self.counts(), "bytes": [len(column) for column in columns]}
+        return b"".join([json.dumps(head).encode(), b"\n", *columns])
 
 
 def unpack(data: bytes) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
-    """Return the counts and the columns of a packed record. Times are nanoseconds since the epoch."""
+    """Return the counts and the columns of a packed log. Times are nanoseconds since the epoch."""
     import numpy as np
 
     line, _, rest = data.partition(b"\n")
     head = json.loads(line)
     columns, begin = {}, 0
-    for name, code in COLUMNS.items():
-        end = begin + head["bytes"][name]
-        columns[name] = np.frombuffer(rest[begin:end], dtype="<u4" if code == "I" else "<i8")
-        begin = end
+    for (name, dtype), size in zip(_DTYPES.items(), head["bytes"], strict=True):
+        columns[name] = np.frombuffer(rest[begin : begin + size], dtype)
+        begin += size
     return head["counts"], columns
 
 
 def server_log(data: bytes) -> ServerLog:
-    """Return the log of one cell from a packed record. Percentiles of lateness are nearest-rank."""
+    """Return the log of one cell from a packed log. Percentiles of lateness are nearest-rank."""
     import numpy as np
 
     counts, columns = unpack(data)

@@ -1,21 +1,26 @@
-"""The event loop: one thread, one poller, one wheel."""
+"""The event loop: one thread, one selector, one wheel."""
 
 from __future__ import annotations
 
 import gc
+import select
+import selectors
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from loadgen.simulator.poller import READ, make_poller
 from loadgen.simulator.wheel import Wheel
 
+READ: Final = selectors.EVENT_READ
+WRITE: Final = selectors.EVENT_WRITE
 # A burst of new connections must not hold up the streams: so many events between two turns of the wheel.
 MAX_EVENTS: Final = 16
-MAX_WAIT_S: Final = 60.0
+_MAX_WAIT_S: Final = 60.0
 _TIGHT_NS: Final = 5_000
+
+Handler = Callable[[int], None]
 
 
 class Loop:
@@ -31,30 +36,33 @@ class Loop:
         self.on_unwatch: Callable[[], None] = lambda: None
         self._tie_clocks()
         self._running = True
-        self._poller = make_poller()
-        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self.watch(self._woken.fileno(), lambda _: None)
 
-    def watch(self, fd: int, handler: Callable[[int], None], events: int = READ) -> None:
-        """Call ``handler(events)`` when ``fd`` is ready. Raises PermissionError for a plain file."""
-        self._poller.watch(fd, events)
-        self._handlers[fd] = handler
+    def watch(self, fd: int, handler: Handler, events: int = READ) -> None:
+        """Call ``handler(events)`` when ``fd`` is ready for ``events``: READ, WRITE, both, or 0 for none.
 
-    def rewatch(self, fd: int, events: int) -> None:
-        """Change the events that ``fd`` is watched for."""
-        self._poller.watch(fd, events)
+        An error and a hang-up count as ready. Raises PermissionError for a plain file.
+        """
+        known = fd in self._selector.get_map()
+        if known and events:
+            self._selector.modify(fd, events, handler)
+        elif events:
+            self._selector.register(fd, events, handler)
+        elif known:
+            self._selector.unregister(fd)
 
     def unwatch(self, fd: int) -> None:
         """Forget ``fd``, before it is closed."""
-        del self._handlers[fd]
-        self._poller.unwatch(fd)
+        if fd in self._selector.get_map():
+            self._selector.unregister(fd)
         self.on_unwatch()
 
-    def handlers(self) -> list[Callable[[int], None]]:
+    def handlers(self) -> list[Handler]:
         """Return the handlers of all watched descriptors."""
-        return list(self._handlers.values())
+        return [key.data for key in self._selector.get_map().values()]
 
     def stop(self) -> None:
         """Make ``run`` return; may be called from a signal handler."""
@@ -64,7 +72,6 @@ class Loop:
 
     def run(self, each_turn: Callable[[], None]) -> None:
         """Serve until ``stop``; ``each_turn`` is called after every turn of the wheel."""
-        poller, wheel, handlers = self._poller, self.wheel, self._handlers
         # The collector would pause all streams to look through every open one. What streams leave behind has
         # no cycles: a stream and its connection let go of each other.
         gc.collect()
@@ -72,21 +79,30 @@ class Loop:
         gc.disable()
         try:
             while self._running:
-                wheel.turn(self._tie_clocks())
+                self.wheel.turn(self._tie_clocks())
                 each_turn()
-                wait = wheel.wait(time.monotonic_ns())
-                for fd, events in poller.wait(None if wait is None else min(wait, MAX_WAIT_S), MAX_EVENTS):
-                    handler = handlers.get(fd)
-                    if handler is not None:
-                        handler(events)
+                for number, (key, events) in enumerate(self._wait(), 1):
+                    key.data(events)
+                    if not number % MAX_EVENTS:
+                        self.wheel.turn(self._tie_clocks())
         finally:
             gc.enable()
 
     def close(self) -> None:
-        """Let go of the loop's own descriptors."""
+        """Close the loop's own descriptors."""
         self._waker.close()
         self._woken.close()
-        self._poller.close()
+        self._selector.close()
+
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for a ready descriptor or the wheel's next slot."""
+        wait = self.wheel.wait(time.monotonic_ns())
+        seconds = _MAX_WAIT_S if wait is None else min(wait, _MAX_WAIT_S)
+        if seconds and hasattr(self._selector, "fileno"):
+            # In microseconds, where epoll itself rounds up to whole milliseconds.
+            select.select([self._selector], (), (), seconds)
+            seconds = 0
+        return self._selector.select(seconds)
 
     def _tie_clocks(self) -> int:
         """Follow the wall clock where it is slewed or set; return the monotonic time."""

@@ -39,22 +39,21 @@ class Plan:
     point: float
 
     def tokens_before_fault(self, tokens: int) -> int:
-        """How many of ``tokens`` are sent before the fault: at least one, and not all where there are two."""
+        """Return how many of ``tokens`` precede the fault: at least one, and not all where there are two."""
         return min(tokens, 1 + int(self.point * (tokens - 1))) if tokens else 0
 
 
 class Planner:
-    """Makes the plans of one simulator. Raises ValueError, saying what is wrong, for a spec that cannot be.
+    """Makes the plans of one simulator. The bounds of its ``spec`` are those of a scenario, checked there.
 
     ``gaps`` (nanoseconds, before a token) and ``frames`` (PLAIN, SPLIT or MERGE) are tables; token ``i`` of a
-    stream takes entry ``(plan.at + i) & GAP_MASK`` of each. ``framed`` tells whether any frame is not PLAIN.
+    stream takes entry ``(plan.at + i) & GAP_MASK`` of each. ``framed``: some frames are not PLAIN.
     """
 
     def __init__(self, spec: Simulator) -> None:
-        _check(spec)
         self._spec = spec
         self._random = Random()
-        self._draw = sampler(spec.distribution, spec.jitter)
+        self._draw = _sampler(spec.distribution, spec.jitter)
         tables = Random(f"{spec.seed}:tables")
         gap = spec.gap * _NS
         self.gaps = array("q", (round(gap * self._draw(tables)) for _ in range(_DRAWN)))
@@ -64,25 +63,19 @@ class Planner:
         )
 
     def plan(self, n: int, text_seed: int | None = None) -> Plan:
-        """The plan of request ``n``; a ``text_seed``, as the client may ask for, decides its text instead."""
+        """Return the plan of request ``n``; its text is decided by ``text_seed`` where the client requests one."""
         random = self._random
+        random.seed(f"{self._spec.seed}:{n}")
+        ttft = round(self._spec.ttft * _NS * self._draw(random))
+        at, text = random.randrange(_DRAWN), random.randrange(len(TOKENS))
+        fault, point = self._fault(random.random()), random.random()
         if text_seed is not None:
             random.seed(f"text:{text_seed}")
             text = random.randrange(len(TOKENS))
-        random.seed(f"{self._spec.seed}:{n}")
-        ttft = round(self._spec.ttft * _NS * self._draw(random))
-        at = random.randrange(_DRAWN)
-        own_text = random.randrange(len(TOKENS))
-        return Plan(
-            ttft_ns=ttft,
-            at=at,
-            text=own_text if text_seed is None else text,
-            fault=self._fault(random.random()),
-            point=random.random(),
-        )
+        return Plan(ttft, at, text, fault, point)
 
     def duration_ns(self, plan: Plan, tokens: int) -> int:
-        """From the first to the last of ``tokens`` tokens."""
+        """Return the time from the first to the last of ``tokens`` tokens."""
         return sum(self.gaps[(plan.at + i) & GAP_MASK] for i in range(1, tokens))
 
     def _fault(self, chance: float) -> str | None:
@@ -94,43 +87,19 @@ class Planner:
         return None
 
 
-def sampler(distribution: str, cv: float) -> Callable[[Random], float]:
-    """Draws positive numbers of mean 1 and coefficient of variation ``cv``."""
-    if distribution == "constant" or cv == 0:
-        return lambda _: 1.0
-    if distribution == "uniform":
-        half = math.sqrt(3) * cv
-        return lambda random: random.uniform(1 - half, 1 + half)
-    if distribution == "lognormal":
-        variance = math.log1p(cv * cv)
-        return lambda random: random.lognormvariate(-variance / 2, math.sqrt(variance))
-    if distribution == "gamma":
-        return lambda random: random.gammavariate(1 / (cv * cv), cv * cv)
-    raise ValueError(f"unknown distribution {distribution!r}: constant, uniform, lognormal or gamma")
+def _sampler(distribution: str, cv: float) -> Callable[[Random], float]:
+    """Return what draws positive numbers of mean 1 and coefficient of variation ``cv``."""
+    if cv == 0:
+        distribution = "constant"
+    half, variance = math.sqrt(3) * cv, math.log1p(cv * cv)
+    draws: dict[str, Callable[[Random], float]] = {
+        "constant": lambda _: 1.0,
+        "uniform": lambda random: random.uniform(1 - half, 1 + half),
+        "lognormal": lambda random: random.lognormvariate(-variance / 2, math.sqrt(variance)),
+        "gamma": lambda random: random.gammavariate(1 / (cv * cv), cv * cv),
+    }
+    return draws[distribution]
 
 
 def _frame(chance: float, spec: Simulator) -> int:
     return SPLIT if chance < spec.split else MERGE if chance < spec.split + spec.merge else PLAIN
-
-
-def _check(spec: Simulator) -> None:
-    for name in ("ttft", "gap", "tokens", "jitter", "prefill", "load", "max_queue", "split", "merge"):
-        value = getattr(spec, name)
-        if not (value >= 0 and math.isfinite(value)):
-            raise ValueError(f"{name} must be a number from 0, not {value!r}")
-    for name in ("tokens", "max_queue"):
-        if not isinstance(getattr(spec, name), int):
-            raise ValueError(f"{name} must be a whole number, not {getattr(spec, name)!r}")
-    if spec.parallel is not None and spec.parallel < 1:
-        raise ValueError(f"parallel must be at least 1, not {spec.parallel!r}")
-    if spec.distribution == "uniform" and spec.jitter > 1 / math.sqrt(3):
-        raise ValueError("uniform numbers from 0 cannot vary more than 0.577 (jitter)")
-    if spec.split + spec.merge > 1:
-        raise ValueError("split and merge together are more than 1")
-    for name, fraction in spec.faults.items():
-        if name not in FAULTS:
-            raise ValueError(f"unknown fault {name!r}: one of {', '.join(FAULTS)}")
-        if not 0 <= fraction <= 1:
-            raise ValueError(f"fault {name} must be a fraction from 0 to 1, not {fraction!r}")
-    if sum(spec.faults.values()) > 1 + 1e-9:
-        raise ValueError("the faults together are more than 1")

@@ -13,20 +13,19 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 from urllib.parse import urlsplit
 
 from loadgen import model
 from loadgen.simulator.log import server_log
 
-_START_S = 15.0
-_ANSWER_S = 60.0
-_STOP_S = 5.0
+_START_TIMEOUT_S: Final = 15.0
+_ANSWER_TIMEOUT_S: Final = 60.0
+_STOP_TIMEOUT_S: Final = 5.0
 
 
 class SimulatorError(RuntimeError):
-    """The simulator could not start, or has died; the message says what it said last."""
+    """The simulator could not start, or has died; the message has the last line that it wrote."""
 
 
 class Process:
@@ -36,45 +35,37 @@ class Process:
     that Ctrl-C in the terminal reaches the parent alone.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
         self._process = process
-        self._complaints = complaints
+        self._stderr = stderr
         self.url = ""
 
     @classmethod
     def start(
         cls, spec: model.Simulator, *, host: str = "127.0.0.1", port: int = 0, cores: Sequence[int] = ()
     ) -> Process:
-        """Start it on ``port`` (0: any free one), pinned to ``cores`` where given; return when it listens.
+        """Start it on ``port`` (0: any free one), pinned to ``cores`` where listed; return when it listens.
 
         Raises SimulatorError.
         """
         root = str(Path(model.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        complaints = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
         try:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "loadgen.simulator"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=complaints,
+                stderr=stderr,
                 env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,
             )
         except OSError as error:
-            complaints.close()
+            stderr.close()
             raise SimulatorError(f"the simulator cannot start: {error}") from error
-        self = cls(process, complaints)
+        self = cls(process, stderr)
         try:
-            order = {"spec": asdict(spec), "host": host, "port": port, "cores": list(cores)}
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(json.dumps(order).encode() + b"\n")
-                process.stdin.flush()
-            said = self._first_line()
-            if "url" not in said:
-                raise SimulatorError(f"the simulator cannot start: {said.get('error') or self._last_words()}")
-            self.url = said["url"]
+            self._order({"spec": asdict(spec), "host": host, "port": port, "cores": list(cores)})
         except BaseException:
             self.stop()
             raise
@@ -86,12 +77,12 @@ class Process:
         return self._process.pid
 
     def reset(self) -> None:
-        """A new record; the next request meets the plan of the first again. Raises SimulatorError."""
-        self._ask("DELETE", "/simulator/record")
+        """Begin a new log; the next request meets the plan of the first again. Raises SimulatorError."""
+        self._request("DELETE", "/simulator/record")
 
     def record(self) -> model.ServerLog:
-        """What it did since the last reset. Raises SimulatorError."""
-        return server_log(self._ask("GET", "/simulator/record.bin"))
+        """Return what it did since the last reset. Raises SimulatorError."""
+        return server_log(self._request("GET", "/simulator/record.bin"))
 
     def stop(self) -> None:
         """End the process; nothing happens when it is not running any more."""
@@ -102,54 +93,61 @@ class Process:
                     end.close()
         for last_resort in (process.terminate, process.kill):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_S)
+                process.wait(_STOP_TIMEOUT_S)
                 break
             last_resort()
         process.wait()
-        self._complaints.close()
+        self._stderr.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _first_line(self) -> dict[str, str]:
-        assert self._process.stdout is not None
+    def _order(self, order: dict[str, object]) -> None:
+        """Send what to serve, and wait until the process listens."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            stdin.write(json.dumps(order).encode() + b"\n")
+            stdin.flush()
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            if not selector.select(_START_S):
-                raise SimulatorError(f"the simulator has not started within {_START_S:.0f} s")
-        line = self._process.stdout.readline()
-        said: dict[str, str] = json.loads(line) if line else {}
-        return said
+            selector.register(stdout, selectors.EVENT_READ)
+            if not selector.select(_START_TIMEOUT_S):
+                raise SimulatorError(f"the simulator has not started within {_START_TIMEOUT_S:.0f} s")
+        line = stdout.readline()
+        answer: dict[str, str] = json.loads(line) if line else {}
+        if "url" not in answer:
+            raise SimulatorError(f"the simulator cannot start: {answer.get('error') or self._exit_reason()}")
+        self.url = answer["url"]
 
-    def _ask(self, method: str, path: str) -> bytes:
+    def _request(self, method: str, path: str) -> bytes:
         address = urlsplit(self.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_ANSWER_S)
+        connection = http.client.HTTPConnection(
+            address.hostname or "", address.port, timeout=_ANSWER_TIMEOUT_S
+        )
         try:
             connection.request(method, path)
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise SimulatorError(f"the simulator does not answer: {self._last_words() or error}") from error
+            raise SimulatorError(f"the simulator does not answer: {self._exit_reason() or error}") from error
         finally:
             connection.close()
         if response.status != 200:
-            raise SimulatorError(
-                f"the simulator answered {response.status}: {body[:200].decode(errors='replace')}"
-            )
+            text = body[:200].decode(errors="replace")
+            raise SimulatorError(f"the simulator answered {response.status}: {text}")
         return body
 
-    def _last_words(self) -> str:
-        """How it ended, and the last line it wrote; empty while it runs."""
+    def _exit_reason(self) -> str:
+        """Return how it ended, with the last line that it wrote; empty while it runs."""
         try:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
             return ""
-        self._complaints.seek(0)
-        lines = self._complaints.read().decode(errors="replace").split("\n")
-        said = next((line for line in reversed(lines) if line.strip()), "")
-        return f"it ended with exit code {code}" + (f": {said}" if said else "")
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return f"it ended with exit code {code}" + (f": {last}" if last else "")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from loadgen.protocols.encoder import to_json
 from loadgen.simulator import http
 from loadgen.simulator.apis import control, ollama, openai
-from loadgen.simulator.apis.reading import Refused, encode
 from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.state import State
 
@@ -18,12 +18,10 @@ def answer(state: State, connection: Connection, request: http.Request) -> None:
     methods = ROUTES.get(request.path)
     if methods is None:
         connection.answer(404, b"404 page not found", http.TEXT)
-        return
-    handler = methods.get(request.method)
-    if handler is None:
-        connection.answer(405, b"405 method not allowed", http.TEXT, allow=", ".join(methods).encode())
-        return
-    try:
-        handler(state, connection, request)
-    except Refused as refused:
-        connection.answer(refused.status, encode({"error": str(refused)}))
+    elif request.method not in methods:
+        connection.answer(405, b"405 method not allowed", http.TEXT, ", ".join(methods).encode())
+    else:
+        try:
+            methods[request.method](state, connection, request)
+        except http.HttpError as error:
+            connection.answer(error.status, to_json({"error": str(error)}))

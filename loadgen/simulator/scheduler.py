@@ -8,19 +8,19 @@ from typing import Final, Protocol
 
 _NS: Final = 1_000_000_000
 KEEP_ALIVE_NS: Final = 300 * _NS
-_LOADED_AT_ONCE: Final = 3
+_MAX_LOADED: Final = 3
 
 
 class Waiting(Protocol):
-    """Someone who wants a slot."""
+    """A request that needs a slot."""
 
     def begin(self) -> None:
-        """The slot is theirs."""
+        """Decode: the slot is free."""
         ...
 
 
 class Slots:
-    """``parallel`` slots (None: no end of them) with a queue, first come first served."""
+    """``parallel`` slots (``None``: no limit) with a queue, first come first served."""
 
     __slots__ = ("_max_queue", "_parallel", "_queue", "busy")
 
@@ -30,23 +30,23 @@ class Slots:
         self._queue: deque[Waiting] = deque()
         self.busy = 0
 
-    def take(self, who: Waiting) -> bool:
-        """Begin now or queue; False when the queue is full."""
+    def take(self, request: Waiting) -> bool:
+        """Begin ``request`` now or queue it; return False when the queue is full."""
         if self._parallel is None or self.busy < self._parallel:
             self.busy += 1
-            who.begin()
+            request.begin()
         elif len(self._queue) < self._max_queue:
-            self._queue.append(who)
+            self._queue.append(request)
         else:
             return False
         return True
 
-    def leave(self, who: Waiting) -> None:
-        """Give up waiting."""
-        self._queue.remove(who)
+    def leave(self, request: Waiting) -> None:
+        """Remove ``request`` from the queue."""
+        self._queue.remove(request)
 
     def free(self) -> None:
-        """Give the slot back; it goes to the next in the queue."""
+        """Free a slot for the next in the queue."""
         if self._queue:
             self._queue.popleft().begin()
         else:
@@ -55,7 +55,7 @@ class Slots:
 
 @dataclass(slots=True)
 class Loaded:
-    """A model in memory, or on its way there. Monotonic nanoseconds; ``keep_ns`` None is for ever."""
+    """A model in memory, or loading until ``ready``. Monotonic nanoseconds; ``keep_ns`` is ``None`` for ever."""
 
     ready: int
     users: int = 0
@@ -67,7 +67,7 @@ class Loaded:
 
 
 class Models:
-    """Loads and unloads. The least recently used leaves when a fourth comes, as with Ollama on one GPU."""
+    """Models in memory. The least recently used is unloaded when a fourth comes, as with Ollama on one GPU."""
 
     __slots__ = ("_load_ns", "_loaded")
 
@@ -76,17 +76,17 @@ class Models:
         self._loaded: dict[str, Loaded] = {}
 
     def loaded(self, now: int) -> dict[str, Loaded]:
-        """What is in memory, by name."""
+        """Unload what has expired; return what is in memory, by name."""
         for name in [name for name, model in self._loaded.items() if model.expired(now)]:
             del self._loaded[name]
         return self._loaded
 
     def use(self, name: str, now: int) -> Loaded:
-        """Load it unless it is loaded; ``release`` ends the use. ``ready`` tells from when it can decode."""
+        """Return the model, loaded where it was not, until ``release`` ends the use."""
         loaded = self.loaded(now)
         model = loaded.pop(name, None) or Loaded(now + self._load_ns)
         loaded[name] = model
-        if len(loaded) > _LOADED_AT_ONCE:
+        if len(loaded) > _MAX_LOADED:
             idle = next((other for other, it in loaded.items() if not it.users and other != name), None)
             if idle is not None:
                 del loaded[idle]
@@ -94,16 +94,16 @@ class Models:
         return model
 
     def release(self, model: Loaded, now: int, keep_ns: int | None) -> None:
-        """The use is over; it stays in memory for ``keep_ns`` more."""
+        """End a use; the model stays in memory for ``keep_ns`` more."""
         model.users -= 1
         model.keep_ns = keep_ns
         model.idle_since = now
 
     def unload(self, name: str) -> None:
-        """Forget it, for those who come from now on."""
+        """Unload the model, but for streams that use it."""
         self._loaded.pop(name, None)
 
 
 def full_name(model: str) -> str:
-    """With its tag: Ollama takes ``x`` for ``x:latest``."""
+    """Return the name with its tag: Ollama takes ``x`` for ``x:latest``."""
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import resource
+import signal
 import socket
+import sys
 from contextlib import suppress
 from typing import Final
 
@@ -12,15 +15,14 @@ from loadgen.model import Simulator
 from loadgen.simulator import routes
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.loop import MAX_EVENTS, Loop
-from loadgen.simulator.poller import READ
 from loadgen.simulator.state import State
 
-BACKLOG: Final = 8192
+_BACKLOG: Final = 8192
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Server:
-    """The simulator, listening once made. Raises OSError (address), ValueError (spec)."""
+    """The simulator, listening once made. Raises OSError and ValueError for the address."""
 
     def __init__(self, spec: Simulator, host: str = "127.0.0.1", port: int = 0) -> None:
         self._listener = _listen(host, port)
@@ -37,10 +39,15 @@ class Server:
         host, port = self._listener.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    def stop_on_signals(self) -> None:
+        """Stop at SIGINT and SIGTERM; only the main thread may call this."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self.loop.stop())
+
     def run(self) -> None:
         """Serve until ``loop.stop``."""
         try:
-            self.loop.run(self.state.trim)
+            self.loop.run(self._trim)
         finally:
             for handler in self.loop.handlers():
                 owner = getattr(handler, "__self__", None)
@@ -48,6 +55,9 @@ class Server:
                     owner.close()
             self._listener.close()
             self.loop.close()
+
+    def _trim(self) -> None:
+        self.state.log.trim()
 
     def _accept(self, _: int) -> None:
         for _ in range(MAX_EVENTS):
@@ -59,14 +69,28 @@ class Server:
                 if error.errno in _FULL:
                     # The rest waits in the listen queue until a connection ends.
                     self._accepting = False
-                    self.loop.rewatch(self._listener.fileno(), 0)
+                    self.loop.watch(self._listener.fileno(), self._accept, 0)
                 return
             Connection(self.state, sock, routes.answer)
 
     def _accept_again(self) -> None:
         if not self._accepting:
             self._accepting = True
-            self.loop.rewatch(self._listener.fileno(), READ)
+            self.loop.watch(self._listener.fileno(), self._accept)
+
+
+def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:
+    """Serve in the foreground until Ctrl-C or SIGTERM, and say where. Raises OSError for the address."""
+    server = Server(spec, host, port)
+    server.stop_on_signals()
+    name = spec.models[0] if spec.models else "simulator"
+    body = json.dumps({"model": name, "prompt": "Why is the sky blue?"})
+    sys.stdout.write(
+        f"The simulator listens at {server.url} (Ctrl-C ends it). Try:\n"
+        f"  curl -N {server.url}/api/generate -d '{body}'\n"
+    )
+    sys.stdout.flush()
+    server.run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -77,7 +101,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError:
         listener.close()

@@ -6,14 +6,14 @@ import gc
 
 from loadgen.model import Simulator
 from loadgen.simulator.clock import Clock
+from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Loop
 from loadgen.simulator.plan import Planner
-from loadgen.simulator.record import Record
-from loadgen.simulator.scheduler import Models, Slots
+from loadgen.simulator.scheduler import Models, Slots, full_name
 
 
 class State:
-    """The scenario's ``spec``, and what follows from it. Raises ValueError for a spec that cannot be."""
+    """The scenario's ``spec``, and what follows from it."""
 
     def __init__(self, spec: Simulator, loop: Loop) -> None:
         self.spec = spec
@@ -23,13 +23,13 @@ class State:
         self.clock = Clock()
         self.slots = Slots(spec.parallel, spec.max_queue)
         self.models = Models(spec.load)
-        self.record = Record()
+        self.log = Log()
 
-    def trim(self) -> None:
-        """Keep the record within its bound."""
-        self.record.trim()
+    def knows(self, model: str) -> bool:
+        """Return whether the scenario knows the model; one that lists none knows all."""
+        return not self.spec.models or full_name(model) in map(full_name, self.spec.models)
 
     def reset(self) -> None:
-        """Begin a new record; the next inference request is the first again. Open streams keep the old one."""
-        self.record = Record()
+        """Begin a new log; the next inference request is the first again. Open streams keep the old one."""
+        self.log = Log()
         gc.collect()

@@ -2,140 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic_ns, time_ns
 from typing import Final
 
 from loadgen.model import Usage
+from loadgen.protocols.encoder import Encoder, Ending
 from loadgen.simulator import faults, http
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.corpus import TOKENS
-from loadgen.simulator.encoding import Asked, encoding
+from loadgen.simulator.encoding import encoding
 from loadgen.simulator.plan import GAP_MASK, MERGE, PLAIN, SPLIT
-from loadgen.simulator.scheduler import Loaded, full_name
+from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Loaded, full_name
 from loadgen.simulator.state import State
 
 _WORDS: Final = len(TOKENS)
 _SECOND: Final = 1_000_000_000
 CONTEXT: Final = 40_960
 _VOCABULARY: Final = 151_643
-_ENDLESS_STEP: Final = 256 << 10
+_ENDLESS_PIECE: Final = b"and so on " * 26_214
 
-# What the next step does. Tokens with nothing special about them are 0: the one test on the hot path.
-_TOKEN: Final = 0
-_ADMIT: Final = 1
-_ODD_TOKEN: Final = 2
-_END: Final = 3
-_ENDLESS: Final = 4
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What a request wants. ``limit`` is the most tokens; ``None``: as many as the simulator has."""
+
+    encoder: Encoder
+    stream: bool
+    prompt_bytes: int
+    limit: int | None
+    seed: int | None
+    keep_ns: int | None = KEEP_ALIVE_NS
 
 
 class Stream:
-    """An inference request. ``connection`` is None once it is over; the wheel may still hold it then."""
+    """An inference request. ``connection`` is ``None`` once it is over; the wheel may still hold it then."""
 
     __slots__ = (
-        "_act",
-        "_add",
-        "_asked",
-        "_at",
-        "_begun",
-        "_blocked",
-        "_due",
-        "_encoding",
-        "_fault",
-        "_first_sent",
-        "_gaps",
-        "_held",
-        "_index",
-        "_load_ns",
-        "_loaded",
-        "_loop",
-        "_odd",
-        "_opened",
-        "_pairs",
-        "_plan",
-        "_poured",
-        "_prompt_tokens",
-        "_queued",
-        "_reason",
-        "_received",
-        "_record",
-        "_said",
-        "_send",
-        "_state",
-        "_stop",
-        "_text",
-        "_tokens",
-        "connection",
+        "_act", "_add", "_at", "_begun", "_blocked", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
+        "_index", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_odd", "_opened", "_pairs", "_plan",
+        "_poured", "_prompt_tokens", "_queued", "_reason", "_received", "_send", "_sent", "_state", "_stop",
+        "_text", "_tokens", "_wanted", "connection",
     )  # fmt: skip
 
-    def __init__(self, state: State, connection: Connection, asked: Asked, ordinal: int) -> None:
-        planner = state.planner
-        natural = state.spec.tokens
-        limit = asked.limit
+    def __init__(self, state: State, connection: Connection, wanted: Inference) -> None:
+        natural, limit, planner = state.spec.tokens, wanted.limit, state.planner
         self.connection: Connection | None = connection
         connection.stream = self
-        self._state, self._loop = state, state.loop
-        self._asked = asked
-        self._plan = planner.plan(ordinal, asked.seed)
-        self._fault = self._plan.fault
+        self._state, self._loop, self._log = state, state.loop, state.log
+        self._wanted = wanted
+        self._received = monotonic_ns()
+        self._index = self._log.add_stream(self._received + self._loop.epoch)
+        self._plan = plan = planner.plan(self._index, wanted.seed)
+        self._fault, self._at, self._text = plan.fault, plan.at, plan.text
+        self._gaps, self._odd = planner.gaps, planner.framed
         self._tokens = natural if limit is None else min(natural, limit)
         self._reason = "stop" if limit is None or natural < limit else "length"
-        self._prompt_tokens = max(1, -(-asked.prompt_bytes // 4))
-        self._encoding = encoding(asked.api, asked.model, connection.chunked)
-        self._gaps, self._at = planner.gaps, self._plan.at
-        self._pairs, self._text = self._encoding.pairs, self._plan.text
-        self._odd = planner.framed
-        self._send = connection.sock.send
-        self._add = state.wheel.add
-        self._received = monotonic_ns()
-        self._record = state.record
-        self._index = self._record.opened(self._received + self._loop.epoch)
-        self._act = _ADMIT
+        self._prompt_tokens = max(1, -(-wanted.prompt_bytes // 4))
+        self._encoding = encoding(wanted.encoder, connection.chunked)
+        self._pairs = self._encoding.pairs
+        self._send, self._add = connection.sock.send, state.wheel.add
+        # What the next step does; None is a token with nothing special about it: the one test on the hot path.
+        # A function, not a bound method, which would be a cycle.
+        self._act: Callable[[Stream, Connection], None] | None = Stream._admit
         self._due = self._begun = self._first_sent = self._load_ns = 0
-        self._said = self._stop = self._held = self._poured = 0
+        self._sent = self._stop = self._merged = self._poured = 0
         self._opened = self._queued = self._blocked = False
         self._loaded: Loaded | None = None
 
     # ---------------------------------------------------------------------------------- the way to a slot
 
     def start(self) -> None:
-        """The request has come."""
+        """Take a slot or queue for one, or refuse the request, as its plan says."""
+        connection = self.connection
+        assert connection is not None
         if self._fault in faults.STATUS:
-            self._refuse(*faults.STATUS[self._fault])
+            self._refuse(connection, self._fault)
         elif self._fault == "slow_accept":
             self._fault = None
-            self._state.wheel.add(self._received + faults.SLOW_ACCEPT_NS, self)
+            self._add(self._received + faults.SLOW_ACCEPT_NS, self)
         else:
-            self._admit()
+            self._admit(connection)
 
-    def _admit(self) -> None:
+    def _admit(self, connection: Connection) -> None:
         self._queued = True
         if not self._state.slots.take(self):
             self._queued = False
-            self._refuse(*faults.STATUS["status_503"])
+            self._refuse(connection, "status_503")
 
     def begin(self) -> None:
-        """The slot is ours."""
+        """Use the slot: the model loads, the prompt is read, and the first token becomes due."""
         state, plan = self._state, self._plan
         now = monotonic_ns()
         self._queued = False
-        self._loaded = state.models.use(full_name(self._asked.model), now)
+        self._loaded = state.models.use(full_name(self._wanted.encoder.model), now)
         self._begun = max(now, self._loaded.ready)
         self._load_ns = self._begun - now
         self._due = self._begun + plan.ttft_ns + round(state.spec.prefill * self._prompt_tokens * 1e9)
-        self._record.first_due[self._index] = self._due + self._loop.epoch
         self._stop = plan.tokens_before_fault(self._tokens) if self._fault else self._tokens
-        if not self._asked.stream:
+        if not self._wanted.stream:
             self._due += state.planner.duration_ns(plan, self._tokens)
-            self._act = _END
-        else:
-            self._act = _ODD_TOKEN if self._stop else _END
-        state.wheel.add(self._due, self)
+        self._act = Stream._odd_token if self._wanted.stream and self._stop else Stream._end
+        self._add(self._due, self)
 
-    def _refuse(self, status: int, message: str) -> None:
-        connection = self.connection
-        assert connection is not None
+    def _refuse(self, connection: Connection, fault: str) -> None:
+        status, message = faults.STATUS[fault]
         self._over()
-        connection.answer(status, self._asked.api.error(message))
+        connection.answer(status, self._wanted.encoder.error(message))
 
     # ------------------------------------------------------------------------------------------- tokens
 
@@ -144,12 +118,13 @@ class Stream:
         connection = self.connection
         if connection is None:
             return
-        if self._act:
-            self._step_aside()
+        act = self._act
+        if act is not None:
+            act(self, connection)
             return
         # This is the price of a token: no call here that is not needed.
-        loop, clock, said, due = self._loop, self._state.clock, self._said, self._due
-        head, tail = self._pairs[(self._text + said) % _WORDS]
+        loop, clock, done, due = self._loop, self._state.clock, self._sent, self._due
+        head, tail = self._pairs[(self._text + done) % _WORDS]
         now = time_ns()
         rest = now - clock.base
         if not 0 <= rest < _SECOND:
@@ -163,33 +138,33 @@ class Stream:
         except OSError:
             connection.close()
             return
-        record = self._record
-        record.stream.append(self._index)
-        record.due.append(due + loop.epoch)
-        record.sent.append(now)
-        self._said = said = said + 1
+        log = self._log
+        log.stream.append(self._index)
+        log.due.append(due + loop.epoch)
+        log.sent.append(now)
+        self._sent = done = done + 1
         if sent != len(data):
             connection.keep(data[sent:])
-        elif said != self._stop:
-            self._due = due = due + self._gaps[(self._at + said) & GAP_MASK]
+        elif done != self._stop:
+            self._due = due = due + self._gaps[(self._at + done) & GAP_MASK]
             self._add(due, self)
             return
         self._next()
 
     def _next(self) -> None:
-        """Tokens were sent: on to the next act."""
-        if self._said < self._stop:
+        """Go on to the next act, after tokens were sent."""
+        if self._sent < self._stop:
             self._wait(self._gap())
             return
-        self._act = _END
+        self._act = Stream._end
         self._wait(self._gap() if self._fault else 0, at_once=not self._fault)
 
     def _gap(self) -> int:
-        """Between the last token that is ready and the next."""
-        return self._gaps[(self._at + self._said + self._held) & GAP_MASK]
+        """Return the time between the last token that is ready and the next."""
+        return self._gaps[(self._at + self._sent + self._merged) & GAP_MASK]
 
     def _wait(self, gap: int, *, at_once: bool = False) -> None:
-        """The next act is due ``gap`` after this one; a client that does not read holds it up."""
+        """Make the next act due ``gap`` after this one; a client that does not read delays it."""
         connection = self.connection
         self._due += gap
         if connection is None:
@@ -202,192 +177,153 @@ class Stream:
             self._add(self._due, self)
 
     def resume(self) -> None:
-        """The client has read what it owed us: what has become due meanwhile is due at once."""
+        """Go on where the client has read everything: what has become due meanwhile is due at once."""
         if self._blocked:
             self._blocked = False
-            self._state.wheel.add(self._due, self)
-
-    def _step_aside(self) -> None:
-        connection = self.connection
-        assert connection is not None
-        if self._act == _ADMIT:
-            self._admit()
-        elif self._act == _ODD_TOKEN:
-            self._odd_token(connection)
-        elif self._act == _ENDLESS:
-            self._pour(connection)
-        elif self._asked.stream:
-            self._end(connection)
-        else:
-            self._whole(connection)
+            self._add(self._due, self)
 
     def _odd_token(self, connection: Connection) -> None:
-        """The first token, which takes the headers along, and those that are cut or merged."""
-        last = self._said + self._held
+        """Send the first token, which takes the headers along, or those that are cut or merged."""
+        last = self._sent + self._merged
         frame = self._state.planner.frames[(self._at + last) & GAP_MASK] if self._odd else PLAIN
         if frame == MERGE and last + 1 < self._stop:
-            self._held += 1
+            self._merged += 1
             self._wait(self._gap())
             return
         now, stamp = self._state.clock.stamp()
         encoded, due = self._encoding, self._due + self._loop.epoch
-        data = b""
-        for token in range(self._said, last + 1):
-            data += encoded.event((self._text + token) % _WORDS, stamp)
-            self._record.sending(self._index, due, now)
-        self._said, self._held = last + 1, 0
-        lead = self._lead(now)
-        if frame == SPLIT:
-            word = (self._text + last) % _WORDS
-            cut = len(data) - encoded.sizes[word] + encoded.cuts[word]
-            connection.send(lead + encoded.frame(data[:cut]))
-            connection.send(encoded.frame(data[cut:]))
-        else:
-            connection.send(lead + encoded.frame(data))
+        words = [(self._text + token) % _WORDS for token in range(self._sent, last + 1)]
+        *before, event = [encoded.event(word, stamp) for word in words]
+        for _ in words:
+            self._log.add_object(self._index, due, now)
+        self._sent, self._merged = last + 1, 0
+        left, right = encoded.halves(words[-1], event) if frame == SPLIT else (event, b"")
+        connection.send(self._lead(now) + encoded.frame(b"".join([*before, left])))
+        if right:
+            connection.send(encoded.frame(right))
         if not self._odd:
-            self._act = _TOKEN
+            self._act = None
         self._next()
 
     def _lead(self, now: int) -> bytes:
-        """The headers, once."""
+        """Return the headers, once."""
         if self._opened:
             return b""
         self._opened = True
         self._first_sent = now
         assert self.connection is not None
-        api, encoded = self._asked.api, self._encoding
-        opening = api.opening(self._asked.model)
-        head = self.connection.head(200, api.content_type, None)
-        return head + encoded.frame(opening) if opening else head
+        encoder = self._wanted.encoder
+        opening = encoder.opening()
+        head = self.connection.head(200, encoder.content_type, None)
+        return head + self._encoding.frame(opening) if opening else head
 
     # --------------------------------------------------------------------------------------------- ends
 
     def _end(self, connection: Connection) -> None:
-        """The last object, or what goes wrong instead."""
-        fault = self._fault
+        """Send the last object, or what goes wrong instead."""
         now, stamp = self._state.clock.stamp()
-        lead, encoded, api = self._lead(now), self._encoding, self._asked.api
-        if fault is None:
-            last = api.final(
-                self._asked, self._usage(now), stamp, reason=self._reason, context=self._context()
-            )
-            self._record.sending(self._index, self._due + self._loop.epoch, now)
-            connection.send(lead + encoded.frame(last))
-            self._finish(connection)
-        elif fault in ("malformed", "bad_utf8", "huge_line"):
-            self._fault = None
-            self._stop = self._tokens
-            connection.send(lead + encoded.frame(self._broken_line(fault, stamp)))
-            self._act = _ODD_TOKEN if self._said < self._stop else _END
-            self._wait(self._gap())
-        elif fault == "error_line":
-            connection.send(lead + encoded.frame(api.event(api.error(faults.ERROR_TEXT))))
-            self._finish(connection)
-        elif fault == "no_done":
-            if lead:
+        match self._fault:
+            case "stall":  # nothing is due any more, until the client leaves
+                pass
+            case "reset":
+                connection.reset()
+            case "endless_line":
+                start, _ = self._encoding.around_text(stamp)
+                connection.send(self._lead(now) + self._encoding.frame(start))
+                self._act = Stream._pour
+                self._wait(0)
+            case fault if not self._wanted.stream:
+                self._end_whole(connection, fault, now, stamp)
+            case fault:
+                self._end_stream(connection, fault, now, stamp)
+
+    def _end_stream(self, connection: Connection, fault: str | None, now: int, stamp: bytes) -> None:
+        lead, encoded, encoder = self._lead(now), self._encoding, self._wanted.encoder
+        match fault:
+            case "error_line":
+                connection.send(lead + encoded.frame(encoder.event(encoder.error(faults.ERROR_TEXT))))
+            case "no_done":
                 connection.send(lead)
-            self._finish(connection)
-        elif fault == "truncate":
-            chunk = encoded.frame(encoded.event((self._text + self._said) % _WORDS, stamp))
-            connection.send(lead + chunk[: len(chunk) // 2])
-            self._over()
-            connection.finish(keep_alive=False)
-        elif fault == "reset":
-            connection.reset()
-        elif fault == "endless_line":
-            connection.send(lead + encoded.frame(self._around_text(stamp)[0]))
-            self._act = _ENDLESS
-            self._wait(0)
-        # "stall" is left: nothing is due any more, until the client leaves.
+            case "truncate":
+                chunk = encoded.frame(encoded.event((self._text + self._sent) % _WORDS, stamp))
+                connection.send(lead + chunk[: len(chunk) // 2])
+                self._over()
+                connection.finish(keep_alive=False)
+                return
+            case None:
+                self._log.add_object(self._index, self._due + self._loop.epoch, now)
+                connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
+            case _:
+                self._fault = None
+                self._stop = self._tokens
+                connection.send(lead + encoded.frame(self._broken_line(fault, stamp)))
+                self._act = Stream._odd_token if self._sent < self._stop else Stream._end
+                self._wait(self._gap())
+                return
+        self._finish(connection)
 
-    def _pour(self, connection: Connection) -> None:
-        if self._poured >= faults.ENDLESS_LINE:
-            self._finish(connection)
-            return
-        piece = b"and so on " * (_ENDLESS_STEP // 10)
-        self._poured += len(piece)
-        self._due = monotonic_ns()
-        connection.send(self._encoding.frame(piece))
-        self._wait(0)
-
-    def _around_text(self, stamp: bytes) -> tuple[bytes, bytes]:
-        """What stands before and after the text of an event."""
-        start, _, rest = self._encoding.event(0, stamp).rpartition(TOKENS[0].encode())
-        return start, rest
-
-    def _broken_line(self, fault: str, stamp: bytes) -> bytes:
-        if fault == "malformed":
-            return self._asked.api.event(faults.MALFORMED)
-        start, rest = self._around_text(stamp)
-        return start + (b"\xff\xfe\xc3(" if fault == "bad_utf8" else b"x" * faults.HUGE_LINE) + rest
-
-    def _finish(self, connection: Connection) -> None:
-        """The closing chunk, in a send of its own."""
-        if self._encoding.closing:
-            connection.send(self._encoding.closing)
-        self._over()
-        connection.finish(keep_alive=connection.chunked)
-
-    def _whole(self, connection: Connection) -> None:
-        """``stream: false``: the one object, or what goes wrong instead."""
-        fault = self._fault
-        if fault == "stall":
-            return
-        if fault == "reset":
-            connection.reset()
-            return
+    def _end_whole(self, connection: Connection, fault: str | None, now: int, stamp: bytes) -> None:
+        """End an answer that does not stream, of one object."""
+        encoder = self._wanted.encoder
         if fault == "error_line":
             self._over()
-            connection.answer(500, self._asked.api.error(faults.ERROR_TEXT))
+            connection.answer(500, encoder.error(faults.ERROR_TEXT))
             return
-        self._said = self._tokens
-        text = "".join(TOKENS[(self._text + i) % _WORDS] for i in range(self._tokens))
-        now, stamp = self._state.clock.stamp()
+        self._sent = self._tokens
         self._first_sent = now - self._state.planner.duration_ns(self._plan, self._tokens)
-        body = self._asked.api.whole(
-            self._asked,
-            text,
-            self._usage(now),
-            stamp,
-            reason=self._reason,
-            context=self._context(),
-            done=fault != "no_done",
-        )
-        if fault == "malformed":
-            body = faults.MALFORMED
-        elif fault in ("bad_utf8", "huge_line"):
-            body = self._broken_line(fault, stamp)
-        elif fault == "endless_line":
-            connection.send(self._lead(now) + self._encoding.frame(self._around_text(stamp)[0]))
-            self._act = _ENDLESS
-            self._wait(0)
-            return
-        self._record.sending(self._index, self._due + self._loop.epoch, now)
+        match fault:
+            case "malformed":
+                body = faults.MALFORMED
+            case "bad_utf8" | "huge_line":
+                body = self._broken_line(fault, stamp)
+            case _:
+                body = encoder.whole(self._ending(now, stamp, done=fault != "no_done"))
+        self._log.add_object(self._index, self._due + self._loop.epoch, now)
         head = connection.head(200, http.JSON, len(body))
         connection.send(head + (body[: len(body) // 2] if fault == "truncate" else body))
         self._over()
         connection.finish(keep_alive=fault != "truncate")
 
-    def _usage(self, now: int) -> Usage:
-        """They add up: total is queue, load, prompt and decoding."""
-        epoch = self._loop.epoch
-        return Usage(
+    def _pour(self, connection: Connection) -> None:
+        """Send more of a line that does not end."""
+        if self._poured >= faults.ENDLESS_LINE:
+            self._finish(connection)
+            return
+        self._poured += len(_ENDLESS_PIECE)
+        self._due = monotonic_ns()
+        connection.send(self._encoding.frame(_ENDLESS_PIECE))
+        self._wait(0)
+
+    def _broken_line(self, fault: str, stamp: bytes) -> bytes:
+        if fault == "malformed":
+            return self._wanted.encoder.event(faults.MALFORMED)
+        start, rest = self._encoding.around_text(stamp)
+        return start + (b"\xff\xfe\xc3(" if fault == "bad_utf8" else b"x" * faults.HUGE_LINE) + rest
+
+    def _finish(self, connection: Connection) -> None:
+        """Send the closing chunk, in a send of its own."""
+        if connection.chunked:
+            connection.send(b"0\r\n\r\n")
+        self._over()
+        connection.finish(keep_alive=connection.chunked)
+
+    def _ending(self, now: int, stamp: bytes, *, done: bool = True) -> Ending:
+        epoch, sent = self._loop.epoch, self._sent
+        usage = Usage(  # total is queue, load, prompt and decoding
             total_ns=now - epoch - self._received,
             load_ns=self._load_ns,
             prompt_tokens=self._prompt_tokens,
             prompt_ns=self._first_sent - epoch - self._begun,
-            tokens=self._said,
-            decode_ns=now - self._first_sent if self._said else 0,
+            tokens=sent,
+            decode_ns=now - self._first_sent if sent else 0,
         )
-
-    def _context(self) -> list[int]:
-        first = self._plan.text * 7919
-        return [
-            (first + i * 104_729) % _VOCABULARY for i in range(min(CONTEXT, self._prompt_tokens + self._said))
-        ]
+        size, first = min(CONTEXT, self._prompt_tokens + sent), self._text * 7919
+        context = [(first + i * 104_729) % _VOCABULARY for i in range(size)]
+        text = "" if self._wanted.stream else "".join(TOKENS[(self._text + i) % _WORDS] for i in range(sent))
+        return Ending(usage, stamp, self._reason, context, text, done)
 
     def cancel(self) -> None:
-        """The client has left."""
+        """Stop: the client has left."""
         self._over()
 
     def _over(self) -> None:
@@ -395,11 +331,10 @@ class Stream:
             return
         self.connection.stream = None
         self.connection = None
-        now = monotonic_ns()
-        self._record.closed(self._index, now + self._loop.epoch, self._said)
+        self._log.open -= 1
         if self._queued:
             self._state.slots.leave(self)
         if self._loaded is not None:
-            self._state.models.release(self._loaded, now, self._asked.keep_ns)
+            self._state.models.release(self._loaded, monotonic_ns(), self._wanted.keep_ns)
             self._loaded = None
             self._state.slots.free()

@@ -10,15 +10,15 @@ SLOT_NS: Final = 1_000_000
 
 
 class Due(Protocol):
-    """Something that acts when its time has come."""
+    """An item of the wheel."""
 
     def step(self) -> None:
-        """Called once, in the slot after its time."""
+        """Do what is due; called once."""
         ...
 
 
 class Timer:
-    """A function that acts once."""
+    """Calls a function once."""
 
     __slots__ = ("_act",)
 
@@ -43,7 +43,7 @@ class Wheel:
         self._order: list[int] = []
 
     def add(self, due: int, item: Due) -> None:
-        """``item.step()`` will be called at ``due`` or within the millisecond after it."""
+        """Call ``item.step()`` at ``due`` or within the millisecond after it."""
         number = -(-due // SLOT_NS)
         slot = self._slots.get(number)
         if slot is None:
@@ -63,7 +63,7 @@ class Wheel:
                 item.step()
 
     def wait(self, now: int) -> float | None:
-        """Seconds until the next slot is due, None when there is none."""
+        """Return the seconds until the next slot is due; ``None`` when there is none."""
         if not self._order:
             return None
         return max(0, self._order[0] * SLOT_NS - now) / 1e9

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from loadgen import protocols
 from loadgen.model import Usage
 from loadgen.protocols import End, Event, Token, stamps
-from loadgen.protocols.ollama import Kind, final_parts, token_parts
+from loadgen.protocols.encoder import Ending
+from loadgen.protocols.ollama import Encoder, Kind
 from tests.protocols.feeding import decode
 from tests.protocols.test_ollama import CASES as OLLAMA
 from tests.protocols.test_openai import CASES as OPENAI
@@ -91,9 +92,10 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
     context: list[int],
     places: list[int],
 ) -> None:
-    parts = [(*token_parts(kind, model, text), at) for text, at in zip(texts, sent, strict=False)]
-    parts.append((*final_parts(kind, model, usage, context=context), sent[-1]))
+    encoder = Encoder(model, kind)
+    parts = [(*encoder.token(text), at) for text, at in zip(texts, sent, strict=False)]
     data = b"".join(before + stamps.render(at).encode() + after for before, after, at in parts)
+    data += encoder.final(Ending(usage, stamps.render(sent[-1]).encode(), context=context))
     expected: list[Event] = [Token(at) for text, at in zip(texts, sent, strict=False) if text]
     made = decode(f"ollama-{kind}", pieces(data, places))
     assert made == ([*expected, End(replace(usage, at_ns=sent[-1]))], False)

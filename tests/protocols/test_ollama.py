@@ -10,8 +10,9 @@ import pytest
 from loadgen import protocols
 from loadgen.model import Usage
 from loadgen.protocols import End, Error, Event, Token
+from loadgen.protocols.encoder import Ending
 from loadgen.protocols.lines import MAX_LINE
-from loadgen.protocols.ollama import Kind, final_parts, token_parts
+from loadgen.protocols.ollama import Encoder, Kind
 from tests.lab.cells import cell
 from tests.protocols.feeding import Made, cuts, decode
 
@@ -191,8 +192,8 @@ def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
 
 
 def test_a_context_of_a_hundred_thousand_tokens_is_read() -> None:
-    before, after = final_parts("generate", "m", Usage(tokens=3), context=range(100_000, 200_000))
-    assert decode(G, [before + b"2026-01-31T12:00:00Z" + after]).events == [End(Usage(tokens=3, at_ns=NOON))]
+    ending = Ending(Usage(tokens=3), b"2026-01-31T12:00:00Z", context=range(100_000, 200_000))
+    assert decode(G, [Encoder("m", "generate").final(ending)]).events == [End(Usage(tokens=3, at_ns=NOON))]
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
@@ -215,11 +216,9 @@ def test_an_undecodable_line_is_shown_in_one_printable_line() -> None:
 def test_what_is_encoded_is_read_again(kind: Kind, text: str) -> None:
     stamp = b"2026-01-31T12:00:00.000000007Z"
     usage = Usage(total_ns=9, load_ns=None, prompt_tokens=0, prompt_ns=4, tokens=2, decode_ns=1)
-    parts = [
-        *token_parts(kind, 'ein Modell: "ü"', text),
-        *final_parts(kind, "m", usage, text=text, reason="length", context=[1, 2]),
-    ]
-    data = parts[0] + stamp + parts[1] + parts[2] + stamp + parts[3]
+    before, after = Encoder('ein Modell: "ü"', kind).token(text)
+    data = before + stamp + after
+    data += Encoder("m", kind).final(Ending(usage, stamp, "length", [1, 2], text))
     token: list[Event] = [Token(NOON + 7)] if text else []
     told = End(Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
     assert decode(f"ollama-{kind}", [data]).events == [*token, *token, told]

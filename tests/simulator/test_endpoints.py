@@ -61,9 +61,11 @@ def test_about_the_server(start: Start) -> None:
 )
 def test_errors_as_ollama_words_them(start: Start, request_bytes: bytes, status: int, body: Any) -> None:
     process = start(models=("m:latest",))
+    allowed = {get("/api/generate"): "POST", get("/api/tags", "DELETE"): "GET, HEAD"}
     with Wire(process.url) as wire:
         answer = wire.ask(request_bytes)
         assert answer.status == status
+        assert answer.headers.get("allow") == allowed.get(request_bytes)
         assert (answer.body if isinstance(body, bytes) else answer.objects[0]) == body
         assert wire.ask(generate()).objects[-1]["done"], "the connection stays in use"
     assert process.record().streams == 1, "what was refused is no stream"

@@ -10,14 +10,12 @@ import pytest
 
 from loadgen.model import ServerLog
 from loadgen.protocols import stamps
-from loadgen.protocols.ollama import Kind
+from loadgen.protocols.ollama import Encoder, Kind
 from loadgen.simulator import log
-from loadgen.simulator import record as record_module
-from loadgen.simulator.apis.ollama import Answers
 from loadgen.simulator.clock import Clock
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import STAMP, Encoding
-from loadgen.simulator.record import Record
+from loadgen.simulator.log import Log
 from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Models, Slots, full_name
 from loadgen.simulator.wheel import Timer, Wheel
 
@@ -68,51 +66,54 @@ def test_the_clock_writes_nine_digits() -> None:
 
 
 def test_the_record_counts_and_ranks() -> None:
-    record = Record()
-    streams = [record.opened(10), record.opened(20)]
-    record.closed(streams[0], 30, 2)
-    record.opened(40)
+    record = Log()
+    for received in (10, 20):
+        record.add_stream(received)
+    record.open -= 1
+    record.add_stream(40)
     for late in range(1, 101):
-        record.sending(0, 1000, 1000 + late * MS)
-    found = log.server_log(record.packed())
+        record.add_object(0, 1000, 1000 + late * MS)
+    found = log.server_log(record.pack())
     late_sends = np.frombuffer(found.late, "<i8").reshape(-1, 2)
     assert late_sends.tolist() == [[1000, 1000 + late * MS] for late in range(2, 101)]
     assert replace(found, late=b"") == ServerLog(
         streams=3, open_peak=2, sends=100, late_p50_ms=50, late_p99_ms=99, late_max_ms=100
     )
-    assert log.server_log(Record().packed()).late_p99_ms is None
+    assert log.server_log(Log().pack()).late_p99_ms is None
 
 
 def test_of_very_many_late_sends_the_worst_are_kept_in_the_order_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log, "MAX_LATE_ROWS", 2)
-    record = Record()
+    record = Log()
     for sent, late in ((100, 3), (200, 9), (300, 2), (400, 5)):
-        record.sending(0, (sent - late) * MS, sent * MS)
-    late_sends = np.frombuffer(log.server_log(record.packed()).late, "<i8").reshape(-1, 2)
+        record.add_object(0, (sent - late) * MS, sent * MS)
+    late_sends = np.frombuffer(log.server_log(record.pack()).late, "<i8").reshape(-1, 2)
     assert late_sends.tolist() == [[191 * MS, 200 * MS], [395 * MS, 400 * MS]]
 
 
 def test_the_record_as_columns() -> None:
-    record = Record()
-    index = record.opened(10)
-    record.first_due[index] = 12
-    record.sending(index, 12, 13)
-    record.closed(index, 14, 1)
-    counts, columns = log.unpack(record.packed())
+    record = Log()
+    index = record.add_stream(10)
+    record.add_object(index, 12, 13)
+    record.open -= 1
+    counts, columns = log.unpack(record.pack())
     assert counts == {"streams": 1, "open": 0, "open_peak": 1, "sends": 1, "blocked": 0, "dropped": 0}
     assert {name: column.tolist() for name, column in columns.items()} == {
-        "stream": [0], "due": [12], "sent": [13], "received": [10], "first_due": [12], "ended": [14], "tokens": [1],
-    }  # fmt: skip
+        "stream": [0],
+        "due": [12],
+        "sent": [13],
+        "received": [10],
+    }
 
 
 def test_a_record_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_module, "_ROWS", 10)
-    record = Record()
-    record.opened(0)
+    monkeypatch.setattr(log, "_MAX_ROWS", 10)
+    record = Log()
+    record.add_stream(0)
     for i in range(100):
-        record.sending(0, i, i)
+        record.add_object(0, i, i)
         record.trim()
     assert len(record.sent) <= 10
     assert record.sent[-1] == 99
@@ -179,18 +180,18 @@ def test_the_corpus_has_what_breaks_decoders() -> None:
 
 @pytest.mark.parametrize("kind", ["generate", "chat"])
 def test_tokens_are_cut_inside_their_text_and_inside_a_character_where_one_is_wide(kind: Kind) -> None:
-    encoder = Encoding(Answers(kind), "m", chunked=True)
+    encoding = Encoding(Encoder("m", kind), chunked=True)
     for i, text in enumerate(TOKENS):
-        whole = encoder.event(i, b"2" * STAMP)
-        left, right = whole[: encoder.cuts[i]], whole[encoder.cuts[i] :]
-        assert len(whole) == encoder.sizes[i]
+        whole = encoding.event(i, b"2" * STAMP)
+        left, right = encoding.halves(i, whole)
+        assert left + right == whole
         begins = whole.index(b'"response":"' if kind == "generate" else b'"content":"') + 11
         assert begins < len(left) <= len(whole) - len(b'","done":false}\n')
         assert right
         if not text.isascii():
             with pytest.raises(UnicodeDecodeError):
                 left.decode()
-        head, tail = encoder.pairs[i]
+        head, tail = encoding.pairs[i]
         assert (
             head + b"2" * (STAMP - 1) + tail
             == b"%x\r\n" % len(whole)

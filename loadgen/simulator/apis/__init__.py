@@ -1,1 +1,1 @@
-"""A file per API that the simulator speaks: its routes, and how it words its answers."""
+"""A file for each API that the simulator speaks: its routes, and how its requests are read."""

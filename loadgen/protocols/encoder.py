@@ -1,0 +1,70 @@
+"""What the simulator needs of an API: how it encodes an answer."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from loadgen.model import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the end of an answer reports; ``text`` is all of one that does not stream, else empty.
+
+    ``stamp`` is the send time in RFC 3339, ``reason`` is ``stop`` or ``length``; an answer that is not ``done``
+    stops short of its end.
+    """
+
+    usage: Usage
+    stamp: bytes
+    reason: str = "stop"
+    context: Sequence[int] = ()
+    text: str = ""
+    done: bool = True
+
+
+@dataclass(frozen=True)
+class Encoder(ABC):
+    """Encodes the answers of one API about one model. Equal encoders encode alike."""
+
+    model: str
+
+    content_type: ClassVar[bytes]  # of an answer that streams
+
+    def opening(self) -> bytes:
+        """Return what precedes the first token and is sent together with it."""
+        return b""
+
+    @abstractmethod
+    def token(self, text: str) -> tuple[bytes, bytes | None]:
+        """Return the event of one token: before and after its send time; ``None``: it carries none."""
+
+    @abstractmethod
+    def final(self, ending: Ending) -> bytes:
+        """Return the last events."""
+
+    @abstractmethod
+    def whole(self, ending: Ending) -> bytes:
+        """Return the body of an answer that does not stream."""
+
+    @abstractmethod
+    def error(self, message: str) -> bytes:
+        """Return the body of an answer that is an error."""
+
+    @abstractmethod
+    def event(self, body: bytes) -> bytes:
+        """Return ``body``, JSON or not, as an event of the stream."""
+
+
+def to_json(value: Any) -> bytes:
+    """Encode as Go's encoding/json does; what is no Unicode becomes a question mark."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_ESCAPED_BY_GO).encode(errors="replace")
+
+
+# What could end a script element or a line of JavaScript.
+_ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
