@@ -73,7 +73,7 @@ class Run(model.Run):
         return View(self, self.summaries, self.findings)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> model.ExitCode:
         """What the figures ask for: 0 done, 1 a threshold failed, 3 nothing valid was measured."""
         return analysis.exit_verdict(self.summaries, self.findings)
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.analysis.summary import summarise
-from loadgen.model import Finding, Summary, ThresholdFinding, Validity
+from loadgen.model import ExitCode, Finding, Summary, ThresholdFinding, Validity
 
 __all__ = ["exit_verdict", "summarise"]
 
 
-def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> int:
-    """Return the exit code: 0 done, 1 a threshold failed, 3 nothing was measured, or every row is invalid."""
+def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> ExitCode:
+    """Return DONE, FAILED (a threshold), or NOT_MEASURED: nothing was measured, or every row is invalid."""
     if all(summary.validity is Validity.INVALID for summary in summaries):
-        return 3
+        return ExitCode.NOT_MEASURED
     thresholds = (finding for finding in findings if isinstance(finding, ThresholdFinding))
-    return 1 if any(finding.verdict == "failed" for finding in thresholds) else 0
+    return ExitCode.FAILED if any(f.verdict == "failed" for f in thresholds) else ExitCode.DONE

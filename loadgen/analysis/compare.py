@@ -25,7 +25,7 @@ from loadgen.analysis.changes import (
 )
 from loadgen.analysis.metrics import Column, compared
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.model import ClientId, DelayFinding, Level, Summary, Validity
+from loadgen.model import ClientId, DelayFinding, ExitCode, Level, Summary, Validity
 
 TOLERANCE = 0.25  # regression tolerance, as a share
 MIN_REPEATS = 3
@@ -125,9 +125,10 @@ def with_delays(comparison: Comparison, findings: Iterable[DelayFinding]) -> Com
     return replace(comparison, delays=tuple(f for f in findings if (f.client, f.level) in worse))
 
 
-def exit_code(comparison: Comparison) -> int:
-    """Return 0 for no regression, 1 for a regression, 4 where it is inconclusive."""
-    return {"not worse": 0, "worse": 1, "cannot tell": 4}[comparison.verdict]
+def exit_code(comparison: Comparison) -> ExitCode:
+    """Return DONE for no regression, FAILED for a regression, INCONCLUSIVE where the runs cannot tell."""
+    codes = {"not worse": ExitCode.DONE, "worse": ExitCode.FAILED, "cannot tell": ExitCode.INCONCLUSIVE}
+    return codes[comparison.verdict]
 
 
 def _pairs(base: Mapping[K, Summary], head: Mapping[K, Summary]) -> list[Pair]:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from loadgen.capacity.curves import Crossing
 from loadgen.capacity.readings import Budget, Reading
 from loadgen.capacity.search import Capacity, Rules
-from loadgen.model import ClientId
+from loadgen.lab.lifecycle import RunResult
+from loadgen.model import ClientId, ExitCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
+class SearchResult(RunResult):
     """The capacity of every client. ``failure`` is empty when the search could be finished.
 
     ``one_stream_ms`` is the median TTFT of one stream, in ms, where the budget needs it.
     """
 
-    folder: Path
     budget: Budget
     cores: int
     rules: Rules
@@ -27,5 +26,9 @@ class SearchResult:
     capacities: Sequence[Capacity]
     crossings: Sequence[Crossing]
     readings: Sequence[Reading]
-    interrupted: bool
-    failure: str
+
+    @property
+    def figures(self) -> ExitCode:
+        """Return NOT_MEASURED where a client's search was stopped by something else than the client."""
+        found = all(each.stopped in ("budget", "max_streams") for each in self.capacities)
+        return ExitCode.DONE if found else ExitCode.NOT_MEASURED

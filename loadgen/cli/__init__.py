@@ -9,12 +9,13 @@ from __future__ import annotations
 import signal
 import sys
 from importlib import import_module
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
 import loadgen
-from loadgen.cli.common import INTERRUPTED
+from loadgen.cli.common import errors_as_exit_codes
+from loadgen.model import ExitCode
 
 COMMANDS: Final = {
     "run": "loadgen.cli.run",
@@ -43,8 +44,12 @@ class Commands(click.Group):
         command: click.Command = import_module(COMMANDS[cmd_name]).command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        with errors_as_exit_codes():
+            return super().invoke(ctx)
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(loadgen.__version__, prog_name="loadgen")
 def cli() -> None:
     """Load-test a streaming HTTP server with the Python clients that people really use.
@@ -64,4 +69,4 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)

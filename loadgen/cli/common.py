@@ -1,25 +1,30 @@
-"""What the commands share: exit codes, options, the console, and how they end with an error."""
+"""What the commands share: options, the console, and how they end with an error."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
+from loadgen.model import ExitCode
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from loadgen.model import Scenario
-    from loadgen.scenario import ScenarioError
 
-DONE, FAILED, BAD, UNMEASURED, INTERRUPTED = 0, 1, 2, 3, 130
 PIPED_COLUMNS: Final = 110
 MASTER_PORT: Final = 5557
+COUNT: Final = click.IntRange(min=1)
+PORT: Final = click.IntRange(0, 65535)
+FILE: Final = click.Path(path_type=Path)
 
 
 class Renamed(click.Option):
@@ -33,12 +38,9 @@ class Renamed(click.Option):
 
 scenario_argument = click.argument("scenario", type=click.Path())
 set_option = click.option(
-    "--set",
-    "settings",
-    metavar="PATH.TO.KEY=VALUE",
-    multiple=True,
+    "--set", "settings", metavar="PATH.TO.KEY=VALUE", multiple=True,
     help="Override any key of the scenario; may be repeated.",
-)
+)  # fmt: skip
 seed_option = click.option(
     "--seed", type=int, help="Seed of the schedule, the order of the cells, and the simulator."
 )
@@ -46,22 +48,36 @@ url_option = click.option("--url", help="Target URL, in place of the scenario's.
 
 
 def load_scenario(path: str, settings: tuple[str, ...] = (), **flags: Any) -> Scenario:
-    """Return the scenario with the flags and ``--set`` applied; exit where it has errors."""
-    from loadgen.scenario import ScenarioError, load, overrides_from_flags
+    """Return the scenario with the flags and ``--set`` applied. Raises ScenarioError."""
+    from loadgen.scenario import load, overrides_from_flags
 
+    return load(path, [*overrides_from_flags(**flags), *settings])
+
+
+@contextlib.contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """Print an error that the user can mend, and exit with its code; raise any other."""
     try:
-        return load(path, [*overrides_from_flags(**flags), *settings])
-    except ScenarioError as error:
-        refuse(error)
+        yield
+    except Exception as error:
+        from loadgen.preflight.requirements import Refused
+        from loadgen.preflight.target import TargetError
+        from loadgen.report.write import ReportError
+        from loadgen.scenario import ScenarioError
+        from loadgen.simulator.process import SimulatorError
+        from loadgen.store import StoreError
+
+        if isinstance(error, ScenarioError):
+            click.echo(str(error), err=True)  # editors look for file:line at the beginning of a line
+            sys.exit(ExitCode.BAD)
+        if isinstance(error, Refused | StoreError | ReportError):
+            fail(error, ExitCode.BAD)
+        if isinstance(error, TargetError | SimulatorError):
+            fail(error, ExitCode.NOT_MEASURED)
+        raise
 
 
-def refuse(error: ScenarioError) -> NoReturn:
-    """Print every error of a scenario and exit. Editors look for file:line at the beginning of a line."""
-    click.echo(str(error), err=True)
-    sys.exit(BAD)
-
-
-def fail(message: object, code: int) -> NoReturn:
+def fail(message: object, code: ExitCode) -> NoReturn:
     """Print the message and exit with ``code``."""
     click.echo(f"loadgen: {message}", err=True)
     sys.exit(code)
@@ -75,7 +91,7 @@ def import_locust() -> None:
     try:
         import locust  # noqa: F401
     except ImportError:
-        fail('Locust is not installed; install it: pip install "loadgen[locust]"', BAD)
+        fail('Locust is not installed; install it: pip install "loadgen[locust]"', ExitCode.BAD)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
@@ -90,21 +106,17 @@ def make_console() -> Console:
     return console
 
 
-def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = False) -> int:
+def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = False) -> ExitCode:
     """Analyse the run, write its reports, print its tables unless ``quiet``; return the exit code.
 
-    ``markdown``: print Markdown, and nothing else.
+    ``markdown``: print Markdown, and nothing else. Raises StoreError for what is no run folder.
     """
     from loadgen.api import Run
     from loadgen.report.renderers import markdown as as_markdown
     from loadgen.report.renderers.terminal import Terminal
     from loadgen.report.write import ReportError
-    from loadgen.store import StoreError
 
-    try:
-        run = Run.load(folder)
-    except StoreError as error:
-        fail(error, BAD)
+    run = Run.load(folder)
     if markdown:
         click.echo(as_markdown.report(run.view), nl=False)
     elif not quiet:
@@ -113,7 +125,7 @@ def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = 
         path = run.report()
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
-        return UNMEASURED
+        return ExitCode.NOT_MEASURED
     if not quiet and not markdown:
         click.echo(f"Report: {path}")
     return run.exit_code

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from loadgen.cli.common import BAD, UNMEASURED, Renamed, fail, make_console
+from loadgen.cli.common import FILE, Renamed, fail, make_console
+from loadgen.model import ExitCode
 
 
 @click.command()
-@click.argument("base", type=click.Path(path_type=Path))
-@click.argument("head", required=False, type=click.Path(path_type=Path))
+@click.argument("base", type=FILE)
+@click.argument("head", required=False, type=FILE)
 @click.option(
     "--client",
     "labels",
@@ -24,7 +25,6 @@ from loadgen.cli.common import BAD, UNMEASURED, Renamed, fail, make_console
     "--tolerance",
     type=click.FloatRange(min=0, min_open=True),
     default=25.0,
-    show_default=True,
     metavar="PERCENT",
     help="Regression tolerance: the worsening that the runs must be able to detect.",
 )
@@ -32,19 +32,12 @@ from loadgen.cli.common import BAD, UNMEASURED, Renamed, fail, make_console
     "--force", "--anyway", cls=Renamed, is_flag=True, help="Compare runs that were measured differently."
 )
 @click.option("--markdown", metavar="FILE|-", help="Write a verdict and a table for a pull request.")
-@click.option("--html", "page", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page.")
+@click.option("--html", "page", type=FILE, metavar="FILE", help="Write an HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
-    *,
-    base: Path,
-    head: Path | None,
-    labels: tuple[str, ...],
-    tolerance: float,
-    force: bool,
-    markdown: str | None,
-    page: Path | None,
-    as_json: bool,
-) -> None:
+    base: Path, head: Path | None, labels: tuple[str, ...], tolerance: float,
+    force: bool, markdown: str | None, page: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Compare two runs, or two clients of one run. Did it get worse, beyond the noise?
 
     \b
@@ -69,28 +62,25 @@ def command(
     from loadgen.model import Validity
     from loadgen.report.comparison import ComparisonView, html, json, sentences, terminal
     from loadgen.report.comparison import markdown as as_markdown
-    from loadgen.report.write import ReportError, put
+    from loadgen.report.write import put
 
-    try:
-        runs = [store.load(folder) for folder in (base, head) if folder is not None]
-    except store.StoreError as error:
-        fail(error, BAD)
+    runs = [store.load(folder) for folder in (base, head) if folder is not None]
     summaries = [analysis.summarise(each) for each in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):
-            fail(f"{folder}: nothing in it is valid: loadgen report {folder} says why", UNMEASURED)
+            fail(f"{folder}: nothing in it is valid: loadgen report {folder} says why", ExitCode.NOT_MEASURED)
     if head is not None:
         differ = differences(runs[0], runs[1])
         blocking = [difference for difference in differ if difference.blocking]
         if blocking and not force:
             listed = "\n".join(f"  {sentences.difference(each)}" for each in blocking)
-            fail(f"not comparable (compare them with --force):\n{listed}", BAD)
+            fail(f"not comparable (compare them with --force):\n{listed}", ExitCode.BAD)
         compared = comparing.runs(*summaries, paired=schedules_agree(*runs), tolerance=tolerance / 100)
         sides, names = summaries, [str(base), str(head)]
     else:
         known = {summary.client.label: summary.client for summary in summaries[0]}
         if missing := [label for label in labels if label not in known]:
-            fail(f"{base}: no client {missing[0]!r} in it; there are: {', '.join(known)}", BAD)
+            fail(f"{base}: no client {missing[0]!r} in it; there are: {', '.join(known)}", ExitCode.BAD)
         if labels[0] == labels[1]:
             raise click.UsageError("--client names two different clients")
         differ = []
@@ -102,13 +92,10 @@ def command(
     if compared.verdict == "worse":
         compared = comparing.with_delays(compared, delivery_lag.findings(runs[-1], summaries[-1]))
     view = ComparisonView(compared, names[0], names[1], sides[0], sides[1], differ)
-    try:
-        if page is not None:
-            put(page, html.render(view))
-        if markdown is not None and markdown != "-":
-            put(Path(markdown), as_markdown.render(view))
-    except ReportError as error:
-        fail(error, BAD)
+    if page is not None:
+        put(page, html.render(view))
+    if markdown is not None and markdown != "-":
+        put(Path(markdown), as_markdown.render(view))
     if as_json:
         click.echo(json.render(view), nl=False)
     elif markdown == "-":

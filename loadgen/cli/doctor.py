@@ -6,17 +6,12 @@ import sys
 
 import click
 
-from loadgen.cli.common import DONE, FAILED
+from loadgen.cli.common import COUNT
+from loadgen.model import ExitCode
 
 
 @click.command()
-@click.option(
-    "--streams",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    help="Number of simultaneous streams to check for.",
-)
+@click.option("--streams", type=COUNT, default=1000, help="Number of simultaneous streams to check for.")
 def command(streams: int) -> None:
     """Check this machine. Open files, ports, threads, cores, clock, listen queue."""
     from loadgen.preflight.doctor import checks
@@ -25,4 +20,4 @@ def command(streams: int) -> None:
     for check in checks(streams):
         click.echo(f"{'ok  ' if check.ok else 'LOW ' if check.fatal else 'note'}  {check}")
         bad = bad or (check.fatal and not check.ok)
-    sys.exit(FAILED if bad else DONE)
+    sys.exit(ExitCode.FAILED if bad else ExitCode.DONE)

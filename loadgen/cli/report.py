@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from loadgen.cli.common import make_console, report_run
+from loadgen.cli.common import FILE, make_console, report_run
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN", type=FILE)
 @click.option("--quiet", is_flag=True, help="Write the files and print nothing.")
 @click.option("--markdown", is_flag=True, help="Print the report as Markdown, for a pull request.")
 def command(folder: Path, quiet: bool, markdown: bool) -> None:

@@ -9,32 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from loadgen.cli.common import (
-    BAD,
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    MASTER_PORT,
-    UNMEASURED,
-    fail,
-    import_locust,
-    load_scenario,
-    make_console,
-    report_run,
-    scenario_argument,
-    seed_option,
-    set_option,
-    url_option,
-)
+from loadgen.cli import common
+from loadgen.model import ExitCode
 
 if TYPE_CHECKING:
     from loadgen.model import Scenario
 
 VERDICTS: Final = {
-    DONE: "done",
-    FAILED: "threshold failed",
-    UNMEASURED: "not measured",
-    INTERRUPTED: "interrupted",
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "threshold failed",
+    ExitCode.NOT_MEASURED: "not measured",
+    ExitCode.INTERRUPTED: "interrupted",
 }
 UNPROTECTED: Final = (
     "Locust's protocol is not encrypted and has no login, so use it in a network that you trust"
@@ -42,27 +27,23 @@ UNPROTECTED: Final = (
 
 
 @click.command()
-@scenario_argument
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Run folder to write (default: reports/<time>-<name>)."
-)
-@url_option
+@common.scenario_argument
+@click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-<name>).")
+@common.url_option
 @click.option("--clients", metavar="A,B", help="Clients to measure, in place of the scenario's.")
 @click.option("--concurrency", metavar="1,10", help="Numbers of simultaneous streams.")
 @click.option("--repeats", type=int, help="How often each cell is measured.")
 @click.option("--duration", metavar="10s", help="How long each cell starts new streams.")
-@set_option
-@seed_option
-@click.option("--workers", type=click.IntRange(min=1), help="Spread every cell over this many processes.")
+@common.set_option
+@common.seed_option
+@click.option("--workers", type=common.COUNT, help="Spread every cell over this many processes.")
 @click.option(
     "--master", is_flag=True, help="Wait for those workers to connect (loadgen worker --host HERE)."
 )
-@click.option(
-    "--master-host", default="127.0.0.1", show_default=True, help="Address to listen on for workers."
-)
+@click.option("--master-host", default="127.0.0.1", help="Address to listen on for workers.")
 @click.option(
     "--master-port",
-    type=click.IntRange(0, 65535),
+    type=common.PORT,
     help="Port to listen on for workers [default: any; 5557 with --master].",
 )
 @click.option("--quiet", is_flag=True, help="Print the table and the findings, but no progress.")
@@ -70,18 +51,9 @@ UNPROTECTED: Final = (
     "--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict."
 )
 def command(
-    *,
-    scenario: str,
-    out: Path | None,
-    settings: tuple[str, ...],
-    workers: int | None,
-    master: bool,
-    master_host: str,
-    master_port: int | None,
-    quiet: bool,
-    as_json: bool,
-    **flags: Any,
-) -> None:
+    *, scenario: str, out: Path | None, settings: tuple[str, ...], workers: int | None, master: bool,
+    master_host: str, master_port: int | None, quiet: bool, as_json: bool, **flags: Any,
+) -> None:  # fmt: skip
     """Measure SCENARIO. Print the table and the findings; write the run folder.
 
     \b
@@ -92,49 +64,43 @@ def command(
     if workers is None and (master or master_port is not None):
         raise click.UsageError("--master needs --workers N, the number of workers to wait for")
     if workers is not None:
-        import_locust()
-    planned = load_scenario(scenario, settings, **flags)
+        common.import_locust()
+    planned = common.load_scenario(scenario, settings, **flags)
     from loadgen.lab.listener import Listener, Silent
     from loadgen.lab.run import run as lab_run
-    from loadgen.preflight.requirements import Refused
-    from loadgen.preflight.target import TargetError
     from loadgen.report.progress import OnTerminal, Plain
-    from loadgen.simulator.process import SimulatorError
-    from loadgen.store import StoreError
 
-    console = make_console()
+    console = common.make_console()
     listener: Listener = Silent()
     if not (quiet or as_json):
         listener = OnTerminal(console) if console.is_terminal else Plain(console)
-    try:
-        if workers is None:
-            ran = lab_run(planned, out, listener)
-        else:
-            refuse_to_send_secrets(planned, flags["url"], settings)
-            from loadgen.distributed.addresses import is_local
-            from loadgen.distributed.run import WorkerPool
-            from loadgen.scenario import overrides_from_flags
+    if workers is None:
+        ran = lab_run(planned, out, listener)
+    else:
+        refuse_to_send_secrets(planned, flags["url"], settings)
+        from loadgen.distributed.addresses import is_local
+        from loadgen.distributed.run import WorkerPool
+        from loadgen.scenario import overrides_from_flags
 
-            pool = WorkerPool(
-                planned,
-                [*overrides_from_flags(**flags), *settings],
-                workers=workers,
-                host=master_host,
-                port=master_port if master_port is not None else MASTER_PORT if master else 0,
-                start=not master,
-                note=listener.note,
-            )
-            if not is_local(master_host):
-                click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
-            ran = lab_run(planned, out, listener, pool)
-    except (Refused, StoreError) as error:
-        fail(error, BAD)
-    except (TargetError, SimulatorError) as error:
-        fail(error, UNMEASURED)
+        pool = WorkerPool(
+            planned,
+            [*overrides_from_flags(**flags), *settings],
+            workers=workers,
+            host=master_host,
+            port=master_port if master_port is not None else common.MASTER_PORT if master else 0,
+            start=not master,
+            note=listener.note,
+        )
+        if not is_local(master_host):
+            click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
+        ran = lab_run(planned, out, listener, pool)
     try:
-        code = report_run(ran.folder, console, quiet=as_json)
+        code = common.report_run(ran.folder, console, quiet=as_json)
     except KeyboardInterrupt:
-        fail(f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}", INTERRUPTED)
+        common.fail(
+            f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}",
+            ExitCode.INTERRUPTED,
+        )
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
     code = ran.exit_code(code)
@@ -157,8 +123,8 @@ def refuse_to_send_secrets(scenario: Scenario, url: str | None, settings: tuple[
     if url is not None and (of_url(url) or mask(url, scenario.secrets) != url):
         found.append("--url")
     if found:
-        fail(
+        common.fail(
             f"{found[0]} holds a secret, which would be sent to every worker: "
             "name it as ${NAME} in the scenario, and set NAME where the workers run",
-            BAD,
+            ExitCode.BAD,
         )

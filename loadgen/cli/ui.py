@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loadgen.cli.common import BAD, fail, import_locust, load_scenario, scenario_argument
+from loadgen.cli.common import COUNT, PORT, import_locust, load_scenario, scenario_argument
 
 WEB_PORT = 8089
 
@@ -12,27 +12,15 @@ WEB_PORT = 8089
 @click.command()
 @scenario_argument
 @click.option("--client", help="Client to begin with (default: the scenario's first).")
-@click.option("--workers", type=click.IntRange(min=1), help="Measure in this many processes.")
-@click.option("--web-host", default="127.0.0.1", show_default=True, help="Address of the web UI.")
-@click.option(
-    "--web-port",
-    type=click.IntRange(0, 65535),
-    default=WEB_PORT,
-    show_default=True,
-    help="Port of the web UI; 0 for any free one.",
-)
+@click.option("--workers", type=COUNT, help="Measure in this many processes.")
+@click.option("--web-host", default="127.0.0.1", help="Address of the web UI.")
+@click.option("--web-port", type=PORT, default=WEB_PORT, help="Port of the web UI; 0 for any free one.")
 @click.option("--tls-cert", type=click.Path(exists=True), help="Certificate file, to serve over HTTPS.")
 @click.option("--tls-key", type=click.Path(exists=True), help="Key file of the certificate.")
 def command(
-    *,
-    scenario: str,
-    client: str | None,
-    workers: int | None,
-    web_host: str,
-    web_port: int,
-    tls_cert: str | None,
-    tls_key: str | None,
-) -> None:
+    scenario: str, client: str | None, workers: int | None, web_host: str, web_port: int,
+    tls_cert: str | None, tls_key: str | None,
+) -> None:  # fmt: skip
     """Open Locust's web UI for SCENARIO. Its users are streams, and a tab shows them live.
 
     Other machines reach it only with --web-host, and then after a login: LOADGEN_UI_USER (default: loadgen) and
@@ -42,18 +30,14 @@ def command(
         raise click.UsageError("--tls-cert and --tls-key go together")
     import_locust()
     from loadgen.locust_ui.ui import serve
-    from loadgen.preflight.requirements import Refused
 
     planned = load_scenario(scenario)
-    try:
-        serve(
-            scenario,
-            client or planned.clients[0].label,
-            max(level.streams or 1 for level in planned.levels),
-            workers=workers,
-            host=web_host,
-            port=web_port,
-            tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
-        )
-    except Refused as error:
-        fail(error, BAD)
+    serve(
+        scenario,
+        client or planned.clients[0].label,
+        max(level.streams or 1 for level in planned.levels),
+        workers=workers,
+        host=web_host,
+        port=web_port,
+        tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
+    )

@@ -6,25 +6,19 @@ import sys
 
 import click
 
-from loadgen.cli.common import MASTER_PORT, UNMEASURED, Renamed, fail, import_locust
+from loadgen.cli.common import COUNT, MASTER_PORT, Renamed, fail, import_locust
+from loadgen.model import ExitCode
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Host of the master.")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=MASTER_PORT,
-    show_default=True,
-    help="Port of the master.",
-)
+@click.option("--host", default="127.0.0.1", help="Host of the master.")
+@click.option("--port", type=click.IntRange(1, 65535), default=MASTER_PORT, help="Port of the master.")
 @click.option(
     "--connect-timeout",
     "--patience",
     cls=Renamed,
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=60,
-    show_default=True,
     help="Seconds to wait for the master.",
 )
 def command(host: str, port: int, connect_timeout: int) -> None:
@@ -38,4 +32,4 @@ def command(host: str, port: int, connect_timeout: int) -> None:
     try:
         sys.exit(work(host, port, connect_timeout))
     except NoMaster as error:
-        fail(error, UNMEASURED)
+        fail(error, ExitCode.NOT_MEASURED)

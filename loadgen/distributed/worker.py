@@ -24,7 +24,7 @@ from loadgen.lab import plan
 from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
-from loadgen.model import Cell, Level, Load, Outcome, Progress, Scenario, Stream
+from loadgen.model import Cell, ExitCode, Level, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight.cores import Cores, cores
 from loadgen.preflight.requirements import Refused, require
 from loadgen.scenario import Override, ScenarioError, load
@@ -282,7 +282,7 @@ def follow(environment: Environment, worker: Worker, transport: Transport) -> No
 
     def refused(_: str, reason: str) -> None:
         log.error("refused by the master: %s", reason)
-        environment.process_exit_code = 2
+        environment.process_exit_code = ExitCode.BAD
         assert environment.runner is not None
         environment.runner.quit()
 

@@ -19,7 +19,7 @@ import loadgen
 from loadgen import clients, store
 from loadgen.lab import environment
 from loadgen.lab.masking import masked, shareable
-from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, State
+from loadgen.model import Cell, CellInfo, ExitCode, Recording, RunInfo, Scenario, State
 from loadgen.secrets import mask
 from loadgen.simulator.process import SimulatorError
 
@@ -40,9 +40,11 @@ class RunResult:
     interrupted: bool
     failure: str
 
-    def exit_code(self, figures: int) -> int:
+    def exit_code(self, figures: ExitCode) -> ExitCode:
         """Return the exit code of the command; ``figures`` is what the run's figures ask for."""
-        return 130 if self.interrupted else 3 if self.failure else figures
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        return ExitCode.NOT_MEASURED if self.failure else figures
 
 
 class RunWriter:

@@ -25,7 +25,7 @@ from loadgen.lab.lifecycle import RunWriter
 from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
-from loadgen.model import Level, Scenario, Simulator
+from loadgen.model import ExitCode, Level, Scenario, Simulator
 from loadgen.preflight import target
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 ROW_INTERVAL_S: Final = 2.0  # between two rows of history
 HELLO_TIMEOUT_S: Final = 5.0  # for connected workers to introduce themselves
-NOT_MEASURED: Final = 3  # the exit code
 STATES: Final = {STATE_INIT: "ready", STATE_SPAWNING: "running", "cleanup": "stopping"}  # others as they are
 
 log = logging.getLogger("loadgen")
@@ -171,7 +170,7 @@ class Session:
         """End a run in which nothing more can happen."""
         headless = bool(self._options.headless)
         if failed and headless:
-            self.environment.process_exit_code = NOT_MEASURED
+            self.environment.process_exit_code = ExitCode.NOT_MEASURED
         gevent.spawn(self._runner.quit if headless else self._runner.stop)
 
     # -- Stop

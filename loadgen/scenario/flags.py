@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
 from loadgen.model import Scenario
+from loadgen.scenario import values
 from loadgen.scenario.overrides import Override
 from loadgen.scenario.problems import Problem, ScenarioError
 from loadgen.scenario.resolve import load
 from loadgen.scenario.source import scalar
-from loadgen.scenario.values import problems_of
+
+# flag -> what it is, the validator of its value, what would be right, and the value that it must stay below
+_FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], str, float]]] = {
+    "--lag-p99": ("budget", values.duration, "such as 10ms", inf),
+    "--errors": ("budget", values.fraction, "more than 0, less than 100%", 1),
+    "--ttft": ("budget", values.multiple, "more than 1, such as 1.5", inf),
+    "--precision": ("precision", values.fraction, "more than 0, less than 100%", 1),
+    "--duration": ("step", values.duration, "such as 3s", inf),
+}
 
 
-def parse_flag(
-    flag: str, what: str, text: str, validator: Callable[[Any], float], right: str = "", most: float = inf
-) -> float:
-    """Return ``text`` as ``validator``, one of :mod:`loadgen.scenario.values`, reads it: above 0 and below ``most``.
-
-    Raises ScenarioError, which names ``flag``, ``what`` it is, and what would be right.
-    """
+def parse_flag(flag: str, text: str) -> float:
+    """Return the value of a flag of ``loadgen limit``; a duration in seconds. Raises ScenarioError."""
+    what, validator, right, most = _FLAGS[flag]
     try:
         value = validator(scalar(text))
     except PydanticCustomError as error:
-        problems = [Problem(flag, what, wrong, right) for _, wrong, right in problems_of(error)]
+        problems = [Problem(flag, what, wrong, right) for _, wrong, right in values.problems_of(error)]
         raise ScenarioError(problems) from None
     if not 0 < value < most:
         raise ScenarioError([Problem(flag, what, f"{text} is out of range", right)])

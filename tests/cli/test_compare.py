@@ -6,16 +6,16 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from loadgen import store
-from loadgen.cli.compare import command
 from loadgen.model import Recording
 from tests import synthetic
+from tests.cli.command import invoke
 
 Folder = Callable[..., Path]
 
@@ -74,8 +74,7 @@ def worse(folder: Folder) -> Path:
     return folder("head", cells(lag_us=5500.0, cpu_us_per_token=150.0))
 
 
-def compare(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+compare = partial(invoke, "compare")
 
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def as_json(*arguments: str | Path) -> dict[str, Any]:
 def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
     again = folder("again", cells(), url="http://127.0.0.1:1", started="2026-11-23T12:00:00Z")
     ran = compare(base, again)
-    assert (ran.exit_code, ran.stderr) == (0, "")
+    assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == "Not worse: no metric is worse beyond the noise."
     assert "What differs" not in ran.stdout
     told = as_json(base, again)
@@ -96,7 +95,7 @@ def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
 
 def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path: Path) -> None:
     ran = compare(base, worse, "--markdown", tmp_path / "pr.md", "--html", tmp_path / "page.html")
-    assert ran.exit_code == 1
+    assert ran.returncode == 1
     assert "regressions of aiohttp beyond the noise." in " ".join(ran.stdout.split())
     rows = [line for line in ran.stdout.splitlines() if line.startswith("worse")]
     assert rows
@@ -142,7 +141,7 @@ def test_what_the_lag_is_put_down_to_is_said(base: Path, folder: Folder) -> None
 
 def test_markdown_goes_to_the_output(base: Path) -> None:
     ran = compare(base, base, "--markdown", "-")
-    assert ran.exit_code == 0
+    assert ran.returncode == 0
     assert ran.stdout.startswith("**Not worse: no metric is worse beyond the noise.**\n\n")
     assert "| within noise | " in ran.stdout
     assert "<details><summary>How, and what differs</summary>" in ran.stdout
@@ -160,7 +159,7 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
         versions={**info.versions, "aiohttp": "2.0"},
     )
     ran = compare(base, other)
-    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
         "loadgen: not comparable (compare them with --force):\n"
         "  scenario.load.ramp: 0 → 2\n"
@@ -183,7 +182,7 @@ def test_versions_clients_and_repeats_may_differ(base: Path, folder: Folder) -> 
     more = [r for r in cells(repeats=4) if r.client.name == "aiohttp"]
     other = folder("more", more, loadgen="9.9")
     ran = compare(base, other)
-    assert ran.exit_code == 0
+    assert ran.returncode == 0
     assert "loadgen: 0.1.0 → 9.9" in ran.stdout
     assert "scenario.clients: requests, aiohttp → aiohttp" in ran.stdout
     told = as_json(base, other)
@@ -194,19 +193,19 @@ def test_versions_clients_and_repeats_may_differ(base: Path, folder: Folder) -> 
 
 def test_two_clients_of_one_run(base: Path, worse: Path) -> None:
     ran = compare(worse, "--client", "requests", "--client", "aiohttp")
-    assert ran.exit_code == 1
+    assert ran.returncode == 1
     assert ran.stdout.splitlines()[0] == "aiohttp against requests"
     back = as_json(worse, "--client", "aiohttp", "--client", "requests")
     assert {(c["metric"], c["verdict"]) for c in back["changes"]} >= {("lag_p99_ms", "better")}
     refused = compare(base, "--client", "requests", "--client", "curl")
-    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert (refused.returncode, refused.stdout) == (2, "")
     assert "no client 'curl' in it; there are: requests, aiohttp" in refused.stderr
 
 
 def test_one_repeat_cannot_tell(base: Path, folder: Folder) -> None:
     once = folder("once", cells(repeats=1))
     ran = compare(base, once)
-    assert ran.exit_code == 4
+    assert ran.returncode == 4
     assert " ".join(ran.stdout.split()).endswith("2 more repeats of both would decide.")
 
 
@@ -214,7 +213,7 @@ def test_a_run_of_which_nothing_is_valid(base: Path, folder: Folder) -> None:
     nothing = folder("nothing", [synthetic.recording(streams=2, outcomes={"refused": 2})])
     for arguments in ((base, nothing), (nothing, base)):
         ran = compare(*arguments)
-        assert (ran.exit_code, ran.stdout) == (3, "")
+        assert (ran.returncode, ran.stdout) == (3, "")
         assert ran.stderr.startswith(f"loadgen: {nothing}: nothing in it is valid")
 
 
@@ -231,7 +230,7 @@ def test_a_run_of_which_nothing_is_valid(base: Path, folder: Folder) -> None:
 )
 def test_bad_arguments_are_refused(base: Path, arguments: tuple[str, ...]) -> None:
     ran = compare(*(str(base) if word == "BASE" else word for word in arguments))
-    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr
     assert "Traceback" not in ran.stderr
 
