@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from loadgen import analysis, model, store
+from loadgen.exit_code import ExitCode
 from loadgen.findings import findings
 from loadgen.report import frames
 
@@ -73,7 +74,7 @@ class Run(model.Run):
         return View(self, self.summaries, self.findings)
 
     @property
-    def exit_code(self) -> model.ExitCode:
+    def exit_code(self) -> ExitCode:
         """What the figures ask for: 0 done, 1 a threshold failed, 3 nothing valid was measured."""
         return analysis.exit_verdict(self.summaries, self.findings)
 

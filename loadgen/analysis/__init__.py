@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.analysis.summary import summarise
-from loadgen.model import ExitCode, Finding, Summary, ThresholdFinding, Validity
+from loadgen.exit_code import ExitCode
+from loadgen.model import Finding, Summary, ThresholdFinding, Validity
 
 __all__ = ["exit_verdict", "summarise"]
 

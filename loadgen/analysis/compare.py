@@ -25,7 +25,8 @@ from loadgen.analysis.changes import (
 )
 from loadgen.analysis.metrics import Column, compared
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.model import ClientId, DelayFinding, ExitCode, Level, Summary, Validity
+from loadgen.exit_code import ExitCode
+from loadgen.model import ClientId, DelayFinding, Level, Summary, Validity
 
 TOLERANCE = 0.25  # regression tolerance, as a share
 MIN_REPEATS = 3

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from loadgen.capacity.curves import Crossing
 from loadgen.capacity.readings import Budget, Reading
 from loadgen.capacity.search import Capacity, Rules
+from loadgen.exit_code import ExitCode
 from loadgen.lab.lifecycle import RunResult
-from loadgen.model import ClientId, ExitCode
+from loadgen.model import ClientId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

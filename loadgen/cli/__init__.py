@@ -15,7 +15,7 @@ import click
 
 import loadgen
 from loadgen.cli.common import errors_as_exit_codes
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 COMMANDS: Final = {
     "run": "loadgen.cli.run",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +59,8 @@ def errors_as_exit_codes() -> Iterator[None]:
     """Print an error that the user can mend, and exit with its code; raise any other."""
     try:
         yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
     except Exception as error:
         from loadgen.preflight.requirements import Refused
         from loadgen.preflight.target import TargetError

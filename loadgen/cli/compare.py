@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from loadgen.cli.common import FILE, Renamed, fail, make_console
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 
 @click.command()

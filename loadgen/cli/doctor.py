@@ -7,7 +7,7 @@ import sys
 import click
 
 from loadgen.cli.common import COUNT
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgen.cli import common
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from loadgen.model import Scenario

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from loadgen.cli.common import PORT, fail
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 
 @click.command()

@@ -7,7 +7,7 @@ import sys
 import click
 
 from loadgen.cli.common import COUNT, MASTER_PORT, Renamed, fail, import_locust
-from loadgen.model import ExitCode
+from loadgen.exit_code import ExitCode
 
 
 @click.command()

@@ -20,11 +20,12 @@ from gevent.event import Event
 import loadgen
 from loadgen.distributed import messages
 from loadgen.engine.system import raise_open_files
+from loadgen.exit_code import ExitCode
 from loadgen.lab import plan
 from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
-from loadgen.model import Cell, ExitCode, Level, Load, Outcome, Progress, Scenario, Stream
+from loadgen.model import Cell, Level, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight.cores import Cores, cores
 from loadgen.preflight.requirements import Refused, require
 from loadgen.scenario import Override, ScenarioError, load

@@ -17,9 +17,10 @@ from typing import Any, Self
 
 import loadgen
 from loadgen import clients, store
+from loadgen.exit_code import ExitCode
 from loadgen.lab import environment
 from loadgen.lab.masking import masked, shareable
-from loadgen.model import Cell, CellInfo, ExitCode, Recording, RunInfo, Scenario, State
+from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, State
 from loadgen.secrets import mask
 from loadgen.simulator.process import SimulatorError
 

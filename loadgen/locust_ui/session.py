@@ -20,12 +20,13 @@ from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
 from loadgen.distributed.locust_transport import LocustTransport
 from loadgen.distributed.users import TARGET
 from loadgen.distributed.worker import END_TIMEOUT_S
+from loadgen.exit_code import ExitCode
 from loadgen.lab.embedded import Embedded
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
-from loadgen.model import ExitCode, Level, Scenario, Simulator
+from loadgen.model import Level, Scenario, Simulator
 from loadgen.preflight import target
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused

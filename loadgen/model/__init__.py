@@ -28,7 +28,6 @@ from loadgen.model.cell import Request as Request
 from loadgen.model.clients import ClientId as ClientId
 from loadgen.model.clients import Mode as Mode
 from loadgen.model.estimate import Estimate as Estimate
-from loadgen.model.exit_code import ExitCode as ExitCode
 from loadgen.model.findings import Cause as Cause
 from loadgen.model.findings import Delay as Delay
 from loadgen.model.findings import DelayFinding as DelayFinding
