@@ -12,24 +12,24 @@ BEGIN = "<!-- made by python -m tests.analysis.metrics_page -->\n"
 END = "<!-- end -->\n"
 OTHERS = (
     ("client", "The client with its options; `(A/A)` is the A/A control, the same client measured again."),
-    ("mode", "`threads` or `tasks`: what drives it."),
+    ("mode", "`threads`, `tasks` or `greenlets`: how its streams run."),
     ("concurrency", "Target concurrency: streams at once."),
-    ("repeats", "Repeats that are included; an invalid one is excluded while others stand."),
+    ("repeats", "Included repeats; an invalid repeat is excluded if others are not."),
     ("validity", "`valid`, `suspect` (disturbed, or a low sample size) or `invalid`."),
-    ("reasons", "What speaks against its validity, the gravest first."),
-    ("low_sample", "Columns whose percentile rests on few values."),
-    ("outcomes", "How many streams ended how."),
+    ("reasons", "Why it is not valid, the most serious reason first."),
+    ("low_sample", "Columns whose percentile has a low sample size."),
+    ("outcomes", "Number of streams for each outcome."),
 )
 
 
 def table() -> str:
     """Return the rows for every metric, then for the columns that are none."""
-    lines = ["| columns | unit | better | is |", "|---|---|---|---|"]
+    lines = ["| columns | unit | better | description |", "|---|---|---|---|"]
     lines += [
         f"| {_columns(metric)} | {metric.unit} | {metric.better or ''} | {metric.description} |"
         for metric in metrics()[: len(METRICS)]
     ]
-    lines += ["", "These columns are no metrics:", "", "| column | is |", "|---|---|"]
+    lines += ["", "These columns are not metrics:", "", "| column | description |", "|---|---|"]
     lines += [f"| `{name}` | {description} |" for name, description in OTHERS]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Delivery lag: the client's share of every token's latency."""
+"""Delivery lag: what the client adds to every token's latency."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from loadgen.analysis.metrics.metric import PerToken, metric
     short={50: 10, 99: 2},
 )
 def lag(m: Measured) -> Tokens | None:
-    """Delivery lag of each token: its arrival less the server's own send time. Empty where the server writes no times,
+    """Delivery lag of each token: its arrival minus the server's own send time. Empty if the server writes no times,
     runs on another host, or a clock was set meanwhile.
     """
     return m.lags() if m.recording.same_host else None
@@ -30,6 +30,6 @@ def lag(m: Measured) -> Tokens | None:
 
 @metric(PerToken, label="relative lag", topic="latency", percentiles=(50, 99), kind="latency")
 def relative_lag(m: Measured) -> Tokens | None:
-    """Delivery lag above the least of the same stream; needs no clock in common with the server."""
+    """Delivery lag above the smallest of the same stream; needs no clock in common with the server."""
     lags = m.lags()
     return None if lags is None else Tokens(measures.relative(lags), lags.owner)

@@ -69,13 +69,13 @@ def total(m: Measured) -> Ints:
 
 @metric(PerStream, label="headers", topic="latency", percentiles=(50, 99), kind="latency")
 def headers(m: Measured) -> Ints:
-    """From just before the library is called until it hands over the response's headers."""
+    """From just before the library is called until it delivers the response's headers."""
     return m.headers_wait
 
 
 @metric(PerStream, label="TPOT", topic="latency", percentiles=(50, 99), kind="latency")
 def tpot(m: Measured) -> Ints:
-    """Time per output token of a stream: from its first to its last token, divided by its `tokens` less one."""
+    """Time per output token of a stream: from its first to its last token, divided by its `tokens` minus one."""
     return m.tpot
 
 
@@ -89,7 +89,7 @@ def tpot(m: Measured) -> Ints:
     tabled=(99,),
 )
 def send_delay(m: Measured) -> Ints:
-    """From the call of the library until the server had the request, by the server's own account. It is the client's
+    """From the call of the library until the server had the request, by the server's own clock. It is the client's
     share of the TTFT.
     """
     return m.send_delay

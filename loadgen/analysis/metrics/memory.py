@@ -105,5 +105,5 @@ def threads_peak(repeats: Repeats) -> int | None:
 
 @metric(Scalar, label="threads added", unit="threads", topic="cost", decimals=0, kind="count")
 def threads_added(repeats: Repeats) -> int | None:
-    """Most threads at once, less those that there were before the first stream."""
+    """Most threads at once, minus the threads before the first stream."""
     return largest(over(repeats.included, _threads_added))

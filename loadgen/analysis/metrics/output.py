@@ -1,4 +1,4 @@
-"""What the streams delivered: tokens, text events, and how reads carried them."""
+"""What the streams delivered: tokens, text events, and events per read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.analysis.metrics.usage import largest
 
 @metric(Scalar, label="tokens", unit="", topic="streams", better=None, decimals=0)
 def tokens(repeats: Repeats) -> int:
-    """Tokens received after the warm-up: of each stream the server's own count where it reports one, otherwise its
+    """Tokens received after the warm-up: for each stream the server's own count if it reports one, otherwise its
     text events.
     """
     return sum(int(m.tokens[m.after_warmup].sum()) for m in repeats.parts)
@@ -25,7 +25,7 @@ def text_events(repeats: Repeats) -> int:
 
 @metric(Scalar, label="tokens by the server's count", unit="", topic="streams", better=None, decimals=0)
 def server_tokens(repeats: Repeats) -> int | None:
-    """Tokens by the server's own count, of the streams for which it reported one; empty where it reported none."""
+    """Tokens by the server's own count, of the streams for which it reported one; empty if there was none."""
     counts = [present(m.streams.server_tokens[m.after_warmup]) for m in repeats.parts]
     return sum(int(each.sum()) for each in counts) if any(len(each) for each in counts) else None
 

@@ -22,13 +22,13 @@ def streams(repeats: Repeats) -> int:
 
 @metric(Scalar, label="ok", unit="", topic="streams", better=None, decimals=0, tabled=VALUE, short={None: 13})
 def ok(repeats: Repeats) -> int:
-    """Those of `streams` that completed: the protocol's own end arrived."""
+    """The `streams` that completed: the protocol's own end arrived."""
     return sum(int(m.included.sum()) for m in repeats.all_parts)
 
 
 @metric(Scalar, label="errors", unit="", topic="streams", decimals=0, tabled=VALUE, short={None: 3})
 def errors(repeats: Repeats) -> int:
-    """Those of `streams` that failed; streams that the load itself stopped are neither ok nor errors. In a threshold,
+    """The `streams` that failed; streams that the load itself stopped are neither ok nor errors. In a threshold,
     the percentage of `streams`: `errors < 1%`.
     """
     return _errors(repeats)

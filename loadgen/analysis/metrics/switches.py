@@ -51,6 +51,6 @@ def involuntary_switches_per_token(repeats: Repeats) -> float | None:
     heading="switches/token",
 )
 def switches_per_token(repeats: Repeats) -> float | None:
-    """Voluntary and involuntary context switches per token together; empty where one is not measured."""
+    """Voluntary and involuntary context switches per token together; empty if one is not measured."""
     voluntary, involuntary = _voluntary(repeats), _involuntary(repeats)
     return None if voluntary is None or involuntary is None else voluntary + involuntary
