@@ -1,6 +1,7 @@
 """One HTML page that needs nothing but itself: its charts, and scripts, styles and data inside it.
 
-A content security policy lets a page run exactly the scripts that it carries and load nothing.
+A content security policy lets a page run exactly the scripts that it carries and load nothing. Every text that a
+template prints goes through :func:`~loadgen.report.text.plain` and is escaped.
 """
 
 from __future__ import annotations
@@ -9,85 +10,69 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from loadgen.model import Estimate, Level
+from loadgen.report.sentences import sentences
+from loadgen.report.text import interval, number, percent, plain
 
-    from loadgen.model import Level
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
     from loadgen.report.charts.style import Chart
     from loadgen.report.client_style import Styles
 
-TEXT = 400  # characters of one foreign text that a page shows
-FINDING = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A chart with the id of the element that it is put into."""
-
-    id: str
-    chart: Chart
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Charts under one heading."""
-
-    title: str
-    charts: tuple[Placed, ...]
+DASHES = {"solid": "none", "dashed": "6 3", "dotted": "2 3", "dotdash": "2 3 6 3", "dashdot": "6 3 2 3"}
 
 
 class Page:
-    """A page in the making: renders its templates, and gives its charts their ids, in order."""
+    """A page in the making: renders its templates, and collects the charts that they place."""
 
     def __init__(self, styles: Styles) -> None:
         self._styles = list(styles.values())
-        self._placed: list[Placed] = []
+        self._charts: list[Chart] = []
 
-    def place(self, charts: Sequence[Chart]) -> tuple[Placed, ...]:
-        """Return the charts with their ids; the page carries their data."""
-        new = [Placed(f"chart-{len(self._placed) + n}", chart) for n, chart in enumerate(charts)]
-        self._placed.extend(new)
-        return tuple(new)
+    def place(self, chart: Chart) -> str:
+        """Add the chart to the page's data; return the id of the element that it is drawn into."""
+        self._charts.append(chart)
+        return f"chart-{len(self._charts) - 1}"
 
-    def group(self, title: str, charts: Sequence[Chart]) -> Group:
-        """Return the charts with their ids, under one heading."""
-        return Group(title, self.place(charts))
+    def data(self) -> Markup:
+        """Return the charts placed so far as JSON that may stand inside a script element."""
+        from bokeh.embed import json_item
 
-    def section(self, name: str, **parts: Any) -> Markup:
-        """Return the markup of ``templates/sections/<name>.html``. ``styles`` are those of all clients."""
-        return Markup(self._rendered(f"sections/{name}.html", parts))
+        numbers: dict[str, str] = {}
+        items = [
+            {"target": f"chart-{place}", "item": _renumbered(json_item(chart.figure), numbers)}
+            for place, chart in enumerate(self._charts)
+        ]
+        text = json.dumps(items, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+        return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+    def section(self, name: str, source: str = "", **parts: Any) -> Markup:
+        """Return the markup of the template ``source``; without one, of ``templates/sections/<name>.html``."""
+        made = _environment()
+        template = made.from_string(source) if source else made.get_template(f"sections/{name}.html")
+        return Markup(self._rendered(template, parts))
 
     def document(self, template: str, **parts: Any) -> str:
-        """Return the whole page, with the charts that were placed."""
+        """Return the whole page, with the charts that were placed and those that the template places."""
         scripts = [*_bokeh_js(), _resource("report.js")]
         shell = {"css": _resource("report.css"), "scripts": scripts, "policy": _policy(scripts)}
-        return self._rendered(template, parts | shell | {"data": _data(self._placed)})
+        return self._rendered(_environment().get_template(template), parts | shell)
 
-    def _rendered(self, template: str, parts: dict[str, Any]) -> str:
-        return _environment().get_template(template).render(styles=self._styles, **parts)
+    def _rendered(self, template: Template, parts: dict[str, Any]) -> str:
+        return template.render(page=self, styles=self._styles, **parts)
 
 
 def at(level: Level) -> str:
     """Return ``100 streams at once``, or ``2.5 per second``."""
     return f"{level} at once" if level.rate is None else level.label
-
-
-def _data(placed: Sequence[Placed]) -> str:
-    """Return the data of all charts as JSON that may stand inside a script element."""
-    from bokeh.embed import json_item
-
-    numbers: dict[str, str] = {}
-    items = [{"target": p.id, "item": _renumbered(json_item(p.chart.figure), numbers)} for p in placed]
-    text = json.dumps(items, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
@@ -103,7 +88,7 @@ def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
 
 
 @cache
-def _bokeh_js() -> tuple[str, ...]:
+def _bokeh_js() -> Iterable[str]:
     from bokeh.resources import Resources
 
     return tuple(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)
@@ -129,6 +114,10 @@ def _code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
+def _interval(estimate: Estimate) -> str:
+    return interval(estimate.low, estimate.high)
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -136,17 +125,11 @@ def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("loadgen.report"),
         autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else plain(value),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["code"] = _code
-    made.filters["count"] = lambda n: f"{n:,}"
-    made.filters["dash"] = lambda dash: {
-        "solid": "none",
-        "dashed": "6 3",
-        "dotted": "2 3",
-        "dotdash": "2 3 6 3",
-        "dashdot": "6 3 2 3",
-    }[dash]
+    made.filters |= {"at": at, "code": _code, "count": "{:,}".format, "cut": plain, "dash": DASHES.get}
+    made.filters |= {"interval": _interval, "number": number, "percent": percent, "sentences": sentences}
     return made

@@ -105,12 +105,13 @@ class Screen:
             table.add_row(labels[place], *(column.cells[place] for column in shown))
         return table, len(columns) - len(shown)
 
-    def verdicts(self, rows: Iterable[tuple[object, Sequence[Text]]]) -> RenderableType:
-        """Return a verdict per row, with lines beside it."""
+    def verdicts(self, rows: Iterable[tuple[object, str, Sequence[str]]]) -> RenderableType:
+        """Return a verdict per row, with a statement and details beside it."""
         grid = Table.grid(padding=(0, GAP, 0, 0))
         grid.add_column(no_wrap=True, min_width=9)
         grid.add_column()
-        for verdict, lines in rows:
+        for verdict, statement, details in rows:
+            lines = [self.text(statement), *(self.text(line, "dim") for line in details)]
             grid.add_row(self.word(verdict), Group(*lines))
         return grid
 

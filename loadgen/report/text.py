@@ -58,6 +58,16 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{number(low)} to {number(high)}"
 
 
+def percents(low: float | None, high: float | None) -> str:
+    """Return ``1.2 to 3.4`` for an interval of shares: in percent, without the sign."""
+    return "" if low is None or high is None else interval(100 * low, 100 * high)
+
+
+def several(n: int, one: str, more: str = "") -> str:
+    """Return ``1 stream`` or ``1,000 streams``; ``more`` is the plural where it is not ``one`` with an s."""
+    return f"{n:,} {one if n == 1 else more or one + 's'}"
+
+
 def tick(value: float) -> str:
     """Return the label of a tick: ``0.5``, ``20``, ``1 k``, ``2.5 M``."""
     for unit, scale in (("M", 1e6), ("k", 1e3)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -12,6 +12,7 @@ from loadgen.model import Finding, Level, Run, Summary
 from loadgen.report.client_style import Styles, client_styles
 
 Kind = TypeVar("Kind", bound=Finding)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class View:
         return client_styles({s.client: s.mode for s in self.summaries})
 
     @cached_property
+    def by_level(self) -> Sequence[Summary]:
+        """Return the summaries, the lowest level first."""
+        return sorted(self.summaries, key=lambda s: s.level)
+
+    @cached_property
     def levels(self) -> Mapping[Level, Sequence[Summary]]:
         """Return the summaries by level, the lowest level first."""
-        levels: dict[Level, list[Summary]] = {}
-        for summary in self.summaries:
-            levels.setdefault(summary.level, []).append(summary)
-        return dict(sorted(levels.items()))
+        return _grouped(self.summaries, lambda summary: summary.level)
 
     @cached_property
     def order(self) -> Sequence[Repeat]:
@@ -47,10 +50,7 @@ class View:
     @cached_property
     def repeats(self) -> Mapping[Level, Sequence[Repeat]]:
         """Return the repeats by level, the lowest level first."""
-        levels: dict[Level, list[Repeat]] = {}
-        for repeat in self.order:
-            levels.setdefault(repeat.recording.level, []).append(repeat)
-        return dict(sorted(levels.items()))
+        return _grouped(self.order, lambda repeat: repeat.recording.level)
 
     @property
     def sweeps(self) -> bool:
@@ -61,3 +61,10 @@ class View:
     def distributed(self) -> bool:
         """Return whether workers drove the streams."""
         return any(recording.worker for recording in self.run.recordings)
+
+
+def _grouped(items: Iterable[Item], level: Callable[[Item], Level]) -> dict[Level, list[Item]]:
+    groups: dict[Level, list[Item]] = {}
+    for item in sorted(items, key=level):
+        groups.setdefault(level(item), []).append(item)
+    return groups

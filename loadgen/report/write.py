@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadgen import files
-from loadgen.report.renderers import FILES
-
-if TYPE_CHECKING:
-    from loadgen.report.view import View
+from loadgen.report.renderers import FILES, render
+from loadgen.report.view import View
 
 
 class ReportError(Exception):
@@ -17,20 +14,19 @@ class ReportError(Exception):
 
 
 def write(view: View) -> Path:
-    """Write the files of :data:`~loadgen.report.renderers.FILES` into the run's folder; return the path of
-    ``report.html``.
+    """Write the files of :data:`~loadgen.report.renderers.FILES` into the run's folder; return the path of the page.
 
     Each appears whole or not at all, and replaces an older one of its name. Raises :class:`ReportError` where
     one cannot be written; those before it are there.
     """
-    for name, render in FILES.items():
-        put(view.run.folder / name, render(view))
+    for name in FILES:
+        put(view.run.folder / name, render(name, view))
     return view.run.folder / "report.html"
 
 
 def write_html(view: View, path: Path) -> Path:
     """Write the HTML report alone, to ``path``, and return it. Raises :class:`ReportError`."""
-    put(path, FILES["report.html"](view))
+    put(path, render("report.html", view))
     return path
 
 

@@ -221,7 +221,7 @@ def test_a_metric_of_another_package_is_everywhere(tmp_path: Path) -> None:
         assert [result.value for result in threshold.results] == [s.value("generation_p99_ms") for s in base]
 
         view = View(before, base, found)
-        files = {name: render(view) for name, render in renderers.FILES.items()}
+        files = {name: renderers.render(name, view) for name in renderers.FILES}
         (row, *_) = csv.DictReader(io.StringIO(files["summary.csv"]))
         assert float(row["generation_p50_ms"]) == pytest.approx(base[0].value("generation_p50_ms"), abs=1e-6)
         assert json.loads(files["summary.json"])["summaries"][0]["metrics"]["generation_p50_ms"]["value"]

@@ -5,16 +5,19 @@ from loadgen.report.renderers import html, markdown
 from loadgen.report.sections.section import Section
 from tests.report.runs import HOSTILE, failed_run, hostile_run, repeated_run, run_of, shown, view
 
+WEATHER = f"{__name__}:Weather"
+
 
 class Weather(Section):
     id = "weather"
     title = "Weather"
+    template = "<p>sunny {{ place }}</p>"
 
     def applies(self, view):
         return view.run.info.name != "repeated"
 
-    def html(self, view, page):
-        return "<p>sunny page</p>"
+    def context(self, view):
+        return {"place": "page"}
 
     def terminal(self, view, screen):
         yield screen.text("sunny terminal")
@@ -24,7 +27,7 @@ class Weather(Section):
 
 
 def test_a_section_is_one_class_and_one_line_of_the_table(monkeypatch):
-    monkeypatch.setattr(sections, "SECTIONS", (*sections.SECTIONS, Weather()))
+    monkeypatch.setattr(sections, "SECTIONS", (*sections.SECTIONS, WEATHER))
     run = view(failed_run("/nowhere"))
     page, text = html.report(run), markdown.report(run)
     assert '<a href="#weather">Weather</a>' in page
@@ -34,13 +37,13 @@ def test_a_section_is_one_class_and_one_line_of_the_table(monkeypatch):
 
 
 def test_sections_have_ids_of_their_own():
-    ids = [section.id for section in sections.SECTIONS]
+    ids = [section.id for section in sections.sections()]
     assert len(ids) == len(set(ids))
-    assert all(section.title or section.id == "verdict" for section in sections.SECTIONS)
+    assert all(section.title or section.id == "verdict" for section in sections.sections())
 
 
 def test_a_section_that_does_not_apply_is_nowhere(monkeypatch):
-    monkeypatch.setattr(sections, "SECTIONS", (Weather(),))
+    monkeypatch.setattr(sections, "SECTIONS", (WEATHER,))
     assert "sunny" not in shown(view(repeated_run("/nowhere")))
 
 

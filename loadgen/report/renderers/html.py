@@ -1,46 +1,28 @@
-"""The report as one HTML page that needs nothing but itself.
-
-Every text goes through :func:`~loadgen.report.text.plain` and the template's own escaping.
-"""
+"""The report as one HTML page that needs nothing but itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
-from loadgen.report.page import TEXT, Page
+from loadgen.report.page import Page
 from loadgen.report.sections import shown
-from loadgen.report.text import plain
+from loadgen.report.text import several
 
 if TYPE_CHECKING:
     from loadgen.report.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    id: str
-    title: str
-    short: str
-    body: Markup
-
-
 def report(view: View) -> str:
     """Return the page, well under 5 MB; the same text from the same run."""
     page = Page(view.styles)
-    sections = []
-    for section in shown(view):
-        if body := section.html(view, page):
-            title = section.heading(view)
-            sections.append(_Body(section.id, title, section.short or title, Markup(body)))
+    sections = [(section, section.heading(view), section.html(view, page)) for section in shown(view)]
     return page.document(
         "report.html",
-        name=plain(view.run.info.scenario.name or view.run.folder.name, TEXT),
+        name=view.run.info.scenario.name or view.run.folder.name,
         started=_moment(view.run.info.started),
         about=_about(view),
-        sections=sections,
+        sections=[each for each in sections if each[-1]],
     )
 
 
@@ -49,7 +31,7 @@ def _moment(stamp: str) -> str:
     try:
         moment = datetime.fromisoformat(stamp).astimezone(UTC)
     except ValueError:
-        return plain(stamp, 40)
+        return stamp
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
@@ -63,6 +45,6 @@ def _about(view: View) -> list[str]:
         scenario.workload.model,
         machine.processor,
         f"{machine.cores} cores" if machine.cores else None,
-        f"{workers} worker{'' if workers == 1 else 's'}" if workers else None,
+        several(workers, "worker") if workers else None,
     )
-    return [plain(part, 120) for part in parts if part]
+    return list(filter(None, parts))

@@ -1,52 +1,44 @@
-"""The sections of a report, a file each; their order on the page, in its navigation and in the terminal is this table.
+"""The sections of a report, a file each.
 
-A new section is one new file with a :class:`~loadgen.report.sections.section.Section`, and one line here.
+Their order on the page, in its navigation, in the terminal and in Markdown is the table's. A new section is one new
+file with a :class:`~loadgen.report.sections.section.Section`, and one line here.
 """
 
 from __future__ import annotations
 
-from loadgen.report.sections.article import Article
-from loadgen.report.sections.claims import Claims
-from loadgen.report.sections.costs import Costs
-from loadgen.report.sections.delivery_lag import DeliveryLag
-from loadgen.report.sections.distributions import Distributions
-from loadgen.report.sections.failures import Failures
-from loadgen.report.sections.glossary import Glossary
-from loadgen.report.sections.metrics import Metrics
-from loadgen.report.sections.noise import Noise
-from loadgen.report.sections.order import Order
-from loadgen.report.sections.quality import Quality
-from loadgen.report.sections.scaling import Scaling
-from loadgen.report.sections.section import Section, View
-from loadgen.report.sections.setup import Setup
-from loadgen.report.sections.thresholds import Thresholds
-from loadgen.report.sections.timeline import Timeline
-from loadgen.report.sections.undecided_claims import UndecidedClaims
-from loadgen.report.sections.usage import Usage
-from loadgen.report.sections.verdict import Verdict
+from collections.abc import Sequence
+from pkgutil import resolve_name
 
-SECTIONS: tuple[Section, ...] = (
-    Verdict(),
-    Claims(),
-    Noise(),
-    Article(),
-    Thresholds(),
-    DeliveryLag(),
-    Metrics(),
-    Costs(),
-    Quality(),
-    Failures(),
-    Scaling(),
-    Distributions(),
-    Timeline(),
-    Usage(),
-    UndecidedClaims(),
-    Setup(),
-    Order(),
-    Glossary(),
+from loadgen.report.sections.section import Section
+from loadgen.report.view import View
+
+SECTIONS: Sequence[str] = (
+    "loadgen.report.sections.verdict:Verdict",
+    "loadgen.report.sections.claims:Claims",
+    "loadgen.report.sections.noise:Noise",
+    "loadgen.report.sections.article:Article",
+    "loadgen.report.sections.thresholds:Thresholds",
+    "loadgen.report.sections.delivery_lag:DeliveryLag",
+    "loadgen.report.sections.metrics:Metrics",
+    "loadgen.report.sections.costs:Costs",
+    "loadgen.report.sections.quality:Quality",
+    "loadgen.report.sections.failures:Failures",
+    "loadgen.report.sections.scaling:Scaling",
+    "loadgen.report.sections.distributions:Distributions",
+    "loadgen.report.sections.timeline:Timeline",
+    "loadgen.report.sections.usage:Usage",
+    "loadgen.report.sections.undecided_claims:UndecidedClaims",
+    "loadgen.report.sections.setup:Setup",
+    "loadgen.report.sections.order:Order",
+    "loadgen.report.sections.glossary:Glossary",
 )
+
+
+def sections() -> list[Section]:
+    """Return every section, in order."""
+    return [resolve_name(path)() for path in SECTIONS]
 
 
 def shown(view: View) -> list[Section]:
     """Return the sections that have something to say about this run."""
-    return [section for section in SECTIONS if section.applies(view)]
+    return [section for section in sections() if section.applies(view)]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 from rich.padding import Padding
 
-from loadgen.model import ClaimFinding
+from loadgen.model import ClaimEffect, ClaimFinding, ClaimPart
 from loadgen.report.charts import forest
-from loadgen.report.page import FINDING
-from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
+from loadgen.report.sections.section import Rendered, Screen, Section, View
 from loadgen.report.sentences import claims as english
-from loadgen.report.text import interval, number, plain
-
-if TYPE_CHECKING:
-    from loadgen.model import ClaimEffect, ClaimPart
+from loadgen.report.text import interval, number
 
 _FIRST = ("contradicts", "undecided", "once", "supports")  # of a part's effects, the first of these is shown
 
@@ -25,33 +21,19 @@ class Claims(Section):
     title = "Five claims about sync and async clients"
     short = "Claims"
 
-    def applies(self, view: View) -> bool:
-        found = view.of(ClaimFinding)
-        return bool(found) and not found[0].shortfalls
+    finding = ClaimFinding
 
-    def html(self, view: View, page: Page) -> str:
-        found = view.of(ClaimFinding)
-        return page.section(
-            self.id,
-            article=english.ARTICLE,
-            verdicts=[finding.verdict for finding in found],
-            claims=[
-                {
-                    "verdict": finding.verdict,
-                    "statement": english.STATEMENTS[finding.claim],
-                    "plots": [_plot(part) for part in finding.parts if part.effects],
-                    "reasons": [plain(line, FINDING) for line in english.reasons(finding)],
-                }
-                for finding in found
-            ],
-            excluded=plain(english.excluded(found[0].excluded), FINDING),
-        )
+    def applies(self, view: View) -> bool:
+        return super().applies(view) and not view.of(ClaimFinding)[0].shortfalls
+
+    def context(self, view: View) -> dict[str, Any]:
+        return {"english": english, "plot_of": _plot}
 
     def terminal(self, view: View, screen: Screen) -> Rendered:
         seen: set[str] = set()
         yield screen.text(f"They are made in {english.ARTICLE}.", "dim")
         for finding in view.of(ClaimFinding):
-            yield screen.verdicts([(finding.verdict, [screen.text(english.STATEMENTS[finding.claim])])])
+            yield screen.verdicts([(finding.verdict, english.STATEMENTS[finding.claim], ())])
             yield screen.rows([_row(part) for part in finding.parts if part.effects])
             new = [line for line in english.reasons(finding) if line not in seen]
             seen.update(new)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from loadgen.model import CostFinding, Estimate
-from loadgen.report.page import FINDING
 from loadgen.report.screen import width_of
-from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
+from loadgen.report.sections.section import Rendered, Screen, Section, View
 from loadgen.report.sentences import costs as english
 from loadgen.report.text import interval, number, plain
 
@@ -23,20 +24,10 @@ class Costs(Section):
     title = "Cost of an additional stream"
     short = "Costs"
 
-    def applies(self, view: View) -> bool:
-        return bool(view.of(CostFinding))
+    finding = CostFinding
 
-    def html(self, view: View, page: Page) -> str:
-        rows = [
-            {
-                "client": plain(finding.client.label, LABEL),
-                "style": view.styles.get(finding.client),
-                "cells": [cell for growth, fixed in _estimates(finding) for cell in (_cell(growth), _cell(fixed))],
-                "sentence": plain(english.sentences(finding).statement, FINDING),
-            }
-            for finding in view.of(CostFinding)
-        ]  # fmt: skip
-        return page.section(self.id, kinds=list(RESOURCES.values()), rows=rows)
+    def context(self, view: View) -> dict[str, Any]:
+        return {"kinds": RESOURCES.values(), "estimates": _estimates}
 
     def terminal(self, view: View, screen: Screen) -> Rendered:
         head = ["", *(column for *_, column in RESOURCES.values())]
@@ -54,10 +45,6 @@ def _estimates(finding: CostFinding) -> list[tuple[Estimate, Estimate]]:
     """Return the growth and the fixed part of each resource; empty estimates where it was not measured."""
     found = {cost.resource: (cost.growth, cost.fixed) for cost in finding.costs}
     return [found.get(resource, (Estimate(), Estimate())) for resource in english.NAMES]
-
-
-def _cell(estimate: Estimate) -> dict[str, str]:
-    return {"text": number(estimate.value), "between": interval(estimate.low, estimate.high)}
 
 
 def _text(estimate: Estimate, *, intervals: bool) -> str:

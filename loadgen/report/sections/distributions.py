@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from loadgen.report.page import at
-from loadgen.report.sections.section import Page, Section, View
+from typing import Any
+
+from loadgen.report.sections.section import Section, View
 
 
 class Distributions(Section):
     id = "distributions"
     title = "Distributions"
 
-    def html(self, view: View, page: Page) -> str:
+    def context(self, view: View) -> dict[str, Any]:
         from loadgen.report.charts.distributions import distributions
 
-        groups = [page.group(at(level), distributions(of, view.styles)) for level, of in view.repeats.items()]
-        return page.section(self.id, groups=[group for group in groups if group.charts])
+        groups = [(level, distributions(of, view.styles)) for level, of in view.repeats.items()]
+        return {"groups": [(level, charts) for level, charts in groups if charts]}

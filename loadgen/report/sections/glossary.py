@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from loadgen.analysis.metrics import metrics
 from loadgen.report.columns import title_of
-from loadgen.report.sections.section import Page, Section, View
+from loadgen.report.sections.section import Section, View
 
 
 class Glossary(Section):
@@ -12,7 +14,8 @@ class Glossary(Section):
     title = "How to read this report"
     short = "How to read it"
 
-    def html(self, view: View, page: Page) -> str:
-        shown = [(title_of(metric), metric.description) for metric in metrics() if metric.tabled]
-        floor = any(client.name == "floor" for client in view.styles)
-        return page.section(self.id, metrics=shown, distributed=view.distributed, floor=floor)
+    def context(self, view: View) -> dict[str, Any]:
+        return {
+            "metrics": [(title_of(metric), metric.description) for metric in metrics() if metric.tabled],
+            "floor": any(client.name == "floor" for client in view.styles),
+        }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.report.sections.section import Page, Section, View
+from typing import Any
+
+from loadgen.report.sections.section import Section, View
 
 
 class Scaling(Section):
@@ -13,12 +15,8 @@ class Scaling(Section):
     def heading(self, view: View) -> str:
         return self.title if view.sweeps else "The clients compared"
 
-    def html(self, view: View, page: Page) -> str:
+    def context(self, view: View) -> dict[str, Any]:
         from loadgen.report.charts.scaling import costs, latencies
 
-        return page.section(
-            self.id,
-            curves=view.sweeps,
-            latencies=page.group("", latencies(view.summaries, view.styles)),
-            costs=page.group("", costs(view.summaries, view.styles)),
-        )
+        of = view.summaries, view.styles
+        return {"latencies": latencies(*of), "costs": costs(*of)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.report.page import at
-from loadgen.report.sections.section import Page, Section, View
+from typing import Any
+
+from loadgen.report.sections.section import Section, View
 
 
 class Timeline(Section):
@@ -11,10 +12,8 @@ class Timeline(Section):
     title = "Token timeline"
     short = "Timeline"
 
-    def html(self, view: View, page: Page) -> str:
+    def context(self, view: View) -> dict[str, Any]:
         from loadgen.report.charts.timeline import timeline
 
         level = max(view.repeats, default=None)
-        shown = timeline(view.repeats[level] if level else (), view.styles)
-        group = page.group(at(level) if level else "", shown.charts)
-        return page.section(self.id, group=group, caption=shown.caption)
+        return {"level": level, "shown": timeline(view.repeats[level] if level else (), view.styles)}

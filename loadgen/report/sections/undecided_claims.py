@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from loadgen.model import ClaimFinding
-from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
-from loadgen.report.sentences import claims as english
+from loadgen.report.sections.section import Rendered, Screen, Section, View
+from loadgen.report.sentences import claims
 
 
 class UndecidedClaims(Section):
     id = "undecided_claims"
     title = "Sync against async clients"
     short = "Sync and async"
+    template = '<p class="note">{{ line }}</p>'
 
     def applies(self, view: View) -> bool:
         return bool(_line(view))
 
-    def html(self, view: View, page: Page) -> str:
-        return page.section(self.id, line=_line(view))
+    def context(self, view: View) -> dict[str, str]:
+        return {"line": _line(view)}
 
     def terminal(self, view: View, screen: Screen) -> Rendered:
         yield screen.text(_line(view), "dim")
 
 
 def _line(view: View) -> str:
-    shortfalls = [finding.shortfalls for finding in view.of(ClaimFinding)]
-    return english.not_decided(shortfalls[0]) if shortfalls and shortfalls[0] else ""
+    return next((claims.not_decided(f.shortfalls) for f in view.of(ClaimFinding) if f.shortfalls), "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.report.page import at
-from loadgen.report.sections.section import Page, Section, View
+from typing import Any
+
+from loadgen.report.sections.section import Section, View
 
 
 class Usage(Section):
@@ -11,10 +12,8 @@ class Usage(Section):
     title = "Usage over time"
     short = "Usage"
 
-    def html(self, view: View, page: Page) -> str:
+    def context(self, view: View) -> dict[str, Any]:
         from loadgen.report.charts.usage import usage
 
-        groups = [page.group(at(level), usage(of, view.styles)) for level, of in view.repeats.items()]
-        return page.section(
-            self.id, groups=[group for group in groups if group.charts], distributed=view.distributed
-        )
+        groups = [(level, usage(of, view.styles)) for level, of in view.repeats.items()]
+        return {"groups": [(level, charts) for level, charts in groups if charts]}

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import Any
 
-from loadgen.model import ThresholdFinding, Validity
-from loadgen.report.page import TEXT
-from loadgen.report.sections.section import Page, Rendered, Screen, Section, View
-from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from loadgen.model import Run
+from loadgen.model import Run, ThresholdFinding, Validity
+from loadgen.report.sections.section import Rendered, Screen, Section, View
 
 _STATES = {"interrupted": "was interrupted", "failed": "failed", "running": "never ended"}
 
@@ -19,26 +14,25 @@ _STATES = {"interrupted": "was interrupted", "failed": "failed", "running": "nev
 class Verdict(Section):
     id = "verdict"
 
-    def html(self, view: View, page: Page) -> str:
+    def context(self, view: View) -> dict[str, Any]:
         counted = Counter(s.validity for s in view.summaries)
-        thresholds = view.of(ThresholdFinding)
-        return page.section(
-            self.id,
-            validity={validity.value: counted[validity] for validity in Validity},
-            thresholds=len(thresholds),
-            failed=sum(finding.verdict == "failed" for finding in thresholds),
-            unfinished=plain(unfinished(view.run), TEXT),
-        )
+        verdicts = [finding.verdict for finding in view.of(ThresholdFinding)]
+        return {
+            "validity": {validity.value: counted[validity] for validity in Validity},
+            "thresholds": len(verdicts),
+            "failed": verdicts.count("failed"),
+            "unfinished": _unfinished(view.run),
+        }
 
     def terminal(self, view: View, screen: Screen) -> Rendered:
-        if text := unfinished(view.run):
+        if text := _unfinished(view.run):
             yield screen.text(text, "yellow")
 
     def markdown(self, view: View) -> str:
-        return unfinished(view.run)
+        return _unfinished(view.run)
 
 
-def unfinished(run: Run) -> str:
+def _unfinished(run: Run) -> str:
     """Return why the run is not complete, and how much of it was measured; empty where it is complete."""
     state = _STATES.get(run.info.state)
     if state is None:

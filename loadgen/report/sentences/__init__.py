@@ -5,47 +5,33 @@ Terminal, HTML and Markdown print the same sentences. A new kind is one file and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
 
-from loadgen.model import (
-    ArticleFinding,
-    ClaimFinding,
-    CostFinding,
-    DelayFinding,
-    DriftFinding,
-    Finding,
-    NoiseFinding,
-    ThresholdFinding,
-    ValidityFinding,
-)
-from loadgen.report.sentences import (
-    article,
-    claims,
-    costs,
-    delivery_lag,
-    drift,
-    noise,
-    thresholds,
-    validity,
-)
-from loadgen.report.sentences.base import Sentences
+from loadgen.model import Finding
 
-TABLE: Mapping[type[Finding], Callable[[Any], Sentences]] = {
-    ClaimFinding: claims.sentences,
-    CostFinding: costs.sentences,
-    ArticleFinding: article.sentences,
-    NoiseFinding: noise.sentences,
-    DriftFinding: drift.sentences,
-    DelayFinding: delivery_lag.sentences,
-    ThresholdFinding: thresholds.sentences,
-    ValidityFinding: validity.sentences,
+SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sentences
+    "claim": "loadgen.report.sentences.claims:sentences",
+    "cost": "loadgen.report.sentences.costs:sentences",
+    "article": "loadgen.report.sentences.article:sentences",
+    "noise": "loadgen.report.sentences.noise:sentences",
+    "drift": "loadgen.report.sentences.drift:sentences",
+    "delivery_lag": "loadgen.report.sentences.delivery_lag:sentences",
+    "threshold": "loadgen.report.sentences.thresholds:sentences",
+    "validity": "loadgen.report.sentences.validity:sentences",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """A finding in English: its statement, and the lines below it."""
+
+    statement: str
+    details: tuple[str, ...] = ()
 
 
 def sentences(finding: Finding) -> Sentences:
     """Return the finding in English."""
-    return TABLE[type(finding)](finding)
-
-
-__all__ = ["Sentences", "sentences"]
+    made: Sentences = resolve_name(SENTENCES[finding.kind])(finding)
+    return made

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate, SourceKind
-from loadgen.report.sentences.base import Sentences
+from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
 
 ARTICLE = '"Exploring streaming HTTP responses …" (2025)'
@@ -37,20 +37,17 @@ def sentences(finding: ArticleFinding) -> Sentences:
             "This run cannot explain the differences in the article's table",
             (f"Undecided: {who} not measured at one stream in two repeats or more",),
         )
-    counted = Counter(difference.source for difference in finding.differences)
-    sources = ", ".join(f"{SOURCES[source]}: {times}" for source, times in counted.items())
+    counted = Counter(SOURCES[difference.source] for difference in finding.differences)
+    sources = ", ".join(f"{source}: {times}" for source, times in counted.items())
+    details = [_model(finding), *(_order(*order) for order in finding.orders.items())]
+    if finding.tokens:
+        shortest, longest = finding.tokens
+        details.append(f"Answers: {shortest:,}{f' to {longest:,}' if longest != shortest else ''} tokens")
+    if finding.simulated:
+        details.append("Simulated: load times and lengths of answers are the scenario's, not a model's")
     return Sentences(
         f"What explains the {len(finding.differences)} differences in the article's table: {sources}",
-        (
-            _model(finding),
-            *(_order(metric, change) for metric, change in finding.orders.items()),
-            *([_answers(*finding.tokens)] if finding.tokens else []),
-            *(
-                ["Simulated: load times and lengths of answers are the scenario's, not a model's"]
-                if finding.simulated
-                else []
-            ),
-        ),
+        tuple(details),
     )
 
 
@@ -73,11 +70,10 @@ def runs(difference: ArticleDifference) -> str:
 
 
 def _own(difference: ArticleDifference) -> str:
-    client, baseline = difference.client, difference.baseline
     return {
         "reaches": "the client is slower here too, the server's own time apart, and the interval reaches as far",
         "smaller": f"the client's part is {number(difference.own_ratio)} times here: beyond the noise, but smaller",
-        "opposite": f"{client} itself takes less time than {baseline} here",
+        "opposite": f"{difference.client} itself takes less time than {difference.baseline} here",
         "noise": "the two clients do not differ here beyond the noise",
         "one_round": "one repeat gives no estimate of the noise",
         "not_measured": "no repeat has both clients with the model loaded",
@@ -97,10 +93,6 @@ def _order(metric: ArticleMetric, change: Estimate | None) -> str:
     nothing = ", no evidence of an effect" if change.low <= 0 <= change.high else ""
     bounds = f"{change.low:+.1%} to {change.high:+.1%}"
     return f"Order: the {METRICS[metric]} changes by {change.value:+.1%} per place in a round ({bounds}){nothing}"
-
-
-def _answers(shortest: int, longest: int) -> str:
-    return f"Answers: {shortest:,}{f' to {longest:,}' if longest != shortest else ''} tokens"
 
 
 def _runs(runs: int | None) -> str:

@@ -14,7 +14,7 @@ from loadgen.model import (
     Missing,
     Shortfall,
 )
-from loadgen.report.sentences.base import Sentences
+from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
 
 ARTICLE = 'the article "Exploring streaming HTTP responses …" (2025)'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadgen.model import Cost, CostFinding, Resource
-from loadgen.report.sentences.base import Sentences
+from loadgen.report.sentences import Sentences
 from loadgen.report.text import interval, number
 
 NAMES: Mapping[Resource, str] = {
@@ -20,13 +20,12 @@ PER: Mapping[str, tuple[Resource, ...]] = {"stream": ("memory", "threads"), "tok
 def sentences(finding: CostFinding) -> Sentences:
     """Return what the client's streams and tokens cost, and between which levels."""
     by_resource = {cost.resource: cost for cost in finding.costs}
-    parts = []
-    for what, resources in PER.items():
-        costs = [_cost(by_resource[name]) for name in resources if name in by_resource]
-        if costs:
-            parts.append(f"each additional {what} costs {' and '.join(costs)}")
-    levels = f"from {finding.lowest} to {finding.highest}"
-    return Sentences(f"{finding.client}, {levels}: {'; '.join(parts)}")
+    parts = [
+        f"each additional {what} costs {' and '.join(costs)}"
+        for what, resources in PER.items()
+        if (costs := [_cost(by_resource[name]) for name in resources if name in by_resource])
+    ]
+    return Sentences(f"{finding.client}, from {finding.lowest} to {finding.highest}: {'; '.join(parts)}")
 
 
 def _cost(cost: Cost) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadgen.model import Cause, DelayFinding
-from loadgen.report.sentences.base import Sentences
+from loadgen.report.sentences import Sentences
 from loadgen.report.text import percent
 
 CAUSES: Mapping[Cause, str] = {

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from loadgen.analysis.metrics import column
-from loadgen.model import NoiseFinding, NoiseThreshold
-from loadgen.report.sentences.base import Sentences
-from loadgen.report.text import interval, number, percent
+from loadgen.model import NoiseFinding
+from loadgen.report.sentences import Sentences
+from loadgen.report.text import number, percent, percents
 
 
 def sentences(finding: NoiseFinding) -> Sentences:
     """Return how much a client, measured twice, differs from itself; of every metric in the details."""
-    primary = [each for each in finding.thresholds if column(each.metric).primary] or finding.thresholds
+    found = [(column(each.metric), percent(each.threshold), each.difference) for each in finding.thresholds]
+    primary = [each for each in found if each[0].primary] or found
     return Sentences(
         f"{finding.client} at {finding.level}, measured twice, differs from itself by up to: "
-        + ", ".join(f"{_label(each)} {percent(each.threshold)}" for each in primary),
-        tuple(_detail(each) for each in finding.thresholds),
+        + ", ".join(f"{of.label} {threshold}" for of, threshold, _ in primary),
+        tuple(
+            f"{of.label}: differences below {threshold} are noise; measured "
+            f"{number(100 * (measured.value or 0.0))} % ({percents(measured.low, measured.high)})"
+            for of, threshold, measured in found
+        ),
     )
-
-
-def _detail(each: NoiseThreshold) -> str:
-    found = each.difference
-    low, high = (None if bound is None else 100 * bound for bound in (found.low, found.high))
-    return (
-        f"{_label(each)}: differences below {percent(each.threshold)} are noise; measured "
-        f"{number(100 * (found.value or 0.0))} % ({interval(low, high)})"
-    )
-
-
-def _label(each: NoiseThreshold) -> str:
-    return column(each.metric).label

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadgen.model import Outcome
+from loadgen.report.text import several
 
 # one, several
 _NAMES: Mapping[str, tuple[str, str]] = {
@@ -27,15 +28,4 @@ _NAMES: Mapping[str, tuple[str, str]] = {
 
 def outcomes(numbers: Mapping[str, int]) -> str:
     """Return ``3 connections reset, 1 HTTP error``."""
-    return ", ".join(f"{n:,} {outcome(name, n)}" for name, n in numbers.items())
-
-
-def outcome(name: str, number: int = 1) -> str:
-    """Return what ``number`` streams with this outcome are called."""
-    one, several = _NAMES.get(name, (name, name))
-    return one if number == 1 else several
-
-
-def streams(number: int) -> str:
-    """Return ``1 stream`` or ``1,000 streams``."""
-    return f"{number:,} stream" if number == 1 else f"{number:,} streams"
+    return ", ".join(several(n, *_NAMES.get(name, (name, name))) for name, n in numbers.items())

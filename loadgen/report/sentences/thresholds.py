@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.model import ThresholdFinding, ThresholdResult
-from loadgen.report.sentences.base import Sentences
+from loadgen.report.sentences import Sentences
 
 _FEW = 3  # held results that are listed beside failed ones
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from loadgen.model import Reason, ValidityFinding, reasons
-from loadgen.report.sentences.base import Sentences
-from loadgen.report.sentences.outcomes import outcomes, streams
+from loadgen.report.sentences import Sentences
+from loadgen.report.sentences.outcomes import outcomes
+from loadgen.report.text import several
 
 _METRICS = {"lag": "delivery lag", "send_delay": "send delay"}
 _TAKEN_BY = {"processes": "other processes", "hypervisor": "the hypervisor"}
@@ -23,12 +24,9 @@ def reason(why: Reason) -> str:
     if isinstance(why, reasons.RepeatExcluded):
         against = "; ".join(map(reason, why.reasons))
         return f"repeat {(why.repeat or 0) + 1} excluded; its failures still count: {against}"
-    if isinstance(why, reasons.WorkerLost):
-        about = [f"worker {', '.join(why.workers)}"]
-    else:
-        about = [", ".join(why.workers)] if why.workers else []
-    if why.repeat is not None:
-        about.insert(0, f"repeat {why.repeat + 1}")
+    about = [] if why.repeat is None else [f"repeat {why.repeat + 1}"]
+    if why.workers or isinstance(why, reasons.WorkerLost):
+        about.append(f"{'worker ' if isinstance(why, reasons.WorkerLost) else ''}{', '.join(why.workers)}")
     return ": ".join([*about, _text(why)])
 
 
@@ -74,7 +72,7 @@ def _text(why: Reason) -> str:
             )
         case reasons.FewStreams():
             return (
-                f"only {streams(why.streams)} completed, at least {why.needed} are needed: "
+                f"only {several(why.streams, 'stream')} completed, at least {why.needed} are needed: "
                 "lengthen load.duration, or raise load.requests or repeats"
             )
         case reasons.ClientDelay():
