@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Final, Protocol
+from typing import Final
 
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.capacity import export
 from loadgen.capacity.curves import crossings
 from loadgen.capacity.engines import one_engine_per_core, split_cores
-from loadgen.capacity.observer import CellObserver
+from loadgen.capacity.observer import CellObserver, SearchListener
 from loadgen.capacity.readings import Budget, Reading, read, ttft_p50_ms
 from loadgen.capacity.result import SearchResult
 from loadgen.capacity.search import Rules, Search, search
@@ -32,22 +32,6 @@ ALONE_REQUESTS: Final = 8  # streams one after the other, in each of two cells, 
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
 MAX_STREAMS: Final = 1 << 16
 MEMORY_KIB: Final = 256  # per stream, engine and simulator together; no client was seen to need as much
-
-
-class SearchListener(Protocol):
-    """Is notified of the search's progress; must return at once."""
-
-    def step_begins(self, client: ClientId, streams: int) -> None:
-        """Handle the start of a cell."""
-        ...
-
-    def step_ends(self, reading: Reading) -> None:
-        """Handle the reading of a cell."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Handle a message for the user."""
-        ...
 
 
 def find_limits(
@@ -88,16 +72,12 @@ def find_limits(
         steps = _Steps(measured, budget, listener, observer, where, running)
         if budget.ttft is not None:
             steps.measure_one_stream()
-        search(
-            searches,
-            scenario.seed,
-            steps.measure,
-            on_reading=listener.step_ends,
-            interrupted=running.interrupted,
-        )
+        search(searches, scenario.seed, steps.measure, listener.step_ends, running.interrupted)
     ran = running.writer.result
     result = SearchResult(
         folder=ran.folder,
+        interrupted=ran.interrupted,
+        failure=ran.failure,
         budget=budget,
         cores=cores,
         rules=rules,
@@ -105,8 +85,6 @@ def find_limits(
         capacities=[each.result() for each in searches],
         crossings=crossings({each.client: each.readings for each in searches}, scenario.seed),
         readings=[reading for each in searches for reading in each.readings],
-        interrupted=ran.interrupted,
-        failure=ran.failure,
     )
     try:
         export.write(result)
@@ -115,36 +93,30 @@ def find_limits(
     return result
 
 
+@dataclass
 class _Steps:
     """The cells of a search."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        budget: Budget,
-        listener: SearchListener,
-        observer: CellObserver,
-        cores: Cores,
-        running: Session,
-    ) -> None:
-        self.one_stream_ms: dict[ClientId, float] = {}
-        self._scenario = scenario
-        self._budget = budget
-        self._listener = listener
-        self._observer = observer
-        self._cores = cores
-        self._running = running
-        self._index = 0
-        simulator = scenario.target.simulator
-        self._stream_s = simulator.stream_s if simulator else None
-        self._cut = False
+    scenario: Scenario
+    budget: Budget
+    listener: SearchListener
+    observer: CellObserver
+    cores: Cores
+    running: Session
+    one_stream_ms: dict[ClientId, float] = field(default_factory=dict)
+    index: int = 0
+    cut: bool = False
+
+    def __post_init__(self) -> None:
+        simulator = self.scenario.target.simulator
+        self.stream_s = simulator.stream_s if simulator else None
 
     def measure_one_stream(self) -> None:
         """Measure the TTFT of every client with one stream."""
-        for client in self._scenario.clients:
+        for client in self.scenario.clients:
             found = []
             for repeat in range(2):
-                if self._running.interrupted():
+                if self.running.interrupted():
                     return
                 found.append(ttft_p50_ms(self._run(client, 1, repeat, Load(requests=ALONE_REQUESTS))))
             values = [each for each in found if each is not None]
@@ -153,54 +125,49 @@ class _Steps:
 
     def measure(self, client: ClientId, streams: int, repeat: int) -> Reading:
         """Run one cell and return its reading."""
-        measured = self._run(client, streams, repeat, self._scenario.workload.load)
-        reading = read(
-            measured,
-            self._budget,
-            ttft_one_ms=self.one_stream_ms.get(client),
-            core=self._observer.core,
-            cut=self._cut,
-        )
-        if self._stream_s is None and reading.verdict == "within":
-            self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
+        measured = self._run(client, streams, repeat, self.scenario.workload.load)
+        one_ms = self.one_stream_ms.get(client)
+        reading = read(measured, self.budget, ttft_one_ms=one_ms, core=self.observer.core, cut=self.cut)
+        if self.stream_s is None and reading.verdict == "within":
+            self.stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
         return reading
 
     def _run(self, client: ClientId, streams: int, repeat: int, load: Load) -> Repeat:
-        self._listener.step_begins(client, streams)
-        self._index += 1
-        cell = self._running.ready(self._cell(client, streams, repeat, load))
-        embedded = self._running.embedded
-        self._observer.observe(cell, embedded.pid if embedded else None)
-        self._cut = False
-        parts = self._running.record(cell, lambda: self._stop(cell))
+        self.listener.step_begins(client, streams)
+        self.index += 1
+        cell = self.running.ready(self._cell(client, streams, repeat, load))
+        embedded = self.running.embedded
+        self.observer.observe(cell, embedded.pid if embedded else None)
+        self.cut = False
+        parts = self.running.record(cell, lambda: self._stop(cell))
         parts = [self._with_window(cell, part) for part in parts]
-        (measured,) = repeats_of(self._running.writer.save(cell, parts))
+        (measured,) = repeats_of(self.running.writer.save(cell, parts))
         return measured
 
     def _cell(self, client: ClientId, streams: int, repeat: int, load: Load) -> Cell:
         """Return a cell as a run of the scenario plans it, with another load."""
         scenario = replace(
-            self._scenario,
+            self.scenario,
             clients=(client,),
             levels=(Level(streams=streams),),
             repeats=1,
-            workload=replace(self._scenario.workload, load=load),
+            workload=replace(self.scenario.workload, load=load),
         )
-        (cell,) = plan.cells(scenario, self._running.url, self._cores.engine)
-        return replace(cell, index=self._index, repeat=repeat)
+        (cell,) = plan.cells(scenario, self.running.url, self.cores.engine)
+        return replace(cell, index=self.index, repeat=repeat)
 
     def _stop(self, cell: Cell) -> bool:
         """Return whether to end the cell now: it was interrupted, or its streams go on for too long."""
-        if self._running.interrupted():
+        if self.running.interrupted():
             return True
-        if cell.workload.load.duration is not None and self._stream_s is not None:
-            longest = cell.workload.load.duration + 1 + MAX_DURATIONS * self._stream_s
-            self._cut = self._observer.elapsed > longest
-        return self._cut
+        if cell.workload.load.duration is not None and self.stream_s is not None:
+            longest = cell.workload.load.duration + 1 + MAX_DURATIONS * self.stream_s
+            self.cut = self.observer.elapsed > longest
+        return self.cut
 
     def _with_window(self, cell: Cell, part: Recording) -> Recording:
         """Return the recording with the planned window, where the cell was cut."""
-        if not (self._cut and part.ended):
+        if not (self.cut and part.ended):
             return part
         load = cell.workload.load
         begin, end = (part.start + int(seconds * 1e9) for seconds in (load.warmup, load.duration or 0.0))

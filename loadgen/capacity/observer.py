@@ -1,4 +1,4 @@
-"""Observe one cell while it runs."""
+"""Observe a search and the cell that runs; nothing here may block, because streams are open meanwhile."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 
 from loadgen import proc
-from loadgen.capacity.readings import ServerCore
+from loadgen.capacity.readings import Reading, ServerCore
 from loadgen.lab.listener import Silent
-from loadgen.model import Cell, Load, Progress
+from loadgen.model import Cell, ClientId, Load, Progress
+
+
+class SearchListener:
+    """Is notified of the search's progress: a cell starts, a cell has its reading, a message for the user."""
+
+    def step_begins(self, client: ClientId, streams: int) -> None: ...
+    def step_ends(self, reading: Reading) -> None: ...
+    def note(self, text: str) -> None: ...
 
 
 class CellObserver(Silent):

@@ -159,7 +159,6 @@ def search(
     searches: Sequence[Search],
     seed: int,
     measure: Callable[[ClientId, int, int], Reading],
-    *,
     on_reading: Callable[[Reading], None] = lambda _: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from loadgen.capacity.curves import Crossing
+from loadgen.capacity.observer import SearchListener
 from loadgen.capacity.readings import Bound, Budget, Obstacle, Reading
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
-from loadgen.report.text import number, plain
+from loadgen.report.text import number, percent, plain
 
 LABEL_WIDTH: Final = 40
 STYLES: Final = {
@@ -38,23 +39,18 @@ LIMITED_BY: Final = {
 }
 
 
-class Quiet:
+class Quiet(SearchListener):
     """Prints notes only."""
-
-    def step_begins(self, client: ClientId, streams: int) -> None: ...
-    def step_ends(self, reading: Reading) -> None: ...
 
     def note(self, text: str) -> None:
         Console(stderr=True).print(Text(plain(text)), soft_wrap=True)
 
 
-class Lines:
+class Lines(SearchListener):
     """Prints a line per cell; for a pipe or a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-
-    def step_begins(self, client: ClientId, streams: int) -> None: ...
 
     def step_ends(self, reading: Reading) -> None:
         lag, errors, verdict = columns(reading)
@@ -112,7 +108,7 @@ def steps(readings: Sequence[Reading]) -> Table:
 def columns(reading: Reading) -> tuple[str, str, str]:
     """Return lag, errors and verdict of one cell."""
     lag = number(reading.lag_p99_ms) + (" ms" if reading.lag_p99_ms is not None else "")
-    errors = f"{reading.errors:.1%}" if reading.errors is not None else number(None)
+    errors = number(None) if reading.errors is None else percent(reading.errors)
     verdict: str = reading.verdict
     if reading.bound and verdict == "over":
         verdict = f"over: {BOUNDS[reading.bound]}"
@@ -176,18 +172,16 @@ def reason(obstacle: Obstacle) -> str:
             return plain(obstacle.text, 200)
         case "missing":
             return MISSING[obstacle.bound or "lag_p99"]
-        case "other_processes":
-            return f"other processes took {obstacle.share or 0:.0%} of the engine's core"
-        case "hypervisor":
-            return f"the hypervisor took {obstacle.share or 0:.0%} of the engine's core"
+        case "other_processes" | "hypervisor":
+            who = "other processes" if obstacle.kind == "other_processes" else "the hypervisor"
+            return f"{who} took {percent(obstacle.share or 0)} of the engine's core"
         case "listen_queue":
             return "the listen queue overflowed"
     late = f"the simulator sent late, p99 {obstacle.late_p99_ms or 0:.1f} ms"
     if obstacle.core is None:
         return late
-    return (
-        f"{late}; its core was {obstacle.core.busy:.0%} in use, {obstacle.core.others:.0%} by other processes"
-    )
+    busy, others = percent(obstacle.core.busy), percent(obstacle.core.others)
+    return f"{late}; its core was {busy} in use, {others} by other processes"
 
 
 def crossing(each: Crossing) -> str:

@@ -13,6 +13,7 @@ from loadgen.analysis.repeats import repeats_of
 from loadgen.capacity.engines import one_engine_per_core
 from loadgen.capacity.export import FILE
 from loadgen.capacity.measure import find_limits
+from loadgen.capacity.observer import SearchListener
 from loadgen.capacity.readings import Budget, Reading, read
 from loadgen.lab.listener import Silent
 from loadgen.model import ClientId, Level, Load, Scenario, Simulator, Target, Workload
@@ -31,7 +32,7 @@ def simulator() -> Iterator[Process]:
         yield process
 
 
-class Heard:
+class Heard(SearchListener):
     """What a search told."""
 
     def __init__(self) -> None:

@@ -56,10 +56,10 @@ def one(**changes: Any) -> Capacity:
 @pytest.mark.parametrize(
     ("cell", "line"),
     [
-        (reading(), "aiohttp x 512: lag p99 4.00 ms, errors 0.0%: within"),
+        (reading(), "aiohttp x 512: lag p99 4.00 ms, errors 0 %: within"),
         (
             reading(1024, verdict="over", lag_p99_ms=40.0),
-            "aiohttp x 1,024: lag p99 40.0 ms, errors 0.0%: over: lag p99",
+            "aiohttp x 1,024: lag p99 40.0 ms, errors 0 %: over: lag p99",
         ),
         (
             reading(
@@ -114,7 +114,7 @@ def test_steps_stand_by_client_and_streams() -> None:
         (
             one(at_least=128, stopped="machine", tried=256, obstacle=Obstacle(kind="hypervisor", share=0.2)),
             "at least 128",
-            "the machine is the limit at 256 streams: the hypervisor took 20% of the engine's core",
+            "the machine is the limit at 256 streams: the hypervisor took 20 % of the engine's core",
         ),
     ],
 )
