@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.analysis.measures import Flags, Ints, Tokens
+from loadgen.analysis.measures import Flags, Ints, Times
 
 GROUPS = 128
 REPLICATES = 300
@@ -69,18 +69,18 @@ class Resampler:
         ]
         self._weights = np.concatenate(weights, axis=1, dtype=np.float32) if weights else None
 
-    def of_streams(self, part: int, values: Ints) -> Histogram:
-        """Return the histogram of ``values``: one per row of the streams, -1 where there is none or it is excluded."""
-        there = values >= 0
-        return self._histogram(part, values[there], self._group_of[part][there], STREAM_BITS)
-
-    def of_tokens(self, part: int, tokens: Tokens) -> Histogram:
-        """Return the histogram of ``tokens``, which all belong to included streams."""
-        return self._histogram(part, tokens.values, self._group_of[part][tokens.owner], TOKEN_BITS)
-
-    def nothing(self, part: int) -> Histogram:
-        """Return the histogram of a part that has no values."""
-        return Histogram(np.zeros((self._groups(part), 0), dtype=np.int64), 0, 0)
+    def histogram(self, part: int, times: Times, bits: int) -> Histogram:
+        """Return the histogram of ``times``, all of included streams, with 2**``bits`` bins per doubling."""
+        groups = self.groups[self._repeat_of[part]]
+        if not len(times.values):
+            return Histogram(np.zeros((groups, 0), dtype=np.int64), 0, 0)
+        code = _codes(times.values, bits)
+        first = int(code.min())
+        width = int(code.max()) - first + 1
+        cell = self._group_of[part][times.owner] * width
+        cell += code
+        cell -= first
+        return Histogram(np.bincount(cell, minlength=groups * width).reshape(groups, width), first, bits)
 
     def interval(self, histograms: Sequence[Histogram], rank: int) -> Interval | None:
         """Return the bounds of the percentile ``rank``, in milliseconds, of all ``histograms`` together.
@@ -106,21 +106,6 @@ class Resampler:
         tail = max(int((len(codes) + 1) * 0.025) - 1, 0)
         bits = held[0][0].bits
         return _value(int(codes[tail]), bits), _value(int(codes[-1 - tail]), bits)
-
-    def _groups(self, part: int) -> int:
-        return self.groups[self._repeat_of[part]]
-
-    def _histogram(self, part: int, values: Ints, group: Ints, bits: int) -> Histogram:
-        groups = self._groups(part)
-        if not len(values):
-            return self.nothing(part)
-        code = _codes(values, bits)
-        first = int(code.min())
-        width = int(code.max()) - first + 1
-        cell = group * width
-        cell += code
-        cell -= first
-        return Histogram(np.bincount(cell, minlength=groups * width).reshape(groups, width), first, bits)
 
 
 def _codes(values: Ints, bits: int) -> NDArray[np.int32]:

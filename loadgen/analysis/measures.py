@@ -22,8 +22,8 @@ TIE_ERROR_PPM = 500  # what a clock may be slewed by while it is steered
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """One value per gap or per text event; ``owner`` is the row of the stream that each belongs to."""
+class Times:
+    """A value for each stream, gap or text event; ``owner`` is the row of the stream that each belongs to."""
 
     values: Ints
     owner: NDArray[np.int32]
@@ -182,7 +182,7 @@ class Measured:
         weight = self.tokens / np.maximum(self.streams.text_events, 1)
         return float((events * weight).sum())
 
-    def gaps(self, streams: Flags | None = None) -> Tokens:
+    def gaps(self, streams: Flags | None = None) -> Times:
         """Return the gaps between token arrivals within each of the ``streams``; by default the included ones.
 
         Events of one read share its stamp, so all but the first of them add a gap of 0.
@@ -200,9 +200,9 @@ class Measured:
         if shared.any():
             gaps = np.concatenate([gaps, np.zeros(int(shared.sum()), dtype=np.int64)])
             owner = np.concatenate([owner, np.repeat(owners, shared)])
-        return Tokens(gaps, owner)
+        return Times(gaps, owner)
 
-    def lags(self, streams: Flags | None = None) -> Tokens | None:
+    def lags(self, streams: Flags | None = None) -> Times | None:
         """Return arrival minus the server's stamp, per text event of those of the ``streams`` that carry stamps.
 
         ``None`` when there is none, and after a clock step. From another host only the differences within
@@ -231,7 +231,7 @@ class Measured:
             lag += self._drift(lag)
         lag -= np.repeat(self.streams.first_stamp_ns[owners] - wall, events[owners])
         lag -= us.astype(np.int64) * 1000
-        return Tokens(lag, owner)
+        return Times(lag, owner)
 
     def _mark(self, rows: Ints, there: Flags, values: Ints) -> Ints:
         marks = np.full(len(rows), -1, dtype=np.int64)
@@ -248,7 +248,7 @@ class Measured:
         return self.text_reads if streams.all() else self.text_reads[np.repeat(streams, number)]
 
 
-def relative(lags: Tokens) -> Ints:
+def relative(lags: Times) -> Ints:
     """Return each lag minus the least lag of its own stream; this needs no common clock."""
     if not len(lags.values):
         return lags.values

@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 
 from loadgen.analysis import effects
-from loadgen.analysis.intervals import Histogram, Interval, Resampler
-from loadgen.analysis.measures import Ints, Measured, Tokens, present
-from loadgen.analysis.metrics import Metric, PerStream, PerToken, Repeats, Scalar, metrics
+from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Interval, Resampler
+from loadgen.analysis.measures import Times
+from loadgen.analysis.metrics import Metric, PerStream, Repeats, Scalar, metrics
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.validity import MIN_ROUNDS, of_pool, of_repeat, of_repeats, ordered, verdict
 from loadgen.model import ClientId, Estimate, Level, Recording, Run, Summary, Validity
-
-Values = Ints | Tokens | None  # of one part: a value per stream, or per token
 
 
 def summarise(run: Run) -> list[Summary]:
@@ -97,18 +95,12 @@ def _figures(
             for of, repeat in zip(rounds, alone, strict=True):
                 of[metric.key] = formula.value(repeat)
             continue
-        values = [formula.values(m) for m in repeats.parts]
-        flat = [_flat(formula, m, of) for m, of in zip(repeats.parts, values, strict=True)]
-        pool = _percentiles(flat, metric)
+        times = [formula.times(m) for m in repeats.parts]
+        pool = _percentiles(times, metric)
         for of, (begin, end) in zip(rounds, _spans(repeats.included), strict=True):
-            found = _percentiles(flat[begin:end], metric)
+            found = _percentiles(times[begin:end], metric)
             of |= {metric.column(rank): found[rank] for rank in metric.percentiles}
-        del flat
-        bounds = (
-            _intervals(metric, rounds)
-            if resampler is None
-            else _resampled(metric, repeats, values, resampler)
-        )
+        bounds = _intervals(metric, rounds) if resampler is None else _resampled(metric, times, resampler)
         for rank in metric.percentiles:
             low, high = _around(pool[rank], bounds.get(rank))
             figures[metric.column(rank)] = Estimate(pool[rank], low, high, pool.n, pool.low_sample(rank))
@@ -117,16 +109,8 @@ def _figures(
     return figures, tuple(rounds)
 
 
-def _flat(formula: PerStream | PerToken, part: Measured, values: Values) -> Ints:
-    """Return the values that count, in one vector."""
-    if isinstance(formula, PerStream):
-        assert isinstance(values, np.ndarray)
-        return present(values[formula.streams(part)])
-    assert not isinstance(values, np.ndarray)
-    return np.zeros(0, dtype=np.int64) if values is None else values.values
-
-
-def _percentiles(vectors: Sequence[Ints], metric: Metric) -> Percentiles:
+def _percentiles(times: Sequence[Times], metric: Metric) -> Percentiles:
+    vectors = [of.values for of in times]
     return percentiles(vectors[0] if len(vectors) == 1 else np.concatenate(vectors), metric.percentiles)
 
 
@@ -146,20 +130,12 @@ def _intervals(metric: Metric, rounds: Sequence[Mapping[str, float | None]]) -> 
     return bounds
 
 
-def _resampled(
-    metric: Metric, repeats: Repeats, values: Sequence[Values], resampler: Resampler
-) -> dict[int | None, Interval]:
+def _resampled(metric: Metric, times: Sequence[Times], resampler: Resampler) -> dict[int | None, Interval]:
     """Return the intervals by resampling streams."""
     if not metric.intervals:
         return {}
-    made: list[Histogram] = []
-    for number, (part, of) in enumerate(zip(repeats.parts, values, strict=True)):
-        if isinstance(of, Tokens):
-            made.append(resampler.of_tokens(number, of))
-        elif of is None:
-            made.append(resampler.nothing(number))
-        else:
-            made.append(resampler.of_streams(number, np.where(part.included, of, -1)))
+    bits = STREAM_BITS if isinstance(metric.formula, PerStream) else TOKEN_BITS
+    made = [resampler.histogram(part, of, bits) for part, of in enumerate(times)]
     ranks = (rank for rank in metric.percentiles if rank in metric.intervals)
     return {rank: found for rank in ranks if (found := resampler.interval(made, rank)) is not None}
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from loadgen.analysis.measures import Ints, Measured, present
+from loadgen.analysis.measures import Measured
 from loadgen.analysis.metrics import PerStream, PerToken, Scalar, metrics
 from loadgen.analysis.metrics.lag import lag
 from loadgen.analysis.metrics.latency import send_delay, ttft
@@ -44,7 +44,7 @@ class Histograms:
         """Count the values of ``recording``."""
         measured = Measured(recording)
         for key, formula in self._formulas.items():
-            us = np.maximum(np.rint(_values(formula, measured) / 1e3), 0).astype(np.int64)
+            us = np.maximum(np.rint(formula.times(measured).values / 1e3), 0).astype(np.int64)
             bits = np.maximum(np.frexp(us / _EXACT)[1], 0)
             buckets, counts = np.unique(us >> bits << bits, return_counts=True)
             for bucket, count in zip(buckets.tolist(), counts.tolist(), strict=True):
@@ -64,10 +64,3 @@ class Histograms:
                 if n >= NEEDED[rank]
             },
         )
-
-
-def _values(formula: Formula, measured: Measured) -> Ints:
-    if isinstance(formula, PerStream):
-        return present(formula.values(measured)[formula.streams(measured)])
-    tokens = formula.values(measured)
-    return np.zeros(0, dtype=np.int64) if tokens is None else tokens.values

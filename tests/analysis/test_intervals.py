@@ -5,10 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from loadgen.analysis.intervals import GROUPS, Resampler
-from loadgen.analysis.measures import Tokens
+from loadgen.analysis.intervals import GROUPS, STREAM_BITS, TOKEN_BITS, Resampler
+from loadgen.analysis.measures import Times
 
 MS = 1_000_000
+
+
+def of_streams(resampler, part, values):
+    rows = np.flatnonzero(values >= 0).astype(np.int32)
+    return resampler.histogram(part, Times(values[rows], rows), STREAM_BITS)
 
 
 def all_of(n):
@@ -20,7 +25,7 @@ def test_the_same_seed_draws_the_same():
 
     def interval(seed):
         resampler = Resampler([[all_of(500)]], seed)
-        return resampler.interval([resampler.of_streams(0, values)], 99)
+        return resampler.interval([of_streams(resampler, 0, values)], 99)
 
     assert interval([1, 2]) == interval([1, 2])
     assert interval([1, 2]) != interval([1, 3])
@@ -28,22 +33,22 @@ def test_the_same_seed_draws_the_same():
 
 def test_constant_values_have_no_width_and_keep_their_size():
     resampler = Resampler([[all_of(50)]], [0])
-    low, high = resampler.interval([resampler.of_streams(0, np.full(50, 300 * MS))], 50)
+    low, high = resampler.interval([of_streams(resampler, 0, np.full(50, 300 * MS))], 50)
     assert low == high == pytest.approx(300, rel=0.0005)
-    tokens = Tokens(np.full(5000, 300 * MS), np.repeat(np.arange(50, dtype=np.int32), 100))
-    low, high = resampler.interval([resampler.of_tokens(0, tokens)], 99)
+    tokens = Times(np.full(5000, 300 * MS), np.repeat(np.arange(50, dtype=np.int32), 100))
+    low, high = resampler.interval([resampler.histogram(0, tokens, TOKEN_BITS)], 99)
     assert low == high == pytest.approx(300, rel=0.004)
 
 
 def test_what_is_below_a_microsecond_or_negative_is_zero():
     resampler = Resampler([[all_of(3)]], [0])
-    tokens = Tokens(np.array([-5000, 0, 900]), np.arange(3, dtype=np.int32))
-    assert resampler.interval([resampler.of_tokens(0, tokens)], 99) == (0.0, 0.0)
+    tokens = Times(np.array([-5000, 0, 900]), np.arange(3, dtype=np.int32))
+    assert resampler.interval([resampler.histogram(0, tokens, TOKEN_BITS)], 99) == (0.0, 0.0)
 
 
 def test_nothing_gives_nothing():
     resampler = Resampler([[np.zeros(3, dtype=bool)], [all_of(2)]], [0])
-    nothing = [resampler.nothing(0), resampler.nothing(1)]
+    nothing = [of_streams(resampler, part, np.full(3 - part, -1)) for part in (0, 1)]
     assert resampler.interval(nothing, 50) is None
     assert Resampler([], [0]).interval([], 50) is None
 
@@ -51,9 +56,9 @@ def test_nothing_gives_nothing():
 def test_repeats_without_values_and_of_other_sizes_go_together():
     resampler = Resampler([[all_of(3 * GROUPS)], [np.zeros(9, dtype=bool)], [all_of(2)]], [0])
     histograms = [
-        resampler.of_streams(0, np.full(3 * GROUPS, 10 * MS)),
-        resampler.of_streams(1, np.full(9, -1)),
-        resampler.of_streams(2, np.array([1000 * MS, 1000 * MS])),
+        of_streams(resampler, 0, np.full(3 * GROUPS, 10 * MS)),
+        of_streams(resampler, 1, np.full(9, -1)),
+        of_streams(resampler, 2, np.array([1000 * MS, 1000 * MS])),
     ]
     assert resampler.interval(histograms, 50) == pytest.approx((10, 10), rel=0.001)
 
@@ -63,7 +68,7 @@ def test_parts_of_a_repeat_are_drawn_together():
 
     def interval(included):
         resampler = Resampler(included, [0])
-        return resampler.interval([resampler.of_streams(0, fast), resampler.of_streams(1, slow)], 90)
+        return resampler.interval([of_streams(resampler, 0, fast), of_streams(resampler, 1, slow)], 90)
 
     low, high = interval([[all_of(60)], [all_of(6)]])
     assert low == high == pytest.approx(10, rel=0.001)  # two repeats: as many of each in every draw
@@ -80,7 +85,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say(draws):
         resampler = Resampler([[all_of(120)]], [draw])
         own = 50.0 * np.exp(rng.normal(0, 0.3, 120))
         values = (np.repeat(own, 5) * MS).astype(np.int64)
-        made = [resampler.of_tokens(0, Tokens(values, np.repeat(np.arange(120, dtype=np.int32), 5)))]
+        made = [
+            resampler.histogram(0, Times(values, np.repeat(np.arange(120, dtype=np.int32), 5)), TOKEN_BITS)
+        ]
         for rank, true in truth.items():
             low, high = resampler.interval(made, rank)
             hits[rank] += low * 0.996 <= true <= high * 1.004

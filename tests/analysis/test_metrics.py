@@ -163,9 +163,9 @@ def test_draws_are_made_only_where_they_are_used(monkeypatch: pytest.MonkeyPatch
             drawn.append(rank)
             return super().interval(histograms, rank)
 
-        def of_streams(self, part, values):
+        def histogram(self, part, times, bits):
             drawn.append("histogram")
-            return super().of_streams(part, values)
+            return super().histogram(part, times, bits)
 
     def counting(*arguments: object) -> Counting:
         drawn.append("weights")
@@ -179,7 +179,7 @@ def test_draws_are_made_only_where_they_are_used(monkeypatch: pytest.MonkeyPatch
     (two,) = summarise(run(".", made[:2]))
     assert two["ttft_p50_ms"].low is not None
     assert drawn.count("weights") == 1
-    assert drawn.count("histogram") == 2 * 2  # TTFT and total: the metrics per stream that have intervals
+    assert drawn.count("histogram") == 2 * 4  # of TTFT, ITL, total and lag: the metrics that have intervals
 
 
 # ------------------------------------------------------------------- a metric of another package

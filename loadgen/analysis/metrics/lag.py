@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.analysis import measures
-from loadgen.analysis.measures import Measured, Tokens
+from loadgen.analysis.measures import Measured, Times
 from loadgen.analysis.metrics.metric import PerToken, metric
 
 
@@ -21,7 +21,7 @@ from loadgen.analysis.metrics.metric import PerToken, metric
     tabled=(50, 99),
     short={50: 10, 99: 2},
 )
-def lag(m: Measured) -> Tokens | None:
+def lag(m: Measured) -> Times | None:
     """Delivery lag of each token: its arrival minus the server's own send time. Empty if the server writes no times,
     runs on another host, or a clock was set meanwhile.
     """
@@ -29,7 +29,7 @@ def lag(m: Measured) -> Tokens | None:
 
 
 @metric(PerToken, label="relative lag", topic="latency", percentiles=(50, 99), kind="latency")
-def relative_lag(m: Measured) -> Tokens | None:
+def relative_lag(m: Measured) -> Times | None:
     """Delivery lag above the smallest of the same stream; needs no clock in common with the server."""
     lags = m.lags()
-    return None if lags is None else Tokens(measures.relative(lags), lags.owner)
+    return None if lags is None else Times(measures.relative(lags), lags.owner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from loadgen.analysis.measures import Ints, Measured, Tokens
+from loadgen.analysis.measures import Ints, Measured, Times
 from loadgen.analysis.metrics.metric import PerStream, PerToken, metric
 
 
@@ -42,7 +42,7 @@ def ttft(m: Measured) -> Ints:
     tabled=(50, 90, 99),
     short={50: 9, 90: 21, 99: 6},
 )
-def itl(m: Measured) -> Tokens:
+def itl(m: Measured) -> Times:
     """Inter-token latency: all gaps between token arrivals within a stream, never a mean per stream. Tokens that
     arrive in one read have a gap of 0.
     """

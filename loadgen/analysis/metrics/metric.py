@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict, TypeVar, Unpack
 
-from loadgen.analysis.measures import Flags, Ints, Measured, Tokens
+import numpy as np
+
+from loadgen.analysis.measures import Flags, Ints, Measured, Times
 from loadgen.analysis.percentiles import NEEDED
 from loadgen.analysis.repeats import Repeat
 
@@ -53,12 +55,23 @@ class PerStream:
     values: Callable[[Measured], Ints]
     streams: Callable[[Measured], Flags] = included
 
+    def times(self, measured: Measured) -> Times:
+        """Return the values of the selected streams that have one."""
+        values = self.values(measured)
+        rows = np.flatnonzero(self.streams(measured) & (values >= 0)).astype(np.int32)
+        return Times(values[rows], rows)
+
 
 @dataclass(frozen=True, slots=True)
 class PerToken:
     """A time for each token of the included streams, or for each gap between them; ``None`` where they mean nothing."""
 
-    values: Callable[[Measured], Tokens | None]
+    values: Callable[[Measured], Times | None]
+
+    def times(self, measured: Measured) -> Times:
+        """Return the values; none where they mean nothing."""
+        found = self.values(measured)
+        return Times(np.zeros(0, np.int64), np.zeros(0, np.int32)) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)
