@@ -11,10 +11,7 @@ from loadgen.model import Cell, Recording, ServerLog
 
 
 def record(
-    cell: Cell,
-    listener: Listener,
-    interrupted: Callable[[], bool],
-    server: Callable[[], ServerLog | None],
+    cell: Cell, listener: Listener, interrupted: Callable[[], bool], server: Callable[[], ServerLog | None]
 ) -> Recording:
     """Run ``cell`` and return all that it left. ``server`` returns the server's own log of it."""
     engine = Engine(cell, listener)

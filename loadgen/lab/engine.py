@@ -21,17 +21,7 @@ from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Rea
 from loadgen.lab.host import is_here
 from loadgen.lab.listener import Listener
 from loadgen.lab.sampler import Sampler
-from loadgen.model import (
-    Cell,
-    CpuSample,
-    Outcome,
-    Pause,
-    Progress,
-    RecordingInfo,
-    Sample,
-    ServerLog,
-    Stream,
-)
+from loadgen.model import Cell, CpuSample, Outcome, Pause, Progress, RecordingInfo, Sample, ServerLog, Stream
 
 SAMPLE_INTERVAL_S: Final = 0.1
 CPU_SAMPLE_INTERVAL_S: Final = 0.01

@@ -24,10 +24,7 @@ Record = Callable[[Cell, Listener, Callable[[], bool], Callable[[], ServerLog | 
 
 
 def one_engine(
-    cell: Cell,
-    listener: Listener,
-    interrupted: Callable[[], bool],
-    server: Callable[[], ServerLog | None],
+    cell: Cell, listener: Listener, interrupted: Callable[[], bool], server: Callable[[], ServerLog | None]
 ) -> Sequence[Recording]:
     """Run a cell with one engine, on this machine."""
     return [lab_cell.record(cell, listener, interrupted, server)]

@@ -39,8 +39,7 @@ def _cores() -> Check:
     if cores.engine:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
     return Check(
-        "cores: only one, or processes cannot be pinned; delivery lag includes the simulator's share",
-        False,
+        "cores: only one, or processes cannot be pinned; delivery lag includes the simulator's share", False
     )
 
 
