@@ -188,15 +188,7 @@ def assert_same(found: Recording, wanted: Recording) -> None:
 
 
 ALL = (PLAIN, NOTHING, STAMPED, LONG)
-USAGE = (
-    "total_ns",
-    "load_ns",
-    "prompt_tokens",
-    "prompt_ns",
-    "server_tokens",
-    "decode_ns",
-    "end_stamp_ns",
-)
+USAGE = ("total_ns", "load_ns", "prompt_tokens", "prompt_ns", "server_tokens", "decode_ns", "end_stamp_ns")
 
 
 @pytest.mark.parametrize(

@@ -82,10 +82,7 @@ def reported(stream: Stream) -> tuple[object, ...]:
 
 def everything(shape: str) -> list[Frame]:
     wanted = cell(
-        concurrency=len(SCRIPTS),
-        prompts=tuple(SCRIPTS),
-        load=Load(requests=2, ramp=0.05),
-        timeouts=QUICK,
+        concurrency=len(SCRIPTS), prompts=tuple(SCRIPTS), load=Load(requests=2, ramp=0.05), timeouts=QUICK
     )
     return drive(shape, wanted, SCRIPTS)
 

@@ -30,12 +30,7 @@ def lines(function: Callable[..., Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("sync", "asynchronous", "only_sync", "only_async"),
     [
-        (
-            threads._slot,
-            tasks._slot,
-            ["wait = RunWait()", "recorder.run_wait_ns = wait.take()"],
-            [],
-        ),
+        (threads._slot, tasks._slot, ["wait = RunWait()", "recorder.run_wait_ns = wait.take()"], []),
         (
             threads._stream,
             tasks._stream,
@@ -54,10 +49,7 @@ def lines(function: Callable[..., Any]) -> list[str]:
     ids=["slot", "stream"],
 )
 def test_siblings_differ_only_where_threads_and_tasks_do(
-    sync: Callable[..., Any],
-    asynchronous: Callable[..., Any],
-    only_sync: list[str],
-    only_async: list[str],
+    sync: Callable[..., Any], asynchronous: Callable[..., Any], only_sync: list[str], only_async: list[str]
 ) -> None:
     found = list(ndiff(lines(sync), lines(asynchronous)))
     assert [line[1:].strip() for line in found if line.startswith("-")] == only_sync

@@ -150,12 +150,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 
 @pytest.mark.parametrize(
     ("name", "cause"),
-    [
-        ("sleeps", "busy"),
-        ("collects", "gc"),
-        ("hoards", "coalesced"),
-        ("pooled", "connect"),
-    ],
+    [("sleeps", "busy"), ("collects", "gc"), ("hoards", "coalesced"), ("pooled", "connect")],
 )
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not report it")
 def test_what_a_client_does_is_put_down_to_it(recorded: Recorded, name: str, cause: str) -> None:
