@@ -28,8 +28,7 @@ from typing import NamedTuple
 from loadgen.engine.system import raise_open_files
 from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
-from loadgen.lab.listener import Silent
-from loadgen.model import Cell, ClientId, Level, Load, Scenario, Simulator, Target, Workload
+from loadgen.model import Cell, ClientId, Level, Listener, Load, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import cores
 from loadgen.simulator.process import Process
 
@@ -53,7 +52,7 @@ def pinned(command: list[str]) -> str:
 
 def in_engine(cell: Cell, server: Process) -> Cost:
     server.reset()
-    recording = lab_cell.record(cell, Silent(), lambda: False, server.record)
+    recording = lab_cell.record(cell, Listener(), lambda: False, server.record)
     first, last = recording.edges
     at, count = recording.arrivals.at, recording.arrivals.count
     tokens = int(count[(at > first.at) & (at <= last.at)].sum())

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadgen.lab.listener import Silent
+from loadgen import model
 from loadgen.lab.run import run
 from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario, Simulator, Target, Workload
 
@@ -25,7 +25,7 @@ CELL_LINE = 0.7
 HELP_LINE = (1.5, 0.1)  # times the interpreter's, plus seconds
 
 
-class Watch(Silent):
+class Watch(model.Listener):
     """Notes when every cell begins and ends, and what its streams took."""
 
     def __init__(self) -> None:

@@ -102,7 +102,6 @@ def run(
     measured, :class:`loadgen.preflight.requirements.Refused`, :class:`loadgen.preflight.target.TargetError` or
     :class:`loadgen.store.StoreError`.
     """
-    from loadgen.lab.listener import Silent
     from loadgen.lab.run import run as lab_run
     from loadgen.scenario import load, overrides_from_flags
 
@@ -114,7 +113,9 @@ def run(
         duration=duration,
         seed=seed,
     )
-    ran = lab_run(load(scenario, [*flags, *settings]), Path(out) if out is not None else None, Silent())
+    ran = lab_run(
+        load(scenario, [*flags, *settings]), Path(out) if out is not None else None, model.Listener()
+    )
     if ran.failure:
         warnings.warn(f"the run could not be finished: {ran.failure}", stacklevel=2)
     measured = Run.load(ran.folder)

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from loadgen.model import ClientId, RunInfo
+from loadgen.model import ClientId, CpuSampleTable, PauseTable, RunInfo
 
 _CONTROL = " (A/A)"
 _WORKLOAD = ("prompts", "load", "protocol", "model", "stream", "options", "timeouts")
 _TABLES = {"spells": "pauses", "pace": "cpu_samples"}
 _LATER_STREAM_COLUMNS = ("run_wait_ns", "end_stamp_ns")
-_LATER_TABLES = (
-    "pauses.kind",
-    "pauses.begin",
-    "pauses.end",
-    "cpu_samples.at",
-    "cpu_samples.cpu_ns",
-    "cpu_samples.run_wait_ns",
-)
+_LATER_TABLES = {"pauses": PauseTable, "cpu_samples": CpuSampleTable}
 
 
 def info(plain: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +64,9 @@ def recording(meta: dict[str, Any], columns: dict[str, Any], run: RunInfo) -> No
     columns["streams.text_events"] = columns.pop("streams.tokens")
     for name in _LATER_STREAM_COLUMNS:
         columns.setdefault(f"streams.{name}", np.full_like(columns["streams.slot"], -1))
-    for name in _LATER_TABLES:
-        columns.setdefault(name, np.zeros(0, dtype=np.int64))
+    for table, kind in _LATER_TABLES.items():
+        for field in fields(kind):
+            columns.setdefault(f"{table}.{field.name}", np.zeros(0, dtype=np.int64))
 
 
 def _level(streams: int | None) -> dict[str, int] | None:

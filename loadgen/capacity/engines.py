@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from loadgen.lab import cell as lab_cell
-from loadgen.lab.listener import Listener, Silent
-from loadgen.model import Cell, Recording, ServerLog
+from loadgen.model import Cell, Listener, Recording, ServerLog
 from loadgen.preflight import cores
 from loadgen.preflight.cores import Cores
 from loadgen.preflight.requirements import Refused
@@ -31,7 +30,7 @@ def one_engine_per_core(
             pool.submit(
                 lab_cell.record,
                 replace(cell, cores=(core,), slots=slots),
-                Silent() if place else listener,
+                Listener() if place else listener,
                 interrupted,
                 lambda: None,
             )

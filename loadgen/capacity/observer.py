@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 from loadgen import proc
 from loadgen.capacity.readings import Reading, ServerCore
-from loadgen.lab.listener import Silent
-from loadgen.model import Cell, ClientId, Load, Progress
+from loadgen.model import Cell, ClientId, Listener, Load, Progress
 
 
 class SearchListener:
@@ -19,7 +18,7 @@ class SearchListener:
     def note(self, text: str) -> None: ...
 
 
-class CellObserver(Silent):
+class CellObserver(Listener):
     """Observes how long a cell runs, and what the simulator's core does in its window."""
 
     def __init__(self, note: Callable[[str], None], cores: Sequence[int]) -> None:

@@ -66,12 +66,12 @@ def command(
     if workers is not None:
         common.import_locust()
     planned = common.load_scenario(scenario, settings, **flags)
-    from loadgen.lab.listener import Listener, Silent
     from loadgen.lab.run import run as lab_run
+    from loadgen.model import Listener
     from loadgen.report.progress import OnTerminal, Plain
 
     console = common.make_console()
-    listener: Listener = Silent()
+    listener = Listener()
     if not (quiet or as_json):
         listener = OnTerminal(console) if console.is_terminal else Plain(console)
     if workers is None:

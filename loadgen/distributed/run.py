@@ -22,9 +22,8 @@ from loadgen.distributed.users import Stream as StreamUser
 from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S
 from loadgen.lab.engine import longest
 from loadgen.lab.lifecycle import CellError
-from loadgen.lab.listener import Listener
 from loadgen.lab.session import Record
-from loadgen.model import Cell, Outcome, Progress, Recording, Scenario, ServerLog
+from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Scenario, ServerLog
 from loadgen.preflight.requirements import Refused
 from loadgen.scenario import Override
 

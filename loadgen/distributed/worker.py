@@ -23,9 +23,8 @@ from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import ExitCode
 from loadgen.lab import plan
 from loadgen.lab.engine import Engine, EngineError
-from loadgen.lab.listener import Silent
 from loadgen.lab.masking import shareable
-from loadgen.model import Cell, Level, Load, Outcome, Progress, Scenario, Stream
+from loadgen.model import Cell, Level, Listener, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight.cores import Cores, cores
 from loadgen.preflight.requirements import Refused, require
 from loadgen.scenario import Override, ScenarioError, load
@@ -167,7 +166,7 @@ class Worker:
             )
 
 
-class EngineController(Silent):
+class EngineController(Listener):
     """Controls one engine: sends what it measures to the coordinator, and passes commands on to it."""
 
     def __init__(self, worker: Worker, job: int, cell: Cell, scenario: Scenario) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 from loadgen import store
 from loadgen.lab.engine import Engine, EngineError
-from loadgen.lab.listener import Listener
-from loadgen.model import Cell, Recording, ServerLog
+from loadgen.model import Cell, Listener, Recording, ServerLog
 
 
 def record(

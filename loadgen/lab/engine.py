@@ -16,12 +16,11 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
-from loadgen import clients, proc
+from loadgen import clients, model, proc
 from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.host import is_here
-from loadgen.lab.listener import Listener
 from loadgen.lab.sampler import Sampler
-from loadgen.model import Cell, CpuSample, Outcome, Pause, Progress, RecordingInfo, Sample, ServerLog, Stream
+from loadgen.model import Cell, Listener, Outcome, Progress, RecordingInfo, Sample, ServerLog, Stream
 
 SAMPLE_INTERVAL_S: Final = 0.1
 CPU_SAMPLE_INTERVAL_S: Final = 0.01
@@ -47,8 +46,8 @@ class Rows(NamedTuple):
 
     streams: list[Stream]
     samples: list[Sample]
-    pauses: list[Pause]
-    cpu_samples: list[CpuSample]
+    pauses: list[model.Pause]
+    cpu_samples: list[model.CpuSample]
 
 
 class Engine:
@@ -63,7 +62,7 @@ class Engine:
         self.ended = "the engine never got ready"
         self._listener = listener
         self._streams: list[Stream] = []
-        self._pauses: list[Pause] = []
+        self._pauses: list[model.Pause] = []
         self._same_host = is_here(cell.url)
         self._clock = [proc.clock_tie()]
         self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = 0

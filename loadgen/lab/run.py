@@ -6,9 +6,8 @@ import contextlib
 from pathlib import Path
 
 from loadgen.lab.lifecycle import RunResult
-from loadgen.lab.listener import Listener
 from loadgen.lab.session import Record, session
-from loadgen.model import Cell, Scenario
+from loadgen.model import Cell, Listener, Scenario
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import require
 

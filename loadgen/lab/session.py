@@ -13,8 +13,7 @@ from loadgen.lab import plan
 from loadgen.lab.embedded import Embedded
 from loadgen.lab.interrupts import interruptible
 from loadgen.lab.lifecycle import RunWriter
-from loadgen.lab.listener import Listener
-from loadgen.model import Cell, Recording, Scenario, ServerLog
+from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog
 from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, pinned
 from loadgen.secrets import mask_cut

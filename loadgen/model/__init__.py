@@ -37,6 +37,7 @@ from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import Validity as Validity
 from loadgen.model.level import Level as Level
+from loadgen.model.progress import Listener as Listener
 from loadgen.model.progress import Progress as Progress
 from loadgen.model.reasons import Reason as Reason
 from loadgen.model.reasons import ValidityFinding as ValidityFinding

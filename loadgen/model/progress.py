@@ -1,8 +1,13 @@
-"""How the cell that runs is doing."""
+"""What a run reports while it goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from loadgen.model.cell import Cell
+from loadgen.model.recording import Recording
+from loadgen.model.stream import Stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +20,28 @@ class Progress:
     tokens: int
     ended: int
     failed: int
+
+
+class Listener:
+    """Hears how a run goes; this one shows nothing. Methods must return at once: streams are open meanwhile."""
+
+    def begin(self, cells: Sequence[Cell], seconds: float) -> None:
+        """Hear the plan, and how long it takes at least."""
+
+    def cell_begins(self, cell: Cell) -> None:
+        """Hear that a cell starts."""
+
+    def ended(self, streams: Sequence[Stream]) -> None:
+        """Hear of streams of the current cell that have ended."""
+
+    def progress(self, progress: Progress) -> None:
+        """Hear how the current cell is doing, twice a second."""
+
+    def cell_ends(self, parts: Sequence[Recording]) -> None:
+        """Hear that a cell has been saved, in a part for each engine."""
+
+    def note(self, text: str) -> None:
+        """Hear something that the user must know."""
+
+    def end(self) -> None:
+        """Hear that the run is over."""

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from loadgen.model import Cell, Outcome, Progress, Recording, Stream
+from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Stream
 from loadgen.report.text import plain
 
 RECENT = 500  # ended streams that the medians shown are taken over
 
 
-class Plain:
+class Plain(Listener):
     """Print a line per cell and per note; for a pipe or a log."""
 
     def __init__(self, console: Console) -> None:
@@ -46,9 +46,6 @@ class Plain:
             if stream.outcome == Outcome.OK and (figures := first_token_ms(stream)):
                 self._recent.append(figures)
 
-    def progress(self, progress: Progress) -> None:
-        """Show nothing: updates are for terminals."""
-
     def cell_ends(self, parts: Sequence[Recording]) -> None:
         outcomes = [outcome for part in parts for outcome in part.streams.outcome.tolist()]
         failed = sum(outcome != Outcome.OK for outcome in outcomes)
@@ -59,9 +56,6 @@ class Plain:
 
     def note(self, text: str) -> None:
         self._print(plain(text))
-
-    def end(self) -> None:
-        """Do nothing: every line has been printed."""
 
     def _title(self) -> str:
         cell = self._cell

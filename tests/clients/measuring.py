@@ -11,8 +11,7 @@ import numpy as np
 
 from loadgen.clients import BUILTIN, info, version
 from loadgen.lab import cell as lab_cell
-from loadgen.lab.listener import Silent
-from loadgen.model import Cell, ClientId, Outcome, Recording
+from loadgen.model import Cell, ClientId, Listener, Outcome, Recording
 
 VARIANTS = (
     ClientId("requests", {"session": "shared"}),
@@ -51,7 +50,7 @@ class Row(NamedTuple):
 
 
 def record(cell: Cell) -> Recording:
-    recording = lab_cell.record(cell, Silent(), lambda: False, lambda: None)
+    recording = lab_cell.record(cell, Listener(), lambda: False, lambda: None)
     assert recording.ended == "", recording.ended
     return recording
 

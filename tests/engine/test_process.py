@@ -22,8 +22,7 @@ from loadgen.clients import BUILTIN, info, version
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.engine import Engine, environment
-from loadgen.lab.listener import Silent
-from loadgen.model import Cell, ClientId, Load, Outcome, Stream, Timeouts
+from loadgen.model import Cell, ClientId, Listener, Load, Outcome, Stream, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, for_ever, says
 from tests.clients.measuring import rows
 from tests.clients.raw import Raw
@@ -182,7 +181,7 @@ def test_an_engine_that_is_killed_leaves_what_it_had_sent(monkeypatch: pytest.Mo
             super().__init__(*args)  # type: ignore[arg-type]
             engines.append(self)
 
-    class Killer(Silent):
+    class Killer(Listener):
         def ended(self, streams: Sequence[Stream]) -> None:
             os.kill(engines[0].pid, signal.SIGKILL)
 
@@ -206,7 +205,7 @@ def test_an_engine_that_is_killed_leaves_what_it_had_sent(monkeypatch: pytest.Mo
 def test_an_interrupt_ends_the_cell_and_keeps_its_streams() -> None:
     heard: list[bool] = []
 
-    class Waits(Silent):
+    class Waits(Listener):
         def progress(self, progress: object) -> None:
             heard.append(True)
 

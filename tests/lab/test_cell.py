@@ -7,8 +7,7 @@ import pytest
 
 from loadgen.lab import cell as lab_cell
 from loadgen.lab.host import is_here
-from loadgen.lab.listener import Silent
-from loadgen.model import ClientId, Load, Outcome, Progress, Recording, ServerLog, Stream
+from loadgen.model import ClientId, Listener, Load, Outcome, Progress, Recording, ServerLog, Stream
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, slowly
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw
@@ -68,7 +67,10 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
 
     with Raw(PACED) as server:
         recording = lab_cell.record(
-            cell(url=server.url, load=Load(duration=0.5, warmup=0.2)), Silent(), lambda: False, server_record
+            cell(url=server.url, load=Load(duration=0.5, warmup=0.2)),
+            Listener(),
+            lambda: False,
+            server_record,
         )
     check_figures(recording)
     assert recording.ended == ""
@@ -81,13 +83,13 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
 
 
 def test_an_engine_that_fails_is_recorded_as_such() -> None:
-    recording = lab_cell.record(cell(protocol="nothing"), Silent(), lambda: False, lambda: None)
+    recording = lab_cell.record(cell(protocol="nothing"), Listener(), lambda: False, lambda: None)
     assert recording.ended.startswith("the engine failed: LookupError")
     assert (len(recording.streams.slot), recording.edges, recording.machine) == (0, (), None)
 
 
 def test_the_listener_hears_every_stream_and_how_it_goes() -> None:
-    class Hears(Silent):
+    class Hears(Listener):
         def __init__(self) -> None:
             self.streams: list[Stream] = []
             self.told: list[Progress] = []

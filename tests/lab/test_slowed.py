@@ -19,8 +19,7 @@ from loadgen import store
 from loadgen.analysis import delivery_lag
 from loadgen.analysis.repeats import repeats_of
 from loadgen.lab.engine import Engine
-from loadgen.lab.listener import Silent
-from loadgen.model import PAUSES, ClientId, Load, Recording, Simulator
+from loadgen.model import PAUSES, ClientId, Listener, Load, Recording, Simulator
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 
@@ -139,7 +138,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
             if name not in done:
                 server.reset()
                 wanted = cell(client=ClientId(name), url=server.url, concurrency=20, load=load)
-                with contextlib.closing(Engine(wanted, Silent())) as engine:
+                with contextlib.closing(Engine(wanted, Listener())) as engine:
                     engine.run(lambda: False)
                 assert engine.ended == ""
                 done[name] = store.filled(engine.recording(server.record()), *engine.take())
