@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loadgen.scenario.problems import Path, nearest
-from loadgen.scenario.source import BAD, Document, Plain, scalar
+from loadgen.scenario.source import BAD, Document, Plain, scalar, with_leaves
 
 _REFERENCE: Final = re.compile(
     r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<bad>\{))"
@@ -36,38 +37,34 @@ def fill(document: Document, environ: Mapping[str, str]) -> dict[Path, set[str]]
     taken: dict[Path, set[str]] = {}
 
     def filled(value: Any, path: Path) -> Any:
-        if isinstance(value, dict):
-            return {key: filled(inner, (*path, key)) for key, inner in value.items()}
-        if isinstance(value, list):
-            return [filled(inner, (*path, at)) for at, inner in enumerate(value)]
         if not isinstance(value, str):
             return value
-        filler = _Filler(environ)
-        text = _REFERENCE.sub(filler.replace, value) if "$" in value else value
-        if not filler.problems and not _is_unicode(text):
-            filler.problems.append(("is not Unicode text", "text in UTF-8"))
-        for problem in filler.problems:
+        text = _Text(environ)
+        whole = _REFERENCE.sub(text.replace, value) if "$" in value else value
+        if not text.problems and not _is_unicode(whole):
+            text.problems.append(("is not Unicode text", "text in UTF-8"))
+        for problem in text.problems:
             document.report(path, *problem)
-        if filler.problems:
+        if text.problems:
             return BAD
-        if filler.taken - {""}:
-            taken[path] = filler.taken - {""}
-        if filler.referred:
-            return (FilledPlain if isinstance(value, Plain) else Filled)(text)
-        return str(text)
+        if values := text.taken - {""}:
+            taken[path] = values
+        if text.referred:
+            return (FilledPlain if isinstance(value, Plain) else Filled)(whole)
+        return str(whole)
 
-    document.data = filled(document.data, ())
+    document.data = with_leaves(document.data, filled)
     return taken
 
 
-class _Filler:
+@dataclass
+class _Text:
     """Replaces the references of one text."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self.problems: list[tuple[str, str]] = []
-        self.taken: set[str] = set()
-        self.referred = False
-        self._environ = environ
+    environ: Mapping[str, str]
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    referred: bool = False
 
     def replace(self, match: re.Match[str]) -> str:
         name, default = match["name"], match["default"]
@@ -79,11 +76,11 @@ class _Filler:
             return ""
         self.referred = True
         # As in a shell, :- replaces an empty value too.
-        if self._environ.get(name) or (name in self._environ and default is None):
-            self.taken.add(self._environ[name])
-            return self._environ[name]
+        if self.environ.get(name) or (name in self.environ and default is None):
+            self.taken.add(self.environ[name])
+            return self.environ[name]
         if default is None:
-            near = nearest(name, self._environ)
+            near = nearest(name, self.environ)
             hint = f" (did you mean ${{{near}}}?)" if near else ""
             self.problems.append((f"${{{name}}} is not set", f"set {name}, or ${{{name}:-default}}{hint}"))
         return default or ""

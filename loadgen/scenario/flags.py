@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from loadgen.model import Scenario
 from loadgen.scenario import values
-from loadgen.scenario.overrides import Override
+from loadgen.scenario.overrides import Override, literal
 from loadgen.scenario.problems import Problem, ScenarioError
 from loadgen.scenario.resolve import load
 from loadgen.scenario.source import scalar
@@ -48,7 +48,6 @@ def with_clients(path: str, overrides: Sequence[str | Override], names: Sequence
     known = {client.label: client for client in scenario.clients}
     others = [name for name in dict.fromkeys(names) if name not in known]
     if others:
-        literal = [name.replace("$", "$$") for name in others]
-        more = load(path, [*overrides, Override(flag, "clients", literal)]).clients
+        more = load(path, [*overrides, Override(flag, "clients", literal(others))]).clients
         known |= dict(zip(others, more, strict=True))
     return replace(scenario, clients=tuple(known[name] for name in dict.fromkeys(names)) or scenario.clients)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
-from loadgen.scenario.source import Document, parse, scalar
+from loadgen.scenario.source import Document, parse, scalar, with_leaves
 
 # Setting one of these keys removes those beside it.
 _REPLACES: Final[dict[Path, tuple[str, ...]]] = {
@@ -37,15 +37,20 @@ def overrides_from_flags(
 ) -> list[Override]:
     """Return the flags of ``run`` as overrides; ``None``: not used. ``$`` is literal in them."""
     levels = None if concurrency is None else [scalar(part) for part in _split(concurrency)]
-    flags: list[tuple[str, str, Any]] = [
+    flags: tuple[tuple[str, str, Any], ...] = (
         ("--url", "target.url", url),
         ("--clients", "clients", None if clients is None else _split(clients)),
         ("--concurrency", "concurrency", levels),
         ("--repeats", "repeats", _scalar(repeats)),
         ("--duration", "load.duration", _scalar(duration)),
         ("--seed", "seed", _scalar(seed)),
-    ]
-    return [Override(flag, key, _literal(value)) for flag, key, value in flags if value is not None]
+    )
+    return [Override(flag, key, literal(value)) for flag, key, value in flags if value is not None]
+
+
+def literal(value: Any) -> Any:
+    """Return the value with every ``$`` doubled, so that it is no reference to the environment."""
+    return with_leaves(value, lambda leaf, _: leaf.replace("$", "$$") if isinstance(leaf, str) else leaf)
 
 
 def apply(document: Document, overrides: Sequence[str | Override]) -> None:
@@ -112,9 +117,3 @@ def _split(text: str) -> list[str]:
 
 def _scalar(text: str | int | None) -> Any:
     return scalar(text) if isinstance(text, str) and text else text
-
-
-def _literal(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_literal(part) for part in value]
-    return value.replace("$", "$$") if isinstance(value, str) else value

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from loadgen.scenario.environment import FilledPlain, meaning
 from loadgen.scenario.problems import Path, choose
-from loadgen.scenario.source import BAD, kind
+from loadgen.scenario.source import BAD, kind, with_leaves
 from loadgen.scenario.values import Found, check, shown, text, wrong
 
 
@@ -123,18 +123,14 @@ def options(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise wrong(f"is {kind(value)}", "a mapping, such as {num_predict: 100}")
     found: list[tuple[Path, str, str]] = []
-    made = _option(value, (), found)
+
+    def plain(value: Any, at: Path) -> Any:
+        if value is BAD:
+            return None
+        value = meaning(value) if isinstance(value, FilledPlain) else value
+        if isinstance(value, float) and not math.isfinite(value):
+            found.append((at, "is not finite", "a number"))
+        return str(value) if isinstance(value, str) else value
+
+    made = with_leaves(value, plain)
     return dict(check(made, found))
-
-
-def _option(value: Any, at: Path, found: list[tuple[Path, str, str]]) -> Any:
-    if isinstance(value, dict):
-        return {key: _option(inner, (*at, key), found) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_option(inner, (*at, index), found) for index, inner in enumerate(value)]
-    if value is BAD:
-        return None
-    value = meaning(value) if isinstance(value, FilledPlain) else value
-    if isinstance(value, float) and not math.isfinite(value):
-        found.append((at, "is not finite", "a number"))
-    return str(value) if isinstance(value, str) else value

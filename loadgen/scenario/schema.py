@@ -64,7 +64,7 @@ def _variant(name: str) -> dict[str, Any]:
                 "type": "string",
                 "minLength": 1,
             },
-            **{key: _values(values) for key, values in variants.options(name).items()},
+            **{key: _values(values) for key, values in variants.options_of(name).items()},
         },
         "required": ["client"],
         "additionalProperties": False,

@@ -41,18 +41,22 @@ from loadgen.scenario.values import (
 MAX_CONCURRENCY: Final = 100_000
 _SIMULATOR: Final = Simulator()
 _TIMEOUTS: Final = Timeouts()
-DISTRIBUTIONS: Final = ("constant", "uniform", "lognormal", "gamma")
 _UNIFORM_JITTER: Final = 1 / math.sqrt(3)
 
 
+DISTRIBUTIONS: Final = ("constant", "uniform", "lognormal", "gamma")
+Distribution = Annotated[
+    Literal["constant", "uniform", "lognormal", "gamma"], one_of("a distribution", lambda: DISTRIBUTIONS)
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
 Level = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
 Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
 
 def key(default: Any, description: str, *examples: Any, **more: Any) -> Any:
-    """Return a key of the scenario; ``...`` as the default: it is required."""
-    return Field(default, description=description, examples=list(examples) or None, **more)
+    """Return a key of the scenario. The default: ``...``, it is required; a type, what that makes."""
+    made = {"default_factory": default} if isinstance(default, type) else {"default": default}
+    return Field(description=description, examples=list(examples) or None, **made, **more)
 
 
 class _Shape(BaseModel):
@@ -93,9 +97,9 @@ class SimulatorShape(_Shape):
     jitter: Annotated[float, Field(ge=0, le=10), NUMBER] = key(
         _SIMULATOR.jitter, "Variation of both times: standard deviation divided by mean. 0: none.", 0.5
     )
-    distribution: Annotated[
-        Literal["constant", "uniform", "lognormal", "gamma"], one_of("a distribution", lambda: DISTRIBUTIONS)
-    ] = key(_SIMULATOR.distribution, "Distribution of both times, with jitter above 0.")
+    distribution: Distribution = key(
+        _SIMULATOR.distribution, "Distribution of both times, with jitter above 0."
+    )
     prefill: Duration = key(
         _SIMULATOR.prefill, "Added to the time to the first token, for every token of the prompt.", "1ms"
     )
@@ -193,14 +197,7 @@ class LoadShape(_Shape):
         warmup = self.warmup
         if warmup is None:
             warmup = self.ramp if self.duration is not None else 0.0
-        return Load(
-            arrivals=self.arrivals,
-            duration=self.duration,
-            requests=self.requests,
-            ramp=self.ramp,
-            ramp_per_stream=self.ramp_per_stream or 0.0,
-            warmup=warmup,
-        )
+        return Load(**{**dict(self), "ramp_per_stream": self.ramp_per_stream or 0.0, "warmup": warmup})
 
 
 class StageShape(_Shape):
@@ -297,27 +294,17 @@ class ScenarioShape(_Shape):
     )
     concurrency: Annotated[
         list[Level], Field(min_length=1), BeforeValidator(_listed), checked(rules.distinct)
-    ] = Field(
-        default_factory=list,
-        description="How many streams at once; a cell for each number.",
-        examples=[[1, 10, 100]],
-    )
-    load: LoadShape = Field(
-        default_factory=lambda: LoadShape.model_validate({}),
-        description="How long or how often.",
-        examples=[{"duration": "10s", "ramp": "2s"}],
-    )
-    stages: Annotated[list[StageShape], Field(min_length=1), checked(_stages)] = Field(
-        default_factory=list,
-        description="In place of concurrency and load: how the number of streams changes in each cell.",
-        examples=[[{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}]],
+    ] = key(list, "How many streams at once; a cell for each number.", [1, 10, 100])
+    load: LoadShape = key(LoadShape, "How long or how often.", {"duration": "10s", "ramp": "2s"})
+    stages: Annotated[list[StageShape], Field(min_length=1), checked(_stages)] = key(
+        list,
+        "In place of concurrency and load: how the number of streams changes in each cell.",
+        [{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}],
     )
     repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
         1, "How often each client is measured at each concurrency level, interleaved.", 3
     )
-    timeouts: TimeoutsShape = Field(
-        default_factory=lambda: TimeoutsShape.model_validate({}), description="When a stream fails."
-    )
+    timeouts: TimeoutsShape = key(TimeoutsShape, "When a stream fails.")
     thresholds: list[
         Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({"type": "string"})]
     ] = key(

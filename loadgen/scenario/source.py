@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -87,6 +87,15 @@ def scalar(text: str) -> Any:
 def kind(value: Any) -> str:
     """Return the type of a value in words; the value itself may be secret."""
     return next((word for types, word in _KINDS if isinstance(value, types)), "empty")
+
+
+def with_leaves(value: Any, leaf: Callable[[Any, Path], Any], path: Path = ()) -> Any:
+    """Return ``value`` with ``leaf(each, its path)`` in place of each value that is no list or mapping."""
+    if isinstance(value, dict):
+        return {key: with_leaves(inner, leaf, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [with_leaves(inner, leaf, (*path, at)) for at, inner in enumerate(value)]
+    return leaf(value, path)
 
 
 _WORDS: Final[dict[str, Any]] = {

@@ -17,15 +17,15 @@ from loadgen import clients
 from loadgen.interpreters import InterpreterError, identify
 from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
-from loadgen.scenario.problems import choose
+from loadgen.scenario.problems import Path, choose
 from loadgen.scenario.source import kind
-from loadgen.scenario.values import Found, check, problems_of, shown, size, text, wrong
+from loadgen.scenario.values import check, problems_of, shown, size, text, wrong
 
 PYTHON: Final = "python"
 STREAM: Final = (True, False)
 
 
-def options(name: str) -> Mapping[str, clients.Values]:
+def options_of(name: str) -> Mapping[str, clients.Values]:
     """Return the options of a client except ``python``; only the common ones where it cannot be read."""
     try:
         own = clients.options(name)
@@ -56,28 +56,21 @@ def client(value: Any, folder: FilePath) -> ClientId:
         raise wrong(f"is not usable: {error}", "another client", at) from None
     except ImportError:
         pass  # reported by preflight
-    found: list[tuple[str, Any, str | None]] = []
-    check(value, _read_options(name, keys, folder, found))
-    python = next((path for _, _, path in found if path is not None), None)
-    return ClientId(str(name), {key: option for key, option, _ in found}, python=python)
-
-
-def _read_options(
-    name: str, keys: Mapping[str, Any], folder: FilePath, found: list[tuple[str, Any, str | None]]
-) -> Found:
-    """Append option, value and interpreter's path to ``found``; yield the problems."""
-    known = options(name)
+    known, options, python = options_of(name), dict[str, Any](), None
+    problems: list[tuple[Path, str, str]] = []
     for key, raw in keys.items():
         try:
             if key == PYTHON:
-                path = _path(raw, folder)
-                found.append((key, _version(raw, path), path))
+                python = _path(raw, folder)
+                options[key] = _version(raw, python)
             elif key in known:
-                found.append((key, _value(raw, known[key]), None))
+                options[key] = _value(raw, known[key])
             elif key != "client":
                 raise wrong(f"is not an option of {name}", choose(key, [*known, PYTHON]))
         except PydanticCustomError as error:
-            yield from problems_of(error, (key,))
+            problems += problems_of(error, (key,))
+    check(value, problems)
+    return ClientId(str(name), options, python=python)
 
 
 def _value(raw: Any, known: clients.Values) -> Any:
