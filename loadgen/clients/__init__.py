@@ -1,7 +1,4 @@
-"""The HTTP libraries under test, one small file each; see :mod:`loadgen.clients.interface`.
-
-Nothing here imports a library.
-"""
+"""The clients: a file for each HTTP library; see :mod:`loadgen.clients.interface`. Nothing here imports a library."""
 
 from __future__ import annotations
 
@@ -11,22 +8,19 @@ from importlib import import_module
 from typing import Any
 
 from loadgen import registry
-from loadgen.clients.interface import (
-    LINES,
-    SIZES,
-    AsyncClient,
-    Client,
-    Failures,
-    Info,
-    InvalidClient,
-    Missing,
-    Sink,
-    Size,
-    SyncClient,
-    Values,
-    check,
-    size,
-)
+from loadgen.clients.interface import LINES as LINES
+from loadgen.clients.interface import SIZES as SIZES
+from loadgen.clients.interface import AsyncClient as AsyncClient
+from loadgen.clients.interface import Client, check
+from loadgen.clients.interface import Failures as Failures
+from loadgen.clients.interface import Info as Info
+from loadgen.clients.interface import InvalidClient as InvalidClient
+from loadgen.clients.interface import Missing as Missing
+from loadgen.clients.interface import Sink as Sink
+from loadgen.clients.interface import Size as Size
+from loadgen.clients.interface import SyncClient as SyncClient
+from loadgen.clients.interface import Values as Values
+from loadgen.clients.interface import size as size
 from loadgen.model import ClientId, Mode
 
 GROUP = "loadgen.clients"
@@ -50,7 +44,7 @@ BUILTIN: Mapping[str, str] = {
     "floor": "loadgen.clients.floor:Floor",
 }
 
-# The options that every client of a mode has, since its driver takes them.
+# Options of the driver, which every client of that mode has.
 DRIVERS: Mapping[Mode, Mapping[str, Values]] = {
     "threads": {"stack": Size(32 << 10, 1 << 30, mmap.PAGESIZE)},
     "tasks": {"loop": ("asyncio", "uvloop")},
@@ -68,16 +62,16 @@ def _client(name: str) -> Client:
 
 
 def info(name: str) -> Info:
-    """Return what is known of a client without its library.
+    """Return the ``INFO`` of a client, without importing its library.
 
-    Raises LookupError for an unknown name, InvalidClient for what is no client, and ImportError for an outsider's
-    module that imports a missing library by itself.
+    Raises LookupError for an unknown name, InvalidClient for a class that is no client, and ImportError for another
+    package's module that itself imports a missing library.
     """
     return _client(name).INFO
 
 
 def load(client: ClientId) -> Client:
-    """Return the client's class, its library imported. Raises as :func:`info`, and Missing for a missing library."""
+    """Import a client's library and return its class. Raises as :func:`info`, and Missing for a missing library."""
     try:
         found = _client(client.name)
         for module in found.INFO.modules or (found.INFO.distribution,):
@@ -104,12 +98,12 @@ def choice(client: ClientId, option: str) -> Any:
 
 
 def descriptors(client: ClientId) -> int:
-    """Return how many open files each stream of a client takes."""
+    """Return how many open files each stream of a client needs."""
     return info(client.name).descriptors
 
 
 def runtime_dependency(client: ClientId) -> str | None:
-    """Return the distribution that the client's driver needs beside the standard library, if any."""
+    """Return the distribution that the client's driver needs, if any."""
     mode = info(client.name).mode
     if mode == "greenlets":
         return "gevent"
@@ -117,13 +111,13 @@ def runtime_dependency(client: ClientId) -> str | None:
 
 
 def version(name: str) -> str | None:
-    """Return the version of a client's library; None where that, or what its driver needs, is not installed."""
+    """Return the version of a client's library; None if it, or its driver's dependency, is not installed."""
     driver = runtime_dependency(ClientId(name))
     return None if driver and installed(driver) is None else installed(info(name).distribution)
 
 
 def installed(distribution: str) -> str | None:
-    """Return the version of a distribution; None where it is not installed."""
+    """Return the version of a distribution; None if it is not installed."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as found
 
@@ -137,30 +131,3 @@ def install(name: str) -> str:
     """Return the command that installs a client's library."""
     known = info(name)
     return f'pip install "loadgen[{known.extra}]"' if known.extra else f"pip install {known.distribution}"
-
-
-__all__ = [
-    "BUILTIN",
-    "LINES",
-    "SIZES",
-    "AsyncClient",
-    "Failures",
-    "Info",
-    "InvalidClient",
-    "Missing",
-    "Sink",
-    "Size",
-    "SyncClient",
-    "Values",
-    "choice",
-    "descriptors",
-    "info",
-    "install",
-    "installed",
-    "load",
-    "names",
-    "options",
-    "runtime_dependency",
-    "size",
-    "version",
-]

@@ -38,11 +38,7 @@ class Aiohttp:
 
     async def stream(self, request: Request, sink: Sink) -> None:
         async with self._session.request(
-            request.method,
-            request.url,
-            headers={"Accept-Encoding": "identity", **request.headers},
-            data=request.body,
-            allow_redirects=False,
+            request.method, request.url, headers=request.headers, data=request.body, allow_redirects=False
         ) as response:
             sink.headers(response.status)
             on_data, body = sink.data, response.content

@@ -1,4 +1,4 @@
-"""curl_cffi's AsyncSession, on an event loop: libcurl's multi handle, which hands over through a queue.
+"""curl_cffi's AsyncSession, on an event loop: libcurl's multi handle, which delivers through a queue.
 
 It reports the status with the first byte of the body, not with the headers.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from curl_cffi.requests import Response
     from curl_cffi.requests.session import HttpMethod
 
-TOTAL_TIMEOUT_MARGIN_MS = 1000  # that the library may outlast the engine's total timeout
+TOTAL_TIMEOUT_MARGIN_MS = 1000  # the library's total timeout is that much later than the engine's
 
 
 class CurlCffiAsync:
@@ -47,7 +47,7 @@ class CurlCffiAsync:
             timeout=0,
             curl_options={
                 CurlOpt.CONNECTTIMEOUT_MS: round(timeouts.connect * 1000),
-                # What is ended before its headers goes on inside the library.
+                # A stream that the engine ends before its headers continues inside the library until then.
                 CurlOpt.TIMEOUT_MS: round(timeouts.total * 1000) + TOTAL_TIMEOUT_MARGIN_MS,
             },
             allow_redirects=False,
@@ -62,7 +62,7 @@ class CurlCffiAsync:
             response = await self._session.request(
                 cast("HttpMethod", request.method),
                 request.url,
-                headers={"Accept-Encoding": "identity", **request.headers},
+                headers=request.headers,
                 data=request.body,
                 accept_encoding=None,
                 stream=True,
@@ -73,7 +73,7 @@ class CurlCffiAsync:
                 on_data(chunk)
         finally:
             if response is None:
-                # Its handle is still in use: another takes its place.
+                # Its handle is still in use; put another one into the pool.
                 self._session.push_curl(None)
             else:
                 response.astream_task.cancel()

@@ -1,6 +1,6 @@
-"""What any client could reach here: a bare ``asyncio.Protocol`` with httptools, on uvloop.
+"""The reference client: a bare ``asyncio.Protocol`` with httptools, on uvloop. No client could cost much less.
 
-The yardstick that the others are divided by. It speaks just enough HTTP/1.1 for a streamed response, without TLS.
+It implements only the HTTP/1.1 that a streamed response needs, and no TLS.
 """
 
 from __future__ import annotations
@@ -43,11 +43,10 @@ class Floor:
         if url.scheme != "http":
             raise ValueError(f"floor speaks http only, not {url.scheme}")
         address = (url.hostname or "", url.port or 80)
+        path = url.path + ("?" + url.query if url.query else "")
         connection = await self._connect(address)
         try:
-            connection.send(
-                url.path + ("?" + url.query if url.query else ""), url.netloc.rpartition("@")[2], request
-            )
+            connection.send(path, url.netloc.rpartition("@")[2], request)
             sink.headers(await connection.status())
             await connection.body(sink.data)
         finally:
@@ -70,7 +69,7 @@ class Floor:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection and the response that is on it."""
+    """One connection and its current response."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, parser: Callable[[Any], Any]) -> None:
         self._loop = loop
@@ -95,12 +94,7 @@ class _Connection(asyncio.Protocol):
         self._parser = self._make_parser(self)
         self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
-        headers = {
-            "Host": host,
-            "Accept-Encoding": "identity",
-            **request.headers,
-            "Content-Length": len(request.body),
-        }
+        headers = {"Host": host, **request.headers, "Content-Length": len(request.body)}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._transport.write(
             f"{request.method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + request.body
@@ -146,7 +140,7 @@ class _Connection(asyncio.Protocol):
                 self._deliver(on_data)
                 if not self._complete:
                     return
-        except Exception as error:  # ours to raise where the stream waits, not in the loop
+        except Exception as error:  # raised where the stream waits, not in the event loop
             self._error, self._complete, self.reusable = error, False, False
         self._wake()
 

@@ -1,7 +1,4 @@
-"""httpx, on threads and on an event loop; also all that :mod:`loadgen.clients.httpx2` does.
-
-On threads one Client for all, as its documentation does, or one per thread (``session``).
-"""
+"""httpx, on threads and on an event loop. On threads one Client for all, as its documentation does, or one each."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice
-from loadgen.model import Cell, Outcome, Request
+from loadgen.model import Cell, Mode, Outcome, Request
 
 
 class HttpxSync:
@@ -29,21 +26,20 @@ class HttpxSync:
     def __init__(self, cell: Cell) -> None:
         httpx: Any = import_module(self.INFO.distribution)
         self.failures = failures(httpx)
-        self._make, self._settings = httpx.Client, settings(httpx, cell, headers_timeout(cell))
+        self._make, self._settings = httpx.Client, settings(httpx, cell, self.INFO.mode)
         self._read = lines if choice(cell.client, "lines") == "native" else httpx.Response.iter_raw
         self._local = threading.local()
-        shared = choice(cell.client, "session") == "shared"
-        self._shared = self._make(**self._settings, cookies=no_cookies()) if shared else None
+        self._shared = self._new() if choice(cell.client, "session") == "shared" else None
+
+    def _new(self) -> Any:
+        return self._make(**self._settings, cookies=no_cookies())
 
     def stream(self, request: Request, sink: Sink) -> None:
         client = self._shared or getattr(self._local, "client", None)
         if client is None:
-            client = self._local.client = self._make(**self._settings, cookies=no_cookies())
+            client = self._local.client = self._new()
         with client.stream(
-            request.method,
-            request.url,
-            headers={"Accept-Encoding": "identity", **request.headers},
-            content=request.body,
+            request.method, request.url, headers=request.headers, content=request.body
         ) as response:
             report_headers(response, sink)
             on_data = sink.data
@@ -61,15 +57,12 @@ class HttpxAsync:
     def __init__(self, cell: Cell) -> None:
         httpx: Any = import_module(self.INFO.distribution)
         self.failures = failures(httpx)
-        self._client = httpx.AsyncClient(**settings(httpx, cell), cookies=no_cookies())
+        self._client = httpx.AsyncClient(**settings(httpx, cell, self.INFO.mode), cookies=no_cookies())
         self._read = async_lines if choice(cell.client, "lines") == "native" else httpx.Response.aiter_raw
 
     async def stream(self, request: Request, sink: Sink) -> None:
         async with self._client.stream(
-            request.method,
-            request.url,
-            headers={"Accept-Encoding": "identity", **request.headers},
-            content=request.body,
+            request.method, request.url, headers=request.headers, content=request.body
         ) as response:
             sink.headers(response.status_code)
             on_data = sink.data
@@ -78,7 +71,7 @@ class HttpxAsync:
 
 
 def failures(httpx: Any) -> Failures:
-    """Return what the exceptions of httpx or httpx2 mean."""
+    """Return the outcomes of the exceptions of httpx or httpx2."""
     return (
         (httpx.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
         (httpx.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
@@ -88,40 +81,40 @@ def failures(httpx: Any) -> Failures:
     )
 
 
-def settings(httpx: Any, cell: Cell, read: float | None = None) -> dict[str, Any]:
-    """Return what a Client is made with: no cap on connections, nothing from the environment."""
+def settings(httpx: Any, cell: Cell, mode: Mode) -> dict[str, Any]:
+    """Return the arguments of a Client: no limit on connections, nothing from the environment.
+
+    A thread waits for the headers until the timeout of the first token, or the total one.
+    """
+    timeouts = cell.workload.timeouts
+    read = min(timeouts.first_token, timeouts.total) if mode == "threads" else None
     return {
-        "timeout": httpx.Timeout(None, connect=cell.workload.timeouts.connect, read=read),
+        "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read),
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
         "verify": httpx.create_ssl_context(trust_env=False),
         "trust_env": False,
     }
 
 
-def headers_timeout(cell: Cell) -> float:
-    """Return how long, in seconds, a thread waits for the headers."""
-    return min(cell.workload.timeouts.first_token, cell.workload.timeouts.total)
-
-
 def no_cookies() -> CookieJar:
-    """Return a jar that takes no cookie and sends none."""
+    """Return a jar that accepts and sends no cookies."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def report_headers(response: Any, sink: Sink) -> None:
-    """Report the socket and the status of a response on a thread, whose body may take any time from now on."""
-    # httpcore looks the read timeout up again when the body begins.
+    """Report the socket and the status of a response on a thread, and end the library's read timeout."""
+    # httpcore reads this timeout again when the body begins.
     response.request.extensions["timeout"]["read"] = None
     sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
     sink.headers(response.status_code)
 
 
 def lines(response: Any) -> Iterator[bytes]:
-    """Return the body as the library's own lines, which are text."""
+    """Return the body as the library's own lines, encoded again."""
     return (line.encode() + b"\n" for line in response.iter_lines())
 
 
 async def async_lines(response: Any) -> AsyncIterator[bytes]:
-    """Return the body as the library's own lines, which are text."""
+    """Return the body as the library's own lines, encoded again."""
     async for line in response.aiter_lines():
         yield line.encode() + b"\n"

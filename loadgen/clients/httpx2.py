@@ -1,4 +1,4 @@
-"""httpx2: httpx continued by others, under another name and with another pool."""
+"""httpx2, the successor of httpx with another connection pool."""
 
 from __future__ import annotations
 

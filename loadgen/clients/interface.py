@@ -1,8 +1,8 @@
 """What a client provides: one class, sync or async, with ``INFO``, ``failures`` and ``stream``.
 
-A client sends a request and reports to a :class:`Sink` what comes back, as it comes: no clock, no parsing, no
-``except``. The library is imported in ``__init__``, so that ``INFO`` can be read where it is not installed, and where
-it must not be loaded: a process that measures one library must never import another.
+A client sends a request and reports the response to a :class:`Sink` as it arrives: no clock, no parsing, no ``except``.
+The library is imported in ``__init__``, so that ``INFO`` can be read without it: a process that measures one library
+must never import another.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class InvalidClient(Exception):
 
 
 class Missing(ImportError):
-    """A client whose library is not installed; the message holds the command that installs it."""
+    """A client whose library is not installed; the message has the command that installs it."""
 
 
-# (exception type, text its message must hold, outcome); the first that fits an error or one of its causes counts.
+# (exception type, text in its message, outcome); the first match with an error or one of its causes counts.
 Failures = tuple[tuple[type[BaseException], str, Outcome], ...]
 
 
@@ -47,21 +47,21 @@ def size(text: str) -> int:
 
 Values = tuple[Any, ...] | Size  # every value, the default first; or a size
 
-# An option of clients whose library has a line iterator of its own: which of the two reads the body.
+# The option of clients whose library has a line iterator: read bytes, or the library's lines.
 LINES: Mapping[str, Values] = {"lines": ("bytes", "native")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Info:
-    """What must be known of a client before its library is imported. Raises InvalidClient for an unknown mode."""
+    """What is known of a client before its library is imported. Raises InvalidClient for an unknown mode."""
 
     name: str
     mode: Mode  # which driver runs it
     distribution: str  # on PyPI; its version is the client's
-    options: Mapping[str, Values] = field(default_factory=dict)  # beside those of the driver
-    protocols: tuple[str, ...] = ()  # those that it speaks; empty: any
+    options: Mapping[str, Values] = field(default_factory=dict)  # in addition to the driver's
+    protocols: tuple[str, ...] = ()  # supported ones; empty: any
     descriptors: int = 1  # open files per stream
-    extra: str = ""  # of loadgen, that installs the library; "": none does
+    extra: str = ""  # of loadgen, which installs the library
     modules: tuple[str, ...] = ()  # imported before a client is made; empty: the distribution's name
 
     def __post_init__(self) -> None:
@@ -70,51 +70,45 @@ class Info:
 
 
 class Sink(NamedTuple):
-    """Where a client reports one stream to. ``data`` raises Undecodable, which the client lets pass."""
+    """The callbacks to which a client reports one stream. A client must not catch what ``data`` raises.
 
-    connected: Callable[
-        [socket.socket], object
-    ]  # its socket, as soon as the library lets us have it; optional
-    headers: Callable[[int], object]  # the status, when the headers have come
-    data: Callable[[bytes], object]  # the bytes of one read of the body
-
-
-class SyncClient(Protocol):
-    """Driven by threads or greenlets. Made once per engine; ``stream`` is called from many threads at once.
-
-    The library keeps the timeouts up to the headers (``connect``, ``first_token``) and none after them: those are
-    the engine's. To end a stream the engine shuts down the socket reported by ``connected``; a stream whose socket the
-    library hides outlasts its idle and total timeouts.
+    ``connected`` gets the socket, as early as the library gives access to it, and is optional; ``headers`` the status,
+    when the headers have arrived; ``data`` the bytes of one read of the body.
     """
+
+    connected: Callable[[socket.socket], object]
+    headers: Callable[[int], object]
+    data: Callable[[bytes], object]
+
+
+class _Client(Protocol):
+    """A class that is made once per engine. ``failures`` maps the library's exceptions to outcomes."""
 
     INFO: ClassVar[Info]
 
     def __init__(self, cell: Cell) -> None: ...
 
     @property
-    def failures(self) -> Failures:
-        """What the library's exceptions mean."""
-        ...
+    def failures(self) -> Failures: ...
+
+
+class SyncClient(_Client, Protocol):
+    """Run on threads or greenlets: ``stream`` is called from many at once.
+
+    The library enforces the timeouts up to the headers (``connect``, ``first_token``); after them the engine does, by
+    shutting down the socket reported by ``connected``. Without it, a stream outlasts its idle and total timeouts.
+    """
 
     def stream(self, request: Request, sink: Sink) -> None:
         """Send ``request`` and return when the body has ended. Raises the library's own exceptions."""
         ...
 
 
-class AsyncClient(Protocol):
-    """Driven by tasks of one event loop. Made once per engine, inside the running loop.
+class AsyncClient(_Client, Protocol):
+    """Run as tasks of one event loop, in which it is made.
 
-    The library keeps the connect timeout. To end a stream the engine cancels its task.
+    The library enforces the connect timeout; the engine enforces the others, by cancelling the task.
     """
-
-    INFO: ClassVar[Info]
-
-    def __init__(self, cell: Cell) -> None: ...
-
-    @property
-    def failures(self) -> Failures:
-        """What the library's exceptions mean."""
-        ...
 
     async def stream(self, request: Request, sink: Sink) -> None:
         """Send ``request`` and return when the body has ended. Raises the library's own exceptions."""
@@ -125,7 +119,7 @@ Client = type[SyncClient] | type[AsyncClient]
 
 
 def check(name: str, client: Any) -> Client:
-    """Return ``client``. Raises InvalidClient, with what to do, where it is no client of that name."""
+    """Return ``client`` if it is a client of that name. Raises InvalidClient, whose message says what to change."""
     info = getattr(client, "INFO", None)
     if not isinstance(info, Info):
         example = "INFO = loadgen.clients.Info(name=..., mode=..., distribution=...)"
@@ -136,8 +130,8 @@ def check(name: str, client: Any) -> Client:
     if not callable(stream):
         raise InvalidClient(f"{name}: {client!r} has no method stream(request, sink)")
     if inspect.iscoroutinefunction(stream) != (info.mode == "tasks"):
-        kind = "a coroutine, so" if info.mode != "tasks" else "no coroutine, so"
-        right = "'tasks'" if info.mode != "tasks" else "'threads' or 'greenlets'"
-        raise InvalidClient(f"{name}: stream is {kind} INFO.mode must be {right}, not {info.mode!r}")
+        known = "no coroutine" if info.mode == "tasks" else "a coroutine"
+        right = "'threads' or 'greenlets'" if info.mode == "tasks" else "'tasks'"
+        raise InvalidClient(f"{name}: stream is {known}, so INFO.mode must be {right}, not {info.mode!r}")
     found: Client = client
     return found

@@ -1,11 +1,12 @@
 """niquests, on threads: a fork of requests on a fork of urllib3. A Session per thread.
 
-Installing it puts urllib3-future in the place of urllib3: it wants an environment of its own, see docs/clients.md.
+Installing it replaces urllib3 by urllib3-future: it needs an environment of its own, see docs/clients.md.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice
@@ -32,8 +33,9 @@ class Niquests:
             (Exception, "illegal status", Outcome.UNDECODABLE),
         )
         timeouts = cell.workload.timeouts
-        self._timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
-        self._native = choice(cell.client, "lines") == "native"
+        timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
+        self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
+        self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
         self._local = threading.local()
 
     def stream(self, request: Request, sink: Sink) -> None:
@@ -41,24 +43,14 @@ class Niquests:
         if session is None:
             session = self._local.session = _session()
         with session.request(
-            request.method,
-            request.url,
-            headers={"Accept-Encoding": "identity", **request.headers},
-            data=request.body,
-            stream=True,
-            timeout=self._timeout,
-            allow_redirects=False,
+            request.method, request.url, headers=request.headers, data=request.body, **self._options
         ) as response:
             sock = response.raw._fp._sock
             sock.settimeout(None)
             sink.connected(sock)
             sink.headers(response.status_code)
             on_data = sink.data
-            if self._native:
-                for line in response.iter_lines():
-                    on_data(line + b"\n")
-                return
-            for chunk in response.iter_raw(-1):
+            for chunk in self._read(response):
                 on_data(chunk)
 
 
@@ -69,6 +61,15 @@ def _session() -> Any:
         pool_connections=1, pool_maxsize=1, retries=0, allow_incoming_cookies=False
     )
     session.trust_env = False
-    # niquests reads the body of a redirect to its end first, also where it must not follow.
+    # niquests reads the body of a redirect to its end, even if it must not follow it.
     session.get_redirect_target = lambda _: None
     return session
+
+
+def _chunks(response: Any) -> Iterator[bytes]:
+    chunks: Iterator[bytes] = response.iter_raw(-1)
+    return chunks
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    return (line + b"\n" for line in response.iter_lines())

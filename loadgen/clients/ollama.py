@@ -1,8 +1,7 @@
-"""The ollama SDK, on threads and on an event loop. It is built on httpx and hands over objects, not bytes.
+"""The ollama SDK, on threads and on an event loop. It is built on httpx and delivers objects, not bytes.
 
-Each object is turned back into a line of JSON at the moment the SDK hands it over, so that the same decoder and the
-same clock see it: :func:`line` costs a few microseconds per object, which count as the client's. The SDK writes
-the body of the request itself, with the same values.
+:func:`line` encodes each object again for the common decoder, which takes a few microseconds per object and counts as
+the client's. The SDK encodes the body of the request itself, with the same values.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loadgen.clients import Failures, Info, Sink
-from loadgen.clients.httpx import failures, headers_timeout, no_cookies, settings
+from loadgen.clients.httpx import failures, no_cookies, settings
 from loadgen.clients.sdk import Hooks
 from loadgen.model import Cell, Outcome, Request
 
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class _Ollama:
-    def __init__(self, cell: Cell, kind: str, read: float | None = None) -> None:
+    INFO: ClassVar[Info]
+
+    def __init__(self, cell: Cell) -> None:
         import httpx
         import ollama
         from pydantic import ValidationError
@@ -33,12 +34,14 @@ class _Ollama:
             (ValidationError, "", Outcome.UNDECODABLE),
         )
         self._hooks = Hooks("Authorization")  # of OLLAMA_API_KEY
-        sdk: Any = getattr(ollama, kind)(
+        mode = self.INFO.mode
+        make: Any = ollama.AsyncClient if mode == "tasks" else ollama.Client
+        sdk = make(
             host=cell.url,
-            **settings(httpx, cell, read),
+            **settings(httpx, cell, mode),
             cookies=no_cookies(),
             follow_redirects=False,
-            event_hooks=self._hooks.sync_hooks if kind == "Client" else self._hooks.async_hooks,
+            event_hooks=self._hooks.event_hooks(mode),
         )
         self._send = sdk.chat if cell.workload.protocol == "ollama-chat" else sdk.generate
 
@@ -54,9 +57,6 @@ class OllamaSync(_Ollama):
         protocols=("ollama-generate", "ollama-chat"),
     )
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell, "Client", headers_timeout(cell))
-
     def stream(self, request: Request, sink: Sink) -> None:
         self._hooks.begin(request, sink)
         body = json.loads(request.body)
@@ -70,9 +70,6 @@ class OllamaAsync(_Ollama):
 
     INFO: ClassVar = replace(OllamaSync.INFO, name="ollama-async", mode="tasks")
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell, "AsyncClient")
-
     async def stream(self, request: Request, sink: Sink) -> None:
         self._hooks.begin(request, sink)
         body = json.loads(request.body)
@@ -85,5 +82,5 @@ class OllamaAsync(_Ollama):
 
 
 def line(part: BaseModel) -> bytes:
-    """Return an object of the SDK as a line of Ollama's."""
+    """Return an object of the SDK as a line of JSON, as the server sends it."""
     return part.model_dump_json(exclude_none=True).encode() + b"\n"

@@ -1,9 +1,8 @@
-"""The OpenAI SDK, on threads and on an event loop. It is built on httpx2 and hands over objects, not bytes.
+"""The OpenAI SDK, on threads and on an event loop. It is built on httpx2 and delivers objects, not bytes.
 
-Each object is turned back into a server-sent event at the moment the SDK hands it over, so that the same decoder and
-the same clock see it: :func:`event` costs some microseconds per object, which count as the client's. The SDK writes
-the body of the request itself, with the same values, and keeps ``[DONE]`` to itself: a stream is complete when it
-ended after a ``finish_reason``.
+:func:`event` encodes each object again for the common decoder, which takes some microseconds per object and counts as
+the client's. The SDK encodes the body of the request itself, with the same values. It does not deliver ``[DONE]``: a
+stream is complete when it ended after a ``finish_reason``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from loadgen.clients import Failures, Info, Sink
-from loadgen.clients.httpx import failures, headers_timeout, no_cookies, settings
+from loadgen.clients.httpx import failures, no_cookies, settings
 from loadgen.clients.sdk import Hooks
 from loadgen.model import Cell, Outcome, Request
 
@@ -25,7 +24,9 @@ DONE = b"data: [DONE]\n\n"
 
 
 class _Openai:
-    def __init__(self, cell: Cell, kind: str, http_kind: str, read: float | None = None) -> None:
+    INFO: ClassVar[Info]
+
+    def __init__(self, cell: Cell) -> None:
         import httpx2
         import openai
 
@@ -39,20 +40,22 @@ class _Openai:
             (UnicodeDecodeError, "", Outcome.UNDECODABLE),
         )
         self._hooks = Hooks("Authorization", "OpenAI-Organization", "OpenAI-Project")
-        own = settings(httpx2, cell, read)
-        http_client = getattr(httpx2, http_kind)(
-            **own,
-            cookies=no_cookies(),
-            event_hooks=self._hooks.sync_hooks if kind == "OpenAI" else self._hooks.async_hooks,
+        mode, url = self.INFO.mode, cell.url.rstrip("/")
+        own = settings(httpx2, cell, mode)
+        hooks = self._hooks.event_hooks(mode)
+        sdk: Any
+        http: Any
+        sdk, http = (
+            (openai.OpenAI, httpx2.Client) if mode == "threads" else (openai.AsyncOpenAI, httpx2.AsyncClient)
         )
-        sdk: Any = getattr(openai, kind)(
-            base_url=base_url(cell),
-            api_key="-",  # the hooks take it out again
+        client = sdk(
+            base_url=url if url.endswith("/v1") else f"{url}/v1",
+            api_key="-",  # removed by the hooks
             timeout=own["timeout"],
             max_retries=0,
-            http_client=http_client,
+            http_client=http(**own, cookies=no_cookies(), event_hooks=hooks),
         )
-        self._send = sdk.chat.completions.create
+        self._send = client.chat.completions.create
 
 
 class OpenaiSync(_Openai):
@@ -65,9 +68,6 @@ class OpenaiSync(_Openai):
         extra="openai",
         protocols=("openai-chat",),
     )
-
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell, "OpenAI", "Client", headers_timeout(cell))
 
     def stream(self, request: Request, sink: Sink) -> None:
         self._hooks.begin(request, sink)
@@ -89,9 +89,6 @@ class OpenaiAsync(_Openai):
 
     INFO: ClassVar = replace(OpenaiSync.INFO, name="openai-async", mode="tasks")
 
-    def __init__(self, cell: Cell) -> None:
-        super().__init__(cell, "AsyncOpenAI", "AsyncClient")
-
     async def stream(self, request: Request, sink: Sink) -> None:
         self._hooks.begin(request, sink)
         body = arguments(request)
@@ -107,12 +104,6 @@ class OpenaiAsync(_Openai):
             sink.data(DONE)
 
 
-def base_url(cell: Cell) -> str:
-    """Return the target as the SDK wants it, with the version."""
-    url = cell.url.rstrip("/")
-    return url if url.endswith("/v1") else f"{url}/v1"
-
-
 def arguments(request: Request) -> dict[str, Any]:
     """Return the body of the request as arguments of the SDK's ``create``."""
     body = json.loads(request.body)
@@ -121,10 +112,10 @@ def arguments(request: Request) -> dict[str, Any]:
 
 
 def event(chunk: BaseModel) -> bytes:
-    """Return an object of the SDK as an event of the server's."""
+    """Return an object of the SDK as an event, as the server sends it."""
     return b"data: " + chunk.to_json(indent=None, warnings=False).encode() + b"\n\n"
 
 
 def is_last(chunk: ChatCompletionChunk) -> bool:
-    """Return whether the server says here why it ends."""
+    """Return whether the object has a ``finish_reason``."""
     return any(choice.finish_reason for choice in chunk.choices)

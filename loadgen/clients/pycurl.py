@@ -1,6 +1,6 @@
 """pycurl, on threads: an easy handle per thread, whose ``perform`` lasts as long as the stream.
 
-libcurl calls back with the bytes of each read; the clock is read there.
+libcurl calls back with the bytes of each read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Pycurl:
     def __init__(self, cell: Cell) -> None:
         import pycurl
 
-        # The text is that of a pair, "(28, 'Connection timed out after 5000 milliseconds')".
+        # An error's text is a pair: "(28, 'Connection timed out after 5000 milliseconds')".
         self.failures: Failures = (
             (pycurl.error, f"({pycurl.E_OPERATION_TIMEDOUT}, ", Outcome.CONNECT_TIMEOUT),
             (pycurl.error, f"({pycurl.E_COULDNT_RESOLVE_HOST}, ", Outcome.UNRESOLVED),
@@ -46,7 +46,7 @@ class Pycurl:
 
 
 class _Handle:
-    """An easy handle, and the socket of the connection that it keeps."""
+    """An easy handle with the socket of its connection."""
 
     def __init__(self, connect_ms: int) -> None:
         import pycurl
@@ -61,8 +61,8 @@ class _Handle:
         self._perform: Callable[[], None] = curl.perform
         for option, value in (
             (pycurl.CONNECTTIMEOUT_MS, connect_ms),
-            (pycurl.NOSIGNAL, 1),  # signals are the main thread's
-            (pycurl.PROXY, ""),  # not the environment's
+            (pycurl.NOSIGNAL, 1),  # signals are for the main thread
+            (pycurl.PROXY, ""),  # none from the environment
             (pycurl.MAXCONNECTS, 1),
             (pycurl.SOCKOPTFUNCTION, self._opened),
             (pycurl.CLOSESOCKETFUNCTION, self._closed),
@@ -72,11 +72,9 @@ class _Handle:
             self._setopt(option, value)
 
     def perform(self, request: Request, sink: Sink) -> None:
-        headers = {"Accept-Encoding": "identity", "Expect": "", **request.headers}
+        headers = [f"{name}: {value}" for name, value in request.headers.items()]
         self._setopt(self._pycurl.URL, request.url)
-        self._setopt(
-            self._pycurl.HTTPHEADER, [f"{name}: {value}".rstrip() for name, value in headers.items()]
-        )
+        self._setopt(self._pycurl.HTTPHEADER, ["Expect:", *headers])
         self._setopt(self._pycurl.POSTFIELDS, request.body)
         self._setopt(self._pycurl.CUSTOMREQUEST, request.method)
         self._sink, self._on_data = sink, sink.data
@@ -90,7 +88,7 @@ class _Handle:
                 raise self._error
 
     def _opened(self, fd: int, purpose: int) -> int:  # noqa: ARG002
-        # A descriptor of our own: libcurl's may be another's by the time that the stream is to be ended.
+        # A duplicate: libcurl's descriptor may be closed and reused before the engine ends the stream.
         sock = self._sockets[fd] = socket.socket(fileno=os.dup(fd))
         self._sink.connected(sock)
         return int(self._pycurl.SOCKOPT_OK)
@@ -109,7 +107,7 @@ class _Handle:
     def _body(self, data: bytes) -> int:
         try:
             self._on_data(data)
-        except Exception as error:  # libcurl carries none: it is raised when perform has returned
+        except Exception as error:  # cannot pass through libcurl: raised after perform
             self._error = error
             return -1
         return len(data)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.clients.urllib3 import chunks, socket_of
@@ -43,7 +43,8 @@ class Requests:
             (HTTPException, "", Outcome.UNDECODABLE),
         )
         timeouts = cell.workload.timeouts
-        self._timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
+        timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
+        self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
         self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
         self._local = threading.local()
         shared = choice(cell.client, "session") == "shared"
@@ -54,13 +55,7 @@ class Requests:
         if session is None:
             session = self._local.session = _session(1)
         with session.request(
-            request.method,
-            request.url,
-            headers={"Accept-Encoding": "identity", **request.headers},
-            data=request.body,
-            stream=True,
-            timeout=self._timeout,
-            allow_redirects=False,
+            request.method, request.url, headers=request.headers, data=request.body, **self._options
         ) as response:
             sock = socket_of(response.raw)
             sock.settimeout(None)
@@ -72,7 +67,7 @@ class Requests:
 
 
 class RequestsGevent(Requests):
-    """requests in a process in which gevent has replaced what blocks."""
+    """requests, in a process that gevent has patched."""
 
     INFO: ClassVar = replace(Requests.INFO, name="requests-gevent", mode="greenlets", extra="gevent")
 
@@ -84,7 +79,7 @@ def _session(connections: int) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    # requests reads the body of a redirect to its end first, also where it must not follow.
+    # requests reads the body of a redirect to its end, even if it must not follow it.
     session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
     session.mount("http://", adapter)
@@ -93,7 +88,7 @@ def _session(connections: int) -> requests.Session:
 
 
 def _chunks(response: requests.Response) -> Iterator[bytes]:
-    # Without chunks iter_content(None) would wait for the end of the body; with them it would unpack it.
+    # iter_content(None) waits for the end of a body without chunks, and decompresses one with chunks.
     if response.raw.chunked:
         response.raw.headers.pop("Content-Encoding", None)
         return response.iter_content(chunk_size=None)

@@ -1,4 +1,4 @@
-"""What the SDKs of Ollama and OpenAI share: each is built on httpx or httpx2, whose hooks see the headers first."""
+"""The SDKs of Ollama and OpenAI are built on httpx or httpx2: the event hooks of those report the headers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 from loadgen.clients.httpx import report_headers
 from loadgen.clients.interface import Sink
-from loadgen.model import Request
+from loadgen.model import Mode, Request
 
 
 class Hooks:
-    """Event hooks that give a request our headers, and report its headers to the sink of its thread or task.
+    """Event hooks that set the headers of a request, and report those of its response.
 
-    ``unwanted`` are headers that an SDK sends of its own accord, some of them from the environment.
+    They serve the request that its thread or task began with :meth:`begin`. ``unwanted`` are headers that an SDK adds,
+    some of them from the environment.
     """
 
     def __init__(self, *unwanted: str) -> None:
@@ -21,23 +22,19 @@ class Hooks:
         self._current: ContextVar[tuple[Request, Sink]] = ContextVar("current")
 
     def begin(self, request: Request, sink: Sink) -> None:
-        """Serve this stream from now on in the current thread or task."""
+        """Serve this stream in the current thread or task."""
         self._current.set((request, sink))
 
-    @property
-    def sync_hooks(self) -> dict[str, list[Any]]:
-        """The ``event_hooks`` of a Client."""
+    def event_hooks(self, mode: Mode) -> dict[str, list[Any]]:
+        """Return the ``event_hooks`` of a Client, or of an AsyncClient."""
+        if mode == "tasks":
+            return {"request": [self._async_on_request], "response": [self._async_on_response]}
         return {"request": [self._on_request], "response": [self._on_response]}
-
-    @property
-    def async_hooks(self) -> dict[str, list[Any]]:
-        """The ``event_hooks`` of an AsyncClient."""
-        return {"request": [self._async_on_request], "response": [self._async_on_response]}
 
     def _on_request(self, sent: Any) -> None:
         for name in self._unwanted:
             sent.headers.pop(name, None)
-        sent.headers.update({"Accept-Encoding": "identity", **self._current.get()[0].headers})
+        sent.headers.update(self._current.get()[0].headers)
 
     def _on_response(self, response: Any) -> None:
         sink = self._current.get()[1]

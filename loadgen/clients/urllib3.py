@@ -1,4 +1,4 @@
-"""urllib3's PoolManager, on threads: one for all, as its documentation does. What ``requests`` is built on."""
+"""urllib3's PoolManager, on threads: one for all, as its documentation does. ``requests`` is built on it."""
 
 from __future__ import annotations
 
@@ -51,17 +51,12 @@ class Urllib3:
             timeout=urllib3.Timeout(connect=timeouts.connect, read=min(timeouts.first_token, timeouts.total)),
             retries=False,
         )
+        self._options: dict[str, Any] = {"preload_content": False, "decode_content": False, "redirect": False}
         self._read = iter if choice(cell.client, "lines") == "native" else chunks
 
     def stream(self, request: Request, sink: Sink) -> None:
         response = self._pool.request(
-            request.method,
-            request.url,
-            headers={"Accept-Encoding": "identity", **request.headers},
-            body=request.body,
-            preload_content=False,
-            decode_content=False,
-            redirect=False,
+            request.method, request.url, headers=request.headers, body=request.body, **self._options
         )
         try:
             sock = socket_of(response)
@@ -72,21 +67,21 @@ class Urllib3:
             for chunk in self._read(response):
                 on_data(chunk)
         finally:
-            # What has been read to its end is in the pool again; the rest must not be.
+            # A connection whose body was read to the end is back in the pool; this closes the others.
             response.close()
 
 
 def socket_of(response: urllib3.BaseHTTPResponse) -> socket.socket:
-    """Return the socket that the body comes through."""
-    # The connection forgets its socket when the server says `Connection: close`; the reader never does.
+    """Return the socket from which the body is read."""
+    # The connection drops its socket after `Connection: close`; the reader keeps it.
     reader: Any = response._fp  # type: ignore[attr-defined]
     sock: socket.socket = reader.fp.raw._sock
     return sock
 
 
 def chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Return the body as it comes."""
-    # Without chunks stream(None) would wait for the end of the body.
+    """Return the body read by read."""
+    # stream(None) waits for the end of a body without chunks.
     if response.chunked:
         return response.stream(None)
     return iter(lambda: response.read1(65536), b"")

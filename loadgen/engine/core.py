@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import deque
+from dataclasses import replace
 from time import perf_counter_ns
 
 from loadgen.engine.dispatcher import FOREVER, Dispatcher
@@ -33,7 +34,8 @@ class Engine:
         self._timeouts = cell.workload.timeouts
         self._protocol = protocol
         self._outbox = outbox
-        self._requests = [protocol.request(cell, prompt) for prompt in cell.workload.prompts]
+        requests = (protocol.request(cell, prompt) for prompt in cell.workload.prompts)
+        self._requests = [replace(r, headers={"Accept-Encoding": "identity", **r.headers}) for r in requests]
         self._numbers = itertools.count()
         self._ended: deque[Stream] = deque()
         self._stopped_at: int | None = None
