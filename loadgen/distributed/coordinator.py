@@ -264,8 +264,10 @@ class Coordinator:
         self._ending, self._late_cells = True, ()
         end = messages.pack(messages.End(self._job.number, grace))
         for node in {assignment.node for assignment in self.assignments if assignment.running}:
-            # Where this process is the worker, sending returns only when its engines have ended.
-            gevent.spawn(self._transport.send, messages.END, end, node)
+            if node == LOCAL:  # handled in this process: it returns when the engines have ended
+                gevent.spawn(self._transport.send, messages.END, end, node)
+            else:
+                self._transport.send(messages.END, end, node)
         until = time.monotonic() + seconds
         while not self.over() and time.monotonic() < until:
             gevent.sleep(CHECK_INTERVAL_S)

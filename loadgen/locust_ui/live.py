@@ -125,7 +125,9 @@ class Live:
 
     def update(self, assignment: Assignment, update: Update) -> None:
         """Count the streams of an update that was added to ``assignment``."""
-        client = self._clients[assignment.cell]
+        client = self._clients.get(assignment.cell)
+        if client is None:  # of the job before, whose engine did not end in time
+            return
         if not any(engine.assignment is assignment for engine in client.engines):
             client.engines.append(_Engine(assignment, self._began))
         if update.streams:
