@@ -138,7 +138,7 @@ class Site:
     workers: dict[str, Worker] = field(default_factory=dict)
 
     def join(self, node: str, version: str | None = None) -> Worker:
-        """Add a worker; of another version, if given."""
+        """Add a worker, by default of this version."""
         end = self.network.join(node)
         environment = SimpleNamespace(
             events=SimpleNamespace(request=SimpleNamespace(fire=lambda **_: None)),

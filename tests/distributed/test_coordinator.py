@@ -63,7 +63,7 @@ def test_slots_are_dealt_in_turn_and_every_stream_arrives(made: Site, scenario: 
     assert made.notes == []
 
 
-def test_workers_of_one_machine_are_told_apart_and_one_too_many_is_idle(
+def test_workers_of_one_machine_are_numbered_and_one_too_many_is_idle(
     made: Site, scenario: Scenario, tmp_path: Path
 ) -> None:
     gathered(made, "a_1", "a_2", "b_1")
@@ -113,7 +113,7 @@ def test_an_engine_that_dies_is_a_loss_like_any_other(made: Site, scenario: Scen
     ]
 
 
-def test_who_is_lost_last_leaves_its_streams_to_nobody(made: Site, scenario: Scenario) -> None:
+def test_no_worker_takes_over_the_streams_of_the_last_one(made: Site, scenario: Scenario) -> None:
     gathered(made, "a")
     cell = begin(made, scenario)
     made.engine("a")
@@ -178,7 +178,7 @@ def test_a_worker_with_another_scenario_takes_no_part(
     assert (first.ended in made.coordinator.failures[0], second.ended) == (True, "")
 
 
-def test_where_nobody_can_take_part_nothing_was_measured(
+def test_nothing_is_measured_where_no_worker_can_take_part(
     made: Site, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gathered(made, "a")

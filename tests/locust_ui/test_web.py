@@ -149,9 +149,9 @@ def what_was_chosen_outlasts_other_tabs(tab, page):
 
 def pointing_tells_every_line(tab, page):
     page.locator("figure").nth(2).locator(".canvas").hover(position={"x": 200, "y": 100})
-    told = page.locator("figure").nth(2).locator(".tip span").all_inner_texts()
+    texts = page.locator("figure").nth(2).locator(".tip span").all_inner_texts()
     names = ["requests p50", "requests p99", f"{HOSTILE} p50", f"{HOSTILE} p99", "aiohttp p50"]
-    assert [text.rpartition(": ")[0] for text in told[1:]] == names
+    assert [text.rpartition(": ")[0] for text in texts[1:]] == names
     assert page.locator(".cross:visible").count() == len(CHARTS)
     tab.mouse.move(5, 5)
     page.wait_for_selector(".cross", state="hidden")

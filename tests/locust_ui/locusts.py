@@ -1,4 +1,4 @@
-"""Locust in a process of its own, and what a test needs to steer it."""
+"""Locust in a process of its own, controlled over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILES = Path(__file__).parents[2] / "locustfiles"
 QUICK = {"simulator": {"ttft": "20ms", "gap": "10ms", "tokens": 9}}
 
 
-class Steered:
+class Locust:
     """A web UI that answers at ``url``; ``log`` is all that its process says."""
 
     def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
@@ -72,24 +72,24 @@ class Steered:
 
 
 @contextmanager
-def ui(folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Steered]:
+def ui(folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Iterator[Locust]:
     """``loadgen ui`` on a free port."""
     with _started([*COMMAND, "ui", *map(str, arguments), "--web-port", "0"], folder, env) as process:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip().replace("0.0.0.0", "127.0.0.1")
-        yield _answering(Steered(process, url, folder / "log"))
+        yield _answering(Locust(process, url, folder / "log"))
 
 
 @contextmanager
-def locust(folder: Path, *arguments: str | Path, host: str = "127.0.0.1") -> Iterator[Steered]:
-    """Locust with its web UI, as it is without us."""
+def locust(folder: Path, *arguments: str | Path, host: str = "127.0.0.1") -> Iterator[Locust]:
+    """Start the command `locust` with its web UI."""
     port = free_port()
     with _started([*LOCUST, *map(str, arguments), "--web-port", str(port)], folder, None) as process:
-        yield _answering(Steered(process, f"http://{host}:{port}", folder / "log"))
+        yield _answering(Locust(process, f"http://{host}:{port}", folder / "log"))
 
 
 def headless(folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Locust without it, to its end: the exit code and all that it said."""
+    """Run the command `locust` without a web UI to its end; return its exit code and its log."""
     with _started([*LOCUST, "--headless", *map(str, arguments)], folder, env) as process:
         code = process.wait(2 * SECONDS)
     return code, (folder / "log").read_text()
@@ -100,13 +100,13 @@ def _started(
     command: list[str], folder: Path, env: Mapping[str, str] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """In a process group of its own, as a terminal would start it."""
-    told = {name: value for name, value in os.environ.items() if not name.startswith(("LOADGEN_", "LOCUST_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOADGEN_", "LOCUST_"))}
     with (
         (folder / "log").open("wb") as log,
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**told, "NO_PROXY": "*", **(env or {})},
+            env={**kept, "NO_PROXY": "*", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if "ui" in command else log,
             stderr=log,
@@ -124,22 +124,22 @@ def _started(
                 process.kill()
 
 
-def _answering(steered: Steered) -> Steered:
+def _answering(found: Locust) -> Locust:
     def answers() -> bool:
-        assert steered.process.poll() is None, steered.log
+        assert found.process.poll() is None, found.log
         try:
-            return bool(steered.get("/"))
+            return bool(found.get("/"))
         except urllib.error.HTTPError:
             return True
         except OSError:
             return False
 
     until(answers, "Locust's web UI")
-    return steered
+    return found
 
 
 def soon(condition: Callable[[], object], what: str) -> None:
-    """Ask until it is so, with pauses: who is asked has other work on its core."""
+    """Wait until the condition holds, with pauses: the process that answers has other work on its core."""
     deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"waited {SECONDS:.0f} s for {what}"
