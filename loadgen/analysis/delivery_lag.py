@@ -73,7 +73,7 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
     for summary in summaries:
         if summary.client.control:
             continue
-        included = {each["repeat"] for each in summary.rounds}
+        included = {each.repeat for each in summary.rounds}
         delays = [
             part
             for repeat in repeats

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from loadgen.analysis import effects
-from loadgen.model import ClientId, Summary, Validity
+from loadgen.model import ClientId, Round, Summary, Validity
 
-Round = Mapping[str, float | None]
 Figure = str | Callable[[Summary, Round], float | None]  # a column, or a function of a summary and its round
 
 YARDSTICKS = ("floor",)  # names of clients that show what can be reached, and are not compared
@@ -31,9 +30,10 @@ def sweeps(summaries: Iterable[Summary]) -> dict[ClientId, list[Summary]]:
 def values(summary: Summary, figure: Figure) -> dict[int, float]:
     """Return repeat -> value, where it was measured."""
     return {
-        int(each["repeat"] or 0): value
+        each.repeat: value
         for each in summary.rounds
-        if (value := each.get(figure) if isinstance(figure, str) else figure(summary, each)) is not None
+        if (value := each.values.get(figure) if isinstance(figure, str) else figure(summary, each))
+        is not None
     }
 
 

@@ -17,7 +17,7 @@ from loadgen.analysis.metrics import Metric, PerStream, Repeats, Scalar, metrics
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.validity import MIN_ROUNDS, of_pool, of_repeat, of_repeats, ordered, verdict
-from loadgen.model import ClientId, Estimate, Level, Recording, Run, Summary, Validity
+from loadgen.model import ClientId, Estimate, Level, Recording, Round, Run, Summary, Validity
 
 
 def summarise(run: Run) -> list[Summary]:
@@ -78,12 +78,10 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
     )
 
 
-def _figures(
-    repeats: Repeats, key: Sequence[int]
-) -> tuple[dict[str, Estimate], tuple[dict[str, float | None], ...]]:
+def _figures(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate], tuple[Round, ...]]:
     """Return every metric over all repeats, and of each included repeat by itself; ``key`` seeds the draws."""
     figures: dict[str, Estimate] = {}
-    rounds: list[dict[str, float | None]] = [{"repeat": r.recording.repeat} for r in repeats.included]
+    rounds: list[dict[str, float | None]] = [{} for _ in repeats.included]
     alone = [Repeats(included=(repeat,), all=(repeat,)) for repeat in repeats.included]
     resampler = None
     if len(rounds) < MIN_ROUNDS:
@@ -106,7 +104,8 @@ def _figures(
             figures[metric.column(rank)] = Estimate(pool[rank], low, high, pool.n, pool.low_sample(rank))
         if metric.count:
             figures[f"{metric.key}_n"] = Estimate(pool.n)
-    return figures, tuple(rounds)
+    numbers = [repeat.recording.repeat for repeat in repeats.included]
+    return figures, tuple(map(Round, numbers, rounds))
 
 
 def _percentiles(times: Sequence[Times], metric: Metric) -> Percentiles:

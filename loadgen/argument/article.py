@@ -283,7 +283,7 @@ class _Answer:
             if found := value(single):
                 cells[single.client, single.repeat].append(math.log(found))
         means = {cell: math.exp(math.fsum(of) / len(of)) for cell, of in cells.items()}
-        return lambda summary, block: means.get((summary.client, int(block["repeat"] or 0)))
+        return lambda summary, one: means.get((summary.client, one.repeat))
 
     def _ratios(self, metric: ArticleMetric, client: ClientId, *, own: bool = False) -> list[float]:
         """Return per round the logarithm of the client's time over the fastest's."""

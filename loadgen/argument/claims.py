@@ -37,6 +37,7 @@ from loadgen.model import (
     Mode,
     Reason,
     Result,
+    Round,
     Run,
     Shortfall,
     Summary,
@@ -395,13 +396,13 @@ def _async_does_not_block(evidence: Evidence) -> list[ClaimPart]:
     ]
 
 
-def _open_share(summary: Summary, block: rounds.Round) -> float | None:
-    peak = block.get("live_peak")
+def _open_share(summary: Summary, one: Round) -> float | None:
+    peak = one.values.get("live_peak")
     return None if peak is None else peak / summary.level.value
 
 
-def _lag_share(_: Summary, block: rounds.Round) -> float | None:
-    lag, total = block.get("lag_p50_ms"), block.get("total_p50_ms")
+def _lag_share(_: Summary, one: Round) -> float | None:
+    lag, total = one.values.get("lag_p50_ms"), one.values.get("total_p50_ms")
     return None if lag is None or not total else lag / total
 
 
@@ -446,8 +447,8 @@ def _sync_costs(evidence: Evidence) -> list[ClaimPart]:
     ]
 
 
-def _memory_growth(summary: Summary, block: rounds.Round) -> float | None:
-    each, base = block.get("rss_per_stream_kib"), block.get("rss_base_mib")
+def _memory_growth(summary: Summary, one: Round) -> float | None:
+    each, base = one.values.get("rss_per_stream_kib"), one.values.get("rss_base_mib")
     return None if each is None or not base else each * summary.level.value / 1024 / base
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from loadgen.analysis import effects, rounds
-from loadgen.model import Cost, CostFinding, Resource, Run, Summary
+from loadgen.model import Cost, CostFinding, Resource, Round, Run, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +25,22 @@ class Line:
     y: rounds.Figure
 
 
-def _streams(summary: Summary, _: rounds.Round) -> float | None:
+def _streams(summary: Summary, _: Round) -> float | None:
     return summary.level.value
 
 
-def _rss_kib(_: Summary, block: rounds.Round) -> float | None:
-    peak = block.get("rss_peak_mib")
+def _rss_kib(_: Summary, one: Round) -> float | None:
+    peak = one.values.get("rss_peak_mib")
     return None if peak is None else peak * 1024
 
 
-def _cpu_us_per_s(_: Summary, block: rounds.Round) -> float | None:
-    percent = block.get("cpu_percent")
+def _cpu_us_per_s(_: Summary, one: Round) -> float | None:
+    percent = one.values.get("cpu_percent")
     return None if percent is None else percent * 1e4
 
 
-def _switches_per_s(_: Summary, block: rounds.Round) -> float | None:
-    each, tokens = block.get("switches_per_token"), block.get("tokens_per_s")
+def _switches_per_s(_: Summary, one: Round) -> float | None:
+    each, tokens = one.values.get("switches_per_token"), one.values.get("tokens_per_s")
     return None if each is None or tokens is None else each * tokens
 
 

@@ -65,6 +65,7 @@ from loadgen.model.stream import Pause as Pause
 from loadgen.model.stream import Sample as Sample
 from loadgen.model.stream import Stream as Stream
 from loadgen.model.stream import Usage as Usage
+from loadgen.model.summary import Round as Round
 from loadgen.model.summary import Summary as Summary
 from loadgen.model.tables import ArrivalTable as ArrivalTable
 from loadgen.model.tables import CpuSampleTable as CpuSampleTable

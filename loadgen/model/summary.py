@@ -12,14 +12,20 @@ from loadgen.model.level import Level
 from loadgen.model.reasons import Reason
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The metrics of one included repeat, counted from 0, by itself, keyed by column of ``summary.csv``."""
+
+    repeat: int
+    values: Mapping[str, float | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary(Mapping[str, Estimate]):
     """Every metric of one client at one level, pooled over its repeats: a mapping from the metric's key.
 
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
-    ``reasons`` speak against its validity, the gravest first. ``figures`` and the ``rounds``, which are the
-    metrics of each included repeat by itself, are keyed by column of ``summary.csv``; a round also has ``repeat``,
-    from 0.
+    ``reasons`` speak against its validity, the gravest first. ``figures`` are keyed by column of ``summary.csv``.
     """
 
     client: ClientId
@@ -30,7 +36,7 @@ class Summary(Mapping[str, Estimate]):
     reasons: tuple[Reason, ...]
     outcomes: Mapping[str, int]  # outcome -> streams
     figures: Mapping[str, Estimate]
-    rounds: tuple[Mapping[str, float | None], ...] = field(repr=False)
+    rounds: tuple[Round, ...] = field(repr=False)
 
     def __getitem__(self, metric: str) -> Estimate:
         return self.figures.get(metric, NOT_MEASURED)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from loadgen.analysis import compare, summarise
 from loadgen.analysis.changes import Change
 from loadgen.analysis.compare import Comparison
-from loadgen.model import ClientId, DelayFinding, Estimate, Level, Summary, Validity
+from loadgen.model import ClientId, DelayFinding, Estimate, Level, Round, Summary, Validity
 from tests import synthetic
 from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id
@@ -41,18 +41,25 @@ def with_values(summary: Summary, **values: float | None) -> Summary:
     return replace(summary, figures={**summary.figures, **{name: Estimate(v) for name, v in values.items()}})
 
 
+def with_figure(of: Summary, name: str, value: float) -> tuple[Round, ...]:
+    """Return the rounds, each with this value."""
+    return tuple(replace(each, values={**each.values, name: value}) for each in of.rounds)
+
+
 def summary(
     client: str, concurrency: int, values: Mapping[str, NDArray[np.float64]], **pooled: float | None
 ) -> Summary:
     """Return one whose rounds have these values."""
     repeats = len(next(iter(values.values())))
     rounds = tuple(
-        {
-            "repeat": repeat,
-            "threads_peak": concurrency + 1,
-            "errors_share": 0.0,
-            **{name: float(of[repeat]) for name, of in values.items()},
-        }
+        Round(
+            repeat,
+            {
+                "threads_peak": concurrency + 1,
+                "errors_share": 0.0,
+                **{name: float(of[repeat]) for name, of in values.items()},
+            },
+        )
         for repeat in range(repeats)
     )
     made = replace(PLAIN, client=client_id(client), level=Level(streams=concurrency), rounds=rounds)
@@ -222,7 +229,7 @@ def test_pairs_are_used_where_schedules_agree() -> None:
 def test_where_repeats_are_missing_none_of_the_others_is_given_up() -> None:
     values = np.array([290.0, 295.0, 300.0, 305.0, 310.0])
     base = [summary("aiohttp", 10, {"ttft_p50_ms": values})]
-    some = tuple(each for each in base[0].rounds if each["repeat"] in (1, 2, 4))
+    some = tuple(each for each in base[0].rounds if each.repeat in (1, 2, 4))
     change = change_of(
         compare.runs(base, [replace(base[0], rounds=some)], paired=True), "aiohttp", "ttft_p50_ms"
     )
@@ -234,7 +241,7 @@ def test_where_repeats_are_missing_none_of_the_others_is_given_up() -> None:
 
 def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
     def failing(share: float) -> list[Summary]:
-        rounds = tuple({**each, "errors_share": share} for each in steady().rounds)
+        rounds = with_figure(steady(), "errors_share", share)
         return [with_values(replace(steady(), rounds=rounds), streams=300)]
 
     assert compare.runs(failing(0.0), failing(1 / 100), paired=True).verdict == "not worse"
@@ -245,7 +252,7 @@ def test_errors_count_as_streams_not_as_blocks_that_happen_to_agree() -> None:
 
 def test_a_thread_more_at_many_is_nothing_and_twice_as_many_are_worse() -> None:
     def with_threads(number: int) -> list[Summary]:
-        rounds = tuple({**each, "threads_peak": number} for each in steady(concurrency=100).rounds)
+        rounds = with_figure(steady(concurrency=100), "threads_peak", number)
         return [replace(steady(concurrency=100), rounds=rounds)]
 
     assert compare.runs(with_threads(101), with_threads(102), paired=True).verdict == "not worse"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import noise, summarise
-from loadgen.model import Level
+from loadgen.model import Level, Round
 from tests.analysis.binomial import at_least, at_most
 from tests.synthetic import client_id, recording, run
 
@@ -23,7 +23,7 @@ def template():
 
 
 def summary(client, values):
-    figures = [{"repeat": repeat, "cpu_us_per_token": float(value)} for repeat, value in enumerate(values)]
+    figures = [Round(repeat, {"cpu_us_per_token": float(value)}) for repeat, value in enumerate(values)]
     return replace(template(), client=client_id(client), rounds=tuple(figures))
 
 

@@ -11,7 +11,7 @@ import pytest
 from loadgen.analysis import effects, rounds, summarise
 from loadgen.argument import costs as argued
 from loadgen.argument.costs import COSTS
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId, Level, Round
 from tests.synthetic import recording, run
 
 REQUESTS = ClientId("requests")
@@ -65,7 +65,7 @@ def test_intervals_of_slopes_hold_the_truth(draws):
                 template,
                 level=Level(streams=n),
                 rounds=tuple(
-                    {"repeat": r, "rss_peak_mib": (40_000 + 50 * n * np.exp(rng.normal(0, 0.05))) / 1024}
+                    Round(r, {"rss_peak_mib": (40_000 + 50 * n * np.exp(rng.normal(0, 0.05))) / 1024})
                     for r in range(3)
                 ),
             )
