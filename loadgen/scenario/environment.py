@@ -41,7 +41,7 @@ def fill(document: Document, environ: Mapping[str, str]) -> dict[Path, set[str]]
             return value
         text = _Text(environ)
         whole = _REFERENCE.sub(text.replace, value) if "$" in value else value
-        if not text.problems and not _is_unicode(whole):
+        if not text.problems and not is_unicode(whole):
             text.problems.append(("is not Unicode text", "text in UTF-8"))
         for problem in text.problems:
             document.report(path, *problem)
@@ -86,7 +86,8 @@ class _Text:
         return default or ""
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can hold the text, which has no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

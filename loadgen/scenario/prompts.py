@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Final
 
+from loadgen.scenario.environment import is_unicode
 from loadgen.scenario.files import read_text
 from loadgen.scenario.problems import Problem, ScenarioError
 
@@ -29,12 +29,14 @@ def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
         raise ScenarioError([Problem(f"{path}:{bad}", "prompts.file", "is not UTF-8 text", "text in UTF-8")])
     prompts: list[str] = []
     problems: list[Problem] = []
-    for line, content in _lines(text):
-        try:
-            prompts.append(content if path.suffix == ".txt" else _prompt(content))
-        except _BadLine as error:
+    for line, content in enumerate(map(str.strip, text.split("\n")), 1):
+        if not content:
+            continue
+        prompt, wrong = (content, "") if path.suffix == ".txt" else _prompt(content)
+        if wrong:
             right = 'a JSON string, or an object such as {"prompt": "Write a haiku."}'
-            problems.append(Problem(f"{path}:{line}", "prompts.file", str(error), right))
+            problems.append(Problem(f"{path}:{line}", "prompts.file", wrong, right))
+        prompts.append(prompt)
     if not prompts and not problems:
         problems.append(Problem(f"{path}:1", "prompts.file", "holds no prompt", "one in each line"))
     if problems:
@@ -42,26 +44,13 @@ def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
     return tuple(prompts)
 
 
-class _BadLine(Exception):
-    """A line without a prompt."""
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    for line, content in enumerate(text.split("\n"), 1):
-        if content.strip():
-            yield line, content.strip()
-
-
-def _prompt(content: str) -> str:
+def _prompt(content: str) -> tuple[str, str]:
+    """Return the prompt of a line of JSON, and what is wrong with it."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
-        raise _BadLine("is not JSON") from None
+        return "", "is not JSON"
     prompt = found.get("prompt") if isinstance(found, dict) else found
     if not isinstance(prompt, str) or not prompt.strip():
-        raise _BadLine("holds no prompt")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:
-        raise _BadLine("holds half a character (a lone surrogate)") from None
-    return prompt
+        return "", "holds no prompt"
+    return prompt, "" if is_unicode(prompt) else "holds half a character (a lone surrogate)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -110,28 +111,15 @@ def _check_pairs(document: Document) -> None:
 
 def _check_protocol(document: Document, shape: ScenarioShape) -> None:
     """Report a protocol that the simulator or a client does not speak."""
-    if shape.target.simulator is not None and not _is_simulated(shape.protocol):
-        wrong = f"the simulator does not speak {shape.protocol}"
-        document.report(("protocol",), wrong, f"{' or '.join(sorted(protocols.SIMULATED))}, or a target.url")
+    # A missing library of another package's client or protocol is reported when that is loaded.
+    with suppress(ImportError):
+        if shape.target.simulator is not None and not protocols.is_simulated(shape.protocol):
+            right = f"{' or '.join(sorted(protocols.SIMULATED))}, or a target.url"
+            document.report(("protocol",), f"the simulator does not speak {shape.protocol}", right)
     for place, client in enumerate(shape.clients):
-        known = _protocols_of(client.name)
-        if known and shape.protocol not in known:
-            wrong = f"{client.name} does not speak {shape.protocol}"
-            _add(document, ("clients", place), wrong, f"another client, or the protocol {' or '.join(known)}")
-
-
-# A missing library of another package's client or protocol is reported when that is loaded.
-
-
-def _is_simulated(protocol: str) -> bool:
-    try:
-        return protocols.is_simulated(protocol)
-    except ImportError:
-        return True
-
-
-def _protocols_of(client: str) -> tuple[str, ...]:
-    try:
-        return clients.info(client).protocols
-    except ImportError:
-        return ()
+        with suppress(ImportError):
+            known = clients.info(client.name).protocols
+            if known and shape.protocol not in known:
+                wrong = f"{client.name} does not speak {shape.protocol}"
+                right = f"another client, or the protocol {' or '.join(known)}"
+                _add(document, ("clients", place), wrong, right)
