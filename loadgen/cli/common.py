@@ -115,14 +115,14 @@ def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = 
     """
     from loadgen.api import Run
     from loadgen.report.renderers import markdown as as_markdown
-    from loadgen.report.renderers.terminal import Terminal
+    from loadgen.report.renderers import terminal
     from loadgen.report.write import ReportError
 
     run = Run.load(folder)
     if markdown:
         click.echo(as_markdown.report(run.view), nl=False)
     elif not quiet:
-        console.print(Terminal(run.view))
+        console.print(terminal.report(run.view))
     try:
         path = run.report()
     except ReportError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -13,63 +14,22 @@ from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns, metrics
-from loadgen.model import Recording, Run, Summary
+from loadgen.model import Recording, Run, SampleTable, Summary
 from loadgen.report.sentences.validity import reason
 
-STREAM_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "cell": "Int64",
-        "client": "string",
-        "concurrency": "Int64",
-        "repeat": "Int64",
-        "stream": "Int64",
-        "outcome": "string",
-        "status": "Int64",
-        "due_ms": "Float64",
-        "start_ms": "Float64",
-        "headers_ms": "Float64",
-        "first_byte_ms": "Float64",
-        "ttft_ms": "Float64",
-        "total_ms": "Float64",
-        "tokens": "Int64",
-        "bytes": "Int64",
-        "reads": "Int64",
-        "error": "string",
-        "worker": "string",
-        "slot": "Int64",
-        "warmup": "boolean",
-        "text_events": "Int64",
-        "tpot_ms": "Float64",
-        "lag_max_ms": "Float64",
-        "send_delay_ms": "Float64",
-        "server_tokens": "Int64",
-        "server_prompt_tokens": "Int64",
-        "server_total_ms": "Float64",
-        "server_load_ms": "Float64",
-        "server_prompt_ms": "Float64",
-        "server_decode_ms": "Float64",
-    }
+_CELL = ("cell", "client", "concurrency", "repeat")
+STREAM_COLUMNS = (
+    *_CELL, "stream", "outcome", "status", "due_ms", "start_ms", "headers_ms", "first_byte_ms", "ttft_ms", "total_ms",
+    "tokens", "bytes", "reads", "error", "worker", "slot", "warmup", "text_events", "tpot_ms", "lag_max_ms",
+    "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
+    "server_decode_ms",
+)  # fmt: skip
+SAMPLE_COLUMNS = (
+    *_CELL,
+    "at_ms",
+    *(field.name for field in fields(SampleTable) if field.name != "at"),
+    "worker",
 )
-
-SAMPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "cell": "Int64",
-        "client": "string",
-        "concurrency": "Int64",
-        "repeat": "Int64",
-        "at_ms": "Float64",
-        "rss_kib": "Int64",
-        "peak_rss_kib": "Int64",
-        "threads": "Int64",
-        "cpu_ns": "Int64",
-        "voluntary": "Int64",
-        "involuntary": "Int64",
-        "run_wait_ns": "Int64",
-        "streams_open": "Int64",
-        "worker": "string",
-    }
-)
-
 
 # The columns of a summary that are no metrics.
 _TEXTS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
@@ -137,47 +97,36 @@ def _summary_column(rows: Sequence[Summary], name: str) -> Any:
     if name in _NUMBERS:
         return pd.array([_NUMBERS[name](row) for row in rows], dtype="Int64")
     of = column(name)
-    return pd.array([value(row, of) for row in rows], dtype="Int64" if of.whole else "Float64")
+    return pd.array([_value(row, of) for row in rows], dtype="Int64" if of.whole else "Float64")
 
 
-def value(summary: Summary, of: Column) -> float | None:
+def _value(summary: Summary, of: Column) -> float | None:
     """Return what a summary has in that column; ``None`` where it was not measured."""
-    if of.part == "low":
-        return summary[of.metric.column(of.rank)].low
-    if of.part == "high":
-        return summary[of.metric.column(of.rank)].high
+    if of.part in ("low", "high"):
+        bounds = summary[of.metric.column(of.rank)]
+        return bounds.low if of.part == "low" else bounds.high
     return summary.value(of.name)
 
 
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
     m = Measured(recording)
     of = m.streams
-    marks = {"due": of.due, "start": of.start, "headers": of.headers}
-    server = {"total": of.total_ns, "load": of.load_ns, "prompt": of.prompt_ns, "decode": of.decode_ns}
-    columns = {
-        **_cell_columns(recording, len(m.outcome)),
-        "stream": pd.array(np.arange(before, before + len(m.outcome)), dtype="Int64"),
-        "outcome": pd.array(m.outcome, dtype="string"),
-        "error": pd.array(of.error.astype(np.str_), dtype="string"),
-        "warmup": pd.array(~m.after_warmup, dtype="boolean"),
-        "slot": _integers(of.slot),
-        "status": _integers(of.status),
-        "bytes": _integers(of.bytes),
-        "reads": _integers(of.reads),
-        "server_tokens": _integers(of.server_tokens),
-        "tokens": _integers(m.tokens),
-        "text_events": _integers(of.text_events),
-        "server_prompt_tokens": _integers(of.prompt_tokens),
-        **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
-        "first_byte_ms": _milliseconds(m.first_byte - recording.start, m.first_byte < 0),
-        "ttft_ms": _milliseconds(m.ttft, m.ttft < 0),
-        "total_ms": _milliseconds(m.total, m.total < 0),
-        "tpot_ms": _milliseconds(m.tpot, m.tpot < 0),
+    marks = {"due": of.due, "start": of.start, "headers": of.headers, "first_byte": m.first_byte}
+    times = {
+        "ttft": m.ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay, "server_total": of.total_ns,
+        "server_load": of.load_ns, "server_prompt": of.prompt_ns, "server_decode": of.decode_ns,
+    }  # fmt: skip
+    found = {
+        **of.columns,
+        "stream": np.arange(before, before + len(of)),
+        "warmup": ~m.after_warmup,
+        "tokens": m.tokens,
+        "server_prompt_tokens": of.prompt_tokens,
         "lag_max_ms": _lag_max(m),
-        "send_delay_ms": _milliseconds(m.send_delay, m.send_delay < 0),
-        **{f"server_{name}_ms": _milliseconds(ns, ns < 0) for name, ns in server.items()},
+        **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
+        **{f"{name}_ms": _milliseconds(ns, ns < 0) for name, ns in times.items()},
     }
-    return pd.DataFrame({name: columns[name] for name in STREAM_COLUMNS})
+    return _frame(recording, len(of), found, STREAM_COLUMNS)
 
 
 def _lag_max(m: Measured) -> pd.arrays.FloatingArray:
@@ -190,34 +139,36 @@ def _lag_max(m: Measured) -> pd.arrays.FloatingArray:
 
 
 def _samples(recording: Recording) -> pd.DataFrame:
-    at = recording.samples.at
-    columns = {
-        **_cell_columns(recording, len(at)),
-        "at_ms": _milliseconds(at - recording.start, at < 0),
-        **{name: _integers(values) for name, values in recording.samples.columns.items() if name != "at"},
-    }
-    return pd.DataFrame({name: columns[name] for name in SAMPLE_COLUMNS})
-
-
-def _cell_columns(recording: Recording, n: int) -> dict[str, Any]:
-    return {
-        "cell": pd.array(np.full(n, recording.index), dtype="Int64"),
-        "client": pd.array([recording.client.label] * n, dtype="string"),
-        "concurrency": pd.array([recording.level.streams] * n, dtype="Int64"),
-        "repeat": pd.array(np.full(n, recording.repeat), dtype="Int64"),
-        "worker": pd.array([recording.worker] * n, dtype="string"),
-    }
-
-
-def _integers(values: Ints) -> pd.arrays.IntegerArray:
-    return pd.arrays.IntegerArray(values.astype(np.int64), np.asarray(values < 0))
+    samples = recording.samples
+    at_ms = _milliseconds(samples.at - recording.start, samples.at < 0)
+    return _frame(recording, len(samples), {**samples.columns, "at_ms": at_ms}, SAMPLE_COLUMNS)
 
 
 def _milliseconds(ns: Ints, missing: NDArray[np.bool_]) -> pd.arrays.FloatingArray:
     return pd.arrays.FloatingArray(np.where(missing, 0.0, ns / 1e6), np.asarray(missing))
 
 
-def _joined(frames: list[pd.DataFrame], columns: Mapping[str, str]) -> pd.DataFrame:
+def _frame(recording: Recording, n: int, found: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
+    cell = (recording.index, recording.client.label, recording.level.streams, recording.repeat)
+    found = {**found, **{name: [value] * n for name, value in zip(_CELL, cell, strict=True)}}
+    found["worker"] = [recording.worker] * n
+    return pd.DataFrame({name: _array(found[name], _dtype(name)) for name in names})
+
+
+def _array(values: Any, dtype: Any) -> Any:
+    if isinstance(values, np.ndarray) and dtype == "Int64":
+        return pd.arrays.IntegerArray(values.astype(np.int64), np.asarray(values < 0))
+    return pd.array(list(values) if dtype == "string" else values, dtype)
+
+
+def _dtype(name: str) -> str:
+    if name.endswith("_ms"):
+        return "Float64"
+    texts = ("client", "outcome", "error", "worker")
+    return "string" if name in texts else "boolean" if name == "warmup" else "Int64"
+
+
+def _joined(frames: list[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
     if not frames:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
+        return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in names})
     return pd.concat(frames, ignore_index=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.box import Box
 from rich.cells import cell_len
-from rich.console import ConsoleOptions, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -56,14 +56,11 @@ class Screen:
     width: int
     ascii_only: bool = False
 
-    @classmethod
-    def of(cls, options: ConsoleOptions) -> Screen:
-        """Return the screen of a rich console."""
-        return cls(options.max_width, options.ascii_only)
-
     def spell(self, text: str) -> str:
         """Return ``text`` in characters that the terminal has."""
-        return spell_ascii(text) if self.ascii_only else text
+        if not self.ascii_only:
+            return text
+        return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
 
     def text(self, text: object, style: str = "", *, limit: int = TEXT_LIMIT) -> Text:
         """Return text that may come from a server or a file, made harmless."""
@@ -133,9 +130,14 @@ class Screen:
         return Padding(grid, (0, 0, 0, GAP))
 
 
-def spell_ascii(text: str) -> str:
-    """Return ``text`` in ASCII."""
-    return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+@dataclass(frozen=True, slots=True)
+class OnScreen:
+    """A rich renderable: what ``parts`` yields for the screen that it is printed on."""
+
+    parts: Callable[[Screen], Iterable[RenderableType]]
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield from self.parts(Screen(options.max_width, options.ascii_only))
 
 
 def width_of(rows: Sequence[Sequence[str]]) -> int:

@@ -15,8 +15,7 @@ from loadgen import analysis
 from loadgen.findings import findings as found
 from loadgen.model import ClientId, Finding, Run, Summary
 from loadgen.report.page import Page as HtmlPage
-from loadgen.report.renderers import html
-from loadgen.report.renderers.terminal import Terminal
+from loadgen.report.renderers import html, terminal
 from loadgen.report.screen import Screen
 from loadgen.report.sections import Section
 from loadgen.report.view import View
@@ -150,7 +149,7 @@ def shown(of, width=100, encoding="utf-8", colour=False):
     file = io.TextIOWrapper(raw, encoding=encoding)
     Console(
         file=file, width=width, force_terminal=colour, color_system="truecolor" if colour else None
-    ).print(Terminal(of) if isinstance(of, View) else of)
+    ).print(terminal.report(of) if isinstance(of, View) else of)
     file.flush()
     return raw.getvalue().decode(encoding)
 

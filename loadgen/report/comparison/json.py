@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadgen.analysis import compare
 from loadgen.analysis.changes import SIGNIFICANCE
+from loadgen.model import ClientId, Level
 from loadgen.report.comparison.sentences import reason
+from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.sentences import sentences
 
-if TYPE_CHECKING:
-    from loadgen.analysis.changes import Change
-    from loadgen.analysis.compare import CellKey
-    from loadgen.model import ClientId, Level
-    from loadgen.report.comparison.view import ComparisonView
+# of a change
+FIGURES = (
+    "base",
+    "head",
+    "verdict",
+    "suspect",
+    "relative",
+    "change",
+    "low",
+    "high",
+    "detectable",
+    "more_repeats",
+)
 
 
 def render(view: ComparisonView) -> str:
@@ -29,22 +39,19 @@ def render(view: ComparisonView) -> str:
         "exit": compare.exit_code(comparison),
         "reason": comparison.reason,
         "why": reason(comparison),
-        "more_repeats": comparison.more_repeats,
-        "paired": comparison.paired,
-        "comparisons": comparison.comparisons,
+        **{name: getattr(comparison, name) for name in ("more_repeats", "paired", "comparisons")},
         "significance": SIGNIFICANCE,
         "tolerance": comparison.tolerance,
-        "differences": [
-            {"key": d.key, "base": d.base, "head": d.head, "blocking": d.blocking} for d in view.differences
+        "differences": [asdict(difference) for difference in view.differences],
+        "changes": [
+            {**_cell(c.client, c.level), "metric": c.column.name, "unit": c.column.unit}
+            | {name: getattr(c, name) for name in FIGURES}
+            for c in comparison.changes
         ],
-        "changes": [_change(c) for c in comparison.changes],
         "delays": [
             {
                 **_cell(f.client, f.level),
-                "verdict": f.verdict,
-                "late": f.late,
-                "tokens": f.tokens,
-                "budget_ms": f.budget_ms,
+                **{name: getattr(f, name) for name in ("verdict", "late", "tokens", "budget_ms")},
                 "causes": [asdict(delay) for delay in f.delays],
                 "statement": sentences(f).statement,
             }
@@ -60,25 +67,7 @@ def render(view: ComparisonView) -> str:
     return json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _change(change: Change) -> dict[str, Any]:
-    return {
-        **_cell(change.client, change.level),
-        "metric": change.column.name,
-        "unit": change.column.unit,
-        "base": change.base,
-        "head": change.head,
-        "verdict": change.verdict,
-        "suspect": change.suspect,
-        "relative": change.relative,
-        "change": change.change,
-        "low": change.low,
-        "high": change.high,
-        "detectable": change.detectable,
-        "more_repeats": change.more_repeats,
-    }
-
-
-def _cells(keys: Iterable[CellKey]) -> list[dict[str, Any]]:
+def _cells(keys: Iterable[compare.CellKey]) -> list[dict[str, Any]]:
     return [_cell(client, level) for client, level in keys]
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
-from typing import TYPE_CHECKING
-
 from loadgen.report.comparison import sentences
+from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.markdown import escaped, table
-
-if TYPE_CHECKING:
-    from loadgen.report.comparison.view import ComparisonView
 
 ROWS = 10
 DELAYS = 3
@@ -25,7 +20,7 @@ def render(view: ComparisonView) -> str:
     if rows:
         more = len(view.called) - ROWS
         lines += [
-            table(sentences.HEADINGS, (astuple(sentences.row(c)) for c in rows), texts=3),
+            table(sentences.HEADINGS, (sentences.row(c) for c in rows), texts=3),
             "",
             (f"{more:,} more are called worse or better; " if more > 0 else "")
             + f"{len(same):,} comparisons are within noise.",

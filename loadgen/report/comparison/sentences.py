@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE
+from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE, Change
+from loadgen.analysis.compare import CellKey, Comparison, Outcome
+from loadgen.analysis.differences import Difference
+from loadgen.analysis.metrics import Column
+from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.sentences import sentences
-from loadgen.report.text import NOT_MEASURED, number, percent, plain
-
-if TYPE_CHECKING:
-    from loadgen.analysis.changes import Change
-    from loadgen.analysis.compare import CellKey, Comparison, Outcome
-    from loadgen.analysis.differences import Difference
-    from loadgen.analysis.metrics import Column
-    from loadgen.report.comparison.view import ComparisonView
+from loadgen.report.text import NOT_MEASURED, number, percent, plain, several
 
 FINDING_LIMIT = 1000
 NAME_LIMIT = 100  # characters of one name that others chose
@@ -24,8 +20,7 @@ HEADINGS = ("", "client", "metric", "streams", "base", "head", "change", "95 % i
 _TENFOLD = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One change as text, in the order of ``HEADINGS``."""
 
     verdict: str
@@ -63,7 +58,7 @@ def verdict(comparison: Comparison) -> str:
     text = f"{VERDICTS[comparison.verdict]}: {reason(comparison)}."
     if more is None:
         return f"{text} Over {MAX_REPEATS:,} more repeats would be needed: reduce the noise on the machine first."
-    return f"{text} {_count(more, 'more repeat')} of both would decide." if more else text
+    return f"{text} {several(more, 'more repeat')} of both would decide." if more else text
 
 
 def reason(comparison: Comparison) -> str:
@@ -72,7 +67,7 @@ def reason(comparison: Comparison) -> str:
         case "regression":
             worse = comparison.called("worse")
             clients = ", ".join(dict.fromkeys(plain(c.client, NAME_LIMIT) for c in worse))
-            return f"{_count(len(worse), 'regression')} of {clients} beyond the noise"
+            return f"{several(len(worse), 'regression')} of {clients} beyond the noise"
         case "no_regression":
             return "no metric is worse beyond the noise"
         case "nothing_valid":
@@ -85,7 +80,7 @@ def reason(comparison: Comparison) -> str:
             first, *others = comparison.undecided
             most = first.high or 0.0
             up_to = f"up to {percent(most)}" if most < _TENFOLD else "more than tenfold"
-            rest = f", as may {_count(len(others), 'other')}" if others else ""
+            rest = f", as may {several(len(others), 'other')}" if others else ""
             return (
                 f"{first.column.label} of {plain(first.client, NAME_LIMIT)} at {first.level} may be worse by {up_to}"
                 f"{rest}; the regression tolerance is {percent(comparison.tolerance)}"
@@ -98,7 +93,7 @@ def method(comparison: Comparison) -> str:
         return ""
     pairs = "repeat by repeat" if comparison.paired else "as independent samples: their schedules differ"
     return (
-        f"{_count(comparison.comparisons, 'comparison')} {pairs}; intervals of 95 %. A change counts when it is "
+        f"{several(comparison.comparisons, 'comparison')} {pairs}; intervals of 95 %. A change counts when it is "
         f"significant over all of them together (Holm, {percent(SIGNIFICANCE)}), beyond the noise threshold, and at "
         f"least {percent(MIN_CHANGE)}."
     )
@@ -167,7 +162,3 @@ def value(of: Change, value: float) -> str:
 def scale(column: Column) -> tuple[float, str]:
     """Return what values are multiplied by to be shown, and their unit then: shares are shown in percent."""
     return (100.0, "%") if column.metric.kind == "share" else (1.0, column.unit)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

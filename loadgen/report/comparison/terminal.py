@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple
-from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
+from loadgen.analysis.changes import Change
+from loadgen.analysis.metrics import Column
 from loadgen.report.comparison import sentences
-from loadgen.report.screen import GridColumn, Screen
+from loadgen.report.comparison.view import ComparisonView
+from loadgen.report.screen import GridColumn, OnScreen, Screen
 from loadgen.report.text import NOT_MEASURED
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-    from rich.table import Table
-
-    from loadgen.analysis.changes import Change
-    from loadgen.analysis.metrics import Column
-    from loadgen.report.comparison.view import ComparisonView
 
 DELAYS = 3
 SIGNS = {"worse": "✗", "better": "✓", "same": "", "unknown": "?"}
@@ -28,51 +23,40 @@ LEGEND = "change in %, ± half of its 95 % interval; ✗ worse and ✓ better be
 _LABEL = 30
 
 
-def render(view: ComparisonView) -> RenderableType:
+def render(view: ComparisonView) -> OnScreen:
     """Return a renderable that chooses its columns by the console's width."""
-    return _Terminal(view)
+    return OnScreen(lambda screen: _parts(view, screen))
 
 
-class _Terminal:
-    def __init__(self, view: ComparisonView) -> None:
-        self.view = view
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        view, comparison, screen = self.view, self.view.comparison, Screen.of(options)
-        yield screen.text(sentences.title(view), "bold")
-        if view.differences:
-            yield screen.text("What differs", "dim")
-        for difference in view.differences:
-            style = "yellow" if difference.blocking else "dim"
-            yield screen.text(f"  {sentences.difference(difference)}", style)
+def _parts(view: ComparisonView, screen: Screen) -> Iterable[RenderableType]:
+    comparison = view.comparison
+    yield screen.text(sentences.title(view), "bold")
+    if view.differences:
+        yield screen.text("What differs", "dim")
+    for difference in view.differences:
+        yield screen.text(f"  {sentences.difference(difference)}", "yellow" if difference.blocking else "dim")
+    yield Text("")
+    if view.called:
+        yield _called(view.called, screen)
         yield Text("")
-        if view.called:
-            yield _called(view.called, screen)
-            yield Text("")
-        delays = sentences.delays(view)[:DELAYS]
+    if delays := sentences.delays(view)[:DELAYS]:
         yield from (screen.text(f"In HEAD, {text}") for text in delays)
-        if delays:
-            yield Text("")
-        if comparison.comparisons:
-            yield from _cells(view, screen)
-            yield screen.text(sentences.method(comparison), "dim")
-        yield from (screen.text(note, "dim") for note in sentences.notes(view))
         yield Text("")
-        yield screen.text(sentences.verdict(comparison), VERDICT_STYLES[comparison.verdict])
+    if comparison.comparisons:
+        yield from _cells(view, screen)
+        yield screen.text(sentences.method(comparison), "dim")
+    yield from (screen.text(note, "dim") for note in sentences.notes(view))
+    yield Text("")
+    yield screen.text(sentences.verdict(comparison), VERDICT_STYLES[comparison.verdict])
 
 
 def _called(called: Iterable[Change], screen: Screen) -> Table:
     table = screen.table()
     for place, name in enumerate(sentences.HEADINGS):
-        table.add_column(
-            name,
-            justify="left" if place < 3 else "right",
-            no_wrap=True,
-            overflow="ellipsis",
-            max_width=_LABEL if name == "client" else None,
-        )
+        table.add_column(name, justify="left" if place < 3 else "right", no_wrap=True, overflow="ellipsis")
+    table.columns[1].max_width = _LABEL
     for change in called:
-        texts = [screen.text(text) for text in astuple(sentences.row(change))]
+        texts = [screen.text(text) for text in sentences.row(change)]
         for place in (0, 6):  # verdict and change
             texts[place].stylize(STYLES[change.verdict])
         table.add_row(*texts)

@@ -1,7 +1,7 @@
 """The forms of a report, side by side: each is a function from a :class:`~loadgen.report.view.View` to text.
 
 ``FILES`` is the table of the files in a run folder; a new one is a function and a line here. Two forms are printed
-instead: :class:`~loadgen.report.renderers.terminal.Terminal`, and Markdown.
+instead: :func:`loadgen.report.renderers.terminal.report`, and Markdown.
 """
 
 from __future__ import annotations

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from loadgen.report.markdown import escaped
 from loadgen.report.sections import shown
-
-if TYPE_CHECKING:
-    from loadgen.report.view import View
+from loadgen.report.view import View
 
 
 def report(view: View) -> str:

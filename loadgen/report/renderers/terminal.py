@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from rich.console import RenderableType
 from rich.text import Text
 
-from loadgen.report.screen import Screen
+from loadgen.report.screen import OnScreen, Screen
 from loadgen.report.sections import shown
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-    from loadgen.report.view import View
+from loadgen.report.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
-    """The terminal's form of every section that has one."""
+def report(view: View) -> OnScreen:
+    """Return the terminal's form of every section that has one."""
 
-    view: View
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        screen = Screen.of(options)
-        for section in shown(self.view):
-            if parts := list(section.terminal(self.view, screen)):
-                if title := section.heading(self.view):
+    def parts(screen: Screen) -> Iterable[RenderableType]:
+        for section in shown(view):
+            if lines := list(section.terminal(view, screen)):
+                if title := section.heading(view):
                     yield screen.text(title, "bold")
-                yield from parts
+                yield from lines
                 yield Text("")
+
+    return OnScreen(parts)
