@@ -86,14 +86,17 @@ def test_shares_are_plotted_as_percentages_and_a_common_level_is_in_the_title():
     made = plot_of(part(*(effect(client, 0.5, "contradicts", **shares) for client in (ONE, OTHER))))
     assert made.title.endswith("at 100 streams")
     assert made.unit == "%"
-    assert [(row.label, row.value) for row in made.rows] == [("requests", "50.0"), ("aiohttp", "50.0")]
+    assert [(row.point.label, row.point.value) for row in made.rows] == [
+        ("requests", 50.0),
+        ("aiohttp", 50.0),
+    ]
     assert "95 %" in made.criterion
 
 
 def test_levels_that_differ_stand_beside_each_client():
     ten = effect(OTHER, 2.0, "supports", level=Level(streams=10))
     made = plot_of(part(effect(ONE, 2.0, "supports"), ten))
-    assert [row.label for row in made.rows] == ["requests at 100 streams", "aiohttp at 10 streams"]
+    assert [row.point.label for row in made.rows] == ["requests at 100 streams", "aiohttp at 10 streams"]
 
 
 def test_noise_and_comparisons_are_notes():

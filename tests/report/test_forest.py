@@ -43,7 +43,7 @@ def test_zero_on_a_logarithmic_axis_is_at_its_left_end():
 
 def test_a_value_that_was_measured_once_has_no_bar():
     (row,) = made(Point("a", 0.5, None, None, "once")).rows
-    assert (row.bar, row.between, row.result) == (None, "", "once")
+    assert (row.bar, row.cut) == (None, (False, False))
 
 
 def test_a_note_of_some_rows_stands_below_the_plot_once():

@@ -13,14 +13,23 @@ LOG_SPAN = 10**1.5
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A fixed range with its ticks and their labels."""
+    """A fixed range, and the labels of its ticks by their place."""
 
     start: float
     end: float
     log: bool
-    ticks: tuple[float, ...]
     labels: Mapping[float, str]
     title: str = ""
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        return tuple(self.labels)
+
+    def share(self, value: float) -> float:
+        """Return where the value is, from 0 at the start to 1 at the end; below 0 or above 1 where it is outside."""
+        if self.log:
+            return math.log(value / self.start) / math.log(self.end / self.start) if value > 0 else 0.0
+        return (value - self.start) / (self.end - self.start)
 
 
 def axis(
@@ -53,7 +62,7 @@ def axis(
         end = high + (high - low) * 0.06
         first = math.ceil(start / step - 1e-9)
         ticks = tuple(round(n * step, 12) for n in range(first, math.floor(end / step + 1e-9) + 1))
-    return Axis(start=start, end=end, log=log, ticks=ticks, labels={t: tick(t) for t in ticks}, title=title)
+    return Axis(start, end, log, {t: tick(t) for t in ticks}, title)
 
 
 def _step(rough: float) -> float:

@@ -55,7 +55,7 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
     x = axis([low if log else least, high], "ms", zero=False, log=log, count=5)
     deepest = max(_LEAST_SHARE, min(float(share[-1]) for _, share in lines.values()))
     shares = {share: rank for share, rank in _RANKS if share >= deepest * 0.9}
-    y = Axis(1.0, min(deepest * 0.8, 0.4), True, tuple(shares), shares)
+    y = Axis(1.0, min(deepest * 0.8, 0.4), True, shares)
     made = plot(x, y, HEIGHT, left=50, right=14, grid="xy")
     drawn = []
     for label, (at, share) in lines.items():

@@ -12,10 +12,8 @@ from typing import Literal
 
 from loadgen.report.charts import axes
 from loadgen.report.charts.axes import Axis
-from loadgen.report.text import interval, number, plain
+from loadgen.report.text import interval, number
 
-LABEL = 80
-TEXT = 2000
 FAR_TIMES = 4.0  # how far beyond all values the axis follows an interval: so many times on a logarithmic one,
 FAR_SHARE = 0.5  # this share of their range on a linear one
 MIN_TICKS = 3
@@ -44,16 +42,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A point on its axis; ``cut`` says at which ends the interval goes on beyond the plot."""
+    """Where a point is on its axis; ``cut`` says at which ends the interval goes on beyond the plot."""
 
-    label: str
-    value: str
-    between: str
-    result: Result
-    note: str
+    point: Point
     dot: float | None
-    bar: tuple[float, float] | None
-    cut: tuple[bool, bool]
+    bar: tuple[float, float] | None = None
+    cut: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +77,27 @@ def plot(
     """Return the points on one axis with the line; logarithmic for the unit ``times``. ``within``: 1 / line to line."""
     log = unit == "times"
     axis = axis_of(points, [line, *([1.0] if log else [])], log=log)
-    rows = tuple(row(point, axis) for point in points)
     notes: dict[str, list[str]] = {}
-    for r in rows:
-        notes.setdefault(r.note, []).append(r.label)
+    for point in points:
+        notes.setdefault(point.note, []).append(point.label)
     if len(notes) == 1 and "" not in notes:
-        criterion, notes = f"{criterion}; {rows[0].note}", {}
-    words = "; ".join(
-        f"{r.label} {r.value}{f' ({r.between})' if r.between else ''}, {WORDS[r.result]}" for r in rows
-    )
+        criterion, notes = f"{criterion}; {points[0].note}", {}
+    words = []
+    for point in points:
+        between = interval(point.low, point.high)
+        words.append(
+            f"{point.label} {number(point.value)}{between and f' ({between})'}, {WORDS[point.result]}"
+        )
     return Plot(
-        title=plain(title, LABEL),
+        title=title,
         unit=unit,
         criterion=criterion,
         line=place(axis, line),
         tint=_tint(axis, line, direction),
         ticks=ticks(axis),
-        rows=rows,
+        rows=tuple(row(point, axis) for point in points),
         notes=tuple(f"{', '.join(of)}: {note}" for note, of in notes.items() if note),
-        alternative=f"{plain(title, LABEL)}, {unit}, {criterion}: {words}",
+        alternative=f"{title}, {unit}, {criterion}: {'; '.join(words)}",
     )
 
 
@@ -121,13 +117,7 @@ def axis_of(points: Sequence[Point], marks: Sequence[float], *, log: bool) -> Ax
 
 def place(axis: Axis, value: float) -> float:
     """Return the percentage of the width, 0 and 100 beyond the ends."""
-    if axis.log:
-        if value <= 0:
-            return 0.0
-        share = math.log(value / axis.start) / math.log(axis.end / axis.start)
-    else:
-        share = (value - axis.start) / (axis.end - axis.start)
-    return round(100 * min(max(share, 0.0), 1.0), 2)
+    return round(100 * min(max(axis.share(value), 0.0), 1.0), 2)
 
 
 def ticks(axis: Axis) -> tuple[tuple[float, str], ...]:
@@ -140,20 +130,11 @@ def ticks(axis: Axis) -> tuple[tuple[float, str], ...]:
 
 def row(point: Point, axis: Axis) -> Row:
     """Return the point on its axis."""
-    bar, cut = None, (False, False)
-    if point.low is not None and point.high is not None:
-        bar = place(axis, point.low), place(axis, point.high)
-        cut = point.low < axis.start, point.high > axis.end
-    return Row(
-        label=plain(point.label, LABEL),
-        value=number(point.value),
-        between=interval(point.low, point.high),
-        result=point.result,
-        note=plain(point.note, TEXT),
-        dot=None if point.value is None else place(axis, point.value),
-        bar=bar,
-        cut=cut,
-    )
+    dot = None if point.value is None else place(axis, point.value)
+    if point.low is None or point.high is None:
+        return Row(point, dot)
+    bar = place(axis, point.low), place(axis, point.high)
+    return Row(point, dot, bar, (point.low < axis.start, point.high > axis.end))
 
 
 def _tint(axis: Axis, line: float, direction: Literal["above", "below", "within"]) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from bokeh.models import Line as LineGlyph
 from bokeh.models import Scatter, Segment
 
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import Chart, draw, ends, hover, plot
+from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
 from loadgen.report.text import number, tick
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 HEIGHT = 226
 TICKS = 5
-_BOTTOM = 44
-_ROOM = 104
 _INTERVAL_ROOM = 2.0  # an interval may stretch the axis to this many times the largest value
 
 
@@ -59,7 +57,7 @@ def line_chart(title: str, unit: str, lines: Sequence[Line], *, whole: bool = Fa
     least, most = max(0.0, min(values) / _INTERVAL_ROOM), max(values) * _INTERVAL_ROOM
     edges = [edge for point in points for edge in point.interval or () if least <= edge <= most]
     y = axis([*values, *edges], unit, whole=whole)
-    made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
+    made = plot(x, y, HEIGHT)
     marks = []
     for line in lines:
         alpha, places = 0.6 if line.faint else 1.0, [_place(x, point, line.aside) for point in line.points]
@@ -89,22 +87,21 @@ def line_chart(title: str, unit: str, lines: Sequence[Line], *, whole: bool = Fa
         for line in lines
     )
     last = [(line.style, line.points[-1].value) for line in lines if line.points and not line.faint]
-    names = ends(y, HEIGHT, _BOTTOM, last)
-    return Chart(title, unit, made, f"{title} in {unit} over {x.title}. {words}.", names, _ROOM)
+    names = ends(y, HEIGHT, last)
+    return Chart(title, unit, made, f"{title} in {unit} over {x.title}. {words}.", names, ROOM)
 
 
 def level_axis(measured: Sequence[Level]) -> Axis:
     """Return the axis of levels, with ticks at what was run: at most ``TICKS`` of them."""
     title = "arrivals per second" if measured[0].streams is None else "streams at once"
     values = sorted({float(level.value) for level in measured})
-    shown = values[:: -(-len(values) // TICKS)]
-    labels = {value: tick(value) for value in shown}
+    labels = {value: tick(value) for value in values[:: -(-len(values) // TICKS)]}
     if len(values) == 1:
-        return Axis(values[0] - 1, values[0] + 1, False, tuple(shown), labels, title)
+        return Axis(values[0] - 1, values[0] + 1, False, labels, title)
     log = values[-1] / values[0] > 4
     margin = (values[-1] - values[0]) * 0.05
     start, end = (values[0] / 1.15, values[-1] * 1.15) if log else (values[0] - margin, values[-1] + margin)
-    return Axis(start, end, log, tuple(shown), labels, title)
+    return Axis(start, end, log, labels, title)
 
 
 def _place(x: Axis, point: Point, aside: float) -> float:

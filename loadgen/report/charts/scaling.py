@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bokeh.models import Scatter, Segment
+from bokeh.models import Scatter
 
 from loadgen.analysis.metrics import Column, Metric, column, metrics
 from loadgen.analysis.metrics.lag import lag, relative_lag
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.lines import Line, Point, line_chart
-from loadgen.report.charts.style import BORDER_TOP, Chart, Mark, draw, hover, plot
+from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, across, draw, hover, plot
 from loadgen.report.columns import column_title, rank_of, scaled, title_of, unit_of
 from loadgen.report.text import interval, number, plain
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from loadgen.model import Summary
     from loadgen.report.client_style import Styles
 
-_BOTTOM = 44
 _ROW = 26
 
 
@@ -95,18 +94,18 @@ def _dots(
     if not x.log:  # room for half a mark at 0
         x = replace(x, start=x.start - 0.015 * (x.end - x.start))
     places = {float(len(rows) - n): plain(style.label, 24) for n, (_, style, _) in enumerate(rows)}
-    y = Axis(0.4, len(rows) + 0.6, False, tuple(places), places)
-    height = BORDER_TOP + _BOTTOM + _ROW * len(rows)
+    y = Axis(0.4, len(rows) + 0.6, False, places)
+    height = BORDER_TOP + BORDER_BOTTOM + _ROW * len(rows)
     left = 16 + round(6.6 * max(map(len, places.values())))
     room = 92 if pair else 54
-    made = plot(x, y, height, left=left, right=room, bottom=_BOTTOM, grid="xy" if x.log and not pair else "x")
+    made = plot(x, y, height, left=left, right=room, grid="xy" if x.log and not pair else "x")
     points, marks, words = [], [], []
     for place, (summary, style, here) in zip(places, rows, strict=True):
         text = " – ".join(number(value) for _, value in here) or number(None)
         if pair and len(here) == 1:
             text = f"{rank_of(here[0][0].column)} {text}"
         words.append(f"{style.label} {text}")
-        top = BORDER_TOP + (height - BORDER_TOP - _BOTTOM) * (y.end - place) / (y.end - y.start)
+        top = BORDER_TOP + _ROW * len(rows) * (1 - y.share(place))
         marks.append(Mark(text, "--ink", 100 * top / height))
         if not here:
             continue
@@ -114,8 +113,7 @@ def _dots(
         if len(here) > 1 or not (pair or x.log):
             stem = {"x0": [here[0][1] if len(here) > 1 else x.start], "x1": [ends_at], "y": [place]}
             weight = 0.9 if len(here) > 1 else 0.4
-            glyph = Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=2, line_alpha=weight)
-            draw(made, glyph, stem, style.variable)
+            draw(made, across(line_width=2, line_alpha=weight), stem, style.variable)
         data = {
             "x": [value for _, value in here],
             "y": [place] * len(here),

@@ -7,12 +7,11 @@ Axes and grids read their variables (``--bk-…``) themselves.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d, Segment
 from bokeh.plotting import figure as bokeh_figure
 
 from loadgen.report.charts.axes import Axis
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 
     from loadgen.report.client_style import ClientStyle
 
+BORDER_TOP = 8
+BORDER_BOTTOM = 44
+ROOM = 104  # at the right, for names beside the ends of lines
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
 
@@ -50,12 +52,7 @@ class Chart:
     room: int = 0
 
 
-BORDER_TOP = 8
-
-
-def plot(
-    x: Axis, y: Axis, height: int, *, left: int = 52, right: int = 10, bottom: int = 44, grid: str = "y"
-) -> Figure:
+def plot(x: Axis, y: Axis, height: int, *, left: int = 52, right: int = ROOM, grid: str = "y") -> Figure:
     """Return an empty figure as wide as its element, without toolbar, that leaves every gesture to the page."""
     made = bokeh_figure(
         height=height,
@@ -70,25 +67,23 @@ def plot(
         min_border_left=left,
         min_border_right=right,
         min_border_top=BORDER_TOP,
-        min_border_bottom=bottom,
+        min_border_bottom=BORDER_BOTTOM,
         background_fill_color=None,
         border_fill_color=None,
         outline_line_color=None,
         lod_threshold=None,
     )
-    for side, spec in ((made.xaxis[0], x), (made.yaxis[0], y)):
-        side.ticker = FixedTicker(ticks=list(spec.ticks), minor_ticks=[])
-        side.major_label_overrides = {t: PlainText(text=text) for t, text in spec.labels.items()}
-        side.axis_label = PlainText(text=spec.title) if spec.title else None
-        side.axis_label_text_font = side.major_label_text_font = FONT
-        side.axis_label_text_font_size = side.major_label_text_font_size = "11px"
-        side.axis_label_text_font_style = "normal"
-        side.axis_label_standoff = 6
-        side.major_label_standoff = 5
-        side.major_tick_in = 0
-        side.major_tick_out = 4 if side is made.xaxis[0] else 0
-        side.minor_tick_out = 0
-        side.axis_line_width = 1 if side is made.xaxis[0] else 0
+    for side, spec, line in ((made.xaxis[0], x, 1), (made.yaxis[0], y, 0)):
+        side.update(
+            ticker=FixedTicker(ticks=list(spec.ticks), minor_ticks=[]),
+            major_label_overrides={t: PlainText(text=text) for t, text in spec.labels.items()},
+            axis_label=PlainText(text=spec.title) if spec.title else None,
+            axis_label_text_font_style="normal",
+            **{f"{label}_text_font": FONT for label in ("axis_label", "major_label")},
+            **{f"{label}_text_font_size": "11px" for label in ("axis_label", "major_label")},
+            **{"axis_label_standoff": 6, "major_label_standoff": 5, "axis_line_width": line},
+            **{"major_tick_in": 0, "major_tick_out": 4 * line, "minor_tick_out": 0},
+        )
     made.xgrid[0].visible = "x" in grid
     made.ygrid[0].visible = "y" in grid
     return made
@@ -101,6 +96,11 @@ def draw(made: Figure, glyph: Glyph, data: dict[str, Any], variable: str) -> Any
     return made.add_glyph(ColumnDataSource(data), glyph)
 
 
+def across(**looks: Any) -> Segment:
+    """Return the glyph of a horizontal line from ``x0`` to ``x1`` at ``y``."""
+    return Segment(x0="x0", y0="y", x1="x1", y1="y", **looks)
+
+
 def hover(made: Figure, renderers: Sequence[Any], tips: Sequence[tuple[str, str]]) -> None:
     """Show exact values under the pointer; Bokeh escapes what comes from columns."""
     made.add_tools(HoverTool(renderers=list(renderers), tooltips=list(tips)))
@@ -109,18 +109,12 @@ def hover(made: Figure, renderers: Sequence[Any], tips: Sequence[tuple[str, str]
 _LINE = 13.0  # pixels that a name beside a line takes
 
 
-def ends(y: Axis, height: int, bottom: int, lines: Sequence[tuple[ClientStyle, float]]) -> tuple[Mark, ...]:
+def ends(y: Axis, height: int, lines: Sequence[tuple[ClientStyle, float]]) -> tuple[Mark, ...]:
     """Return the names beside the ends of the lines, moved apart where they would collide; none of too many."""
-    room = height - BORDER_TOP - bottom
+    room = height - BORDER_TOP - BORDER_BOTTOM
     if len(lines) * _LINE > height:
         return ()
-
-    def above(value: float) -> float:
-        if y.log:
-            return room * math.log(value / y.start) / math.log(y.end / y.start)
-        return room * (value - y.start) / (y.end - y.start)
-
-    placed = sorted(((above(value), style) for style, value in lines), key=lambda item: item[0])
+    placed = sorted(((room * y.share(value), style) for style, value in lines), key=lambda item: item[0])
     spots = _apart([spot for spot, _ in placed], _LINE, room)
     return tuple(
         Mark(style.short, style.variable, 100 * (BORDER_TOP + room - spot) / height)

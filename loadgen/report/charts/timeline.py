@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from bokeh.models import Scatter, Segment
+from bokeh.models import Scatter
 
 from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import Chart, draw, hover, plot
+from loadgen.report.charts.style import Chart, across, draw, hover, plot
 from loadgen.report.text import number
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def timeline(repeats: Sequence[Repeat], styles: Styles) -> Timeline:
     usual = float(np.median(gaps)) if len(gaps) else 0.0
     silence = max(5 * usual, 0.1)
     ticks = axis([begin, finish], zero=False, log=False, count=4)
-    within = tuple(t for t in ticks.ticks if begin <= t <= finish)
-    x = Axis(begin, finish, False, within, ticks.labels, "s since the cell began")
+    within = {t: label for t, label in ticks.labels.items() if begin <= t <= finish}
+    x = Axis(begin, finish, False, within, "s since the cell began")
     charts = tuple(_chart(shown, x, silence, styles[shown.client]) for shown in shown_all)
     most = max(s.open for s in shown_all)
     rows = max(len(s.start) for s in shown_all)
@@ -144,12 +144,12 @@ def _silences(shown: _Shown) -> tuple[Floats, Floats, NDArray[np.int64], Floats]
 
 def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     rows = len(shown.start)
-    y = Axis(rows - 0.25, -0.75, False, (), {})
+    y = Axis(rows - 0.25, -0.75, False, {})
     made = plot(x, y, min(_HEIGHT, 64 + 12 * rows), left=8, right=12, grid="x")
     numbers = np.arange(rows, dtype=np.float32)
     waited = np.where(np.isnan(shown.first), shown.end, shown.first)
     waits = {"x0": shown.start.astype(np.float32), "x1": waited.astype(np.float32), "y": numbers}
-    draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y"), waits, "--wait")
+    draw(made, across(), waits, "--wait")
     before, after, row, length = _silences(shown)
     long = length > silence
     stalls = {
@@ -158,7 +158,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
         "y": row[long].astype(np.float32),
         "text": [f"{number(1000 * value)} ms without a token" for value in length[long].tolist()],
     }
-    red = draw(made, Segment(x0="x0", y0="y", x1="x1", y1="y", line_width=1.5), stalls, "--alarm")
+    red = draw(made, across(line_width=1.5), stalls, "--alarm")
     inside = _inside(shown, x.start, x.end)
     dots = {"x": shown.dot_at[inside].astype(np.float32), "y": shown.dot_row[inside].astype(np.float32)}
     size = 2.4 if rows > 40 else 4

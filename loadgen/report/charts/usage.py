@@ -9,7 +9,7 @@ import numpy as np
 from bokeh import models
 
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import Chart, draw, ends, hover, plot
+from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
 from loadgen.report.text import number
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 HEIGHT = 190
-_BOTTOM = 44
-_ROOM = 104
 POINTS = 200
 CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show the ticks
 GONE_S = 2 * CPU_BIN_S  # a worker without samples for so long has ended
@@ -38,8 +36,12 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
     repeats = [repeat for repeat in repeats if repeat.recording.client in styles]
     kinds = (
         ("Streams open", "streams", _open),
-        ("Memory (RSS)", "MiB", _added(_memory)),
-        ("Threads", "threads", _added(_threads)),
+        (
+            "Memory (RSS)",
+            "MiB",
+            _added(lambda recording: _column(recording, recording.samples.rss_kib, 1024)),
+        ),
+        ("Threads", "threads", _added(lambda recording: _column(recording, recording.samples.threads, 1))),
         ("CPU", "% of one core", _added(_cpu)),
     )
     found = {
@@ -54,7 +56,7 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
 def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], styles: Styles) -> Chart:
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
     y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))
-    made = plot(x, y, HEIGHT, right=_ROOM, bottom=_BOTTOM)
+    made = plot(x, y, HEIGHT)
     drawn, words = [], []
     last: dict[ClientStyle, float] = {}
     for recording, (at, value) in lines:
@@ -68,8 +70,8 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
     hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
     alternative = f"{title} in {unit} over time. {'; '.join(words)}."
     apart = len(set(last.values())) > 1  # names beside one and the same point are useless
-    marks = ends(y, HEIGHT, _BOTTOM, list(last.items())) if apart else ()
-    return Chart(title, unit, made, alternative, marks, _ROOM)
+    marks = ends(y, HEIGHT, list(last.items())) if apart else ()
+    return Chart(title, unit, made, alternative, marks, ROOM)
 
 
 def _open(repeat: Repeat) -> Line:
@@ -110,14 +112,6 @@ def _thinned(at: NDArray[np.float64], value: NDArray[np.float64]) -> Line:
 def _column(recording: Recording, raw: Ints, scale: float) -> Line:
     there = raw >= 0
     return (recording.samples.at[there] - recording.start) / 1e9, raw[there] / scale
-
-
-def _memory(recording: Recording) -> Line:
-    return _column(recording, recording.samples.rss_kib, 1024)
-
-
-def _threads(recording: Recording) -> Line:
-    return _column(recording, recording.samples.threads, 1)
 
 
 def _cpu(recording: Recording) -> Line:
