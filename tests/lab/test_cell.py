@@ -52,7 +52,7 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
     assert [row.outcome for row in found] == [Outcome.OK] * 9
     assert recording.window == (recording.start, max(int(row.table["end"]) for row in found))
     assert recording.samples.threads.max() >= threads
-    assert 1 <= recording.samples.streams_open.max() <= 3  # it is told twice a second only
+    assert 1 <= recording.samples.streams_open.max() <= 3  # reported twice a second only
     assert (recording.streams.start[1:] >= recording.streams.start[:-1]).all()
     assert (recording.client, recording.max_streams, recording.same_host) == (ClientId(name), 3, True)
 
@@ -76,9 +76,9 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
     assert recording.ended == ""
     assert recording.window == (recording.start + 200_000_000, recording.start + 500_000_000)
     assert max(recording.streams.due) < recording.window[1] < max(recording.streams.end)
-    first, last = recording.edges
-    assert first.at - recording.window[0] < 100e6
-    assert last.at - recording.window[1] < 100e6
+    waited = int(np.ptp(recording.cpu_samples.run_wait_ns))  # for CPU, on a busy machine
+    for edge, due in zip(recording.edges, recording.window, strict=True):
+        assert 0 <= edge.at - due < 100e6 + waited
     assert (recording.server, asked) == (answer, [True])
 
 

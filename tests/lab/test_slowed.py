@@ -35,14 +35,14 @@ from loadgen.clients.requests import Requests
 
 
 class Every:
-    """Call ``act`` at the first of each hundred chunks of all streams."""
+    """Call ``act`` at the first of each fifty chunks of all streams."""
 
     count = 0
 
     def slowed(self, sink):
         def on_data(data):
             self.count += 1
-            if self.count % 100 == 1:
+            if self.count % 50 == 1:
                 self.act()
             sink.data(data)
         return sink._replace(data=on_data)
@@ -112,7 +112,7 @@ class Pooled(HttpxAsync):
         self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=7), timeout=None, trust_env=False)
 '''
 NAMES = ("Sleeps", "Collects", "Spins", "Hoards", "Pooled")
-SPEC = Simulator(ttft=0.05, gap=0.02, tokens=40, jitter=0.5)
+SPEC = Simulator(ttft=0.05, gap=0.02, tokens=20, jitter=0.5)
 SHORT_OF_CPU = ("cpu", "server")
 
 Recorded = Callable[[str], Recording]
@@ -165,7 +165,7 @@ def test_collections_and_turns_are_reported_as_they_were(recorded: Recorded) -> 
     collects, spins = (recorded(name).pauses for name in ("collects", "spins"))
     kind, took = collects.kind, collects.end - collects.begin
     gc, turn = range(len(PAUSES))
-    assert gc in kind  # one in a hundred chunks, of which there are few where a machine is busy
+    assert gc in kind  # one in fifty chunks, of which there are few where a machine is busy
     assert took[kind == gc].min() >= 500_000
     assert took[kind == turn].min() >= 1_000_000
     assert turn not in spins.kind
@@ -174,5 +174,5 @@ def test_collections_and_turns_are_reported_as_they_were(recorded: Recorded) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not report it")
 def test_the_cpu_that_a_client_uses_is_in_the_samples(recorded: Recorded) -> None:
     spins = recorded("spins")
-    acts = 1 + (int(spins.streams.reads.sum()) - 1) // 100
+    acts = 1 + (int(spins.streams.reads.sum()) - 1) // 50
     assert np.ptp(spins.cpu_samples.cpu_ns) >= acts * 40_000_000
