@@ -417,21 +417,24 @@ def cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def without(column: str) -> Callable[[Path], None]:
-    def remove(folder: Path) -> None:
+def edit_columns(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
         path = folder / "arrivals" / "0007.npz"
         with np.load(path) as archive:
-            columns = {name: archive[name] for name in archive.files if name != column}
+            columns = dict(archive)
+        change(columns)
         np.savez(path, **columns)
 
-    return remove
+    return edit
 
 
-def beyond_the_errors(folder: Path) -> None:
-    path = folder / "arrivals" / "0007.npz"
-    with np.load(path) as archive:
-        columns = {name: archive[name] for name in archive.files}
-    np.savez(path, **columns | {"streams.error": np.array([99], dtype=np.int32)})
+def without(column: str) -> Callable[[Path], None]:
+    return edit_columns(lambda columns: columns.pop(column))
+
+
+beyond_the_errors = edit_columns(
+    lambda columns: columns.update({"streams.error": np.array([99], dtype=np.int32)})
+)
 
 
 def edit_info(**changes: Any) -> Callable[[Path], None]:
@@ -442,15 +445,13 @@ def edit_info(**changes: Any) -> Callable[[Path], None]:
     return edit
 
 
-def edit_meta(**changes: Any) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        path = folder / "arrivals" / "0007.npz"
-        with np.load(path) as archive:
-            columns = dict(archive)
-        meta = json.dumps(json.loads(columns["meta"].tobytes()) | changes).encode()
-        np.savez(path, **columns | {"meta": np.frombuffer(meta, dtype=np.uint8)})
+def edit_meta(*without: str, **changes: Any) -> Callable[[Path], None]:
+    def change(columns: dict[str, Any]) -> None:
+        meta = json.loads(columns["meta"].tobytes()) | changes
+        kept = {key: value for key, value in meta.items() if key not in without}
+        columns["meta"] = np.frombuffer(json.dumps(kept).encode(), dtype=np.uint8)
 
-    return edit
+    return edit_columns(change)
 
 
 @pytest.mark.parametrize(
@@ -545,12 +546,7 @@ def test_two_workers_never_share_a_file(tmp_path: Path) -> None:
 
 def test_a_folder_written_before_there_were_workers_is_read(tmp_path: Path) -> None:
     folder = saved(tmp_path / "run", recording(PLAIN))
-    path = folder / "arrivals" / "0007.npz"
-    with np.load(path) as archive:
-        columns = dict(archive)
-    meta = json.loads(columns["meta"].tobytes())
-    del meta["worker"], meta["share"]
-    np.savez(path, **{**columns, "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)})
+    edit_meta("worker", "share")(folder)
     (found,) = store.load(folder).recordings
     assert (found.worker, found.share) == ("", None)
     assert_same(found, recording(PLAIN))

@@ -96,11 +96,12 @@ class Engine:
             return False
         # Slots before streams: those between two streams must be waited for.
         running = self.dispatcher.running
-        return running <= sum(self._is_stuck(recorder, now) for recorder in list(self.open.values()))
-
-    def _is_stuck(self, recorder: StreamRecorder, now: int) -> bool:
-        """Return whether the stream outlasts its timeout: a thread that waits for headers cannot be ended."""
-        return recorder.expired_timeout(self._timeouts, now - STOP_TIMEOUT_NS) is not None
+        # A thread that waits for headers cannot be ended: its stream outlasts its timeout.
+        late = now - STOP_TIMEOUT_NS
+        return running <= sum(
+            recorder.expired_timeout(self._timeouts, late) is not None
+            for recorder in list(self.open.values())
+        )
 
     # -- the parent
 

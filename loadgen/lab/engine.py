@@ -27,14 +27,10 @@ CPU_SAMPLE_INTERVAL_S: Final = 0.01
 LEAD_NS: Final = 30_000_000  # from the start command to the first stream
 STOP_TIMEOUT_S: Final = 10.0  # from the stop command until the engine is killed
 SPARE_S: Final = 30.0  # that an engine may outlast its own timeouts
-# Variables that would change what is measured: a proxy, or somebody's flags for Python.
-DROPPED: Final = (
-    "PYTHONMALLOC",
-    "PYTHONTRACEMALLOC",
-    "PYTHONDEVMODE",
-    "PYTHONPROFILEIMPORTTIME",
-    "PYTHONASYNCIODEBUG",
-)
+# Flags of Python that would change what is measured.
+DROPPED: Final = {
+    f"PYTHON{flag}" for flag in ("MALLOC", "TRACEMALLOC", "DEVMODE", "PROFILEIMPORTTIME", "ASYNCIODEBUG")
+}
 
 
 class EngineError(Exception):
@@ -236,10 +232,6 @@ def longest(cell: Cell) -> float:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of an engine: ours, without what would change it."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and name not in DROPPED
-    }
+    """Return the environment of an engine: ours, without flags that would change it. It drops proxies itself."""
+    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
     return {**kept, "PYTHONUNBUFFERED": "1"}

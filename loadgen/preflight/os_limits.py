@@ -38,7 +38,8 @@ class Limit:
 
     def __str__(self) -> str:
         if self.ok:
-            return f"{self.name}: {_number(self.have)}, enough for {self.need:,}"
+            have = "not limited" if self.have is None else f"{self.have:,}"
+            return f"{self.name}: {have}, enough for {self.need:,}"
         assert self.have is not None
         short = self.need - self.have
         return f"{self.name}: {self.have:,}, which is {short:,} short of {self.need:,}; {self.advice}"
@@ -77,12 +78,10 @@ def limits(streams: int, each: Needs) -> list[Limit]:
         ),
     ]
     if each.thread:
-        _, processes = resource.getrlimit(resource.RLIMIT_NPROC)
-        own = 0 if processes == resource.RLIM_INFINITY or os.geteuid() == 0 else _own_threads()
         found += [
             Limit(
                 "processes and threads of this user",
-                None if processes == resource.RLIM_INFINITY or os.geteuid() == 0 else processes - own,
+                _processes_left(),
                 streams + 1,
                 "raise it: ulimit -u",
             ),
@@ -102,10 +101,6 @@ def limits(streams: int, each: Needs) -> list[Limit]:
     return found
 
 
-def _number(value: int | None) -> str:
-    return "not limited" if value is None else f"{value:,}"
-
-
 def _read(path: str) -> list[int] | None:
     try:
         return [int(word) for word in Path(path).read_text().split()]
@@ -119,6 +114,11 @@ def _first(numbers: list[int] | None) -> int | None:
 
 def _span(numbers: list[int] | None) -> int | None:
     return numbers[1] - numbers[0] + 1 if numbers and len(numbers) == 2 else None
+
+
+def _processes_left() -> int | None:
+    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+    return None if most == resource.RLIM_INFINITY or os.geteuid() == 0 else most - _own_threads()
 
 
 def _pids_left() -> int | None:
