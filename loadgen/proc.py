@@ -78,13 +78,12 @@ class CpuSampler:
         """Return a sample; ``None`` where the system does not report it, or the process has gone."""
         if sys.platform != "linux":
             return None
+        fd = self._schedstat
         try:
-            return CpuSample(time.perf_counter_ns(), time.clock_gettime_ns(self._clock), self._run_wait_ns())
+            at, cpu = time.perf_counter_ns(), time.clock_gettime_ns(self._clock)
+            return CpuSample(at, cpu, None if fd is None else int(os.pread(fd, 64, 0).split()[1]))
         except OSError:
             return None
-
-    def _run_wait_ns(self) -> int | None:
-        return None if self._schedstat is None else int(os.pread(self._schedstat, 64, 0).split()[1])
 
     def close(self) -> None:
         """Close the file that is read."""

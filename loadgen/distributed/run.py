@@ -121,7 +121,7 @@ class WorkerPool:
             now = time.monotonic()
             if now - reported > UPDATE_INTERVAL_S:
                 reported = now
-                self._report(listener, now - began, cell)
+                self._report(listener, now - began)
             if interrupted() or now > until:
                 self._coordinator.end(0.0, END_TIMEOUT_S)
                 break
@@ -130,12 +130,11 @@ class WorkerPool:
             raise CellError("; ".join(self._coordinator.failures) or "no worker is left")
         return parts
 
-    def _report(self, listener: Listener, elapsed: float, cell: Cell) -> None:
+    def _report(self, listener: Listener, elapsed: float) -> None:
         assignments = self._coordinator.assignments
         listener.progress(
             Progress(
                 elapsed=elapsed,
-                left=max(0.0, (cell.workload.load.seconds or 0.0) - elapsed),
                 open=sum(assignment.open for assignment in assignments),
                 tokens=sum(assignment.tokens for assignment in assignments),
                 ended=self._streams,

@@ -133,17 +133,14 @@ class Engine:
                 self._listener.ended(streams)
             case Pulse():
                 self._open = frame.open
-                elapsed = (frame.at - self.start) / 1e9
-                self._listener.progress(
-                    Progress(
-                        elapsed=elapsed,
-                        left=max(0.0, (self.cell.workload.load.seconds or 0.0) - elapsed),
-                        open=frame.open,
-                        tokens=self._tokens_ended + frame.text_events,
-                        ended=self._streams_ended,
-                        failed=self._failed,
-                    )
+                progress = Progress(
+                    elapsed=(frame.at - self.start) / 1e9,
+                    open=frame.open,
+                    tokens=self._tokens_ended + frame.text_events,
+                    ended=self._streams_ended,
+                    failed=self._failed,
                 )
+                self._listener.progress(progress)
             case Pauses(pauses):
                 self._pauses += pauses
             case Failed(message):

@@ -12,10 +12,9 @@ from loadgen.model.stream import Stream
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One update. ``elapsed`` and ``left`` (a rough estimate) are seconds, ``tokens`` counts text events so far."""
+    """One update. ``elapsed`` is seconds, ``tokens`` counts text events so far."""
 
     elapsed: float
-    left: float
     open: int
     tokens: int
     ended: int
