@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadgen.analysis import exit_verdict, findings, summarise
+from loadgen.analysis import exit_verdict, summarise
+from loadgen.analysis.thresholds import findings
 from loadgen.model import ClientId, Level, Threshold, ThresholdFinding, ThresholdResult
 from tests.synthetic import recording, run
 
