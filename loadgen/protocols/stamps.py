@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-_MAX_SECONDS = (
-    9_223_372_035  # from 1970; times beyond it, such as Go's zero time, do not fit 64 bits of nanoseconds
-)
+# From 1970. Times beyond it, such as Go's zero time, do not fit 64 bits of nanoseconds.
+_MAX_SECONDS = 9_223_372_035
 
 
 @lru_cache(maxsize=64)
@@ -52,16 +51,3 @@ def parse(text: str) -> int | None:
         return _second(text[:19], zone) + int(fraction)
     except (ValueError, IndexError, OverflowError):
         return None
-
-
-def render(epoch_ns: int) -> str:
-    """Return the UTC time of ``epoch_ns`` with nine digits and ``Z``."""
-    second, rest = divmod(epoch_ns, 1_000_000_000)
-    return f"{_head(second)}{rest:09d}Z"
-
-
-@lru_cache(maxsize=4)
-def _head(second: int) -> str:
-    from datetime import UTC
-
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")

@@ -230,7 +230,7 @@ class Connection:
         fd = self.sock.fileno()
         if fd < 0:
             return
-        self._loop.unwatch(fd)
+        self._loop.watch(fd, self._ready, 0)
         self.sock.close()
         self.out.clear()
         self._busy = False

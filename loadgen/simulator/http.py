@@ -124,10 +124,7 @@ class Parser:
             raise HttpError(413, "request body too large")
         request.method = parser.get_method().decode()
         request.keep_alive = parser.should_keep_alive()
-        path = self._target.decode("latin-1")
-        if "://" in path:
-            path = "/" + path.split("://", 1)[1].partition("/")[2]
-        request.path = path.partition("?")[0]
+        request.path = (httptools.parse_url(self._target).path or b"/").decode("latin-1")
         self._head_size = None
         self.wants_continue = "100-continue" in request.headers.get("expect", "").lower()
 

@@ -96,13 +96,10 @@ def server_log(data: bytes) -> ServerLog:
     counts, columns = unpack(data)
     due, sent = columns["due"], columns["sent"]
     lateness = sent - due
-    ordered = np.sort(lateness)
-
-    def percentile_ms(rank: int) -> float | None:
-        if not len(ordered):
-            return None
-        return float(ordered[max(0, -(-rank * len(ordered) // 100) - 1)]) / 1e6
-
+    if len(lateness):
+        p50, p99, most = (np.percentile(lateness, [50, 99, 100], method="inverted_cdf") / 1e6).tolist()
+    else:
+        p50 = p99 = most = None
     late = np.flatnonzero(lateness > LATE_NS)
     if len(late) > MAX_LATE_ROWS:
         worst = late[np.argsort(lateness[late], kind="stable")[-MAX_LATE_ROWS:]]
@@ -111,8 +108,8 @@ def server_log(data: bytes) -> ServerLog:
         streams=counts["streams"],
         open_peak=counts["open_peak"],
         sends=counts["sends"],
-        late_p50_ms=percentile_ms(50),
-        late_p99_ms=percentile_ms(99),
-        late_max_ms=percentile_ms(100),
+        late_p50_ms=p50,
+        late_p99_ms=p99,
+        late_max_ms=most,
         late=np.stack([due[late], sent[late]], axis=1).astype("<i8").tobytes(),
     )

@@ -26,14 +26,12 @@ Handler = Callable[[int], None]
 class Loop:
     """Calls handlers of ready descriptors, and the wheel's items when they are due.
 
-    ``epoch`` turns monotonic nanoseconds into nanoseconds since the epoch. ``on_unwatch`` is called when a
-    descriptor is about to be closed.
+    ``epoch`` turns monotonic nanoseconds into nanoseconds since the epoch.
     """
 
     def __init__(self) -> None:
         self.wheel = Wheel()
         self.epoch = time.time_ns() - time.monotonic_ns()
-        self.on_unwatch: Callable[[], None] = lambda: None
         self._tie_clocks()
         self._running = True
         self._selector = selectors.DefaultSelector()
@@ -44,7 +42,8 @@ class Loop:
     def watch(self, fd: int, handler: Handler, events: int = READ) -> None:
         """Call ``handler(events)`` when ``fd`` is ready for ``events``: READ, WRITE, both, or 0 for none.
 
-        An error and a hang-up count as ready. Raises PermissionError for a plain file.
+        An error and a hang-up count as ready. Raises PermissionError for a plain file. Watch a descriptor for
+        nothing before it is closed.
         """
         known = fd in self._selector.get_map()
         if known and events:
@@ -53,16 +52,6 @@ class Loop:
             self._selector.register(fd, events, handler)
         elif known:
             self._selector.unregister(fd)
-
-    def unwatch(self, fd: int) -> None:
-        """Forget ``fd``, before it is closed."""
-        if fd in self._selector.get_map():
-            self._selector.unregister(fd)
-        self.on_unwatch()
-
-    def handlers(self) -> list[Handler]:
-        """Return the handlers of all watched descriptors."""
-        return [key.data for key in self._selector.get_map().values()]
 
     def stop(self) -> None:
         """Make ``run`` return; may be called from a signal handler."""

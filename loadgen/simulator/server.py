@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -16,9 +17,11 @@ from loadgen.simulator import routes
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.loop import MAX_EVENTS, Loop
 from loadgen.simulator.state import State
+from loadgen.simulator.wheel import Timer
 
 _BACKLOG: Final = 8192
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_RETRY_NS: Final = 10_000_000
 
 
 class Server:
@@ -29,9 +32,7 @@ class Server:
         self.loop = Loop()
         self.state = State(spec, self.loop)
         _raise_file_limit()
-        self._accepting = True
-        self.loop.watch(self._listener.fileno(), self._accept)
-        self.loop.on_unwatch = self._accept_again
+        self._watch()
 
     @property
     def url(self) -> str:
@@ -49,10 +50,6 @@ class Server:
         try:
             self.loop.run(self._trim)
         finally:
-            for handler in self.loop.handlers():
-                owner = getattr(handler, "__self__", None)
-                if isinstance(owner, Connection):
-                    owner.close()
             self._listener.close()
             self.loop.close()
 
@@ -67,16 +64,14 @@ class Server:
                 return
             except OSError as error:
                 if error.errno in _FULL:
-                    # The rest waits in the listen queue until a connection ends.
-                    self._accepting = False
+                    # The rest waits in the listen queue until connections have ended.
                     self.loop.watch(self._listener.fileno(), self._accept, 0)
+                    self.loop.wheel.add(time.monotonic_ns() + _RETRY_NS, Timer(self._watch))
                 return
             Connection(self.state, sock, routes.answer)
 
-    def _accept_again(self) -> None:
-        if not self._accepting:
-            self._accepting = True
-            self.loop.watch(self._listener.fileno(), self._accept)
+    def _watch(self) -> None:
+        self.loop.watch(self._listener.fileno(), self._accept)
 
 
 def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:

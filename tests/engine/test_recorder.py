@@ -13,7 +13,7 @@ from loadgen.clients import Failures
 from loadgen.engine import recorder as module
 from loadgen.engine.recorder import StreamRecorder, classify
 from loadgen.model import Outcome, Stream, Timeouts, Usage
-from loadgen.protocols import stamps
+from tests.protocols.feeding import render
 
 SECOND = 1_000_000_000
 EPOCH = 1_769_860_800_000_000_000
@@ -40,7 +40,7 @@ def watch(protocol: str = "ollama-generate", stream: bool = True) -> StreamRecor
 
 
 def token(at: int | None = None) -> bytes:
-    stamp = b"" if at is None else b'"created_at":"%b",' % stamps.render(at).encode()
+    stamp = b"" if at is None else b'"created_at":"%b",' % render(at).encode()
     return b'{%b"response":"a"}\n' % stamp
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from loadgen import protocols
@@ -32,3 +33,9 @@ def cuts(data: bytes) -> Iterator[list[bytes]]:
     yield [data[at : at + 1] for at in range(len(data))]
     for at in range(len(data) + 1):
         yield [data[:at], data[at:]]
+
+
+def render(epoch_ns: int) -> str:
+    """Return the UTC time with nine digits and ``Z``."""
+    second, rest = divmod(epoch_ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"

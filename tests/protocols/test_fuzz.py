@@ -16,7 +16,7 @@ from loadgen.model import Usage
 from loadgen.protocols import End, Event, Token, stamps
 from loadgen.protocols.encoder import Ending
 from loadgen.protocols.ollama import Encoder, Kind
-from tests.protocols.feeding import decode
+from tests.protocols.feeding import decode, render
 from tests.protocols.test_ollama import CASES as OLLAMA
 from tests.protocols.test_openai import CASES as OPENAI
 from tests.protocols.test_openai import WHOLE
@@ -94,8 +94,8 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
 ) -> None:
     encoder = Encoder(model, kind)
     parts = [(*encoder.token(text), at) for text, at in zip(texts, sent, strict=False)]
-    data = b"".join(before + stamps.render(at).encode() + after for before, after, at in parts)
-    data += encoder.final(Ending(usage, stamps.render(sent[-1]).encode(), context=context))
+    data = b"".join(before + render(at).encode() + after for before, after, at in parts)
+    data += encoder.final(Ending(usage, render(sent[-1]).encode(), context=context))
     expected: list[Event] = [Token(at) for text, at in zip(texts, sent, strict=False) if text]
     made = decode(f"ollama-{kind}", pieces(data, places))
     assert made == ([*expected, End(replace(usage, at_ns=sent[-1]))], False)
@@ -103,7 +103,7 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
 
 @given(st.integers(0, 9_223_372_000_000_000_000))
 def test_a_rendered_time_is_read_again(at: int) -> None:
-    assert stamps.parse(stamps.render(at)) == at
+    assert stamps.parse(render(at)) == at
 
 
 @given(

@@ -37,7 +37,6 @@ def test_handlers_of_ready_descriptors_are_called(
             loop.wheel.add(time.monotonic_ns() + 5_000_000, Timer(lambda: loop.watch(fd, ready, READ)))
         else:
             loop.watch(fd, ready, 0)
-            loop.unwatch(fd)
             loop.stop()
 
     loop.watch(fd, ready, READ | WRITE)
