@@ -35,6 +35,7 @@ class Loop:
         self._tie_clocks()
         self._running = True
         self._selector = selectors.DefaultSelector()
+        self._waits_on: int | None = self._selector.fileno() if hasattr(self._selector, "fileno") else None
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self.watch(self._woken.fileno(), lambda _: None)
@@ -87,9 +88,10 @@ class Loop:
         """Wait for a ready descriptor or the wheel's next slot."""
         wait = self.wheel.wait(time.monotonic_ns())
         seconds = _MAX_WAIT_S if wait is None else min(wait, _MAX_WAIT_S)
-        if seconds and hasattr(self._selector, "fileno"):
+        if seconds and self._waits_on is not None:
             # In microseconds, where epoll itself rounds up to whole milliseconds.
-            select.select([self._selector], (), (), seconds)
+            if not select.select([self._waits_on], (), (), seconds)[0]:
+                return []
             seconds = 0
         return self._selector.select(seconds)
 

@@ -107,7 +107,7 @@ def test_stamps_are_the_send_times(start: Start) -> None:
         _, columns = log.unpack(wire.ask(get("/simulator/record.bin")).body)
     assert columns["sent"].tolist() == marks
     assert columns["stream"].tolist() == [0] * 11
-    assert columns["received"][0] + 20_000_000 == pytest.approx(columns["due"][0], abs=5_000_000)
+    assert columns["due"][0] - columns["received"][0] >= 20_000_000 - 100_000
     gaps = np.diff(columns["due"][:10])
     # Due times are kept in monotonic time; their tie to the wall clock may shift as it is slewed.
     assert gaps == pytest.approx(10_000_000, abs=100_000)
