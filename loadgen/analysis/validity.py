@@ -70,7 +70,7 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
         *_together(repeat, lost=bool(lost)),
         *_by_worker(parts, [list(_clocks(m)) for m in parts]),
         *(reason for m in parts for reason in _server(m)),
-        *_by_worker(parts, [list(_machine(m)) for m in parts]),
+        *_by_worker(parts, [list(disturbances(m)) for m in parts]),
     ]
 
 
@@ -208,7 +208,8 @@ def _server(measured: Measured) -> Iterator[Reason]:
     yield from _live(server.open_peak, recording.level.streams or 0, "server")
 
 
-def _machine(measured: Measured) -> Iterator[Reason]:
+def disturbances(measured: Measured) -> Iterator[reasons.CpuTaken | reasons.ListenQueue]:
+    """Yield how the machine was short of CPU, or refused connections."""
     machine = measured.recording.machine
     if machine is None:
         return

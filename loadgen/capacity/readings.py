@@ -22,9 +22,9 @@ from loadgen.analysis.validity import (
     SATURATED,
     SERVER_LATE_INVALID_MS,
     SERVER_LATE_SUSPECT_MS,
-    STEAL_SUSPECT,
+    disturbances,
 )
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId, Level, reasons
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 FAR: Final = 10.0  # times the budget: a saturated client this far over it is responsible itself,
@@ -224,15 +224,9 @@ def _cpu(repeat: Repeat) -> tuple[float | None, float]:
 
 
 def _disturbances(repeat: Repeat) -> Iterator[Obstacle]:
-    """Yield how the machine was short of CPU, or refused connections."""
-    for m in repeat.parts:
-        machine = m.recording.machine
-        if machine is None:
-            continue
-        capacity = max(1, machine.window_ns * (machine.engine_cores or 1))
-        if machine.others_ns is not None and machine.others_ns > OTHERS_SUSPECT * capacity:
-            yield Obstacle(kind="other_processes", share=machine.others_ns / capacity)
-        if machine.steal_ns is not None and machine.steal_ns > STEAL_SUSPECT * capacity:
-            yield Obstacle(kind="hypervisor", share=machine.steal_ns / capacity)
-        if machine.listen_overflows or machine.listen_drops:
+    for found in (reason for m in repeat.parts for reason in disturbances(m)):
+        if isinstance(found, reasons.ListenQueue):
             yield Obstacle(kind="listen_queue")
+        else:
+            by_process = found.taken_by == "processes"
+            yield Obstacle(kind="other_processes" if by_process else "hypervisor", share=found.share)
