@@ -1,4 +1,4 @@
-"""loadgen from Python: run a scenario, read a run folder. All commands read runs by this, too."""
+"""The Python API: run a scenario, read a run folder. The commands use it too."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Run(model.Run):
     """A run that was read from its folder: what was measured and everything that follows from it.
 
     ``info`` is run.json (:class:`loadgen.model.RunInfo`), ``recordings`` are the raw cells
-    (:class:`loadgen.model.Recording`), ``folder`` is the path. Figures that were not measured are ``NA``, never 0.
+    (:class:`loadgen.model.Recording`), ``folder`` is the path. Values that were not measured are ``NA``, never 0.
     """
 
     @classmethod
@@ -75,7 +75,7 @@ class Run(model.Run):
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the figures ask for: 0 done, 1 a threshold failed, 3 nothing valid was measured."""
+        """The exit code of ``loadgen run``: 0 done, 1 a threshold failed, 3 nothing valid was measured."""
         return analysis.exit_verdict(self.summaries, self.findings)
 
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ended. ``INCONCLUSIVE`` is of ``loadgen compare``, which cannot tell."""
+    """How a command ended. ``INCONCLUSIVE`` is returned by ``loadgen compare`` only."""
 
     DONE = 0
     FAILED = 1

@@ -1,4 +1,4 @@
-"""Other Pythons, in which the engines of some clients run: what they are, and what is installed there."""
+"""Other Python interpreters, in which the engines of some clients run, and what is installed there."""
 
 from __future__ import annotations
 

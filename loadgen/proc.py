@@ -1,6 +1,6 @@
-"""Read a process and the machine from outside, from Linux's /proc; elsewhere every figure is ``None``.
+"""Read a process and the machine from outside, from Linux's /proc; elsewhere every value is ``None``.
 
-The figures of the whole process take 0.04 ms to read; those of each thread take 10 ms per thousand threads, so
+The values of the whole process take 0.04 ms to read; those of all threads take 10 ms per thousand threads, so
 :func:`run_wait_ns` is for the edges of a window, never for every sample.
 """
 
@@ -165,7 +165,7 @@ def _number(text: str | None) -> int | None:
 
 def _cpu_ns(pid: int) -> int | None:
     try:
-        # The name of the program stands in brackets and may hold anything.
+        # The name of the program is in brackets and may contain anything.
         numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(numbers[11]) + int(numbers[12])) * _TICK_NS
     except (OSError, ValueError, IndexError):

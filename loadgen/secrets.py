@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
-SHORTEST = (
-    4  # a shorter secret is hidden only as the whole text: masked in every text, it would give itself away
-)
+SHORTEST = 4  # a shorter secret is hidden only as the whole text: masking it everywhere would reveal it
 
 _NAMES = re.compile(r"auth|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
 

@@ -172,7 +172,7 @@ def save(folder: Path, recording: Recording) -> str:
         else:
             meta[field.name] = value
     for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
-        # Not np.unique: an array of fixed-width text takes for each the room of the longest.
+        # Not np.unique: in an array of fixed-width text each element needs the size of the longest.
         texts = columns[f"streams.{name}"].tolist()
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         meta[list_name] = list(places)

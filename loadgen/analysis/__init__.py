@@ -1,4 +1,4 @@
-"""From what a run left on disk to its figures and findings: pure functions.
+"""Pure functions from a run on disk to its metrics and findings.
 
     >>> run = loadgen.store.load(folder)
     >>> summaries = summarise(run)

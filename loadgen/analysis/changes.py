@@ -212,7 +212,7 @@ class TestResult:
 
 
 class NoiseModel:
-    """What is known of noise: ``peers`` are valid pairs, ``thresholds`` those of the runs' A/A controls."""
+    """The known noise: ``peers`` are valid pairs, ``thresholds`` those of the runs' A/A controls."""
 
     def __init__(self, peers: Sequence[Pair], thresholds: Sequence[NoiseThresholds], *, paired: bool) -> None:
         self._peers, self._thresholds, self._paired = peers, thresholds, paired

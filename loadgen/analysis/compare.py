@@ -127,7 +127,7 @@ def with_delays(comparison: Comparison, findings: Iterable[DelayFinding]) -> Com
 
 
 def exit_code(comparison: Comparison) -> ExitCode:
-    """Return DONE for no regression, FAILED for a regression, INCONCLUSIVE where the runs cannot tell."""
+    """Return DONE for no regression, FAILED for a regression, INCONCLUSIVE if the runs cannot decide."""
     codes = {"not worse": ExitCode.DONE, "worse": ExitCode.FAILED, "cannot tell": ExitCode.INCONCLUSIVE}
     return codes[comparison.verdict]
 

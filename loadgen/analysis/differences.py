@@ -1,8 +1,8 @@
 """How the settings and machines of two runs differ, and whether they can be compared at all.
 
-Everything in the scenario that shapes the load or the answers must agree, and the machine must be the same. Versions
-may differ, since they are often what is compared; so may clients, levels, repeats and thresholds, since only what both
-runs have is compared.
+Everything in the scenario that determines the load or the answers must agree, and the machine must be the same.
+Versions may differ, since they are often what is compared; so may clients, levels, repeats and thresholds, since only
+what both runs have is compared.
 """
 
 from __future__ import annotations

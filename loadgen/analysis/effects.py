@@ -1,7 +1,7 @@
 """Means over rounds, with the intervals of Student's t.
 
-A round is one repeat: every client at every concurrency once, close together in time. Whatever disturbs the machine for
-a minute disturbs the whole round, so rounds are the independent draws. An effect is computed within each round
+A round is one repeat: every client at every concurrency once, close together in time. A disturbance that lasts a minute
+affects the whole round, so rounds are the independent draws. An effect is computed within each round
 (paired, where it compares two clients); its mean over rounds and Student's t give the interval. A bootstrap over
 rounds would cover too little: three rounds have ten different draws.
 

@@ -46,7 +46,7 @@ class Resampler:
 
     ``included`` has, per repeat and per part of it (one for each worker), which streams count. The streams of a
     repeat are drawn from all its parts together. Parts are numbered through all repeats. The same ``seed``
-    gives the same draws.
+    yields the same draws.
     """
 
     def __init__(self, included: Sequence[Sequence[Flags]], seed: Sequence[int]) -> None:

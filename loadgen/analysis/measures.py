@@ -1,6 +1,6 @@
 """The vectors of one recording: times per stream, per gap between tokens, and the delivery lag per token.
 
-Vectors are int64 nanoseconds; in those per stream, -1 is "not measured".
+Vectors are int64 nanoseconds; in vectors per stream, -1 is "not measured".
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Measured:
 
     @cached_property
     def send_delay(self) -> Ints:
-        """Return the time from the start until the server had the whole request, by the server's own account.
+        """Return the time from the start until the server had the whole request, by the server's own clock.
 
         That is its clock at the end minus the duration that it reports; -1 where it reports neither, runs on
         another host, or after a clock step.
@@ -153,7 +153,7 @@ class Measured:
 
     @cached_property
     def clock_stepped(self) -> bool:
-        """Return whether the wall clock was set: it moved further than a clock that is steered."""
+        """Return whether the wall clock was set: it moved further than NTP would slew it."""
         (mono, _), (mono_after, _) = self.recording.clock
         return abs(self.clock_step_ns) > TIE_ERROR_NS + (mono_after - mono) * TIE_ERROR_PPM / 1e6
 

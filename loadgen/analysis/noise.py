@@ -1,4 +1,4 @@
-"""How much figures differ when nothing does: one client, measured twice in every round (the A/A control).
+"""Estimate the noise from one client that is measured twice in every round (the A/A control).
 
 With no true difference, the log ratios of the two measurements have mean zero, so their mean square is the variance
 of one round's ratio, with as many degrees of freedom as there are rounds.

@@ -16,7 +16,7 @@ from loadgen.model import ClientId, Level, Recording
 
 @dataclass(frozen=True, eq=False)
 class Repeat:
-    """One repeat of a client at one level: a part for each worker that drove streams of it; one without workers.
+    """One repeat of a client at one level: a part for each worker that ran streams of it; one part without workers.
 
     Each part has a clock of its own. Times over all parts count from each part's own start, in nanoseconds.
     """

@@ -1,4 +1,4 @@
-"""Whether a measurement may be believed, and if not, why not."""
+"""Decide whether a measurement is valid, and give the reasons if it is not."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
 
 
 def verdict(against: Iterable[Reason]) -> Validity:
-    """Return what the gravest of the reasons makes of a measurement; valid without any."""
+    """Return the validity that the most serious reason leads to; valid without reasons."""
     found = {reason.validity for reason in against}
     return INVALID if INVALID in found else SUSPECT if SUSPECT in found else Validity.VALID
 
 
 def ordered(against: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Return the reasons, the gravest first, otherwise in the same order."""
+    """Return the reasons, the most serious first, otherwise in the same order."""
     return tuple(sorted(against, key=lambda reason: reason.validity is not INVALID))
 
 
@@ -77,7 +77,7 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
 def of_repeats(repeats: Sequence[Repeat], against: Sequence[Sequence[Reason]]) -> list[Reason]:
     """Return the reasons against single repeats, numbered where there are several.
 
-    Where others stand, an invalid repeat is excluded, which makes all of them together suspect.
+    An invalid repeat is excluded if another is not, which makes all of them together suspect.
     """
     if len(repeats) == 1:
         return list(against[0])
@@ -135,7 +135,7 @@ def findings(_: Run, summaries: Iterable[Summary]) -> list[ValidityFinding]:
 
 
 def _by_worker(parts: Sequence[Measured], against: Sequence[Sequence[Reason]]) -> list[Reason]:
-    """Return the reasons of the parts with the names of their workers, equal ones once."""
+    """Return the reasons of the parts, equal ones merged, with the names of their workers."""
     found: list[tuple[Reason, list[str]]] = []
     for m, own in zip(parts, against, strict=True):
         for reason in own:
@@ -226,6 +226,6 @@ def disturbances(measured: Measured) -> Iterator[reasons.CpuTaken | reasons.List
 
 
 def _outcomes(parts: Sequence[Measured]) -> dict[str, int]:
-    """Return how many streams that are not ok ended how."""
+    """Return how many streams had each outcome other than ok."""
     names = Counter(name for m in parts for name in m.outcome[m.after_warmup & ~m.ok].tolist())
     return dict(sorted(names.items()))

@@ -1,1 +1,1 @@
-"""The study of sync against async clients: five claims, costs per stream, and what the article's differences are."""
+"""The study of sync against async clients: five claims, costs per stream, and the article's differences explained."""

@@ -32,7 +32,7 @@ MAX_TAKEN: Final = 0.2  # unless others took more than this share of its core
 
 Verdict = Literal["within", "over", "server", "machine", "unmeasured"]
 Bound = Literal["lag_p99", "errors", "ttft", "concurrency"]
-"""What a cell is held against: the three budgets, and that the requested streams were open at once."""
+"""What a cell is compared with: the three budgets, and that the requested streams were open at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class ServerCore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obstacle:
-    """Why a cell says nothing about the client.
+    """Why a cell is not about the client.
 
     ``ended``: the cell broke off, ``text`` says why. ``missing``: ``bound`` could not be measured. ``late``: the
     simulator sent late, its p99 is ``late_p99_ms``; ``core`` is ``None`` where it was not observed.
@@ -77,7 +77,7 @@ class Reading:
     """One cell, compared with the budget.
 
     ``use`` is the largest share of any bound that the cell used, above 1 when the bound is broken; ``bound`` names it.
-    Verdicts ``within`` and ``over`` are about the client; with another one, ``obstacle`` says what was in its way.
+    Verdicts ``within`` and ``over`` are about the client; with other verdicts, ``obstacle`` is the reason.
     """
 
     client: ClientId

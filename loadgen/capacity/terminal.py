@@ -166,7 +166,7 @@ def stopped(each: Capacity) -> str:
 
 
 def reason(obstacle: Obstacle) -> str:
-    """Return why a cell says nothing about the client."""
+    """Return why a cell is not about the client."""
     match obstacle.kind:
         case "ended":
             return plain(obstacle.text, 200)

@@ -56,7 +56,7 @@ def load_scenario(path: str, settings: tuple[str, ...] = (), **flags: Any) -> Sc
 
 @contextlib.contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """Print an error that the user can mend, and exit with its code; raise any other."""
+    """Print an error that the user can fix, and exit with its code; raise any other."""
     try:
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort):

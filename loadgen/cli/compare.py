@@ -54,7 +54,9 @@ def command(
             "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
         )
     if as_json and markdown == "-":
-        raise click.UsageError("--json and --markdown - both go to the output; give --markdown a file")
+        raise click.UsageError(
+            "--json and --markdown - both write to the standard output; use --markdown FILE"
+        )
     from loadgen import analysis, store
     from loadgen.analysis import compare as comparing
     from loadgen.analysis import delivery_lag
@@ -68,7 +70,10 @@ def command(
     summaries = [analysis.summarise(each) for each in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):
-            fail(f"{folder}: nothing in it is valid: loadgen report {folder} says why", ExitCode.NOT_MEASURED)
+            fail(
+                f"{folder}: no valid measurement; loadgen report {folder} shows the reasons",
+                ExitCode.NOT_MEASURED,
+            )
     if head is not None:
         differ = differences(runs[0], runs[1])
         blocking = [difference for difference in differ if difference.blocking]

@@ -24,7 +24,7 @@ from loadgen.exit_code import ExitCode
 def command(host: str, port: int, connect_timeout: int) -> None:
     """Measure for a master. That is loadgen run --master, or Locust's own.
 
-    The scenario must lie at the same path as on the master. Keys come from this worker's environment.
+    The scenario must be at the same path as on the master. Keys come from this worker's environment.
     """
     import_locust()
     from loadgen.distributed.processes import NoMaster, work

@@ -24,7 +24,7 @@ RETRY_INTERVAL_S: Final = 5  # Locust's, between two attempts to reach a master
 
 
 class NoMaster(Exception):
-    """No master answers there."""
+    """No master answers at that address."""
 
 
 def work(host: str, port: int, connect_timeout: int) -> int:

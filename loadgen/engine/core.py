@@ -20,7 +20,7 @@ from loadgen.protocols import Protocol
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
 PULSE_INTERVAL_NS = 500_000_000
 STOP_TIMEOUT_NS = 1_000_000_000  # streams get so long to end after a stop, or after their timeout
-MAX_BATCH = 256  # streams encoded at one check, so that it never holds the loop for long
+MAX_BATCH = 256  # streams encoded at one check, so that it never blocks the loop for long
 
 
 class Engine:

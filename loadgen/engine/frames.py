@@ -40,7 +40,7 @@ class Pauses(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The engine cannot go on."""
+    """The engine failed."""
 
     message: str
 

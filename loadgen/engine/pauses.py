@@ -1,7 +1,7 @@
-"""Record when the whole engine was paused: garbage collections, and turns of asyncio's loop.
+"""Record when the whole engine was paused: garbage collections, and long iterations of asyncio's loop.
 
-Neither costs a wake-up: the collector calls back, and a loop's turn lasts from one return of its selector to the
-next call. How long a thread waited for a core only the kernel knows; :class:`RunWait` asks it once per stream.
+Neither needs a wake-up: the collector calls back, and an iteration lasts from one return of the loop's selector to its
+next call. Only the kernel knows how long a thread waited for a core; :class:`RunWait` reads it once per stream.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PauseWatcher:
             gc.callbacks.remove(self._on_gc)
 
     def selector(self) -> selectors.BaseSelector:
-        """Return a selector for asyncio's loop that records the loop's turns."""
+        """Return a selector for asyncio's loop that records the loop's iterations."""
         return _Selector(self._found)
 
     def take(self) -> list[Pause]:

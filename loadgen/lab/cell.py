@@ -1,4 +1,4 @@
-"""Measures one cell with one engine."""
+"""Measure one cell with one engine."""
 
 from __future__ import annotations
 

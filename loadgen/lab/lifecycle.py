@@ -1,7 +1,7 @@
 """Write a run to disk: its folder, its cells as they end, how it ended. Every command writes runs with this.
 
-``run.json`` is true at every moment: ``running`` while the run goes on (and for ever, where the process was
-killed), then ``complete``, ``interrupted`` or ``failed``.
+The state in ``run.json`` is ``running`` during the run, and stays so if the process is killed; then it is ``complete``,
+``interrupted`` or ``failed``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hides secrets in everything of a run that is written down or shown."""
+"""Hide secrets in everything of a run that is written or shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a scenario: every cell in the order planned, each saved as it ends."""
+"""Run a scenario: every cell in the planned order, each saved as it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples an engine process, and the machine around it, from outside."""
+"""Sample an engine process, and the machine around it, from outside."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Sampler:
         self._cpu = proc.CpuSampler(pid)
 
     def begin(self) -> None:
-        """Take the baseline, and let the peak of memory begin anew."""
+        """Record the baseline, and reset the peak of memory."""
         self.base = self._memory.corrected(proc.sample(self._pid))
         proc.reset_peak(self._pid)
 
     def edge(self, totals: Sample) -> None:
-        """Take what the machine did up to an edge of the window; ``totals`` are the engine's own."""
+        """Record the state of the machine at an edge of the window; ``totals`` are the engine's own."""
         self.edges.append(replace(totals, run_wait_ns=proc.run_wait_ns(self._pid)))
         now = proc.sample(self._pid)
         busy = proc.busy_ns(self._cores) if self._cores else None

@@ -1,4 +1,4 @@
-"""Hold a run open, for all commands that measure cell by cell: a plain run, and a search for a limit."""
+"""The context of a run, for all commands that measure cell by cell: a plain run, and a search for a limit."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def session(
     workers: contextlib.AbstractContextManager[Record] | None = None,
     record: Record = one_engine,
 ) -> Iterator[Session]:
-    """Start the simulator or check the target, make the folder, and hold the run open while the block runs.
+    """Start the simulator or check the target, make the folder, and yield the run; it ends with the block.
 
     ``planned``: the cells of the scenario are what will be measured; otherwise cells are added as they are saved.
     ``workers``, entered when the target has answered, run the cells in place of ``record``.

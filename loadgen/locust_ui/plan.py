@@ -47,7 +47,7 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
     ``client`` is for the user classes that name none; ``host``, where not empty, is the target's URL.
     """
     if not path:
-        raise Refused("no scenario: give --scenario FILE, or set LOADGEN_SCENARIO, or fill in the field")
+        raise Refused("no scenario: pass --scenario FILE, or set LOADGEN_SCENARIO, or fill in the field")
     try:
         scenario = load(path)
         default = _client(client, scenario)

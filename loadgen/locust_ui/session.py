@@ -242,7 +242,7 @@ class Session:
     def file(self, name: str) -> Path:
         """Return the path of a file of the last run. Raises LookupError where there is none.
 
-        While streams are open there is none: making one would take CPU from what is measured.
+        While streams are open there is none: writing one would take CPU from the measurement.
         """
         if self.folder is None:
             raise LookupError("there is no run yet: start a test first")

@@ -14,7 +14,7 @@ class Arrival(NamedTuple):
     """
 
     due: int
-    prompt: int  # place in the workload's prompts, which are taken in turn
+    prompt: int  # index into the workload's prompts, modulo their number
     slot: int | None = None
     streams: int | None = 1
     until: int | None = None

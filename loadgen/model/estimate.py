@@ -1,4 +1,4 @@
-"""One figure with its interval."""
+"""One value with its interval."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """One figure: its value, its 95 % interval, and how many values it rests on.
+    """A value, its 95 % interval, and the number of values behind it.
 
-    ``None`` is "not measured". ``low_sample``: ``n`` barely holds the percentile. Bounds are ``None`` for a figure
-    that has no interval.
+    ``None`` is "not measured". ``low_sample``: ``n`` is hardly enough for the percentile. Bounds are ``None``
+    for a value that has no interval.
     """
 
     value: float | None = None

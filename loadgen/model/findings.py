@@ -11,7 +11,7 @@ from loadgen.model.level import Level
 
 
 class Validity(StrEnum):
-    """Whether a measurement may be believed."""
+    """Whether a measurement is reliable."""
 
     VALID = "valid"
     SUSPECT = "suspect"

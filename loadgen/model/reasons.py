@@ -1,4 +1,4 @@
-"""Why a measurement may not be believed: a typed record for each kind of reason. English is made in ``report/``."""
+"""Reasons why a measurement is not valid: a typed record for each kind. English is made in ``report/``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLost(Reason):
-    """A worker went away after ``streams`` of its streams had ended; ``ended`` says why."""
+    """A worker was lost after ``streams`` of its streams had ended; ``ended`` says why."""
 
     kind: Literal["worker_lost"] = "worker_lost"
     streams: int
@@ -52,7 +52,7 @@ class NothingAfterWarmup(Reason):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoneCompleted(Reason):
-    """None of the ``streams`` completed; ``outcomes`` has how many ended how."""
+    """None of the ``streams`` completed; ``outcomes`` has the number for each outcome."""
 
     kind: Literal["none_completed"] = "none_completed"
     streams: int
@@ -61,7 +61,7 @@ class NoneCompleted(Reason):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsFailed(Reason):
-    """Of the ``streams``, ``failed`` did; ``outcomes`` has how many of those not ok ended how."""
+    """Of the ``streams``, ``failed`` did; ``outcomes`` has the number for each outcome that is not ok."""
 
     kind: Literal["streams_failed"] = "streams_failed"
     failed: int
@@ -153,7 +153,7 @@ class ClientDelay(Reason):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatExcluded(Reason):
-    """``repeat`` is invalid for these ``reasons`` while others stand; only its failures count."""
+    """``repeat`` is invalid for these ``reasons`` and others are not; only its failures count."""
 
     kind: Literal["repeat_excluded"] = "repeat_excluded"
     reasons: tuple[Reason, ...]
@@ -161,7 +161,7 @@ class RepeatExcluded(Reason):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidityFinding(Finding):
-    """A measurement that is not valid, and why: the reasons, gravest first."""
+    """A measurement that is not valid, with the reasons, the most serious first."""
 
     kind: Literal["validity"] = "validity"
     verdict: Literal["suspect", "invalid"]

@@ -1,4 +1,4 @@
-"""Everything that one cell left behind."""
+"""The result of one cell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from loadgen.model.tables import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the machine did during the measured window, beside the engine."""
+    """What the rest of the machine did during the measured window."""
 
     window_ns: int
     engine_cores: int | None = None  # how many cores the engine was pinned to; None: not pinned
@@ -32,7 +32,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLog:
-    """What the simulator says it did during one cell. Lateness is actual minus scheduled send time.
+    """What the simulator reports about one cell. Lateness is actual minus scheduled send time.
 
     ``late`` are the sends that were more than a millisecond late, the worst of them where there are very many:
     when each was due and when it left, nanoseconds since the epoch, as little-endian int64 pairs in the order
@@ -50,9 +50,9 @@ class ServerLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingInfo:
-    """What one cell left behind beside its tables.
+    """The result of one cell without its tables.
 
-    ``workload`` comes without its prompts, which ``run.json`` has once. A cell that was spread over several workers
+    ``workload`` comes without its prompts, which are in ``run.json``. A cell that was spread over several workers
     leaves a recording for each, with marks of that worker's own clock; all have the index, client, level and repeat
     of the cell.
     """
@@ -73,7 +73,7 @@ class RecordingInfo:
     edges: tuple[Sample, ...]  # totals at the window's two edges; empty when the cell never got there
     machine: Machine | None
     server: ServerLog | None
-    worker: str = ""  # who drove it; "" where the run had no workers
+    worker: str = ""  # the worker that ran it; "" if the run had none
     share: int | None = None  # how many of the streams were this worker's; None: all
 
     @property
@@ -84,7 +84,7 @@ class RecordingInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording(RecordingInfo):
-    """Everything that one cell left behind, as it lies on disk."""
+    """The result of one cell, as on disk."""
 
     streams: StreamTable
     arrivals: ArrivalTable

@@ -1,4 +1,4 @@
-"""What stays on disk: the run folder, typed as it is written to ``run.json``."""
+"""The run folder, typed as it is written to ``run.json``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ State = Literal["running", "complete", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineInfo:
-    """The machine that measured, for the record."""
+    """The machine that measured."""
 
     system: str | None = None
     release: str | None = None
@@ -69,7 +69,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What stays on disk. ``info`` is run.json."""
+    """A run on disk. ``info`` is run.json."""
 
     folder: Path
     info: RunInfo

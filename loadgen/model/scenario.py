@@ -65,7 +65,7 @@ class Load:
     In the closed loop every slot runs stream after stream, for ``duration`` or ``requests`` times. One of the
     three is set in a scenario; none of them means until stopped, by commands. Slots start at seeded offsets
     within ``ramp`` seconds; ``ramp_per_stream``, times the streams of a cell, is its ramp. Streams due within
-    ``warmup`` seconds are kept but left out of the figures.
+    ``warmup`` seconds are recorded but excluded from the metrics.
     """
 
     arrivals: str = "closed"
@@ -107,7 +107,7 @@ class Timeouts:
 class Workload:
     """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
 
-    ``options`` are the protocol's own, such as ``num_predict``; ``stream=False`` asks for whole answers.
+    ``options`` are the protocol's own, such as ``num_predict``; ``stream=False`` requests each answer as a whole.
     """
 
     prompts: tuple[str, ...]
@@ -146,7 +146,7 @@ class Scenario:
     workload: Workload
     repeats: int = 1
     thresholds: tuple[Threshold, ...] = ()
-    answers: Literal["article"] | None = None  # whose table the report puts beside this run's
+    answers: Literal["article"] | None = None  # the report compares the run with its table
     seed: int = 0
     source: str | None = None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

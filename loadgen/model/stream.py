@@ -17,24 +17,24 @@ class Outcome(StrEnum):
     """How a stream ended. Only ``OK`` is success: the protocol's own end arrived."""
 
     OK = "ok"
-    REFUSED = "refused"  # nobody listens there
+    REFUSED = "refused"  # no server listens there
     UNRESOLVED = "unresolved"  # the host name has no address
     CONNECT_TIMEOUT = "connect_timeout"
     FIRST_TOKEN_TIMEOUT = "first_token_timeout"
     IDLE_TIMEOUT = "idle_timeout"
     TOTAL_TIMEOUT = "total_timeout"
-    HTTP_STATUS = "http_status"  # answered, but not with a 2xx
+    HTTP_STATUS = "http_status"  # the response was not a 2xx
     SERVER_ERROR = "server_error"  # an error inside a 200
     TRUNCATED = "truncated"  # the body ended before the protocol's end
     RESET = "reset"  # the connection was torn down
     UNDECODABLE = "undecodable"  # bytes the protocol does not allow
     STOPPED = "stopped"  # ended by us: Ctrl-C or a ramp down
-    FAILED = "failed"  # anything else; ``error`` says what
+    FAILED = "failed"  # anything else; ``error`` has the message
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the server itself says of a stream in its last event; every field may be missing."""
+    """What the server reports about a stream in its last event; every field may be missing."""
 
     total_ns: int | None = None
     load_ns: int | None = None
@@ -89,7 +89,7 @@ class Sample:
 
 
 class Pause(NamedTuple):
-    """The whole engine was held up: by a collection of the garbage collector, or by one turn of asyncio's loop."""
+    """A time in which the whole engine was busy with a garbage collection, or with one iteration of asyncio's loop."""
 
     kind: Literal["gc_pause", "loop_pause"]
     begin: int
@@ -97,9 +97,7 @@ class Pause(NamedTuple):
 
 
 class CpuSample(NamedTuple):
-    """How far the engine process had come at ``at``: the CPU of all its threads, and how long its main thread was
-    runnable but not running.
-    """
+    """CPU time of the engine process until ``at``, and how long its main thread was runnable but not running."""
 
     at: int
     cpu_ns: int

@@ -23,9 +23,9 @@ class Table:
         """Return the columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def rows(self, chosen: NDArray[np.bool_] | slice) -> Self:
-        """Return a table of the chosen rows; a slice copies nothing."""
-        return type(self)(**{name: column[chosen] for name, column in self.columns.items()})
+    def rows(self, selected: NDArray[np.bool_] | slice) -> Self:
+        """Return a table of the selected rows; a slice copies nothing."""
+        return type(self)(**{name: column[selected] for name, column in self.columns.items()})
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

@@ -1,4 +1,4 @@
-"""Whether a scenario's thresholds held."""
+"""Findings about the scenario's thresholds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loadgen.model.level import Level
 class ThresholdResult:
     """A threshold on one client at one level.
 
-    ``value``: of ``errors`` the percentage of streams; ``None``: not measured. ``reason`` is why it cannot hold,
-    whatever the value; ``None`` where the value decides.
+    ``value``: of ``errors`` the percentage of streams; ``None``: not measured. ``reason`` is why it cannot hold
+    for any value; ``None`` if the value decides.
     """
 
     client: ClientId

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from loadgen import clients
 from loadgen.model import ClientId
 
-SPARE_FILES = 64  # what an interpreter, its libraries and pipes have open beside the streams
+SPARE_FILES = 64  # that an interpreter, its libraries and pipes have open in addition to the streams
 
 
 class Needs(NamedTuple):

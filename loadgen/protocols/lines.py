@@ -1,4 +1,4 @@
-"""Bytes to lines, split on LF only: U+0085 and U+2028 may stand inside JSON strings."""
+"""Bytes to lines, split on LF only: U+0085 and U+2028 may occur inside JSON strings."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Decoder:
         return events
 
     def eof(self) -> list[Event]:
-        # The last object may come without LF. One cut short is no object, and the missing end tells.
+        # The last object may come without LF. A truncated one is ignored: the missing end of the stream reports it.
         events: list[Event] = []
         rest = self._lines.take_rest()
         if self._ended or not rest or rest.isspace():

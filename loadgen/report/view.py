@@ -1,4 +1,4 @@
-"""What a report is made of: one run, and everything that follows from it, each worked out once."""
+"""The input of a report: one run, and everything computed from it, once."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class ReportError(Exception):
 def write(view: View) -> Path:
     """Write the files of :data:`~loadgen.report.renderers.FILES` into the run's folder; return the path of the page.
 
-    Each appears whole or not at all, and replaces an older one of its name. Raises :class:`ReportError` where
+    Each is written completely or not at all, and replaces an older one of its name. Raises :class:`ReportError` where
     one cannot be written; those before it are there.
     """
     for name in FILES:
@@ -31,7 +31,7 @@ def write_html(view: View, path: Path) -> Path:
 
 
 def put(path: Path, text: str) -> None:
-    """Write ``text`` to ``path``, whole or not at all. Raises :class:`ReportError`."""
+    """Write ``text`` to ``path``, completely or not at all. Raises :class:`ReportError`."""
     try:
         with files.atomic_write(path) as file:
             file.write(text.encode())

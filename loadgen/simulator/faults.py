@@ -1,4 +1,4 @@
-"""The figures and texts of the faults in :mod:`loadgen.model.faults`. The seeded plan says which request gets which."""
+"""The parameters and texts of the faults in :mod:`loadgen.model.faults`. The seeded plan assigns them to requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seeded plan of a stream: what the n-th request meets depends on the seed and n, on nothing else."""
+"""The seeded plan of a stream: the answer to the n-th request depends only on the seed and n."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may decode now, and which models are loaded."""
+"""The queue for decoding slots, and the models in memory."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Wheel:
             slot.append(item)
 
     def turn(self, now: int) -> None:
-        """Step every item due by ``now``, once: what they add waits for the next turn, even if overdue."""
+        """Step every item due by ``now``, once: what they add waits for the next call, even if overdue."""
         order, limit = self._order, now // SLOT_NS
         slots = []
         while order and order[0] <= limit:

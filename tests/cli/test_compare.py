@@ -214,7 +214,7 @@ def test_a_run_of_which_nothing_is_valid(base: Path, folder: Folder) -> None:
     for arguments in ((base, nothing), (nothing, base)):
         ran = compare(*arguments)
         assert (ran.returncode, ran.stdout) == (3, "")
-        assert ran.stderr.startswith(f"loadgen: {nothing}: nothing in it is valid")
+        assert ran.stderr.startswith(f"loadgen: {nothing}: no valid measurement")
 
 
 @pytest.mark.parametrize(

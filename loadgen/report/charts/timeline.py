@@ -30,7 +30,7 @@ _HEIGHT = 330
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The charts, one per client, and how their streams were chosen."""
+    """The charts, one per client, and how their streams were selected."""
 
     charts: tuple[Chart, ...]
     caption: str
@@ -54,7 +54,7 @@ class _Shown:
 def timeline(repeats: Sequence[Repeat], styles: Styles) -> Timeline:
     """Return the first repeat of each client that has streams, of those given (all of one level).
 
-    Shown are streams open in the middle of the measured window, evenly chosen where there are more than
+    Shown are streams open in the middle of the measured window, evenly selected if there are more than
     ``ROWS``, or the ``FEW`` nearest to it where fewer were open; at most ``DOTS`` dots a client.
     """
     chosen: dict[ClientId, _Shown] = {}

@@ -36,7 +36,7 @@ def _moment(stamp: str) -> str:
 
 
 def _about(view: View) -> list[str]:
-    """Return what stands under the title: the target, the protocol, the model, the machine, the workers."""
+    """Return the lines below the title: the target, the protocol, the model, the machine, the workers."""
     scenario, machine = view.run.info.scenario, view.run.info.machine
     workers = len({r.worker for r in view.run.recordings if r.worker})
     parts = (

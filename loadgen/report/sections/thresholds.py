@@ -1,4 +1,4 @@
-"""Which thresholds of the scenario held, and what each measurement had."""
+"""Thresholds of the scenario: which held, with the value of each measurement."""
 
 from __future__ import annotations
 

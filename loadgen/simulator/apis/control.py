@@ -1,4 +1,4 @@
-"""The simulator's own endpoints, for the process that measures and for the curious."""
+"""The simulator's own endpoints, for the measuring process and for debugging."""
 
 from __future__ import annotations
 
