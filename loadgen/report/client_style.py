@@ -8,34 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from loadgen.model import ClientId, Mode
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from loadgen.model import ClientId, Mode
 
 # Okabe-Ito, warm for threads and cool for tasks, darkened for white paper and lightened for dark screens
 _PALETTES: Mapping[Mode, tuple[tuple[str, str], ...]] = {
     "threads": (
-        ("#C77700", "#F0B040"),
-        ("#C2420A", "#F4794A"),
-        ("#A8527F", "#E39AC4"),
-        ("#7A6A00", "#E8DE5A"),
+        ("#C77700", "#F0B040"), ("#C2420A", "#F4794A"), ("#A8527F", "#E39AC4"), ("#7A6A00", "#E8DE5A"),
     ),
     "tasks": (
-        ("#0068A8", "#5AB4F0"),
-        ("#00845F", "#2FC79B"),
-        ("#5B4FB5", "#A79BF2"),
-        ("#2A8CA8", "#7AD3EA"),
+        ("#0068A8", "#5AB4F0"), ("#00845F", "#2FC79B"), ("#5B4FB5", "#A79BF2"), ("#2A8CA8", "#7AD3EA"),
     ),
     "greenlets": (
-        ("#4F7A00", "#A5D04A"),
-        ("#8A5A2B", "#D6A672"),
-        ("#6B7A00", "#CCD95A"),
-        ("#7A4A4A", "#D99C9C"),
+        ("#4F7A00", "#A5D04A"), ("#8A5A2B", "#D6A672"), ("#6B7A00", "#CCD95A"), ("#7A4A4A", "#D99C9C"),
     ),
-}
+}  # fmt: skip
 _MARKERS: Mapping[Mode, tuple[str, ...]] = {
     "threads": ("square", "triangle", "diamond", "plus"),
     "tasks": ("circle", "inverted_triangle", "hex", "cross"),
@@ -62,7 +50,7 @@ class ClientStyle:
     dash: str
 
 
-Styles = Mapping["ClientId", ClientStyle]
+Styles = Mapping[ClientId, ClientStyle]
 
 
 def client_styles(clients: Mapping[ClientId, Mode]) -> Styles:
@@ -74,30 +62,22 @@ def client_styles(clients: Mapping[ClientId, Mode]) -> Styles:
     names = Counter(client.name for client in clients if not client.control)
     variants = Counter(client.variant for client in clients)
     taken: set[tuple[Mode, int, int]] = set()
-    for client, mode in sorted(clients.items(), key=lambda item: (_known(item[0]) is None, item[0].label)):
-        if client.control and client.original in clients:
-            continue
+    controls = [client for client in clients if client.control and client.original in clients]
+    order = sorted(clients.keys() - set(controls), key=lambda client: (_known(client) is None, client.label))
+    for client in order:
+        mode, variant, variable = clients[client], client.variant, f"--client-{len(styles)}"
         yardstick = client.name == "floor"
         colour, turn = _place(mode, _known(client) or 0, set() if yardstick else taken)
         shape = (colour + turn) % len(_DASHES)
         light, dark = _YARDSTICK if yardstick else _PALETTES[mode][colour]
-        variant = client.variant
         alone = variant and names[client.name] > 1 and variants[variant] == 1
-        short = variant if alone else client.label
-        styles[client] = ClientStyle(
-            label=plain(client.label, 40),
-            short=plain(short, 40),
-            variable=f"--client-{len(styles)}",
-            light=light,
-            dark=dark,
-            marker="x" if yardstick else _MARKERS[mode][shape],
-            dash="dotted" if yardstick else _DASHES[shape],
-        )
-    for client in clients:
-        if client not in styles:
-            label, variable = plain(client.label, 40), f"--client-{len(styles)}"
-            original = styles[client.original]
-            styles[client] = replace(original, label=label, short=label, variable=variable, dash="dotted")
+        marker, dash = ("x", "dotted") if yardstick else (_MARKERS[mode][shape], _DASHES[shape])
+        label, short = plain(client.label, 40), plain(variant if alone else client.label, 40)
+        styles[client] = ClientStyle(label, short, variable, light, dark, marker, dash)
+    for client in controls:
+        label, variable = plain(client.label, 40), f"--client-{len(styles)}"
+        original = styles[client.original]
+        styles[client] = replace(original, label=label, short=label, variable=variable, dash="dotted")
     return {client: styles[client] for client in clients}
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from loadgen.analysis.metrics import Column, Metric
 from loadgen.report.text import number
-
-if TYPE_CHECKING:
-    from loadgen.analysis.metrics import Column, Metric
 
 NARROW = 8  # characters of a heading that stay on one line
 
@@ -27,16 +23,10 @@ def column_title(column: Column) -> str:
     return f"{title_of(column.metric)} {rank_of(column)}".strip()
 
 
-def with_unit(metric: Metric) -> str:
-    """Return ``memory per stream, KiB``: the unit only where the label does not name it."""
-    unit = unit_of(metric)
-    return f"{metric.label}, {unit}" if unit and unit not in metric.label else metric.label
-
-
-def heading(column: Column) -> str:
-    """Return ``TTFT p99, ms``: the label, the percentile, and the unit where the label does not name it."""
-    unit = unit_of(column.metric)
-    return f"{column.label}, {unit}" if unit and unit not in column.label else column.label
+def with_unit(of: Metric | Column) -> str:
+    """Return ``memory per stream, KiB`` or ``TTFT p99, ms``: the unit only where the label does not name it."""
+    unit = unit_of(of.metric if isinstance(of, Column) else of)
+    return f"{of.label}, {unit}" if unit and unit not in of.label else of.label
 
 
 def rank_of(column: Column) -> str:
@@ -46,9 +36,9 @@ def rank_of(column: Column) -> str:
 
 def narrow(column: Column) -> tuple[str, str]:
     """Return the heading of a narrow column on two lines, such as ``TTFT`` above ``p99``."""
-    if column.rank is not None:
-        return column.metric.heading or column.metric.label, rank_of(column)
     text = column.metric.heading or column.metric.label
+    if column.rank is not None:
+        return text, rank_of(column)
     cut = max(text.rfind(" "), text.rfind("/"))
     return ("", text) if len(text) <= NARROW or cut < 0 else (text[:cut], text[cut:].lstrip())
 

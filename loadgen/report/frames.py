@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,19 +31,16 @@ SAMPLE_COLUMNS = (
 )
 
 # The columns of a summary that are no metrics.
-_TEXTS: Mapping[str, Callable[[Summary], str]] = MappingProxyType(
-    {
-        "client": lambda summary: summary.client.label,
-        "mode": lambda summary: summary.mode,
-        "validity": lambda summary: summary.validity.value,
-        "reasons": lambda summary: "; ".join(map(reason, summary.reasons)),
-        "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
-        "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
-    }
-)
-_NUMBERS: Mapping[str, Callable[[Summary], int | None]] = MappingProxyType(
-    {"concurrency": lambda summary: summary.level.streams, "repeats": lambda summary: summary.repeats}
-)
+_KEYS: Mapping[str, Callable[[Summary], Any]] = {
+    "client": lambda summary: summary.client.label,
+    "mode": lambda summary: summary.mode,
+    "concurrency": lambda summary: summary.level.streams,
+    "repeats": lambda summary: summary.repeats,
+    "validity": lambda summary: summary.validity.value,
+    "reasons": lambda summary: "; ".join(map(reason, summary.reasons)),
+    "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
+    "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
+}
 
 
 def streams_frame(run: Run) -> pd.DataFrame:
@@ -92,10 +88,9 @@ def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
 
 
 def _summary_column(rows: Sequence[Summary], name: str) -> Any:
-    if name in _TEXTS:
-        return pd.array([_TEXTS[name](row) for row in rows], dtype="string")
-    if name in _NUMBERS:
-        return pd.array([_NUMBERS[name](row) for row in rows], dtype="Int64")
+    if name in _KEYS:
+        whole = name in ("concurrency", "repeats")
+        return pd.array([_KEYS[name](row) for row in rows], dtype="Int64" if whole else "string")
     of = column(name)
     return pd.array([_value(row, of) for row in rows], dtype="Int64" if of.whole else "Float64")
 

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Stream
+from loadgen.model import Cell, Outcome, Recording, Stream
+from loadgen.model.progress import Listener, Progress
 from loadgen.report.text import plain
 
 RECENT = 500  # ended streams that the medians shown are taken over
@@ -21,45 +22,34 @@ class Plain(Listener):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._cells = 0
         self._place = 0
-        self._left = 0.0
         self._recent: deque[tuple[float, float | None]] = deque(maxlen=RECENT)
-        self._rate = (0.0, 0)
-        self._begun = 0.0
-        self._planned = 0.0
 
     def begin(self, cells: Sequence[Cell], seconds: float) -> None:
         self._cells = len(cells)
-        self._planned = seconds
-        self._begun = time.monotonic()
-        self._print(f"{len(cells)} cells, at least {clock(seconds)}")
+        self._ends_at = time.monotonic() + seconds
+        self._print(f"{len(cells)} cells, at least {_clock(seconds)}")
 
     def cell_begins(self, cell: Cell) -> None:
         self._place += 1
-        self._cell = cell
+        self._title = f"cell {self._place}/{self._cells} {cell.client.label} x {cell.max_streams}"
         self._recent.clear()
         self._rate = (0.0, 0)
 
     def ended(self, streams: Sequence[Stream]) -> None:
         for stream in streams:
-            if stream.outcome == Outcome.OK and (figures := first_token_ms(stream)):
-                self._recent.append(figures)
+            if stream.outcome == Outcome.OK and (times := _first_token_ms(stream)):
+                self._recent.append(times)
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
         outcomes = [outcome for part in parts for outcome in part.streams.outcome.tolist()]
         failed = sum(outcome != Outcome.OK for outcome in outcomes)
-        text = f"{len(outcomes)} streams, {failed} not ok"
-        for ended in dict.fromkeys(part.ended for part in parts if part.ended):
-            text += f"; {plain(ended)}"
-        self._print(f"{self._title()}: {text}{self._medians()}")
+        ended = dict.fromkeys(plain(part.ended) for part in parts if part.ended)
+        text = "; ".join([f"{len(outcomes)} streams, {failed} not ok", *ended])
+        self._print(f"{self._title}: {text}{self._medians()}")
 
     def note(self, text: str) -> None:
         self._print(plain(text))
-
-    def _title(self) -> str:
-        cell = self._cell
-        return f"cell {self._place}/{self._cells} {cell.client.label} x {cell.max_streams}"
 
     def _medians(self) -> str:
         if not self._recent:
@@ -84,26 +74,19 @@ class OnTerminal(Plain):
     def progress(self, progress: Progress) -> None:
         before, tokens = self._rate
         seconds = progress.elapsed - before
-        rate = (progress.tokens - tokens) / seconds if seconds > 0 else 0.0
+        rate = max(0.0, (progress.tokens - tokens) / seconds) if seconds > 0 else 0.0
         self._rate = (progress.elapsed, progress.tokens)
-        left = max(0.0, self._planned - (time.monotonic() - self._begun))
-        parts = [
-            f"{progress.open:,} open",
-            f"{max(0.0, rate):,.0f} tokens/s",
-            f"{progress.ended:,} ended",
-            f"{progress.failed:,} errors",
-            f"about {clock(left)} left",
-        ]
-        self._live.update(
-            Text(f"{self._title()}  ", style="bold")
-            + Text(" · ".join(parts) + self._medians(), style="not bold")
+        text = (
+            f"{progress.open:,} open · {rate:,.0f} tokens/s · {progress.ended:,} ended · {progress.failed:,} errors · "
+            f"about {_clock(max(0.0, self._ends_at - time.monotonic()))} left{self._medians()}"
         )
+        self._live.update(Text.assemble((f"{self._title}  ", "bold"), text))
 
     def end(self) -> None:
         self._live.stop()
 
 
-def first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
+def _first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
     """Return the TTFT of one stream and the delivery lag of its first token, ``None`` without a server's stamp.
 
     ``None`` for a stream without tokens.
@@ -120,7 +103,7 @@ def first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
     return (arrival - stream.start) / 1e6, lag
 
 
-def clock(seconds: float) -> str:
+def _clock(seconds: float) -> str:
     """Return seconds as ``1:15``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"

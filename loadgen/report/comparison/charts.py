@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.compare import MIN_REPEATS
 from loadgen.report.charts.lines import Line, Point, line_chart
-from loadgen.report.columns import column_title
-from loadgen.report.comparison.sentences import scale
+from loadgen.report.columns import column_title, scaled, unit_of
 from loadgen.report.text import interval, number, plain
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def _chart(column: Column, view: ComparisonView, styles: Styles) -> Chart | None
         lines = [
             replace(line, aside=0.8 * ((place + 0.5) / len(lines) - 0.5)) for place, line in enumerate(lines)
         ]
-    return line_chart(column_title(column), scale(column)[1], lines)
+    return line_chart(column_title(column), unit_of(column.metric), lines)
 
 
 def _lines(column: Column, view: ComparisonView, styles: Styles) -> Iterator[Line]:
@@ -69,9 +68,9 @@ def _point(column: Column, summary: Summary, side: str) -> Point | None:
     found = effects.times(map(math.log, values)) if log else effects.mean(values)
     if found is None:
         return None
-    scaled, unit = scale(column)
-    between, text = None, f"{side}: {number(scaled * found.value)} {unit}"
-    if found.low is not None and found.high is not None and len(values) >= MIN_REPEATS:
-        between = scaled * found.low, scaled * found.high
+    mean, low, high = (scaled(column, value) for value in (found.value, found.low, found.high))
+    between, text = None, f"{side}: {number(mean)} {unit_of(column.metric)}"
+    if low is not None and high is not None and len(values) >= MIN_REPEATS:
+        between = low, high
         text += f" (95 % interval {interval(*between)})"
-    return Point(summary.level, scaled * found.value, between, f"{text}, {summary.validity}")
+    return Point(summary.level, mean or 0.0, between, f"{text}, {summary.validity}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE, Change
 from loadgen.analysis.compare import CellKey, Comparison, Outcome
 from loadgen.analysis.differences import Difference
-from loadgen.analysis.metrics import Column
+from loadgen.report.columns import scaled, unit_of
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.sentences import sentences
 from loadgen.report.text import NOT_MEASURED, number, percent, plain, several
@@ -149,16 +149,13 @@ def change(of: Change, value: float | None) -> str:
     """Return a change, or an edge of its interval, with its sign and unit."""
     if value is None or of.relative:
         return share(value)
-    scaled, unit = scale(of.column)
-    return f"{'+' if value >= 0 else '−'}{number(abs(value * scaled))} {'pp' if unit == '%' else unit}"
+    unit = unit_of(of.column.metric)
+    return (
+        f"{'+' if value >= 0 else '−'}{number(scaled(of.column, abs(value)))} {'pp' if unit == '%' else unit}"
+    )
 
 
 def value(of: Change, value: float) -> str:
     """Return a value of the metric with its unit, where that is not its name."""
-    scaled, unit = scale(of.column)
-    return f"{number(value * scaled)} {unit if unit in ('ms', 'µs', 'KiB', '%') else ''}".strip()
-
-
-def scale(column: Column) -> tuple[float, str]:
-    """Return what values are multiplied by to be shown, and their unit then: shares are shown in percent."""
-    return (100.0, "%") if column.metric.kind == "share" else (1.0, column.unit)
+    unit = unit_of(of.column.metric)
+    return f"{number(scaled(of.column, value))} {unit if unit in ('ms', 'µs', 'KiB', '%') else ''}".strip()

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from loadgen.analysis.changes import Change
 from loadgen.analysis.metrics import Column
+from loadgen.report.columns import scaled
 from loadgen.report.comparison import sentences
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.screen import GridColumn, OnScreen, Screen
@@ -91,7 +92,7 @@ def _short(of: Change) -> str:
     """Return the change and half of its interval in a few characters."""
     if of.change is None or of.low is None or of.high is None:
         return SIGNS[of.verdict]
-    scale = 100.0 if of.relative else sentences.scale(of.column)[0]
+    scale = 100.0 if of.relative else scaled(of.column, 1.0) or 1.0
     text = sentences.share(of.change) if of.relative else ""
     if not text.startswith("×"):
         half = (of.high - of.low) / 2 * scale

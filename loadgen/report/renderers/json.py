@@ -9,23 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from loadgen.model import ClientId, Level
-
-if TYPE_CHECKING:
-    from loadgen.model import Summary
-    from loadgen.report.view import View
+from loadgen.model import ClientId, Level, Summary
+from loadgen.report.view import View
 
 
 def summary(view: View) -> str:
     """Return ``summary.json``: the summaries and findings."""
-    return _document(view, summaries=[_summary(s) for s in view.summaries], findings=_findings(view))
+    return _document(view, summaries=[_summary(s) for s in view.summaries], findings=data(view.findings))
 
 
 def findings(view: View) -> str:
     """Return ``findings.json``: every finding as data, with its values and intervals."""
-    return _document(view, findings=_findings(view))
+    return _document(view, findings=data(view.findings))
 
 
 def _document(view: View, **parts: Any) -> str:
@@ -33,22 +30,9 @@ def _document(view: View, **parts: Any) -> str:
     return json.dumps(head | parts, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def _findings(view: View) -> list[Any]:
-    return [data(finding) for finding in view.findings]
-
-
 def _summary(summary: Summary) -> dict[str, Any]:
-    return {
-        "client": data(summary.client),
-        "mode": summary.mode,
-        "level": data(summary.level),
-        "repeats": summary.repeats,
-        "validity": summary.validity.value,
-        "reasons": data(summary.reasons),
-        "outcomes": dict(summary.outcomes),
-        "metrics": {metric: data(estimate) for metric, estimate in summary.items()},
-        "rounds": data(summary.rounds),
-    }
+    made: dict[str, Any] = data(summary)
+    return made | {"metrics": made.pop("figures")}
 
 
 def data(value: Any) -> Any:

@@ -12,7 +12,7 @@ from loadgen.analysis.metrics.metric import Topic
 from loadgen.analysis.metrics.streams import errors
 from loadgen.model import Summary
 from loadgen.report import markdown
-from loadgen.report.columns import heading, narrow, rank_of, scaled, value_text, with_unit
+from loadgen.report.columns import narrow, rank_of, scaled, value_text, with_unit
 from loadgen.report.screen import GridColumn
 from loadgen.report.sections.section import Rendered, Screen, Section, View
 from loadgen.report.text import interval
@@ -46,7 +46,7 @@ class Metrics(Section):
 
     def markdown(self, view: View) -> str:
         columns = [of for of, _ in short() if of.rank in (None, 50, 99)]
-        head = ["client", "level", *map(heading, columns), "validity"]
+        head = ["client", "level", *map(with_unit, columns), "validity"]
         rows = [
             [s.client, s.level, *(value_text(of, s.value(of.name)) for of in columns), s.validity]
             for s in view.by_level
