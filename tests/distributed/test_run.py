@@ -369,7 +369,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 @pytest.fixture
 def without_locust(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals come before Locust is needed, which would patch the process that runs the tests."""
-    monkeypatch.setattr("loadgen.cli.run.import_locust", lambda: None)
+    monkeypatch.setattr("loadgen.cli.common.import_locust", lambda: None)
 
 
 @pytest.mark.parametrize("flags", [("--workers", "0"), ("--master",), ("--master-port", "1")])
