@@ -16,11 +16,7 @@ MAX_BYTES: Final = 1 << 20
 def read(path: str | os.PathLike[str]) -> Document:
     """Return the YAML file at ``path``. Raises ScenarioError where there is nothing to validate."""
     file, name = FilePath(path), str(path)
-    text, bad = read_text(file, MAX_BYTES, name, "scenario", (".yaml", ".yml"))
-    if bad:
-        raise ScenarioError(
-            [Problem(f"{name}:{bad}", "scenario", "is not UTF-8 text", "a YAML file in UTF-8")]
-        )
+    text = read_text(file, MAX_BYTES, name, "scenario", (".yaml", ".yml"))
     document = parse(name, text)
     document.folder = file.parent
     if not isinstance(document.data, dict):
@@ -31,10 +27,10 @@ def read(path: str | os.PathLike[str]) -> Document:
     return document
 
 
-def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[str, ...]) -> tuple[str, int]:
-    """Return the text of a UTF-8 file of at most ``limit`` bytes, and the line of its first bad byte (0: none).
+def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[str, ...]) -> str:
+    """Return the text of a UTF-8 file of at most ``limit`` bytes. Raises ScenarioError.
 
-    Raises ScenarioError, without reading it, where there is no such file or it is too large.
+    A file that is too large is refused without reading it; ``where`` is what names the file.
     """
 
     def error(wrong: str, right: str) -> ScenarioError:
@@ -58,9 +54,12 @@ def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[
     if len(content) > limit:
         raise error(f"has more than {limit:,} bytes", f"at most {limit:,} bytes")
     try:
-        return content.decode("utf-8-sig"), 0
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
-        return "", content.count(b"\n", 0, bad.start) + 1
+        line = content.count(b"\n", 0, bad.start) + 1
+        raise ScenarioError(
+            [Problem(f"{path}:{line}", key, "is not UTF-8 text", "a text file in UTF-8")]
+        ) from None
 
 
 def _suggest(path: FilePath, suffixes: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
-from loadgen.scenario.source import Document, parse, scalar, with_leaves
+from loadgen.scenario.source import BAD, Document, parse, scalar, with_leaves
 
 # Setting one of these keys removes those beside it.
 _REPLACES: Final[dict[Path, tuple[str, ...]]] = {
@@ -71,11 +71,11 @@ def _parse(text: str, document: Document) -> Override | None:
     flag = f"--set {key}"
     try:
         parsed = parse(flag, value)
+        data, problems = parsed.data, parsed.problems
     except ScenarioError as error:
-        document.problems += [problem._replace(where=flag, key=key) for problem in error.problems]
-        return None
-    document.problems += [problem._replace(where=flag, key=key) for problem in parsed.problems]
-    return Override(flag, key, parsed.data)
+        data, problems = BAD, error.problems
+    document.problems += [problem._replace(where=flag, key=key) for problem in problems]
+    return Override(flag, key, data)
 
 
 def _set(document: Document, override: Override) -> None:

@@ -24,9 +24,7 @@ def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
         raise ScenarioError(
             [Problem(where, "prompts.file", "is neither .jsonl nor .txt", "prompts.jsonl or prompts.txt")]
         )
-    text, bad = read_text(path, MAX_BYTES, where, "prompts.file", SUFFIXES)
-    if bad:
-        raise ScenarioError([Problem(f"{path}:{bad}", "prompts.file", "is not UTF-8 text", "text in UTF-8")])
+    text = read_text(path, MAX_BYTES, where, "prompts.file", SUFFIXES)
     prompts: list[str] = []
     problems: list[Problem] = []
     for line, content in enumerate(map(str.strip, text.split("\n")), 1):
