@@ -1,7 +1,7 @@
 """Wire formats without I/O: build the request, decode bytes into events, encode events for the simulator.
 
-Framing stands apart from meaning: ``sse``, ``ndjson`` and ``raw`` know how a body is cut, a file for each API what
-its pieces mean. An outsider's protocol comes through the entry-point group ``loadgen.protocols``.
+Framing is separate from meaning: ``sse``, ``ndjson`` and ``raw`` split a body, a file for each API reads the parts.
+Protocols of other packages come through the entry-point group ``loadgen.protocols``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ BUILTIN: dict[str, str] = {
     "openai-chat": "loadgen.protocols.openai:Chat",
 }
 
-SIMULATED = frozenset({"ollama-generate", "ollama-chat", "openai-chat"})
-"""Protocols whose API the simulator serves."""
-
 
 def names() -> list[str]:
     """Return every protocol's name."""
@@ -27,18 +24,15 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Protocol:
-    """Return the protocol of that name. Raises LookupError for an unknown name."""
+    """Return the protocol of that name. Raises LookupError for an unknown name, ImportError for a broken module."""
     protocol: Protocol = registry.load(BUILTIN.get(name), GROUP, name)()
     return protocol
 
 
 def is_simulated(name: str) -> bool:
-    """Return whether the simulator serves the protocol's API; another package's protocol says so by ``simulated``.
-
-    Raises LookupError for an unknown name and ImportError where another package's protocol cannot be imported.
-    """
-    return name in SIMULATED or (name not in BUILTIN and getattr(load(name), "simulated", False))
+    """Return whether the simulator serves the protocol's API. Raises as :func:`load`."""
+    return getattr(load(name), "simulated", False)
 
 
 __all__ = ["Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable"]
-__all__ += ["BUILTIN", "SIMULATED", "is_simulated", "load", "names"]
+__all__ += ["BUILTIN", "is_simulated", "load", "names"]

@@ -64,7 +64,10 @@ class Decoder(typing.Protocol):
 
 
 class Protocol(typing.Protocol):
-    """A wire format, without I/O. Made without arguments; the framings to build on are sse, ndjson and raw."""
+    """A wire format, without I/O. Made without arguments; the framings to build on are sse, ndjson and raw.
+
+    A class whose API the simulator serves has the attribute ``simulated = True``.
+    """
 
     def request(self, cell: Cell, prompt: str) -> Request:
         """Return the request of one stream."""

@@ -99,6 +99,7 @@ _CHATTED = msgspec.json.Decoder(_Chatted)
 class Generate:
     """``POST /api/generate``."""
 
+    simulated = True
     path = "/api/generate"
     parse: Callable[[bytes], _Generated | _Chatted] = _GENERATED.decode
 

@@ -123,6 +123,8 @@ def _usage(item: _Completion, known: Usage) -> Usage:
 class Chat:
     """``POST /v1/chat/completions``."""
 
+    simulated = True
+
     def request(self, cell: Cell, prompt: str) -> Request:
         workload = cell.workload
         messages = [{"role": "user", "content": prompt}]

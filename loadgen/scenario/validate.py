@@ -114,7 +114,8 @@ def _check_protocol(document: Document, shape: ScenarioShape) -> None:
     # A missing library of another package's client or protocol is reported when that is loaded.
     with suppress(ImportError):
         if shape.target.simulator is not None and not protocols.is_simulated(shape.protocol):
-            right = f"{' or '.join(sorted(protocols.SIMULATED))}, or a target.url"
+            served = " or ".join(filter(protocols.is_simulated, protocols.BUILTIN))
+            right = f"{served}, or a target.url"
             document.report(("protocol",), f"the simulator does not speak {shape.protocol}", right)
     for place, client in enumerate(shape.clients):
         with suppress(ImportError):

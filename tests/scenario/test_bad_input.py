@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from loadgen import protocols
+from loadgen.protocols import openai
 from loadgen.scenario import Problem, ScenarioError, load
 from tests.scenario.conftest import LINES, Fail, scenario_text
 
@@ -252,10 +252,10 @@ def test_one_mistake_elsewhere(
 
 
 def test_a_protocol_that_the_simulator_does_not_speak(failed: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocols, "SIMULATED", frozenset({"ollama-generate"}))
+    monkeypatch.setattr(openai.Chat, "simulated", False)
     (problem,) = failed(protocol="openai-chat")
     assert problem[:3] == ("7", "protocol", "the simulator does not speak openai-chat")
-    assert problem.right == "ollama-generate, or a target.url"
+    assert problem.right == "ollama-generate or ollama-chat, or a target.url"
 
 
 def test_all_mistakes_at_once_in_the_order_of_the_file(failed: Fail) -> None:
