@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
-PACE = 0.04  # seconds between two sends of a body that comes slowly
+PACE = 0.06  # seconds between two sends of a body that comes slowly
 
 
 class Received(NamedTuple):
