@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,7 +37,7 @@ SCRIPTS = {
     "done, then silence": Script(200, [TOKEN, END, FOR_EVER]),
 }
 STAGES = Load(
-    stages=(Stage(6, 0.1), Stage(2, 0.0), Stage(2, 0.1), Stage(5, 0.0), Stage(5, 0.05), Stage(0, 0.05))
+    stages=(Stage(6, 0.05), Stage(2, 0.0), Stage(2, 0.05), Stage(5, 0.0), Stage(5, 0.03), Stage(0, 0.03))
 )
 QUICK = Timeouts(connect=1, first_token=0.4, idle=0.25, total=20)
 COMMANDS = [(3, b'{"streams": 5}\n'), (5, b'{"streams": 1}\n'), (1, b'{"stop": true}\n')]
@@ -80,6 +81,7 @@ def reported(stream: Stream) -> tuple[object, ...]:
     )
 
 
+@cache
 def everything(shape: str) -> list[Frame]:
     wanted = cell(
         concurrency=len(SCRIPTS), prompts=tuple(SCRIPTS), load=Load(requests=2, ramp=0.05), timeouts=QUICK
@@ -142,7 +144,7 @@ def test_a_stop_ends_every_stream(shape: str) -> None:
 
 @every_shape
 @pytest.mark.parametrize("slots", [None, (1, 4)], ids=["all", "a share"])
-@pytest.mark.parametrize("load", [Load(duration=0.2, ramp=0.1), STAGES], ids=["duration", "stages"])
+@pytest.mark.parametrize("load", [Load(duration=0.1, ramp=0.05), STAGES], ids=["duration", "stages"])
 def test_streams_come_and_go_as_scheduled(shape: str, load: Load, slots: tuple[int, ...] | None) -> None:
     wanted = cell(concurrency=6, load=load, prompts=("good",), seed=5, slots=slots)
     frames = drive(shape, wanted, SCRIPTS)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,8 +29,6 @@ from tests.clients.raw import Raw
 from tests.lab.cells import cell, changed
 
 PATIENCE = 20.0  # seconds until a test gives up
-
-one_of_each = pytest.mark.parametrize("name", ["requests", "aiohttp", "requests-gevent"])
 
 
 class Live:
@@ -118,21 +116,29 @@ def endless(server: Raw, name: str, concurrency: int = 2) -> Cell:
     )
 
 
-@one_of_each
-def test_more_streams_fewer_streams_and_a_parent_that_has_gone(name: str) -> None:
-    with talkative() as server, Live(changed(endless(server, name), load=Load())) as engine:
-        engine.start()
-        engine.command(b'{"streams": 5}')
-        engine.until(open_streams(5))
-        engine.command(b'{"streams": 1}')
-        engine.until(open_streams(1))
-        engine.rest()  # which closes its stdin first
-        assert isinstance(engine.frames[-1], Done)
-        assert sorted(stream.slot for stream in engine.streams) == [0, 1, 2, 3, 4]
-        assert {stream.outcome for stream in engine.streams} == {Outcome.STOPPED}
-        assert engine.streams[-1].slot == 0
-        assert all(stream.counts for stream in engine.streams)
-        assert engine.process.returncode == 0
+def test_more_streams_fewer_streams_and_a_parent_that_has_gone() -> None:
+    """One engine of each kind, side by side: they wait for most of their time."""
+    with talkative() as server, ExitStack() as stack:
+        engines = [
+            stack.enter_context(Live(changed(endless(server, name), load=Load())))
+            for name in ("requests", "aiohttp", "requests-gevent")
+        ]
+        for engine in engines:
+            engine.start()
+            engine.command(b'{"streams": 5}')
+        for engine in engines:
+            engine.until(open_streams(5))
+            engine.command(b'{"streams": 1}')
+        for engine in engines:
+            engine.until(open_streams(1))
+        for engine in engines:
+            engine.rest()  # which closes its stdin first
+            assert isinstance(engine.frames[-1], Done)
+            assert sorted(stream.slot for stream in engine.streams) == [0, 1, 2, 3, 4]
+            assert {stream.outcome for stream in engine.streams} == {Outcome.STOPPED}
+            assert engine.streams[-1].slot == 0
+            assert all(stream.counts for stream in engine.streams)
+            assert engine.process.returncode == 0
 
 
 @pytest.mark.parametrize(("name", "ends"), [("requests", "stdout"), ("aiohttp", "both")])

@@ -12,13 +12,13 @@ from loadgen.simulator.process import Process
 from tests.clients.measuring import record
 from tests.lab.cells import cell
 
-# Slots 3 to 5 leave and are wanted again while they still have a stream, which takes half a second.
-STAGES = (Stage(8, 0.2), Stage(8, 0.05), Stage(3, 0.0), Stage(6, 0.1), Stage(6, 0.65))
+# Slots 3 to 5 leave and are wanted again while they still have a stream, which takes a quarter of a second.
+STAGES = (Stage(8, 0.1), Stage(8, 0.025), Stage(3, 0.0), Stage(6, 0.05), Stage(6, 0.325))
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Process]:
-    with Process.start(Simulator(ttft=0.3, gap=0.05, tokens=5)) as process:
+    with Process.start(Simulator(ttft=0.15, gap=0.025, tokens=5)) as process:
         yield process
 
 
@@ -33,7 +33,7 @@ def test_the_same_streams_start_and_run_to_their_end(simulator: Process) -> None
         assert dues.min() == next(each.due for each in planned if each.slot == slot)
         until = max(each.until or 0 for each in planned if each.slot == slot)
         assert dues.max() < until <= ends.max()  # it has a stream until then, however long each takes
-    lasts = recording.start + 1_000_000_000
+    lasts = recording.start + 500_000_000
     assert recording.window == (recording.start, lasts)
     assert found.due.max() < lasts < found.end.max()
     assert recording.edges[1].at >= lasts

@@ -109,7 +109,7 @@ class Pooled(HttpxAsync):
 
     def __init__(self, cell):
         super().__init__(cell)
-        self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=7), timeout=None, trust_env=False)
+        self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=10), timeout=None, trust_env=False)
 '''
 NAMES = ("Sleeps", "Collects", "Spins", "Hoards", "Pooled")
 SPEC = Simulator(ttft=0.05, gap=0.02, tokens=20, jitter=0.5)

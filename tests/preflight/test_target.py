@@ -35,8 +35,8 @@ def answers(status: int, body: Any) -> Handler:
     return lambda wire: wire.send(length(len(data), b"%d Told" % status), data)
 
 
-def asking(url: str, **changes: Any) -> Cell:
-    return cell(url=url, timeouts=Timeouts(connect=0.5), **changes)
+def asking(url: str, *, connect: float = 0.5, **changes: Any) -> Cell:
+    return cell(url=url, timeouts=Timeouts(connect=connect), **changes)
 
 
 def refusal(wanted: Cell) -> str:
@@ -91,14 +91,14 @@ def test_what_may_pass_is_no_refusal(status: int) -> None:
 def test_an_answer_that_is_slow_to_come_is_no_refusal(path: str) -> None:
     with ByPath({path: says_and_holds()}) as server:
         before = time.monotonic()
-        target.check(asking(server.url))
+        target.check(asking(server.url, connect=0.2))
         assert time.monotonic() - before < 3
 
 
 def test_headers_that_drip_take_no_longer_than_the_timeout() -> None:
     with ByPath({"/api/show": slowly(*[b"H"] * 1000)}) as server:
         before = time.monotonic()
-        target.check(asking(server.url))
+        target.check(asking(server.url, connect=0.2))
         assert time.monotonic() - before < 3
 
 
