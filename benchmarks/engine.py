@@ -79,7 +79,7 @@ def bare(cell: Cell, server: Process) -> Cost:
         ]
     )
     found = json.loads(told)
-    return Cost(found["cpu_us_per_token"], found["kib_per_stream"], server.record().open_peak)
+    return Cost(found["cpu_us_per_token"], found["kib_per_stream"], server.log().open_peak)
 
 
 def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
@@ -87,14 +87,14 @@ def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
     tokens, us = map(
         float, pinned([loop, cell.url.rpartition(":")[2], str(cell.level.streams), "m", "p"]).split()
     )
-    return Cost(us / tokens, float("nan"), server.record().open_peak)
+    return Cost(us / tokens, float("nan"), server.log().open_peak)
 
 
 def k6_whole(cell: Cell, server: Process, tokens: int) -> Cost:
     """All that the process took, by its tokens."""
     server.reset()
     cpu = _k6_cpu(cell, tokens) * 1e6 / tokens / cell.max_streams
-    return Cost(cpu, float("nan"), server.record().open_peak)
+    return Cost(cpu, float("nan"), server.log().open_peak)
 
 
 def k6_further(cell: Cell, server: Process, tokens: int) -> Cost:

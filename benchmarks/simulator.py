@@ -66,14 +66,14 @@ def _measure(reader: list[str], load: Load) -> None:
         bare = _bare_send_us(reader, load, cores)
         begun, before = time.perf_counter(), _cpu_s(simulator.pid)
         with _on_core(cores[-1], command) as reading:
-            told = reading.communicate()[0]
+            report = reading.communicate()[0]
         cpu, took = _cpu_s(simulator.pid) - before, time.perf_counter() - begun
-        record, drained = simulator.record(), json.loads(told)
-    percentiles = (record.late_p50_ms, record.late_p99_ms, record.late_max_ms)
+        log, drained = simulator.log(), json.loads(report)
+    percentiles = (log.late_p50_ms, log.late_p99_ms, log.late_max_ms)
     late = [f"{value:.2f}" for value in percentiles if value is not None]
     figures = [
-        f"{load.streams:8,} {record.sends / took:9,.0f} {cpu / took:8.0%} {cpu / record.sends * 1e6:9.2f}",
-        f"{bare:10.2f} {late[0]:>9} {late[1]:>8} {late[2]:>8} {record.open_peak:6,} {drained['errors']}",
+        f"{load.streams:8,} {log.sends / took:9,.0f} {cpu / took:8.0%} {cpu / log.sends * 1e6:9.2f}",
+        f"{bare:10.2f} {late[0]:>9} {late[1]:>8} {late[2]:>8} {log.open_peak:6,} {drained['errors']}",
     ]
     print(*figures, flush=True)
 

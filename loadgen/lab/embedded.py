@@ -42,7 +42,7 @@ class Embedded:
     def log(self) -> ServerLog | None:
         """Return what it did since the last reset; ``None`` where it does not answer."""
         try:
-            return self._process.record()
+            return self._process.log()
         except SimulatorError:
             return None
 

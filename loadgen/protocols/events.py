@@ -1,4 +1,4 @@
-"""What a decoder makes of the bytes, and what every protocol provides."""
+"""The events that a decoder returns, and the interface of a protocol."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ Int64 = typing.Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Undecodable(ValueError):
-    """Bytes that the protocol does not allow; the message says what and shows the beginning.
+    """Bytes that the protocol does not allow; the message has the reason and their beginning.
 
-    ``events`` are those that the same call completed before.
+    ``events`` are those that the same call completed before them.
     """
 
     events: Sequence[Event] = ()

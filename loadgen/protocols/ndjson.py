@@ -9,7 +9,7 @@ from loadgen.protocols.lines import MAX_LINE, Lines
 
 
 class Decoder:
-    """Lines to events: ``read`` gets each that is not blank, until it says that the stream has ended."""
+    """Decode lines: ``read`` gets each that is not blank, until it returns that the stream has ended."""
 
     __slots__ = ("_ended", "_lines", "_read")
 

@@ -1,4 +1,4 @@
-"""A body without framing: it means something only as a whole."""
+"""A body without framing, which is decoded as a whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from loadgen.protocols.lines import MAX_BODY, too_long
 
 
 class Decoder:
-    """A body to events: ``read`` gets all of it at its end, unless it is blank."""
+    """Decode a body: ``read`` gets all of it at its end, unless it is blank."""
 
     __slots__ = ("_parts", "_read", "_size")
 

@@ -9,7 +9,7 @@ _OTHER_FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
 class Decoder:
-    """Server-sent events to events: ``read`` gets the data of each, until it says that the stream has ended."""
+    """Decode server-sent events: ``read`` gets the data of each, until it returns that the stream has ended."""
 
     __slots__ = ("_data", "_ended", "_lines", "_read", "_size")
 

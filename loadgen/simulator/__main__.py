@@ -22,7 +22,7 @@ class Order(msgspec.Struct):
 
 
 def main() -> int:
-    """Serve; return the exit code: 0 stopped, 2 could not start (``{"error": ...}`` says why)."""
+    """Serve; return the exit code: 0 stopped, 2 could not start (the reason is sent as ``{"error": ...}``)."""
     try:
         order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
         if order.cores and hasattr(os, "sched_setaffinity"):

@@ -81,7 +81,7 @@ class Process:
         """Begin a new log; the next request meets the plan of the first again. Raises SimulatorError."""
         self._request("DELETE", "/simulator/record")
 
-    def record(self) -> model.ServerLog:
+    def log(self) -> model.ServerLog:
         """Return what it did since the last reset. Raises SimulatorError."""
         return server_log(self._request("GET", "/simulator/record.bin"))
 

@@ -1,4 +1,4 @@
-"""The simulator: listens, accepts connections and gives each request to its route."""
+"""The simulator: listens, accepts connections and passes each request to its route."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Server:
 
 
 def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:
-    """Serve in the foreground until Ctrl-C or SIGTERM, and say where. Raises OSError for the address."""
+    """Serve in the foreground until Ctrl-C or SIGTERM, and print the URL. Raises OSError for the address."""
     server = Server(spec, host, port)
     server.stop_on_signals()
     name = spec.models[0] if spec.models else "simulator"

@@ -1,4 +1,4 @@
-"""One paced stream: from its request to its end, an act at a time, each when the wheel says so."""
+"""One paced stream: from its request to its end, one act at a time, each when it is due."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Stream:
     # ---------------------------------------------------------------------------------- the way to a slot
 
     def start(self) -> None:
-        """Take a slot or queue for one, or refuse the request, as its plan says."""
+        """Take a slot or queue for one, or refuse the request, as planned."""
         connection = self.connection
         assert connection is not None
         if self._fault in faults.STATUS:

@@ -33,7 +33,7 @@ def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
         Process.start(Simulator(ttft=0.01, gap=0.01, tokens=100_000)) as simulator,
         started("run", path, "--url", simulator.url, "--out", out, cwd=tmp_path) as process,
     ):
-        until(lambda: simulator.record().sends > 20, "tokens")
+        until(lambda: simulator.log().sends > 20, "tokens")
         os.kill(simulator.pid, signal.SIGKILL)
         stdout, stderr = process.communicate(timeout=command.SECONDS)
     assert (process.returncode, stderr) == (3, ""), "nothing that was measured is valid"

@@ -141,7 +141,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
                 with contextlib.closing(Engine(wanted, Listener())) as engine:
                     engine.run(lambda: False)
                 assert engine.ended == ""
-                done[name] = store.filled(engine.recording(server.record()), *engine.take())
+                done[name] = store.filled(engine.recording(server.log()), *engine.take())
             return done[name]
 
         yield record

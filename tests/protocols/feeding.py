@@ -16,6 +16,12 @@ class Made(NamedTuple):
 
 
 def decode(protocol: str, pieces: Iterable[bytes], *, stream: bool = True) -> Made:
+    events, error = outcome(protocol, stream, pieces)
+    return Made(events, bool(error))
+
+
+def outcome(protocol: str, stream: bool, pieces: Iterable[bytes]) -> tuple[list[Event], str]:
+    """Return the events and the error, which is empty where all is decodable."""
     decoder = protocols.load(protocol).decoder(stream)
     events: list[Event] = []
     try:
@@ -23,8 +29,8 @@ def decode(protocol: str, pieces: Iterable[bytes], *, stream: bool = True) -> Ma
             events += decoder.feed(piece)
         events += decoder.eof()
     except Undecodable as error:
-        return Made([*events, *error.events], True)
-    return Made(events, False)
+        return [*events, *error.events], str(error)
+    return events, ""
 
 
 def cuts(data: bytes) -> Iterator[list[bytes]]:

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loadgen import protocols
-from loadgen.protocols import End, Event, Token, Undecodable
+from loadgen.protocols import End, Token, Undecodable
 from loadgen.protocols.lines import MAX_BODY, MAX_LINE
+from tests.protocols.feeding import outcome
 
 MIB = 1 << 20
 # What a body begins with, what fills it, and how it ends.
@@ -23,18 +24,6 @@ TEXT = {
     ("openai-chat", True): (b'data: {"choices":[{"delta":{"content":"', b'"}}]}\n\n', b"data: [DONE]\n\n"),
     ("openai-chat", False): (b'{"choices":[{"message":{"content":"', b'"}}]}', b"\n"),
 }
-
-
-def outcome(name: str, stream: bool, pieces: Iterable[bytes]) -> tuple[list[Event], str]:
-    decoder = protocols.load(name).decoder(stream)
-    events: list[Event] = []
-    try:
-        for piece in pieces:
-            events += decoder.feed(piece)
-        events += decoder.eof()
-    except Undecodable as error:
-        return [*events, *error.events], str(error)
-    return events, ""
 
 
 def cut(data: bytes, steps: Iterable[int]) -> Iterable[bytes]:

@@ -220,8 +220,8 @@ def test_what_is_encoded_is_read_again(kind: Kind, text: str) -> None:
     data = before + stamp + after
     data += Encoder("m", kind).final(Ending(usage, stamp, "length", [1, 2], text))
     token: list[Event] = [Token(NOON + 7)] if text else []
-    told = End(Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
-    assert decode(f"ollama-{kind}", [data]).events == [*token, *token, told]
+    last_event = End(Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
+    assert decode(f"ollama-{kind}", [data]).events == [*token, *token, last_event]
     first, last = (json.loads(line) for line in data.split(b"\n")[:2])
     assert first["model"] == 'ein Modell: "ü"'
     assert (first["done"], last["done"], last["done_reason"]) == (False, True, "length")

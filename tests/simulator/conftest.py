@@ -14,7 +14,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts simulators that answer at once unless told otherwise, and stops them."""
+    """Starts simulators that answer at once by default, and stops them."""
     with ExitStack() as stack:
 
         def one(**spec: Any) -> Process:

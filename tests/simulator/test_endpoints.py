@@ -68,7 +68,7 @@ def test_errors_as_ollama_words_them(start: Start, request_bytes: bytes, status:
         assert answer.headers.get("allow") == allowed.get(request_bytes)
         assert (answer.body if isinstance(body, bytes) else answer.objects[0]) == body
         assert wire.ask(generate()).objects[-1]["done"], "the connection stays in use"
-    assert process.record().streams == 1, "what was refused is no stream"
+    assert process.log().streams == 1, "what was refused is no stream"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_pipelined_requests_are_answered_in_order(start: Start) -> None:
         assert "version" in version.objects[0]
         assert second.objects[0]["model"] == "b"
         assert lost.status == 404
-    assert process.record().open_peak == 1
+    assert process.log().open_peak == 1
 
 
 def test_http_1_0_ends_with_the_connection(start: Start) -> None:

@@ -45,7 +45,7 @@ def test_a_stream_begins_with_a_role_and_ends_with_done(start: Start) -> None:
     assert all(each["choices"][0]["delta"]["content"] for each in middle)
     assert (last["choices"][0]["delta"], last["choices"][0]["finish_reason"]) == ({}, "stop")
     assert (usage["choices"], usage["usage"]["completion_tokens"]) == ([], 7)
-    assert process.record().sends == 8
+    assert process.log().sends == 8
 
 
 def test_a_limit_ends_for_its_length_and_usage_comes_only_when_requested(start: Start) -> None:

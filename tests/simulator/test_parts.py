@@ -1,4 +1,4 @@
-"""The wheel, the clock, the record, the slots and the models, with times of our own."""
+"""The wheel, the clock, the log, the slots and the models, with times of our own."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def test_the_clock_writes_nine_digits() -> None:
     assert stamps.parse(text.decode()) == now
 
 
-def test_the_record_counts_and_ranks() -> None:
-    record = Log()
+def test_the_log_counts_and_ranks() -> None:
+    sends = Log()
     for received in (10, 20):
-        record.add_stream(received)
-    record.open -= 1
-    record.add_stream(40)
+        sends.add_stream(received)
+    sends.open -= 1
+    sends.add_stream(40)
     for late in range(1, 101):
-        record.add_object(0, 1000, 1000 + late * MS)
-    found = log.server_log(record.pack())
+        sends.add_object(0, 1000, 1000 + late * MS)
+    found = log.server_log(sends.pack())
     late_sends = np.frombuffer(found.late, "<i8").reshape(-1, 2)
     assert late_sends.tolist() == [[1000, 1000 + late * MS] for late in range(2, 101)]
     assert replace(found, late=b"") == ServerLog(
@@ -86,19 +86,19 @@ def test_of_very_many_late_sends_the_worst_are_kept_in_the_order_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(log, "MAX_LATE_ROWS", 2)
-    record = Log()
+    sends = Log()
     for sent, late in ((100, 3), (200, 9), (300, 2), (400, 5)):
-        record.add_object(0, (sent - late) * MS, sent * MS)
-    late_sends = np.frombuffer(log.server_log(record.pack()).late, "<i8").reshape(-1, 2)
+        sends.add_object(0, (sent - late) * MS, sent * MS)
+    late_sends = np.frombuffer(log.server_log(sends.pack()).late, "<i8").reshape(-1, 2)
     assert late_sends.tolist() == [[191 * MS, 200 * MS], [395 * MS, 400 * MS]]
 
 
-def test_the_record_as_columns() -> None:
-    record = Log()
-    index = record.add_stream(10)
-    record.add_object(index, 12, 13)
-    record.open -= 1
-    counts, columns = log.unpack(record.pack())
+def test_the_log_as_columns() -> None:
+    sends = Log()
+    index = sends.add_stream(10)
+    sends.add_object(index, 12, 13)
+    sends.open -= 1
+    counts, columns = log.unpack(sends.pack())
     assert counts == {"streams": 1, "open": 0, "open_peak": 1, "sends": 1, "blocked": 0, "dropped": 0}
     assert {name: column.tolist() for name, column in columns.items()} == {
         "stream": [0],
@@ -108,16 +108,16 @@ def test_the_record_as_columns() -> None:
     }
 
 
-def test_a_record_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "_MAX_ROWS", 10)
-    record = Log()
-    record.add_stream(0)
+    sends = Log()
+    sends.add_stream(0)
     for i in range(100):
-        record.add_object(0, i, i)
-        record.trim()
-    assert len(record.sent) <= 10
-    assert record.sent[-1] == 99
-    assert record.counts()["sends"] == 100
+        sends.add_object(0, i, i)
+        sends.trim()
+    assert len(sends.sent) <= 10
+    assert sends.sent[-1] == 99
+    assert sends.counts()["sends"] == 100
 
 
 class Someone:

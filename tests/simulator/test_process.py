@@ -35,7 +35,7 @@ def running(order: object, **options: object) -> Iterator[tuple[subprocess.Popen
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_cleanly(number: signal.Signals) -> None:
-    with running({"spec": {"tokens": 1000}}) as (process, said), Wire(said["url"]) as wire:
+    with running({"spec": {"tokens": 1000}}) as (process, answer), Wire(answer["url"]) as wire:
         wire.send(generate()).head()
         process.send_signal(number)
         assert process.wait(20) == 0
@@ -43,7 +43,7 @@ def test_signals_end_it_cleanly(number: signal.Signals) -> None:
 
 
 def test_the_end_of_stdin_ends_it() -> None:
-    with running({"spec": {}}) as (process, said), Wire(said["url"]) as wire:
+    with running({"spec": {}}) as (process, answer), Wire(answer["url"]) as wire:
         assert wire.ask(get("/")).status == 200
         process.stdin.write(b"more is ignored")
         process.stdin.flush()
@@ -54,7 +54,7 @@ def test_the_end_of_stdin_ends_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "says"),
+    ("order", "error"),
     [
         ({"spec": {"tokens": "many"}}, "tokens"),
         ({"spec": {"distribution": "cauchy"}}, "'cauchy'"),
@@ -65,10 +65,10 @@ def test_the_end_of_stdin_ends_it() -> None:
         ("[]", "."),
     ],
 )
-def test_an_order_that_cannot_be_is_told(order: object, says: str) -> None:
-    with running(order) as (process, said):
-        assert list(said) == ["error"]
-        assert re.search(says, said["error"])
+def test_an_order_that_cannot_be_served_is_an_error(order: object, error: str) -> None:
+    with running(order) as (process, answer):
+        assert list(answer) == ["error"]
+        assert re.search(error, answer["error"])
         assert process.wait(20) == 2
         assert process.stderr.read() == b""
 
@@ -80,7 +80,7 @@ def test_it_stays_on_its_cores() -> None:
         assert os.sched_getaffinity(process.pid) == {core}
 
 
-def test_a_taken_port_is_told() -> None:
+def test_a_taken_port_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -103,11 +103,11 @@ def test_stop_ends_it_and_may_come_twice(start: Start) -> None:
         os.kill(process.pid, 0)
 
 
-def test_a_dead_simulator_is_told(start: Start) -> None:
+def test_a_dead_simulator_is_an_error(start: Start) -> None:
     process = start()
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(SimulatorError, match="exit code -9"):
-        process.record()
+        process.log()
     with pytest.raises(SimulatorError, match="does not answer"):
         process.reset()
 
@@ -116,11 +116,11 @@ def test_a_reset_clears_the_record_and_leaves_open_streams_to_the_old_one(start:
     process = start(tokens=100_000)
     with Wire(process.url) as wire:
         wire.send(generate()).head()
-        assert process.record().open_peak == 1
+        assert process.log().open_peak == 1
         process.reset()
         wire.chunk()
         wire.chunk()
-        empty = process.record()
+        empty = process.log()
         assert (empty.streams, empty.open_peak, empty.sends, empty.late_p50_ms) == (0, 0, 0, None)
 
 

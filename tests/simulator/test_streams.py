@@ -13,7 +13,7 @@ from loadgen.protocols import stamps
 from loadgen.simulator import log
 from loadgen.simulator.process import Process
 from tests.simulator.conftest import Start
-from tests.simulator.wire import Answer, Wire, chat, generate, get, said
+from tests.simulator.wire import Answer, Wire, chat, generate, get, text_of
 
 
 def at(item: dict[str, str]) -> int:
@@ -181,12 +181,12 @@ def test_no_prompt_loads_and_keep_alive_0_unloads(start: Start, empty: bytes) ->
         loaded = wire.ask(empty)
         assert loaded.headers["content-type"] == "application/json; charset=utf-8"
         assert (loaded.objects[0]["done"], loaded.objects[0]["done_reason"]) == (True, "load")
-        assert said(loaded.objects[0]) == ""
+        assert text_of(loaded.objects[0]) == ""
         assert "load_duration" not in figures(wire.ask(generate()))
         unloaded = wire.ask(generate(prompt="", keep_alive="0s"))
         assert unloaded.objects[0]["done_reason"] == "unload"
         assert "load_duration" in figures(wire.ask(generate()))
-    assert process.record().streams == 2, "loading is no stream"
+    assert process.log().streams == 2, "loading is no stream"
 
 
 def test_split_tokens_come_in_two_chunks_and_make_a_whole(start: Start) -> None:
@@ -197,14 +197,14 @@ def test_split_tokens_come_in_two_chunks_and_make_a_whole(start: Start) -> None:
         assert len(answer.objects) == 451
         broken = 0
         for left, right in zip(answer.chunks[:-1:2], answer.chunks[1:-1:2], strict=True):
-            text = said(json.loads(left + right))
+            text = text_of(json.loads(left + right))
             if not text.isascii():
                 with pytest.raises(UnicodeDecodeError):
                     left.decode()
                 broken += 1
         assert broken > 50
         assert "🙂" in answer.text
-    assert process.record().sends == 451
+    assert process.log().sends == 451
 
 
 def test_merged_tokens_come_in_one_chunk_with_the_next(start: Start) -> None:
@@ -214,8 +214,8 @@ def test_merged_tokens_come_in_one_chunk_with_the_next(start: Start) -> None:
         assert [chunk.count(b"\n") for chunk in merged.chunks] == [10, 1]
         assert len({item["created_at"] for item in merged.objects[:10]}) == 1
         assert merged.objects[-1]["eval_count"] == 10
-    record = process.record()
-    assert record.sends == 11
+    server = process.log()
+    assert server.sends == 11
 
 
 def test_split_and_merge_say_what_plain_tokens_say(start: Start) -> None:
@@ -227,7 +227,7 @@ def test_split_and_merge_say_what_plain_tokens_say(start: Start) -> None:
 
 
 def streams_seen(process: Process) -> int:
-    return process.record().streams
+    return process.log().streams
 
 
 def test_one_slot_serves_in_order_and_the_queue_has_an_end(start: Start) -> None:
@@ -252,8 +252,8 @@ def test_one_slot_serves_in_order_and_the_queue_has_an_end(start: Start) -> None
         queued = second["total_duration"] - second["prompt_eval_duration"] - second["eval_duration"]
         assert queued >= first["prompt_eval_duration"] + first["eval_duration"]
         assert second["total_duration"] < time.monotonic_ns() - waited_since + 20_000_000_000
-    record = process.record()
-    assert (record.streams, record.open_peak) == (4, 4)
+    server = process.log()
+    assert (server.streams, server.open_peak) == (4, 4)
 
 
 def test_leaving_the_queue_gives_the_place_to_another(start: Start) -> None:
@@ -272,7 +272,7 @@ def test_leaving_the_queue_gives_the_place_to_another(start: Start) -> None:
         assert c.answer().status == 200
 
 
-def test_a_slow_reader_loses_no_byte_and_is_told_apart(start: Start) -> None:
+def test_a_slow_reader_loses_no_byte_and_is_counted(start: Start) -> None:
     process = start(tokens=60_000, gap=0)
     with Wire(process.url, receive_buffer=4096) as wire:
         wire.send(generate())
@@ -312,9 +312,9 @@ def test_many_streams_at_once_are_counted(start: Start) -> None:
     for wire in wires:
         wire.sock.close()
     assert all(len(answer.objects) == 4 for answer in answers)
-    record = process.record()
-    assert (record.streams, record.sends) == (200, 800)
-    assert record.open_peak == 200
-    assert record.late_p50_ms is not None
-    assert record.late_max_ms is not None
-    assert 0 <= record.late_p50_ms <= record.late_max_ms
+    server = process.log()
+    assert (server.streams, server.sends) == (200, 800)
+    assert server.open_peak == 200
+    assert server.late_p50_ms is not None
+    assert server.late_max_ms is not None
+    assert 0 <= server.late_p50_ms <= server.late_max_ms

@@ -33,10 +33,10 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return "".join(said(item) for item in self.objects)
+        return "".join(text_of(item) for item in self.objects)
 
 
-def said(item: dict[str, Any]) -> str:
+def text_of(item: dict[str, Any]) -> str:
     return item["response"] if "response" in item else item["message"]["content"]
 
 
@@ -136,5 +136,5 @@ class Wire:
         return answer
 
     def gone(self) -> bool:
-        """Whether the server has closed its side with nothing more to say."""
+        """Whether the server has closed its side without sending more."""
         return self.sock.recv(1) == b""
