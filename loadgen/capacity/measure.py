@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import Final
 
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.capacity import export
 from loadgen.capacity.curves import crossings
 from loadgen.capacity.engines import one_engine_per_core, split_cores
 from loadgen.capacity.observer import CellObserver, SearchListener
@@ -87,7 +86,7 @@ def find_limits(
         readings=[reading for each in searches for reading in each.readings],
     )
     try:
-        export.write(result)
+        result.write()
     except OSError as error:
         return replace(result, failure=result.failure or str(error))
     return result

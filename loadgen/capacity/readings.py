@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -123,21 +123,13 @@ def read(
     errors = sum(int(m.failed.sum()) for m in repeat.parts) / streams if streams else None
     cpu, taken = _cpu(repeat)
 
-    def reading(
-        verdict: Verdict,
-        obstacle: Obstacle | None = None,
-        use: float | None = None,
-        bound: Bound | None = None,
-    ) -> Reading:
-        return Reading(
-            client=recording.client, level=recording.level, cell=recording.index,
-            verdict=verdict, obstacle=obstacle, use=use, bound=bound,
-            lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
-        )  # fmt: skip
-
+    base = Reading(
+        client=recording.client, level=recording.level, cell=recording.index, verdict="unmeasured", use=None,
+        lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
+    )  # fmt: skip
     ended = "" if cut else next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
     if ended:
-        return reading("unmeasured", Obstacle(kind="ended", text=ended))
+        return replace(base, obstacle=Obstacle(kind="ended", text=ended))
     uses: list[tuple[float, Bound]] = []
     slower = ttft / ttft_one_ms if ttft and ttft_one_ms else None
     limits: tuple[tuple[Bound, float | None, float | None], ...] = (
@@ -147,30 +139,31 @@ def read(
     )
     for name, limit, value in limits:
         if limit is not None and value is None:
-            return reading("unmeasured", Obstacle(kind="missing", bound=name))
+            return replace(base, obstacle=Obstacle(kind="missing", bound=name))
         if limit is not None and value is not None:
             uses.append((value / limit if limit else math.inf if value else 0.0, name))
     uses += _not_reached(repeat, live)
     use, bound = max(uses)
+    base = replace(base, use=use, bound=bound)
     server = next((m.recording.server for m in repeat.parts if m.recording.server), None)
     late = (server.late_p99_ms if server else None) or 0.0
     responsible: Verdict = "machine" if core is not None and core.others > OTHERS_SUSPECT else "server"
     sent_late = Obstacle(kind="late", late_p99_ms=late, core=core)
     # A late server sends in bursts, which are harder for the client: within stays within, up to a point.
     if late > SERVER_LATE_INVALID_MS:
-        return reading(responsible, sent_late, use, bound)
+        return replace(base, verdict=responsible, obstacle=sent_late)
     if use <= 1:
-        return reading("within", None, use, bound)
+        return replace(base, verdict="within")
     saturated = cpu is not None and taken <= MAX_TAKEN and cpu > SATURATED * (1 - taken)
     if use < FAR or not saturated:
         disturbed = next(_disturbances(repeat), None)
         if disturbed:
-            return reading("machine", disturbed, use, bound)
+            return replace(base, verdict="machine", obstacle=disturbed)
         behind = late > SERVER_LATE_SUSPECT_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
         full = core is not None and core.busy > SERVER_FULL and not saturated
         if behind or full:
-            return reading(responsible, sent_late, use, bound)
-    return reading("over", None, use, bound)
+            return replace(base, verdict=responsible, obstacle=sent_late)
+    return replace(base, verdict="over")
 
 
 def ttft_p50_ms(repeat: Repeat) -> float | None:

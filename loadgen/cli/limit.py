@@ -79,7 +79,7 @@ def command(
     """
     from contextlib import nullcontext
 
-    from loadgen.capacity import export, terminal
+    from loadgen.capacity import terminal
     from loadgen.capacity.measure import find_limits
     from loadgen.capacity.readings import Budget
     from loadgen.scenario import overrides_from_flags
@@ -103,7 +103,7 @@ def command(
         click.echo(f"loadgen: the search could not be finished: {result.failure}", err=True)
     code = result.exit_code(result.figures)
     if as_json:
-        click.echo(json.dumps({"run": str(result.folder), "exit": code, **export.as_dict(result)}))
+        click.echo(json.dumps({"run": str(result.folder), "exit": code, **result.as_dict()}))
     else:
         console.print(terminal.result(result.capacities, result.crossings, budget, cores))
         click.echo(f"Cells: {result.folder} (loadgen report {result.folder})")

@@ -11,10 +11,10 @@ import pytest
 from loadgen import store
 from loadgen.analysis.repeats import repeats_of
 from loadgen.capacity.engines import one_engine_per_core
-from loadgen.capacity.export import FILE
 from loadgen.capacity.measure import find_limits
 from loadgen.capacity.observer import SearchListener
 from loadgen.capacity.readings import Budget, Reading, read
+from loadgen.capacity.result import FILE
 from loadgen.model import ClientId, Level, Listener, Load, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import available
 from loadgen.preflight.requirements import Refused
