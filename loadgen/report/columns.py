@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.analysis.metrics import Column, Metric
+from loadgen.model import Estimate
 from loadgen.report.text import number
 
 NARROW = 8  # characters of a heading that stay on one line
@@ -48,10 +49,14 @@ def scaled(column: Column, value: float | None) -> float | None:
     return None if value is None else 100 * value if column.metric.unit == "share" else value
 
 
+def shown(column: Column, found: Estimate) -> Estimate:
+    """Return the figure and its bounds in the unit that they are shown in."""
+    value, low, high = (scaled(column, value) for value in (found.value, found.low, found.high))
+    return Estimate(value, low, high)
+
+
 def value_text(column: Column, value: float | None) -> str:
     """Return the value without its unit; ``–`` where it was not measured."""
     decimals = column.metric.decimals
-    shown = scaled(column, value)
-    if shown is None or column.part == "n" or not decimals:
-        return number(shown)
-    return f"{shown:,.{decimals}f}"
+    value = scaled(column, value)
+    return number(value) if value is None or column.part == "n" or not decimals else f"{value:,.{decimals}f}"

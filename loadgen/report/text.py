@@ -58,6 +58,12 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{number(low)} to {number(high)}"
 
 
+def with_interval(value: float | None, low: float | None, high: float | None, unit: str = "") -> str:
+    """Return ``2.0 % (1.2 to 3.4)``; without an interval the value alone."""
+    between = interval(low, high)
+    return f"{number(value)}{unit} ({between})" if between else f"{number(value)}{unit}"
+
+
 def percents(low: float | None, high: float | None) -> str:
     """Return ``1.2 to 3.4`` for an interval of shares: in percent, without the sign."""
     return "" if low is None or high is None else interval(100 * low, 100 * high)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from bokeh.models import Line
+from numpy.typing import NDArray
 
 from loadgen.analysis.measures import present
+from loadgen.analysis.repeats import Repeat
+from loadgen.model import ClientId
 from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
+from loadgen.report.client_style import Styles
 from loadgen.report.text import number
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadgen.analysis.repeats import Repeat
-    from loadgen.model import ClientId
-    from loadgen.report.client_style import Styles
 
 HEIGHT = 250
 POINTS = 160

@@ -12,7 +12,7 @@ from typing import Literal
 
 from loadgen.report.charts import axes
 from loadgen.report.charts.axes import Axis
-from loadgen.report.text import interval, number
+from loadgen.report.text import with_interval
 
 FAR_TIMES = 4.0  # how far beyond all values the axis follows an interval: so many times on a logarithmic one,
 FAR_SHARE = 0.5  # this share of their range on a linear one
@@ -82,12 +82,7 @@ def plot(
         notes.setdefault(point.note, []).append(point.label)
     if len(notes) == 1 and "" not in notes:
         criterion, notes = f"{criterion}; {points[0].note}", {}
-    words = []
-    for point in points:
-        between = interval(point.low, point.high)
-        words.append(
-            f"{point.label} {number(point.value)}{between and f' ({between})'}, {WORDS[point.result]}"
-        )
+    words = [f"{p.label} {with_interval(p.value, p.low, p.high)}, {WORDS[p.result]}" for p in points]
     return Plot(
         title=title,
         unit=unit,

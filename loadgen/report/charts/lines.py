@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bokeh.models import Line as LineGlyph
 from bokeh.models import Scatter, Segment
 
+from loadgen.model import Estimate, Level, Validity
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
-from loadgen.report.text import number, tick
-
-if TYPE_CHECKING:
-    from loadgen.model import Level
-    from loadgen.report.client_style import ClientStyle
+from loadgen.report.client_style import ClientStyle
+from loadgen.report.text import interval, number, tick
 
 HEIGHT = 226
 TICKS = 5
@@ -30,6 +27,15 @@ class Point:
     value: float
     interval: tuple[float, float] | None
     text: str
+
+
+def point(level: Level, of: Estimate, unit: str, validity: Validity, before: str = "") -> Point | None:
+    """Return the point of a figure; ``None`` where it was not measured."""
+    if of.value is None:
+        return None
+    bounds = None if of.low is None or of.high is None else (of.low, of.high)
+    between = f" (95 % interval {interval(*bounds)})" if bounds else ""
+    return Point(level, of.value, bounds, f"{before}{number(of.value)} {unit}{between}, {validity}")
 
 
 @dataclass(frozen=True, slots=True)

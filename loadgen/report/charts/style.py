@@ -9,18 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d, Segment
-from bokeh.plotting import figure as bokeh_figure
+from bokeh.models.glyph import Glyph
+from bokeh.plotting import figure as Figure
 
 from loadgen.report.charts.axes import Axis
-
-if TYPE_CHECKING:
-    from bokeh.models.glyph import Glyph
-    from bokeh.plotting import figure as Figure
-
-    from loadgen.report.client_style import ClientStyle
+from loadgen.report.client_style import ClientStyle
 
 BORDER_TOP = 8
 BORDER_BOTTOM = 44
@@ -54,7 +50,7 @@ class Chart:
 
 def plot(x: Axis, y: Axis, height: int, *, left: int = 52, right: int = ROOM, grid: str = "y") -> Figure:
     """Return an empty figure as wide as its element, without toolbar, that leaves every gesture to the page."""
-    made = bokeh_figure(
+    made = Figure(
         height=height,
         sizing_mode="stretch_width",
         min_width=120,

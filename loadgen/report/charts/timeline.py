@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from bokeh.models import Scatter
+from numpy.typing import NDArray
 
+from loadgen.analysis.repeats import Repeat
 from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, across, draw, hover, plot
+from loadgen.report.client_style import ClientStyle, Styles
 from loadgen.report.text import number
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadgen.analysis.repeats import Repeat
-    from loadgen.report.client_style import ClientStyle, Styles
-
-    Floats = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 ROWS = 100
 FEW = 8

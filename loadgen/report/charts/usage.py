@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from bokeh import models
+from numpy.typing import NDArray
 
+from loadgen.analysis.measures import Ints
+from loadgen.analysis.repeats import Repeat
+from loadgen.model import Recording
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
+from loadgen.report.client_style import ClientStyle, Styles
 from loadgen.report.text import number
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from loadgen.analysis.measures import Ints
-    from loadgen.analysis.repeats import Repeat
-    from loadgen.model import Recording
-    from loadgen.report.client_style import ClientStyle, Styles
-
-    Line = tuple[NDArray[np.float64], NDArray[np.float64]]
+Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 HEIGHT = 190
 POINTS = 200

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.compare import MIN_REPEATS
-from loadgen.report.charts.lines import Line, Point, line_chart
-from loadgen.report.columns import column_title, scaled, unit_of
-from loadgen.report.text import interval, number, plain
-
-if TYPE_CHECKING:
-    from loadgen.analysis.metrics import Column
-    from loadgen.model import Summary
-    from loadgen.report.charts.style import Chart
-    from loadgen.report.client_style import Styles
-    from loadgen.report.comparison.view import ComparisonView
+from loadgen.analysis.metrics import Column
+from loadgen.model import Estimate, Summary
+from loadgen.report.charts.lines import Line, Point, line_chart, point
+from loadgen.report.charts.style import Chart
+from loadgen.report.client_style import Styles
+from loadgen.report.columns import column_title, shown, unit_of
+from loadgen.report.comparison.view import ComparisonView
+from loadgen.report.text import plain
 
 NAME = 60
 SIDE = 0.008  # of the axis, by which head is right of base, so that neither hides the other
@@ -68,9 +65,6 @@ def _point(column: Column, summary: Summary, side: str) -> Point | None:
     found = effects.times(map(math.log, values)) if log else effects.mean(values)
     if found is None:
         return None
-    mean, low, high = (scaled(column, value) for value in (found.value, found.low, found.high))
-    between, text = None, f"{side}: {number(mean)} {unit_of(column.metric)}"
-    if low is not None and high is not None and len(values) >= MIN_REPEATS:
-        between = low, high
-        text += f" (95 % interval {interval(*between)})"
-    return Point(summary.level, mean or 0.0, between, f"{text}, {summary.validity}")
+    bounds = (found.low, found.high) if len(values) >= MIN_REPEATS else (None, None)
+    of = shown(column, Estimate(found.value, *bounds))
+    return point(summary.level, of, unit_of(column.metric), summary.validity, f"{side}: ")

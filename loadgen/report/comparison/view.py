@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from loadgen.analysis.changes import Change
-    from loadgen.analysis.compare import Comparison
-    from loadgen.analysis.differences import Difference
-    from loadgen.model import ClientId, Level, Summary
+from loadgen.analysis.changes import Change
+from loadgen.analysis.compare import Comparison
+from loadgen.analysis.differences import Difference
+from loadgen.model import ClientId, Level, Summary
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,13 @@ spreadsheet would take it for a formula it gets an apostrophe in front, the way 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from loadgen.report import frames
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from loadgen.report.view import View
+from loadgen.report.view import View
 
 _FORMULA = tuple("=+-@＝＋－＠")
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from loadgen.report.page import Page
 from loadgen.report.sections import shown
 from loadgen.report.text import several
-
-if TYPE_CHECKING:
-    from loadgen.report.view import View
+from loadgen.report.view import View
 
 
 def report(view: View) -> str:

@@ -11,7 +11,7 @@ from loadgen.model import ClaimEffect, ClaimFinding, ClaimPart
 from loadgen.report.charts import forest
 from loadgen.report.sections.section import Rendered, Screen, Section, View
 from loadgen.report.sentences import claims as english
-from loadgen.report.text import interval, number
+from loadgen.report.text import with_interval
 
 _FIRST = ("contradicts", "undecided", "once", "supports")  # of a part's effects, the first of these is shown
 
@@ -74,12 +74,11 @@ def _row(part: ClaimPart) -> Sequence[str]:
     decides = max if part.decided_by == "any" else min
     effect = decides(part.effects, key=lambda one: (_FIRST.index(_result(one)), _clear(one)))
     point = _point(effect, english.who(effect))
-    between = interval(point.low, point.high)
     others = [english.who(other) for other in part.effects if other is not effect]
     named = f"one of {len(part.effects)} pairs" if effect.baseline else f"also {', '.join(others)}"
     return (
         "noise" if effect.noise is not None else point.result,
-        number(point.value) + (" %" if effect.unit == "share" else "") + (f" ({between})" if between else ""),
+        with_interval(point.value, point.low, point.high, " %" if effect.unit == "share" else ""),
         english.criterion(effect),
         f"{english.measure(part)}: {point.label}" + (f" ({named})" if others else ""),
     )

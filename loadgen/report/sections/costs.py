@@ -8,7 +8,7 @@ from loadgen.model import CostFinding, Estimate
 from loadgen.report.screen import width_of
 from loadgen.report.sections.section import Rendered, Screen, Section, View
 from loadgen.report.sentences import costs as english
-from loadgen.report.text import interval, number, plain
+from loadgen.report.text import plain, with_interval
 
 RESOURCES = {  # its title, the units of its growth and of its fixed part, its column in the terminal
     "memory": ("Memory", "KiB per stream", "fixed, MiB", "KiB"),
@@ -48,5 +48,5 @@ def _estimates(finding: CostFinding) -> list[tuple[Estimate, Estimate]]:
 
 
 def _text(estimate: Estimate, *, intervals: bool) -> str:
-    between = interval(estimate.low, estimate.high) if intervals else ""
-    return number(estimate.value) + (f" ({between})" if between else "")
+    bounds = (estimate.low, estimate.high) if intervals else (None, None)
+    return with_interval(estimate.value, *bounds)

@@ -12,10 +12,9 @@ from loadgen.analysis.metrics.metric import Topic
 from loadgen.analysis.metrics.streams import errors
 from loadgen.model import Summary
 from loadgen.report import markdown
-from loadgen.report.columns import narrow, rank_of, scaled, value_text, with_unit
+from loadgen.report.columns import narrow, rank_of, shown, value_text, with_unit
 from loadgen.report.screen import GridColumn
 from loadgen.report.sections.section import Rendered, Screen, Section, View
-from loadgen.report.text import interval
 
 MODE_PRIORITY = 17
 VALIDITY_PRIORITY = 2
@@ -56,12 +55,12 @@ class Metrics(Section):
 
 def _groups(topics: Container[Topic]) -> list[tuple[Metric, list[Column]]]:
     """Return the metrics of these topics with their columns: several for one with percentiles."""
-    return [(m, shown) for m in metrics() if m.topic in topics and (shown := _tabled(m))]
+    return [(m, columns) for m in metrics() if m.topic in topics and (columns := _tabled(m))]
 
 
 def _tabled(metric: Metric) -> list[Column]:
-    shown = [column(metric.column(rank)) for rank in metric.ranks if rank in metric.tabled]
-    return [*shown, column(f"{metric.key}_n")] if shown and metric.count else shown
+    found = [column(metric.column(rank)) for rank in metric.ranks if rank in metric.tabled]
+    return [*found, column(f"{metric.key}_n")] if found and metric.count else found
 
 
 def _cell(summary: Summary, column: Column) -> dict[str, Any]:
@@ -69,7 +68,7 @@ def _cell(summary: Summary, column: Column) -> dict[str, Any]:
     return {
         "text": value_text(column, found.value),
         "low_sample": found.low_sample,
-        "between": interval(scaled(column, found.low), scaled(column, found.high)),
+        "bounds": shown(column, found),
         "kind": "n" if column.part == "n" else "bad" if column.metric is errors and found.value else "",
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from loadgen.model import Cost, CostFinding, Resource
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import interval, number
+from loadgen.report.text import with_interval
 
 NAMES: Mapping[Resource, str] = {
     "memory": "KiB of memory",
@@ -29,5 +29,5 @@ def sentences(finding: CostFinding) -> Sentences:
 
 
 def _cost(cost: Cost) -> str:
-    between = interval(cost.growth.low, cost.growth.high)
-    return f"{number(cost.growth.value)}{f' ({between})' if between else ''} {NAMES[cost.resource]}"
+    growth = cost.growth
+    return f"{with_interval(growth.value, growth.low, growth.high)} {NAMES[cost.resource]}"
