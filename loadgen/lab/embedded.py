@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
 
 from loadgen.model import ServerLog, Simulator
 from loadgen.simulator.process import Process, SimulatorError
 
 
 class Embedded:
-    """The simulator's process, started again when it has died. A context manager: leaving it stops the process.
+    """The simulator's process, started again when it has died.
 
     Raises SimulatorError where it does not start.
     """
@@ -46,8 +45,6 @@ class Embedded:
         except SimulatorError:
             return None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Stop the process."""
         self._process.stop()

@@ -9,37 +9,34 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 
-class Interrupts:
-    """Whether the user has interrupted the run. The next call after an interrupt calls ``note``."""
-
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self._note = note
-        self._count = self._noted = 0
-
-    def __call__(self) -> bool:
-        # Not from the handler: it may run in the middle of another line that is being printed.
-        if self._noted < self._count:
-            self._noted = self._count
-            self._note("interrupted: ending this cell, keeping what was measured; once more ends at once")
-        return self._count > 0
-
-    def handle(self, _: int, __: FrameType | None) -> None:
-        """Count a signal; raise KeyboardInterrupt at the second."""
-        self._count += 1
-        if self._count > 1:
-            raise KeyboardInterrupt
-
-
 @contextlib.contextmanager
-def interruptible(note: Callable[[str], None]) -> Iterator[Interrupts]:
-    """Handle SIGINT and SIGTERM while the block runs; in another than the main thread, leave them alone."""
-    interrupts = Interrupts(note)
+def interruptible(note: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Handle SIGINT and SIGTERM while the block runs; in another than the main thread, leave them alone.
+
+    Yield a function that returns whether the user has interrupted the run; it calls ``note`` after the first signal.
+    """
+    received = noted = False
+
+    def interrupted() -> bool:
+        # Not from the handler: it may run in the middle of another line that is being printed.
+        nonlocal noted
+        if received and not noted:
+            noted = True
+            note("interrupted: ending this cell, keeping what was measured; once more ends at once")
+        return received
+
+    def handle(_: int, __: FrameType | None) -> None:
+        nonlocal received
+        if received:
+            raise KeyboardInterrupt
+        received = True
+
     if threading.current_thread() is not threading.main_thread():
-        yield interrupts
+        yield interrupted
         return
-    before = {number: signal.signal(number, interrupts.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupts
+        yield interrupted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -82,7 +82,8 @@ def session(
     with contextlib.ExitStack() as stack:
         embedded = None
         if scenario.target.simulator is not None:
-            embedded = stack.enter_context(Embedded(scenario.target.simulator, cores.simulator))
+            embedded = Embedded(scenario.target.simulator, cores.simulator)
+            stack.callback(embedded.close)
         url = embedded.url if embedded else scenario.target.url
         assert url is not None
         cells = plan.cells(scenario, url, cores.engine)

@@ -147,7 +147,7 @@ class Session:
 
     def _stop_simulator(self) -> None:
         if self._simulator is not None:
-            self._simulator[1].__exit__()
+            self._simulator[1].close()
             self._simulator = None
 
     def _check_target(self, plan: Plan) -> None:

@@ -32,11 +32,11 @@ def check_figures(recording: Recording) -> None:
     assert (samples.rss_kib > 0).all()
     assert samples.peak_rss_kib.max() >= recording.base_rss_kib
     assert (samples.cpu_ns[1:] >= samples.cpu_ns[:-1]).all()
-    pace = recording.cpu_samples
-    assert len(pace.at) > len(samples.at)
-    assert (np.diff(pace.at) > 0).all()
-    assert (np.diff(pace.cpu_ns) >= 0).all()
-    assert (np.diff(pace.run_wait_ns) >= 0).all()
+    cpu = recording.cpu_samples
+    assert len(cpu.at) > len(samples.at)
+    assert (np.diff(cpu.at) > 0).all()
+    assert (np.diff(cpu.cpu_ns) >= 0).all()
+    assert (np.diff(cpu.run_wait_ns) >= 0).all()
     assert ((recording.streams.run_wait_ns >= 0) == (recording.mode == "threads")).all()
     (before, wall_before), (after, wall_after) = recording.clock
     assert before < recording.start < after
@@ -58,11 +58,11 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
 
 
 def test_a_cell_that_lasts_for_a_duration() -> None:
-    asked: list[bool] = []
+    calls: list[bool] = []
     answer = ServerLog(streams=1, open_peak=1, sends=1, late_p50_ms=None, late_p99_ms=None, late_max_ms=None)
 
     def server_record() -> ServerLog:
-        asked.append(True)
+        calls.append(True)
         return answer
 
     with Raw(PACED) as server:
@@ -79,7 +79,7 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
     waited = int(np.ptp(recording.cpu_samples.run_wait_ns))  # for CPU, on a busy machine
     for edge, due in zip(recording.edges, recording.window, strict=True):
         assert 0 <= edge.at - due < 100e6 + waited
-    assert (recording.server, asked) == (answer, [True])
+    assert (recording.server, calls) == (answer, [True])
 
 
 def test_an_engine_that_fails_is_recorded_as_such() -> None:
@@ -92,13 +92,13 @@ def test_the_listener_hears_every_stream_and_how_it_goes() -> None:
     class Hears(Listener):
         def __init__(self) -> None:
             self.streams: list[Stream] = []
-            self.told: list[Progress] = []
+            self.updates: list[Progress] = []
 
         def ended(self, streams: object) -> None:
             self.streams += streams  # type: ignore[arg-type]
 
         def progress(self, progress: Progress) -> None:
-            self.told.append(progress)
+            self.updates.append(progress)
 
     heard = Hears()
     with Raw(PACED) as server:
@@ -106,10 +106,10 @@ def test_the_listener_hears_every_stream_and_how_it_goes() -> None:
             cell(url=server.url, concurrency=2, load=Load(requests=4)), heard, lambda: False, lambda: None
         )
     assert len(heard.streams) == 8
-    assert heard.told[-1].open <= 2
-    assert [told.ended for told in heard.told] == sorted(told.ended for told in heard.told)
-    assert [told.tokens for told in heard.told] == sorted(told.tokens for told in heard.told)
-    assert heard.told[-1].tokens > 0
+    assert heard.updates[-1].open <= 2
+    assert [each.ended for each in heard.updates] == sorted(each.ended for each in heard.updates)
+    assert [each.tokens for each in heard.updates] == sorted(each.tokens for each in heard.updates)
+    assert heard.updates[-1].tokens > 0
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_stands_in_the_way_is_the_runs_failure(tmp_path: Path, error: Excep
     assert on_disk(run.folder).state == "failed"
 
 
-def test_a_mistake_of_ours_is_told_and_goes_on(tmp_path: Path) -> None:
+def test_an_unexpected_error_is_recorded_and_raised(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), writer(tmp_path / "run"):
         _ = 1 / 0
     assert on_disk(tmp_path / "run").state == "failed"
@@ -161,7 +161,7 @@ def test_of_two_runs_in_a_race_for_a_folder_one_is_refused(
         writer(tmp_path / "run")
 
 
-def test_where_no_folder_can_be_made_the_reason_is_told(
+def test_where_no_folder_can_be_made_the_reason_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

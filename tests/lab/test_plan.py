@@ -46,22 +46,22 @@ def test_every_repeat_is_a_whole_block() -> None:
         (client.label, concurrency) for client in SCENARIO.clients for concurrency in (1, 10, 100)
     )
     for repeat, block in enumerate(blocks):
-        assert {told[2] for told in block} == {repeat}
-        assert Counter(told[:2] for told in block) == wanted
+        assert {each[2] for each in block} == {repeat}
+        assert Counter(each[:2] for each in block) == wanted
 
 
 def test_the_order_is_seeded_and_differs_between_blocks() -> None:
     found = order(SCENARIO)
     assert found == order(SCENARIO)
     assert found != order(replace(SCENARIO, seed=6))
-    assert [told[:2] for told in found[:9]] != [told[:2] for told in found[9:18]]
-    assert [told[0] for told in found[:9]] != sorted(told[0] for told in found[:9])
+    assert [each[:2] for each in found[:9]] != [each[:2] for each in found[9:18]]
+    assert [each[0] for each in found[:9]] != sorted(each[0] for each in found[:9])
 
 
 def test_clients_at_one_concurrency_stand_side_by_side() -> None:
     found = order(SCENARIO)
-    assert [len({told[1] for told in found[at : at + 3]}) for at in range(0, 18, 3)] == [1] * 6
-    assert len({tuple(told[1] for told in found[at : at + 9]) for at in (0, 9)}) == 2
+    assert [len({each[1] for each in found[at : at + 3]}) for at in range(0, 18, 3)] == [1] * 6
+    assert len({tuple(each[1] for each in found[at : at + 9]) for at in (0, 9)}) == 2
 
 
 def test_three_repeats_measure_the_first_client_twice() -> None:

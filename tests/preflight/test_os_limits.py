@@ -19,7 +19,7 @@ MAPS = "/proc/sys/vm/max_map_count"
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Change what it holds to change the machine."""
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "files": 100_000,
         "processes": resource.RLIM_INFINITY,
         PORTS: [32768, 60999],
@@ -32,15 +32,15 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
 
     def getrlimit(kind: int) -> tuple[int, int]:
-        value = told["files" if kind == resource.RLIMIT_NOFILE else "processes"]
+        value = values["files" if kind == resource.RLIMIT_NOFILE else "processes"]
         return min(value, 1024) if value != resource.RLIM_INFINITY else value, value
 
     monkeypatch.setattr(os_limits.resource, "getrlimit", getrlimit)
-    monkeypatch.setattr(os_limits.os, "geteuid", lambda: told["user"])
-    monkeypatch.setattr(os_limits, "_read", told.get)
+    monkeypatch.setattr(os_limits.os, "geteuid", lambda: values["user"])
+    monkeypatch.setattr(os_limits, "_read", values.get)
     monkeypatch.setattr(os_limits, "_control_groups", lambda: ["/group"])
-    monkeypatch.setattr(os_limits, "_own_threads", lambda: told["threads"])
-    return told
+    monkeypatch.setattr(os_limits, "_own_threads", lambda: values["threads"])
+    return values
 
 
 def short(streams: int, threads: bool = True) -> list[Limit]:
@@ -61,7 +61,7 @@ def test_a_thousand_streams_fit_a_plain_machine(machine: dict[str, Any]) -> None
         ("processes", 1050, "processes and threads", 1),
     ],
 )
-def test_each_limit_is_told_with_what_it_lacks(
+def test_each_limit_is_reported_with_what_it_lacks(
     machine: dict[str, Any], key: str, value: Any, name: str, lacking: int
 ) -> None:
     machine[key] = value
@@ -104,7 +104,7 @@ def test_what_the_system_does_not_tell_is_no_limit(machine: dict[str, Any], path
     assert any("not limited" in str(limit) for limit in os_limits.limits(1000, Needs(1, thread=True)))
 
 
-def test_no_limit_is_told_as_none(machine: dict[str, Any]) -> None:
+def test_no_limit_is_reported_as_none(machine: dict[str, Any]) -> None:
     machine["files"] = resource.RLIM_INFINITY
     files = os_limits.limits(1_000_000, Needs(1, thread=False))[0]
     assert (files.have, files.ok) == (None, True)

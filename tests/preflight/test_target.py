@@ -138,12 +138,12 @@ class Blunt(Raw):
             sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-def test_a_server_without_tls_is_told_as_such() -> None:
+def test_a_server_without_tls_is_reported_as_such() -> None:
     with Blunt({}) as server:
         assert "no TLS" in refusal(asking(server.url.replace("http", "https")))
 
 
-def test_a_password_in_the_url_is_not_told() -> None:
+def test_a_password_in_the_url_is_not_shown() -> None:
     with ByPath({"/api/generate": answers(401, "who?\x1b[31m")}) as server:
         said = refusal(asking(server.url.replace("http://", "http://me:secret@")))
     assert "secret" not in said
