@@ -21,11 +21,9 @@ Found = Iterator[tuple[Path, str, str]]
 
 MAX_DURATION_S: Final = 24 * 3600.0
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION: Final = re.compile(
-    r"(?P<sign>[-+]?)(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-zµ]*)"
+_QUANTITY: Final = re.compile(
+    r"(?P<sign>[-+]?)(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-zµ%]*)"
 )
-_SIZE: Final = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-z]*)")
-_PERCENT: Final = re.compile(r"[-+]?[0-9]{1,12}(\.[0-9]{1,12})?\s?%")
 
 
 def wrong(says: str, right: str, at: Path = ()) -> PydanticCustomError:
@@ -82,7 +80,7 @@ def duration(value: Any) -> float:
         if value < 0:
             raise wrong(f"{text} is negative", "0 or more, such as 5s")
         raise wrong(f"{text} has no unit", "a duration: ms, s, m or h after the number, such as 500ms or 5s")
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = _quantity(value)
     if match is None:
         raise wrong(f"{text} is not a duration", "such as 500ms, 5s, 2m or 1h")
     if match["sign"] == "-":
@@ -98,8 +96,8 @@ def duration(value: Any) -> float:
 def size(value: Any, least: int, most: int, step: int) -> str:
     """Return ``256KiB`` or ``1MiB``, in the largest unit that makes it an integer; the bounds are bytes."""
     text, value = shown(value), meaning(value)
-    match = _SIZE.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
-    if match is None:
+    match = _quantity(value)
+    if match is None or match["sign"]:
         raise wrong(f"{text} is not a size", "such as 256KiB or 1MiB")
     if match["unit"] not in SIZES:
         raise wrong(f"{text} has no known unit", "KiB, MiB or GiB, such as 256KiB or 1MiB")
@@ -113,6 +111,10 @@ def size(value: Any, least: int, most: int, step: int) -> str:
     return _with_unit(found)
 
 
+def _quantity(value: Any) -> re.Match[str] | None:
+    return _QUANTITY.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
+
+
 def _with_unit(size: float) -> str:
     unit = max((unit for unit in SIZES if size % SIZES[unit] == 0), key=lambda unit: SIZES[unit])
     return f"{size / SIZES[unit]:.0f}{unit}"
@@ -122,8 +124,9 @@ def fraction(value: Any) -> float:
     """Return a number from 0 to 1, or ``5%``."""
     text, value = shown(value), meaning(value)
     right = "a number from 0 to 1, or a percentage such as 5%"
-    if isinstance(value, str) and _PERCENT.fullmatch(value.strip()):
-        value = float(value.strip().rstrip("%")) / 100
+    match = _quantity(value)
+    if match and match["unit"] == "%":
+        value = float(match["sign"] + match["number"]) / 100
     if not _is_number(value):
         raise wrong(f"{text} is not a fraction", right)
     if not 0 <= value <= 1:

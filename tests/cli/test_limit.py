@@ -9,19 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.model import Simulator
-from loadgen.simulator.process import Process
-from tests.cli.command import interrupt, invoke, scenario, started, until
+from tests.cli.command import interrupt, invoke, scenario, serving, started, until
 
-SPEC = Simulator(ttft=0.05, gap=0.05, tokens=10)
 GENEROUS = ("--lag-p99", "5s", "--duration", "1s")
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """A server like any other: how late it was on a busy machine is not known, so no cell is repeated for that."""
-    with Process.start(SPEC) as process:
-        yield process.url
+    with serving(ttft=0.05, gap=0.05, tokens=10) as url:
+        yield url
 
 
 def test_a_search_ends_with_a_bound_a_folder_and_its_steps(url: str, tmp_path: Path) -> None:
