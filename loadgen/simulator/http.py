@@ -44,15 +44,8 @@ class Parser:
     """
 
     __slots__ = (
-        "_failure",
-        "_head_size",
-        "_parser",
-        "_ready",
-        "_request",
-        "_target",
-        "buffered",
-        "wants_continue",
-    )
+        "_failure", "_head_size", "_parser", "_ready", "_request", "_target", "buffered", "wants_continue",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._ready: deque[Request] = deque()

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 _NS: Final = 1_000_000_000
 KEEP_ALIVE_NS: Final = 300 * _NS
 _MAX_LOADED: Final = 3
-
-
-class Waiting(Protocol):
-    """A request that needs a slot."""
-
-    def begin(self) -> None:
-        """Decode: the slot is free."""
-        ...
 
 
 class Slots:
@@ -27,28 +20,28 @@ class Slots:
     def __init__(self, parallel: int | None, max_queue: int) -> None:
         self._parallel = parallel
         self._max_queue = max_queue
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[Callable[[], None]] = deque()
         self.busy = 0
 
-    def take(self, request: Waiting) -> bool:
-        """Begin ``request`` now or queue it; return False when the queue is full."""
+    def take(self, begin: Callable[[], None]) -> bool:
+        """Call ``begin`` when a slot is free, now or later; return False when the queue is full."""
         if self._parallel is None or self.busy < self._parallel:
             self.busy += 1
-            request.begin()
+            begin()
         elif len(self._queue) < self._max_queue:
-            self._queue.append(request)
+            self._queue.append(begin)
         else:
             return False
         return True
 
-    def leave(self, request: Waiting) -> None:
-        """Remove ``request`` from the queue."""
-        self._queue.remove(request)
+    def leave(self, begin: Callable[[], None]) -> None:
+        """Remove ``begin`` from the queue."""
+        self._queue.remove(begin)
 
     def free(self) -> None:
         """Free a slot for the next in the queue."""
         if self._queue:
-            self._queue.popleft().begin()
+            self._queue.popleft()()
         else:
             self.busy -= 1
 

@@ -9,7 +9,7 @@ from loadgen.simulator.clock import Clock
 from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Loop
 from loadgen.simulator.plan import Planner
-from loadgen.simulator.scheduler import Models, Slots, full_name
+from loadgen.simulator.scheduler import Models, Slots
 
 
 class State:
@@ -24,10 +24,6 @@ class State:
         self.slots = Slots(spec.parallel, spec.max_queue)
         self.models = Models(spec.load)
         self.log = Log()
-
-    def knows(self, model: str) -> bool:
-        """Return whether the scenario knows the model; one that lists none knows all."""
-        return not self.spec.models or full_name(model) in map(full_name, self.spec.models)
 
     def reset(self) -> None:
         """Begin a new log; the next inference request is the first again. Open streams keep the old one."""

@@ -13,7 +13,7 @@ from loadgen.simulator import faults, http
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import encoding
-from loadgen.simulator.plan import GAP_MASK, MERGE, PLAIN, SPLIT
+from loadgen.simulator.plan import GAP_MASK, MERGE, SPLIT
 from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Loaded, full_name
 from loadgen.simulator.state import State
 
@@ -87,7 +87,7 @@ class Stream:
 
     def _admit(self, connection: Connection) -> None:
         self._queued = True
-        if not self._state.slots.take(self):
+        if not self._state.slots.take(self.begin):
             self._queued = False
             self._refuse(connection, "status_503")
 
@@ -185,7 +185,7 @@ class Stream:
     def _odd_token(self, connection: Connection) -> None:
         """Send the first token, which takes the headers along, or those that are cut or merged."""
         last = self._sent + self._merged
-        frame = self._state.planner.frames[(self._at + last) & GAP_MASK] if self._odd else PLAIN
+        frame = self._state.planner.frames[(self._at + last) & GAP_MASK]
         if frame == MERGE and last + 1 < self._stop:
             self._merged += 1
             self._wait(self._gap())
@@ -333,7 +333,7 @@ class Stream:
         self.connection = None
         self._log.open -= 1
         if self._queued:
-            self._state.slots.leave(self)
+            self._state.slots.leave(self.begin)
         if self._loaded is not None:
             self._state.models.release(self._loaded, monotonic_ns(), self._wanted.keep_ns)
             self._loaded = None

@@ -27,23 +27,22 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 known = st.sampled_from(
     [case[1] for case in OLLAMA.values()] + [case[0] for case in [*OPENAI.values(), *WHOLE.values()]]
 )
-shreds = st.sampled_from(
-    [
-        b"\n",
-        b"\r\n",
-        b"\n\n",
-        b"data: ",
-        b"data:",
-        b"{",
-        b"}",
-        b'"',
-        b"[DONE]",
-        b":",
-        b"null",
-        b"\xe4",
-        b"\\u",
-    ]
+SHREDS = (
+    b"\n",
+    b"\r\n",
+    b"\n\n",
+    b"data: ",
+    b"data:",
+    b"{",
+    b"}",
+    b'"',
+    b"[DONE]",
+    b":",
+    b"null",
+    b"\xe4",
+    b"\\u",
 )
+shreds = st.sampled_from(SHREDS)
 
 
 @st.composite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -120,21 +121,13 @@ def test_a_log_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert sends.counts()["sends"] == 100
 
 
-class Someone:
-    def __init__(self, name: str, begun: list[str]) -> None:
-        self.name, self.begun = name, begun
-
-    def begin(self) -> None:
-        self.begun.append(self.name)
-
-
 def test_slots_are_given_first_come_first_served() -> None:
     begun: list[str] = []
-    people = [Someone(name, begun) for name in "abcde"]
+    begins = [partial(begun.append, name) for name in "abcde"]
     slots = Slots(2, 2)
-    assert [slots.take(someone) for someone in people] == [True, True, True, True, False]
+    assert [slots.take(begin) for begin in begins] == [True, True, True, True, False]
     assert begun == ["a", "b"]
-    slots.leave(people[2])
+    slots.leave(begins[2])
     slots.free()
     assert begun == ["a", "b", "d"]
     slots.free()

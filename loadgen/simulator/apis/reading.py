@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from loadgen.simulator.http import HttpError, Request
+from loadgen.simulator.scheduler import full_name
 from loadgen.simulator.state import State
 
 
@@ -39,5 +40,6 @@ def field(body: dict[str, Any], name: str, kind: type[Any], default: Any) -> Any
 
 def check_known(state: State, model: str) -> None:
     """Raise HttpError for a model that the scenario does not know."""
-    if not state.knows(model):
+    known = state.spec.models
+    if known and full_name(model) not in map(full_name, known):
         raise HttpError(404, f"model '{model}' not found")
