@@ -14,7 +14,7 @@ from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, across, draw, hover, plot
 from loadgen.report.client_style import ClientStyle, Styles
-from loadgen.report.text import number
+from loadgen.report.text import number, several
 
 Floats = NDArray[np.float64]
 
@@ -163,7 +163,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
     hover(made, [red], [("", "@text")])
     gaps = int(long.sum())
-    silences = f"{gaps:,} gap{'' if gaps == 1 else 's'} over {number(silence * 1000)} ms"
+    silences = f"{several(gaps, 'gap')} over {number(silence * 1000)} ms"
     failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""
     alternative = (
         f"{style.label}: {rows:,} rows of token arrivals from {number(x.start)} to {number(x.end)} s, "

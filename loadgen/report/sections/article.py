@@ -16,7 +16,6 @@ class Article(Section):
     id = "article"
     title = "The article's table, explained"
     short = "The article"
-
     finding = ArticleFinding
 
     def context(self, view: View) -> dict[str, Any]:

@@ -20,7 +20,6 @@ class Claims(Section):
     id = "claims"
     title = "Five claims about sync and async clients"
     short = "Claims"
-
     finding = ClaimFinding
 
     def applies(self, view: View) -> bool:

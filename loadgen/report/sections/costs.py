@@ -23,7 +23,6 @@ class Costs(Section):
     id = "costs"
     title = "Cost of an additional stream"
     short = "Costs"
-
     finding = CostFinding
 
     def context(self, view: View) -> dict[str, Any]:
@@ -34,7 +33,10 @@ class Costs(Section):
         for intervals in (True, False):
             rows = [head]
             for finding in view.of(CostFinding):
-                cells = [_text(growth, intervals=intervals) for growth, _ in _estimates(finding)]
+                growths = [growth for growth, _ in _estimates(finding)]
+                cells = [
+                    with_interval(e.value, *((e.low, e.high) if intervals else (None, None))) for e in growths
+                ]
                 rows.append([plain(finding.client.label, LABEL), *cells])
             if width_of(rows) <= screen.width:
                 break
@@ -45,8 +47,3 @@ def _estimates(finding: CostFinding) -> list[tuple[Estimate, Estimate]]:
     """Return the growth and the fixed part of each resource; empty estimates where it was not measured."""
     found = {cost.resource: (cost.growth, cost.fixed) for cost in finding.costs}
     return [found.get(resource, (Estimate(), Estimate())) for resource in english.NAMES]
-
-
-def _text(estimate: Estimate, *, intervals: bool) -> str:
-    bounds = (estimate.low, estimate.high) if intervals else (None, None)
-    return with_interval(estimate.value, *bounds)

@@ -28,14 +28,12 @@ class Quality(Section):
         return {"alike": _alike(view)}
 
     def terminal(self, view: View, screen: Screen) -> Rendered:
-        found = [(key, _who(key[0], of)) for key, of in _alike(view).items() if key[1] is not Validity.VALID]
-        if sum(len(reasons) for (_, _, reasons), _ in found) > SHOWN:
-            more = [f" (and {len(key[2]) - 1} more)" if len(key[2]) > 1 else "" for key, _ in found]
-            yield screen.rows(
-                [(key[1], f"{who}: {key[2][0]}{n}") for (key, who), n in zip(found, more, strict=True)]
-            )
+        found = [(*key[1:], _who(key[0], of)) for key, of in _alike(view).items()]
+        found = [each for each in found if each[0] is not Validity.VALID]
+        if sum(len(reasons) for _, reasons, _ in found) > SHOWN:
+            yield screen.rows([(validity, f"{who}: {_first(reasons)}") for validity, reasons, who in found])
         elif found:
-            yield screen.verdicts((validity, who, reasons) for (_, validity, reasons), who in found)
+            yield screen.verdicts((validity, who, reasons) for validity, reasons, who in found)
         drifts = view.of(DriftFinding)
         for finding in drifts[:DRIFTS]:
             yield screen.text(f"Drift: {sentences(finding).statement}", "yellow")
@@ -52,6 +50,10 @@ class Quality(Section):
 
 def _who(level: Level, summaries: Sequence[Summary]) -> str:
     return f"{', '.join(s.client.label for s in summaries)} at {level}"
+
+
+def _first(reasons: Sequence[str]) -> str:
+    return reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
 
 
 def _alike(view: View) -> _Alike:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from loadgen.model import (
-    ClaimEffect,
-    ClaimFinding,
-    ClaimPart,
-    ClientId,
-    Excluded,
-    Level,
-    Missing,
-    Shortfall,
-)
+from loadgen.model import ClaimEffect, ClaimFinding, ClaimPart, ClientId, Level, Missing, Mode, Shortfall
+from loadgen.model.argument import Excluded
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
 
@@ -44,6 +36,7 @@ MEASURES = {
     "threads_peak": "threads",
     "rss_per_stream_kib": "memory per stream",
 }
+_MODES: Mapping[tuple[Mode, ...], str] = {("threads",): "a sync client", ("tasks",): "an async client"}
 SHORTFALLS = {
     Shortfall.NO_SYNC_CLIENT: "no sync client was measured",
     Shortfall.NO_ASYNC_CLIENT: "no async client was measured",
@@ -135,12 +128,8 @@ def _missing(missing: Missing) -> str:
     names = _names(missing.clients)
     if missing.measure is not None:
         return f"{MEASURES[missing.measure]} was not measured" + (f" for {names}" if names else "")
-    if missing.modes == ("threads",):
-        names = "a sync client"
-    elif missing.modes == ("tasks",):
-        names = "an async client"
-    elif missing.modes:
-        names = "both sync and async clients"
+    if missing.modes:
+        names = _MODES.get(missing.modes, "both sync and async clients")
     return f"there is no valid measurement of {names}{_range(missing)}"
 
 

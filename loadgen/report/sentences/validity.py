@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from loadgen.model import Reason, ValidityFinding, reasons
+from collections.abc import Mapping
+
+from loadgen.model import Outcome, Reason, ValidityFinding, reasons
 from loadgen.report.sentences import Sentences
-from loadgen.report.sentences.outcomes import outcomes
 from loadgen.report.text import several
 
 _METRICS = {"lag": "delivery lag", "send_delay": "send delay"}
 _TAKEN_BY = {"processes": "other processes", "hypervisor": "the hypervisor"}
 _LISTEN_QUEUE = {"overflows": "overflowed", "drops": "dropped connections"}
+_OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
+    Outcome.OK: ("ok", "ok"),
+    Outcome.REFUSED: ("connection refused", "connections refused"),
+    Outcome.UNRESOLVED: ("host name not resolved", "host names not resolved"),
+    Outcome.CONNECT_TIMEOUT: ("connect timeout", "connect timeouts"),
+    Outcome.FIRST_TOKEN_TIMEOUT: ("first-token timeout", "first-token timeouts"),
+    Outcome.IDLE_TIMEOUT: ("idle timeout", "idle timeouts"),
+    Outcome.TOTAL_TIMEOUT: ("total timeout", "total timeouts"),
+    Outcome.HTTP_STATUS: ("HTTP error", "HTTP errors"),
+    Outcome.SERVER_ERROR: ("error inside a response", "errors inside a response"),
+    Outcome.TRUNCATED: ("truncated response", "truncated responses"),
+    Outcome.RESET: ("connection reset", "connections reset"),
+    Outcome.UNDECODABLE: ("undecodable response", "undecodable responses"),
+    Outcome.STOPPED: ("stopped by the load", "stopped by the load"),
+    Outcome.FAILED: ("other failure", "other failures"),
+}
 
 
 def sentences(finding: ValidityFinding) -> Sentences:
@@ -43,11 +60,11 @@ def _text(why: Reason) -> str:
                 "lengthen load.duration or shorten load.warmup"
             )
         case reasons.NoneCompleted():
-            return f"0 of {why.streams:,} streams completed ({outcomes(why.outcomes)})"
+            return f"0 of {why.streams:,} streams completed ({_outcomes(why.outcomes)})"
         case reasons.StreamsFailed():
             share = f"{100 * why.failed / why.streams:.1f} %"
             return (
-                f"{why.failed:,} of {why.streams:,} streams failed ({share}: {outcomes(why.outcomes)}); "
+                f"{why.failed:,} of {why.streams:,} streams failed ({share}: {_outcomes(why.outcomes)}); "
                 "latencies are those of the others"
             )
         case reasons.ConcurrencyNotReached():
@@ -89,3 +106,8 @@ def _cpu(why: reasons.ClientDelay) -> str:
         return ""
     state = "saturated" if why.saturated else "not saturated"
     return f"; the engine used {100 * why.cpu_share:.0f} % of its cores: {state}"
+
+
+def _outcomes(numbers: Mapping[str, int]) -> str:
+    """Return ``3 connections reset, 1 HTTP error``."""
+    return ", ".join(several(n, *_OUTCOMES.get(name, (name, name))) for name, n in numbers.items())
