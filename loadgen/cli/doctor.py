@@ -18,6 +18,6 @@ def command(streams: int) -> None:
 
     bad = False
     for check in checks(streams):
-        click.echo(f"{'ok  ' if check.ok else 'LOW ' if check.fatal else 'note'}  {check}")
+        click.echo(f"{'ok  ' if check.ok else 'LOW ' if check.fatal else 'note'}  {check.text}")
         bad = bad or (check.fatal and not check.ok)
     sys.exit(ExitCode.FAILED if bad else ExitCode.DONE)

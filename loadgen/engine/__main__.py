@@ -44,19 +44,17 @@ def main() -> None:
 
 def _driver(mode: Mode) -> Callable[[Engine, Any, Commands, Callable[[], bool]], None]:
     """Return the driver of the mode; for greenlets in a process that is patched before the client is imported."""
-    match mode:
-        case "tasks":
-            from loadgen.engine import tasks
+    if mode == "tasks":
+        from loadgen.engine import tasks
 
-            return tasks.drive
-        case "threads" | "greenlets":
-            if mode == "greenlets":
-                from gevent import monkey
+        return tasks.drive
+    if mode == "greenlets":
+        from gevent import monkey
 
-                monkey.patch_all()
-            from loadgen.engine import threads
+        monkey.patch_all()
+    from loadgen.engine import threads
 
-            return threads.drive
+    return threads.drive
 
 
 def _drop_proxies() -> None:

@@ -13,7 +13,7 @@ from loadgen.secrets import MASK, is_secret_name, mask, mask_cut, mask_url
 
 def shareable(scenario: Scenario) -> Scenario:
     """Return the scenario as it may be written down: ``***`` for every secret, no path of this machine."""
-    secrets, target, workload = scenario.secrets, scenario.target, scenario.workload
+    secrets, target = scenario.secrets, scenario.target
     return replace(
         scenario,
         target=replace(
@@ -24,7 +24,7 @@ def shareable(scenario: Scenario) -> Scenario:
                 for name, value in target.headers.items()
             },
         ),
-        workload=_of_workload(workload, secrets),
+        workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
         source=None if scenario.source is None else mask(Path(scenario.source).name, secrets),
         secrets=frozenset(),

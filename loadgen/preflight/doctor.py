@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from loadgen import proc
 from loadgen.preflight import os_limits
@@ -15,16 +15,12 @@ from loadgen.preflight.cores import cores as cores_of
 OLLAMA_PORT = 11434
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """The result of one check; ``fatal``: the streams cannot run unless it is ok."""
 
     text: str
     ok: bool
     fatal: bool = False
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def checks(streams: int) -> list[Check]:
