@@ -198,23 +198,22 @@ class Stream:
             self._log.add_object(self._index, due, now)
         self._sent, self._merged = last + 1, 0
         left, right = encoded.halves(words[-1], event) if frame == SPLIT else (event, b"")
-        connection.send(self._lead(now) + encoded.frame(b"".join([*before, left])))
+        connection.send(self._lead(connection, now) + encoded.frame(b"".join([*before, left])))
         if right:
             connection.send(encoded.frame(right))
         if not self._odd:
             self._act = None
         self._next()
 
-    def _lead(self, now: int) -> bytes:
+    def _lead(self, connection: Connection, now: int) -> bytes:
         """Return the headers, once."""
         if self._opened:
             return b""
         self._opened = True
         self._first_sent = now
-        assert self.connection is not None
         encoder = self._wanted.encoder
         opening = encoder.opening()
-        head = self.connection.head(200, encoder.content_type, None)
+        head = connection.head(200, encoder.content_type, None)
         return head + self._encoding.frame(opening) if opening else head
 
     # --------------------------------------------------------------------------------------------- ends
@@ -229,7 +228,7 @@ class Stream:
                 connection.reset()
             case "endless_line":
                 start, _ = self._encoding.around_text(stamp)
-                connection.send(self._lead(now) + self._encoding.frame(start))
+                connection.send(self._lead(connection, now) + self._encoding.frame(start))
                 self._act = Stream._pour
                 self._wait(0)
             case fault if not self._wanted.stream:
@@ -238,7 +237,7 @@ class Stream:
                 self._end_stream(connection, fault, now, stamp)
 
     def _end_stream(self, connection: Connection, fault: str | None, now: int, stamp: bytes) -> None:
-        lead, encoded, encoder = self._lead(now), self._encoding, self._wanted.encoder
+        lead, encoded, encoder = self._lead(connection, now), self._encoding, self._wanted.encoder
         match fault:
             case "error_line":
                 connection.send(lead + encoded.frame(encoder.event(encoder.error(faults.ERROR_TEXT))))
