@@ -1,9 +1,9 @@
-"""Ten million token arrivals from disk to summaries: seconds and peak memory.
+"""Measure the analysis of ten million token arrivals, from disk to summaries: seconds and peak memory.
 
     python benchmarks/analysis.py [TOKENS]
 
 Makes a run folder of eight recordings (four clients, two repeats, jittered, at 1,000 streams), then loads and
-summarises it in a fresh process, whose own peak memory is what is printed.
+summarises it in a fresh process and prints that process's peak memory.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def measure(tokens: int) -> dict[str, float]:
             text=True,
             cwd=Path(__file__).resolve().parent.parent,
         )
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
 
 
 if __name__ == "__main__":

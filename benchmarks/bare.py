@@ -1,8 +1,8 @@
-"""A bare loop of one library, as the article writes it, with one stamp per token kept in a list. It reads to the
-end of the body, as the engine does: leaving at ``done`` would close the connection instead of giving it back.
+"""A bare loop of one library, with one time stamp per token kept in a list. It reads to the end of the body, as the
+engine does: leaving at ``done`` would close the connection instead of reusing it.
 
 ``python bare.py CLIENT URL STREAMS RAMP`` runs STREAMS streams, started evenly over RAMP seconds, and prints JSON:
-tokens, CPU microseconds and peak resident memory above the baseline taken before the first stream. CPU counts from
+tokens, CPU microseconds and peak resident memory above the baseline taken before the first stream. CPU is counted from
 that baseline to the last token.
 """
 

@@ -1,14 +1,12 @@
-"""What the engine adds: its CPU per token and memory per stream over a bare loop of the same library, and
-``floor`` over a C epoll loop that only reads and, where it is installed, over k6. Side by side in one run, on
-the same cores, as ratios.
+"""Measure what the engine adds: its CPU per token and memory per stream over a bare loop of the same library, and
+``floor`` over a C epoll loop that only reads and, if it is installed, over k6. Both sides run on the same cores.
 
     python benchmarks/engine.py [--streams 1000] [--rounds 3] [--clients requests,aiohttp,…]
 
-CPU is measured at 20 tokens/s per stream, over the whole of the cell, connects included; for ``floor`` after the
-ramp, unless k6 is counted whole, from the start of its process. Memory is measured in a pass of its own, with a long
-wait for the first token and few tokens, so that every stream is open at once on both sides. ``open`` says how many
-the server saw, engine first: where it is far below the number of streams, the client could not keep up here, and its
-CPU per token is that of an overloaded client.
+CPU is measured at 20 tokens/s per stream, over the whole cell, connects included; for ``floor`` after the ramp, except
+in the comparison with k6, which counts from the start of its process. Memory is measured in a separate pass, with a
+long wait for the first token and few tokens, so that every stream is open at once on both sides. ``open`` is the number
+of streams that the server saw, engine first: if it is far below the number requested, the client was overloaded.
 """
 
 from __future__ import annotations
@@ -68,7 +66,7 @@ def in_engine(cell: Cell, server: Process) -> Cost:
 
 def bare(cell: Cell, server: Process) -> Cost:
     server.reset()
-    told = pinned(
+    output = pinned(
         [
             sys.executable,
             str(HERE / "bare.py"),
@@ -78,7 +76,7 @@ def bare(cell: Cell, server: Process) -> Cost:
             str(cell.workload.load.ramp),
         ]
     )
-    found = json.loads(told)
+    found = json.loads(output)
     return Cost(found["cpu_us_per_token"], found["kib_per_stream"], server.log().open_peak)
 
 
@@ -106,9 +104,9 @@ def k6_further(cell: Cell, server: Process, tokens: int) -> Cost:
 
 def _k6_cpu(cell: Cell, tokens: int) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = {"URL": cell.url, "STREAMS": cell.level.streams, "TOKENS": tokens}
-    given = [part for name, value in told.items() for part in ("-e", f"{name}={value}")]
-    pinned(["k6", "run", "--quiet", "--no-usage-report", *given, str(HERE / "k6.js")])
+    environment = {"URL": cell.url, "STREAMS": cell.level.streams, "TOKENS": tokens}
+    options = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
+    pinned(["k6", "run", "--quiet", "--no-usage-report", *options, str(HERE / "k6.js")])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -160,27 +158,27 @@ def main() -> None:
         "--ramp", type=float, default=1.0, help="seconds; the memory pass takes five times as long"
     )
     parser.add_argument("--clients", default="requests,httpx-sync,httpx-async,aiohttp,floor")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     raise_open_files()
-    names = asked.clients.split(",")
+    names = arguments.clients.split(",")
     libraries = [name for name in names if name != "floor"]
-    fast = Simulator(ttft=0.3, gap=0.05, tokens=asked.tokens, jitter=0.5)
-    slow = Simulator(ttft=6 * asked.ramp, gap=0.25, tokens=20)
-    print(f"{asked.streams} streams, median of {asked.rounds} rounds")
+    fast = Simulator(ttft=0.3, gap=0.05, tokens=arguments.tokens, jitter=0.5)
+    slow = Simulator(ttft=6 * arguments.ramp, gap=0.25, tokens=20)
+    print(f"{arguments.streams} streams, median of {arguments.rounds} rounds")
     if libraries:
-        costs = compare(libraries, asked.streams, asked.rounds, asked.ramp, fast, bare)
-        table(f"CPU µs per token, {asked.tokens} tokens at 20/s; other: a bare loop", "cpu", costs)
-        costs = compare(libraries, asked.streams, 1, 5 * asked.ramp, slow, bare)
+        costs = compare(libraries, arguments.streams, arguments.rounds, arguments.ramp, fast, bare)
+        table(f"CPU µs per token, {arguments.tokens} tokens at 20/s; other: a bare loop", "cpu", costs)
+        costs = compare(libraries, arguments.streams, 1, 5 * arguments.ramp, slow, bare)
         table("KiB per stream; other: a bare loop", "memory", costs)
     if "floor" in names:
-        floor(asked, fast)
+        floor(arguments, fast)
 
 
-def floor(asked: argparse.Namespace, spec: Simulator) -> None:
-    """The yardstick beside others' least."""
+def floor(arguments: argparse.Namespace, spec: Simulator) -> None:
+    """Compare floor with the least that others need."""
 
-    def beside(title: str, other: Callable[[Cell, Process], Cost], warmup: float = asked.ramp) -> None:
-        costs = compare(["floor"], asked.streams, asked.rounds, asked.ramp, spec, other, warmup)
+    def row(title: str, other: Callable[[Cell, Process], Cost], warmup: float = arguments.ramp) -> None:
+        costs = compare(["floor"], arguments.streams, arguments.rounds, arguments.ramp, spec, other, warmup)
         table(f"CPU µs per token; other: {title}", "cpu", costs)
 
     compiler = shutil.which("gcc") or shutil.which("cc")
@@ -188,15 +186,17 @@ def floor(asked: argparse.Namespace, spec: Simulator) -> None:
         with tempfile.TemporaryDirectory() as folder:
             loop = f"{folder}/epoll"
             subprocess.run([compiler, "-O2", "-D_GNU_SOURCE", "-o", loop, str(HERE / "epoll.c")], check=True)
-            beside(
+            row(
                 "a C epoll loop that only reads, after the ramp",
                 lambda cell, server: c_loop(loop, cell, server),
             )
     else:
         print("no C compiler: floor is not compared with a C loop")
     if shutil.which("k6"):
-        beside("k6, a further token", lambda cell, server: k6_further(cell, server, asked.tokens))
-        beside("k6, its whole process", lambda cell, server: k6_whole(cell, server, asked.tokens), warmup=0.0)
+        row("k6, a further token", lambda cell, server: k6_further(cell, server, arguments.tokens))
+        row(
+            "k6, its whole process", lambda cell, server: k6_whole(cell, server, arguments.tokens), warmup=0.0
+        )
     else:
         print("no k6: floor is not compared with it")
 

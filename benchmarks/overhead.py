@@ -1,9 +1,9 @@
-"""What a cell costs beside its own streams, and what ``loadgen --help`` costs beside an interpreter.
+"""Measure the time of a cell beside its own streams, and ``loadgen --help`` beside an interpreter.
 
     python benchmarks/overhead.py [--rounds 5] [--clients requests,aiohttp,…]
 
-A cell's cost is the time from its beginning to the next one's, fresh engine, record of the simulator and writing
-the file included, less the time between the start of its first stream and the end of its last.
+A cell's overhead is the time from its beginning to the next one's (fresh engine, simulator log and writing the file
+included), minus the time from the start of its first stream to the end of its last.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Watch(model.Listener):
 
 
 def cells(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
-    """Seconds beside the streams, for every cell of every client."""
+    """Return the seconds beside the streams, for every cell of every client."""
     watch = Watch()
     scenario = Scenario(
         name="overhead",
@@ -79,14 +79,14 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", default="requests,httpx-sync,httpx-async,aiohttp")
-    asked = parser.parse_args()
-    print(f"a cell beside its own streams, median of {asked.rounds} (line: {CELL_LINE} s)")
-    for name, costs in sorted(cells(asked.clients.split(","), asked.rounds).items()):
+    arguments = parser.parse_args()
+    print(f"a cell beside its own streams, median of {arguments.rounds} (line: {CELL_LINE} s)")
+    for name, costs in sorted(cells(arguments.clients.split(","), arguments.rounds).items()):
         print(f"  {name:<12} {statistics.median(costs):6.3f} s   {min(costs):6.3f} to {max(costs):6.3f}")
-    told, bare = commands(2 * asked.rounds)
+    help_s, bare = commands(2 * arguments.rounds)
     line = HELP_LINE[0] * bare + HELP_LINE[1]
     print(
-        f"loadgen --help {told:.3f} s, python {bare:.3f} s (line: {HELP_LINE[0]} x + {HELP_LINE[1]} s = {line:.3f} s)"
+        f"loadgen --help {help_s:.3f} s, python {bare:.3f} s (line: {HELP_LINE[0]} x + {HELP_LINE[1]} s = {line:.3f} s)"
     )
 
 

@@ -1,10 +1,10 @@
-"""A server that speaks Ollama's protocol and shares no line with loadgen, to hold its figures against.
+"""A server that speaks Ollama's protocol and shares no code with loadgen, to check loadgen's results.
 
     python benchmarks/paced.py --record FILE [--ttft 0.3] [--gap 0.1] [--tokens 40] [--jitter 0.5] [--core 0]
 
 Prints its address and serves until stdin ends. Then it writes FILE: a JSON list with an object per stream,
-``received`` (the request was whole), ``sent`` (a ``perf_counter_ns`` just before each send) and ``stamps`` (the
-``time_ns`` that stood in each object). Waits are drawn from a gamma distribution; one timer heap drives them all.
+``received`` (when the request was complete), ``sent`` (a ``perf_counter_ns`` just before each send) and ``stamps`` (the
+``time_ns`` in each object). Waits are drawn from a gamma distribution; one timer heap schedules all of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.asked = b""
+        self.received = b""
         self.left = 0
         self.begun = False
         self.sent: list[int] = []
@@ -43,9 +43,9 @@ class Connection:
 class Server:
     """Everything on one thread: an epoll, and a heap of what is due when."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        self.asked = asked
-        self.random = random.Random(asked.seed)
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.random = random.Random(arguments.seed)
         self.records: list[dict[str, object]] = []
         self.due: list[tuple[int, int, Connection]] = []
         self.number = 0
@@ -92,8 +92,8 @@ class Server:
         if not data:
             self.close(connection)
             return
-        connection.asked += data
-        head, blank, body = connection.asked.partition(b"\r\n\r\n")
+        connection.received += data
+        head, blank, body = connection.received.partition(b"\r\n\r\n")
         if not blank:
             return
         lines = head.lower().split(b"\r\n")
@@ -101,17 +101,17 @@ class Server:
         if len(body) < length:
             return
         now = perf_counter_ns()
-        connection.asked = body[length:]
+        connection.received = body[length:]
         if not lines[0].startswith(b"post /api/generate "):
             connection.sock.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             return
-        connection.left, connection.begun = self.asked.tokens, False
+        connection.left, connection.begun = self.arguments.tokens, False
         connection.sent, connection.stamps = [], []
         self.records.append({"received": now, "sent": connection.sent, "stamps": connection.stamps})
-        self.later(now, self.asked.ttft, connection)
+        self.later(now, self.arguments.ttft, connection)
 
     def later(self, after: int, mean: float, connection: Connection) -> None:
-        jitter = self.asked.jitter
+        jitter = self.arguments.jitter
         wait = self.random.gammavariate(1 / jitter**2, mean * jitter**2) if jitter else mean
         self.number += 1
         heapq.heappush(self.due, (after + int(wait * 1e9), self.number, connection))
@@ -140,7 +140,7 @@ class Server:
             self.close(connection)
         elif not last:
             # The next one is due after this one was due: a late send does not slow the pace.
-            self.later(at, self.asked.gap if connection.left else 0.001, connection)
+            self.later(at, self.arguments.gap if connection.left else 0.001, connection)
 
     def rfc3339(self, stamp: int) -> str:
         second, rest = divmod(stamp, 1_000_000_000)
@@ -166,16 +166,16 @@ def main() -> None:
     parser.add_argument("--jitter", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--core", type=int)
-    asked = parser.parse_args()
-    if asked.core is not None:
-        os.sched_setaffinity(0, {asked.core})
+    arguments = parser.parse_args()
+    if arguments.core is not None:
+        os.sched_setaffinity(0, {arguments.core})
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    server = Server(asked)
+    server = Server(arguments)
     sys.stdout.write(f"http://127.0.0.1:{server.listener.getsockname()[1]}\n")
     sys.stdout.flush()
     server.serve()
-    asked.record.write_text(json.dumps(server.records))
+    arguments.record.write_text(json.dumps(server.records))
 
 
 if __name__ == "__main__":

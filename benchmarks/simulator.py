@@ -1,8 +1,8 @@
-"""What the simulator reaches on one core, read by a C loop on another: ``python -m benchmarks.simulator``.
+"""Measure the simulator on one core, read by a C loop on another: ``python -m benchmarks.simulator``.
 
-Prints a line per load: CPU per token, beside what a bare loop over as many sockets pays for ``send`` alone,
-lateness (actual minus scheduled send time) and errors. The reader is ``benchmarks/drain.c``, compiled where
-there is a C compiler, otherwise the same loop in Python.
+Prints a line per load: CPU per token, that of a bare loop over as many sockets for ``send`` alone, lateness (actual
+minus scheduled send time) and errors. The reader is ``benchmarks/drain.c`` if there is a C compiler, otherwise
+the same loop in Python.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def main() -> int:
         "--python", action="store_true", help="read with Python even where there is a C compiler"
     )
     arguments.add_argument("--quick", action="store_true", help="a hundredth of the streams for a second")
-    asked = arguments.parse_args()
+    options = arguments.parse_args()
     print(" streams  tokens/s  sim CPU  µs/token  bare send  late p50      p99   max ms   peak errors")
     with tempfile.TemporaryDirectory() as folder:
-        reader = _reader(Path(folder), python=asked.python)
+        reader = _reader(Path(folder), python=options.python)
         for load in LOADS:
-            _measure(reader, Load(load.streams // 100, load.rate, 1, 0.2, 5) if asked.quick else load)
+            _measure(reader, Load(load.streams // 100, load.rate, 1, 0.2, 5) if options.quick else load)
     return 0
 
 
@@ -71,11 +71,11 @@ def _measure(reader: list[str], load: Load) -> None:
         log, drained = simulator.log(), json.loads(report)
     percentiles = (log.late_p50_ms, log.late_p99_ms, log.late_max_ms)
     late = [f"{value:.2f}" for value in percentiles if value is not None]
-    figures = [
+    columns = [
         f"{load.streams:8,} {log.sends / took:9,.0f} {cpu / took:8.0%} {cpu / log.sends * 1e6:9.2f}",
         f"{bare:10.2f} {late[0]:>9} {late[1]:>8} {late[2]:>8} {log.open_peak:6,} {drained['errors']}",
     ]
-    print(*figures, flush=True)
+    print(*columns, flush=True)
 
 
 def _on_core(core: int, command: Sequence[object]) -> subprocess.Popen[bytes]:

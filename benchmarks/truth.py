@@ -1,12 +1,12 @@
-"""Are the figures true? Reported TTFT, ITL and total against another server's own record of what it sent when.
+"""Compare reported TTFT, ITL and total with another server's own record of what it sent and when.
 
     python benchmarks/truth.py [--streams 100,1000] [--clients requests,aiohttp,…] [--load "duration: 12s, ramp: 2s"]
                                [--workers 0,1]
 
-The server (``paced.py``) shares no line with loadgen and records the true time of every send. Its TTFT runs from the
-whole request to the first send, its ITL is the gap between sends, its total ends with the last send; all are taken over
-the streams that the run counts. A figure is true within 2 % or 2 ms. With ``--workers 0,1`` the same is run here and
-through one of Locust's workers, one after the other, so that the two can be held side by side.
+The server (``paced.py``) shares no code with loadgen and records the true time of every send. Its TTFT is the time from
+the complete request to the first send, its ITL the gap between sends, its total ends with the last send; all are taken
+over the streams that the run counts. A value is right within 2 % or 2 ms. With ``--workers 0,1`` the same is measured
+in a local run and through one of Locust's workers, one after the other.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def server(record: Path, *flags: str) -> Iterator[str]:
 
 
 def counted(recording: Recording, records: Sequence[Stream]) -> list[Stream]:
-    """The server's own record of the streams that the figures of ``recording`` are taken over.
+    """Return the server's own record of the streams that the metrics of ``recording`` cover.
 
     A stream is known by the stamp of its first token, in nanoseconds.
     """
@@ -72,7 +72,7 @@ def nearest_rank(values: np.ndarray[Any, Any], percent: int) -> float:
     return float(ordered[max(0, -(-len(ordered) * percent // 100) - 1)]) / 1e6
 
 
-def figures(streams: Sequence[Stream]) -> dict[str, float]:
+def metrics(streams: Sequence[Stream]) -> dict[str, float]:
     """TTFT and ITL by the server's record, under the names of summary.csv."""
     ttft = np.array([stream["sent"][0] - stream["received"] for stream in streams])
     itl = np.concatenate([np.diff(stream["sent"]) for stream in streams])
@@ -94,22 +94,24 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=30)
     parser.add_argument("--gap", type=float, default=0.1)
     parser.add_argument("--workers", default="0", help="of Locust; 0: none, one engine here")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     core = min(os.sched_getaffinity(0))
     print(f"{'streams':>7} {'client':<12} {'figure':<5} {'reported':>9} {'recorded':>9} {'ms':>8} {'%':>7}")
     with tempfile.TemporaryDirectory() as name:
-        for workers in map(int, asked.workers.split(",")):
+        for workers in map(int, arguments.workers.split(",")):
             folder = Path(name, str(workers))
             folder.mkdir()
             print("one engine, here" if not workers else f"{workers} of Locust's workers")
-            measure(folder, asked, core, ["--workers", str(workers)] if workers else [])
+            measure(folder, arguments, core, ["--workers", str(workers)] if workers else [])
 
 
-def measure(folder: Path, asked: argparse.Namespace, core: int, how: Sequence[str]) -> None:
-    """Run it and print every figure beside the server's."""
-    flags = ("--tokens", str(asked.tokens), "--gap", str(asked.gap), "--core", str(core))
+def measure(folder: Path, arguments: argparse.Namespace, core: int, how: Sequence[str]) -> None:
+    """Run it and print every metric beside the server's."""
+    flags = ("--tokens", str(arguments.tokens), "--gap", str(arguments.gap), "--core", str(core))
     with server(folder / "record.json", *flags) as url:
-        text = SCENARIO.format(url=url, clients=asked.clients, streams=asked.streams, load=asked.load)
+        text = SCENARIO.format(
+            url=url, clients=arguments.clients, streams=arguments.streams, load=arguments.load
+        )
         (folder / "truth.yaml").write_text(text)
         command = [sys.executable, "-m", "loadgen", "run", str(folder / "truth.yaml"), "--json", *how]
         ran = subprocess.run([*command, "--out", str(folder / "run")], check=False, stdout=subprocess.PIPE)
@@ -123,14 +125,14 @@ def measure(folder: Path, asked: argparse.Namespace, core: int, how: Sequence[st
         print(f"{row['concurrency']:7,} {row['client']:<12} {len(streams):,} streams, {row['validity']}")
         for reason in filter(None, row["reasons"].split("; ")):
             print(f"{'':20} {reason}")
-        for figure, true in figures(streams).items():
-            told = row[figure]
-            if pd.isna(told):
-                print(f"{'':20} {figure:<12} not held by so few values")
+        for metric, true in metrics(streams).items():
+            reported = row[metric]
+            if pd.isna(reported):
+                print(f"{'':20} {metric:<12} too few values")
                 continue
-            off = told - true
+            off = reported - true
             within = "" if abs(off) <= max(2.0, 0.02 * true) else "  beyond 2 % and 2 ms"
-            print(f"{'':20} {figure:<12} {told:9.2f} {true:9.2f} {off:8.2f} {off / true:7.2%}{within}")
+            print(f"{'':20} {metric:<12} {reported:9.2f} {true:9.2f} {off:8.2f} {off / true:7.2%}{within}")
 
 
 if __name__ == "__main__":

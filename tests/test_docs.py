@@ -81,8 +81,8 @@ def test_commands_exist_with_these_flags(where: str, command: str) -> None:
         assert found is not None, f"{where}: there is no command {words[0]}"
         known = found
     flags = {flag for parameter in known.get_params(click.Context(known)) for flag in parameter.opts}
-    asked = {word.partition("=")[0] for word in words if word.startswith("-")}
-    assert asked <= flags, where
+    used = {word.partition("=")[0] for word in words if word.startswith("-")}
+    assert used <= flags, where
     for word in words:
         if word.startswith("scenarios/") and word.endswith(".yaml"):
             assert (ROOT / word).exists(), where

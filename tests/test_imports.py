@@ -1,4 +1,4 @@
-"""Imports point one way, and what is measured or merely asked for help loads nothing that it does not need."""
+"""Imports point one way; an engine, and a command's help, load nothing that they do not need."""
 
 from __future__ import annotations
 

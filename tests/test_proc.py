@@ -14,7 +14,7 @@ import pytest
 from loadgen import proc
 from loadgen.model import Sample
 
-pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux tells this")
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="only Linux reports this")
 
 CHILD = """
 import sys, threading, time
@@ -112,16 +112,16 @@ def test_memory_is_counted_where_the_kernel_leaves_some_out(release: str, needed
 def test_memory_that_the_kernel_leaves_out_is_added(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proc, "COUNT_SHARE", 10**9)  # one count
     child.do("memory", 40)
-    told = child.do("threads", 20)
-    rss, peak = figure(told.rss_kib), figure(told.peak_rss_kib)
-    lacking = replace(told, rss_kib=rss - 5000, peak_rss_kib=peak - 5000)
+    sampled = child.do("threads", 20)
+    rss, peak = figure(sampled.rss_kib), figure(sampled.peak_rss_kib)
+    lacking = replace(sampled, rss_kib=rss - 5000, peak_rss_kib=peak - 5000)
     old, new = proc.MemoryCounter(child.pid, "5.15"), proc.MemoryCounter(child.pid, "6.18")
     assert new.corrected(lacking) == lacking
     corrected = old.corrected(lacking)
     assert figure(corrected.rss_kib) == pytest.approx(rss, abs=1024)
     assert figure(corrected.peak_rss_kib) >= figure(corrected.rss_kib)
     added = figure(corrected.rss_kib) - (rss - 5000)
-    assert figure(old.corrected(replace(told, rss_kib=rss + 300)).rss_kib) == rss + 300 + added
+    assert figure(old.corrected(replace(sampled, rss_kib=rss + 300)).rss_kib) == rss + 300 + added
     child.end()
     gone = proc.sample(child.pid)
     assert old.corrected(gone) == gone

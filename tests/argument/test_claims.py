@@ -107,7 +107,7 @@ CASES = [
     (SCALES, "no async client", {"clients": SYNC}, "undecided"),
     (SCALES, "measured once", {"repeats": 1}, "undecided"),
     (SCALES, "all invalid", {"ended": "interrupted"}, "undecided"),
-    (SCALES, "the yardstick alone is no witness", {"clients": ("floor", "requests")}, "undecided"),
+    (SCALES, "floor alone decides nothing", {"clients": ("floor", "requests")}, "undecided"),
 ]
 
 

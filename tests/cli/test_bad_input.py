@@ -1,4 +1,4 @@
-"""What cannot be measured is told before anything is, by exit code and message; no folder is made for it."""
+"""What cannot be measured is refused before the run, with an exit code and a message; no folder is made."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def test_mistakes_in_the_scenario_are_told_at_their_lines_and_nothing_is_run(tmp
     ran = invoke("run", "my.yaml", "--repeats", "0", cwd=tmp_path)
     assert ran.returncode == 2
     assert ran.stdout == ""
-    told = ran.stderr.splitlines()
-    assert "my.yaml:4: clients[1]: 'aiohtp' is not a client; did you mean aiohttp?" in told
+    printed = ran.stderr.splitlines()
+    assert "my.yaml:4: clients[1]: 'aiohtp' is not a client; did you mean aiohttp?" in printed
     assert any(
-        line.startswith("my.yaml:5: concurency: unknown key") and "concurrency" in line for line in told
+        line.startswith("my.yaml:5: concurency: unknown key") and "concurrency" in line for line in printed
     )
-    assert any(line.startswith("my.yaml:6: load.duration") for line in told)
-    assert any(line.startswith("--repeats: ") for line in told)
+    assert any(line.startswith("my.yaml:6: load.duration") for line in printed)
+    assert any(line.startswith("--repeats: ") for line in printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my.yaml"]
 
 
@@ -166,14 +166,15 @@ def refused(tmp_path: Path, url: str, *flags: str, env: dict[str, str] | None = 
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    told = refused(tmp_path, NOBODY_LISTENS)
-    assert told == "loadgen: http://127.0.0.1:1/api/show: no connection: Connection refused\n"
+    printed = refused(tmp_path, NOBODY_LISTENS)
+    assert printed == "loadgen: http://127.0.0.1:1/api/show: no connection: Connection refused\n"
 
 
 def test_the_name_has_no_address(tmp_path: Path) -> None:
-    told = refused(tmp_path, "http://no-such-host.invalid:11434")
+    printed = refused(tmp_path, "http://no-such-host.invalid:11434")
     assert (
-        "http://no-such-host.invalid:11434/api/show: the name 'no-such-host.invalid' has no address" in told
+        "http://no-such-host.invalid:11434/api/show: the name 'no-such-host.invalid' has no address"
+        in printed
     )
 
 
@@ -183,24 +184,24 @@ def test_a_resolver_that_does_not_answer_costs_the_connect_timeout(tmp_path: Pat
         "import socket, time\nsocket.getaddrinfo = lambda *_, **__: time.sleep(3600)\n"
     )
     begun = time.monotonic()
-    told = refused(
+    printed = refused(
         tmp_path,
         "http://slow.invalid:11434",
         "--set=timeouts.connect=300ms",
         env={"PYTHONPATH": str(tmp_path / "slow")},
     )
-    assert "http://slow.invalid:11434/api/show: no connection within 0.3 s" in told
+    assert "http://slow.invalid:11434/api/show: no connection within 0.3 s" in printed
     assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize("first", [b"SSH-2.0-OpenSSH_9.6\r\n", b"\x00\xff\x1b[31m\r\n\r\n"])
 def test_what_answers_does_not_speak_http(tmp_path: Path, first: bytes) -> None:
     with speaking(first) as url:
-        told = refused(tmp_path, url)
-    assert f"{url}/api/show: the answer is not HTTP: " in told
-    assert told.rstrip("\n").isprintable()
+        printed = refused(tmp_path, url)
+    assert f"{url}/api/show: the answer is not HTTP: " in printed
+    assert printed.rstrip("\n").isprintable()
     if first.startswith(b"SSH"):
-        assert "SSH-2.0" in told
+        assert "SSH-2.0" in printed
 
 
 def test_the_connection_is_closed_without_an_answer(tmp_path: Path) -> None:
@@ -215,9 +216,9 @@ def test_tls_is_expected_where_there_is_none(tmp_path: Path) -> None:
 
 def test_the_model_is_not_there(tmp_path: Path) -> None:
     with Process.start(Simulator(models=("llama3",))) as simulator:
-        told = refused(tmp_path, simulator.url, "--set=model=qwen9")
-    assert f"{simulator.url}/api/show answered 404 for the model 'qwen9': " in told
-    assert "model 'qwen9' not found" in told
+        printed = refused(tmp_path, simulator.url, "--set=model=qwen9")
+    assert f"{simulator.url}/api/show answered 404 for the model 'qwen9': " in printed
+    assert "model 'qwen9' not found" in printed
 
 
 def test_it_speaks_http_and_is_no_ollama(tmp_path: Path) -> None:
@@ -225,9 +226,9 @@ def test_it_speaks_http_and_is_no_ollama(tmp_path: Path) -> None:
         handler.say(404, b"<h1>nothing here</h1>")
 
     with ollama(answer) as server:
-        told = refused(tmp_path, server.url)
+        printed = refused(tmp_path, server.url)
         assert [request["User-Agent"] for request in server.seen if "User-Agent" in request] == []
-    assert f"{server.url}/api/generate answered 404 Not Found: <h1>nothing here</h1>" in told
+    assert f"{server.url}/api/generate answered 404 Not Found: <h1>nothing here</h1>" in printed
 
 
 # ------------------------------------------------------------------------------------------- the folder
@@ -260,6 +261,6 @@ def test_a_file_is_in_its_place(tmp_path: Path, below: str) -> None:
 def test_the_folder_may_not_be_written(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o555)
-    told = out_refused(tmp_path, closed / "run", before=WITHOUT_ROOT)
-    assert f"{closed / 'run'}: no run folder can be made here: Permission denied" in told
+    printed = out_refused(tmp_path, closed / "run", before=WITHOUT_ROOT)
+    assert f"{closed / 'run'}: no run folder can be made here: Permission denied" in printed
     assert not os.listdir(closed)

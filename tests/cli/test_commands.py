@@ -28,15 +28,15 @@ FLAGS = (
 
 def test_version_and_help() -> None:
     assert command.invoke("--version").stdout == f"loadgen, version {loadgen.__version__}\n"
-    told = command.invoke("--help")
-    assert told.returncode == 0
+    result = command.invoke("--help")
+    assert result.returncode == 0
     for name in ("run", "report", "validate", "schema", "clients", "simulate", "doctor"):
-        assert re.search(rf"^  {name} ", told.stdout, re.MULTILINE)
-    told = command.invoke("run", "-h")
+        assert re.search(rf"^  {name} ", result.stdout, re.MULTILINE)
+    result = command.invoke("run", "-h")
     for flag in FLAGS:
-        assert f"{flag} " in told.stdout
+        assert f"{flag} " in result.stdout
     for code in ("0 done", "1 a threshold failed", "2 bad scenario", "3 not measured", "130 interrupted"):
-        assert code in told.stdout
+        assert code in result.stdout
 
 
 def test_validate(tmp_path: Path) -> None:
@@ -174,5 +174,5 @@ def test_a_port_that_is_taken() -> None:
         port = taken.getsockname()[1]
         ran = command.invoke("simulate", "--port", str(port))
     assert (ran.returncode, ran.stdout) == (2, "")
-    told = f"loadgen: 127.0.0.1:{port}: cannot listen there: Address already in use; choose another"
-    assert ran.stderr == f"{told} with --port\n"
+    result = f"loadgen: 127.0.0.1:{port}: cannot listen there: Address already in use; choose another"
+    assert ran.stderr == f"{result} with --port\n"

@@ -88,9 +88,14 @@ def test_the_same_again_is_not_worse(base: Path, folder: Folder) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == "Not worse: no metric is worse beyond the noise."
     assert "What differs" not in ran.stdout
-    told = as_json(base, again)
-    assert (told["verdict"], told["exit"], told["paired"], told["differences"]) == ("not worse", 0, True, [])
-    assert {change["verdict"] for change in told["changes"]} == {"same"}
+    result = as_json(base, again)
+    assert (result["verdict"], result["exit"], result["paired"], result["differences"]) == (
+        "not worse",
+        0,
+        True,
+        [],
+    )
+    assert {change["verdict"] for change in result["changes"]} == {"same"}
 
 
 def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path: Path) -> None:
@@ -108,8 +113,8 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
     assert text.startswith("**Worse: ")
     table = [line for line in text.splitlines() if line.startswith("| ")]
     assert table[0] == "|  | client | metric | streams | base | head | change | 95 % interval |"
-    told = as_json(base, worse)
-    called = [c for c in told["changes"] if c["verdict"] == "worse"]
+    result = as_json(base, worse)
+    called = [c for c in result["changes"] if c["verdict"] == "worse"]
     assert [row.split("|")[1:5:3] for row in table[2:]] == [
         [" worse ", f" {c['concurrency']} "] for c in called
     ]
@@ -131,8 +136,8 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
 
 def test_what_the_lag_is_put_down_to_is_said(base: Path, folder: Folder) -> None:
     late = folder("late", cells(lag_us=60_000.0))
-    told = as_json(base, late)
-    assert [(delay["client"], delay["concurrency"]) for delay in told["delays"]] == [
+    result = as_json(base, late)
+    assert [(delay["client"], delay["concurrency"]) for delay in result["delays"]] == [
         ("aiohttp", 2),
         ("aiohttp", 10),
     ]
@@ -166,9 +171,9 @@ def test_another_scenario_or_machine_is_refused_unless_told(base: Path, folder: 
         "  machine.cores: 2 → 64\n"
         "  scenario.prompts: Write a short introduction to asynchronous programming in Python. → Why?\n"
     )
-    told = as_json(base, other, "--force")
-    assert told["paired"] is False
-    assert [(d["key"], d["blocking"]) for d in told["differences"]] == [
+    result = as_json(base, other, "--force")
+    assert result["paired"] is False
+    assert [(d["key"], d["blocking"]) for d in result["differences"]] == [
         ("scenario.load.ramp", True),
         ("scenario.seed", False),
         ("versions.aiohttp", False),
@@ -185,10 +190,10 @@ def test_versions_clients_and_repeats_may_differ(base: Path, folder: Folder) -> 
     assert ran.returncode == 0
     assert "loadgen: 0.1.0 → 9.9" in ran.stdout
     assert "scenario.clients: requests, aiohttp → aiohttp" in ran.stdout
-    told = as_json(base, other)
-    assert told["paired"] is True
-    assert told["only_in_base"] == [{"client": "requests", "concurrency": n} for n in (2, 10)]
-    assert {c["client"] for c in told["changes"]} == {"aiohttp"}
+    result = as_json(base, other)
+    assert result["paired"] is True
+    assert result["only_in_base"] == [{"client": "requests", "concurrency": n} for n in (2, 10)]
+    assert {c["client"] for c in result["changes"]} == {"aiohttp"}
 
 
 def test_two_clients_of_one_run(base: Path, worse: Path) -> None:
@@ -236,7 +241,7 @@ def test_bad_arguments_are_refused(base: Path, arguments: tuple[str, ...]) -> No
 
 
 def test_help_tells_the_exit_codes() -> None:
-    told = compare("--help").stdout
+    result = compare("--help").stdout
     for code in (
         "0 nothing worse",
         "1 worse",
@@ -244,4 +249,4 @@ def test_help_tells_the_exit_codes() -> None:
         "3 a run holds nothing valid",
         "4 cannot tell",
     ):
-        assert code in told
+        assert code in result

@@ -1,4 +1,4 @@
-"""What goes wrong while a run goes: the server dies, the disk fills. What was measured is kept and told."""
+"""Failures during a run: the server dies, the disk fills. What was measured is kept and reported."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def refusal(folder: Path, **client: str) -> str:
 
 def test_the_engine_runs_there(tmp_path: Path, other: Environment) -> None:
     log = tmp_path / "engines"
-    told = "import sys; 'loadgen.engine' in sys.orig_argv and open({!r}, 'a').write(sys.executable + chr(10))"
-    other.path(OURS, str(LIBRARIES), told.format(str(log)))
+    hook = "import sys; 'loadgen.engine' in sys.orig_argv and open({!r}, 'a').write(sys.executable + chr(10))"
+    other.path(OURS, str(LIBRARIES), hook.format(str(log)))
     path = command.scenario(
         tmp_path,
         clients=["aiohttp", {"client": "aiohttp", "loop": "uvloop", "python": "other/bin/python"}],

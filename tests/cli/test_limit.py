@@ -26,14 +26,14 @@ def test_a_search_ends_with_a_bound_a_folder_and_its_steps(url: str, tmp_path: P
         "limit", file, "--client", "aiohttp", "--max-streams", "20", *GENEROUS, "--out", out, "--json"
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["run"] == str(out)
-    (client,) = told["clients"]
+    result = json.loads(done.stdout)
+    assert result["run"] == str(out)
+    (client,) = result["clients"]
     assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "max_streams")
-    assert [step["streams"] for step in told["steps"]] == [10, 20]
-    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in told["steps"])
+    assert [step["streams"] for step in result["steps"]] == [10, 20]
+    assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in result["steps"])
     kept = json.loads((out / "limit.json").read_text())
-    assert kept == {key: told[key] for key in kept}
+    assert kept == {key: result[key] for key in kept}
     again = invoke("report", out)
     assert again.returncode == 0, again.stderr
     assert "10 streams" in again.stdout
@@ -49,13 +49,13 @@ def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> Non
     assert process.returncode == 130, complaints
     assert "at least 8" in said
     assert "interrupted" in said
-    told = json.loads((out / "limit.json").read_text())
-    assert told["clients"][0]["limit"] is None
+    result = json.loads((out / "limit.json").read_text())
+    assert result["clients"][0]["limit"] is None
     assert json.loads((out / "run.json").read_text())["state"] == "interrupted"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "result"),
     [
         (("--client", "aiohtp"), "did you mean aiohttp?"),
         (("--lag-p99", "10"), "--lag-p99: budget: 10 has no unit"),
@@ -73,10 +73,10 @@ def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> Non
         (("--set", "lod.ramp=1s"), "did you mean load?"),
     ],
 )
-def test_what_cannot_be_searched_is_refused(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_searched_is_refused(tmp_path: Path, arguments: tuple[str, ...], result: str) -> None:
     done = invoke("limit", scenario(tmp_path), *arguments, "--out", tmp_path / "run")
     assert done.returncode == 2
-    assert told in done.stderr
+    assert result in done.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""What is told while a run goes: a line that lives on a terminal; in a pipe see test_run."""
+"""The progress of a run: a live line on a terminal. For a pipe see test_run."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def on_terminal(tmp_path: Path, *arguments: str | Path) -> tuple[int, str]:
 def test_a_terminal_gets_a_line_that_lives(tmp_path: Path) -> None:
     path = scenario(tmp_path, concurrency=3, load={"duration": "2500ms"})
     with command.serving(ttft=0.05, gap=0.01, tokens=15) as url:
-        code, told = on_terminal(tmp_path, "run", path, "--url", url, "--out", "run")
-    assert code == 0, told
-    assert "\x1b[" in told
-    lines = re.split(r"[\r\n]+", command.without_escapes(told))
+        code, output = on_terminal(tmp_path, "run", path, "--url", url, "--out", "run")
+    assert code == 0, output
+    assert "\x1b[" in output
+    lines = re.split(r"[\r\n]+", command.without_escapes(output))
     live = [line for line in lines if line.startswith("cell 1/1 floor x 3  ")]
     assert len(set(live)) >= 3, "it changes while the cell runs"
     pattern = (
@@ -63,8 +63,10 @@ def test_a_terminal_gets_a_line_that_lives(tmp_path: Path) -> None:
 
 def test_quiet_is_quiet_on_a_terminal_too(tmp_path: Path) -> None:
     with command.serving() as url:
-        code, told = on_terminal(tmp_path, "run", scenario(tmp_path), "--url", url, "--out", "run", "--quiet")
-    assert code == 0, told
-    told = command.without_escapes(told)
-    assert "cell 1/1" not in told
-    assert told.splitlines()[-1] == "Report: run/report.html"
+        code, output = on_terminal(
+            tmp_path, "run", scenario(tmp_path), "--url", url, "--out", "run", "--quiet"
+        )
+    assert code == 0, output
+    output = command.without_escapes(output)
+    assert "cell 1/1" not in output
+    assert output.splitlines()[-1] == "Report: run/report.html"

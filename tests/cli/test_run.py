@@ -201,11 +201,11 @@ def test_json_is_one_object_and_the_folder_gets_its_name_from_time_and_scenario(
         flags = ("--url", url, "--duration", "300ms", "--repeats", "2", "--json")
         process = command.invoke("run", path, *flags, cwd=tmp_path)
     assert process.stderr == ""
-    told = json.loads(process.stdout)
-    assert process.returncode == told["exit"] == 1
-    assert told["verdict"] == "threshold failed"
-    assert re.fullmatch(r"reports/\d{8}T\d{6}Z-small", told["run"])
-    run = loadgen.Run.load(tmp_path / told["run"])
+    result = json.loads(process.stdout)
+    assert process.returncode == result["exit"] == 1
+    assert result["verdict"] == "threshold failed"
+    assert re.fullmatch(r"reports/\d{8}T\d{6}Z-small", result["run"])
+    run = loadgen.Run.load(tmp_path / result["run"])
     assert run.info.scenario.workload.load.duration == 0.3, "--duration takes the place of requests"
     assert [cell.repeat for cell in run.info.cells] == [0, 1]
     assert set(run.streams()["repeat"]) == {0, 1}

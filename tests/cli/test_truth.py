@@ -1,6 +1,6 @@
 """Against another server, which shares no line with loadgen and records what it sent: nothing lost, nothing made up.
 
-How near the figures are is for ``benchmarks/truth.py``; here no time that passes decides.
+How close they are is measured by ``benchmarks/truth.py``; here nothing depends on time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import loadgen
-from benchmarks.truth import Stream, counted, figures, nearest_rank, server
+from benchmarks.truth import Stream, counted, metrics, nearest_rank, server
 from loadgen.model import Recording
 from tests.cli import command
 from tests.cli.command import scenario
@@ -48,8 +48,8 @@ def arrivals(recording: Recording) -> list[np.ndarray]:
 def test_every_stream_and_every_token_is_accounted_for(both: Both) -> None:
     assert list(both.run.streams()["outcome"]) == ["ok"] * (len(CLIENTS) * SLOTS * REQUESTS)
     assert len(both.records) == len(CLIENTS) * SLOTS * REQUESTS
-    told = [stamp for recording in both.run.recordings for stamp in recording.streams.first_stamp_ns]
-    assert sorted(told) == sorted(record["stamps"][0] for record in both.records)
+    first_stamps = [stamp for recording in both.run.recordings for stamp in recording.streams.first_stamp_ns]
+    assert sorted(first_stamps) == sorted(record["stamps"][0] for record in both.records)
     assert set(both.run.streams()["tokens"]) == {TOKENS}
     assert both.run.summary()["tokens"].sum() == sum(len(record["sent"]) for record in both.records)
 
@@ -86,7 +86,7 @@ def test_the_figures_are_those_of_what_was_recorded(both: Both) -> None:
         assert row["itl_n"] == SLOTS * REQUESTS * (TOKENS - 1)
         assert row["ttft_n"] == SLOTS * REQUESTS
         # A stream starts before its request is there, and a token comes after it was sent.
-        assert row["ttft_p50_ms"] >= figures(counted(recording, both.records))["ttft_p50_ms"]
+        assert row["ttft_p50_ms"] >= metrics(counted(recording, both.records))["ttft_p50_ms"]
 
 
 def test_lag_is_arrival_less_send_time(both: Both) -> None:

@@ -212,7 +212,7 @@ CONDITIONS: dict[str, Expected] = {
 
 ON_H11 = ("httpx", "httpx2", "ollama", "niquests")
 
-# What a library does not let us see: (condition, library) -> what is told instead.
+# What a library hides: (condition, library) -> the outcome that is reported instead.
 EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     # h11 looks at nothing before the blank line that ends the headers.
     **{("not HTTP, a line only", library): {"outcome": CUT} for library in ON_H11},
@@ -227,7 +227,7 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("reset between chunks", "niquests"): {"outcome": CUT},
     ("reset before the length", "niquests"): {"outcome": CUT},
     ("reset, no length", "niquests"): {"outcome": CUT},
-    # curl_cffi tells of the headers with the first bytes of the body.
+    # curl_cffi reports the headers with the first bytes of the body.
     ("silence after the headers", "curl_cffi"): {"status": None},
     ("silence after the headers, with a length", "curl_cffi"): {"status": None},
     # The ollama SDK unpacks, replaces what is no UTF-8, and cannot say what it could not parse; blank lines and

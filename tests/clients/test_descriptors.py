@@ -1,4 +1,4 @@
-"""Every client takes as many open files per stream as its INFO says, which is what preflight reckons with."""
+"""Every client needs as many open files per stream as its INFO says; preflight uses that number."""
 
 from __future__ import annotations
 

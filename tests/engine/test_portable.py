@@ -70,17 +70,17 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
 
 
 def test_a_system_that_refuses_the_hard_limit_gives_what_it_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []
+    requested: list[tuple[int, int]] = []
 
     def refuse(_: int, limits: tuple[int, int]) -> None:
-        asked.append(limits)
+        requested.append(limits)
         if limits[0] > system.OPEN_MAX:
             raise ValueError("not allowed to raise maximum limit")
 
     monkeypatch.setattr(system.resource, "getrlimit", lambda _: (256, 1 << 60))
     monkeypatch.setattr(system.resource, "setrlimit", refuse)
     system.raise_open_files()
-    assert asked == [(1 << 60, 1 << 60), (system.OPEN_MAX, 1 << 60)]
+    assert requested == [(1 << 60, 1 << 60), (system.OPEN_MAX, 1 << 60)]
 
 
 def test_pipes_need_not_be_enlarged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

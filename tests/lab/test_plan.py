@@ -39,18 +39,18 @@ def order(scenario: Scenario) -> list[tuple[str, int, int]]:
     ]
 
 
-def test_every_repeat_is_a_whole_block() -> None:
+def test_every_repeat_is_a_complete_round() -> None:
     found = order(SCENARIO)
-    blocks = [found[at : at + 9] for at in range(0, 18, 9)]
+    rounds = [found[at : at + 9] for at in range(0, 18, 9)]
     wanted = Counter(
         (client.label, concurrency) for client in SCENARIO.clients for concurrency in (1, 10, 100)
     )
-    for repeat, block in enumerate(blocks):
-        assert {each[2] for each in block} == {repeat}
-        assert Counter(each[:2] for each in block) == wanted
+    for repeat, cells in enumerate(rounds):
+        assert {each[2] for each in cells} == {repeat}
+        assert Counter(each[:2] for each in cells) == wanted
 
 
-def test_the_order_is_seeded_and_differs_between_blocks() -> None:
+def test_the_order_is_seeded_and_differs_between_rounds() -> None:
     found = order(SCENARIO)
     assert found == order(SCENARIO)
     assert found != order(replace(SCENARIO, seed=6))
@@ -58,7 +58,7 @@ def test_the_order_is_seeded_and_differs_between_blocks() -> None:
     assert [each[0] for each in found[:9]] != sorted(each[0] for each in found[:9])
 
 
-def test_clients_at_one_concurrency_stand_side_by_side() -> None:
+def test_clients_at_one_concurrency_run_side_by_side() -> None:
     found = order(SCENARIO)
     assert [len({each[1] for each in found[at : at + 3]}) for at in range(0, 18, 3)] == [1] * 6
     assert len({tuple(each[1] for each in found[at : at + 9]) for at in (0, 9)}) == 2

@@ -99,8 +99,8 @@ def test_stages_stand_for_concurrency_and_load(loaded: Loader) -> None:
     assert scenario.workload.load.seconds == 190.0
     assert scenario.levels == (Level(streams=200),)
     assert scenario.thresholds[0].level == Level(streams=200)
-    told = msgspec.to_builtins(shareable(scenario))
-    assert told["workload"]["load"]["stages"][1] == {"to": 200, "over": 120.0}
+    plain = msgspec.to_builtins(shareable(scenario))
+    assert plain["workload"]["load"]["stages"][1] == {"to": 200, "over": 120.0}
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def test_prompts_from_a_file_beside_the_scenario(
 
 
 def test_a_scenario_is_told_as_json(loaded: Loader) -> None:
-    told = msgspec.to_builtins(shareable(loaded(DESIGN)))
-    assert told["target"]["simulator"]["ttft"] == 0.3
-    assert told["clients"][0] == {"name": "requests", "options": {}, "control": False, "python": None}
-    assert told["thresholds"][0]["metric"] == "ttft_p99_ms"
-    assert told["source"] == "s.yaml"
-    assert told["secrets"] == []
+    plain = msgspec.to_builtins(shareable(loaded(DESIGN)))
+    assert plain["target"]["simulator"]["ttft"] == 0.3
+    assert plain["clients"][0] == {"name": "requests", "options": {}, "control": False, "python": None}
+    assert plain["thresholds"][0]["metric"] == "ttft_p99_ms"
+    assert plain["source"] == "s.yaml"
+    assert plain["secrets"] == []
 
 
 def test_the_path_may_be_text(tmp_path: Path) -> None:

@@ -123,9 +123,9 @@ def test_mistakes_in_set(failed: Fail, override: str, where: str, key: str, said
 
 
 def test_thresholds_of_what_a_flag_leaves_out_are_left_out(loaded: Loader, failed: Fail) -> None:
-    told = {"thresholds": "['requests.ttft_p99_ms < 5', 'aiohttp@10.ttft_p99_ms < 5', 'errors < 1%']"}
+    keys = {"thresholds": "['requests.ttft_p99_ms < 5', 'aiohttp@10.ttft_p99_ms < 5', 'errors < 1%']"}
     flags = overrides_from_flags(clients="aiohttp", concurrency="1")
-    assert [t.text for t in loaded(None, flags, **told).thresholds] == ["errors < 1%"]
+    assert [t.text for t in loaded(None, flags, **keys).thresholds] == ["errors < 1%"]
     (problem,) = failed(None, flags, thresholds="['floor.ttft_p99_ms < 5']")
     assert problem.wrong == "floor is not among the clients of this scenario"
 

@@ -45,8 +45,8 @@ def test_references_are_filled_and_secret(loaded: Loader) -> None:
     )
     assert scenario.workload.options == {"n": "12345", "stop": "none"}
     assert scenario.secrets == {KEY, f"Bearer {KEY}", "acme", "hello", "12345"}
-    told = msgspec.json.encode(shareable(scenario)).decode()
-    assert not [secret for secret in scenario.secrets if secret in told]
+    encoded = msgspec.json.encode(shareable(scenario)).decode()
+    assert not [secret for secret in scenario.secrets if secret in encoded]
 
 
 def test_what_every_table_shows_is_no_secret(loaded: Loader) -> None:

@@ -26,7 +26,7 @@ def claims(path: Path, implementation: str, version: str, free: str = "false") -
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("written", "shown"),
     [
         ("256KiB", "256KiB"),
         ("0.25 MiB", "256KiB"),
@@ -36,14 +36,14 @@ def claims(path: Path, implementation: str, version: str, free: str = "false") -
     ],
 )
 def test_a_size_is_told_in_the_largest_unit_that_makes_it_whole(
-    loaded: Loader, told: str, shown: str
+    loaded: Loader, written: str, shown: str
 ) -> None:
-    client, _ = loaded(clients=f"[{{client: requests, stack: {told}}}, httpx-sync]").clients
+    client, _ = loaded(clients=f"[{{client: requests, stack: {written}}}, httpx-sync]").clients
     assert (client.options, client.label) == ({"stack": shown}, f"requests stack={shown}")
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("written", "says"),
     [
         ("262144", "262144 has no known unit; KiB, MiB or GiB, such as 256KiB or 1MiB"),
         ("256KB", "'256KB' has no known unit"),
@@ -56,8 +56,8 @@ def test_a_size_is_told_in_the_largest_unit_that_makes_it_whole(
         ("33KiB", "'33KiB' is not a multiple of"),
     ],
 )
-def test_what_is_no_size_of_a_stack(failed: Fail, told: str, says: str) -> None:
-    (problem,) = failed(clients=f"[aiohttp, {{client: requests, stack: {told}}}]")
+def test_what_is_no_size_of_a_stack(failed: Fail, written: str, says: str) -> None:
+    (problem,) = failed(clients=f"[aiohttp, {{client: requests, stack: {written}}}]")
     assert problem[:2] == ("4", "clients[1].stack")
     assert says in f"{problem.wrong}; {problem.right}"
 
