@@ -50,7 +50,7 @@ def pinned(command: list[str]) -> str:
 
 def in_engine(cell: Cell, server: Process) -> Cost:
     server.reset()
-    recording = lab_cell.record(cell, Listener(), lambda: False, server.record)
+    recording = lab_cell.record(cell, Listener(), lambda: False, server.log)
     first, last = recording.edges
     at, count = recording.arrivals.at, recording.arrivals.count
     tokens = int(count[(at > first.at) & (at <= last.at)].sum())
