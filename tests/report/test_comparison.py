@@ -107,6 +107,13 @@ def test_shares_are_told_with_their_sign(value: float | None, text: str) -> None
     assert sentences.share(value) == text
 
 
+def test_names_of_runs_are_no_formats() -> None:
+    base, head = runs()
+    made = compare.runs(base, head[:-1], paired=True)
+    (note,) = sentences.notes(ComparisonView(made, "a{b}", "head", base, head[:-1]))
+    assert note == "Only in a{b}: requests at 100 streams"
+
+
 def test_the_verdict_says_what_would_help() -> None:
     made = replace(view().comparison, verdict="cannot tell", reason="one_repeat", more_repeats=1)
     assert sentences.verdict(made).endswith(". 1 more repeat of both would decide.")

@@ -11,30 +11,15 @@ from loadgen.model import Sample
 from loadgen.report.frames import samples_frame, streams_frame, summary_columns, summary_frame
 from tests.synthetic import ZERO, recording, run
 
-STREAM_CONTRACT = [
-    "cell",
-    "client",
-    "concurrency",
-    "repeat",
-    "stream",
-    "outcome",
-    "status",
-    "due_ms",
-    "start_ms",
-    "headers_ms",
-    "first_byte_ms",
-    "ttft_ms",
-    "total_ms",
-    "tokens",
-    "bytes",
-    "reads",
-    "error",
-]
+STREAM_CONTRACT = (
+    "cell, client, concurrency, repeat, stream, outcome, status, due_ms, start_ms, headers_ms, first_byte_ms, "
+    "ttft_ms, total_ms, tokens, bytes, reads, error"
+)
 
 
 def test_streams_have_the_contract_s_columns_first():
     frame = streams_frame(run(".", [recording()]))
-    assert list(frame.columns)[: len(STREAM_CONTRACT)] == STREAM_CONTRACT
+    assert ", ".join(frame.columns).startswith(f"{STREAM_CONTRACT}, ")
     assert len(frame) == 200
 
 

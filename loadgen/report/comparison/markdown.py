@@ -30,7 +30,7 @@ def render(view: ComparisonView) -> str:
     details = [
         *filter(None, [sentences.method(comparison)]),
         *map(escaped, sentences.notes(view)),
-        *(f"`{sentences.difference(d)}`".replace("\n", " ") for d in view.differences),
+        *(f"`{sentences.difference(d)}`" for d in view.differences),
     ]
     if details:
         lines += ["<details><summary>How, and what differs</summary>", ""]

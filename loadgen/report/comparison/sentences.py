@@ -37,7 +37,7 @@ def row(of: Change) -> Row:
     """Return the change as text; ``~`` marks a level that is disturbed or has few samples."""
     return Row(
         verdict="within noise" if of.verdict == "same" else of.verdict,
-        client=plain(of.client, NAME_LIMIT),
+        client=_name(of.client),
         level=f"{of.level.value:,g}{'~' if of.suspect else ''}",
         metric=of.column.label,
         base=value(of, of.base),
@@ -49,7 +49,7 @@ def row(of: Change) -> Row:
 
 def title(view: ComparisonView) -> str:
     """Return ``HEAD against BASE``."""
-    return f"{plain(view.head, NAME_LIMIT)} against {plain(view.base, NAME_LIMIT)}"
+    return f"{_name(view.head)} against {_name(view.base)}"
 
 
 def verdict(comparison: Comparison) -> str:
@@ -66,7 +66,7 @@ def reason(comparison: Comparison) -> str:
     match comparison.reason:
         case "regression":
             worse = comparison.called("worse")
-            clients = ", ".join(dict.fromkeys(plain(c.client, NAME_LIMIT) for c in worse))
+            clients = ", ".join(dict.fromkeys(_name(c.client) for c in worse))
             return f"{several(len(worse), 'regression')} of {clients} beyond the noise"
         case "no_regression":
             return "no metric is worse beyond the noise"
@@ -82,7 +82,7 @@ def reason(comparison: Comparison) -> str:
             up_to = f"up to {percent(most)}" if most < _TENFOLD else "more than tenfold"
             rest = f", as may {several(len(others), 'other')}" if others else ""
             return (
-                f"{first.column.label} of {plain(first.client, NAME_LIMIT)} at {first.level} may be worse by {up_to}"
+                f"{first.column.label} of {_name(first.client)} at {first.level} may be worse by {up_to}"
                 f"{rest}; the regression tolerance is {percent(comparison.tolerance)}"
             )
 
@@ -104,23 +104,24 @@ def notes(view: ComparisonView) -> list[str]:
     comparison = view.comparison
     suspect = [(c.client, c.level) for c in comparison.changes if c.suspect]
     unknown = [(c.client, c.level) for c in comparison.called("unknown")]
-    everywhere = "; ".join(column.label for column in comparison.worse_everywhere)
     texts = (
-        ("Every client became worse in {}: check the machine and the server first", everywhere),
-        ("Invalid, not compared: {}", cells(comparison.invalid)),
-        ("Disturbed or low sample size, compared all the same (marked ~): {}", cells(suspect)),
-        ("Too few repeats to test some metrics (marked ?): {}", cells(unknown)),
-        (f"Only in {view.base}: {{}}", cells(comparison.only_base)),
-        (f"Only in {view.head}: {{}}", cells(comparison.only_head)),
+        ("Invalid, not compared", cells(comparison.invalid)),
+        ("Disturbed or low sample size, compared all the same (marked ~)", cells(suspect)),
+        ("Too few repeats to test some metrics (marked ?)", cells(unknown)),
+        (f"Only in {view.base}", cells(comparison.only_base)),
+        (f"Only in {view.head}", cells(comparison.only_head)),
     )
-    return [plain(text.format(names), 1000) for text, names in texts if names]
+    lines = [f"{text}: {names}" for text, names in texts if names]
+    if everywhere := "; ".join(column.label for column in comparison.worse_everywhere):
+        lines.insert(0, f"Every client became worse in {everywhere}: check the machine and the server first")
+    return [plain(line, 1000) for line in lines]
 
 
 def cells(keys: Iterable[CellKey]) -> str:
     """Return ``aiohttp at 1 stream, 10 streams; requests at 10 streams``."""
     levels: dict[str, dict[str, None]] = {}
     for client, level in sorted(set(keys), key=lambda key: (key[0].label, key[1])):
-        levels.setdefault(plain(client, NAME_LIMIT), {})[level.label] = None
+        levels.setdefault(_name(client), {})[level.label] = None
     return "; ".join(f"{client} at {', '.join(of)}" for client, of in levels.items())
 
 
@@ -131,8 +132,8 @@ def delays(view: ComparisonView) -> list[str]:
 
 def difference(of: Difference) -> str:
     """Return ``key: base → head``."""
-    base, head = (plain(side, NAME_LIMIT) or NOT_MEASURED for side in (of.base, of.head))
-    return f"{plain(of.key, NAME_LIMIT)}: {base} → {head}"
+    base, head = (_name(side) or NOT_MEASURED for side in (of.base, of.head))
+    return f"{_name(of.key)}: {base} → {head}"
 
 
 def share(value: float | None) -> str:
@@ -159,3 +160,7 @@ def value(of: Change, value: float) -> str:
     """Return a value of the metric with its unit, where that is not its name."""
     unit = unit_of(of.column.metric)
     return f"{number(scaled(of.column, value))} {unit if unit in ('ms', 'µs', 'KiB', '%') else ''}".strip()
+
+
+def _name(text: object) -> str:
+    return plain(text, NAME_LIMIT)
