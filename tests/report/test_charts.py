@@ -97,10 +97,6 @@ def test_the_timeline_of_several_workers_is_that_of_one():
 
 def test_nothing_was_recorded():
     made = with_streams(recording(), [(0, 1)])
-    empty = replace(
-        made,
-        streams=made.streams.rows(slice(0)),
-        samples=made.samples.rows(slice(0)),
-    )
+    empty = replace(made, streams=made.streams.rows(slice(0)), samples=made.samples.rows(slice(0)))
     assert usage(list(repeats_of([empty])), STYLES) == []
     assert timeline(list(repeats_of([empty])), STYLES).charts == ()

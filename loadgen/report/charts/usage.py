@@ -30,15 +30,15 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
     The workers of a cell are added up, each from its own start.
     """
     repeats = [repeat for repeat in repeats if repeat.recording.client in styles]
-    kinds = (
+    kinds: tuple[tuple[str, str, Callable[[Repeat], Line]], ...] = (
         ("Streams open", "streams", _open),
         (
             "Memory (RSS)",
             "MiB",
-            _added(lambda recording: _column(recording, recording.samples.rss_kib, 1024)),
+            lambda repeat: _added(repeat, lambda of: _column(of, of.samples.rss_kib, 1024)),
         ),
-        ("Threads", "threads", _added(lambda recording: _column(recording, recording.samples.threads, 1))),
-        ("CPU", "% of one core", _added(_cpu)),
+        ("Threads", "threads", lambda repeat: _added(repeat, lambda of: _column(of, of.samples.threads, 1))),
+        ("CPU", "% of one core", lambda repeat: _added(repeat, _cpu)),
     )
     found = {
         (title, unit): [(repeat.recording, own) for repeat in repeats if len((own := line(repeat))[0])]
@@ -82,20 +82,16 @@ def _open(repeat: Repeat) -> Line:
     return edges / 1e9, most.astype(np.float64)
 
 
-def _added(line: Callable[[Recording], Line]) -> Callable[[Repeat], Line]:
-    """Return a line that adds up all parts of a repeat, at the moments of the part that lasted longest."""
-
-    def added(repeat: Repeat) -> Line:
-        lines = [line(m.recording) for m in repeat.parts]
-        at = max((own for own, _ in lines), key=lambda own: own.max(initial=0))
-        total = np.zeros(len(at))
-        for own, value in lines:
-            if len(own):
-                last = np.maximum(np.searchsorted(own, at, "right") - 1, 0)
-                total += np.where(at > own[-1] + GONE_S, 0, value[last])
-        return _thinned(at, total)
-
-    return added
+def _added(repeat: Repeat, line: Callable[[Recording], Line]) -> Line:
+    """Return the sum over all parts of a repeat, at the moments of the part that lasted longest."""
+    lines = [line(m.recording) for m in repeat.parts]
+    at = max((own for own, _ in lines), key=lambda own: own.max(initial=0))
+    total = np.zeros(len(at))
+    for own, value in lines:
+        if len(own):
+            last = np.maximum(np.searchsorted(own, at, "right") - 1, 0)
+            total += np.where(at > own[-1] + GONE_S, 0, value[last])
+    return _thinned(at, total)
 
 
 def _thinned(at: NDArray[np.float64], value: NDArray[np.float64]) -> Line:

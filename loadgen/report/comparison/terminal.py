@@ -10,7 +10,7 @@ from rich.text import Text
 
 from loadgen.analysis.changes import Change
 from loadgen.analysis.metrics import Column
-from loadgen.report.columns import scaled
+from loadgen.report.columns import narrow, scaled
 from loadgen.report.comparison import sentences
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.screen import GridColumn, OnScreen, Screen
@@ -71,7 +71,7 @@ def _cells(view: ComparisonView, screen: Screen) -> Iterable[RenderableType]:
     def column(of: Column, place: int) -> GridColumn:
         found = [changes.get(of.name) for _, _, changes in cells]
         texts = [screen.text(_short(c), STYLES[c.verdict]) if c else Text(NOT_MEASURED) for c in found]
-        return GridColumn(_heading(of), texts, place)
+        return GridColumn(narrow(of), texts, place)
 
     marks = ["~" if any(c.suspect for c in of.values()) else "" for _, _, of in cells]
     rows = [(level, f"{client}{mark}") for (level, client, _), mark in zip(cells, marks, strict=True)]
@@ -80,12 +80,6 @@ def _cells(view: ComparisonView, screen: Screen) -> Iterable[RenderableType]:
     yield table
     more = f"; {hidden} more metrics in --json and --html" if hidden else ""
     yield screen.text(f"{LEGEND}{more}", "dim")
-
-
-def _heading(column: Column) -> tuple[str, str]:
-    label = (column.metric.heading if column.rank is None else "") or column.label
-    above, _, below = label.rpartition(" ")
-    return above, below
 
 
 def _short(of: Change) -> str:
