@@ -63,7 +63,7 @@ def scenario(**changes: object) -> Scenario:
 def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> None:
     cores = tuple(available()[:2])
     asked = cell(url=simulator.url, concurrency=5, cores=cores, load=Load(requests=3))
-    parts = one_engine_per_core(asked, Listener(), lambda: False, simulator.record)
+    parts = one_engine_per_core(asked, Listener(), lambda: False, simulator.log)
     assert [part.worker for part in parts] == [f"core-{core}" for core in cores]
     assert [part.share for part in parts] == [3, 2]
     assert [set(part.streams.slot.tolist()) for part in parts] == [{0, 2, 4}, {1, 3}]
@@ -78,7 +78,7 @@ def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> Non
 
 def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:
     asked = cell(url=simulator.url, concurrency=1, cores=(available()[0],) * 3, load=Load(requests=1))
-    (part,) = one_engine_per_core(asked, Listener(), lambda: False, simulator.record)
+    (part,) = one_engine_per_core(asked, Listener(), lambda: False, simulator.log)
     assert part.share == 1
 
 
