@@ -34,17 +34,17 @@ class NoiseThresholds:
         """Return the client that was measured twice."""
         return self._pairs[level][1].client
 
-    def ratios(self, level: Level, figure: rounds.Figure) -> list[float]:
+    def ratios(self, level: Level, quantity: rounds.Quantity) -> list[float]:
         """Return the log ratios of control and original, one per round."""
         control, original = self._pairs[level]
-        return rounds.contrast([control], [original], figure)
+        return rounds.contrast([control], [original], quantity)
 
-    def threshold(self, level: Level, figure: rounds.Figure) -> float | None:
+    def threshold(self, level: Level, quantity: rounds.Quantity) -> float | None:
         """Return how far from 0 the mean log ratio of two equal clients lies at most in 95 % of runs.
 
         ``None`` where no client was measured twice in two rounds or more.
         """
-        ratios = self.ratios(level, figure) if level in self._pairs else []
+        ratios = self.ratios(level, quantity) if level in self._pairs else []
         if len(ratios) < 2:
             return None
         square = math.fsum(ratio * ratio for ratio in ratios) / len(ratios)

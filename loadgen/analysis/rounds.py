@@ -1,4 +1,4 @@
-"""The figures of each round by itself, paired where both sides have it. A round is one repeat of everything."""
+"""The metrics of each round by itself, paired where both sides have it. A round is one repeat of everything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from loadgen.analysis import effects
 from loadgen.model import ClientId, Round, Summary, Validity
 
-Figure = str | Callable[[Summary, Round], float | None]  # a column, or a function of a summary and its round
+Quantity = (
+    str | Callable[[Summary, Round], float | None]
+)  # a column, or a function of a summary and its round
 
 YARDSTICKS = ("floor",)  # names of clients that show what can be reached, and are not compared
 
@@ -27,24 +29,24 @@ def sweeps(summaries: Iterable[Summary]) -> dict[ClientId, list[Summary]]:
     return {client: sorted(of, key=lambda s: s.level) for client, of in found.items()}
 
 
-def values(summary: Summary, figure: Figure) -> dict[int, float]:
+def values(summary: Summary, quantity: Quantity) -> dict[int, float]:
     """Return repeat -> value, where it was measured."""
     return {
         each.repeat: value
         for each in summary.rounds
-        if (value := each.values.get(figure) if isinstance(figure, str) else figure(summary, each))
+        if (value := each.values.get(quantity) if isinstance(quantity, str) else quantity(summary, each))
         is not None
     }
 
 
-def logs(summary: Summary, figure: Figure) -> dict[int, float]:
+def logs(summary: Summary, quantity: Quantity) -> dict[int, float]:
     """Return repeat -> logarithm of the value, where it is positive."""
-    return {repeat: math.log(value) for repeat, value in values(summary, figure).items() if value > 0}
+    return {repeat: math.log(value) for repeat, value in values(summary, quantity).items() if value > 0}
 
 
-def contrast(these: Sequence[Summary], those: Sequence[Summary], figure: Figure) -> list[float]:
+def contrast(these: Sequence[Summary], those: Sequence[Summary], quantity: Quantity) -> list[float]:
     """Return, per round that all have, the mean logarithm of ``these`` minus that of ``those``."""
-    of_these, of_those = ([logs(s, figure) for s in group] for group in (these, those))
+    of_these, of_those = ([logs(s, quantity) for s in group] for group in (these, those))
     if not of_these or not of_those:
         return []
     shared = set.intersection(*(set(found) for found in (*of_these, *of_those)))
@@ -55,7 +57,7 @@ def contrast(these: Sequence[Summary], those: Sequence[Summary], figure: Figure)
     ]
 
 
-def lines(sweep: Sequence[Summary], x: Figure, y: Figure) -> list[tuple[float, float]]:
+def lines(sweep: Sequence[Summary], x: Quantity, y: Quantity) -> list[tuple[float, float]]:
     """Return, per round, ``(intercept, slope)`` of ``y`` over ``x`` through the levels of one client.
 
     Rounds that lack a level that another has are left out.

@@ -52,8 +52,8 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
     valid = [r for r, of in zip(every, reasons, strict=True) if verdict(of) is not Validity.INVALID]
     repeats = Repeats(included=valid or every, all=every)
     key = [abs(seed), zlib.crc32(first.client.label.encode()), int(first.level.value)]
-    figures, rounds = _figures(repeats, key)
-    values = {name: estimate.value for name, estimate in figures.items()}
+    estimates, rounds = _estimates(repeats, key)
+    values = {name: estimate.value for name, estimate in estimates.items()}
     found = ordered(
         [
             *of_repeats(every, reasons),
@@ -73,14 +73,14 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
         validity=verdict(found),
         reasons=found,
         outcomes=dict(sorted(outcomes.items())),
-        figures=figures,
+        metrics=estimates,
         rounds=rounds,
     )
 
 
-def _figures(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate], tuple[Round, ...]]:
+def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate], tuple[Round, ...]]:
     """Return every metric over all repeats, and of each included repeat by itself; ``key`` seeds the draws."""
-    figures: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     rounds: list[dict[str, float | None]] = [{} for _ in repeats.included]
     alone = [Repeats(included=(repeat,), all=(repeat,)) for repeat in repeats.included]
     resampler = None
@@ -89,7 +89,7 @@ def _figures(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate],
     for metric in metrics():
         formula = metric.formula
         if isinstance(formula, Scalar):
-            figures[metric.key] = Estimate(formula.value(repeats))
+            estimates[metric.key] = Estimate(formula.value(repeats))
             for of, repeat in zip(rounds, alone, strict=True):
                 of[metric.key] = formula.value(repeat)
             continue
@@ -101,11 +101,11 @@ def _figures(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate],
         bounds = _intervals(metric, rounds) if resampler is None else _resampled(metric, times, resampler)
         for rank in metric.percentiles:
             low, high = _around(pool[rank], bounds.get(rank))
-            figures[metric.column(rank)] = Estimate(pool[rank], low, high, pool.n, pool.low_sample(rank))
+            estimates[metric.column(rank)] = Estimate(pool[rank], low, high, pool.n, pool.low_sample(rank))
         if metric.count:
-            figures[f"{metric.key}_n"] = Estimate(pool.n)
+            estimates[f"{metric.key}_n"] = Estimate(pool.n)
     numbers = [repeat.recording.repeat for repeat in repeats.included]
-    return figures, tuple(map(Round, numbers, rounds))
+    return estimates, tuple(map(Round, numbers, rounds))
 
 
 def _percentiles(times: Sequence[Times], metric: Metric) -> Percentiles:

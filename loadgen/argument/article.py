@@ -223,7 +223,7 @@ class _Answer:
     def _own_part(self, metric: ArticleMetric, client: ClientId, size: float) -> tuple[Own, float | None]:
         """Return how far the client itself explains a difference of that size, and its ratio where it is smaller."""
         own = effects.mean(self._ratios(metric, client, own=True), self._comparisons)
-        noise = self.noise.threshold(ONE, self._figure(self._own(metric))) or 0.0
+        noise = self.noise.threshold(ONE, self._quantity(self._own(metric))) or 0.0
         if own is None or own.low is None or own.high is None:
             return "one_round", None
         if own.low > 0 and own.value > noise:
@@ -276,7 +276,7 @@ class _Answer:
             return lambda single: single.seconds[metric] / single.server[metric]
         return lambda single: single.seconds[metric]
 
-    def _figure(self, value: Callable[[_Single], float | None]) -> rounds.Figure:
+    def _quantity(self, value: Callable[[_Single], float | None]) -> rounds.Quantity:
         """Return the geometric mean over the streams of a cell."""
         cells: dict[tuple[ClientId, int], list[float]] = defaultdict(list)
         for single in self.warm:
@@ -288,7 +288,7 @@ class _Answer:
     def _ratios(self, metric: ArticleMetric, client: ClientId, *, own: bool = False) -> list[float]:
         """Return per round the logarithm of the client's time over the fastest's."""
         value = self._own(metric) if own else lambda single: single.seconds[metric]
-        return rounds.contrast([self.at_one[client]], [self.at_one[_fastest(metric)]], self._figure(value))
+        return rounds.contrast([self.at_one[client]], [self.at_one[_fastest(metric)]], self._quantity(value))
 
     def _spread(self, metric: ArticleMetric) -> float:
         """Return the standard deviation of the ratio from round to round, over all of the metric's differences."""

@@ -24,7 +24,7 @@ from typing import Literal
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.analysis.rounds import Figure
+from loadgen.analysis.rounds import Quantity
 from loadgen.argument import costs
 from loadgen.model import (
     ClaimEffect,
@@ -79,12 +79,12 @@ ASYNC: tuple[Mode, ...] = ("tasks",)
 
 def findings(_: Run, summaries: Sequence[Summary]) -> list[ClaimFinding]:
     """Return a finding per claim, in the article's order."""
-    evidence = Evidence(summaries)
-    return [_finding(claim, parts_of(evidence), evidence) for claim, parts_of in CLAIMS.items()]
+    measured = Measurements(summaries)
+    return [_finding(claim, parts_of(measured), measured) for claim, parts_of in CLAIMS.items()]
 
 
-class Evidence:
-    """The measurements that count: valid, of a closed loop, neither the yardstick nor an A/A control."""
+class Measurements:
+    """The measurements that count: valid, of a closed loop, without floor and A/A controls."""
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
         self.all = [
@@ -144,18 +144,18 @@ def _own(against: Sequence[Reason]) -> bool:
     )
 
 
-def shortfalls(evidence: Evidence) -> list[Shortfall]:
+def shortfalls(measured: Measurements) -> list[Shortfall]:
     """Return why the run was not made to decide the claims; empty where it was."""
     found = []
-    if not any(s.mode in SYNC for s in evidence.all):
+    if not any(s.mode in SYNC for s in measured.all):
         found.append(Shortfall.NO_SYNC_CLIENT)
-    if not any(s.mode in ASYNC for s in evidence.all):
+    if not any(s.mode in ASYNC for s in measured.all):
         found.append(Shortfall.NO_ASYNC_CLIENT)
-    if not found and _shared_levels(evidence.all) < MIN_LEVELS:
+    if not found and _shared_levels(measured.all) < MIN_LEVELS:
         found.append(Shortfall.ONE_LEVEL)
-    if max((len(s.rounds) for s in evidence.all), default=0) < MIN_REPEATS:
+    if max((len(s.rounds) for s in measured.all), default=0) < MIN_REPEATS:
         found.append(Shortfall.FEW_REPEATS)
-    counted = [s for of in evidence.sweeps.values() for s in of if s.repeats >= MIN_REPEATS]
+    counted = [s for of in measured.sweeps.values() for s in of if s.repeats >= MIN_REPEATS]
     if not found and _shared_levels(counted) < MIN_LEVELS:
         found.append(Shortfall.NOT_VALID)
     return found
@@ -167,7 +167,7 @@ def _shared_levels(summaries: Sequence[Summary]) -> int:
     return len(levels[0] & levels[1])
 
 
-def _finding(claim: str, parts: Sequence[ClaimPart], evidence: Evidence) -> ClaimFinding:
+def _finding(claim: str, parts: Sequence[ClaimPart], measured: Measurements) -> ClaimFinding:
     results = [part.result for part in parts]
     verdict: Literal["supported", "contradicted", "undecided"] = "undecided"
     if _all(results) == "supports":
@@ -179,9 +179,9 @@ def _finding(claim: str, parts: Sequence[ClaimPart], evidence: Evidence) -> Clai
         verdict=verdict,
         parts=tuple(parts),
         excluded=tuple(
-            Excluded(client=s.client, level=s.level, validity=s.validity) for s in evidence.excluded
+            Excluded(client=s.client, level=s.level, validity=s.validity) for s in measured.excluded
         ),
-        shortfalls=tuple(shortfalls(evidence)),
+        shortfalls=tuple(shortfalls(measured)),
     )
 
 
@@ -287,22 +287,22 @@ class Criterion:
         missing = [Missing(measure=self.measure, clients=lacking)] if lacking else []
         return _part(self, [effect for effect in found if effect is not None], missing)
 
-    def at_top(self, tops: Sequence[Summary], figure: Figure) -> ClaimPart:
+    def at_top(self, tops: Sequence[Summary], quantity: Quantity) -> ClaimPart:
         """Return the part with one effect per client, at its highest concurrency."""
-        values = {top.client: list(rounds.values(top, figure).values()) for top in tops}
+        values = {top.client: list(rounds.values(top, quantity).values()) for top in tops}
         return self.each(values, {top.client: top.level for top in tops})
 
-    def pairs(self, evidence: Evidence, figure: Figure, streams: int) -> ClaimPart:
+    def pairs(self, measured: Measurements, quantity: Quantity, streams: int) -> ClaimPart:
         """Return the part with one effect per pair: an async client as a multiple of a sync one, round by round.
 
         A difference within the noise is none; where one effect is enough, nothing is missing.
         """
-        sync, asyncs = evidence.both(streams)
+        sync, asyncs = measured.both(streams)
         level = Level(streams=streams)
         pairs = list(product(asyncs, sync))
         found = (
             self.effect(
-                rounds.contrast([one], [other], figure),
+                rounds.contrast([one], [other], quantity),
                 one.client,
                 other.client,
                 level,
@@ -312,9 +312,9 @@ class Criterion:
         )
         if self.decided_by == "any":
             return _part(self, [effect for effect in found if effect is not None])
-        noise = evidence.noise.threshold(level, figure)
+        noise = measured.noise.threshold(level, quantity)
         beyond = [_beyond(effect, noise) for effect in found if effect is not None]
-        lacking = tuple(s.client for s in (*asyncs, *sync) if not rounds.logs(s, figure))
+        lacking = tuple(s.client for s in (*asyncs, *sync) if not rounds.logs(s, quantity))
         missing = [Missing(measure=self.measure, clients=lacking)] if len(beyond) < len(pairs) else []
         return _part(self, beyond, missing)
 
@@ -331,7 +331,7 @@ def _beyond(effect: ClaimEffect, noise: float | None) -> ClaimEffect:
 # ------------------------------------------------------------------------------------------ claims 1 and 2
 
 
-def _threads_each(evidence: Evidence, clients: Sequence[ClientId], criterion: Criterion) -> ClaimPart:
+def _threads_each(measured: Measurements, clients: Sequence[ClientId], criterion: Criterion) -> ClaimPart:
     """Test the threads per additional stream: the slope over the levels where there are several, otherwise the
     threads that the streams added at the only one.
     """
@@ -339,7 +339,7 @@ def _threads_each(evidence: Evidence, clients: Sequence[ClientId], criterion: Cr
     each: dict[ClientId, list[float]] = {}
     levels: dict[ClientId, Level] = {}
     for client in clients:
-        sweep = evidence.sweeps[client]
+        sweep = measured.sweeps[client]
         slopes = [line[1] for line in rounds.lines(sweep, cost.x, cost.y)]
         top = sweep[-1]
         if not slopes and top.level.value > 1:
@@ -350,29 +350,29 @@ def _threads_each(evidence: Evidence, clients: Sequence[ClientId], criterion: Cr
     return criterion.each(each, levels)
 
 
-def _sync_blocks(evidence: Evidence) -> list[ClaimPart]:
-    if not evidence.sync:
+def _sync_blocks(measured: Measurements) -> list[ClaimPart]:
+    if not measured.sync:
         return [_lacking(modes=SYNC)]
     waits = Criterion("voluntary_switches_per_token", "per token", WAITS, "above")
     return [
         _threads_each(
-            evidence, evidence.sync, Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
+            measured, measured.sync, Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
         ),
-        waits.at_top(evidence.tops(evidence.sync), waits.measure),
-        _alike(evidence),
-        *evidence.not_valid(SYNC),
+        waits.at_top(measured.tops(measured.sync), waits.measure),
+        _alike(measured),
+        *measured.not_valid(SYNC),
     ]
 
 
-def _alike(evidence: Evidence) -> ClaimPart:
+def _alike(measured: Measurements) -> ClaimPart:
     """Test that httpx-sync takes as many threads as requests; the one with more is the multiple of the other."""
     criterion = Criterion("threads_added", "times", ALIKE, "within")
     one, other = HTTPX_SYNC, REQUESTS
-    levels = [{s.level.streams or 0 for s in evidence.sweeps.get(client, ())} for client in (one, other)]
+    levels = [{s.level.streams or 0 for s in measured.sweeps.get(client, ())} for client in (one, other)]
     shared = (levels[0] & levels[1]) - {1}
     if not shared:
         return _lacking(clients=(other, one), min_streams=2)
-    these, those = ([s] for client in (one, other) if (s := evidence.at(client, max(shared))) is not None)
+    these, those = ([s] for client in (one, other) if (s := measured.at(client, max(shared))) is not None)
     ratios = rounds.contrast(these, those, criterion.measure)
     if math.fsum(ratios) < 0:
         one, other, ratios = other, one, [-ratio for ratio in ratios]
@@ -382,17 +382,17 @@ def _alike(evidence: Evidence) -> ClaimPart:
     return _part(criterion, [effect])
 
 
-def _async_does_not_block(evidence: Evidence) -> list[ClaimPart]:
-    tops = evidence.tops(evidence.asyncs, 2)
+def _async_does_not_block(measured: Measurements) -> list[ClaimPart]:
+    tops = measured.tops(measured.asyncs, 2)
     if not tops:
         return [_lacking(modes=ASYNC, min_streams=2)]
     threads = Criterion("threads_per_stream", "threads", NO_THREAD, "below")
     lag = Criterion("lag_share", "share", NOT_BLOCKED, "below").at_top(tops, _lag_share)
     return [
-        _threads_each(evidence, evidence.asyncs, threads),
+        _threads_each(measured, measured.asyncs, threads),
         Criterion("open_share", "share", CARRIED, "above").at_top(tops, _open_share),
         *([lag] if lag.effects else []),
-        *evidence.not_valid(ASYNC, 2),
+        *measured.not_valid(ASYNC, 2),
     ]
 
 
@@ -409,41 +409,41 @@ def _lag_share(_: Summary, one: Round) -> float | None:
 # ------------------------------------------------------------------------------------------------- claim 3
 
 
-def _single_stream(evidence: Evidence) -> list[ClaimPart]:
-    return [_need_not_be_faster(evidence), _more_responsive(evidence), *evidence.not_valid(SYNC + ASYNC)]
+def _single_stream(measured: Measurements) -> list[ClaimPart]:
+    return [_need_not_be_faster(measured), _more_responsive(measured), *measured.not_valid(SYNC + ASYNC)]
 
 
-def _need_not_be_faster(evidence: Evidence) -> ClaimPart:
+def _need_not_be_faster(measured: Measurements) -> ClaimPart:
     """Test that one async client is not faster than one sync client, which is enough for "need not"."""
     criterion = Criterion("total_p50_ms", "times", FASTER, "above", decided_by="any")
-    part = criterion.pairs(evidence, criterion.measure, 1)
+    part = criterion.pairs(measured, criterion.measure, 1)
     return part if part.effects else _lacking(modes=SYNC + ASYNC, max_streams=1)
 
 
-def _more_responsive(evidence: Evidence) -> ClaimPart:
-    streams = evidence.highest()
-    if streams is None or not evidence.sync or not evidence.asyncs:
+def _more_responsive(measured: Measurements) -> ClaimPart:
+    streams = measured.highest()
+    if streams is None or not measured.sync or not measured.asyncs:
         return _lacking(modes=SYNC + ASYNC, min_streams=2)
     criteria = [Criterion(measure, "times", 1.0, "below") for measure in ("lag_p99_ms", "ttft_p99_ms")]
-    parts = [criterion.pairs(evidence, criterion.measure, streams) for criterion in criteria]
+    parts = [criterion.pairs(measured, criterion.measure, streams) for criterion in criteria]
     return next((part for part in parts if part.effects), parts[-1])
 
 
 # ------------------------------------------------------------------------------------------ claims 4 and 5
 
 
-def _sync_costs(evidence: Evidence) -> list[ClaimPart]:
-    tops = evidence.tops(evidence.sync, HIGH)
+def _sync_costs(measured: Measurements) -> list[ClaimPart]:
+    tops = measured.tops(measured.sync, HIGH)
     if not tops:
         return [_lacking(modes=SYNC, min_streams=HIGH)]
     threads = Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
     memory = Criterion("memory_growth_share", "share", NOTABLE_MEMORY, "above")
     switches = Criterion("switches_per_token", "per token", NOTABLE_SWITCHES, "above")
     return [
-        replace(_threads_each(evidence, [top.client for top in tops], threads), main=False),
+        replace(_threads_each(measured, [top.client for top in tops], threads), main=False),
         memory.at_top(tops, _memory_growth),
         switches.at_top(tops, "switches_per_token"),
-        *evidence.not_valid(SYNC, HIGH),
+        *measured.not_valid(SYNC, HIGH),
     ]
 
 
@@ -452,18 +452,18 @@ def _memory_growth(summary: Summary, one: Round) -> float | None:
     return None if each is None or not base else each * summary.level.value / 1024 / base
 
 
-def _async_scales(evidence: Evidence) -> list[ClaimPart]:
-    streams = evidence.highest(HIGH)
-    if streams is None or not evidence.sync or not evidence.asyncs:
+def _async_scales(measured: Measurements) -> list[ClaimPart]:
+    streams = measured.highest(HIGH)
+    if streams is None or not measured.sync or not measured.asyncs:
         return [_lacking(modes=SYNC + ASYNC, min_streams=HIGH)]
     threads, memory, switches = (
-        Criterion(measure, "times", LARGE, "below").pairs(evidence, measure, streams)
+        Criterion(measure, "times", LARGE, "below").pairs(measured, measure, streams)
         for measure in ("threads_peak", "rss_per_stream_kib", "switches_per_token")
     )
-    return [replace(threads, main=False), memory, switches, *evidence.not_valid(SYNC + ASYNC, HIGH)]
+    return [replace(threads, main=False), memory, switches, *measured.not_valid(SYNC + ASYNC, HIGH)]
 
 
-CLAIMS: Mapping[str, Callable[[Evidence], list[ClaimPart]]] = {
+CLAIMS: Mapping[str, Callable[[Measurements], list[ClaimPart]]] = {
     "sync-blocks": _sync_blocks,
     "async-does-not-block": _async_does_not_block,
     "single-stream": _single_stream,

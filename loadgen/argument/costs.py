@@ -21,8 +21,8 @@ class Line:
     growth_unit: str
     fixed_unit: str
     fixed_scale: float
-    x: rounds.Figure
-    y: rounds.Figure
+    x: rounds.Quantity
+    y: rounds.Quantity
 
 
 def _streams(summary: Summary, _: Round) -> float | None:

@@ -41,7 +41,7 @@ class SearchResult(RunResult):
     readings: Sequence[Reading]
 
     @property
-    def figures(self) -> ExitCode:
+    def verdict(self) -> ExitCode:
         """Return NOT_MEASURED where a client's search was stopped by something else than the client."""
         found = all(each.stopped in ("budget", "max_streams") for each in self.capacities)
         return ExitCode.DONE if found else ExitCode.NOT_MEASURED

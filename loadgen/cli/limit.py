@@ -101,7 +101,7 @@ def command(
         )  # fmt: skip
     if result.failure:
         click.echo(f"loadgen: the search could not be finished: {result.failure}", err=True)
-    code = result.exit_code(result.figures)
+    code = result.exit_code(result.verdict)
     if as_json:
         click.echo(json.dumps({"run": str(result.folder), "exit": code, **result.as_dict()}))
     else:

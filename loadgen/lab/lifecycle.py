@@ -40,11 +40,11 @@ class RunResult:
     interrupted: bool
     failure: str
 
-    def exit_code(self, figures: ExitCode) -> ExitCode:
-        """Return the exit code of the command; ``figures`` is what the run's figures ask for."""
+    def exit_code(self, verdict: ExitCode) -> ExitCode:
+        """Return the exit code of the command; ``verdict`` is the one of its measurements."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        return ExitCode.NOT_MEASURED if self.failure else figures
+        return ExitCode.NOT_MEASURED if self.failure else verdict
 
 
 class RunWriter:

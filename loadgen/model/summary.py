@@ -25,7 +25,7 @@ class Summary(Mapping[str, Estimate]):
     """Every metric of one client at one level, pooled over its repeats: a mapping from the metric's key.
 
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
-    ``reasons`` speak against its validity, the gravest first. ``figures`` are keyed by column of ``summary.csv``.
+    ``reasons`` are why it is not valid, the most serious first. ``metrics`` are keyed by column of ``summary.csv``.
     """
 
     client: ClientId
@@ -35,17 +35,17 @@ class Summary(Mapping[str, Estimate]):
     validity: Validity
     reasons: tuple[Reason, ...]
     outcomes: Mapping[str, int]  # outcome -> streams
-    figures: Mapping[str, Estimate]
+    metrics: Mapping[str, Estimate]
     rounds: tuple[Round, ...] = field(repr=False)
 
     def __getitem__(self, metric: str) -> Estimate:
-        return self.figures.get(metric, NOT_MEASURED)
+        return self.metrics.get(metric, NOT_MEASURED)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.figures)
+        return iter(self.metrics)
 
     def __len__(self) -> int:
-        return len(self.figures)
+        return len(self.metrics)
 
     def value(self, metric: str) -> float | None:
         """Return the metric's value; ``None`` where it was not measured."""

@@ -50,7 +50,7 @@ def scaled(column: Column, value: float | None) -> float | None:
 
 
 def shown(column: Column, found: Estimate) -> Estimate:
-    """Return the figure and its bounds in the unit that they are shown in."""
+    """Return the value and its bounds in the unit that they are shown in."""
     value, low, high = (scaled(column, value) for value in (found.value, found.low, found.high))
     return Estimate(value, low, high)
 

@@ -38,7 +38,7 @@ PLAIN: Summary = summarise(synthetic.run("/nowhere", [synthetic.recording(stream
 
 def with_values(summary: Summary, **values: float | None) -> Summary:
     """Return the summary with these values of its metrics."""
-    return replace(summary, figures={**summary.figures, **{name: Estimate(v) for name, v in values.items()}})
+    return replace(summary, metrics={**summary.metrics, **{name: Estimate(v) for name, v in values.items()}})
 
 
 def with_figure(of: Summary, name: str, value: float) -> tuple[Round, ...]:

@@ -83,7 +83,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Metric:
-    """One figure of a client at one level. Every table, chart, comparison and threshold is made from this record.
+    """One number of a client at one level. Every table, chart, comparison and threshold is made from this record.
 
     A metric of times (:class:`PerStream`, :class:`PerToken`) has ``percentiles``, in milliseconds, and a column
     ``<key>_p<percentile>_ms`` for each. The key of a :class:`Scalar` is its column, so it names its unit itself.

@@ -19,8 +19,8 @@ class Growth:
     window_ns: int
 
 
-def growth(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> Growth | None:
-    """Return how far ``figure`` grew between the edges of the parts that have it; ``None`` where none has.
+def growth(repeats: Iterable[Repeat], quantity: Callable[[Sample], int | None]) -> Growth | None:
+    """Return how far ``quantity`` grew between the edges of the parts that have it; ``None`` where none has.
 
     A repeat's window is that of its part with the longest.
     """
@@ -31,7 +31,7 @@ def growth(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) ->
         for m in repeat.parts:
             if len(m.recording.edges) < 2:
                 continue
-            before, after = figure(m.recording.edges[0]), figure(m.recording.edges[-1])
+            before, after = quantity(m.recording.edges[0]), quantity(m.recording.edges[-1])
             if before is None or after is None:
                 continue
             total = (total or 0) + after - before
@@ -41,28 +41,28 @@ def growth(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) ->
     return None if total is None else Growth(total, tokens, window)
 
 
-def per_token(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> float | None:
-    """Return the growth of ``figure`` per token; ``None`` without one of them."""
-    found = growth(repeats, figure)
+def per_token(repeats: Iterable[Repeat], quantity: Callable[[Sample], int | None]) -> float | None:
+    """Return the growth of ``quantity`` per token; ``None`` without one of them."""
+    found = growth(repeats, quantity)
     return found.total / found.tokens if found and found.tokens else None
 
 
-def percent_of_time(repeats: Iterable[Repeat], figure: Callable[[Sample], int | None]) -> float | None:
-    """Return the growth of ``figure``, nanoseconds, in percent of the windows; ``None`` without one of them."""
-    found = growth(repeats, figure)
+def percent_of_time(repeats: Iterable[Repeat], quantity: Callable[[Sample], int | None]) -> float | None:
+    """Return the growth of ``quantity``, nanoseconds, in percent of the windows; ``None`` without one of them."""
+    found = growth(repeats, quantity)
     return 100 * found.total / found.window_ns if found and found.window_ns else None
 
 
-def summed(repeat: Repeat, figure: Callable[[Recording], int | None]) -> int | None:
-    """Return the sum over all workers of a repeat; ``None`` where one of them lacks the figure."""
-    values = [figure(m.recording) for m in repeat.parts]
+def summed(repeat: Repeat, quantity: Callable[[Recording], int | None]) -> int | None:
+    """Return the sum over all workers of a repeat; ``None`` where one of them lacks it."""
+    values = [quantity(m.recording) for m in repeat.parts]
     there = [value for value in values if value is not None]
     return sum(there) if len(there) == len(values) else None
 
 
-def over(repeats: Iterable[Repeat], figure: Callable[[Recording], int | None]) -> list[int]:
+def over(repeats: Iterable[Repeat], quantity: Callable[[Recording], int | None]) -> list[int]:
     """Return :func:`summed` of each repeat that has it."""
-    return [value for repeat in repeats if (value := summed(repeat, figure)) is not None]
+    return [value for repeat in repeats if (value := summed(repeat, quantity)) is not None]
 
 
 def peak(sampled: Ints, at_edges: Iterable[int | None]) -> int | None:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from loadgen.model import ClientId, Level, Summary
+from loadgen.model import ClientId, Level
 from loadgen.report.view import View
 
 
 def summary(view: View) -> str:
     """Return ``summary.json``: the summaries and findings."""
-    return _document(view, summaries=[_summary(s) for s in view.summaries], findings=data(view.findings))
+    return _document(view, summaries=data(view.summaries), findings=data(view.findings))
 
 
 def findings(view: View) -> str:
@@ -28,11 +28,6 @@ def findings(view: View) -> str:
 def _document(view: View, **parts: Any) -> str:
     head = {"name": view.run.info.scenario.name, "started": view.run.info.started}
     return json.dumps(head | parts, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
-
-
-def _summary(summary: Summary) -> dict[str, Any]:
-    made: dict[str, Any] = data(summary)
-    return made | {"metrics": made.pop("figures")}
 
 
 def data(value: Any) -> Any:
