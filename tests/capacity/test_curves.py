@@ -63,9 +63,9 @@ def test_no_limit_without_readings_on_both_sides(uses: list[float]) -> None:
 
 
 def test_what_does_not_count_is_no_part_of_a_limit() -> None:
-    told = [reading(ONE, n, (n / 400) ** 5) for n in (200, 300, 500, 600)]
+    reported = [reading(ONE, n, (n / 400) ** 5) for n in (200, 300, 500, 600)]
     void = Reading(client=ONE, level=Level(streams=300), verdict="machine", use=90.0)
-    assert limit([*told, void]) == limit(told)
+    assert limit([*reported, void]) == limit(reported)
 
 
 def test_a_budget_that_is_not_touched_or_without_bound_is_a_reading_too() -> None:

@@ -32,7 +32,7 @@ def simulator() -> Iterator[Process]:
 
 
 class Heard(SearchListener):
-    """What a search told."""
+    """What a search reported."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, int]] = []

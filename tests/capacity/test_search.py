@@ -36,11 +36,11 @@ def test_the_bracket_closes_around_the_limit(limit: int) -> None:
     assert found.high is not None
     assert found.low <= limit < found.high
     assert found.high <= max(found.low * 1.1, found.low + 1)
-    told = found.result()
-    assert told.stopped == "budget"
-    assert told.bound == "lag_p99"
-    assert told.limit is not None
-    assert told.limit.low <= limit + 1 <= told.limit.high * 1.01
+    reported = found.result()
+    assert reported.stopped == "budget"
+    assert reported.bound == "lag_p99"
+    assert reported.limit is not None
+    assert reported.limit.low <= limit + 1 <= reported.limit.high * 1.01
 
 
 def test_a_finer_precision_takes_more_cells() -> None:
@@ -51,10 +51,10 @@ def test_a_finer_precision_takes_more_cells() -> None:
 
 
 def test_a_step_is_two_cells_and_a_third_where_they_disagree() -> None:
-    told = {100: [0.9, 1.2, 0.8], 200: [1.5, 0.9, 1.4]}
+    reported = {100: [0.9, 1.2, 0.8], 200: [1.5, 0.9, 1.4]}
 
     def measure(client: ClientId, streams: int, repeat: int) -> Reading:
-        uses = told.get(streams, [0.5, 0.5] if streams < 150 else [4.0, 4.0])
+        uses = reported.get(streams, [0.5, 0.5] if streams < 150 else [4.0, 4.0])
         return reading(client, streams, uses[repeat])
 
     one = Search(CLIENT, Rules(start=100, max_streams=4096, precision=1.0))

@@ -93,8 +93,8 @@ def test_a_terminal_gets_a_table_that_grows() -> None:
 
 
 def test_steps_stand_by_client_and_streams() -> None:
-    told = [reading(512), reading(8, client=FLOOR), reading(64)]
-    rows = [line.split()[:2] for line in printed(steps(told)).splitlines()[1:]]
+    reported = [reading(512), reading(8, client=FLOOR), reading(64)]
+    rows = [line.split()[:2] for line in printed(steps(reported)).splitlines()[1:]]
     assert rows == [["aiohttp", "64"], ["512", "4.00"], ["floor", "8"]]
 
 

@@ -33,7 +33,7 @@ FEW_FILES = (
 )
 
 
-def test_mistakes_in_the_scenario_are_told_at_their_lines_and_nothing_is_run(tmp_path: Path) -> None:
+def test_mistakes_in_the_scenario_are_reported_at_their_lines_and_nothing_is_run(tmp_path: Path) -> None:
     text = "name: a\ntarget: {simulator: {}}\nprompts: [a]\nclients: [floor, aiohtp]\nconcurency: 1\n"
     (tmp_path / "my.yaml").write_text(text + "load: {duration: -1s}\n")
     ran = invoke("run", "my.yaml", "--repeats", "0", cwd=tmp_path)

@@ -78,7 +78,7 @@ def test_the_embedded_simulator_dies_and_is_started_again(tmp_path: Path) -> Non
 GROWING = {"concurrency": [1, 40], "clients": ["floor"], "load": {"requests": 3}, "seed": 6}
 
 
-def kept_and_told(ran: subprocess.CompletedProcess[str], out: Path, reason: str) -> None:
+def kept_and_reported(ran: subprocess.CompletedProcess[str], out: Path, reason: str) -> None:
     assert ran.returncode == 3
     assert "loadgen: the run could not be finished: " in ran.stderr
     assert f"0002.npz: not written: {reason}" in ran.stderr
@@ -100,7 +100,7 @@ def test_a_file_grows_too_large(tmp_path: Path) -> None:
     ran = command.loadgen(
         "run", scenario(tmp_path, **GROWING), "--out", out, cwd=tmp_path, before=SMALL_FILES
     )
-    kept_and_told(ran, out, "File too large")
+    kept_and_reported(ran, out, "File too large")
 
 
 @pytest.fixture
@@ -119,10 +119,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_the_disk_fills(tmp_path: Path, small_disk: Path) -> None:
     out = small_disk / "run"
     ran = command.invoke("run", scenario(tmp_path, **GROWING), "--out", out, cwd=tmp_path)
-    kept_and_told(ran, out, "No space left on device")
+    kept_and_reported(ran, out, "No space left on device")
 
 
-def test_a_full_disk_is_told_before_anything_is_measured(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_reported_before_anything_is_measured(tmp_path: Path, small_disk: Path) -> None:
     with (small_disk / "full").open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         file.writelines([b"x" * 1024] * 100)
     ran = command.invoke("run", scenario(tmp_path), "--out", small_disk / "run", cwd=tmp_path)

@@ -103,7 +103,7 @@ def test_without_what_the_driver_stands_on_it_is_refused(tmp_path: Path, other: 
     assert f"{other.python} has no uvloop; install it there: {other.python} -m pip install uvloop" in said
 
 
-def test_what_is_no_interpreter_is_told_with_its_line(tmp_path: Path) -> None:
+def test_what_is_no_interpreter_is_reported_with_its_line(tmp_path: Path) -> None:
     said = refusal(tmp_path, client="floor", python="nowhere/python")
     assert "scenario.yaml:" in said
     assert "clients[1].python: 'nowhere/python' cannot be run: No such file or directory" in said

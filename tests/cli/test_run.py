@@ -150,7 +150,7 @@ def test_samples_csv_and_summary_json(ran: Ran) -> None:
     )
 
 
-def test_the_terminal_is_told_plainly_in_a_pipe(ran: Ran) -> None:
+def test_the_terminal_is_reported_plainly_in_a_pipe(ran: Ran) -> None:
     out = ran.process.stdout
     assert "\x1b" not in out
     assert "\r" not in out

@@ -214,13 +214,13 @@ def test_one_mistake_in_the_stages(failed: Fail, stages: str, key: str, said: st
 
 def test_stages_and_load_do_not_stand_side_by_side(failed: Fail) -> None:
     stages = "[{to: 5, over: 5s}]"
-    for changed, told in (
+    for changed, reported in (
         ({}, [("5", "concurrency"), ("6", "load")]),
         ({"load": None}, [("5", "concurrency")]),
         ({"concurrency": None}, [("5", "load")]),
     ):
         problems = failed(stages=stages, **changed)
-        assert [(p.where, p.key) for p in problems] == told
+        assert [(p.where, p.key) for p in problems] == reported
         assert {p.wrong for p in problems} == {"is mutually exclusive with stages"}
         assert all("only one of the two" in p.right for p in problems)
 
@@ -391,7 +391,7 @@ def test_large_prompts_are_refused_unread(tmp_path: Path, failed: Fail) -> None:
     assert (problem.where, problem.right) == ("3", "at most 16,777,216 bytes")
 
 
-def test_prompts_are_told_beside_other_mistakes(failed: Fail) -> None:
+def test_prompts_are_reported_beside_other_mistakes(failed: Fail) -> None:
     problems = failed(prompts="{file: no.txt}", repeats="0")
     assert [(p.where, p.key) for p in problems] == [("3", "prompts.file"), ("7", "repeats")]
 
@@ -470,9 +470,9 @@ def test_no_value_does_worse_than_a_scenario_error(tmp_path: Path, key: str, val
     good = YAML(typ="safe", pure=True).load(scenario_text(clients="[floor]", load="{requests: 1}"))
     with file.open("w", encoding="utf-8", errors="replace") as out:
         YAML(typ="safe", pure=True).dump({**good, key: value}, out)
-    told: list[Problem] = []
+    reported: list[Problem] = []
     try:
         load(file, environ={"A": "x"})
     except ScenarioError as error:
-        told = error.problems
-    assert all(problem.wrong and problem.right for problem in told)
+        reported = error.problems
+    assert all(problem.wrong and problem.right for problem in reported)

@@ -36,7 +36,7 @@ def test_every_key_and_fault_is_named() -> None:
     assert not [key for key in keys if not re.search(rf"\b{key}\b", DOCS)]
 
 
-def test_the_mistakes_are_told_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_errors_are_those_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = "name: a\ntarget: {simulator: {}}\nprompts: [a]\nclients:\n  - floor\n  - aiohtp\nconcurrency: 1\n"
     Path("my.yaml").write_text(text + "load: {duration: 10}\n", encoding="utf-8")

@@ -186,7 +186,7 @@ def test_prompts_from_a_file_beside_the_scenario(
     assert loaded(prompts=f"{{file: {file}}}").workload.prompts == prompts
 
 
-def test_a_scenario_is_told_as_json(loaded: Loader) -> None:
+def test_a_scenario_as_json(loaded: Loader) -> None:
     plain = msgspec.to_builtins(shareable(loaded(DESIGN)))
     assert plain["target"]["simulator"]["ttft"] == 0.3
     assert plain["clients"][0] == {"name": "requests", "options": {}, "control": False, "python": None}

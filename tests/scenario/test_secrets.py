@@ -132,7 +132,7 @@ def test_no_message_shows_a_credential_of_the_file(failed: Fail, target: str) ->
     assert "sk-live" not in "\n".join(map(str, failed(target=target)))
 
 
-def test_a_url_is_told_without_its_credentials(loaded: Loader) -> None:
+def test_a_url_is_shown_without_its_credentials(loaded: Loader) -> None:
     scenario = loaded(target="{url: 'http://me:p%40ss@h:1/v1?token=abcd&x=1'}")
     assert scenario.target.url == "http://me:p%40ss@h:1/v1?token=abcd&x=1"
     assert {"p%40ss", "p@ss", "abcd"} <= scenario.secrets

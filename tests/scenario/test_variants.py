@@ -35,7 +35,7 @@ def claims(path: Path, implementation: str, version: str, free: str = "false") -
         ("1GiB", "1GiB"),
     ],
 )
-def test_a_size_is_told_in_the_largest_unit_that_makes_it_whole(
+def test_a_size_is_shown_in_the_largest_unit_that_makes_it_an_integer(
     loaded: Loader, written: str, shown: str
 ) -> None:
     client, _ = loaded(clients=f"[{{client: requests, stack: {written}}}, httpx-sync]").clients
@@ -68,7 +68,7 @@ def test_a_stack_is_for_clients_on_threads(failed: Fail, loaded: Loader) -> None
     assert loaded(clients="[{client: httpx-sync, stack: 1MiB}]").clients[0].options == {"stack": "1MiB"}
 
 
-def test_interpreters_are_told_by_what_they_are(
+def test_interpreters_are_reported_by_what_they_are(
     loaded: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -91,7 +91,7 @@ def test_interpreters_are_told_by_what_they_are(
     assert scenario.thresholds[0].client == "aiohttp python=3.14t"
 
 
-def test_environments_of_one_version_are_told_apart(loaded: Loader, tmp_path: Path) -> None:
+def test_environments_of_one_version_are_distinguished(loaded: Loader, tmp_path: Path) -> None:
     for name in ("one", "two"):
         venv.create(tmp_path / name, symlinks=True)
     scenario = loaded(
