@@ -155,8 +155,8 @@ def shortfalls(measured: Measurements) -> list[Shortfall]:
         found.append(Shortfall.ONE_LEVEL)
     if max((len(s.rounds) for s in measured.all), default=0) < MIN_REPEATS:
         found.append(Shortfall.FEW_REPEATS)
-    counted = [s for of in measured.sweeps.values() for s in of if s.repeats >= MIN_REPEATS]
-    if not found and _shared_levels(counted) < MIN_LEVELS:
+    included = [s for of in measured.sweeps.values() for s in of if s.repeats >= MIN_REPEATS]
+    if not found and _shared_levels(included) < MIN_LEVELS:
         found.append(Shortfall.NOT_VALID)
     return found
 
@@ -244,9 +244,9 @@ class Criterion:
         """Return one of ``comparisons`` effects of a part, from its value in each round (the logarithm of a ratio);
         ``None`` without values.
         """
-        given = list(values)
+        per_round = list(values)
         estimate = effects.times if self.unit == "times" else effects.never_negative
-        found, wide = estimate(given, 1), estimate(given, comparisons)
+        found, wide = estimate(per_round, 1), estimate(per_round, comparisons)
         if found is None or wide is None:
             return None
         # the result that decides for the part by itself needs the wide interval

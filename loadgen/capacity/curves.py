@@ -68,7 +68,7 @@ class Crossing:
 
 
 def limit(readings: Iterable[Reading]) -> Limit | None:
-    """Return where the budget is used up; ``None`` without counted readings on both sides of it."""
+    """Return where the budget is used up; ``None`` without readings that count on both sides of it."""
     streams, use = _points(readings)
     if not len(use) or use.min() > 0 or use.max() <= 0:
         return None
@@ -174,7 +174,7 @@ def _t(freedom: int) -> float:
 
 def _points(readings: Iterable[Reading]) -> tuple[Floats, Floats]:
     """Return streams, and the logarithm of the share of the budget in use, of the readings that count."""
-    counted = [(each.streams, each.use) for each in readings if each.counts and each.use is not None]
-    table: NDArray[Any] = np.array(counted, dtype=np.float64).reshape(-1, 2)
+    included = [(each.streams, each.use) for each in readings if each.counts and each.use is not None]
+    table: NDArray[Any] = np.array(included, dtype=np.float64).reshape(-1, 2)
     with np.errstate(divide="ignore"):
         return table[:, 0], np.clip(np.log(table[:, 1]), -MAX_USE, MAX_USE)

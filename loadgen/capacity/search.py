@@ -101,13 +101,13 @@ class Search:
         return self._check()
 
     def _within(self, step: Sequence[Reading]) -> bool | None:
-        """Return the verdict of most of the counted cells; ``None`` where there are too few."""
-        counted = [reading for reading in step if reading.counts]
-        within = sum(reading.verdict == "within" for reading in counted)
-        over = len(counted) - within
-        if self.high is None and not over and any((reading.use or 0.0) <= CLEAR for reading in counted):
+        """Return the verdict of most of the cells that count; ``None`` where there are too few."""
+        included = [reading for reading in step if reading.counts]
+        within = sum(reading.verdict == "within" for reading in included)
+        over = len(included) - within
+        if self.high is None and not over and any((reading.use or 0.0) <= CLEAR for reading in included):
             return True
-        return within > over if len(counted) >= 2 and within != over else None
+        return within > over if len(included) >= 2 and within != over else None
 
     def _following(self) -> int | None:
         if self.high is None:

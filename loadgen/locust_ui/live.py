@@ -1,4 +1,4 @@
-"""The content of the Streaming tab: figures of every client now, over its run so far, and over time."""
+"""The content of the Streaming tab: metrics of every client now, over its run so far, and over time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from loadgen.report.columns import title_of, unit_of
 from loadgen.report.sentences.validity import reason
 
 MAX_ROWS: Final = 3600  # of a client's history; the oldest go first
-SETTLED_ROWS: Final = 2  # in which the number of streams requested must not change before it is judged
+SETTLED_ROWS: Final = 2  # in which the number of streams requested must not change before it is checked
 
 
 @dataclass
@@ -218,7 +218,7 @@ class Live:
     # -- validity so far
 
     def _validity(self) -> Iterator[dict[str, str]]:
-        """Yield what makes the figures so far suspect; the report judges all of them."""
+        """Yield why the metrics so far are suspect; the report checks all of them."""
         for client in self._known():
             for text in [*map(reason, self._reasons(client)), *_saturated(client)]:
                 yield {"verdict": "suspect", "who": client.style.label, "text": text}

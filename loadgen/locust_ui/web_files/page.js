@@ -130,7 +130,7 @@
     const worst = reasons.some(({verdict}) => verdict === "invalid") ? "invalid" : reasons.length ? "suspect" : without;
     at("validity").className = worst;
     replace(at("validity"), [run, worst, reasons], () => {
-      if (!worst) return [make("p", "", run ? "No figures yet." : "No run yet: start a test, and its figures appear here.")];
+      if (!worst) return [make("p", "", run ? "No metrics yet." : "No run yet: start a test, and its metrics appear here.")];
       if (!reasons.length) return [make("p", "", "✓ Valid so far: no disturbance was found.")];
       return reasons.map(({verdict, who, text}) => {
         const line = make("p");
@@ -462,7 +462,7 @@
       at("silence").hidden = true;
       return await answer.json();
     } catch {
-      put(at("silence"), `Locust does not answer: the figures are those of ${answered.toLocaleTimeString()}.`);
+      put(at("silence"), `Locust does not answer: the metrics are those of ${answered.toLocaleTimeString()}.`);
       at("silence").hidden = false;
       return null;
     }

@@ -18,10 +18,10 @@ class Failures(Section):
         return any((r.streams.outcome != Outcome.OK.value).any() for r in view.run.recordings)
 
     def context(self, view: View) -> dict[str, Any]:
-        counted: dict[tuple[Level, ClientId, str], Counter[str]] = {}
+        counts: dict[tuple[Level, ClientId, str], Counter[str]] = {}
         for recording in view.run.recordings:
             failed = recording.streams.rows(recording.streams.outcome != Outcome.OK.value)
             for outcome, error in zip(failed.outcome.tolist(), failed.error.tolist(), strict=True):
-                counted.setdefault((recording.level, recording.client, outcome), Counter())[error] += 1
-        failures = [(*key, errors) for key, errors in counted.items()]
+                counts.setdefault((recording.level, recording.client, outcome), Counter())[error] += 1
+        failures = [(*key, errors) for key, errors in counts.items()]
         return {"failures": sorted(failures, key=lambda of: (of[0], of[1].label, of[2])), "shown": 4}

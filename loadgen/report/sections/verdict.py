@@ -15,10 +15,10 @@ class Verdict(Section):
     id = "verdict"
 
     def context(self, view: View) -> dict[str, Any]:
-        counted = Counter(s.validity for s in view.summaries)
+        counts = Counter(s.validity for s in view.summaries)
         verdicts = [finding.verdict for finding in view.of(ThresholdFinding)]
         return {
-            "validity": {validity.value: counted[validity] for validity in Validity},
+            "validity": {validity.value: counts[validity] for validity in Validity},
             "thresholds": len(verdicts),
             "failed": verdicts.count("failed"),
             "unfinished": _unfinished(view.run),

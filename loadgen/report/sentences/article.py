@@ -37,8 +37,8 @@ def sentences(finding: ArticleFinding) -> Sentences:
             "This run cannot explain the differences in the article's table",
             (f"Undecided: {who} not measured at one stream in two repeats or more",),
         )
-    counted = Counter(SOURCES[difference.source] for difference in finding.differences)
-    sources = ", ".join(f"{source}: {times}" for source, times in counted.items())
+    counts = Counter(SOURCES[difference.source] for difference in finding.differences)
+    sources = ", ".join(f"{source}: {times}" for source, times in counts.items())
     details = [_model(finding), *(_order(*order) for order in finding.orders.items())]
     if finding.tokens:
         shortest, longest = finding.tokens
