@@ -152,7 +152,7 @@ def test_markdown_goes_to_the_output(base: Path) -> None:
     assert "<details><summary>How, and what differs</summary>" in ran.stdout
 
 
-def test_another_scenario_or_machine_is_refused_unless_reported(base: Path, folder: Folder) -> None:
+def test_another_scenario_or_machine_is_refused_unless_forced(base: Path, folder: Folder) -> None:
     info = synthetic.run("/nowhere", cells()).info
     plain = info.scenario.workload
     workload = replace(plain, load=replace(plain.load, ramp=2.0), prompts=("Why?",))
