@@ -25,7 +25,7 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     "clients",
     metavar="NAME",
     multiple=True,
-    help="Client to search for (default: the scenario's).",
+    help="Client to search for; may be repeated (default: the scenario's).",
 )
 @click.option(
     "--lag-p99",
