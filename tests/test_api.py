@@ -99,7 +99,7 @@ def test_load_gives_the_same(run: loadgen.Run) -> None:
         assert loaded.findings == run.findings
 
 
-def test_report_goes_where_it_is_told(run: loadgen.Run, tmp_path: Path) -> None:
+def test_the_report_is_written_to_the_requested_path(run: loadgen.Run, tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     assert run.report(str(path)) == path
     assert path.read_bytes() == (run.folder / "report.html").read_bytes()

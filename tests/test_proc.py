@@ -169,7 +169,7 @@ def test_the_cpu_of_another_process_is_read_as_finely_as_it_goes(child: Child) -
     sampler.close()
 
 
-def test_a_process_that_is_gone_has_no_figures(child: Child) -> None:
+def test_an_ended_process_has_no_values(child: Child) -> None:
     child.end()
     gone = proc.sample(child.pid, 0)
     assert (gone.rss_kib, gone.peak_rss_kib, gone.threads, gone.cpu_ns) == (None, None, None, None)

@@ -30,7 +30,7 @@ _MARKERS: Mapping[Mode, tuple[str, ...]] = {
     "greenlets": ("diamond", "hex", "square", "circle"),
 }
 _DASHES = ("solid", "dashed", "dotdash", "dashdot")
-_YARDSTICK = ("#6B7280", "#A3ABB8")
+_FLOOR = ("#6B7280", "#A3ABB8")
 _KNOWN = {"requests": 0, "httpx-sync": 1, "httpx-async": 0, "aiohttp": 1}
 
 
@@ -66,12 +66,12 @@ def client_styles(clients: Mapping[ClientId, Mode]) -> Styles:
     order = sorted(clients.keys() - set(controls), key=lambda client: (_known(client) is None, client.label))
     for client in order:
         mode, variant, variable = clients[client], client.variant, f"--client-{len(styles)}"
-        yardstick = client.name == "floor"
-        colour, turn = _place(mode, _known(client) or 0, set() if yardstick else taken)
+        is_floor = client.name == "floor"
+        colour, turn = _place(mode, _known(client) or 0, set() if is_floor else taken)
         shape = (colour + turn) % len(_DASHES)
-        light, dark = _YARDSTICK if yardstick else _PALETTES[mode][colour]
+        light, dark = _FLOOR if is_floor else _PALETTES[mode][colour]
         alone = variant and names[client.name] > 1 and variants[variant] == 1
-        marker, dash = ("x", "dotted") if yardstick else (_MARKERS[mode][shape], _DASHES[shape])
+        marker, dash = ("x", "dotted") if is_floor else (_MARKERS[mode][shape], _DASHES[shape])
         label, short = plain(client.label, 40), plain(variant if alone else client.label, 40)
         styles[client] = ClientStyle(label, short, variable, light, dark, marker, dash)
     for client in controls:

@@ -125,7 +125,8 @@ class Screen:
         grid.add_column(no_wrap=True, overflow="crop")
         for row in texts:
             cells = [Text(cell, style=STYLES.get(cell, "")) for cell in row]
-            cells[-1].truncate(max(room, 0))  # rich would take the room from the other columns
+            # rich would take the room from the other columns
+            cells[-1].truncate(max(room, 0), overflow="crop" if self.ascii_only else "ellipsis")
             grid.add_row(*cells)
         return Padding(grid, (0, 0, 0, GAP))
 

@@ -226,7 +226,7 @@ def test_pairs_are_used_where_schedules_agree() -> None:
     assert compare.runs(base, head, paired=False).called("worse") == []
 
 
-def test_where_repeats_are_missing_none_of_the_others_is_given_up() -> None:
+def test_missing_repeats_do_not_exclude_the_others() -> None:
     values = np.array([290.0, 295.0, 300.0, 305.0, 310.0])
     base = [summary("aiohttp", 10, {"ttft_p50_ms": values})]
     some = tuple(each for each in base[0].rounds if each.repeat in (1, 2, 4))
@@ -299,7 +299,7 @@ def test_latencies_of_a_client_without_a_core_left_do_not_decide_but_may_be_wors
     )
 
 
-def test_noise_of_next_to_nothing_does_not_keep_the_rest_from_being_told() -> None:
+def test_negligible_noise_does_not_hide_other_changes() -> None:
     rng = np.random.default_rng(15)
 
     def noisy(figure: str, level: float, concurrency: int = 10, **other: float) -> list[Summary]:
@@ -332,7 +332,7 @@ def test_invalid_cells_are_listed_and_one_that_was_not_so_before_is_no_success()
     assert (made.verdict, made.reason, made.lost) == ("cannot tell", "invalid_in_head", ((REQUESTS, TEN),))
 
 
-def test_what_only_one_has_is_listed_and_what_is_suspect_is_marked() -> None:
+def test_unmatched_rows_are_listed_and_suspect_rows_are_marked() -> None:
     base = [steady(), steady(concurrency=100), steady("requests")]
     head = [replace(steady(), validity=Validity.SUSPECT), steady("httpx-sync")]
     made = compare.runs(base, head, paired=True)
@@ -373,7 +373,7 @@ def test_delays_are_those_of_the_cells_that_became_worse() -> None:
     assert made.worse_everywhere == []
 
 
-def test_what_became_worse_with_every_client_is_said() -> None:
+def test_a_regression_of_every_client_is_reported() -> None:
     base = [steady(), steady("requests")]
     head = [steady(ttft_p50_ms=400.0), steady("requests", ttft_p50_ms=500.0)]
     made = compare.runs(base, head, paired=True)

@@ -47,7 +47,7 @@ def test_a_cell_that_slows_down_is():
     assert found.after - found.before == pytest.approx(150, abs=30)
 
 
-def test_stages_are_meant_to_change():
+def test_changes_between_stages_are_no_drift():
     made = slowing(recording(jitter=0.3, ramp_ms=1000, streams=400), 150)
     assert drifts([made], load=Load(stages=(Stage(to=5, over=1.0),))) == []
 

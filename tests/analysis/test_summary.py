@@ -57,7 +57,7 @@ def test_failed_streams_count_as_errors_and_stopped_ones_as_neither():
     assert s.value("tokens") == 290 * 60 + 8 * 30  # what failed streams got was received all the same
 
 
-def test_the_warm_up_is_left_out_and_told_apart():
+def test_the_warm_up_is_excluded_and_marked():
     s = only(recording(streams=500, ramp_ms=1000, warmup_ms=2000))
     assert (s.value("startup_streams"), s.value("streams")) == (100, 400)
     assert s.value("startup_ttft_p50_ms") == pytest.approx(300.2)
@@ -129,7 +129,7 @@ def test_few_streams_leave_high_percentiles_empty():
     assert s.value("itl_p99_ms") == 50
 
 
-def test_intervals_hold_the_figure_and_narrow_with_more_streams():
+def test_intervals_contain_the_value_and_narrow_with_more_streams():
     few = only(recording(streams=100, jitter=0.5))
     many = only(recording(streams=3000, jitter=0.5))
     for s in (few, many):
@@ -225,7 +225,7 @@ def test_an_empty_recording_and_an_empty_run():
     assert summarise(run(".", [])) == []
 
 
-def test_every_figure_is_a_plain_python_value():
+def test_every_estimate_is_a_plain_python_value():
     s = only(recording())
     values = [figure for estimate in s.values() for figure in astuple(estimate)]
     assert not [value for value in values if isinstance(value, np.generic)]

@@ -98,7 +98,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_reason_comes_with_its_figures(name):
+def test_every_reason_has_its_values(name):
     how, reason = CASES[name]
     found, against = judged(recording(**how))
     assert found is reason.validity
@@ -162,7 +162,7 @@ def test_reasons_name_their_repeat():
     assert summary.reasons == (reasons.ListenQueue(validity=SUSPECT, event="drops", number=1, repeat=1),)
 
 
-def test_one_repeat_can_be_judged_alone():
+def test_one_repeat_can_be_checked_alone():
     (repeat,) = repeats_of([recording(server_late_p99_ms=6)])
     assert validity.verdict(validity.of_repeat(repeat)) is SUSPECT
     assert validity.verdict([]) is Validity.VALID

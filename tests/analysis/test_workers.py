@@ -79,7 +79,7 @@ def test_workers_are_ordered_by_number():
     assert [m.recording.worker for m in repeat.parts] == [f"host-{n}" for n in range(1, 13)]
 
 
-def test_clocks_far_apart_change_no_figure():
+def test_clocks_far_apart_change_no_metric():
     made = recording(**MADE)
     assert only(split(made, apart_s=0)) == only(split(made, apart_s=-3000.25))
 
@@ -94,7 +94,7 @@ def test_a_worker_that_is_short_of_cores_counts_with_the_cores_of_all():
     assert (reason.cpu_share, reason.saturated) == (pytest.approx(0.95, rel=0.1), True)
 
 
-def test_memory_that_one_worker_could_not_tell_is_not_told_of_all():
+def test_memory_missing_from_one_worker_is_missing_from_the_row():
     parts = split(recording())
     s = only([parts[0], replace(parts[1], base_rss_kib=None)])
     assert s.value("rss_base_mib") is s.value("rss_per_stream_kib") is None
@@ -170,7 +170,7 @@ def test_a_worker_without_a_stream_is_no_fault():
     assert only(nobody).validity is Validity.INVALID
 
 
-def test_what_the_parts_do_not_reach_together_is_told_of_all():
+def test_what_the_workers_do_not_reach_together_is_reported_for_the_row():
     fewer = split(recording(streams=80, concurrency=80, server_open_peak=100))
     s = only([replace(part, level=Level(streams=100)) for part in fewer])
     assert (s.validity, s.reasons) == (
@@ -179,7 +179,7 @@ def test_what_the_parts_do_not_reach_together_is_told_of_all():
     )
 
 
-def test_equal_reasons_are_told_once_and_others_by_their_worker():
+def test_equal_reasons_are_reported_once_and_others_per_worker():
     parts = split(recording(listen_drops=3), 3)
     stepped = replace(
         parts[1], clock=(parts[1].clock[0], (parts[1].clock[1][0], parts[1].clock[1][1] + 10**8))
@@ -206,7 +206,7 @@ def test_one_worker_whose_streams_all_failed_does_not_void_the_others():
     )
 
 
-def test_what_the_simulator_did_is_told_of_the_whole_cell():
+def test_the_simulators_log_counts_for_the_whole_cell():
     s = only(split(recording(server_late_p99_ms=60)))
     assert (s.validity, s.reasons) == (
         Validity.INVALID,

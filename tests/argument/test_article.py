@@ -106,7 +106,7 @@ def test_the_short_load_that_a_loaded_model_reports_is_none():
     assert answer(answering(cells)).cold == 0
 
 
-def test_a_place_in_the_order_is_told_from_a_client():
+def test_an_effect_of_the_order_is_distinguished_from_one_of_the_client():
     def vary(client, place, rng):
         return {"ttft_ms": 500 * float(np.exp(-0.8 * place)), "gap_ms": 40 * float(np.exp(0.12 * place))}
 

@@ -131,7 +131,7 @@ def effect(finding, measure, client, baseline=None):
     return found
 
 
-def test_effects_have_the_figures_of_this_run_with_intervals_and_lines():
+def test_effects_have_values_intervals_and_thresholds():
     found = claims_of(sweep())
     memory = effect(found[SCALES], "rss_per_stream_kib", AIOHTTP, REQUESTS)
     assert memory.value == pytest.approx(20 / 120, rel=0.05)
@@ -156,7 +156,7 @@ def test_what_does_not_hold_for_one_client_does_not_hold_for_its_kind():
     assert found.verdict == "contradicted"
 
 
-def test_a_client_that_lacks_a_figure_leaves_it_undecided_and_one_that_contradicts_decides_all_the_same():
+def test_a_missing_value_leaves_a_claim_undecided_unless_another_client_contradicts():
     made = sweep(clients=("requests", "aiohttp"))
     unknown = sweep(clients=("httpx-async",), base_rss_kib=None)
     found = claims_of(made + unknown)[SCALES]

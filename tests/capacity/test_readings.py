@@ -85,7 +85,7 @@ def test_what_is_within_in_spite_of_a_disturbance_counts(disturbance: dict[str, 
     assert of(lag_us=2000, **disturbance).verdict == "within"
 
 
-def test_nothing_counts_where_the_simulator_did_not_send_what_was_asked() -> None:
+def test_nothing_counts_where_the_simulator_did_not_send_what_was_requested() -> None:
     assert of(lag_us=2000, server_late_p99_ms=80.0).verdict == "server"
     assert of(lag_us=2000, server_late_p99_ms=80.0, core=ServerCore(0.9, 0.5)).verdict == "machine"
 

@@ -134,7 +134,7 @@ def test_what_became_worse_is_named_everywhere(base: Path, worse: Path, tmp_path
     assert (cpu["base"], cpu["head"]) == (pytest.approx(100, rel=0.02), pytest.approx(150, rel=0.02))
 
 
-def test_what_the_lag_is_put_down_to_is_said(base: Path, folder: Folder) -> None:
+def test_the_causes_of_delivery_lag_are_printed(base: Path, folder: Folder) -> None:
     late = folder("late", cells(lag_us=60_000.0))
     result = as_json(base, late)
     assert [(delay["client"], delay["concurrency"]) for delay in result["delays"]] == [

@@ -74,7 +74,7 @@ def test_nothing_comes_before_it_was_sent_or_in_another_order(both: Both) -> Non
             assert came[-1] <= streams.end[place]
 
 
-def test_the_figures_are_those_of_what_was_recorded(both: Both) -> None:
+def test_the_values_are_those_that_were_recorded(both: Both) -> None:
     with (both.run.folder / "streams.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in both.run.summary().to_dict("records"):

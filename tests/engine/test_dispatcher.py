@@ -220,7 +220,7 @@ def test_surplus_streams_get_their_time_to_end() -> None:
     assert ending(made, 3 * SECOND) == [1]
 
 
-def test_less_time_to_end_may_be_given_later_and_no_more() -> None:
+def test_the_time_to_end_may_be_shortened_later_but_not_extended() -> None:
     made = commanded(2)
     made.start(0)
     made.dispatcher.resize(1, 0, 2 * SECOND)

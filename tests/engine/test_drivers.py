@@ -201,7 +201,7 @@ def test_a_thread_that_is_stuck_in_its_library_does_not_hold_up_the_cell(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_threads_have_the_stack_that_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_have_the_requested_stack_size(monkeypatch: pytest.MonkeyPatch) -> None:
     both, found = threading.Barrier(2, timeout=20), []
 
     class Together(FakeSync):

@@ -200,7 +200,7 @@ def test_the_body_of_a_refusal_is_kept_and_bounded(clock: Clock, ends: str) -> N
     [(END, Outcome.OK), (b'{"error":"no"}\n', Outcome.SERVER_ERROR), (b"", Outcome.RESET)],
 )
 @pytest.mark.parametrize("expired", [None, Outcome.IDLE_TIMEOUT])
-def test_what_the_server_said_stands(
+def test_the_servers_message_is_kept(
     clock: Clock, data: bytes, outcome: Outcome, expired: Outcome | None
 ) -> None:
     watched = watch()

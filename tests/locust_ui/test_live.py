@@ -150,7 +150,7 @@ def test_missing_streams_are_reported_once_their_number_stands_still(live: Live)
     assert reasons(live) == []  # its streams were ended
 
 
-def test_what_makes_the_figures_suspect_is_reported_live(live: Live) -> None:
+def test_reasons_against_validity_are_reported_live(live: Live) -> None:
     a, b = assignment(AIOHTTP, "host-1", "a"), assignment(AIOHTTP, "host-2", "b")
     for second, streams in ((1, []), (2, [stream(100, lag=80, late=409.6)] * 100)):
         send(live, a, *streams, samples=[sample(second, cpu_s=0.99 * second)])

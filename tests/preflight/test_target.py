@@ -46,7 +46,7 @@ def refusal(wanted: Cell) -> str:
     return str(raised.value)
 
 
-def test_a_server_that_knows_the_model_is_asked_no_more() -> None:
+def test_a_server_that_knows_the_model_gets_no_further_request() -> None:
     with ByPath({"/api/show": answers(200, {"details": {}})}) as server:
         target.check(asking(server.url))
         assert [request.path for request in server.requests] == ["/api/show"]
@@ -60,7 +60,7 @@ def test_a_simulator_is_a_target() -> None:
         assert said == f"{simulator.url}/api/show answered 404 for the model 'other': model 'other' not found"
 
 
-def test_a_server_without_show_is_asked_for_a_stream() -> None:
+def test_a_server_without_show_gets_a_streaming_request() -> None:
     with ByPath({"/api/generate": answers(200, {"done": True})}) as server:
         target.check(asking(server.url))
         assert [request.path for request in server.requests] == ["/api/show", "/api/generate"]

@@ -115,7 +115,7 @@ def test_noise_and_comparisons_are_notes():
         (Missing(clients=(ONE,)), "no valid measurement of requests"),
     ],
 )  # fmt: skip
-def test_what_is_missing_is_said(missing, words):
+def test_what_is_missing_is_reported(missing, words):
     lacking = ClaimPart(measure=None, result="undecided", missing=(missing,))
     (line,) = sentences(ClaimFinding(claim="single-stream", verdict="undecided", parts=(lacking,))).details
     assert line.startswith("Undecided: ")

@@ -103,7 +103,7 @@ def test_markdown_shows_the_worst_first_and_no_more_than_it_must() -> None:
         (1e30, "×10,000+"),
     ],
 )
-def test_shares_are_told_with_their_sign(value: float | None, text: str) -> None:
+def test_shares_have_their_sign(value: float | None, text: str) -> None:
     assert sentences.share(value) == text
 
 

@@ -104,7 +104,7 @@ def test_claims_come_first_and_every_section_nests(repeated):
     assert {"claims", "noise", "article", "costs", "delivery_lag", "metrics"} <= set(sections)
 
 
-def test_a_picture_says_its_figures_in_words(repeated):
+def test_a_chart_has_its_values_as_text(repeated):
     labels = [a["aria-label"] for _, a in repeated.elements if a.get("role") == "img"]
     (threads, _) = [
         words

@@ -34,13 +34,13 @@ def test_wider_consoles_get_more_columns(sweep):
     assert [len(head) for head in heads] == sorted({len(head) for head in heads})
 
 
-def test_soft_and_missing_figures_are_marked(sweep):
+def test_low_sample_and_missing_values_are_marked(sweep):
     row = next(line for line in section(sweep, Metrics()).splitlines() if line.startswith("  requests"))
     assert "~" in row
     assert "–" in row
 
 
-def test_no_colour_when_piped_and_plain_ascii_where_asked(sweep):
+def test_no_colour_when_piped_and_ascii_where_requested(sweep):
     assert "\x1b" not in shown(sweep)
     assert shown(sweep, encoding="ascii").isascii()
 

@@ -26,7 +26,7 @@ from loadgen.report.text import number, plain, tick
         (-2.5, "-2.50"),
     ],
 )
-def test_figures_have_three_significant_digits(value, shown):
+def test_numbers_have_three_significant_digits(value, shown):
     assert number(value) == shown
 
 

@@ -67,7 +67,7 @@ def test_keep_alive(version: str, connection: str, keep_alive: bool) -> None:
     assert found[0][4] is keep_alive
 
 
-def test_a_client_that_waits_is_told_to_continue_only_until_the_body_is_there() -> None:
+def test_a_waiting_client_gets_100_continue_only_until_its_body_has_come() -> None:
     parser = Parser()
     parser.feed(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
     assert parser.next() is None

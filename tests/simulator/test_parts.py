@@ -121,7 +121,7 @@ def test_a_log_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert sends.counts()["sends"] == 100
 
 
-def test_slots_are_given_first_come_first_served() -> None:
+def test_slots_are_assigned_first_come_first_served() -> None:
     begun: list[str] = []
     begins = [partial(begun.append, name) for name in "abcde"]
     slots = Slots(2, 2)

@@ -12,9 +12,7 @@ from loadgen.simulator.plan import MERGE, SPLIT, Planner
 
 @pytest.mark.parametrize("distribution", ["uniform", "lognormal", "gamma"])
 @pytest.mark.parametrize("cv", [0.1, 0.5])
-def test_gaps_and_first_tokens_have_the_mean_and_the_variation_asked_for(
-    distribution: str, cv: float
-) -> None:
+def test_gaps_and_first_tokens_have_the_configured_mean_and_variation(distribution: str, cv: float) -> None:
     planner = Planner(Simulator(ttft=0.3, gap=0.05, jitter=cv, distribution=distribution))
     first = [planner.plan(n).ttft_ns for n in range(4000)]
     for values, mean, tolerance in ((planner.gaps, 0.05, 0.02), (first, 0.3, 0.06)):

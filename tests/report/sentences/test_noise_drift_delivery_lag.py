@@ -60,7 +60,7 @@ LAG = DelayFinding(
     ],
     ids=["noise", "within a cell", "across rounds", "delivery lag"],
 )
-def test_a_statement_has_its_figures(finding: Finding, figures: list[str]) -> None:
+def test_a_statement_has_its_values(finding: Finding, figures: list[str]) -> None:
     statement = sentences(finding).statement
     assert all(figure in statement for figure in figures), statement
 
