@@ -37,6 +37,7 @@ from tests.cli.command import loadgen as command
 from tests.cli.server import ENDLESS, Handler, Ollama, ollama
 from tests.distributed.namespaces import HUB, NotAllowed, namespaces
 from tests.distributed.relay import Relay
+from tests.locust_ui.locusts import free_port
 
 ENGINE, WORKER = "loadgen.engine", "worker"
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ ROOT = Path(__file__).parents[2]
 IMPATIENT = """
 import sys
 from loadgen.distributed import processes
-processes.MASTER_TIMEOUT_S = 1
+processes.MASTER_TIMEOUT_S = 5  # heartbeats come every second, later on a busy machine
 sys.exit(processes.work("127.0.0.1", int(sys.argv[1]), 60))
 """
 
@@ -82,12 +83,6 @@ def worker(
             yield process
         finally:
             process.kill()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        number: int = server.getsockname()[1]
-        return number
 
 
 # ------------------------------------------------------------------------------------------------- the union

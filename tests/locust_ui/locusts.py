@@ -6,6 +6,7 @@ import csv
 import http.cookiejar
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +157,14 @@ def listens(url: str) -> bool:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """A port below those that systems hand out, which nobody else takes before it is used."""
+    while True:
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", random.randrange(10_240, 32_768))) as server,
+        ):
+            number: int = server.getsockname()[1]
+            return number
 
 
 def runs(folder: Path) -> list[Path]:
