@@ -21,6 +21,7 @@ from loadgen.distributed.processes import LocalWorkers
 from loadgen.distributed.users import Stream as StreamUser
 from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S
 from loadgen.lab.engine import longest
+from loadgen.lab.interrupts import interruptible
 from loadgen.lab.lifecycle import CellError
 from loadgen.lab.session import Record
 from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Scenario, ServerLog
@@ -81,19 +82,29 @@ class WorkerPool:
         self.close()
 
     def _connect(self) -> None:
-        if self._start:
-            self._local_workers = LocalWorkers(self._workers, self._host, self._port)
-        else:
-            here = socket.gethostname() if self._host in ("0.0.0.0", "::") else self._host
-            self._note(
-                f"waiting for {self._workers} workers: loadgen worker --host {here} --port {self._port}"
-            )
-        until = time.monotonic() + CONNECT_TIMEOUT_S
-        while len(self._coordinator.nodes()) < self._workers:
-            gevent.sleep(CHECK_INTERVAL_S)
-            if self._local_workers is not None and (self._local_workers.dead() or time.monotonic() > until):
-                connected = len(self._coordinator.nodes())
-                raise Refused(f"only {connected} of {self._workers} workers started; their errors are above")
+        # gevent may lose a KeyboardInterrupt that is raised in one of its callbacks; a flag is never lost.
+        with interruptible(lambda _: None) as interrupted:
+            if self._start:
+                self._local_workers = LocalWorkers(self._workers, self._host, self._port)
+            else:
+                here = socket.gethostname() if self._host in ("0.0.0.0", "::") else self._host
+                self._note(
+                    f"waiting for {self._workers} workers: loadgen worker --host {here} --port {self._port}"
+                )
+            until = time.monotonic() + CONNECT_TIMEOUT_S
+            while len(self._coordinator.nodes()) < self._workers:
+                gevent.sleep(CHECK_INTERVAL_S)
+                if interrupted():
+                    raise KeyboardInterrupt
+                if self._local_workers is not None and (
+                    self._local_workers.dead() or time.monotonic() > until
+                ):
+                    connected = len(self._coordinator.nodes())
+                    raise Refused(
+                        f"only {connected} of {self._workers} workers started; their errors are above"
+                    )
+            if interrupted():
+                raise KeyboardInterrupt
 
     def close(self) -> None:
         """Disconnect the workers; end those that were started here."""
