@@ -1,22 +1,19 @@
 """YAML as plain values, each with the line that it is on.
 
-Values are made from ruamel's nodes and never from tags; aliases are refused; depth and number are bounded.
+Values are made from ruamel's events and never from tags; aliases are refused; depth and number are bounded.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, events
 from ruamel.yaml import error as yaml_error
-from ruamel.yaml.composer import Composer, ComposerError
-from ruamel.yaml.events import AliasEvent, CollectionStartEvent
-from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
 
@@ -54,23 +51,15 @@ class Document:
 
 def parse(name: str, text: str) -> Document:
     """Return the values in ``text``; problems call it ``name``. Raises ScenarioError for bad syntax."""
-    loader = YAML(typ="safe", pure=True)
-    loader.Composer = _Composer
-    document = Document(None, {(): f"{name}:1"}, [])
-    breaks = [match.start() for match in re.finditer("\n", text)]
-
-    def line(index: int) -> str:
-        # Not the parser's own line: it counts U+2028 and the like as ends of lines, and no editor does.
-        return f"{name}:{bisect_left(breaks, index) + 1}"
-
+    reader = _Reader(name, text)
     try:
-        root = loader.compose(text)
+        reader.read_documents()
     except (yaml_error.YAMLError, ValueError) as error:
-        index, wrong, right, path = _explain(error, text, loader.composer.path)
-        raise ScenarioError([Problem(line(index), path, wrong, right)]) from None
-    if root is not None:
-        document.data = _value(root, (), document, line, loader.composer.refused)
-    return document
+        index, wrong, right = _explain(error, text)
+        begins = _KEY.match(text, text.rfind("\n", 0, index) + 1)
+        key = dotted(reader.path) if isinstance(error, _Refused) or not begins else begins[1]
+        raise ScenarioError([Problem(reader.line(index), key, wrong, right)]) from None
+    return reader.document
 
 
 def scalar(text: str) -> Any:
@@ -115,88 +104,87 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 )
 
 
-# ------------------------------------------------------------------------------------------------------ nodes
+# ----------------------------------------------------------------------------------------------------- reading
 
 
-class _BeyondBounds(yaml_error.YAMLError):
+class _Refused(yaml_error.YAMLError):
     """The rest of the file is not read: a large file of many small values parses slowly."""
 
-    def __init__(self, index: int, wrong: str, right: str) -> None:
+    def __init__(self, event: events.Event, wrong: str, right: str) -> None:
         super().__init__()
-        self.explanation = index, wrong, right
+        self.explanation = event.start_mark.index, wrong, right
 
 
-class _Composer(Composer):
-    """Composes nodes within the bounds. ``refused`` has the tag of each node that has one, "" for an alias.
+class _Reader:
+    """Fills ``document`` from the text. ``path`` leads to the value that is being read, or where reading failed."""
 
-    ``path`` leads to the value that is being composed, or where composing failed.
-    """
-
-    def __init__(self, loader: Any = None) -> None:
-        super().__init__(loader)
-        self.warn_double_anchors = False
+    def __init__(self, name: str, text: str) -> None:
+        self.document = Document(None, {(): f"{name}:1"}, [])
         self.path: Path = ()
-        self.refused: dict[int, str] = {}
-        self._values = self._nested = 0
+        self._name = name
+        self._breaks = [match.start() for match in re.finditer("\n", text)]
+        self._events = YAML(typ="safe", pure=True).parse(text)
+        self._values = 0
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.parser.peek_event()
-        outer, self._nested, self._values = self.path, self._nested + 1, self._values + 1
+    def line(self, index: int) -> str:
+        # Not the parser's own line: it counts U+2028 and the like as ends of lines, and no editor does.
+        return f"{self._name}:{bisect_left(self._breaks, index) + 1}"
+
+    def read_documents(self) -> None:
+        for event in self._events:
+            if isinstance(event, events.DocumentStartEvent) and self._values:
+                raise _Refused(event, "a second document begins", "one scenario in a file")
+            if isinstance(event, events.NodeEvent):
+                self.document.data = self._value(event, ())
+
+    def _value(self, event: Any, path: Path) -> Any:
+        self._values += 1
         if self._values > MAX_VALUES:
             wrong = f"has more than {MAX_VALUES:,} values"
-            raise _BeyondBounds(event.start_mark.index, wrong, "fewer; long lists of prompts in a file")
-        if self._nested > MAX_DEPTH and isinstance(event, CollectionStartEvent):
+            raise _Refused(event, wrong, "fewer; long lists of prompts in a file")
+        if len(path) >= MAX_DEPTH and isinstance(event, events.CollectionStartEvent):
             wrong = f"is nested more than {MAX_DEPTH} deep"
-            raise _BeyondBounds(event.start_mark.index, wrong, "a scenario is three or four levels deep")
-        if index is not None:
-            self.path = (*outer, index if isinstance(index, int) else str(index.value))
-        if isinstance(event, AliasEvent):
-            self.parser.get_event()
-            node = ScalarNode("", "", event.start_mark, event.end_mark)
-            self.refused[id(node)] = ""
+            raise _Refused(event, wrong, "a scenario is three or four levels deep")
+        self.path = path
+        value: Any = BAD
+        if isinstance(event, events.AliasEvent):
+            right = "the value itself: anchors and aliases are not followed"
+            self.document.report(path, "is an alias", right)
+        elif isinstance(event, events.ScalarEvent):
+            value = scalar(event.value) if event.style is None else event.value
+        elif isinstance(event, events.SequenceStartEvent):
+            value = []
+            while not isinstance(item := next(self._events), events.SequenceEndEvent):
+                here = (*path, len(value))
+                self.document.places[here] = self.line(item.start_mark.index)
+                value.append(self._value(item, here))
         else:
-            node = super().compose_node(parent, index)
-            if event.tag is not None:
-                self.refused[id(node)] = event.tag
-        self._nested -= 1
-        self.path = outer if parent is not None else ()
-        return node
+            value = {}
+            while not isinstance(key := next(self._events), events.MappingEndEvent):
+                self._pair(key, path, value)
+        if getattr(event, "tag", None) is not None:
+            right = "a plain value: tags construct nothing here"
+            self.document.report(path, f"has the tag {event.tag}", right)
+            value = BAD
+        self.path = path[:-1]
+        return value
 
-
-def _value(node: Any, path: Path, document: Document, line: Any, refused: dict[int, str]) -> Any:
-    """Return the node as a plain value; add its places and problems to ``document``."""
-    if id(node) in refused:
-        if tag := refused[id(node)]:
-            document.report(path, f"has the tag {tag}", "a plain value: tags construct nothing here")
-        else:
-            document.report(path, "is an alias", "the value itself: anchors and aliases are not followed")
-        return BAD
-    if isinstance(node, ScalarNode):
-        return scalar(node.value) if node.style is None else node.value
-    values: dict[Any, Any] = {}
-    for key, mark, item in _items(node, refused):
-        place, here = line(mark.index), (*path, key)
-        if key is None:
+    def _pair(self, key: Any, path: Path, values: dict[str, Any]) -> None:
+        place, skipped = self.line(key.start_mark.index), (*path, "?")
+        if not isinstance(key, events.ScalarEvent) or key.tag is not None:
+            self._value(key, skipped)
             wrong = "has a key that is not text"
-            document.problems.append(Problem(place, dotted(path), wrong, "a key such as  name:"))
-        elif key in values:
-            first = document.places[here].rpartition(":")[2]
-            wrong = f"is there twice, first in line {first}"
-            document.problems.append(Problem(place, dotted(here), wrong, "one of the two"))
+            self.document.problems.append(Problem(place, dotted(path), wrong, "a key such as  name:"))
+            self._value(next(self._events), skipped)
+            return
+        here = (*path, key.value)
+        if key.value in values:
+            wrong = f"is there twice, first in line {self.document.places[here].rpartition(':')[2]}"
+            self.document.problems.append(Problem(place, dotted(here), wrong, "one of the two"))
+            self._value(next(self._events), skipped)
         else:
-            document.places[here] = place
-            values[key] = _value(item, here, document, line, refused)
-    return values if isinstance(node, MappingNode) else list(values.values())
-
-
-def _items(node: Any, refused: dict[int, str]) -> Iterator[tuple[Any, Any, Any]]:
-    """Yield key (``None``: not text), mark and value node."""
-    if isinstance(node, SequenceNode):
-        yield from ((at, item.start_mark, item) for at, item in enumerate(node.value))
-        return
-    for key, item in node.value:
-        text = isinstance(key, ScalarNode) and id(key) not in refused
-        yield key.value if text else None, key.start_mark, item
+            self.document.places[here] = place
+            values[key.value] = self._value(next(self._events), here)
 
 
 # ----------------------------------------------------------------------------------------------------- syntax
@@ -205,23 +193,17 @@ _KEY: Final = re.compile(r"[ \t-]*([A-Za-z_][\w-]*)[ \t]*:")
 _BEYOND_UNICODE: Final = re.compile(r"\\U(?!0010|000)[0-9A-Fa-f]{8}")
 
 
-def _explain(error: Exception, text: str, path: Path) -> tuple[int, str, str, str]:
-    """Return the index of a syntax error, what is wrong, what would be right, and the key it belongs to."""
-    if isinstance(error, _BeyondBounds):
-        return *error.explanation, dotted(path)
-    if isinstance(error, ComposerError):
-        return error.problem_mark.index, "a second document begins", "one scenario in a file", "scenario"
+def _explain(error: Exception, text: str) -> tuple[int, str, str]:
+    """Return the index of a syntax error, what is wrong, and what would be right."""
+    if isinstance(error, _Refused):
+        return error.explanation
     if isinstance(error, yaml_error.MarkedYAMLError):
-        index, wrong, right = _explain_marked(error, text)
-    elif isinstance(error, ValueError):  # from chr(): the parser trusts the digits
+        return _explain_marked(error, text)
+    if isinstance(error, ValueError):  # from chr(): the parser trusts the digits
         escape = _BEYOND_UNICODE.search(text)
         index = escape.start() if escape else 0
-        wrong, right = "YAML syntax: an escape that is no character", "the character itself"
-    else:
-        index = getattr(error, "position", 0)
-        wrong, right = "YAML syntax: a control character", "printable text"
-    begins = _KEY.match(text, text.rfind("\n", 0, index) + 1)
-    return index, wrong, right, begins[1] if begins else dotted(path)
+        return index, "YAML syntax: an escape that is no character", "the character itself"
+    return getattr(error, "position", 0), "YAML syntax: a control character", "printable text"
 
 
 def _explain_marked(error: yaml_error.MarkedYAMLError, text: str) -> tuple[int, str, str]:
