@@ -1,17 +1,26 @@
-"""``${NAME}`` and ``${NAME:-default}`` in text values; ``$$`` is a dollar sign."""
+"""``${NAME}`` and ``${NAME:-default}`` in text values (``$$`` is a dollar sign), and which values are secret."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from loadgen.scenario.problems import Path, nearest
-from loadgen.scenario.source import BAD, Document, Plain, scalar, with_leaves
+from loadgen.scenario.source import BAD, Document, Plain, at, scalar, with_leaves
+from loadgen.secrets import of_header, of_url
 
 _REFERENCE: Final = re.compile(
     r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<bad>\{))"
+)
+# Where a value may be secret. All other keys hold numbers, or words that every table shows.
+_MAY_BE_SECRET: Final[tuple[Path, ...]] = (
+    ("target", "url"),
+    ("target", "headers"),
+    ("prompts",),
+    ("options",),
 )
 
 
@@ -39,51 +48,39 @@ def fill(document: Document, environ: Mapping[str, str]) -> dict[Path, set[str]]
     def filled(value: Any, path: Path) -> Any:
         if not isinstance(value, str):
             return value
-        text = _Text(environ)
-        whole = _REFERENCE.sub(text.replace, value) if "$" in value else value
-        if not text.problems and not is_unicode(whole):
-            text.problems.append(("is not Unicode text", "text in UTF-8"))
-        for problem in text.problems:
-            document.report(path, *problem)
-        if text.problems:
+        known = len(document.problems)
+
+        def replace(match: re.Match[str]) -> str:
+            name, default = match["name"], match["default"]
+            if match["dollar"]:
+                return "$"
+            if name is None:
+                right = "${NAME} or ${NAME:-default}, or $${ for the text itself"
+                document.report(path, "has a ${ that is not a reference", right)
+                return ""
+            if found := environ.get(name):
+                taken.setdefault(path, set()).add(found)
+                return found
+            # As in a shell, :- replaces an empty value too.
+            if default is None and name not in environ:
+                near = nearest(name, environ)
+                hint = f" (did you mean ${{{near}}}?)" if near else ""
+                right = f"set {name}, or ${{{name}:-default}}{hint}"
+                document.report(path, f"${{{name}}} is not set", right)
+            return default or ""
+
+        whole = _REFERENCE.sub(replace, value)
+        if len(document.problems) > known:
             return BAD
-        if values := text.taken - {""}:
-            taken[path] = values
-        if text.referred:
+        if not is_unicode(whole):
+            document.report(path, "is not Unicode text", "text in UTF-8")
+            return BAD
+        if any(match["name"] for match in _REFERENCE.finditer(value)):
             return (FilledPlain if isinstance(value, Plain) else Filled)(whole)
-        return str(whole)
+        return whole
 
     document.data = with_leaves(document.data, filled)
     return taken
-
-
-@dataclass
-class _Text:
-    """Replaces the references of one text."""
-
-    environ: Mapping[str, str]
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    taken: set[str] = field(default_factory=set)
-    referred: bool = False
-
-    def replace(self, match: re.Match[str]) -> str:
-        name, default = match["name"], match["default"]
-        if match["dollar"]:
-            return "$"
-        if name is None:
-            right = "${NAME} or ${NAME:-default}, or $${ for the text itself"
-            self.problems.append(("has a ${ that is not a reference", right))
-            return ""
-        self.referred = True
-        # As in a shell, :- replaces an empty value too.
-        if self.environ.get(name) or (name in self.environ and default is None):
-            self.taken.add(self.environ[name])
-            return self.environ[name]
-        if default is None:
-            near = nearest(name, self.environ)
-            hint = f" (did you mean ${{{near}}}?)" if near else ""
-            self.problems.append((f"${{{name}}} is not set", f"set {name}, or ${{{name}:-default}}{hint}"))
-        return default or ""
 
 
 def is_unicode(text: str) -> bool:
@@ -93,3 +90,38 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def credentials(data: Any) -> set[str]:
+    """Return the secrets in the headers and the URL, whether or not those are valid."""
+    headers, url = at(data, ("target", "headers"))[1], at(data, ("target", "url"))[1]
+    found: set[str] = set()
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if isinstance(value, str):
+            found |= of_header(name, str(value))
+    if isinstance(url, str):
+        with suppress(ValueError):
+            found |= of_url(str(url))
+    return found
+
+
+def secrets(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
+    """Return the credentials, and the values from the environment that became text where a secret may be."""
+    found = credentials(data)
+    for path, values in taken.items():
+        value = at(data, path)[1]
+        is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
+        may_be = any(path[: len(place)] == place for place in _MAY_BE_SECRET)
+        if may_be and not (path[0] == "options" and is_number):
+            url = str(value) if path == ("target", "url") else ""
+            found |= {each for each in values if not (url and _is_address(each, url))}
+    return found
+
+
+def _is_address(value: str, url: str) -> bool:
+    """Return whether a value is the address in ``url``, which is shown, and no credential of it.
+
+    A whole URL is an address; the credentials in it are found by themselves.
+    """
+    address = urlsplit(url).netloc.rpartition("@")[2] if "://" in url else ""
+    return "://" in value or (value in address and value not in url.replace(address, "", 1))

@@ -16,25 +16,25 @@ from loadgen.scenario.problems import Problem, ScenarioError
 from loadgen.scenario.resolve import load
 from loadgen.scenario.source import scalar
 
-# flag -> what it is, the validator of its value, what would be right, and the value that it must stay below
-_FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], str, float]]] = {
-    "--lag-p99": ("budget", values.duration, "such as 10ms", inf),
-    "--errors": ("budget", values.fraction, "more than 0, less than 100%", 1),
-    "--ttft": ("budget", values.multiple, "more than 1, such as 1.5", inf),
-    "--precision": ("precision", values.fraction, "more than 0, less than 100%", 1),
-    "--duration": ("step", values.duration, "such as 3s", inf),
+# flag -> what it is, the validator of its value, which must be between the next two, and what would be right
+_FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] = {
+    "--lag-p99": ("budget", values.duration, 0, inf, "such as 10ms"),
+    "--errors": ("budget", values.fraction, 0, 1, "more than 0, less than 100%"),
+    "--ttft": ("budget", values.number, 1, inf, "more than 1, such as 1.5"),
+    "--precision": ("precision", values.fraction, 0, 1, "more than 0, less than 100%"),
+    "--duration": ("step", values.duration, 0, inf, "such as 3s"),
 }
 
 
 def parse_flag(flag: str, text: str) -> float:
     """Return the value of a flag of ``loadgen limit``; a duration in seconds. Raises ScenarioError."""
-    what, validator, right, most = _FLAGS[flag]
+    what, validator, least, most, right = _FLAGS[flag]
     try:
         value = validator(scalar(text))
     except PydanticCustomError as error:
         problems = [Problem(flag, what, wrong, right) for _, wrong, right in values.problems_of(error)]
         raise ScenarioError(problems) from None
-    if not 0 < value < most:
+    if not least < value < most:
         raise ScenarioError([Problem(flag, what, f"{text} is out of range", right)])
     return value
 

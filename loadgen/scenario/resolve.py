@@ -8,16 +8,15 @@ from pathlib import Path as FilePath
 from typing import Final
 
 from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
-from loadgen.scenario import secret_values, thresholds
-from loadgen.scenario.environment import fill
+from loadgen.scenario import environment, thresholds
 from loadgen.scenario.files import read
 from loadgen.scenario.overrides import Override, apply
 from loadgen.scenario.problems import Problem, ScenarioError, masked
 from loadgen.scenario.prompts import read_prompts
-from loadgen.scenario.rules import PromptsFile
 from loadgen.scenario.shape import ScenarioShape
 from loadgen.scenario.source import Document, parse
 from loadgen.scenario.validate import validate
+from loadgen.scenario.values import is_text
 from loadgen.secrets import mask
 
 
@@ -67,26 +66,23 @@ def _resolve(
 ) -> Scenario:
     in_file = dict(document.data)
     apply(document, overrides)
-    taken = fill(document, environ)
-    from_environment = {value for values in taken.values() for value in values}
-    credentials = secret_values.credentials(document.data)
+    taken = environment.fill(document, environ)
+    hidden = environment.credentials(document.data).union(*taken.values())
     shape = validate(document, in_file)
-    prompts = _prompts(document, shape, from_environment)
-    secrets = credentials | secret_values.from_environment(document.data, taken)
+    prompts = _prompts_file(document, hidden) or (shape.prompts if shape else ())
+    secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
     if document.problems or shape is None:
-        raise ScenarioError(masked(document.problems, from_environment | credentials))
+        raise ScenarioError(masked(document.problems, hidden))
     return _scenario(shape, prompts, path, frozenset(secrets))
 
 
-def _prompts(document: Document, shape: ScenarioShape | None, hidden: set[str]) -> tuple[str, ...]:
-    """Return the prompts; a file of them is read even if other keys are wrong, to report all problems at once."""
-    if shape is not None and not isinstance(shape.prompts, PromptsFile):
-        return tuple(shape.prompts)
+def _prompts_file(document: Document, hidden: set[str]) -> tuple[str, ...]:
+    """Return the prompts of a file, which is read even if other keys are wrong, to report all problems at once."""
     prompts = document.data.get("prompts")
     file = prompts.get("file") if isinstance(prompts, dict) else None
-    if not isinstance(file, str) or not file.strip():
+    if not is_text(file):
         return ()
     try:
         return read_prompts(document.folder, file, document.place(("prompts", "file")))

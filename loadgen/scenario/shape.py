@@ -21,7 +21,7 @@ from loadgen import protocols
 from loadgen.loads import LOADS
 from loadgen.model import ClientId, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.model.faults import FAULTS
-from loadgen.scenario import rules, variants
+from loadgen.scenario import values, variants
 from loadgen.scenario.problems import Path, dotted, nearest
 from loadgen.scenario.thresholds import threshold
 from loadgen.scenario.values import (
@@ -146,10 +146,10 @@ class TargetShape(_Shape):
         "Start the simulator that comes with loadgen and answer like this; {} for its defaults.",
         {"ttft": "300ms", "gap": "50ms", "tokens": 60, "jitter": 0.5},
     )
-    url: Annotated[str, BeforeValidator(rules.url)] | None = key(
+    url: Annotated[str, BeforeValidator(values.url)] | None = key(
         None, "The server's address, without the protocol's path.", "http://127.0.0.1:11434"
     )
-    headers: Annotated[dict[str, str], BeforeValidator(rules.headers)] = key(
+    headers: Annotated[dict[str, str], BeforeValidator(values.headers)] = key(
         {}, "Sent with every request.", {"Authorization": "Bearer ${API_KEY}"}
     )
 
@@ -264,7 +264,7 @@ class ScenarioShape(_Shape):
 
     model_config = _either({("concurrency", "load"): ("stages",), ("stages",): ("concurrency", "load")})
 
-    name: Annotated[str, BeforeValidator(rules.name)] = key(
+    name: Annotated[str, BeforeValidator(values.name)] = key(
         ..., "What the run is called, in its folder's name and its report.", "100-concurrent"
     )
     target: TargetShape = key(..., "Where the streams go: a simulator or a URL.")
@@ -273,10 +273,10 @@ class ScenarioShape(_Shape):
     )
     model: Text = key("qwen3:1.7b", "The model that the requests name.", "qwen3:1.7b")
     stream: Boolean = key(True, "false requests the answer as a whole, not as a stream.")
-    options: Annotated[dict[str, Any], BeforeValidator(rules.options)] = key(
+    options: Annotated[dict[str, Any], BeforeValidator(values.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
     )
-    prompts: Annotated[Any, BeforeValidator(rules.prompts), WithJsonSchema({})] = key(
+    prompts: Annotated[Any, BeforeValidator(values.prompts), WithJsonSchema({})] = key(
         ...,
         "The prompts, used in turn: a list, or a file relative to the scenario "
         "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
@@ -293,7 +293,10 @@ class ScenarioShape(_Shape):
         ["requests", "httpx-sync", "httpx-async", "aiohttp"],
     )
     concurrency: Annotated[
-        list[Level], Field(min_length=1), BeforeValidator(_listed), checked(rules.distinct)
+        list[Level],
+        Field(min_length=1),
+        BeforeValidator(_listed),
+        checked(lambda levels: values.twice(levels, "each number once")),
     ] = key(list, "How many streams at once; a cell for each number.", [1, 10, 100])
     load: LoadShape = key(LoadShape, "How long or how often.", {"duration": "10s", "ramp": "2s"})
     stages: Annotated[list[StageShape], Field(min_length=1), checked(_stages)] = key(

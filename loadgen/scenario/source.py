@@ -87,6 +87,16 @@ def with_leaves(value: Any, leaf: Callable[[Any, Path], Any], path: Path = ()) -
     return leaf(value, path)
 
 
+def at(data: Any, path: Path) -> tuple[Path, Any]:
+    """Return as much of ``path`` as there is in ``data``, and the value there."""
+    for depth, part in enumerate(path):
+        known = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not known:
+            return path[:depth], data
+        data = data[part]
+    return path, data
+
+
 _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),

@@ -13,7 +13,7 @@ from loadgen import clients, protocols
 from loadgen.scenario import thresholds
 from loadgen.scenario.problems import Path
 from loadgen.scenario.shape import ScenarioShape, choose_key
-from loadgen.scenario.source import BAD, Document, kind
+from loadgen.scenario.source import BAD, Document, at, kind
 from loadgen.scenario.values import shown
 
 # Pydantic's own errors -> what is wrong, what would be right.
@@ -49,16 +49,6 @@ def validate(document: Document, in_file: Mapping[str, Any]) -> ScenarioShape | 
     if shape is not None:
         _check_protocol(document, shape)
     return shape
-
-
-def at(data: Any, path: Path) -> tuple[Path, Any]:
-    """Return as much of ``path`` as there is in ``data``, and the value there."""
-    for depth, part in enumerate(path):
-        known = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
-        if not known:
-            return path[:depth], data
-        data = data[part]
-    return path, data
 
 
 def _report(document: Document, error: ErrorDetails) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated, Any, Final, TypeGuard, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from loadgen.clients import SIZES
-from loadgen.scenario.environment import Filled, meaning
+from loadgen.scenario.environment import Filled, FilledPlain, meaning
 from loadgen.scenario.problems import Path, choose
-from loadgen.scenario.source import kind
+from loadgen.scenario.source import BAD, kind, with_leaves
 
 T = TypeVar("T")
 Found = Iterator[tuple[Path, str, str]]
@@ -134,51 +135,156 @@ def fraction(value: Any) -> float:
     return float(value)
 
 
-def integer(value: Any) -> int:
-    """Return an integer."""
-    text, value = shown(value), meaning(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise wrong(f"{text} is not an integer", "an integer such as 3, without quotes")
-    return value
+def _valid(valid: Callable[[Any], bool], says: str, right: str) -> Callable[[Any], Any]:
+    """Return a validator that returns the values that are ``valid``."""
 
+    def validate(value: Any) -> Any:
+        found = meaning(value)
+        if not valid(found):
+            raise wrong(f"{shown(value)} {says}", right)
+        return found
 
-def number(value: Any) -> float:
-    """Return a finite number."""
-    text, value = shown(value), meaning(value)
-    if not _is_number(value):
-        raise wrong(f"{text} is not a number", "a number such as 0.5, without quotes")
-    if not math.isfinite(value):
-        raise wrong(f"{text} is not finite", "a number such as 0.5")
-    return float(value)
-
-
-def multiple(value: Any) -> float:
-    """Return a number above 1."""
-    found = number(value)
-    if found <= 1:
-        raise wrong(f"{shown(value)} is not more than 1", "a multiple, such as 1.5")
-    return found
-
-
-def boolean(value: Any) -> bool:
-    """Return true or false."""
-    text, value = shown(value), meaning(value)
-    if not isinstance(value, bool):
-        raise wrong(f"{text} is neither true nor false", "true or false")
-    return value
-
-
-def text(value: Any) -> str:
-    """Return text that is not blank."""
-    if not isinstance(value, str):
-        raise wrong(f"is {kind(value)}", "text; in quotes where it looks like something else")
-    if not value.strip():
-        raise wrong("is empty", "some text")
-    return str(value)
+    return validate
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+number = _valid(
+    lambda value: _is_number(value) and math.isfinite(value),
+    "is not a finite number",
+    "a number such as 0.5, without quotes",
+)
+_integer: Final = _valid(
+    lambda value: _is_number(value) and isinstance(value, int),
+    "is not an integer",
+    "an integer such as 3, without quotes",
+)
+_boolean: Final = _valid(lambda value: isinstance(value, bool), "is neither true nor false", "true or false")
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Return whether the value is text that is not blank."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _no_text(value: Any) -> str:
+    return "is empty" if isinstance(value, str) else f"is {kind(value)}"
+
+
+def text(value: Any) -> str:
+    """Return text that is not blank."""
+    if not is_text(value):
+        raise wrong(_no_text(value), "text; in quotes where it looks like something else")
+    return str(value)
+
+
+def name(value: Any) -> str:
+    """Return a name that can be that of a folder."""
+    name = text(value)
+    if not re.fullmatch(r"[^\W_][\w.-]{0,49}", name):
+        right = "at most 50 letters, digits, points, dashes and underscores, a letter or digit first"
+        raise wrong(f"{shown(value)} cannot name a folder", right)
+    return name
+
+
+def url(value: Any) -> str:
+    """Return the URL of a server. It may hold a password, so messages never show it."""
+    url = text(value)
+    right = "such as http://127.0.0.1:11434"
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise wrong(
+            "has a blank, a control character or a character outside ASCII", f"{right}, others as %XX"
+        )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong("is not a URL: its host or port cannot be read", right) from None
+    if parts.scheme not in ("http", "https"):
+        raise wrong("does not begin with http:// or https://", right)
+    if not parts.hostname or port == 0:
+        raise wrong("has no host or port to connect to", right)
+    if parts.fragment:
+        raise wrong("has a fragment (#), which is never sent", right)
+    return url
+
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING: Final = {"accept-encoding", "connection", "content-length", "content-type", "transfer-encoding"}
+
+
+def headers(value: Any) -> dict[str, str]:
+    """Return headers that every client can send as they are."""
+    if not isinstance(value, dict):
+        raise wrong(f"is {kind(value)}", 'a mapping, such as {Authorization: "Bearer ${API_KEY}"}')
+    check(value, _headers(value))
+    return {name: str(content) for name, content in value.items()}
+
+
+def _headers(value: dict[str, Any]) -> Found:
+    names = [name.lower() for name in value]
+    for place, (name, content) in enumerate(value.items()):
+        at = (name,)
+        if not _TOKEN.fullmatch(name):
+            yield at, "is not a header name", "letters, digits and dashes"
+        elif name.lower() in _FRAMING:
+            yield at, "is set by loadgen, the same for every client", "leave it out"
+        elif name.lower() in names[:place]:
+            yield at, "is defined twice, in another case", "one of the two"
+        if not isinstance(content, str):
+            yield at, f"is {kind(content)}", "text, in quotes"
+        elif not content.isascii() or not content.isprintable():
+            yield at, "has a line break, a control character or one outside ASCII", "printable ASCII"
+        elif content != content.strip():
+            yield at, "begins or ends with a blank", "the value without it"
+
+
+def twice(values: Sequence[Any], right: str) -> Found:
+    """Yield the entries that are listed twice."""
+    for at, value in enumerate(values):
+        if value in values[:at]:
+            yield (at,), f"{value} is listed twice", right
+
+
+def prompts(value: Any) -> tuple[str, ...]:
+    """Return the prompts; none where they are in a file, which is not yet read."""
+    if isinstance(value, dict):
+        check(value, _prompts_file(value))
+        return ()
+    if not isinstance(value, list) or not value:
+        says = "is an empty list" if isinstance(value, list) else f"is {kind(value)}"
+        raise wrong(says, 'a list such as ["Write a haiku."], or {file: prompts.jsonl}')
+    blank = ((at, prompt) for at, prompt in enumerate(value) if not is_text(prompt))
+    check(value, (((at,), _no_text(prompt), "text, in quotes") for at, prompt in blank))
+    return tuple(map(str, value))
+
+
+def _prompts_file(value: dict[str, Any]) -> Found:
+    yield from (((key,), "unknown key", choose(key, ["file"])) for key in value if key != "file")
+    if not value:
+        yield (), "has no file", "{file: prompts.jsonl}"
+    elif "file" in value and not is_text(value["file"]):
+        yield ("file",), _no_text(value["file"]), "a file's name, such as prompts.jsonl"
+
+
+def options(value: Any) -> dict[str, Any]:
+    """Return the protocol's own options, as they are."""
+    if not isinstance(value, dict):
+        raise wrong(f"is {kind(value)}", "a mapping, such as {num_predict: 100}")
+    found: list[tuple[Path, str, str]] = []
+
+    def plain(value: Any, at: Path) -> Any:
+        if value is BAD:
+            return None
+        value = meaning(value) if isinstance(value, FilledPlain) else value
+        if isinstance(value, float) and not math.isfinite(value):
+            found.append((at, "is not finite", "a number"))
+        return str(value) if isinstance(value, str) else value
+
+    made = with_leaves(value, plain)
+    return dict(check(made, found))
 
 
 def _positive(seconds: float) -> Found:
@@ -197,12 +303,12 @@ _FRACTION_SCHEMA: Final = {
     ]
 }
 
-INTEGER: Final = BeforeValidator(integer)
+INTEGER: Final = BeforeValidator(_integer)
 NUMBER: Final = BeforeValidator(number)
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema(_DURATION_SCHEMA)]
 PositiveDuration = Annotated[
     float, BeforeValidator(duration), checked(_positive), WithJsonSchema(_DURATION_SCHEMA["anyOf"][0])
 ]
 Fraction = Annotated[float, BeforeValidator(fraction), WithJsonSchema(_FRACTION_SCHEMA)]
-Boolean = Annotated[bool, BeforeValidator(boolean)]
+Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]

@@ -19,7 +19,7 @@ from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose
 from loadgen.scenario.source import kind
-from loadgen.scenario.values import check, problems_of, shown, size, text, wrong
+from loadgen.scenario.values import check, problems_of, shown, size, text, twice, wrong
 
 PYTHON: Final = "python"
 STREAM: Final = (True, False)
@@ -101,15 +101,9 @@ def _version(raw: Any, path: str) -> str:
 
 def distinct(value: Sequence[ClientId]) -> list[ClientId]:
     """Return the clients with their interpreters numbered; those with the same label are refused."""
-    numbers = list(numbered(value))
-    labels = [client.label for client in numbers]
+    found = list(numbered(value))
     return check(
-        numbers,
-        (
-            ((at,), f"{label} is listed twice", "each client once, or with different options")
-            for at, label in enumerate(labels)
-            if label in labels[:at]
-        ),
+        found, twice([client.label for client in found], "each client once, or with different options")
     )
 
 

@@ -63,7 +63,7 @@ def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> Non
         (("--lag-p99", "0s"), "is out of range"),
         (("--errors", "100%"), "--errors: budget: 100% is out of range; more than 0, less than 100%"),
         (("--errors", "lots"), "'lots' is not a fraction"),
-        (("--ttft", "1"), "--ttft: budget: 1 is not more than 1"),
+        (("--ttft", "1"), "--ttft: budget: 1 is out of range; more than 1"),
         (("--precision", "0"), "--precision"),
         (("--duration", "0s"), "--duration: step"),
         (("--max-streams", "0"), "--max-streams"),

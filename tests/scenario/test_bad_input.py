@@ -38,7 +38,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "endless duration": ("load.duration", "{duration: 99999h}", "too long; at most 24h"),
     "infinite duration": ("load.duration", "{duration: .inf}", "inf has no unit"),
     "no timeout": ("timeouts.idle", "{idle: 0s}", "too short"),
-    "not a number": ("target.simulator.jitter", "{simulator: {jitter: .nan}}", "not finite"),
+    "not a number": ("target.simulator.jitter", "{simulator: {jitter: .nan}}", "nan is not a finite number"),
     "warm-up of the whole": ("load.warmup", "{duration: 5s, warmup: 5s}", "leaves nothing"),
     "ramp beyond the end": ("load.ramp", "{duration: 5s, ramp: 6s}", "shorter"),
     "duration and requests": ("load.requests", "{duration: 5s, requests: 2}", "only one"),
