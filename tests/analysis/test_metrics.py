@@ -90,6 +90,9 @@ def test_columns_of_the_terminal_have_priorities_of_their_own() -> None:
     [
         {"key": "two words"},
         {"key": "Upper"},
+        {"topic": "costs"},
+        {"kind": "latencies"},
+        {"better": "more"},
         {"formula": PerStream(lambda m: m.ttft), "percentiles": (50,), "unit": "s"},
         {"percentiles": (50,)},
         {"formula": PerStream(lambda m: m.ttft)},

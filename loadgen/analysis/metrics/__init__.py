@@ -10,21 +10,20 @@ one, and add its path to :data:`METRICS`; in another package, register it as an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
 
 from loadgen import registry
-from loadgen.analysis.metrics.metric import VALUE as VALUE
-from loadgen.analysis.metrics.metric import Column as Column
-from loadgen.analysis.metrics.metric import Metric as Metric
-from loadgen.analysis.metrics.metric import PerStream as PerStream
-from loadgen.analysis.metrics.metric import PerToken as PerToken
-from loadgen.analysis.metrics.metric import Rank as Rank
-from loadgen.analysis.metrics.metric import Repeats as Repeats
-from loadgen.analysis.metrics.metric import Scalar as Scalar
-from loadgen.analysis.metrics.metric import metric as metric
+from loadgen.analysis.measures import Flags, Ints, Measured, Times
+from loadgen.analysis.percentiles import NEEDED
+from loadgen.analysis.repeats import Repeat
 
 GROUP = "loadgen.metrics"
 
@@ -74,6 +73,196 @@ METRICS: tuple[str, ...] = (
     "loadgen.analysis.metrics.latency:startup_ttft",
 )
 
+Rank = int | None  # a percentile; None: the value of a metric that has no percentiles
+Ranks = tuple[Rank, ...]
+VALUE: Ranks = (None,)
+
+Topic = Literal["streams", "latency", "cost"]
+Kind = Literal["latency", "ratio", "cpu", "memory", "count", "share"]
+Better = Literal["lower", "higher", None]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """The repeats of one client at one level: the ``included`` ones, and ``all``, those excluded as invalid too."""
+
+    included: Sequence[Repeat]
+    all: Sequence[Repeat]
+
+    @property
+    def parts(self) -> list[Measured]:
+        """Return the parts of the included repeats: one for each worker and repeat."""
+        return [part for repeat in self.included for part in repeat.parts]
+
+    @property
+    def all_parts(self) -> list[Measured]:
+        """Return the parts of all repeats."""
+        return [part for repeat in self.all for part in repeat.parts]
+
+
+def included(measured: Measured) -> Flags:
+    """Return which streams count for latencies: due after the warm-up, and ok."""
+    return measured.included
+
+
+@dataclass(frozen=True, slots=True)
+class PerStream:
+    """A time for each stream: ``values`` has one per row, int64 nanoseconds, -1 where there is none.
+
+    ``streams`` selects the rows; by default those that are ok and were due after the warm-up.
+    """
+
+    values: Callable[[Measured], Ints]
+    streams: Callable[[Measured], Flags] = included
+
+    def times(self, measured: Measured) -> Times:
+        """Return the values of the selected streams that have one."""
+        values = self.values(measured)
+        rows = np.flatnonzero(self.streams(measured) & (values >= 0)).astype(np.int32)
+        return Times(values[rows], rows)
+
+
+@dataclass(frozen=True, slots=True)
+class PerToken:
+    """A time for each token of the included streams, or for each gap between them; ``None`` where they mean nothing."""
+
+    values: Callable[[Measured], Times | None]
+
+    def times(self, measured: Measured) -> Times:
+        """Return the values; none where they mean nothing."""
+        return self.values(measured) or Times(np.zeros(0, np.int64), np.zeros(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One number over the repeats, or ``None`` where it was not measured."""
+
+    value: Callable[[Repeats], float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Metric:
+    """One number of a client at one level. Every table, chart, comparison and threshold is made from this record.
+
+    A metric of times (:class:`PerStream`, :class:`PerToken`) has ``percentiles``, in milliseconds, and a column
+    ``<key>_p<percentile>_ms`` for each. The key of a :class:`Scalar` is its column, so it names its unit itself.
+
+    ``percentiles``: keys of :data:`~loadgen.analysis.percentiles.NEEDED`; empty for a scalar.
+    ``decimals``: digits after the point; 0 for a whole number, ``None`` for three significant digits.
+    ``better``: which direction is an improvement; ``None`` where none is.
+    ``kind``: how a difference is tested. Shares are 0..1.
+    ``intervals``: which columns have a 95 % interval.
+    ``count``: whether ``<key>_n``, the number of values, is a column.
+    ``compared``, ``primary``: which columns ``compare`` tests, and which of them decide its exit code.
+    ``drawn``, ``tabled``: which columns are in charts, and in the report's tables.
+    ``live``: which percentiles the Streaming tab shows; they need not be columns. Of scalars it shows tokens/s and CPU.
+    ``short``: which columns are in the terminal's table, with a priority; the highest number is dropped first.
+    ``heading``: what stands above it in a narrow table; the label where it is empty.
+
+    A metric that a load, protocol or platform cannot have gives -1 or ``None`` there, and its columns stay empty.
+    Raises ValueError where these do not fit together.
+    """
+
+    key: str
+    label: str
+    description: str
+    formula: PerStream | PerToken | Scalar
+    topic: Topic
+    unit: str = "ms"
+    better: Better = "lower"
+    percentiles: tuple[int, ...] = ()
+    decimals: int | None = None
+    kind: Kind = "ratio"
+    intervals: Ranks = ()
+    count: bool = False
+    compared: Ranks = ()
+    primary: Ranks = ()
+    drawn: Ranks = ()
+    live: Ranks = ()
+    tabled: Ranks = ()
+    short: Mapping[Rank, int] = field(default_factory=dict)
+    heading: str = ""
+
+    def __post_init__(self) -> None:
+        scalar = isinstance(self.formula, Scalar)
+        if not re.fullmatch("[a-z][a-z0-9_]*", self.key):
+            raise ValueError(f"{self.key!r} cannot name a column: use small letters, digits and _")
+        for name, known in (("topic", Topic), ("better", Better), ("kind", Kind)):
+            if (value := getattr(self, name)) not in get_args(known):
+                raise ValueError(f"{self.key}: no such {name}: {value!r}; there are {get_args(known)}")
+        if self.percentiles and self.unit != "ms":
+            raise ValueError(f"{self.key}: percentiles are of times, in ms")
+        if scalar == bool(self.percentiles):
+            raise ValueError(f"{self.key}: metrics of times have percentiles, scalars have none")
+        if unknown := set(self.percentiles) - set(NEEDED):
+            raise ValueError(f"{self.key}: no such percentile: {unknown}; there are {tuple(NEEDED)}")
+        if impossible := set(self.live) - {*(VALUE if scalar else NEEDED)}:
+            raise ValueError(f"{self.key}: live names {impossible}, which the Streaming tab cannot show")
+        if self.intervals and isinstance(self.formula, PerStream) and self.formula.streams is not included:
+            raise ValueError(f"{self.key}: intervals come from resampling the included streams")
+        for name in ("intervals", "compared", "primary", "drawn", "tabled", "short"):
+            if unknown := set(getattr(self, name)) - set(self.ranks):
+                raise ValueError(f"{self.key}: {name} names {unknown}, which is none of its columns")
+
+    @property
+    def ranks(self) -> Ranks:
+        """Return its percentiles; ``(None,)`` for a scalar."""
+        return self.percentiles or VALUE
+
+    def column(self, rank: Rank = None) -> str:
+        """Return the name of the column of that percentile; without one, of a scalar."""
+        return self.key if rank is None else f"{self.key}_p{rank}_{self.unit}"
+
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def metric(
+    formula: Callable[[_Function], PerStream | PerToken | Scalar], **fields: Any
+) -> Callable[[_Function], Metric]:
+    """Return a decorator that makes a :class:`Metric` of a function: its name is the key, its docstring the
+    description. ``fields`` are the others.
+    """
+
+    def made(function: _Function) -> Metric:
+        description = " ".join((function.__doc__ or "").split())
+        return Metric(key=function.__name__, description=description, formula=formula(function), **fields)
+
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A number in ``summary.csv``: the value of a metric, a bound of its 95 % interval, or its number of values."""
+
+    name: str
+    metric: Metric
+    rank: Rank = None
+    part: Literal["value", "low", "high", "n"] = "value"
+
+    @property
+    def label(self) -> str:
+        """Return what people call it, such as ``TTFT p99``."""
+        percentile = "" if self.rank is None else f" p{self.rank}"
+        end = {"value": "", "low": ", lower bound", "high": ", upper bound", "n": ", number of values"}
+        return f"{self.metric.label}{percentile}{end[self.part]}"
+
+    @property
+    def unit(self) -> str:
+        """Return its unit; empty for a number of things."""
+        return "" if self.part == "n" else self.metric.unit
+
+    @property
+    def whole(self) -> bool:
+        """Return whether it is a whole number."""
+        return self.part == "n" or self.metric.decimals == 0
+
+    @property
+    def primary(self) -> bool:
+        """Return whether a change of it decides the exit code of ``compare``."""
+        return self.part == "value" and self.rank in self.metric.primary
+
+
 _added: list[Metric] = []
 
 
@@ -104,6 +293,17 @@ def columns() -> Mapping[str, Column]:
     return MappingProxyType({one.name: one for each in metrics() for one in _columns(each)})
 
 
+def _columns(of: Metric) -> Iterator[Column]:
+    for rank in of.ranks:
+        yield Column(of.column(rank), of, rank)
+    if of.count:
+        yield Column(f"{of.key}_n", of, part="n")
+    for rank in of.intervals:
+        stem, unit = (of.key, "") if rank is None else (f"{of.key}_p{rank}", f"_{of.unit}")
+        yield Column(f"{stem}_low{unit}", of, rank, "low")
+        yield Column(f"{stem}_high{unit}", of, rank, "high")
+
+
 def column(name: str) -> Column:
     """Return the column of that name, with its metric and percentile. Raises KeyError."""
     return columns()[name]
@@ -111,10 +311,8 @@ def column(name: str) -> Column:
 
 def compared() -> list[Column]:
     """Return the columns that two runs are compared by, those that decide first."""
-    found = [
-        each for each in columns().values() if each.part == "value" and each.rank in each.metric.compared
-    ]
-    return sorted(found, key=lambda each: not each.primary)
+    found = [of for of in columns().values() if of.part == "value" and of.rank in of.metric.compared]
+    return sorted(found, key=lambda of: not of.primary)
 
 
 def short() -> list[tuple[Column, int]]:
@@ -122,11 +320,8 @@ def short() -> list[tuple[Column, int]]:
 
     Where there is no room for all, the column with the highest number goes first.
     """
-    return [
-        (each, each.metric.short[each.rank])
-        for each in columns().values()
-        if each.part == "value" and each.metric.short and each.rank in each.metric.short
-    ]
+    values = (of for of in columns().values() if of.part == "value")
+    return [(of, of.metric.short[of.rank]) for of in values if of.rank in of.metric.short]
 
 
 @contextmanager
@@ -148,15 +343,3 @@ def _replace(others: list[Metric]) -> None:
     _added[:] = others
     metrics.cache_clear()
     columns.cache_clear()
-
-
-def _columns(of: Metric) -> Iterator[Column]:
-    for rank in of.ranks:
-        yield Column(of.column(rank), of, rank)
-    if of.count:
-        yield Column(f"{of.key}_n", of, part="n")
-    for rank in of.intervals:
-        stem = of.key if rank is None else f"{of.key}_p{rank}"
-        unit = "" if rank is None else f"_{of.unit}"
-        yield Column(f"{stem}_low{unit}", of, rank, "low")
-        yield Column(f"{stem}_high{unit}", of, rank, "high")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from loadgen.analysis.metrics.metric import VALUE, Repeats, Scalar, metric
-from loadgen.analysis.metrics.usage import growth, per_token, percent_of_time
-from loadgen.analysis.repeats import Repeat
+from loadgen.analysis.metrics import VALUE, Repeats
+from loadgen.analysis.metrics.usage import cost, growth, per_token, percent_of_time
 from loadgen.model import Sample
 
 
@@ -14,62 +11,43 @@ def _cpu_ns(sample: Sample) -> int | None:
     return sample.cpu_ns
 
 
-def _cores(repeats: Iterable[Repeat]) -> int:
-    machines = ([machine for m in repeat.parts if (machine := m.recording.machine)] for repeat in repeats)
-    return max((sum(machine.engine_cores or 1 for machine in of) for of in machines), default=0)
-
-
-@metric(Scalar, label="CPU time", unit="s", topic="cost", kind="cpu")
+@cost(label="CPU time", unit="s", kind="cpu")
 def cpu_s(repeats: Repeats) -> float | None:
     """CPU time of all threads of the engine process within the measured windows."""
-    found = growth(repeats.included, _cpu_ns)
-    return found.total / 1e9 if found else None
+    ns, *_ = growth(repeats, _cpu_ns)
+    return None if ns is None else ns / 1e9
 
 
-@metric(
-    Scalar,
-    label="CPU per token",
-    unit="µs",
-    topic="cost",
-    kind="cpu",
-    compared=VALUE,
-    primary=VALUE,
-    drawn=VALUE,
-    tabled=VALUE,
-    short={None: 7},
-    heading="CPU µs/token",
-)
+@cost(
+    label="CPU per token", unit="µs", kind="cpu", compared=VALUE, primary=VALUE, drawn=VALUE, tabled=VALUE,
+    short={None: 7}, heading="CPU µs/token",
+)  # fmt: skip
 def cpu_us_per_token(repeats: Repeats) -> float | None:
     """CPU time within the measured window, divided by the tokens that arrived in it."""
-    ns = per_token(repeats.included, _cpu_ns)
+    ns = per_token(repeats, _cpu_ns)
     return None if ns is None else ns / 1e3
 
 
-@metric(
-    Scalar,
-    label="CPU",
-    unit="%",
-    topic="cost",
-    kind="cpu",
-    live=VALUE,
-    tabled=VALUE,
-    heading="% of a core",
-)
+@cost(label="CPU", unit="%", kind="cpu", live=VALUE, tabled=VALUE, heading="% of a core")
 def cpu_percent(repeats: Repeats) -> float | None:
     """CPU time divided by the length of the measured window; 100 is one core."""
-    return percent_of_time(repeats.included, _cpu_ns)
+    return percent_of_time(repeats, _cpu_ns)
 
 
-@metric(Scalar, label="share of its cores", unit="share", topic="cost", kind="share")
+@cost(label="share of its cores", unit="share", kind="share")
 def cpu_share(repeats: Repeats) -> float | None:
     """CPU time divided by the length of the measured window and the engine's cores, 0 to 1."""
-    percent, cores = percent_of_time(repeats.included, _cpu_ns), _cores(repeats.included)
+    machines = (
+        [machine for m in each.parts if (machine := m.recording.machine)] for each in repeats.included
+    )
+    cores = max((sum(machine.engine_cores or 1 for machine in of) for of in machines), default=0)
+    percent = percent_of_time(repeats, _cpu_ns)
     return percent / 100 / cores if percent is not None and cores else None
 
 
-@metric(Scalar, label="waiting for CPU", unit="%", topic="cost", tabled=VALUE, heading="% waiting")
+@cost(label="waiting for CPU", unit="%", tabled=VALUE, heading="% waiting")
 def run_wait_percent(repeats: Repeats) -> float | None:
     """Time that threads were runnable but not running, summed over threads, divided by the length of the measured
     window.
     """
-    return percent_of_time(repeats.included, lambda sample: sample.run_wait_ns)
+    return percent_of_time(repeats, lambda sample: sample.run_wait_ns)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
 
-from loadgen.analysis.metrics.metric import VALUE, Repeats, Scalar, metric
-from loadgen.analysis.metrics.usage import largest, over, peak, summed
-from loadgen.analysis.repeats import Repeat
+from loadgen.analysis.metrics import VALUE, Repeats
+from loadgen.analysis.metrics.usage import cost, largest, over, peak, summed
 from loadgen.model import Recording
 
 
@@ -20,10 +20,38 @@ def _peak_kib(recording: Recording) -> int | None:
     return kernel if kernel is not None else peak(samples.rss_kib, (edge.rss_kib for edge in edges))
 
 
-def _grown_kib(repeat: Repeat) -> float | None:
-    base, top = summed(repeat, _base_kib), summed(repeat, _peak_kib)
-    streams = summed(repeat, lambda recording: recording.max_streams)
-    return None if base is None or top is None or not streams else (top - base) / streams
+def _median_mib(repeats: Repeats, kib: Callable[[Recording], int | None]) -> float | None:
+    found = over(repeats, kib)
+    return median(found) / 1024 if found else None
+
+
+@cost(label="memory before the first stream", unit="MiB", kind="memory", tabled=VALUE, heading="base MiB")
+def rss_base_mib(repeats: Repeats) -> float | None:
+    """Resident memory of the engine process after it imported the client and before its first stream; median over the
+    repeats.
+    """
+    return _median_mib(repeats, _base_kib)
+
+
+@cost(label="peak memory", unit="MiB", kind="memory", tabled=VALUE, heading="peak MiB")
+def rss_peak_mib(repeats: Repeats) -> float | None:
+    """Largest resident memory of the engine process; median over the repeats."""
+    return _median_mib(repeats, _peak_kib)
+
+
+@cost(
+    label="memory per stream", unit="KiB", kind="memory", compared=VALUE, primary=VALUE, drawn=VALUE,
+    tabled=VALUE, short={None: 4}, heading="KiB/stream",
+)  # fmt: skip
+def rss_per_stream_kib(repeats: Repeats) -> float | None:
+    """Growth of memory over the baseline, divided by the target concurrency; median over the repeats."""
+    found = []
+    for repeat in repeats.included:
+        base, top = summed(repeat, _base_kib), summed(repeat, _peak_kib)
+        streams = summed(repeat, lambda recording: recording.max_streams)
+        if base is not None and top is not None and streams:
+            found.append((top - base) / streams)
+    return median(found) if found else None
 
 
 def _threads(recording: Recording) -> int | None:
@@ -35,75 +63,16 @@ def _threads_added(recording: Recording) -> int | None:
     return None if top is None or base is None else top - base
 
 
-@metric(
-    Scalar,
-    label="memory before the first stream",
-    unit="MiB",
-    topic="cost",
-    kind="memory",
-    tabled=VALUE,
-    heading="base MiB",
-)
-def rss_base_mib(repeats: Repeats) -> float | None:
-    """Resident memory of the engine process after it imported the client and before its first stream; median over the
-    repeats.
-    """
-    found = over(repeats.included, _base_kib)
-    return median(found) / 1024 if found else None
-
-
-@metric(
-    Scalar,
-    label="peak memory",
-    unit="MiB",
-    topic="cost",
-    kind="memory",
-    tabled=VALUE,
-    heading="peak MiB",
-)
-def rss_peak_mib(repeats: Repeats) -> float | None:
-    """Largest resident memory of the engine process; median over the repeats."""
-    found = over(repeats.included, _peak_kib)
-    return median(found) / 1024 if found else None
-
-
-@metric(
-    Scalar,
-    label="memory per stream",
-    unit="KiB",
-    topic="cost",
-    kind="memory",
-    compared=VALUE,
-    primary=VALUE,
-    drawn=VALUE,
-    tabled=VALUE,
-    short={None: 4},
-    heading="KiB/stream",
-)
-def rss_per_stream_kib(repeats: Repeats) -> float | None:
-    """Growth of memory over the baseline, divided by the target concurrency; median over the repeats."""
-    found = [each for repeat in repeats.included if (each := _grown_kib(repeat)) is not None]
-    return median(found) if found else None
-
-
-@metric(
-    Scalar,
-    label="threads",
-    unit="threads",
-    topic="cost",
-    decimals=0,
-    kind="count",
-    compared=VALUE,
-    drawn=VALUE,
-    tabled=VALUE,
+@cost(
+    label="threads", unit="threads", decimals=0, kind="count", compared=VALUE, drawn=VALUE, tabled=VALUE,
     short={None: 5},
-)
+)  # fmt: skip
 def threads_peak(repeats: Repeats) -> int | None:
     """Most threads of the engine process at once."""
-    return largest(over(repeats.included, _threads))
+    return largest(over(repeats, _threads))
 
 
-@metric(Scalar, label="threads added", unit="threads", topic="cost", decimals=0, kind="count")
+@cost(label="threads added", unit="threads", decimals=0, kind="count")
 def threads_added(repeats: Repeats) -> int | None:
     """Most threads at once, minus the threads before the first stream."""
-    return largest(over(repeats.included, _threads_added))
+    return largest(over(repeats, _threads_added))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from loadgen.analysis.measures import present
-from loadgen.analysis.metrics.metric import VALUE, Repeats, Scalar, metric
-from loadgen.analysis.metrics.usage import largest
+from loadgen.analysis.metrics import VALUE, Repeats, Scalar, metric
+from loadgen.analysis.metrics.streams import number
+from loadgen.analysis.metrics.usage import cost, largest
 
 
-@metric(Scalar, label="tokens", unit="", topic="streams", better=None, decimals=0)
+@number(label="tokens")
 def tokens(repeats: Repeats) -> int:
     """Tokens received after the warm-up: for each stream the server's own count if it reports one, otherwise its
     text events.
@@ -17,45 +18,30 @@ def tokens(repeats: Repeats) -> int:
     return sum(int(m.tokens[m.after_warmup].sum()) for m in repeats.parts)
 
 
-@metric(Scalar, label="text events", unit="", topic="streams", better=None, decimals=0)
+@number(label="text events")
 def text_events(repeats: Repeats) -> int:
     """Events with text received after the warm-up, counted by the client."""
     return sum(int(m.streams.text_events[m.after_warmup].sum()) for m in repeats.parts)
 
 
-@metric(Scalar, label="tokens by the server's count", unit="", topic="streams", better=None, decimals=0)
+@number(label="tokens by the server's count")
 def server_tokens(repeats: Repeats) -> int | None:
     """Tokens by the server's own count, of the streams for which it reported one; empty if there was none."""
     counts = [present(m.streams.server_tokens[m.after_warmup]) for m in repeats.parts]
-    return sum(int(each.sum()) for each in counts) if any(len(each) for each in counts) else None
+    return sum(int(each.sum()) for each in counts) if any(map(len, counts)) else None
 
 
-@metric(
-    Scalar,
-    label="tokens/s",
-    unit="tokens/s",
-    topic="cost",
-    better="higher",
-    compared=VALUE,
-    live=VALUE,
-    tabled=VALUE,
+@cost(
+    label="tokens/s", unit="tokens/s", better="higher", compared=VALUE, live=VALUE, tabled=VALUE,
     short={None: 16},
-)
+)  # fmt: skip
 def tokens_per_s(repeats: Repeats) -> float | None:
     """Tokens that arrived within the measured window, on any stream, divided by its length."""
     seconds = sum(repeat.window_ns for repeat in repeats.included) / 1e9
     return sum(m.window_tokens for m in repeats.parts) / seconds if seconds else None
 
 
-@metric(
-    Scalar,
-    label="text events per read",
-    unit="",
-    topic="cost",
-    better=None,
-    tabled=VALUE,
-    heading="events/read",
-)
+@cost(label="text events per read", unit="", better=None, tabled=VALUE, heading="events/read")
 def events_per_read(repeats: Repeats) -> float | None:
     """Text events that arrived together in one read, on average; above 1, reads were coalesced."""
     reads = sum(int(np.diff(m.text_offsets)[m.included].sum()) for m in repeats.parts)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from loadgen.analysis.metrics.metric import VALUE, Repeats, Scalar, metric
-from loadgen.analysis.metrics.usage import largest
+from functools import partial
+
+from loadgen.analysis.metrics import VALUE, Repeats, Scalar, metric
+from loadgen.analysis.metrics.usage import cost, largest
+
+number = partial(metric, Scalar, topic="streams", unit="", better=None, decimals=0)
 
 
 def _streams(repeats: Repeats) -> int:
@@ -14,19 +18,19 @@ def _errors(repeats: Repeats) -> int:
     return sum(int((m.after_warmup & m.failed).sum()) for m in repeats.all_parts)
 
 
-@metric(Scalar, label="streams", unit="", topic="streams", better=None, decimals=0, short={None: 18})
+@number(label="streams", short={None: 18})
 def streams(repeats: Repeats) -> int:
     """Streams due after the warm-up, of all repeats."""
     return _streams(repeats)
 
 
-@metric(Scalar, label="ok", unit="", topic="streams", better=None, decimals=0, tabled=VALUE, short={None: 13})
+@number(label="ok", tabled=VALUE, short={None: 13})
 def ok(repeats: Repeats) -> int:
     """The `streams` that completed: the protocol's own end arrived."""
     return sum(int(m.included.sum()) for m in repeats.all_parts)
 
 
-@metric(Scalar, label="errors", unit="", topic="streams", decimals=0, tabled=VALUE, short={None: 3})
+@number(label="errors", better="lower", tabled=VALUE, short={None: 3})
 def errors(repeats: Repeats) -> int:
     """The `streams` that failed; streams that the load itself stopped are neither ok nor errors. In a threshold,
     the percentage of `streams`: `errors < 1%`.
@@ -41,23 +45,16 @@ def errors_share(repeats: Repeats) -> float | None:
     return _errors(repeats) / number if number else None
 
 
-@metric(
-    Scalar,
-    label="peak in flight",
-    unit="streams",
-    topic="cost",
-    better=None,
-    decimals=0,
-    tabled=VALUE,
-    short={None: 19},
+@cost(
+    label="peak in flight", unit="streams", better=None, decimals=0, tabled=VALUE, short={None: 19},
     heading="in flight",
-)
+)  # fmt: skip
 def live_peak(repeats: Repeats) -> int | None:
     """Most streams in flight at once, within the measured window."""
     return largest(repeat.live_peak for repeat in repeats.included)
 
 
-@metric(Scalar, label="mean in flight", unit="streams", topic="cost", better=None, tabled=VALUE)
+@cost(label="mean in flight", unit="streams", better=None, tabled=VALUE)
 def live_mean(repeats: Repeats) -> float | None:
     """Streams in flight, averaged over the measured window; empty for a load of stages."""
     if any(m.recording.workload.load.stages for m in repeats.parts):
@@ -66,7 +63,7 @@ def live_mean(repeats: Repeats) -> float | None:
     return sum(means) / len(means) if means else None
 
 
-@metric(Scalar, label="streams in the warm-up", unit="", topic="streams", better=None, decimals=0)
+@number(label="streams in the warm-up")
 def startup_streams(repeats: Repeats) -> int:
     """Streams due in the warm-up. They count only for `startup_ttft_*`."""
     return sum(int((~m.after_warmup).sum()) for m in repeats.parts)

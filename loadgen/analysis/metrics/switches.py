@@ -2,54 +2,34 @@
 
 from __future__ import annotations
 
-from loadgen.analysis.metrics.metric import VALUE, Repeats, Scalar, metric
-from loadgen.analysis.metrics.usage import per_token
+from loadgen.analysis.metrics import VALUE, Repeats
+from loadgen.analysis.metrics.usage import cost, per_token
 
 
 def _voluntary(repeats: Repeats) -> float | None:
-    return per_token(repeats.included, lambda sample: sample.voluntary)
+    return per_token(repeats, lambda sample: sample.voluntary)
 
 
 def _involuntary(repeats: Repeats) -> float | None:
-    return per_token(repeats.included, lambda sample: sample.involuntary)
+    return per_token(repeats, lambda sample: sample.involuntary)
 
 
-@metric(
-    Scalar,
-    label="voluntary context switches per token",
-    unit="switches",
-    topic="cost",
-    tabled=VALUE,
-    heading="voluntary",
-)
+@cost(label="voluntary context switches per token", unit="switches", tabled=VALUE, heading="voluntary")
 def voluntary_switches_per_token(repeats: Repeats) -> float | None:
     """Context switches because a thread waited, within the measured window, divided by its tokens."""
     return _voluntary(repeats)
 
 
-@metric(
-    Scalar,
-    label="involuntary context switches per token",
-    unit="switches",
-    topic="cost",
-    tabled=VALUE,
-    heading="involuntary",
-)
+@cost(label="involuntary context switches per token", unit="switches", tabled=VALUE, heading="involuntary")
 def involuntary_switches_per_token(repeats: Repeats) -> float | None:
     """Context switches because a thread was preempted, within the measured window, divided by its tokens."""
     return _involuntary(repeats)
 
 
-@metric(
-    Scalar,
-    label="context switches per token",
-    unit="switches",
-    topic="cost",
-    compared=VALUE,
-    drawn=VALUE,
-    short={None: 8},
+@cost(
+    label="context switches per token", unit="switches", compared=VALUE, drawn=VALUE, short={None: 8},
     heading="switches/token",
-)
+)  # fmt: skip
 def switches_per_token(repeats: Repeats) -> float | None:
     """Voluntary and involuntary context switches per token together; empty if one is not measured."""
     voluntary, involuntary = _voluntary(repeats), _involuntary(repeats)

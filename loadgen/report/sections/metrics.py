@@ -7,8 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from loadgen.analysis.metrics import Column, Metric, column, metrics, short
-from loadgen.analysis.metrics.metric import Topic
+from loadgen.analysis.metrics import Column, Metric, Topic, column, metrics, short
 from loadgen.analysis.metrics.streams import errors
 from loadgen.model import Summary
 from loadgen.report import markdown
