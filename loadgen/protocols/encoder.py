@@ -1,4 +1,4 @@
-"""What the simulator needs of an API: how it encodes an answer."""
+"""Encode requests, and for the simulator the answers of an API."""
 
 from __future__ import annotations
 
@@ -7,8 +7,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from loadgen.model import Usage
+from loadgen.model import Cell, Request, Usage
+
+# What could end a script element or a line of JavaScript.
+_ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+def post(cell: Cell, path: str, accept: str, body: dict[str, Any]) -> Request:
+    """Return the POST of ``body``; ``path`` is added to the path of the target's URL, whose query is kept."""
+    target = urlsplit(cell.url)
+    url = target._replace(path=target.path.rstrip("/") + path).geturl()
+    headers = {"Content-Type": "application/json", "Accept": accept, **cell.headers}
+    return Request("POST", url, headers, json.dumps(body, ensure_ascii=False).encode())
+
+
+def to_json(value: Any) -> bytes:
+    """Encode as Go's encoding/json does; what is no Unicode becomes a question mark."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_ESCAPED_BY_GO).encode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +76,3 @@ class Encoder(ABC):
     @abstractmethod
     def event(self, body: bytes) -> bytes:
         """Return ``body``, JSON or not, as an event of the stream."""
-
-
-def to_json(value: Any) -> bytes:
-    """Encode as Go's encoding/json does; what is no Unicode becomes a question mark."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_ESCAPED_BY_GO).encode(errors="replace")
-
-
-# What could end a script element or a line of JavaScript.
-_ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}

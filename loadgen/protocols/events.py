@@ -56,11 +56,9 @@ class Decoder(typing.Protocol):
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that ``data`` completes. Raises Undecodable; the decoder is then spent."""
-        ...
 
     def eof(self) -> list[Event]:
         """Return the events that only the end of the body completes. Raises Undecodable."""
-        ...
 
 
 class Protocol(typing.Protocol):
@@ -71,12 +69,9 @@ class Protocol(typing.Protocol):
 
     def request(self, cell: Cell, prompt: str) -> Request:
         """Return the request of one stream."""
-        ...
 
     def probe(self, cell: Cell) -> Request | None:
         """Return a cheap request that a server without ``cell.workload.model`` answers with 404, if there is one."""
-        ...
 
     def decoder(self, stream: bool) -> Decoder:
         """Return a fresh decoder for one response body, streamed or whole."""
-        ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 
-from loadgen.protocols.events import Undecodable
+from loadgen.protocols.events import Event, Read, Undecodable
 
 # The `context` of a real last line can take a megabyte; no line of a stream is longer than this.
 MAX_LINE = 4 << 20
@@ -16,7 +17,7 @@ class Lines:
 
     __slots__ = ("_max_size", "_parts", "_size")
 
-    def __init__(self, max_size: int = MAX_LINE) -> None:
+    def __init__(self, max_size: int) -> None:
         self._parts: list[bytes] = []
         self._size = 0
         self._max_size = max_size
@@ -26,12 +27,12 @@ class Lines:
 
         Raises Undecodable, there or on the way, at a line longer than ``max_size``.
         """
-        cut = data.find(b"\n")
+        cut, limit = data.find(b"\n"), self._max_size
         if cut < 0:
             self._keep(data)
             return ()
-        if len(data) > self._max_size:
-            return self._split_checked(data)
+        if len(data) > limit:  # any of its lines may be too long, and those before it count
+            return chain.from_iterable(self.feed(data[at : at + limit]) for at in range(0, len(data), limit))
         if not self._parts and cut == len(data) - 1:
             return (data[:cut],)
         *lines, rest = data.split(b"\n")
@@ -39,18 +40,8 @@ class Lines:
             self._keep(lines[0])
             lines[0] = self.take_rest()
         if rest:
-            self._parts.append(rest)
-            self._size = len(rest)
-        return lines
-
-    def _split_checked(self, data: bytes) -> Iterator[bytes]:
-        """Split a read in which any line may be too long, and yield those before it."""
-        *lines, rest = data.split(b"\n")
-        for line in lines:
-            self._keep(line)
-            yield self.take_rest()
-        if rest:
             self._keep(rest)
+        return lines
 
     def take_rest(self) -> bytes:
         """Return what came after the last LF, and forget it."""
@@ -66,11 +57,37 @@ class Lines:
         self._parts.append(data)
 
 
+class LineDecoder:
+    """Decode lines: ``read`` gets each, blank ones only where ``blank``, until it returns that the stream has ended."""
+
+    __slots__ = ("_blank", "_ended", "_lines", "_read")
+
+    def __init__(self, read: Read, max_line: int = MAX_LINE, *, blank: bool = False) -> None:
+        self._lines = Lines(max_line)
+        self._read, self._blank = read, blank
+        self._ended = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        events: list[Event] = []
+        if self._ended:
+            return events
+        try:
+            for line in self._lines.feed(data):
+                if (self._blank or (line and not line.isspace())) and self._read(line, events):
+                    self._ended = True
+                    break
+        except Undecodable as error:
+            error.events = events
+            raise
+        return events
+
+    def eof(self) -> list[Event]:
+        return []
+
+
 def too_long(what: str, limit: int, parts: Iterable[bytes]) -> Undecodable:
     """Return the error of ``what``, which came in ``parts`` and is longer than ``limit`` bytes."""
-    start = b""
-    for part in parts:
-        start += part[: 81 - len(start)]
+    start = b"".join(part[:81] for part in parts)
     return Undecodable(f"{what} longer than {limit >> 20} MiB: {excerpt(start)}")
 
 

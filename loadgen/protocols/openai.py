@@ -15,10 +15,9 @@ import msgspec
 
 from loadgen.model import Cell, Request, Usage
 from loadgen.protocols import encoder, raw, sse
-from loadgen.protocols.encoder import Ending, to_json
+from loadgen.protocols.encoder import Ending, post, to_json
 from loadgen.protocols.events import PARSE_ERRORS, Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import excerpt
-from loadgen.protocols.request import post
 
 _EVENT_STREAM = "text/event-stream"
 
@@ -70,36 +69,33 @@ class _Reader:
         if message == b"[DONE]":
             events.append(End(self._usage))
             return True
-        item = _parse(message, events)
-        if item is None:
-            return True
-        self._usage = _usage(item, self._usage)
-        if any(_has_text(choice.delta) for choice in item.choices):
+        choices = self._choices(message, events)
+        if choices is not None and any(_has_text(choice.delta) for choice in choices):
             events.append(Token(None))
-        return False
+        return choices is None
 
     def whole(self, body: bytes, events: list[Event]) -> bool:
-        item = _parse(body, events)
-        if item is not None and item.choices:
-            if any(_has_text(choice.message) for choice in item.choices):
+        if choices := self._choices(body, events):
+            if any(_has_text(choice.message) for choice in choices):
                 events.append(Token(None))
-            events.append(End(_usage(item, self._usage)))
+            events.append(End(self._usage))
         return True
 
-
-def _parse(message: bytes, events: list[Event]) -> _Completion | None:
-    """Return the object; ``None`` for an error that the server reports, which is appended."""
-    try:
-        item = _PARSER.decode(message)
-    except PARSE_ERRORS as error:
-        raise Undecodable(f"{error}: {excerpt(message)}") from None
-    reported = item.error
-    if reported is None:
-        return item
-    if isinstance(reported, dict) and isinstance(reported.get("message"), str):
-        reported = reported["message"]
-    events.append(Error(reported if isinstance(reported, str) else json.dumps(reported)))
-    return None
+    def _choices(self, message: bytes, events: list[Event]) -> list[_Choice] | None:
+        """Return the choices, with their usage noted; ``None`` for an error that the server reports."""
+        try:
+            item = _PARSER.decode(message)
+        except PARSE_ERRORS as error:
+            raise Undecodable(f"{error}: {excerpt(message)}") from None
+        reported = item.error
+        if reported is None:
+            if item.usage or item.timings:
+                self._usage = _usage(item, self._usage)
+            return item.choices
+        if isinstance(reported, dict) and isinstance(reported.get("message"), str):
+            reported = reported["message"]
+        events.append(Error(reported if isinstance(reported, str) else json.dumps(reported)))
+        return None
 
 
 def _has_text(text: _Text | None) -> bool:
@@ -179,10 +175,8 @@ class Encoder(encoder.Encoder):
         return sse.event(self._chunk(choices=[{"index": 0, "delta": delta, "finish_reason": reason}]))
 
     def _chunk(self, **fields: Any) -> bytes:
-        kind = "chat.completion.chunk"
-        return to_json(
-            {"id": "chatcmpl-simulator", "object": kind, "created": 0, "model": self.model, **fields}
-        )
+        head = {"id": "chatcmpl-simulator", "object": "chat.completion.chunk", "created": 0}
+        return to_json({**head, "model": self.model, **fields})
 
 
 def _counts(usage: Usage) -> dict[str, int]:

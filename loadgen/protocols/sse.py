@@ -3,57 +3,48 @@
 from __future__ import annotations
 
 from loadgen.protocols.events import Event, Read, Undecodable
-from loadgen.protocols.lines import MAX_LINE, Lines, excerpt, too_long
+from loadgen.protocols.lines import MAX_LINE, LineDecoder, excerpt, too_long
 
 _OTHER_FIELDS = (b":", b"event:", b"id:", b"retry:")
 
 
-class Decoder:
-    """Decode server-sent events: ``read`` gets the data of each, until it returns that the stream has ended."""
+class Decoder(LineDecoder):
+    """Decode server-sent events: ``read`` gets the data of each, until it returns that the stream has ended.
 
-    __slots__ = ("_data", "_ended", "_lines", "_read", "_size")
+    An event without its closing blank line is discarded, as the format demands.
+    """
+
+    __slots__ = ()
 
     def __init__(self, read: Read) -> None:
-        self._lines = Lines()
-        self._data: list[bytes] = []
-        self._size = 0
-        self._read = read
-        self._ended = False
+        super().__init__(_by_line(read), blank=True)
 
-    def feed(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        if self._ended:
-            return events
-        try:
-            for line in self._lines.feed(data):
-                if self._read_line(line.removesuffix(b"\r"), events):
-                    self._ended = True
-                    break
-        except Undecodable as error:
-            error.events = events
-            raise
-        return events
 
-    def _read_line(self, line: bytes, events: list[Event]) -> bool:
+def _by_line(read: Read) -> Read:
+    """Return what reads lines and calls ``read`` at the end of each event."""
+    data: list[bytes] = []
+    size = 0
+
+    def read_line(line: bytes, events: list[Event]) -> bool:
+        nonlocal size
+        line = line.removesuffix(b"\r")
         if not line:
-            if self._data:
-                message = b"\n".join(self._data)
-                self._data.clear()
-                self._size = 0
-                return self._read(message, events)
+            if data:
+                message = b"\n".join(data)
+                data.clear()
+                size = 0
+                return read(message, events)
         elif line.startswith(b"data:"):
             value = line[5:].removeprefix(b" ")
-            self._data.append(value)
-            self._size += len(value) + 1
-            if self._size > MAX_LINE:
-                raise too_long("an event", MAX_LINE, self._data)
+            data.append(value)
+            size += len(value) + 1
+            if size > MAX_LINE:
+                raise too_long("an event", MAX_LINE, data)
         elif not line.startswith(_OTHER_FIELDS):
             raise Undecodable(f"not a server-sent event: {excerpt(line)}")
         return False
 
-    def eof(self) -> list[Event]:
-        # An event without its closing blank line is discarded, as the format demands.
-        return []
+    return read_line
 
 
 def event(data: bytes) -> bytes:

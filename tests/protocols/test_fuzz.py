@@ -125,13 +125,6 @@ odd_times = st.from_regex(
 )
 
 
-@given(st.lists(st.one_of(odd_times, st.text(max_size=32)), max_size=8))
-@settings(max_examples=400)
-def test_a_stream_reads_times_as_if_each_were_its_first(texts: list[str]) -> None:
-    parser = stamps.Parser()
-    assert [parser(text) for text in texts] == [stamps.parse(text) for text in texts]
-
-
 @given(st.one_of(odd_times, st.text(max_size=40)))
 @settings(max_examples=400)
 def test_a_time_fits_64_bits_or_is_none(text: str) -> None:
