@@ -1,7 +1,5 @@
 """The clients: a file for each HTTP library; see :mod:`loadgen.clients.interface`. Nothing here imports a library."""
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Mapping
 from importlib import import_module
@@ -95,11 +93,6 @@ def choice(client: ClientId, option: str) -> Any:
     values = options(client.name)[option]
     assert not isinstance(values, Size)
     return client.options.get(option, values[0])
-
-
-def descriptors(client: ClientId) -> int:
-    """Return how many open files each stream of a client needs."""
-    return info(client.name).descriptors
 
 
 def runtime_dependency(client: ClientId) -> str | None:

@@ -1,7 +1,5 @@
 """aiohttp's ClientSession, on an event loop."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice
@@ -9,8 +7,6 @@ from loadgen.model import Cell, Outcome, Request
 
 
 class Aiohttp:
-    """See :class:`loadgen.clients.AsyncClient`."""
-
     INFO: ClassVar = Info(
         name="aiohttp", mode="tasks", distribution="aiohttp", extra="aiohttp", options=LINES
     )

@@ -3,24 +3,17 @@
 It reports the status with the first byte of the body, not with the headers.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.model import Cell, Outcome, Request
 
-if TYPE_CHECKING:
-    from curl_cffi.requests import Response
-    from curl_cffi.requests.session import HttpMethod
-
+OPTIONS: dict[str, Any] = {"accept_encoding": None, "stream": True}
 TOTAL_TIMEOUT_MARGIN_MS = 1000  # the library's total timeout is that much later than the engine's
 
 
 class CurlCffiAsync:
-    """See :class:`loadgen.clients.AsyncClient`."""
-
     INFO: ClassVar = Info(
         name="curl_cffi-async", mode="tasks", distribution="curl_cffi", extra="curl_cffi", options=LINES
     )
@@ -42,7 +35,7 @@ class CurlCffiAsync:
             (RequestException, "curl: (8)", Outcome.UNDECODABLE),
         )
         timeouts = cell.workload.timeouts
-        self._session: AsyncSession[Response] = AsyncSession(
+        self._session: Any = AsyncSession(
             max_clients=cell.max_streams,
             timeout=0,
             curl_options={
@@ -54,18 +47,13 @@ class CurlCffiAsync:
             discard_cookies=True,
             trust_env=False,
         )
-        self._read = lines if choice(cell.client, "lines") == "native" else Response.aiter_content
+        self._read: Any = _lines if choice(cell.client, "lines") == "native" else Response.aiter_content
 
     async def stream(self, request: Request, sink: Sink) -> None:
         response: Any = None
         try:
             response = await self._session.request(
-                cast("HttpMethod", request.method),
-                request.url,
-                headers=request.headers,
-                data=request.body,
-                accept_encoding=None,
-                stream=True,
+                request.method, request.url, headers=request.headers, data=request.body, **OPTIONS
             )
             sink.headers(response.status_code)
             on_data = sink.data
@@ -79,7 +67,6 @@ class CurlCffiAsync:
                 response.astream_task.cancel()
 
 
-async def lines(response: Response) -> AsyncIterator[bytes]:
-    """Return the body as the library's own lines."""
-    async for line in response.aiter_lines():  # type: ignore[no-untyped-call]
+async def _lines(response: Any) -> AsyncIterator[bytes]:
+    async for line in response.aiter_lines():
         yield line + b"\n"

@@ -16,8 +16,6 @@ from loadgen.model import Cell, Outcome, Request
 
 
 class Floor:
-    """See :class:`loadgen.clients.AsyncClient`."""
-
     INFO: ClassVar = Info(
         name="floor",
         mode="tasks",

@@ -1,7 +1,5 @@
 """Import this before urllib3 is measured: it refuses the fork that niquests puts in its place."""
 
-from __future__ import annotations
-
 import urllib3
 
 from loadgen.clients.interface import Missing

@@ -1,9 +1,11 @@
-"""httpx, on threads and on an event loop. On threads one Client for all, as its documentation does, or one each."""
+"""httpx, on threads and on an event loop. On threads one Client for all, as its documentation does, or one each.
 
-from __future__ import annotations
+``INFO.distribution`` is the library: httpx, or httpx2 in the subclasses.
+"""
 
 import threading
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import Any, ClassVar
@@ -13,8 +15,6 @@ from loadgen.model import Cell, Mode, Outcome, Request
 
 
 class HttpxSync:
-    """See :class:`loadgen.clients.SyncClient`. ``INFO.distribution`` is the library: httpx or httpx2."""
-
     INFO: ClassVar = Info(
         name="httpx-sync",
         mode="threads",
@@ -26,18 +26,16 @@ class HttpxSync:
     def __init__(self, cell: Cell) -> None:
         httpx: Any = import_module(self.INFO.distribution)
         self.failures = failures(httpx)
-        self._make, self._settings = httpx.Client, settings(httpx, cell, self.INFO.mode)
-        self._read = lines if choice(cell.client, "lines") == "native" else httpx.Response.iter_raw
+        self._new = partial(httpx.Client, **settings(httpx, cell, self.INFO.mode))
+        self._read = _lines if choice(cell.client, "lines") == "native" else httpx.Response.iter_raw
         self._local = threading.local()
-        self._shared = self._new() if choice(cell.client, "session") == "shared" else None
-
-    def _new(self) -> Any:
-        return self._make(**self._settings, cookies=no_cookies())
+        shared = choice(cell.client, "session") == "shared"
+        self._shared = self._new(cookies=no_cookies()) if shared else None
 
     def stream(self, request: Request, sink: Sink) -> None:
         client = self._shared or getattr(self._local, "client", None)
         if client is None:
-            client = self._local.client = self._new()
+            client = self._local.client = self._new(cookies=no_cookies())
         with client.stream(
             request.method, request.url, headers=request.headers, content=request.body
         ) as response:
@@ -48,8 +46,6 @@ class HttpxSync:
 
 
 class HttpxAsync:
-    """See :class:`loadgen.clients.AsyncClient`. ``INFO.distribution`` is the library: httpx or httpx2."""
-
     INFO: ClassVar = Info(
         name="httpx-async", mode="tasks", distribution="httpx", extra="httpx", options=LINES
     )
@@ -58,7 +54,7 @@ class HttpxAsync:
         httpx: Any = import_module(self.INFO.distribution)
         self.failures = failures(httpx)
         self._client = httpx.AsyncClient(**settings(httpx, cell, self.INFO.mode), cookies=no_cookies())
-        self._read = async_lines if choice(cell.client, "lines") == "native" else httpx.Response.aiter_raw
+        self._read = _async_lines if choice(cell.client, "lines") == "native" else httpx.Response.aiter_raw
 
     async def stream(self, request: Request, sink: Sink) -> None:
         async with self._client.stream(
@@ -109,12 +105,10 @@ def report_headers(response: Any, sink: Sink) -> None:
     sink.headers(response.status_code)
 
 
-def lines(response: Any) -> Iterator[bytes]:
-    """Return the body as the library's own lines, encoded again."""
+def _lines(response: Any) -> Iterator[bytes]:
     return (line.encode() + b"\n" for line in response.iter_lines())
 
 
-async def async_lines(response: Any) -> AsyncIterator[bytes]:
-    """Return the body as the library's own lines, encoded again."""
+async def _async_lines(response: Any) -> AsyncIterator[bytes]:
     async for line in response.aiter_lines():
         yield line.encode() + b"\n"

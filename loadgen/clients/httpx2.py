@@ -1,7 +1,5 @@
 """httpx2, the successor of httpx with another connection pool."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,12 +7,8 @@ from loadgen.clients.httpx import HttpxAsync, HttpxSync
 
 
 class Httpx2Sync(HttpxSync):
-    """httpx2's Client, on threads."""
-
     INFO: ClassVar = replace(HttpxSync.INFO, name="httpx2-sync", distribution="httpx2", extra="httpx2")
 
 
 class Httpx2Async(HttpxAsync):
-    """httpx2's AsyncClient, on an event loop."""
-
     INFO: ClassVar = replace(HttpxAsync.INFO, name="httpx2-async", distribution="httpx2", extra="httpx2")

@@ -5,8 +5,6 @@ The library is imported in ``__init__``, so that ``INFO`` can be read without it
 must never import another.
 """
 
-from __future__ import annotations
-
 import inspect
 import socket
 from collections.abc import Callable, Mapping
@@ -118,7 +116,7 @@ class AsyncClient(_Client, Protocol):
 Client = type[SyncClient] | type[AsyncClient]
 
 
-def check(name: str, client: Any) -> Client:
+def check(name: str, client: Client) -> Client:
     """Return ``client`` if it is a client of that name. Raises InvalidClient, whose message says what to change."""
     info = getattr(client, "INFO", None)
     if not isinstance(info, Info):
@@ -133,5 +131,4 @@ def check(name: str, client: Any) -> Client:
         known = "no coroutine" if info.mode == "tasks" else "a coroutine"
         right = "'threads' or 'greenlets'" if info.mode == "tasks" else "'tasks'"
         raise InvalidClient(f"{name}: stream is {known}, so INFO.mode must be {right}, not {info.mode!r}")
-    found: Client = client
-    return found
+    return client

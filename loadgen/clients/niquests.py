@@ -3,27 +3,23 @@
 Installing it replaces urllib3 by urllib3-future: it needs an environment of its own, see docs/clients.md.
 """
 
-from __future__ import annotations
-
-import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice
-from loadgen.model import Cell, Outcome, Request
+from loadgen.clients import LINES, Failures, Info
+from loadgen.clients.requests import Requests
+from loadgen.model import Outcome
 
 
-class Niquests:
-    """See :class:`loadgen.clients.SyncClient`."""
-
+class Niquests(Requests):
     INFO: ClassVar = Info(
         name="niquests", mode="threads", distribution="niquests", extra="niquests", options=LINES
     )
 
-    def __init__(self, cell: Cell) -> None:
+    def _failures(self) -> Failures:
         import niquests
 
-        self.failures: Failures = (
+        return (
             (niquests.ConnectTimeout, "", Outcome.CONNECT_TIMEOUT),
             (niquests.ReadTimeout, "", Outcome.FIRST_TOKEN_TIMEOUT),
             (niquests.RequestException, "Remote end closed", Outcome.TRUNCATED),
@@ -32,44 +28,21 @@ class Niquests:
             (Exception, "illegal chunk", Outcome.UNDECODABLE),
             (Exception, "illegal status", Outcome.UNDECODABLE),
         )
-        timeouts = cell.workload.timeouts
-        timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
-        self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
-        self._read = _lines if choice(cell.client, "lines") == "native" else _chunks
-        self._local = threading.local()
 
-    def stream(self, request: Request, sink: Sink) -> None:
-        session = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _session()
-        with session.request(
-            request.method, request.url, headers=request.headers, data=request.body, **self._options
-        ) as response:
-            sock = response.raw._fp._sock
-            sock.settimeout(None)
-            sink.connected(sock)
-            sink.headers(response.status_code)
-            on_data = sink.data
-            for chunk in self._read(response):
-                on_data(chunk)
+    def _session(self, connections: int) -> Any:
+        import niquests
 
+        session = niquests.Session(
+            pool_connections=1, pool_maxsize=connections, retries=0, allow_incoming_cookies=False
+        )
+        session.trust_env = False
+        # niquests reads the body of a redirect to its end, even if it must not follow it.
+        session.get_redirect_target = lambda _: None
+        return session
 
-def _session() -> Any:
-    import niquests
+    def _socket(self, response: Any) -> Any:
+        return response.raw._fp._sock
 
-    session: Any = niquests.Session(
-        pool_connections=1, pool_maxsize=1, retries=0, allow_incoming_cookies=False
-    )
-    session.trust_env = False
-    # niquests reads the body of a redirect to its end, even if it must not follow it.
-    session.get_redirect_target = lambda _: None
-    return session
-
-
-def _chunks(response: Any) -> Iterator[bytes]:
-    chunks: Iterator[bytes] = response.iter_raw(-1)
-    return chunks
-
-
-def _lines(response: Any) -> Iterator[bytes]:
-    return (line + b"\n" for line in response.iter_lines())
+    def _chunks(self, response: Any) -> Iterator[bytes]:
+        body: Iterator[bytes] = response.iter_raw(-1)
+        return body

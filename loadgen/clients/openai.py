@@ -1,35 +1,27 @@
-"""The OpenAI SDK, on threads and on an event loop. It is built on httpx2 and delivers objects, not bytes.
+"""The OpenAI SDK, on threads and on an event loop, built on httpx2.
 
-:func:`event` encodes each object again for the common decoder, which takes some microseconds per object and counts as
-the client's. The SDK encodes the body of the request itself, with the same values. It does not deliver ``[DONE]``: a
-stream is complete when it ended after a ``finish_reason``.
+It does not deliver ``[DONE]``: a stream is complete when it ended after a ``finish_reason``.
 """
-
-from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from loadgen.clients import Failures, Info, Sink
+from loadgen.clients import Failures, Info
 from loadgen.clients.httpx import failures, no_cookies, settings
-from loadgen.clients.sdk import Hooks
+from loadgen.clients.sdk import AsyncSdk, Sdk, SyncSdk
 from loadgen.model import Cell, Outcome, Request
 
-if TYPE_CHECKING:
-    from openai import BaseModel
-    from openai.types.chat import ChatCompletionChunk
 
-DONE = b"data: [DONE]\n\n"
-
-
-class _Openai:
-    INFO: ClassVar[Info]
+class _Openai(Sdk):
+    UNWANTED = ("Authorization", "OpenAI-Organization", "OpenAI-Project")
+    _end = b"data: [DONE]\n\n"
 
     def __init__(self, cell: Cell) -> None:
         import httpx2
         import openai
 
+        super().__init__(cell)
         self.failures: Failures = (
             *failures(httpx2),
             (ConnectionResetError, "", Outcome.RESET),
@@ -39,28 +31,33 @@ class _Openai:
             (json.JSONDecodeError, "", Outcome.UNDECODABLE),
             (UnicodeDecodeError, "", Outcome.UNDECODABLE),
         )
-        self._hooks = Hooks("Authorization", "OpenAI-Organization", "OpenAI-Project")
         mode, url = self.INFO.mode, cell.url.rstrip("/")
+        sdk: Any = openai.OpenAI if mode == "threads" else openai.AsyncOpenAI
+        http: Any = httpx2.Client if mode == "threads" else httpx2.AsyncClient
         own = settings(httpx2, cell, mode)
-        hooks = self._hooks.event_hooks(mode)
-        sdk: Any
-        http: Any
-        sdk, http = (
-            (openai.OpenAI, httpx2.Client) if mode == "threads" else (openai.AsyncOpenAI, httpx2.AsyncClient)
-        )
         client = sdk(
             base_url=url if url.endswith("/v1") else f"{url}/v1",
             api_key="-",  # removed by the hooks
             timeout=own["timeout"],
             max_retries=0,
-            http_client=http(**own, cookies=no_cookies(), event_hooks=hooks),
+            http_client=http(**own, cookies=no_cookies(), event_hooks=self._hooks()),
         )
         self._send = client.chat.completions.create
 
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        body = json.loads(request.body)
+        own = {name: body.pop(name) for name in ("model", "messages", "stream")}
+        return {**own, "extra_body": body}
 
-class OpenaiSync(_Openai):
-    """See :class:`loadgen.clients.SyncClient`."""
+    def _encode(self, part: Any) -> bytes:
+        body: bytes = part.to_json(indent=None, warnings=False).encode()
+        return b"data: " + body + b"\n\n" if self._is_stream else body
 
+    def _is_last(self, part: Any) -> bool:
+        return any(choice.finish_reason for choice in part.choices)
+
+
+class OpenaiSync(_Openai, SyncSdk):
     INFO: ClassVar = Info(
         name="openai-sync",
         mode="threads",
@@ -69,53 +66,6 @@ class OpenaiSync(_Openai):
         protocols=("openai-chat",),
     )
 
-    def stream(self, request: Request, sink: Sink) -> None:
-        self._hooks.begin(request, sink)
-        body = arguments(request)
-        answer = self._send(**body)
-        if not body["stream"]:
-            sink.data(answer.to_json(indent=None).encode())
-            return
-        finished = False
-        for chunk in answer:
-            sink.data(event(chunk))
-            finished = finished or is_last(chunk)
-        if finished:
-            sink.data(DONE)
 
-
-class OpenaiAsync(_Openai):
-    """See :class:`loadgen.clients.AsyncClient`."""
-
+class OpenaiAsync(_Openai, AsyncSdk):
     INFO: ClassVar = replace(OpenaiSync.INFO, name="openai-async", mode="tasks")
-
-    async def stream(self, request: Request, sink: Sink) -> None:
-        self._hooks.begin(request, sink)
-        body = arguments(request)
-        answer = await self._send(**body)
-        if not body["stream"]:
-            sink.data(answer.to_json(indent=None).encode())
-            return
-        finished = False
-        async for chunk in answer:
-            sink.data(event(chunk))
-            finished = finished or is_last(chunk)
-        if finished:
-            sink.data(DONE)
-
-
-def arguments(request: Request) -> dict[str, Any]:
-    """Return the body of the request as arguments of the SDK's ``create``."""
-    body = json.loads(request.body)
-    own = {name: body.pop(name) for name in ("model", "messages", "stream")}
-    return {**own, "extra_body": body}
-
-
-def event(chunk: BaseModel) -> bytes:
-    """Return an object of the SDK as an event, as the server sends it."""
-    return b"data: " + chunk.to_json(indent=None, warnings=False).encode() + b"\n\n"
-
-
-def is_last(chunk: ChatCompletionChunk) -> bool:
-    """Return whether the object has a ``finish_reason``."""
-    return any(choice.finish_reason for choice in chunk.choices)

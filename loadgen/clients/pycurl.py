@@ -3,12 +3,9 @@
 libcurl calls back with the bytes of each read.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import threading
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from loadgen.clients import Failures, Info, Sink
@@ -16,8 +13,6 @@ from loadgen.model import Cell, Outcome, Request
 
 
 class Pycurl:
-    """See :class:`loadgen.clients.SyncClient`."""
-
     INFO: ClassVar = Info(name="pycurl", mode="threads", distribution="pycurl", extra="pycurl", descriptors=4)
 
     def __init__(self, cell: Cell) -> None:
@@ -56,9 +51,7 @@ class _Handle:
         self._sink: Sink
         self._status = 0
         self._error: Exception | None = None
-        curl: Any = pycurl.Curl()
-        self._setopt: Callable[[int, Any], None] = curl.setopt
-        self._perform: Callable[[], None] = curl.perform
+        self._curl: Any = pycurl.Curl()
         for option, value in (
             (pycurl.CONNECTTIMEOUT_MS, connect_ms),
             (pycurl.NOSIGNAL, 1),  # signals are for the main thread
@@ -69,20 +62,20 @@ class _Handle:
             (pycurl.HEADERFUNCTION, self._header),
             (pycurl.WRITEFUNCTION, self._body),
         ):
-            self._setopt(option, value)
+            self._curl.setopt(option, value)
 
     def perform(self, request: Request, sink: Sink) -> None:
         headers = [f"{name}: {value}" for name, value in request.headers.items()]
-        self._setopt(self._pycurl.URL, request.url)
-        self._setopt(self._pycurl.HTTPHEADER, ["Expect:", *headers])
-        self._setopt(self._pycurl.POSTFIELDS, request.body)
-        self._setopt(self._pycurl.CUSTOMREQUEST, request.method)
+        self._curl.setopt(self._pycurl.URL, request.url)
+        self._curl.setopt(self._pycurl.HTTPHEADER, ["Expect:", *headers])
+        self._curl.setopt(self._pycurl.POSTFIELDS, request.body)
+        self._curl.setopt(self._pycurl.CUSTOMREQUEST, request.method)
         self._sink, self._on_data = sink, sink.data
         self._status, self._error = 0, None
         for sock in self._sockets.values():
             sink.connected(sock)
         try:
-            self._perform()
+            self._curl.perform()
         finally:
             if self._error is not None:
                 raise self._error

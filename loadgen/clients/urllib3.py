@@ -1,22 +1,15 @@
 """urllib3's PoolManager, on threads: one for all, as its documentation does. ``requests`` is built on it."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice
 from loadgen.model import Cell, Outcome, Request
 
-if TYPE_CHECKING:
-    import urllib3
-
 
 class Urllib3:
-    """See :class:`loadgen.clients.SyncClient`."""
-
     INFO: ClassVar = Info(
         name="urllib3",
         mode="threads",
@@ -28,22 +21,8 @@ class Urllib3:
 
     def __init__(self, cell: Cell) -> None:
         import urllib3
-        from urllib3.exceptions import (
-            ConnectTimeoutError,
-            InvalidChunkLength,
-            ProtocolError,
-            ReadTimeoutError,
-        )
 
-        self.failures: Failures = (
-            (ConnectTimeoutError, "", Outcome.CONNECT_TIMEOUT),
-            (ReadTimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),
-            (RemoteDisconnected, "", Outcome.TRUNCATED),
-            (InvalidChunkLength, "", Outcome.UNDECODABLE),
-            (IncompleteRead, "", Outcome.TRUNCATED),
-            (ProtocolError, "ended prematurely", Outcome.TRUNCATED),
-            (HTTPException, "", Outcome.UNDECODABLE),
-        )
+        self.failures = failures()
         timeouts = cell.workload.timeouts
         self._pool = urllib3.PoolManager(
             num_pools=1,
@@ -71,17 +50,33 @@ class Urllib3:
             response.close()
 
 
-def socket_of(response: urllib3.BaseHTTPResponse) -> socket.socket:
+def failures() -> Failures:
+    """Return the outcomes of urllib3's exceptions, which those of requests hold too."""
+    from urllib3 import exceptions
+
+    return (
+        # NewConnectionError is one too, whatever prevented the connection.
+        (exceptions.ConnectTimeoutError, "timed out", Outcome.CONNECT_TIMEOUT),
+        (exceptions.ReadTimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),
+        (RemoteDisconnected, "", Outcome.TRUNCATED),
+        (exceptions.InvalidChunkLength, "", Outcome.UNDECODABLE),
+        (IncompleteRead, "", Outcome.TRUNCATED),
+        (exceptions.ProtocolError, "ended prematurely", Outcome.TRUNCATED),
+        (HTTPException, "", Outcome.UNDECODABLE),
+    )
+
+
+def socket_of(response: Any) -> socket.socket:
     """Return the socket from which the body is read."""
     # The connection drops its socket after `Connection: close`; the reader keeps it.
-    reader: Any = response._fp  # type: ignore[attr-defined]
-    sock: socket.socket = reader.fp.raw._sock
+    sock: socket.socket = response._fp.fp.raw._sock
     return sock
 
 
-def chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def chunks(response: Any) -> Iterator[bytes]:
     """Return the body read by read."""
     # stream(None) waits for the end of a body without chunks.
-    if response.chunked:
-        return response.stream(None)
-    return iter(lambda: response.read1(65536), b"")
+    whole: Iterator[bytes] = (
+        response.stream(None) if response.chunked else iter(lambda: response.read1(65536), b"")
+    )
+    return whole

@@ -48,7 +48,7 @@ class Limit:
 def needs(wanted: Sequence[ClientId]) -> Needs:
     """Return the most that a stream of any of these clients takes."""
     return Needs(
-        max((clients.descriptors(client) for client in wanted), default=1),
+        max((clients.info(client.name).descriptors for client in wanted), default=1),
         any(clients.info(client.name).mode == "threads" for client in wanted),
     )
 

@@ -8,7 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
 
+from loadgen.clients.urllib3 import failures
+from loadgen.engine.recorder import classify
 from loadgen.model import Cell, ClientId, Load, Outcome, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TOKEN, chunk, length, says, says_and_closes
 from tests.clients.measuring import record_all, rows, share
@@ -207,3 +211,8 @@ def test_slots_keep_their_connections_and_nothing_else(part: int) -> None:
             }:
                 wrong.append(f"{client.label}: {headers}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_network_that_cannot_be_reached_is_no_connect_timeout() -> None:
+    error = NewConnectionError(HTTPConnection("far"), "[Errno 101] Network is unreachable")
+    assert classify(error, failures()) == Outcome.FAILED

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from loadgen.clients import BUILTIN, descriptors, info, version
+from loadgen.clients import BUILTIN, info, version
 from loadgen.model import ClientId, Load
 from tests.clients.measuring import AT_ONCE
 from tests.clients.raw import Raw, Received, Wire
@@ -64,4 +64,4 @@ def per_stream(name: str) -> float:
 def test_a_stream_takes_as_many_open_files_as_its_client_says() -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         measured = dict(zip(NAMES, pool.map(per_stream, NAMES), strict=True))
-    assert measured == {name: descriptors(ClientId(name)) for name in NAMES}
+    assert measured == {name: info(name).descriptors for name in NAMES}
