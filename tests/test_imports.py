@@ -166,7 +166,7 @@ OWN: dict[str, set[str]] = {
     "loadgen.clients.ollama": {"ollama", "httpx", "pydantic"},
     "loadgen.clients.niquests": {"niquests"},
     "loadgen.clients.openai": {"openai", "httpx2"},
-    "loadgen.clients.requests": {"requests", "urllib3"},
+    "loadgen.clients.requests": {"requests"},
     "loadgen.clients.aiohttp": {"aiohttp"},
     "loadgen.clients.floor": {"httptools"},
 }
