@@ -79,17 +79,17 @@ def command(
     else:
         refuse_to_send_secrets(planned, flags["url"], settings)
         from loadgen.distributed.addresses import is_local
-        from loadgen.distributed.run import WorkerPool
+        from loadgen.distributed.run import worker_pool
         from loadgen.scenario import overrides_from_flags
 
-        pool = WorkerPool(
+        pool = worker_pool(
             planned,
             [*overrides_from_flags(**flags), *settings],
+            listener,
             workers=workers,
             host=master_host,
             port=master_port if master_port is not None else common.MASTER_PORT if master else 0,
             start=not master,
-            note=listener.note,
         )
         if not is_local(master_host):
             click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import gevent
 import msgspec
@@ -14,30 +14,15 @@ import msgspec
 import loadgen
 from loadgen import clients, store
 from loadgen.distributed import messages
-from loadgen.distributed.transport import LOCAL
+from loadgen.distributed.transport import LOCAL, Transport
 from loadgen.distributed.worker import fingerprint
-from loadgen.model import (
-    Cell,
-    CpuSample,
-    Level,
-    Pause,
-    Recording,
-    RecordingInfo,
-    Sample,
-    Scenario,
-    ServerLog,
-    Stream,
-)
+from loadgen.lab.engine import Rows
+from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Scenario, ServerLog
 from loadgen.scenario import Override
-
-if TYPE_CHECKING:
-    from loadgen.distributed.transport import Transport
 
 CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are connected
 SILENCE_TIMEOUT_S: Final = 10.0  # without an update a worker is lost, whatever its heartbeat says
 NO_HEARTBEAT: Final = "no heartbeat from the worker"
-
-log = logging.getLogger("loadgen")
 
 
 @dataclass
@@ -53,17 +38,18 @@ class Assignment:
     cell: int
     slots: tuple[int, ...] | None
     recording: RecordingInfo | None = None
-    streams: list[Stream] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    pauses: list[Pause] = field(default_factory=list)
-    cpu_samples: list[CpuSample] = field(default_factory=list)
-    requested: int = 0
-    most_requested: int = 0
+    rows: Rows = field(default_factory=lambda: Rows([], [], [], []))
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    requested: int = field(init=False)
+    most_requested: int = field(init=False)
     open: int = 0
     tokens: int = 0
     done: bool = False
     lost: str = ""  # why nothing more comes from it
     updated_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.requested = self.most_requested = len(self.slots or ())
 
     @property
     def running(self) -> bool:
@@ -74,28 +60,41 @@ class Assignment:
         """Add what an update brings."""
         self.updated_at = time.monotonic()
         self.recording = update.recording
-        self.streams += update.streams
-        self.samples += update.samples
-        self.pauses += update.pauses
-        self.cpu_samples += update.cpu_samples
+        self.rows.streams.extend(update.rows.streams)
+        self.rows.samples.extend(update.rows.samples)
+        self.rows.pauses.extend(update.rows.pauses)
+        self.rows.cpu_samples.extend(update.rows.cpu_samples)
+        self.outcomes.update(stream.outcome for stream in update.rows.streams)
         self.requested, self.most_requested = update.requested, update.most_requested
         self.open, self.tokens, self.done = update.open, update.tokens, update.done
 
     def filled(self, cell: Cell, server: ServerLog | None) -> Recording:
         """Return the recording of ``cell``, with its tables; an empty one where nothing was sent."""
-        recording = self.recording or _empty(cell)
-        ended = recording.ended if self.recording else "the worker sent nothing"
+        load = cell.workload.load
+        begin = int(load.warmup * 1e9)
+        recording = self.recording or RecordingInfo(
+            index=cell.index,
+            client=replace(cell.client, python=None),
+            mode=clients.info(cell.client.name).mode,
+            level=cell.level,
+            repeat=cell.repeat,
+            workload=replace(cell.workload, prompts=()),
+            ended="the worker sent nothing",
+            start=0,  # its clock begins with the cell
+            window=(begin, max(begin, int((load.seconds or 0.0) * 1e9))),
+            clock=((0, 0), (0, 0)),
+        )
         recording = replace(
             recording,
             index=cell.index,
             level=Level(streams=max(cell.max_streams, 1)),
             repeat=cell.repeat,
-            ended=self.lost or ended,
+            ended=self.lost or recording.ended,
             worker=self.worker,
             share=self.most_requested if self.worker else None,
             server=server,
         )
-        return store.filled(recording, self.streams, self.samples, self.pauses, self.cpu_samples)
+        return store.filled(recording, *self.rows)
 
 
 class Coordinator:
@@ -108,17 +107,16 @@ class Coordinator:
         self,
         transport: Transport,
         note: Callable[[str], None],
-        updated: Callable[[Assignment, messages.Update], None] = lambda *_: None,
+        updated: Callable[[Assignment, messages.Update], None],
     ) -> None:
         self.assignments: list[Assignment] = []
         self.failures: list[str] = []
         self.most_requested: dict[int, int] = {}  # cell index -> the most streams requested at one time
         self._transport, self._note, self._updated = transport, note, updated
-        self._job = messages.Job(0, "", (), "", None, 0, ())
+        self._job = messages.Job(0, "", (), "", None)
         self._ending = False
         self._late_cells: Sequence[Cell] = ()  # of workers that connect during the job
-        self._names: dict[str, str] = {}
-        self._refused: set[str] = set()
+        self._names = {LOCAL: ""}  # node -> its name in tables and files, of workers that can take work
         transport.on(messages.UPDATE, self._update)
         transport.on(messages.HELLO, self._hello)
         transport.on(messages.FAILED, self._failed)
@@ -128,25 +126,20 @@ class Coordinator:
 
     def nodes(self) -> list[str]:
         """Return the workers that can take work, in the order in which they connected."""
-        ready = {LOCAL, *self._names} - self._refused
-        return [node for node in self._transport.nodes() if node in ready]
-
-    def name(self, node: str) -> str:
-        """Return the worker's name in tables and files."""
-        return self._names.get(node, "")
+        return [node for node in self._transport.nodes() if node in self._names]
 
     def _hello(self, node: str, version: str) -> None:
-        name = self._names.setdefault(node, f"{_host(node) or node}-{len(self._names) + 1}")
+        host = _host(node) or node
         if version != loadgen.__version__:
             reason = f"the worker has loadgen {version}, the master {loadgen.__version__}: install the same version"
-            self._refused.add(node)
-            self._note(f"{name} is refused: {reason}")
+            self._note(f"a worker on {host} is refused: {reason}")
             self._transport.send(messages.REFUSED, reason, node)
         else:
+            self._names.setdefault(node, f"{host}-{len(self._names)}")
             self._assign(node, [(cell, None) for cell in self._late_cells])
 
     def _failed(self, node: str, reason: str) -> None:
-        name = self.name(node)
+        name = self._names.get(node)
         self.failures.append(f"{name}: {reason}" if name else reason)
         for assignment in self.assignments:
             if assignment.node == node and assignment.running:
@@ -155,7 +148,7 @@ class Coordinator:
     def _watch(self) -> None:
         while True:
             gevent.sleep(CHECK_INTERVAL_S)
-            connected = set(self.nodes())
+            connected = self.nodes()
             for assignment in self.assignments:
                 if assignment.running and assignment.node not in connected:
                     self._lose(assignment, NO_HEARTBEAT)
@@ -173,8 +166,7 @@ class Coordinator:
         outcome = "the other workers take over its streams" if heirs else "no worker is left for its streams"
         self._note(f"{text}; {outcome}")
         for place, heir in enumerate(heirs):
-            slots = assignment.slots[place :: len(heirs)]
-            if slots:
+            if slots := assignment.slots[place :: len(heirs)]:
                 heir.slots = (*(heir.slots or ()), *slots)
                 add = messages.Add(self._job.number, assignment.cell, slots)
                 self._transport.send(messages.ADD, messages.pack(add), heir.node)
@@ -200,60 +192,44 @@ class Coordinator:
             overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
             fingerprint=fingerprint(scenario),
             url=url,
-            place=0,
-            parts=(),
         )
         self._ending, self._late_cells = False, () if scheduled else cells
         self.assignments, self.failures, self.most_requested = [], [], {}
         nodes = self.nodes()
         for place, node in enumerate(nodes):
-            slots = [
-                tuple(range(cell.max_streams))[place :: len(nodes)] if scheduled else None for cell in cells
-            ]
+            slots = [range(cell.max_streams)[place :: len(nodes)] if scheduled else None for cell in cells]
             self._assign(node, list(zip(cells, slots, strict=True)))
 
-    def _assign(self, node: str, work: Sequence[tuple[Cell, tuple[int, ...] | None]]) -> None:
-        work = [(cell, slots) for cell, slots in work if slots != ()]
-        if not work:
+    def _assign(self, node: str, work: Sequence[tuple[Cell, Sequence[int] | None]]) -> None:
+        """Send the job to a worker unless it has no slots; slots are ``None`` where users of Locust are the streams."""
+        slots = {cell.index: None if own is None else tuple(own) for cell, own in work if own is None or own}
+        if not slots:
             return
-        for cell, slots in work:
-            share = len(slots or ())
-            self.assignments.append(
-                Assignment(self.name(node), node, cell.index, slots, requested=share, most_requested=share)
-            )
+        self.assignments += [Assignment(self._names[node], node, cell, own) for cell, own in slots.items()]
         neighbours = [other for other in self.nodes() if _host(other) == _host(node)]
-        job = msgspec.structs.replace(
-            self._job,
-            place=neighbours.index(node) if node in neighbours else 0,
-            parts=tuple(messages.Part(cell.index, slots) for cell, slots in work),
-        )
+        place = neighbours.index(node) if node in neighbours else 0
+        job = msgspec.structs.replace(self._job, place=place, slots=slots)
         self._transport.send(messages.JOB, messages.pack(job), node)
 
     def _update(self, node: str, data: bytes) -> None:
         try:
             update = messages.unpack(messages.Update, data)
         except msgspec.MsgspecError as error:
-            self._note(f"{self.name(node)} sent a message that cannot be decoded: {error}")
+            self._note(f"{self._names.get(node, node)} sent a message that cannot be decoded: {error}")
             return
-        assignment = self._assignment(node, update)
-        if assignment is None or assignment.done:
+        of_cell = [each for each in self.assignments if each.cell == update.cell]
+        assignment = next((each for each in of_cell if each.node == node), None)
+        if update.job != self._job.number or assignment is None or assignment.done:
             return
         if assignment.lost:  # it was only slow, and others have its streams now
             self._transport.send(messages.END, messages.pack(messages.End(update.job, 0.0)), node)
             return
         assignment.add(update)
-        of_cell = [each for each in self.assignments if each.cell == update.cell and not each.lost]
-        requested = sum(each.most_requested for each in of_cell)
+        requested = sum(each.most_requested for each in of_cell if not each.lost)
         self.most_requested[update.cell] = max(self.most_requested.get(update.cell, 0), requested)
         self._updated(assignment, update)
         if update.done and update.recording.ended and not self._ending:
             self._lose(assignment, update.recording.ended)
-
-    def _assignment(self, node: str, update: messages.Update) -> Assignment | None:
-        if update.job != self._job.number:
-            return None
-        key = node, update.cell
-        return next((each for each in self.assignments if (each.node, each.cell) == key), None)
 
     def over(self) -> bool:
         """Return whether every worker that is left has sent everything."""
@@ -264,10 +240,8 @@ class Coordinator:
         self._ending, self._late_cells = True, ()
         end = messages.pack(messages.End(self._job.number, grace))
         for node in {assignment.node for assignment in self.assignments if assignment.running}:
-            if node == LOCAL:  # handled in this process: it returns when the engines have ended
-                gevent.spawn(self._transport.send, messages.END, end, node)
-            else:
-                self._transport.send(messages.END, end, node)
+            # not at once: in this process it returns when the engines have ended
+            gevent.spawn(self._transport.send, messages.END, end, node)
         until = time.monotonic() + seconds
         while not self.over() and time.monotonic() < until:
             gevent.sleep(CHECK_INTERVAL_S)
@@ -289,26 +263,3 @@ class Coordinator:
 def _host(node: str) -> str:
     """Return the host of a node that Locust has named ``<host>_<digits>``."""
     return node.rpartition("_")[0]
-
-
-def _empty(cell: Cell) -> RecordingInfo:
-    """Return the recording of a worker that was lost before its first update. Its clock begins with the cell."""
-    begin = int(cell.workload.load.warmup * 1e9)
-    return RecordingInfo(
-        index=cell.index,
-        client=replace(cell.client, python=None),
-        mode=clients.info(cell.client.name).mode,
-        level=cell.level,
-        repeat=cell.repeat,
-        workload=replace(cell.workload, prompts=()),
-        ended="",
-        start=0,
-        window=(begin, max(begin, int((cell.workload.load.seconds or 0.0) * 1e9))),
-        clock=((0, 0), (0, 0)),
-        same_host=False,
-        base_rss_kib=None,
-        base_threads=None,
-        edges=(),
-        machine=None,
-        server=None,
-    )

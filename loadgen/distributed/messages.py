@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
-from loadgen.model import CpuSample, Pause, RecordingInfo, Sample, Stream
+from loadgen.lab.engine import Rows
+from loadgen.model import RecordingInfo
 
 # Types of message. From the master:
 JOB = "loadgen-job"
 ADD = "loadgen-add"
 END = "loadgen-end"
-REFUSED = "loadgen-refused"
+REFUSED = "loadgen-refused"  # the reason, as text
 # From a worker:
-HELLO = "loadgen-hello"
+HELLO = "loadgen-hello"  # its version of loadgen, as text
 UPDATE = "loadgen-update"
-FAILED = "loadgen-failed"
-
-
-class Part(msgspec.Struct, frozen=True):
-    """One cell of a job, and which of its slots this worker runs.
-
-    ``cell`` is the index of the cell in the plan of the scenario. ``slots`` is ``None`` where this worker's users of
-    Locust are the streams, until the job ends.
-    """
-
-    cell: int
-    slots: tuple[int, ...] | None
+FAILED = "loadgen-failed"  # the reason, as text
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -35,7 +26,8 @@ class Job(msgspec.Struct, frozen=True):
 
     ``overrides`` are ``path.to.key=value``, or flag, key and value; ``fingerprint`` is that of the scenario as
     the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target; ``place``
-    numbers the workers of one machine, from 0.
+    numbers the workers of one machine, from 0. ``slots`` has those that this worker runs by the index of their cell;
+    ``None`` where its users of Locust are the streams, until the job ends.
     """
 
     number: int
@@ -43,8 +35,8 @@ class Job(msgspec.Struct, frozen=True):
     overrides: tuple[str | tuple[str, str, Any], ...]
     fingerprint: str
     url: str | None
-    place: int
-    parts: tuple[Part, ...]
+    place: int = 0
+    slots: Mapping[int, tuple[int, ...] | None] = {}
 
 
 class Add(msgspec.Struct, frozen=True):
@@ -75,10 +67,7 @@ class Update(msgspec.Struct, frozen=True):
     job: int
     cell: int
     recording: RecordingInfo
-    streams: list[Stream]
-    samples: list[Sample]
-    pauses: list[Pause]
-    cpu_samples: list[CpuSample]
+    rows: Rows
     requested: int
     most_requested: int
     open: int
@@ -86,14 +75,12 @@ class Update(msgspec.Struct, frozen=True):
     done: bool
 
 
-M = TypeVar("M", Part, Job, Add, End, Update)
-
-_encoder = msgspec.msgpack.Encoder()
+M = TypeVar("M", bound=msgspec.Struct)
 
 
-def pack(message: Part | Job | Add | End | Update) -> bytes:
+def pack(message: msgspec.Struct) -> bytes:
     """Return the bytes to send."""
-    return _encoder.encode(message)
+    return msgspec.msgpack.encode(message)
 
 
 def unpack(kind: type[M], data: bytes) -> M:

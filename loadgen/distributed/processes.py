@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import gevent
@@ -14,9 +15,9 @@ from gevent import subprocess
 from locust.env import Environment
 from locust.event import Events
 
-from loadgen.distributed.locust_transport import LocustTransport
+from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Stream
-from loadgen.distributed.worker import Worker, follow
+from loadgen.distributed.worker import Worker
 
 MASTER_TIMEOUT_S: Final = 10  # without a heartbeat a master is dead
 STOP_TIMEOUT_S: Final = 5.0  # for a worker to end before it is killed
@@ -49,37 +50,34 @@ def work(host: str, port: int, connect_timeout: int) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, leave)
-    transport = LocustTransport(runner)
-    worker = Worker(environment, transport)
-    follow(environment, worker, transport)
+    worker = Worker(environment, Transport(runner))
+    worker.follow_master()
     runner.greenlet.join()
-    worker.close()
+    worker.kill()
     return environment.process_exit_code or 0
 
 
-class LocalWorkers:
-    """Worker processes on this machine. They have sessions of their own: Ctrl-C reaches their master alone."""
+@contextmanager
+def local_workers(count: int, host: str, port: int) -> Iterator[Sequence[subprocess.Popen[bytes]]]:
+    """Start workers on this machine; end them after the block, by SIGTERM and then by SIGKILL.
 
-    def __init__(self, count: int, host: str, port: int) -> None:
-        command = [sys.executable, "-P", "-m", "loadgen", "worker", "--host", host, "--port", str(port)]
-        self._processes = [
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) for _ in range(count)
-        ]
-
-    def dead(self) -> int:
-        """Return how many have ended."""
-        return sum(process.poll() is not None for process in self._processes)
-
-    def close(self) -> None:
-        """End them: by SIGTERM, and those that do not end, or all after Ctrl-C, by SIGKILL."""
+    They have sessions of their own: Ctrl-C reaches their master alone.
+    """
+    command = [sys.executable, "-P", "-m", "loadgen", "worker", "--host", host, "--port", str(port)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) for _ in range(count)
+    ]
+    try:
+        yield started
+    finally:
         try:
-            for process in self._processes:
+            for process in started:
                 process.terminate()
             until = time.monotonic() + STOP_TIMEOUT_S
-            for process in self._processes:
+            for process in started:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(max(0.0, until - time.monotonic()))
-        finally:
-            for process in self._processes:
+        finally:  # also after Ctrl-C in the meantime
+            for process in started:
                 process.kill()
                 process.wait()

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
@@ -19,21 +19,20 @@ from gevent.event import Event
 
 import loadgen
 from loadgen.distributed import messages
+from loadgen.distributed.transport import Transport
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import ExitCode
 from loadgen.lab import plan
 from loadgen.lab.engine import Engine, EngineError
 from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Listener, Load, Outcome, Progress, Scenario, Stream
-from loadgen.preflight.cores import Cores, cores
+from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused, require
 from loadgen.scenario import Override, ScenarioError, load
 from loadgen.secrets import mask_cut
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-    from loadgen.distributed.transport import Transport
 
 UPDATE_INTERVAL_S: Final = 0.5
 COMMAND_INTERVAL_S: Final = 0.05  # changes of the number of users within it become one command
@@ -58,15 +57,16 @@ class Worker:
     """Runs the cells of a job in a process of Locust: one of its workers, or its only process."""
 
     def __init__(self, environment: Environment, transport: Transport) -> None:
-        self.environment = environment
+        self.environment, self.transport = environment, transport
         self.controllers: dict[int, EngineController] = {}  # cell index -> its engine
         self._users: Counter[str] = Counter()
-        self._cores = cores()
-        self._engine_cores = _engine_cores(self._cores)
-        if self._cores.lab:
-            os.sched_setaffinity(0, self._cores.lab)
+        taken = cores()
+        # Engines may use all cores but the simulator's, from the last one down.
+        free = os.sched_getaffinity(0) - set(taken.simulator) if taken.engine else ()
+        self._engine_cores = tuple(sorted(free, reverse=True))
+        if taken.lab:
+            os.sched_setaffinity(0, taken.lab)
         raise_open_files()
-        self._transport = transport
         transport.on(messages.JOB, self._job)
         transport.on(messages.ADD, self._add, concurrent=True)
         transport.on(messages.END, self._end, concurrent=True)
@@ -91,6 +91,17 @@ class Worker:
 
     # -- the coordinator's messages
 
+    def follow_master(self) -> None:
+        """Send this version to the coordinator, in another process; end this one where it refuses."""
+        self.transport.on(messages.REFUSED, self._refused, concurrent=True)
+        self.transport.send(messages.HELLO, loadgen.__version__)
+
+    def _refused(self, _: str, reason: str) -> None:
+        log.error("refused by the master: %s", reason)
+        self.environment.process_exit_code = ExitCode.BAD
+        assert self.environment.runner is not None
+        self.environment.runner.quit()
+
     def _job(self, _: str, data: bytes) -> None:
         try:
             job = messages.unpack(messages.Job, data)
@@ -98,25 +109,24 @@ class Worker:
             scenario = load(job.scenario, overrides)
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} differs from the master's file: copy that one to every worker")
-            require(scenario.clients, max(len(part.slots or (0,)) for part in job.parts))
-            cells = [self._cell(scenario, job, place, part) for place, part in enumerate(job.parts)]
+            require(scenario.clients, max(len(slots or (0,)) for slots in job.slots.values()))
             self._finish(list(self.controllers.values()), 0.0)  # the job before this one
             self.controllers = {
-                cell.index: EngineController(self, job.number, cell, scenario) for cell in cells
+                cell.index: EngineController(self, job.number, cell, scenario)
+                for cell in self._cells(scenario, job)
             }
         except (ScenarioError, Refused, OSError, msgspec.MsgspecError) as error:
             log.error("%s", error)
-            self.send(messages.FAILED, str(error))
+            self.transport.send(messages.FAILED, str(error))
 
-    def _cell(self, scenario: Scenario, job: messages.Job, place: int, part: messages.Part) -> Cell:
-        at = (job.place * len(job.parts) + place) % max(1, len(self._engine_cores))
-        cores = self._engine_cores[at : at + 1]
-        cell = plan.cells(scenario, job.url or scenario.target.url or "", cores)[part.cell - 1]
-        if part.slots is None:
-            return replace(
-                cell, workload=replace(cell.workload, load=Load()), level=Level(streams=1), slots=()
-            )
-        return replace(cell, slots=part.slots)
+    def _cells(self, scenario: Scenario, job: messages.Job) -> Iterator[Cell]:
+        planned = plan.cells(scenario, job.url or scenario.target.url or "", ())
+        for place, (index, slots) in enumerate(job.slots.items(), job.place * len(job.slots)):
+            at = place % max(1, len(self._engine_cores))
+            cell = replace(planned[index - 1], slots=slots or (), cores=self._engine_cores[at : at + 1])
+            if slots is None:
+                cell = replace(cell, level=Level(streams=1), workload=replace(cell.workload, load=Load()))
+            yield cell
 
     def _add(self, _: str, data: bytes) -> None:
         add = messages.unpack(messages.Add, data)
@@ -132,18 +142,10 @@ class Worker:
     def _finish(controllers: Sequence[EngineController], grace: float | None) -> None:
         gevent.joinall([gevent.spawn(controller.finish, grace) for controller in controllers])
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """Kill every engine: the master is gone."""
         for controller in self.controllers.values():
             controller.kill()
-
-    def send(self, kind: str, message: messages.Update | str) -> None:
-        """Send to the coordinator, which may be this process."""
-        self._transport.send(kind, message if isinstance(message, str) else messages.pack(message))
-
-    def hello(self) -> None:
-        """Send the version of this loadgen to the coordinator."""
-        self.send(messages.HELLO, loadgen.__version__)
 
     # -- Locust's own statistics
 
@@ -206,26 +208,23 @@ class EngineController(Listener):
         self._send_update(done=True)
 
     def _send_update(self, *, done: bool) -> None:
-        streams, samples, pauses, cpu_samples = self.engine.take()
-        recording = self.engine.recording()
-        recording = replace(recording, ended=mask_cut(recording.ended, self._secrets))
-        streams = [replace(each, error=mask_cut(each.error, self._secrets)) for each in streams]
-        self._worker.fire_requests(self.cell, streams)
+        rows, recording = self.engine.take(), self.engine.recording()
+        rows = rows._replace(
+            streams=[replace(each, error=mask_cut(each.error, self._secrets)) for each in rows.streams]
+        )
+        self._worker.fire_requests(self.cell, rows.streams)
         update = messages.Update(
             job=self.job,
             cell=self.cell.index,
-            recording=recording,
-            streams=streams,
-            samples=samples,
-            pauses=pauses,
-            cpu_samples=cpu_samples,
+            recording=replace(recording, ended=mask_cut(recording.ended, self._secrets)),
+            rows=rows,
             requested=self._requested,
             most_requested=self._most_requested,
             open=self._open,
             tokens=self._tokens,
             done=done,
         )
-        self._worker.send(messages.UPDATE, update)
+        self._worker.transport.send(messages.UPDATE, messages.pack(update))
 
     # -- commands
 
@@ -268,23 +267,3 @@ class EngineController(Listener):
         if not self._over.is_set():
             os.kill(self.engine.pid, signal.SIGKILL)
             self._over.wait(END_TIMEOUT_S)
-
-
-def _engine_cores(cores: Cores) -> tuple[int, ...]:
-    """Return the cores that engines may use: all but the simulator's, from the last one down."""
-    if not cores.engine:
-        return ()
-    return tuple(sorted(os.sched_getaffinity(0) - set(cores.simulator), reverse=True))
-
-
-def follow(environment: Environment, worker: Worker, transport: Transport) -> None:
-    """Introduce a worker to its coordinator; end the worker when it is refused."""
-
-    def refused(_: str, reason: str) -> None:
-        log.error("refused by the master: %s", reason)
-        environment.process_exit_code = ExitCode.BAD
-        assert environment.runner is not None
-        environment.runner.quit()
-
-    transport.on(messages.REFUSED, refused, concurrent=True)
-    worker.hello()

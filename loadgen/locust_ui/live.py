@@ -47,7 +47,8 @@ class _Engine:
             tokens = assignment.tokens - self.tokens
             self.tokens_per_s = max(0.0, tokens / (assignment.updated_at - self.at))
             self.at, self.tokens = assignment.updated_at, assignment.tokens
-        now = self.sample = assignment.samples[-1] if assignment.samples else None
+        samples = assignment.rows.samples
+        now = self.sample = samples[-1] if samples else None
         self.cpu_percent = None
         if now is not None and now.cpu_ns is not None and before is not None and before.cpu_ns is not None:
             self.cpu_percent = 100 * (now.cpu_ns - before.cpu_ns) / max(now.at - before.at, 1)
@@ -130,11 +131,11 @@ class Live:
             return
         if not any(engine.assignment is assignment for engine in client.engines):
             client.engines.append(_Engine(assignment, self._began))
-        if update.streams:
-            recording = store.filled(update.recording, update.streams, update.samples)
+        if update.rows.streams:
+            recording = store.filled(update.recording, *update.rows)
             for histograms in (client.total, client.recent):
                 histograms.add(recording)
-            client.outcomes.update(stream.outcome for stream in update.streams)
+            client.outcomes.update(stream.outcome for stream in update.rows.streams)
 
     def tick(self) -> None:
         """Add a row of history for every client: its state, and its times since the last row."""
@@ -209,7 +210,7 @@ class Live:
             "client": client.style.label,
             "state": "lost" if assignment.lost else state,
             "open": assignment.open,
-            "streams": len(assignment.streams),
+            "streams": len(assignment.rows.streams),
             "rss_mib": engine.rss_mib,
             "threads": engine.threads,
             "cpu_percent": engine.cpu_percent,

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from locust import events
-from locust.runners import LocalRunner, WorkerRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from loadgen import clients
 from loadgen.distributed.addresses import free_port, is_local
-from loadgen.distributed.locust_transport import LocustTransport
+from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Streaming
-from loadgen.distributed.worker import Worker, follow
+from loadgen.distributed.worker import Worker
 from loadgen.locust_ui.login import protect
 from loadgen.locust_ui.plan import client_choices
 from loadgen.locust_ui.session import Session
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.web import WebUI
 
-__all__ = ["Streaming", "follow"]
+__all__ = ["Streaming"]
 
 log = logging.getLogger("loadgen")
 
@@ -68,13 +68,11 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     runner = environment.runner
     assert runner is not None
-    worker, transport = None, LocustTransport(runner)
-    if isinstance(runner, LocalRunner | WorkerRunner):
-        worker = Worker(environment, transport)
-    if isinstance(runner, WorkerRunner):
-        assert worker is not None
-        follow(environment, worker, transport)
-        return
+    if not isinstance(runner, MasterRunner):
+        worker = Worker(environment, Transport(runner))
+        if isinstance(runner, WorkerRunner):
+            worker.follow_master()
+            return
     session = Session(environment)
     options = environment.parsed_options
     assert options is not None

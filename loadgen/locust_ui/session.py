@@ -17,7 +17,7 @@ from locust.runners import STATE_INIT, STATE_SPAWNING, MasterRunner
 
 from loadgen import store
 from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
-from loadgen.distributed.locust_transport import LocustTransport
+from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import TARGET
 from loadgen.distributed.worker import END_TIMEOUT_S
 from loadgen.exit_code import ExitCode
@@ -56,7 +56,7 @@ class Session:
         self.environment, self._runner = environment, environment.runner
         self._options = environment.parsed_options
         self.live = Live()
-        self.coordinator = Coordinator(LocustTransport(self._runner), self._note, self.live.update)
+        self.coordinator = Coordinator(Transport(self._runner), self._note, self.live.update)
         self.folder: Path | None = None
         self._plan: Plan | None = None  # of the run under way
         self._writer: RunWriter | None = None

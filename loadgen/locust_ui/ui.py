@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import sys
+from contextlib import ExitStack
 
 import locust.main
 
 from loadgen.distributed.addresses import free_port, is_local
-from loadgen.distributed.processes import LocalWorkers
+from loadgen.distributed.processes import local_workers
 from loadgen.locust_ui import locustfile
 from loadgen.locust_ui.plan import make_plan
 
@@ -31,16 +31,17 @@ def serve(
     make_plan(scenario, client, "", [locustfile.Stream])
     port = free_port(host, port, "--web-port")
     command = ["locust", "-f", str(locustfile.__file__), "--web-host", host, "--web-port", str(port)]
-    if workers:
-        master = free_port("127.0.0.1", 0, "--web-port")
-        command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
-        atexit.register(LocalWorkers(workers, "127.0.0.1", master).close)
     if not is_local(host):
         command.append("--web-login")
     if tls:
         command += ["--tls-cert", tls[0], "--tls-key", tls[1]]
     command += ["--users", str(streams), "--spawn-rate", str(max(1, streams // 10))]
-    sys.argv = [*command, "--scenario", scenario, "--client", client]
-    shown = f"[{host}]" if ":" in host else host
-    print(f"{'https' if tls else 'http'}://{shown}:{port}", flush=True)  # noqa: T201
-    locust.main.main()
+    with ExitStack() as stack:
+        if workers:
+            master = free_port("127.0.0.1", 0, "--web-port")
+            command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
+            stack.enter_context(local_workers(workers, "127.0.0.1", master))
+        shown = f"[{host}]" if ":" in host else host
+        print(f"{'https' if tls else 'http'}://{shown}:{port}", flush=True)  # noqa: T201
+        sys.argv = [*command, "--scenario", scenario, "--client", client]
+        locust.main.main()

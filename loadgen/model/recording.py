@@ -67,12 +67,12 @@ class RecordingInfo:
     start: int
     window: tuple[int, int]
     clock: tuple[tuple[int, int], tuple[int, int]]  # (perf_counter_ns, time_ns) before and after
-    same_host: bool  # the server reads the clock that we read
-    base_rss_kib: int | None
-    base_threads: int | None
-    edges: tuple[Sample, ...]  # totals at the window's two edges; empty when the cell never got there
-    machine: Machine | None
-    server: ServerLog | None
+    same_host: bool = False  # the server reads the clock that we read
+    base_rss_kib: int | None = None
+    base_threads: int | None = None
+    edges: tuple[Sample, ...] = ()  # totals at the window's two edges; empty when the cell never got there
+    machine: Machine | None = None
+    server: ServerLog | None = None
     worker: str = ""  # the worker that ran it; "" if the run had none
     share: int | None = None  # how many of the streams were this worker's; None: all
 

@@ -13,8 +13,8 @@ import gevent
 
 from loadgen.distributed import worker as worker_module
 from loadgen.distributed.coordinator import Coordinator
-from loadgen.distributed.transport import Handler
-from loadgen.distributed.worker import EngineController, Worker, follow
+from loadgen.distributed.transport import Handler, Transport
+from loadgen.distributed.worker import EngineController, Worker
 from loadgen.lab.engine import Rows
 from loadgen.model import Cell, Outcome, RecordingInfo, Stream, Usage
 
@@ -30,7 +30,7 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     return found
 
 
-class End:
+class End(Transport):
     """One end of the network: the coordinator's, or a worker's."""
 
     def __init__(self, network: Network, node: str) -> None:
@@ -122,8 +122,7 @@ class FakeEngine:
         return RecordingInfo(
             index=cell.index, client=cell.client, mode="tasks", level=cell.level, repeat=cell.repeat,
             workload=replace(cell.workload, prompts=()), ended=self.ended, start=1, window=(1, 2),
-            clock=((1, 2), (3, 4)), same_host=True, base_rss_kib=None, base_threads=None, edges=(), machine=None,
-            server=None,
+            clock=((1, 2), (3, 4)), same_host=True,
         )  # fmt: skip
 
 
@@ -149,7 +148,7 @@ class Site:
         )
         worker = self.workers[node] = Worker(_Weak(environment), end)  # type: ignore[arg-type]
         if version is None:
-            follow(worker.environment, worker, end)
+            worker.follow_master()
         else:
             end.send("loadgen-hello", version)
         return worker
@@ -180,7 +179,7 @@ def site(monkeypatch: Any) -> Iterator[Site]:
     FakeEngine.made = []
     network, notes, streams = Network(), [], []
     coordinator = Coordinator(
-        network.coordinator, notes.append, lambda _, update: streams.extend(update.streams)
+        network.coordinator, notes.append, lambda _, update: streams.extend(update.rows.streams)
     )
     made = Site(network, coordinator, notes, streams)
     yield made

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.distributed import messages
+from loadgen.lab.engine import Rows
 from loadgen.model import (
     PAUSES,
     ClientId,
@@ -41,8 +42,6 @@ BARE = RecordingInfo(
     base_rss_kib=40_000,
     base_threads=None,
     edges=(Sample(at=6, cpu_ns=1), Sample(at=7, cpu_ns=2)),
-    machine=None,
-    server=None,
 )
 
 streams = st.builds(
@@ -70,17 +69,20 @@ jobs = st.builds(
     fingerprint=st.text(),
     url=st.none() | st.text(),
     place=st.integers(0, 99),
-    parts=st.lists(st.builds(messages.Part, st.integers(0, 99), st.none() | SLOTS), max_size=3).map(tuple),
+    slots=st.dictionaries(st.integers(0, 99), st.none() | SLOTS, max_size=3),
 )
 updates = st.builds(
     messages.Update,
     job=st.integers(1, 99),
     cell=st.integers(1, 99),
     recording=st.just(BARE),
-    streams=st.lists(streams, max_size=3),
-    samples=st.lists(st.builds(Sample, at=MARKS, rss_kib=st.none() | MARKS), max_size=3),
-    pauses=st.lists(st.builds(Pause, st.sampled_from(PAUSES), MARKS, MARKS), max_size=3),
-    cpu_samples=st.lists(st.builds(CpuSample, MARKS, MARKS, st.none() | MARKS), max_size=3),
+    rows=st.builds(
+        Rows,
+        st.lists(streams, max_size=3),
+        st.lists(st.builds(Sample, at=MARKS, rss_kib=st.none() | MARKS), max_size=3),
+        st.lists(st.builds(Pause, st.sampled_from(PAUSES), MARKS, MARKS), max_size=3),
+        st.lists(st.builds(CpuSample, MARKS, MARKS, st.none() | MARKS), max_size=3),
+    ),
     requested=MARKS,
     most_requested=MARKS,
     open=MARKS,
@@ -120,5 +122,5 @@ def test_a_job_has_no_room_for_headers() -> None:
         "fingerprint",
         "url",
         "place",
-        "parts",
+        "slots",
     }

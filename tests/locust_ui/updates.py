@@ -9,6 +9,7 @@ from typing import Any
 
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
+from loadgen.lab.engine import Rows
 from loadgen.model import Cell, Outcome, RecordingInfo, Sample, Stream, Usage
 
 MS = 1_000_000
@@ -49,17 +50,18 @@ def stream(
     )
 
 
-def update(cell: Cell, streams: Sequence[Stream] = (), **changes: Any) -> Update:
+def update(
+    cell: Cell, streams: Sequence[Stream] = (), samples: Sequence[Sample] = (), **changes: Any
+) -> Update:
     """Return an update of an engine that runs ``cell`` with ten streams."""
     recording = RecordingInfo(
         index=cell.index, client=cell.client, mode="tasks", level=cell.level, repeat=cell.repeat,
         workload=replace(cell.workload, prompts=()), ended="", start=1, window=(1, 2),
-        clock=((0, WALL), (10 * START, WALL + 10 * START)), same_host=True, base_rss_kib=None, base_threads=None,
-        edges=(), machine=None, server=None,
+        clock=((0, WALL), (10 * START, WALL + 10 * START)), same_host=True,
     )  # fmt: skip
     usual: dict[str, Any] = {
-        "job": 1, "cell": cell.index, "recording": recording, "streams": list(streams), "samples": [], "pauses": [],
-        "cpu_samples": [], "requested": 10, "most_requested": 10, "open": 10, "tokens": 0, "done": False,
+        "job": 1, "cell": cell.index, "recording": recording, "rows": Rows(list(streams), list(samples), [], []),
+        "requested": 10, "most_requested": 10, "open": 10, "tokens": 0, "done": False,
     }  # fmt: skip
     return Update(**usual | changes)
 
