@@ -10,7 +10,6 @@ import numpy as np
 from loadgen.model import ClientId, CpuSampleTable, PauseTable, RunInfo
 
 _CONTROL = " (A/A)"
-_WORKLOAD = ("prompts", "load", "protocol", "model", "stream", "options", "timeouts")
 _TABLES = {"spells": "pauses", "pace": "cpu_samples"}
 _LATER_STREAM_COLUMNS = ("run_wait_ns", "end_stamp_ns")
 _LATER_TABLES = {"pauses": PauseTable, "cpu_samples": CpuSampleTable}
@@ -18,34 +17,21 @@ _LATER_TABLES = {"pauses": PauseTable, "cpu_samples": CpuSampleTable}
 
 def info(plain: dict[str, Any]) -> dict[str, Any]:
     """Return run.json of format 1 as that of format 2. Raises LookupError, TypeError, ValueError, AttributeError."""
-    scenario = dict(plain["scenario"])
+    # Keys that format 2 does not know are ignored.
+    scenario = plain["scenario"]
     clients = [{"name": each["name"], "options": each.get("options") or {}} for each in scenario["clients"]]
-    return {
-        **{key: value for key, value in plain.items() if key != "url"},
+    thresholds = scenario.get("thresholds", [])
+    return plain | {
         "url": plain.get("url") or "",
         "scenario": {
-            **{
-                key: scenario[key]
-                for key in ("name", "target", "repeats", "answers", "seed", "source")
-                if key in scenario
-            },
+            **scenario,
             "clients": clients,
             "levels": [{"streams": streams} for streams in scenario["concurrency"]],
-            "workload": {key: scenario[key] for key in _WORKLOAD if key in scenario},
-            "thresholds": [
-                {
-                    **{key: value for key, value in each.items() if key != "concurrency"},
-                    "level": _level(each.get("concurrency")),
-                }
-                for each in scenario.get("thresholds", [])
-            ],
+            "workload": scenario,
+            "thresholds": [each | {"level": _level(each.get("concurrency"))} for each in thresholds],
         },
         "cells": [
-            {
-                **{key: value for key, value in cell.items() if key != "concurrency"},
-                "client": _client(cell["client"], clients),
-                "level": {"streams": cell["concurrency"]},
-            }
+            {**cell, "client": _client(cell["client"], clients), "level": _level(cell["concurrency"])}
             for cell in plain["cells"]
         ],
     }
@@ -55,7 +41,7 @@ def recording(meta: dict[str, Any], columns: dict[str, Any], run: RunInfo) -> No
     """Bring one recording of format 1 to format 2, in place."""
     known = {each.client.label: each.client for each in run.cells}
     meta["client"] = known.get(meta["client"]) or {"name": meta["client"]}
-    meta["level"] = {"streams": meta.pop("concurrency")}
+    meta["level"] = _level(meta["concurrency"])
     meta["workload"] = run.scenario.workload
     for key in list(columns):
         table, _, name = key.partition(".")

@@ -33,6 +33,13 @@ _TABLES: Mapping[str, type[Table]] = {
     "pauses": model.PauseTable,
     "cpu_samples": model.CpuSampleTable,
 }
+# The columns of `streams` that are fields of a stream, and those that are fields of its usage, with the field.
+_OF_STREAM = ("slot", "due", "start", "headers", "end", "status", "first_stamp_ns", "run_wait_ns")
+_OF_USAGE = {
+    **{name: name for name in ("total_ns", "load_ns", "prompt_tokens", "prompt_ns", "decode_ns")},
+    "server_tokens": "tokens",
+    "end_stamp_ns": "at_ns",
+}
 _AnyTable = TypeVar("_AnyTable", bound=Table)
 
 
@@ -45,7 +52,6 @@ def table_of_streams(
 ) -> tuple[model.StreamTable, model.ArrivalTable, model.StampTable]:
     """Return the tables ``streams``, ``arrivals`` and ``stamps``, streams in this order."""
     rows = list(streams)
-    usage = [row.usage for row in rows]
     counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
     arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
     text_events = _column(int(count.sum()) for count in counts)
@@ -53,23 +59,12 @@ def table_of_streams(
         np.frombuffer(row.stamps, dtype="<i8" if len(row.stamps) == 8 * own and own else "<i4")
         for row, own in zip(rows, text_events.tolist(), strict=True)
     ]
+    own = {name: _column(getattr(row, name) for row in rows) for name in _OF_STREAM}
+    reported = {name: _column(getattr(row.usage, field) for row in rows) for name, field in _OF_USAGE.items()}
     table = model.StreamTable(
-        slot=_column(row.slot for row in rows),
-        due=_column(row.due for row in rows),
-        start=_column(row.start for row in rows),
-        headers=_column(row.headers for row in rows),
-        end=_column(row.end for row in rows),
-        status=_column(row.status for row in rows),
+        **own,
+        **reported,
         bytes=_column(row.size for row in rows),
-        first_stamp_ns=_column(row.first_stamp_ns for row in rows),
-        run_wait_ns=_column(row.run_wait_ns for row in rows),
-        total_ns=_column(of.total_ns for of in usage),
-        load_ns=_column(of.load_ns for of in usage),
-        prompt_tokens=_column(of.prompt_tokens for of in usage),
-        prompt_ns=_column(of.prompt_ns for of in usage),
-        server_tokens=_column(of.tokens for of in usage),
-        decode_ns=_column(of.decode_ns for of in usage),
-        end_stamp_ns=_column(of.at_ns for of in usage),
         reads=_column(len(each) for each in arrivals),
         text_events=text_events,
         stamped=_column(len(each) for each in stamps),
@@ -233,12 +228,11 @@ def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
             columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
         return _recording(
             msgspec.convert(meta, RecordingInfo),
-            **{name: _table(columns, name, kind) for name, kind in _TABLES.items()},
+            **{
+                name: kind(**{field.name: columns[f"{name}.{field.name}"] for field in fields(kind)})
+                for name, kind in _TABLES.items()
+            },
         )
-
-
-def _table(columns: Mapping[str, NDArray[Any]], name: str, kind: type[Table]) -> Table:
-    return kind(**{field.name: columns[f"{name}.{field.name}"] for field in fields(kind)})
 
 
 @contextmanager
