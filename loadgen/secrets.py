@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import re
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 MASK = "***"
 SHORTEST = 4  # a shorter secret is hidden only as the whole text: masking it everywhere would reveal it
 
+NOTHING = r"(?!)"  # matches nowhere
 _NAMES = re.compile(r"auth|cookie|token|secret|key|passw|credential|signature", re.IGNORECASE)
 
 
@@ -26,12 +28,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     Longer secrets are replaced first. One shorter than four characters is hidden only where it is the whole text.
     """
     hidden = frozenset(secrets) - {""}
-    if not hidden:
-        return text
-    if text in hidden:
-        return MASK
-    pattern = _pattern(hidden)
-    return pattern.sub(MASK, text) if pattern else text
+    return MASK if text in hidden else _pattern(hidden).sub(MASK, text)
 
 
 def mask_cut(text: str, secrets: Iterable[str]) -> str:
@@ -55,10 +52,12 @@ def of_header(name: str, value: str) -> set[str]:
         return set()
     found = {value}
     scheme, _, rest = value.strip().partition(" ")
-    if rest.strip():
-        found.add(rest.strip())
+    if token := rest.strip():
+        found.add(token)
         if scheme.lower() == "basic":
-            found |= _of_basic(rest.strip())
+            with contextlib.suppress(ValueError):
+                decoded = base64.b64decode(token, validate=True).decode()
+                found |= {decoded, decoded.partition(":")[2]}
     if "cookie" in name.lower():
         found |= {pair.partition("=")[2].strip() for pair in value.split(";")}
     return found - {""}
@@ -71,9 +70,9 @@ def of_url(url: str) -> set[str]:
     """
     parts = urlsplit(url)
     userinfo = parts.netloc.rpartition("@")[0]
-    found = {userinfo, unquote(userinfo)} if userinfo else set()
     user, colon, password = userinfo.partition(":")
-    found |= {password, unquote(password)} if colon else {user, unquote(user)}
+    found = {userinfo, password if colon else user}
+    found |= set(map(unquote, found))
     for pair in parts.query.split("&"):
         for name, value in parse_qsl(pair):
             if is_secret_name(name):
@@ -94,19 +93,11 @@ def mask_url(url: str, secrets: Iterable[str] = ()) -> str:
     return mask(shown, secrets)
 
 
-def _of_basic(token: str) -> set[str]:
-    try:
-        decoded = base64.b64decode(token, validate=True).decode()
-    except ValueError:
-        return set()
-    return {decoded, decoded.partition(":")[2]}
-
-
 @functools.lru_cache(maxsize=8)
-def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str]:
     forms = {form for secret in secrets if len(secret) >= SHORTEST for form in _forms(secret)}
     longest_first = sorted(forms, key=lambda form: (-len(form), form))
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    return re.compile("|".join(map(re.escape, longest_first)) or NOTHING)
 
 
 def _forms(secret: str) -> set[str]:
