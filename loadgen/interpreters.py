@@ -48,7 +48,6 @@ class InterpreterError(Exception):
 class Interpreter(NamedTuple):
     """A Python. ``free_threaded``: built so that it can do without the GIL."""
 
-    path: str
     implementation: str  # CPython, PyPy, …
     version: tuple[int, ...]
     free_threaded: bool
@@ -78,7 +77,7 @@ def identify(path: str) -> Interpreter:
     implementation, version, free_threaded = _run([path, "-E", "-S", "-c", _IDENTIFY])
     if tuple(version) < MIN_VERSION:
         raise InterpreterError(f"is Python {'.'.join(map(str, version))}, not 3.11 or newer")
-    return Interpreter(path, implementation, tuple(version), free_threaded)
+    return Interpreter(implementation, tuple(version), free_threaded)
 
 
 def inspect(client: ClientId) -> Installed:

@@ -1,16 +1,19 @@
-"""Read the files of a scenario: a text file within bounds, and a helpful error where there is none."""
+"""Read the files of a scenario: its YAML, and its prompts, ``.jsonl`` or ``.txt``."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path as FilePath
 from typing import Final
 
-from loadgen.scenario.problems import Problem, ScenarioError, choose, nearest
+from loadgen.scenario.environment import is_unicode
+from loadgen.scenario.problems import Problem, ScenarioError, nearest
 from loadgen.scenario.source import BAD, Document, kind, parse
 
 MAX_BYTES: Final = 1 << 20
+MAX_PROMPTS_BYTES: Final = 16 << 20
 
 
 def read(path: str | os.PathLike[str]) -> Document:
@@ -27,19 +30,59 @@ def read(path: str | os.PathLike[str]) -> Document:
     return document
 
 
+def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
+    """Return the prompts in ``file``, relative to ``folder``; ``where`` is the place that names the file.
+
+    Raises ScenarioError with every line that has no prompt.
+    """
+    path, key = folder / file, "prompts.file"
+    if path.suffix not in (".jsonl", ".txt"):
+        right = "prompts.jsonl or prompts.txt"
+        raise ScenarioError([Problem(where, key, "is neither .jsonl nor .txt", right)])
+    lines = read_text(path, MAX_PROMPTS_BYTES, where, key, (".jsonl", ".txt")).split("\n")
+    prompts: list[str] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(map(str.strip, lines), 1):
+        prompt, wrong = (line, "") if path.suffix == ".txt" or not line else _json_prompt(line)
+        if wrong:
+            right = 'a JSON string, or an object such as {"prompt": "Write a haiku."}'
+            problems.append(Problem(f"{path}:{number}", key, wrong, right))
+        elif prompt:
+            prompts.append(prompt)
+    if not prompts and not problems:
+        problems.append(Problem(f"{path}:1", key, "holds no prompt", "one in each line"))
+    if problems:
+        raise ScenarioError(problems)
+    return tuple(prompts)
+
+
+def _json_prompt(line: str) -> tuple[str, str]:
+    """Return the prompt of a line, and what is wrong with it."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return "", "is not JSON"
+    prompt = found.get("prompt") if isinstance(found, dict) else found
+    if not isinstance(prompt, str) or not prompt.strip():
+        return "", "holds no prompt"
+    return prompt, "" if is_unicode(prompt) else "holds half a character (a lone surrogate)"
+
+
 def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[str, ...]) -> str:
     """Return the text of a UTF-8 file of at most ``limit`` bytes. Raises ScenarioError.
 
     A file that is too large is refused without reading it; ``where`` is what names the file.
     """
 
-    def error(wrong: str, right: str) -> ScenarioError:
-        return ScenarioError([Problem(where, key, wrong, right)])
+    def error(wrong: str, right: str, place: str = where) -> ScenarioError:
+        return ScenarioError([Problem(place, key, wrong, right)])
+
+    kinds = f"a file that ends in {' or '.join(suffixes)}"
 
     try:
         found = path.stat()
         if stat.S_ISDIR(found.st_mode):
-            raise error("is a folder", f"a file that ends in {' or '.join(suffixes)}")
+            raise error("is a folder", kinds)
         if not stat.S_ISREG(found.st_mode):
             raise error("is not a regular file", "a file on disk")
         if found.st_size > limit:
@@ -47,7 +90,7 @@ def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except FileNotFoundError:
-        raise error("there is no such file", _suggest(path, suffixes)) from None
+        raise error("there is no such file", _suggest(path, suffixes) or kinds) from None
     except (OSError, ValueError) as failed:
         reason = failed.strerror if isinstance(failed, OSError) else "not a file name"
         raise error(f"cannot be read: {reason}", "a file that can be read") from None
@@ -57,20 +100,15 @@ def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as bad:
         line = content.count(b"\n", 0, bad.start) + 1
-        raise ScenarioError(
-            [Problem(f"{path}:{line}", key, "is not UTF-8 text", "a text file in UTF-8")]
-        ) from None
+        raise error("is not UTF-8 text", "a text file in UTF-8", f"{path}:{line}") from None
 
 
 def _suggest(path: FilePath, suffixes: tuple[str, ...]) -> str:
-    """Return the nearest file of the folder, or all of them where they are few."""
+    """Return the nearest file of the folder, or all of them where they are few, or ""."""
     try:
         names = sorted(file.name for file in path.parent.iterdir() if file.suffix in suffixes)
     except (OSError, ValueError):
-        names = []
-    near = nearest(path.name, names)
-    if near:
+        return ""
+    if near := nearest(path.name, names):
         return f"did you mean {path.parent / near}?"
-    return (
-        choose(path.name, names) if 0 < len(names) <= 10 else f"a file that ends in {' or '.join(suffixes)}"
-    )
+    return f"one of {', '.join(names)}" if 0 < len(names) <= 10 else ""

@@ -9,10 +9,9 @@ from typing import Final
 
 from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import environment, thresholds
-from loadgen.scenario.files import read
+from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply
 from loadgen.scenario.problems import Problem, ScenarioError, masked
-from loadgen.scenario.prompts import read_prompts
 from loadgen.scenario.shape import ScenarioShape
 from loadgen.scenario.source import Document, parse
 from loadgen.scenario.validate import validate
