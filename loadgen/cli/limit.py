@@ -13,7 +13,7 @@ from loadgen.cli import common
 
 def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:  # noqa: ARG001
     """Return the number, share or seconds that a flag means. Raises ScenarioError."""
-    from loadgen.scenario.flags import parse_flag
+    from loadgen.scenario import parse_flag
 
     return None if text is None else parse_flag(param.opts[0], text)
 
@@ -82,8 +82,7 @@ def command(
     from loadgen.capacity import terminal
     from loadgen.capacity.measure import find_limits
     from loadgen.capacity.readings import Budget
-    from loadgen.scenario import overrides_from_flags
-    from loadgen.scenario.flags import with_clients
+    from loadgen.scenario import overrides_from_flags, with_clients
 
     planned = with_clients(
         scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"

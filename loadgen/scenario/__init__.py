@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.scenario.overrides import Override, overrides_from_flags
+from loadgen.scenario.overrides import Override, overrides_from_flags, parse_flag
 from loadgen.scenario.problems import Problem, ScenarioError
-from loadgen.scenario.resolve import load, simulator
+from loadgen.scenario.resolve import load, simulator, with_clients
 from loadgen.scenario.schema import schema
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "ScenarioError",
     "load",
     "overrides_from_flags",
+    "parse_flag",
     "schema",
     "simulator",
+    "with_clients",
 ]

@@ -1,11 +1,15 @@
-"""What the command line sets in a scenario: ``--set path.to.key=value``, and the flags that are short for it."""
+"""The command line: ``--set path.to.key=value``, the flags that are short for it, and those of ``loadgen limit``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 
+from pydantic_core import PydanticCustomError
+
+from loadgen.scenario import values
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
 from loadgen.scenario.source import BAD, Document, parse, scalar, with_leaves
 
@@ -15,6 +19,14 @@ _REPLACES: Final[dict[Path, tuple[str, ...]]] = {
     ("load", "duration"): ("requests",),
     ("load", "requests"): ("duration",),
     ("stages",): ("concurrency", "load"),
+}
+# flag -> what it is, the validator of its value, which must be between the next two, and what would be right
+_FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] = {
+    "--lag-p99": ("budget", values.duration, 0, inf, "such as 10ms"),
+    "--errors": ("budget", values.fraction, 0, 1, "more than 0, less than 100%"),
+    "--ttft": ("budget", values.number, 1, inf, "more than 1, such as 1.5"),
+    "--precision": ("precision", values.fraction, 0, 1, "more than 0, less than 100%"),
+    "--duration": ("step", values.duration, 0, inf, "such as 3s"),
 }
 
 
@@ -36,16 +48,23 @@ def overrides_from_flags(
     seed: str | int | None = None,
 ) -> list[Override]:
     """Return the flags of ``run`` as overrides; ``None``: not used. ``$`` is literal in them."""
-    levels = None if concurrency is None else [scalar(part) for part in _split(concurrency)]
-    flags: tuple[tuple[str, str, Any], ...] = (
-        ("--url", "target.url", url),
-        ("--clients", "clients", None if clients is None else _split(clients)),
-        ("--concurrency", "concurrency", levels),
-        ("--repeats", "repeats", _scalar(repeats)),
-        ("--duration", "load.duration", _scalar(duration)),
-        ("--seed", "seed", _scalar(seed)),
-    )
-    return [Override(flag, key, literal(value)) for flag, key, value in flags if value is not None]
+
+    def split(text: str | None) -> list[Any] | None:
+        return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+    def typed(value: Any) -> Any:
+        return scalar(value) if isinstance(value, str) and value else value
+
+    levels = split(concurrency)
+    flags: dict[str, tuple[str, Any]] = {
+        "--url": ("target.url", url),
+        "--clients": ("clients", split(clients)),
+        "--concurrency": ("concurrency", levels and [scalar(level) for level in levels]),
+        "--repeats": ("repeats", typed(repeats)),
+        "--duration": ("load.duration", typed(duration)),
+        "--seed": ("seed", typed(seed)),
+    }
+    return [Override(flag, key, literal(value)) for flag, (key, value) in flags.items() if value is not None]
 
 
 def literal(value: Any) -> Any:
@@ -68,12 +87,12 @@ def _parse(text: str, document: Document) -> Override | None:
         problem = Problem("--set", "scenario", "is not path.to.key=value", "such as load.ramp=2s")
         document.problems.append(problem)
         return None
-    flag = f"--set {key}"
+    flag, data = f"--set {key}", BAD
     try:
         parsed = parse(flag, value)
         data, problems = parsed.data, parsed.problems
     except ScenarioError as error:
-        data, problems = BAD, error.problems
+        problems = error.problems
     document.problems += [problem._replace(where=flag, key=key) for problem in problems]
     return Override(flag, key, data)
 
@@ -81,21 +100,23 @@ def _parse(text: str, document: Document) -> Override | None:
 def _set(document: Document, override: Override) -> None:
     inside: Any = document.data
     path: Path = ()
-    parts = override.key.split(".")
-    for place, part in enumerate(parts, 1):
-        step = _step(inside, part)
-        if step is None:
-            wrong = f"there is nothing to set below {dotted(path)}"
-            right = "the path to a key of the scenario"
+    for part in override.key.split("."):
+        if path:
+            if isinstance(inside, dict) and inside.get(path[-1]) is None:
+                inside[path[-1]] = {}
+                document.places[path] = override.flag
+            inside = inside[path[-1]]
+        if isinstance(inside, dict):
+            path = (*path, part)
+        elif isinstance(inside, list) and part in map(str, range(len(inside))):
+            path = (*path, int(part))
+        else:
+            wrong, right = (
+                f"there is nothing to set below {dotted(path)}",
+                "the path to a key of the scenario",
+            )
             document.problems.append(Problem(override.flag, override.key, wrong, right))
             return
-        path = (*path, step)
-        if place == len(parts):
-            break
-        if isinstance(inside, dict) and inside.get(part) is None:
-            inside[part] = {}
-            document.places[path] = override.flag
-        inside = inside[step]
     for key in _REPLACES.get(path, ()):
         inside.pop(key, None)
     inside[path[-1]] = override.value
@@ -103,17 +124,14 @@ def _set(document: Document, override: Override) -> None:
     document.places[path] = override.flag
 
 
-def _step(inside: Any, part: str) -> str | int | None:
-    if isinstance(inside, dict):
-        return part
-    if isinstance(inside, list) and part.isdecimal() and len(part) < 10 and int(part) < len(inside):
-        return int(part)
-    return None
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _scalar(text: str | int | None) -> Any:
-    return scalar(text) if isinstance(text, str) and text else text
+def parse_flag(flag: str, text: str) -> float:
+    """Return the value of a flag of ``loadgen limit``; a duration in seconds. Raises ScenarioError."""
+    what, validator, least, most, right = _FLAGS[flag]
+    try:
+        value = validator(scalar(text))
+    except PydanticCustomError as error:
+        problems = [Problem(flag, what, wrong, right) for _, wrong, right in values.problems_of(error)]
+        raise ScenarioError(problems) from None
+    if not least < value < most:
+        raise ScenarioError([Problem(flag, what, f"{text} is out of range", right)])
+    return value

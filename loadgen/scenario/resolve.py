@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Final
 
 from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import environment, thresholds
 from loadgen.scenario.files import read, read_prompts
-from loadgen.scenario.overrides import Override, apply
+from loadgen.scenario.overrides import Override, apply, literal
 from loadgen.scenario.problems import Problem, ScenarioError, masked
 from loadgen.scenario.shape import ScenarioShape
 from loadgen.scenario.source import Document, parse
@@ -32,6 +33,20 @@ def load(
     the environment or from a credential.
     """
     return _resolve(read(path), FilePath(path), overrides, environ)
+
+
+def with_clients(path: str, overrides: Sequence[str | Override], names: Sequence[str], flag: str) -> Scenario:
+    """Return the scenario with only the clients of these ``names``; with all of its own where there are none.
+
+    A name is the label of one of the scenario's clients, or any client's name. Raises ScenarioError.
+    """
+    scenario = load(path, overrides)
+    known = {client.label: client for client in scenario.clients}
+    others = [name for name in dict.fromkeys(names) if name not in known]
+    if others:
+        more = load(path, [*overrides, Override(flag, "clients", literal(others))]).clients
+        known |= dict(zip(others, more, strict=True))
+    return replace(scenario, clients=tuple(known[name] for name in dict.fromkeys(names)) or scenario.clients)
 
 
 def simulator(
