@@ -1,23 +1,46 @@
-"""From a file to a :class:`~loadgen.model.Scenario`."""
+"""From a file to a :class:`~loadgen.model.Scenario`: Pydantic validates the keys, and this what no key can know."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path as FilePath
-from typing import Final
+from typing import Any, Final
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from loadgen import clients, protocols
 from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import environment, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
 from loadgen.scenario.problems import Problem, ScenarioError, masked
-from loadgen.scenario.shape import ScenarioShape
-from loadgen.scenario.source import Document, parse
-from loadgen.scenario.validate import validate
-from loadgen.scenario.values import is_text
+from loadgen.scenario.shape import ScenarioShape, choose_key
+from loadgen.scenario.source import BAD, Document, at, kind, parse
+from loadgen.scenario.values import is_text, shown
 from loadgen.secrets import mask
+
+# Pydantic's own errors -> what is wrong, what would be right.
+_MESSAGES: Final[dict[str, tuple[str, str]]] = {
+    "list_type": ("is {kind}", "a list, in [ ] or with a - before each entry"),
+    "dict_type": ("is {kind}", "a mapping, such as {{key: value}}"),
+    "model_type": ("is {kind}", "a mapping, such as {{key: value}}"),
+    "too_short": ("is an empty list", "at least one entry"),
+    "greater_than_equal": ("{value} is too small", "at least {ge:,}"),
+    "less_than_equal": ("{value} is too large", "at most {le:,}"),
+    "less_than": ("{value} is too large", "less than {lt:,}"),
+}
+_EXAMPLES: Final = {
+    "name": "smoke",
+    "target": "{simulator: {}}",
+    "prompts": '["Write a haiku."]',
+    "clients": "[requests, aiohttp]",
+    "concurrency": "[1, 10]",
+    "load": "{duration: 10s, ramp: 2s}",
+}
 
 
 def load(
@@ -82,7 +105,7 @@ def _resolve(
     apply(document, overrides)
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
-    shape = validate(document, in_file)
+    shape = _validate(document, in_file)
     prompts = _prompts_file(document, hidden) or (shape.prompts if shape else ())
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -90,19 +113,6 @@ def _resolve(
     if document.problems or shape is None:
         raise ScenarioError(masked(document.problems, hidden))
     return _scenario(shape, prompts, path, frozenset(secrets))
-
-
-def _prompts_file(document: Document, hidden: set[str]) -> tuple[str, ...]:
-    """Return the prompts of a file, which is read even if other keys are wrong, to report all problems at once."""
-    prompts = document.data.get("prompts")
-    file = prompts.get("file") if isinstance(prompts, dict) else None
-    if not is_text(file):
-        return ()
-    try:
-        return read_prompts(document.folder, file, document.place(("prompts", "file")))
-    except ScenarioError as error:
-        document.problems += [each._replace(where=mask(each.where, hidden)) for each in error.problems]
-        return ()
 
 
 def _scenario(
@@ -134,3 +144,94 @@ def _scenario(
         source=str(path),
         secrets=secrets,
     )
+
+
+def _validate(document: Document, in_file: Mapping[str, Any]) -> ScenarioShape | None:
+    """Return the validated keys, or ``None``; ``in_file`` are the values without the command line's."""
+    shape = None
+    try:
+        context = thresholds.in_file(in_file, document.folder)
+        shape = ScenarioShape.model_validate(document.data, context=context)
+    except ValidationError as invalid:
+        for error in invalid.errors(include_url=False, include_input=False):
+            _report(document, error)
+    _check_pairs(document)
+    if shape is not None:
+        _check_protocol(document, shape)
+    return shape
+
+
+def _report(document: Document, error: ErrorDetails) -> None:
+    """Report an error of Pydantic, or the problems that a validator found."""
+    path, context = error["loc"], error.get("ctx", {})
+    if error["type"] == "missing":
+        _missing(document, str(path[-1]))
+        return
+    found = context.get("found", [])
+    if error["type"] == "extra_forbidden":
+        found = [((), "unknown key", choose_key(path))]
+    elif error["type"] in _MESSAGES:
+        value = at(document.data, path)[1]
+        wrong, right = _MESSAGES[error["type"]]
+        found = [((), wrong.format(kind=kind(value), value=shown(value)), right.format(**context))]
+    for inner, wrong, right in found:
+        place, value = at(document.data, (*path, *inner))
+        if value is not BAD:
+            document.report(place, wrong, right)
+
+
+def _missing(document: Document, key: str) -> None:
+    document.report((key,), "is missing", f"such as  {key}: {_EXAMPLES[key]}")
+
+
+def _check_pairs(document: Document) -> None:
+    """Report keys that exclude each other, and pairs of which there is none."""
+    data = document.data
+    for key in ("concurrency", "load"):
+        if "stages" in data and key in data:
+            right = "only one of the two: the stages say how many streams, and how long"
+            document.report((key,), "is mutually exclusive with stages", right)
+        elif "stages" not in data and key not in data:
+            _missing(document, key)
+    for key, one, other in (("target", "simulator", "url"), ("load", "duration", "requests")):
+        inner = data.get(key)
+        if not isinstance(inner, dict):
+            continue
+        if one in inner and other in inner:
+            wrong = f"is mutually exclusive with {key}.{one}"
+            document.report((key, other), wrong, "only one of the two")
+        elif one not in inner and other not in inner:
+            document.report((key,), f"has neither {one} nor {other}", "one of the two")
+        for name in (one, other):
+            if name in inner and inner[name] is None:
+                document.report((key, name), "is empty", "a value, or leave the key out")
+
+
+def _check_protocol(document: Document, shape: ScenarioShape) -> None:
+    """Report a protocol that the simulator or a client does not speak."""
+    # A missing library of another package's client or protocol is reported when that is loaded.
+    with suppress(ImportError):
+        if shape.target.simulator is not None and not protocols.is_simulated(shape.protocol):
+            served = " or ".join(filter(protocols.is_simulated, protocols.BUILTIN))
+            right = f"{served}, or a target.url"
+            document.report(("protocol",), f"the simulator does not speak {shape.protocol}", right)
+    for place, client in enumerate(shape.clients):
+        with suppress(ImportError):
+            known = clients.info(client.name).protocols
+            if known and shape.protocol not in known:
+                wrong = f"{client.name} does not speak {shape.protocol}"
+                right = f"another client, or the protocol {' or '.join(known)}"
+                document.report(("clients", place), wrong, right)
+
+
+def _prompts_file(document: Document, hidden: set[str]) -> tuple[str, ...]:
+    """Return the prompts of a file, which is read even if other keys are wrong, to report all problems at once."""
+    prompts = document.data.get("prompts")
+    file = prompts.get("file") if isinstance(prompts, dict) else None
+    if not is_text(file):
+        return ()
+    try:
+        return read_prompts(document.folder, file, document.place(("prompts", "file")))
+    except ScenarioError as error:
+        document.problems += [each._replace(where=mask(each.where, hidden)) for each in error.problems]
+        return ()

@@ -88,17 +88,17 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
 
 def in_file(data: Mapping[str, Any], folder: FilePath) -> InFile:
     """Return what thresholds may name, from a file as plain values; ``folder`` is the file's."""
+    listed = {
+        key: data[key] if isinstance(data.get(key), list) else [data.get(key)]
+        for key in ("clients", "concurrency", "stages")
+    }
     clients: list[ClientId] = []
-    for value in data["clients"] if isinstance(data.get("clients"), list) else ():
+    for value in listed["clients"]:
         with suppress(PydanticCustomError):
             clients.append(variants.client(value, folder))
-    levels = data.get("concurrency")
-    stages = data["stages"] if isinstance(data.get("stages"), list) else []
-    levels = [
-        *(levels if isinstance(levels, list) else [levels]),
-        *most(stage.get("to") for stage in stages if isinstance(stage, dict)),
-    ]
-    return InFile(folder, names(variants.numbered(clients)), {n for n in levels if isinstance(n, int)})
+    stages = [stage.get("to") for stage in listed["stages"] if isinstance(stage, dict)]
+    levels = {level for level in [*listed["concurrency"], *most(stages)] if isinstance(level, int)}
+    return InFile(folder, names(variants.numbered(clients)), levels)
 
 
 def most(levels: Iterable[Any]) -> list[int]:
