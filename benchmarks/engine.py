@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loadgen.engine.system import raise_open_files
-from loadgen.lab import cell as lab_cell
 from loadgen.lab import plan
+from loadgen.lab.engine import record
 from loadgen.model import Cell, ClientId, Level, Listener, Load, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import cores
 from loadgen.simulator.process import Process
@@ -50,18 +50,15 @@ def pinned(command: list[str]) -> str:
 
 def in_engine(cell: Cell, server: Process) -> Cost:
     server.reset()
-    recording = lab_cell.record(cell, Listener(), lambda: False, server.log)
+    recording = record(cell, Listener(), lambda: False)
     first, last = recording.edges
     at, count = recording.arrivals.at, recording.arrivals.count
     tokens = int(count[(at > first.at) & (at <= last.at)].sum())
     assert first.cpu_ns is not None
     assert last.cpu_ns is not None
     assert recording.base_rss_kib is not None
-    assert recording.server is not None
     grown = int(recording.samples.peak_rss_kib.max()) - recording.base_rss_kib
-    return Cost(
-        (last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.max_streams, recording.server.open_peak
-    )
+    return Cost((last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.max_streams, server.log().open_peak)
 
 
 def bare(cell: Cell, server: Process) -> Cost:

@@ -30,7 +30,7 @@ cell = Cell(index=1, client=ClientId("http-client"), level=Level(streams=2), rep
 USES = {
     "clients": (
         """
-from loadgen.lab.cell import record
+from loadgen.lab.engine import record
 from loadgen.model import Listener
 from loadgen.simulator.process import Process
 from dataclasses import replace

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+from loadgen import proc
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.capacity.curves import crossings
-from loadgen.capacity.engines import one_engine_per_core, split_cores
-from loadgen.capacity.observer import CellObserver, SearchListener
-from loadgen.capacity.readings import Budget, Reading, read, ttft_p50_ms
+from loadgen.capacity.readings import Budget, Reading, ServerCore, read, ttft_p50_ms
 from loadgen.capacity.result import SearchResult
-from loadgen.capacity.search import Rules, Search, search
-from loadgen.lab import plan
+from loadgen.capacity.search import Rules, Search, SearchListener, search
+from loadgen.lab import engine, plan
 from loadgen.lab.environment import first_match
-from loadgen.lab.session import Session, one_engine, session
-from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario
+from loadgen.lab.run import Session, session
+from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, Scenario
+from loadgen.preflight import cores as machine
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores
-from loadgen.preflight.requirements import require
+from loadgen.preflight.requirements import Refused, require
 
 RAMP_S: Final = 1.5  # in which the streams of a step start
 WINDOW_S: Final = 3.0  # measured part of a step on the simulator,
 WINDOW_ELSEWHERE_S: Final = 10.0  # and elsewhere
 MIN_TOKENS: Final = 150  # in the window of the smallest step: a p99 needs a hundred
-ALONE_REQUESTS: Final = 8  # streams one after the other, in each of two cells, for the TTFT of one stream
+ALONE: Final = Load(
+    requests=8
+)  # one stream after the other, in each of two cells, for the TTFT of one stream
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
 MAX_STREAMS: Final = 1 << 16
 MEMORY_KIB: Final = 256  # per stream, engine and simulator together; no client was seen to need as much
@@ -48,27 +54,27 @@ def find_limits(
 
     ``window`` is the measured part of a step, in seconds. Raises what :func:`loadgen.lab.run.run` raises.
     """
-    where = split_cores(cores)
-    start = max(8, min(level.streams or 1 for level in scenario.levels))
+    where = _split_cores(cores)
     fit = _streams_that_fit(scenario)
     most = fit if max_streams is None else max_streams
-    require(scenario.clients, min(start, most) if most <= fit else most)
-    load = _load(scenario, min(start, most), window)
-    rules = Rules(start=start, max_streams=most, precision=precision)
+    start = min(most, max(8, min(level.streams or 1 for level in scenario.levels)))
+    require(scenario.clients, start if most <= fit else most)
     # run.json holds the load of the steps, in place of the scenario's own.
+    load = _load(scenario, start, window)
     measured = replace(scenario, workload=replace(scenario.workload, load=load))
-    observer = CellObserver(listener.note, where.simulator if scenario.target.simulator else ())
+    rules = Rules(start=start, max_streams=most, precision=precision)
     searches = [Search(client, rules) for client in scenario.clients]
+    steps = _Steps(measured, budget, listener, where)
     with session(
         measured,
-        observer,
+        steps,
         where,
         folder=folder,
         folder_name=f"limit-{scenario.name}",
         planned=False,
-        record=one_engine if len(where.engine) < 2 else one_engine_per_core,
+        workers=nullcontext(one_engine_per_core) if cores > 1 else None,
     ) as running:
-        steps = _Steps(measured, budget, listener, observer, where, running)
+        steps.running = running
         if budget.ttft is not None:
             steps.measure_one_stream()
         search(searches, scenario.seed, steps.measure, listener.step_ends, running.interrupted)
@@ -92,85 +98,118 @@ def find_limits(
     return result
 
 
-@dataclass
-class _Steps:
-    """The cells of a search."""
+class _Steps(Listener):
+    """The cells of a search. Observes how long each runs, and what the simulator's core does in its window."""
 
-    scenario: Scenario
-    budget: Budget
-    listener: SearchListener
-    observer: CellObserver
-    cores: Cores
     running: Session
-    one_stream_ms: dict[ClientId, float] = field(default_factory=dict)
-    index: int = 0
-    cut: bool = False
 
-    def __post_init__(self) -> None:
-        simulator = self.scenario.target.simulator
-        self.stream_s = simulator.stream_s if simulator else None
+    def __init__(self, scenario: Scenario, budget: Budget, listener: SearchListener, cores: Cores) -> None:
+        self._scenario, self._budget, self._listener, self._cores = scenario, budget, listener, cores
+        simulator = scenario.target.simulator
+        self._stream_s = simulator.stream_s if simulator else None
+        self._index = 0
+        self.one_stream_ms: dict[ClientId, float] = {}
 
     def measure_one_stream(self) -> None:
         """Measure the TTFT of every client with one stream."""
-        for client in self.scenario.clients:
-            found = []
-            for repeat in range(2):
-                if self.running.interrupted():
-                    return
-                found.append(ttft_p50_ms(self._run(client, 1, repeat, Load(requests=ALONE_REQUESTS))))
-            values = [each for each in found if each is not None]
-            if values:
-                self.one_stream_ms[client] = fmean(values)
+        for client in self._scenario.clients:
+            cells = (
+                self._run(client, 1, repeat, ALONE) for repeat in range(2) if not self.running.interrupted()
+            )
+            found = [each for each in map(ttft_p50_ms, cells) if each is not None]
+            if found:
+                self.one_stream_ms[client] = fmean(found)
 
     def measure(self, client: ClientId, streams: int, repeat: int) -> Reading:
         """Run one cell and return its reading."""
-        measured = self._run(client, streams, repeat, self.scenario.workload.load)
+        measured = self._run(client, streams, repeat, self._scenario.workload.load)
         one_ms = self.one_stream_ms.get(client)
-        reading = read(measured, self.budget, ttft_one_ms=one_ms, core=self.observer.core, cut=self.cut)
-        if self.stream_s is None and reading.verdict == "within":
-            self.stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
+        reading = read(measured, self._budget, ttft_one_ms=one_ms, core=self._core(), cut=self._cut)
+        if self._stream_s is None and reading.verdict == "within":
+            self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
         return reading
 
     def _run(self, client: ClientId, streams: int, repeat: int, load: Load) -> Repeat:
-        self.listener.step_begins(client, streams)
-        self.index += 1
-        cell = self.running.ready(self._cell(client, streams, repeat, load))
-        embedded = self.running.embedded
-        self.observer.observe(cell, embedded.pid if embedded else None)
-        self.cut = False
-        parts = self.running.record(cell, lambda: self._stop(cell))
-        parts = [self._with_window(cell, part) for part in parts]
-        (measured,) = repeats_of(self.running.writer.save(cell, parts))
-        return measured
-
-    def _cell(self, client: ClientId, streams: int, repeat: int, load: Load) -> Cell:
-        """Return a cell as a run of the scenario plans it, with another load."""
+        self._listener.step_begins(client, streams)
+        self._load, self._elapsed, self._cut = load, 0.0, False
+        self._seen: list[tuple[int, int, int]] = []
         scenario = replace(
-            self.scenario,
+            self._scenario,
             clients=(client,),
             levels=(Level(streams=streams),),
             repeats=1,
-            workload=replace(self.scenario.workload, load=load),
+            workload=replace(self._scenario.workload, load=load),
         )
-        (cell,) = plan.cells(scenario, self.running.url, self.cores.engine)
-        return replace(cell, index=self.index, repeat=repeat)
+        (planned,) = plan.cells(scenario, self.running.url, self._cores.engine)
+        self._index += 1
+        cell = replace(planned, index=self._index, repeat=repeat)
+        parts = [self._with_window(part) for part in self.running.record(cell, self._stop)]
+        (measured,) = repeats_of(self.running.writer.save(cell, parts))
+        return measured
 
-    def _stop(self, cell: Cell) -> bool:
+    def _stop(self) -> bool:
         """Return whether to end the cell now: it was interrupted, or its streams go on for too long."""
         if self.running.interrupted():
             return True
-        if cell.workload.load.duration is not None and self.stream_s is not None:
-            longest = cell.workload.load.duration + 1 + MAX_DURATIONS * self.stream_s
-            self.cut = self.observer.elapsed > longest
-        return self.cut
+        if self._load.duration is not None and self._stream_s is not None:
+            self._cut = self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s
+        return self._cut
 
-    def _with_window(self, cell: Cell, part: Recording) -> Recording:
+    def _with_window(self, part: Recording) -> Recording:
         """Return the recording with the planned window, where the cell was cut."""
-        if not (self.cut and part.ended):
+        if not (self._cut and part.ended):
             return part
-        load = cell.workload.load
-        begin, end = (part.start + int(seconds * 1e9) for seconds in (load.warmup, load.duration or 0.0))
+        begin, end = (part.start + int(s * 1e9) for s in (self._load.warmup, self._load.duration or 0.0))
         return replace(part, window=(begin, end), ended="its streams went on for too long, and were ended")
+
+    def note(self, text: str) -> None:
+        self._listener.note(text)
+
+    def progress(self, progress: Progress) -> None:
+        self._elapsed = progress.elapsed
+        inside = self._load.warmup <= progress.elapsed <= (self._load.duration or 0.0)
+        embedded, cores = self.running.embedded, self._cores.simulator
+        if not (embedded and cores and inside):
+            return
+        busy, simulator = proc.busy_ns(cores), proc.sample(embedded.process.pid)
+        if busy is not None and simulator.cpu_ns is not None:
+            self._seen.append((simulator.at, sum(busy), simulator.cpu_ns + time.process_time_ns()))
+
+    def _core(self) -> ServerCore | None:
+        """Return the use of the simulator's core; ``None`` where it was not observed twice."""
+        if len(self._seen) < 2:
+            return None
+        window, busy, own = (last - first for first, last in zip(self._seen[0], self._seen[-1], strict=True))
+        return ServerCore(busy / window, max(0.0, (busy - own) / window))
+
+
+def one_engine_per_core(
+    cell: Cell, listener: Listener, interrupted: Callable[[], bool]
+) -> Sequence[Recording]:
+    """Run a cell with one engine on each of its cores; the slots are dealt in turn."""
+
+    def record(place: int, core: int) -> Recording:
+        slots = tuple(range(place, cell.max_streams, len(cell.cores)))
+        share = replace(cell, cores=(core,), slots=slots)
+        part = engine.record(share, Listener() if place else listener, interrupted)
+        return replace(part, worker=f"core-{core}", share=len(slots))
+
+    used = cell.cores[: cell.max_streams]
+    with ThreadPoolExecutor(len(used)) as pool:
+        return list(pool.map(record, range(len(used)), used))
+
+
+def _split_cores(engines: int) -> Cores:
+    """Return the cores of a run with so many engines. Raises Refused where the machine has too few."""
+    if engines == 1:
+        return machine.cores()
+    known = machine.available()
+    if len(known) < engines + 1:
+        raise Refused(
+            f"--cores {engines} needs {engines + 1} cores, one of them for the simulator; "
+            f"this machine has {len(known)}"
+        )
+    return Cores(tuple(known[-engines:]), (known[0],), tuple(known[1:-engines] or known[:1]))
 
 
 def _streams_that_fit(scenario: Scenario) -> int:
@@ -188,9 +227,9 @@ def _streams_that_fit(scenario: Scenario) -> int:
 def _load(scenario: Scenario, start: int, window: float | None) -> Load:
     """Return a ramp, which is not measured, and a window in which the smallest step has enough tokens."""
     simulator = scenario.target.simulator
-    if window is None and simulator is not None:
-        enough = MIN_TOKENS * simulator.stream_s / max(1, simulator.tokens * start)
-        window = max(WINDOW_S, simulator.stream_s, enough)
-    elif window is None:
+    if window is None:
         window = WINDOW_ELSEWHERE_S
+        if simulator is not None:
+            enough = MIN_TOKENS * simulator.stream_s / max(1, simulator.tokens * start)
+            window = max(WINDOW_S, simulator.stream_s, enough)
     return Load(duration=RAMP_S + window, ramp=RAMP_S, warmup=RAMP_S)

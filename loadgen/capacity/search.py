@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -52,6 +52,14 @@ class Capacity:
     cells: int
 
 
+class SearchListener:
+    """Is notified of the search's progress: a cell starts, a cell has its reading, a message for the user."""
+
+    def step_begins(self, client: ClientId, streams: int) -> None: ...
+    def step_ends(self, reading: Reading) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
 class Search:
     """The search of one client: run a cell of ``next`` streams, ``add`` its reading; ``next`` is ``None`` at the end.
 
@@ -67,42 +75,43 @@ class Search:
         self.low = 0
         self.high: int | None = None
         self.stuck: Reading | None = None
-        self.next: int | None = min(rules.start, rules.max_streams)
-        self._checks = 0
-        self._checking = False
+        self._cells = self._decide()
+        self.next = next(self._cells, None)
 
     def add(self, reading: Reading) -> None:
         """Add the reading of the cell that ``next`` requested."""
         assert reading.streams == self.next
         self.readings.append(reading)
-        self.next = self._check() if self._checking else self._advance(reading)
+        self.next = next(self._cells, None)
 
     def at(self, streams: int) -> list[Reading]:
         """Return the readings of one step."""
         return [reading for reading in self.readings if reading.streams == streams]
 
-    def _advance(self, last: Reading) -> int | None:
-        """Repeat a step until it is decided, then go to the next one."""
-        step = self.at(last.streams)
-        within = self._within(step)
-        if within is None:
-            if sum(not reading.counts for reading in step) < MAX_OBSTRUCTED:
-                return last.streams
-            self.stuck = last if not last.counts else next(r for r in step if not r.counts)
-            return None
-        if within:
-            self.low = last.streams
-        else:
-            self.high = last.streams
-        following = self._following()
-        if following is not None:
-            return following
-        self._checking = True
-        return self._check()
+    def _decide(self) -> Iterator[int]:
+        """Yield the streams of each next cell: repeat a step until it is decided, then go to the next one.
 
-    def _within(self, step: Sequence[Reading]) -> bool | None:
+        At the end, measure next to the limit, above and below in turn: to check it, and while its interval is wide.
+        """
+        step: int | None = self.rules.start
+        while step:
+            while (within := self._within(step)) is None:
+                if sum(not reading.counts for reading in self.at(step)) == MAX_OBSTRUCTED:
+                    self.stuck = self.readings[-1]
+                    return
+                yield step
+            self.low, self.high = (step, self.high) if within else (self.low, step)
+            step = self._following()
+        for check in range(MAX_CHECKS):
+            limit = curves.limit(self.readings)
+            if limit is None or (check >= MIN_CHECKS and limit.within(self.rules.precision)):
+                return
+            beside = limit.streams * (1 + self.rules.precision) ** (-1 if check % 2 else 1)
+            yield min(max(1, round(beside)), self.rules.max_streams)
+
+    def _within(self, step: int) -> bool | None:
         """Return the verdict of most of the cells that count; ``None`` where there are too few."""
-        included = [reading for reading in step if reading.counts]
+        included = [reading for reading in self.at(step) if reading.counts]
         within = sum(reading.verdict == "within" for reading in included)
         over = len(included) - within
         if self.high is None and not over and any((reading.use or 0.0) <= CLEAR for reading in included):
@@ -113,20 +122,10 @@ class Search:
         if self.high is None:
             return min(2 * self.low, self.rules.max_streams) if self.low < self.rules.max_streams else None
         if not self.low:
-            return self.high // 2 or None
+            return self.high // 2
         middle = round(math.sqrt(self.low * self.high))
         narrow = self.high <= self.low * (1 + self.rules.precision) or middle in (self.low, self.high)
         return None if narrow else middle
-
-    def _check(self) -> int | None:
-        """Measure next to the limit, above and below in turn: to check it, and while its interval is wide."""
-        limit = curves.limit(self.readings)
-        checked = limit is not None and self._checks >= MIN_CHECKS and limit.within(self.rules.precision)
-        if limit is None or checked or self._checks == MAX_CHECKS:
-            return None
-        self._checks += 1
-        beside = limit.streams * (1 + self.rules.precision) ** (1 if self._checks % 2 else -1)
-        return min(max(1, round(beside)), self.rules.max_streams)
 
     def result(self) -> Capacity:
         """Return what is known now; it has a limit once the search has ended within a bracket."""

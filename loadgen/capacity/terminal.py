@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from loadgen.capacity.curves import Crossing
-from loadgen.capacity.observer import SearchListener
 from loadgen.capacity.readings import Bound, Budget, Obstacle, Reading
-from loadgen.capacity.search import Capacity
+from loadgen.capacity.search import Capacity, SearchListener
 from loadgen.model import ClientId
 from loadgen.report.text import number, percent, plain
 

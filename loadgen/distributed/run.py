@@ -20,10 +20,9 @@ from loadgen.distributed.processes import local_workers
 from loadgen.distributed.transport import Transport
 from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S
 from loadgen.lab.engine import longest
-from loadgen.lab.interrupts import interruptible
 from loadgen.lab.lifecycle import CellError
-from loadgen.lab.session import Record
-from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Scenario, ServerLog
+from loadgen.lab.run import Record, interruptible
+from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Scenario
 from loadgen.preflight.requirements import Refused
 from loadgen.scenario import Override
 
@@ -61,9 +60,7 @@ def worker_pool(
         Transport(runner), listener.note, lambda _, update: listener.ended(update.rows.streams)
     )
 
-    def record(
-        cell: Cell, _: Listener, interrupted: Callable[[], bool], server: Callable[[], ServerLog | None]
-    ) -> Sequence[Recording]:
+    def record(cell: Cell, _: Listener, interrupted: Callable[[], bool]) -> Sequence[Recording]:
         """Run ``cell``; return a recording for each worker. Raises CellError where none could start."""
         url = cell.url if scenario.target.simulator is not None else None
         coordinator.begin(scenario, overrides, url, [cell], scheduled=True)
@@ -77,7 +74,7 @@ def worker_pool(
             if interrupted() or now > began + longest(cell):
                 coordinator.end(0.0, END_TIMEOUT_S)
                 break
-        parts = coordinator.recordings([cell], server())
+        parts = coordinator.recordings([cell], None)
         if not parts:
             raise CellError("; ".join(coordinator.failures) or "no worker is left")
         return parts

@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Self
 
 from loadgen.model import ServerLog, Simulator
 from loadgen.simulator.process import Process, SimulatorError
 
 
 class Embedded:
-    """The simulator's process, started again when it has died.
+    """The simulator's ``process``, started again when it has died. A context manager: leaving it stops the process.
 
     Raises SimulatorError where it does not start.
     """
 
     def __init__(self, spec: Simulator, cores: tuple[int, ...]) -> None:
-        self._spec = spec
-        self._cores = cores
-        self._process = Process.start(spec, cores=cores)
-
-    @property
-    def url(self) -> str:
-        """Where it listens now."""
-        return self._process.url
-
-    @property
-    def pid(self) -> int:
-        """Its process id now."""
-        return self._process.pid
+        self._start = partial(Process.start, spec, cores=cores)
+        self.process = self._start()
 
     def reset(self, note: Callable[[str], None]) -> None:
         """Empty its log; start it again, and say so, where it has died. Raises SimulatorError."""
         try:
-            self._process.reset()
+            self.process.reset()
         except SimulatorError as error:
             note(f"{error}; it is started again")
-            self._process.stop()
-            self._process = Process.start(self._spec, cores=self._cores)
+            self.process.stop()
+            self.process = self._start()
 
     def log(self) -> ServerLog | None:
         """Return what it did since the last reset; ``None`` where it does not answer."""
         try:
-            return self._process.log()
+            return self.process.log()
         except SimulatorError:
             return None
 
-    def close(self) -> None:
-        """Stop the process."""
-        self._process.stop()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stop()

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
+import math
 import os
 import select
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
 
-from loadgen import clients, model, proc
+from loadgen import clients, model, proc, store
 from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
-from loadgen.lab.host import is_here
 from loadgen.lab.sampler import Sampler
-from loadgen.model import Cell, Listener, Outcome, Progress, RecordingInfo, Sample, ServerLog, Stream
+from loadgen.model import Cell, Listener, Outcome, Progress, Recording, RecordingInfo, Sample, Stream
 
 SAMPLE_INTERVAL_S: Final = 0.1
 CPU_SAMPLE_INTERVAL_S: Final = 0.01
@@ -35,6 +39,18 @@ DROPPED: Final = {
 
 class EngineError(Exception):
     """The engine reported that it cannot run the cell."""
+
+
+def record(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> Recording:
+    """Run ``cell`` with one engine, to its end or until ``interrupted()``, and return all that it left."""
+    engine = Engine(cell, listener)
+    try:
+        engine.run(interrupted)
+    except EngineError as error:
+        engine.ended = f"the engine failed: {error}"
+    finally:
+        engine.close()
+    return store.filled(engine.recording(), *engine.take())
 
 
 class Rows(NamedTuple):
@@ -159,10 +175,15 @@ class Engine:
         self._streams, sampler.samples, self._pauses, sampler.cpu_samples = [], [], [], []
         return rows
 
-    def recording(self, server: ServerLog | None = None) -> RecordingInfo:
+    def recording(self) -> RecordingInfo:
         """Return the recording, as of now, without its tables."""
-        cell, sampler = self.cell, self._sampler
+        cell, sampler, load = self.cell, self._sampler, self.cell.workload.load
         start = self.start or self._clock[0][0]
+        begin = start + int(load.warmup * 1e9)
+        if load.seconds is not None and self.ended != "interrupted":
+            end = start + int(load.seconds * 1e9)
+        else:
+            end = max(begin, self._last_end)
         return RecordingInfo(
             index=cell.index,
             client=replace(cell.client, python=None),
@@ -172,29 +193,20 @@ class Engine:
             workload=replace(cell.workload, prompts=()),
             ended=self.ended,
             start=start,
-            window=self._window(start),
+            window=(begin, end),
             clock=(self._clock[0], self._clock[1] if len(self._clock) > 1 else proc.clock_tie()),
             same_host=self._same_host,
             base_rss_kib=sampler.base.rss_kib if sampler.base else None,
             base_threads=sampler.base.threads if sampler.base else None,
             edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
             machine=sampler.machine(),
-            server=server,
+            server=None,
         )
-
-    def _window(self, start: int) -> tuple[int, int]:
-        load = self.cell.workload.load
-        begin = start + int(load.warmup * 1e9)
-        if load.seconds is not None and self.ended != "interrupted":
-            return begin, start + int(load.seconds * 1e9)
-        return begin, max(begin, self._last_end)
 
     def _write(self, line: bytes) -> None:
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # its end is read from its output
             self._process.stdin.write(line + b"\n")
-        except BrokenPipeError:
-            return  # its end is read from its output
 
     def _death(self) -> str:
         code = self._process.wait()
@@ -225,10 +237,28 @@ def longest(cell: Cell) -> float:
     one = timeouts.connect + timeouts.total
     if load.seconds is not None:
         return load.seconds + one + SPARE_S
-    return float("inf") if load.requests is None else load.ramp + load.requests * one + SPARE_S
+    return math.inf if load.requests is None else load.ramp + load.requests * one + SPARE_S
 
 
 def environment() -> dict[str, str]:
     """Return the environment of an engine: ours, without flags that would change it. It drops proxies itself."""
     kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    return {**kept, "PYTHONUNBUFFERED": "1"}
+    return kept | {"PYTHONUNBUFFERED": "1"}
+
+
+def is_here(url: str) -> bool:
+    """Return whether every address of the URL's host is this machine's, so that a server there reads our clock."""
+    try:
+        found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(_is_own(family, address) for family, _, _, _, address in found)
+
+
+def _is_own(family: int, address: tuple[Any, ...]) -> bool:
+    if ipaddress.ip_address(address[0].partition("%")[0]).is_loopback:
+        return True
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.bind(address)
+        return True
+    return False

@@ -22,34 +22,29 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     """
     url, headers = _without_user(url, scenario.target.headers)
     planned: list[Cell] = []
-    workload = scenario.workload
+    workload, load = scenario.workload, scenario.workload.load
     clients = list(scenario.clients)
     if scenario.repeats >= CONTROL_FROM:
         clients.append(replace(clients[0], control=True))
     for repeat in range(scenario.repeats):
         chance = random.Random(f"{scenario.seed}/{repeat}")
         levels = chance.sample(scenario.levels, len(scenario.levels))
-        for level, client in (
-            (level, each) for level in levels for each in chance.sample(clients, len(clients))
-        ):
-            load = workload.load
-            if load.ramp_per_stream:
-                load = replace(load, ramp=load.ramp_per_stream * level.value)
-            planned.append(
-                Cell(
+        for level in levels:
+            ramp = load.ramp_per_stream * level.value or load.ramp
+            for client in chance.sample(clients, len(clients)):
+                stream = client.options.get("stream", workload.stream)
+                cell = Cell(
                     index=len(planned) + 1,
                     client=client,
                     level=level,
                     repeat=repeat,
                     url=url,
                     headers=headers,
-                    workload=replace(
-                        workload, load=load, stream=client.options.get("stream", workload.stream)
-                    ),
+                    workload=replace(workload, load=replace(load, ramp=ramp), stream=stream),
                     seed=scenario.seed,
                     cores=engine_cores,
                 )
-            )
+                planned.append(cell)
     return planned
 
 

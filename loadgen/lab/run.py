@@ -1,53 +1,172 @@
-"""Run a scenario: every cell in the planned order, each saved as it ends."""
+"""Run a scenario: every cell in the planned order, each saved as it ends.
+
+:func:`session` is the context of a run, for all commands that measure cell by cell: a plain run, and a search for a
+limit.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
-from loadgen.lab.lifecycle import RunResult
-from loadgen.lab.session import Record, session
-from loadgen.model import Cell, Listener, Scenario
-from loadgen.preflight.cores import cores
+from loadgen.engine.system import raise_open_files
+from loadgen.lab import engine, plan
+from loadgen.lab.embedded import Embedded
+from loadgen.lab.lifecycle import RunResult, RunWriter
+from loadgen.model import Cell, Listener, Recording, Scenario
+from loadgen.preflight import target
+from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
+from loadgen.secrets import mask_cut
 
 CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
+
+# Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it.
+Record = Callable[[Cell, Listener, Callable[[], bool]], Sequence[Recording]]
 
 
 def run(
     scenario: Scenario,
     folder: Path | None,
     listener: Listener,
-    workers: contextlib.AbstractContextManager[Record] | None = None,
+    workers: AbstractContextManager[Record] | None = None,
 ) -> RunResult:
     """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by ``workers`` if provided.
 
     Each worker checks its share against the limits of its own machine.
 
-    Raises :class:`~loadgen.preflight.requirements.Refused`, :class:`~loadgen.store.StoreError`,
-    :class:`~loadgen.preflight.target.TargetError` or :class:`~loadgen.simulator.process.SimulatorError` before
-    anything is measured. The first Ctrl-C ends the cell that runs, keeps what it gave and returns; a second
-    raises KeyboardInterrupt.
+    Raises :class:`~loadgen.preflight.requirements.Refused`, and what :func:`session` raises.
     """
     require(scenario.clients, max(level.streams or 0 for level in scenario.levels) if workers is None else 1)
     with session(scenario, listener, cores(), folder=folder, workers=workers) as running:
-        listener.begin(running.cells, sum(_seconds(scenario, cell) for cell in running.cells))
+        simulator = scenario.target.simulator
+        one = simulator.stream_s if simulator else 0.0
+        loads = [cell.workload.load for cell in running.cells]
+        streaming = (
+            load.ramp + (load.requests or 1) * one if load.seconds is None else load.seconds + one
+            for load in loads
+        )
+        listener.begin(running.cells, sum(streaming) + CELL_COST * len(loads))
         try:
-            for planned in running.cells:
+            for cell in running.cells:
                 if running.interrupted():
                     break
-                listener.cell_begins(planned)
-                cell = running.ready(planned)
+                listener.cell_begins(cell)
                 listener.cell_ends(running.writer.save(cell, running.record(cell)))
         finally:
             listener.end()
     return running.writer.result
 
 
-def _seconds(scenario: Scenario, cell: Cell) -> float:
-    """Return about how long the cell takes."""
-    simulator, load = scenario.target.simulator, cell.workload.load
-    one = simulator.stream_s if simulator else 0.0
-    if load.seconds is not None:
-        return load.seconds + one + CELL_COST
-    return load.ramp + (load.requests or 1) * one + CELL_COST
+@dataclass(frozen=True)
+class Session:
+    """A run under way: a target that answers, the cells planned, and where they are saved.
+
+    ``embedded`` is ``None`` where another server is measured.
+    """
+
+    url: str
+    cells: Sequence[Cell]
+    interrupted: Callable[[], bool]
+    embedded: Embedded | None
+    writer: RunWriter
+    engines: Record
+    listener: Listener
+
+    def record(self, cell: Cell, stop: Callable[[], bool] | None = None) -> Sequence[Recording]:
+        """Run ``cell``, to its end or until ``stop`` (by default: the user's interrupt), and return what it left.
+
+        The first recording has the simulator's log. Raises SimulatorError.
+        """
+        if self.embedded is None:
+            return self.engines(cell, self.listener, stop or self.interrupted)
+        self.embedded.reset(self.listener.note)
+        cell = replace(cell, url=self.embedded.process.url)
+        first, *others = self.engines(cell, self.listener, stop or self.interrupted)
+        return [replace(first, server=self.embedded.log()), *others]
+
+
+@contextlib.contextmanager
+def session(
+    scenario: Scenario,
+    listener: Listener,
+    cores: Cores,
+    *,
+    folder: Path | None = None,
+    folder_name: str = "",
+    planned: bool = True,
+    workers: AbstractContextManager[Record] | None = None,
+) -> Iterator[Session]:
+    """Start the simulator or check the target, make the folder, and yield the run; it ends with the block.
+
+    ``planned``: the cells of the scenario are what will be measured; otherwise cells are added as they are saved.
+    ``workers``, entered when the target has answered, run the cells in place of one engine on this machine.
+
+    Raises :class:`~loadgen.store.StoreError`, :class:`~loadgen.preflight.target.TargetError` and
+    :class:`~loadgen.simulator.process.SimulatorError` before anything is measured; what goes wrong later is the
+    result's ``failure``. The first Ctrl-C makes ``interrupted()`` true; a second raises KeyboardInterrupt.
+    """
+    raise_open_files()
+    with contextlib.ExitStack() as stack:
+        embedded = None
+        if scenario.target.simulator is not None:
+            embedded = stack.enter_context(Embedded(scenario.target.simulator, cores.simulator))
+        url = embedded.process.url if embedded else scenario.target.url
+        assert url is not None
+        cells = plan.cells(scenario, url, cores.engine)
+        if embedded is None:
+            try:
+                target.check(cells[0])
+            except target.TargetError as error:
+                raise target.TargetError(mask_cut(str(error), scenario.secrets)) from None
+        engines = stack.enter_context(workers) if workers else _one_engine
+        interrupted = stack.enter_context(interruptible(listener.note))
+        saved = cells if planned else ()
+        writer = RunWriter(
+            scenario, url, saved, folder=folder, folder_name=folder_name, interrupted=interrupted
+        )
+        stack.enter_context(writer)
+        stack.enter_context(pinned(cores.lab))
+        yield Session(url, cells, interrupted, embedded, writer, engines, listener)
+
+
+def _one_engine(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> Sequence[Recording]:
+    return [engine.record(cell, listener, interrupted)]
+
+
+@contextlib.contextmanager
+def interruptible(note: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Handle SIGINT and SIGTERM while the block runs; in another than the main thread, leave them alone.
+
+    Yield a function that returns whether the user has interrupted the run; it calls ``note`` after the first signal.
+    The second signal raises KeyboardInterrupt.
+    """
+    received = noted = False
+
+    def interrupted() -> bool:
+        # Not from the handler: it may run in the middle of another line that is being printed.
+        nonlocal noted
+        if received and not noted:
+            noted = True
+            note("interrupted: ending this cell, keeping what was measured; once more ends at once")
+        return received
+
+    def handle(_: int, __: FrameType | None) -> None:
+        nonlocal received
+        if received:
+            raise KeyboardInterrupt
+        received = True
+
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

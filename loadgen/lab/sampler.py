@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 from loadgen import proc
 from loadgen.model import CpuSample, Machine, Sample
 
-
-class _Totals(NamedTuple):
-    """What the engine and the machine had used by ``at``."""
-
-    at: int
-    cpu_ns: int | None
-    busy: tuple[int, int] | None  # CPU of all processes, and of the hypervisor, on the engine's cores
-    queue: tuple[int, int] | None  # overflows and drops of listen queues
+Counters = tuple[int, int] | None
 
 
 class Sampler:
@@ -28,9 +20,12 @@ class Sampler:
         self.cpu_samples: list[CpuSample] = []
         self._pid = pid
         self._cores = cores
-        self._totals: list[_Totals] = []
+        self._machine: list[
+            tuple[Sample, Counters, Counters]
+        ] = []  # at the edges: CPU of the cores, listen queues
         self._memory = proc.MemoryCounter(pid)
         self._cpu = proc.CpuSampler(pid)
+        self.close = self._cpu.close
 
     def begin(self) -> None:
         """Record the baseline, and reset the peak of memory."""
@@ -40,9 +35,8 @@ class Sampler:
     def edge(self, totals: Sample) -> None:
         """Record the state of the machine at an edge of the window; ``totals`` are the engine's own."""
         self.edges.append(replace(totals, run_wait_ns=proc.run_wait_ns(self._pid)))
-        now = proc.sample(self._pid)
-        busy = proc.busy_ns(self._cores) if self._cores else None
-        self._totals.append(_Totals(now.at, now.cpu_ns, busy, proc.listen_queue()))
+        own = proc.sample(self._pid)
+        self._machine.append((own, proc.busy_ns(self._cores) if self._cores else None, proc.listen_queue()))
 
     def sample(self, streams_open: int) -> None:
         """Take a sample of the process."""
@@ -53,25 +47,23 @@ class Sampler:
 
     def sample_cpu(self) -> None:
         """Take a sample of the process's CPU alone, which costs a few microseconds."""
-        sample = self._cpu.read()
-        if sample is not None:
+        if (sample := self._cpu.read()) is not None:
             self.cpu_samples.append(sample)
 
     def machine(self) -> Machine | None:
         """Return what the machine did between the two edges; ``None`` without both."""
         if len(self.edges) < 2:
             return None
-        before, after = self._totals[0], self._totals[-1]
+        (before, busy, queue), (after, busy_after, queue_after) = self._machine[0], self._machine[-1]
         window = self.edges[-1].at - self.edges[0].at
         others = steal = overflows = drops = None
-        if before.busy and after.busy and before.cpu_ns is not None and after.cpu_ns is not None:
+        if busy and busy_after and before.cpu_ns is not None and after.cpu_ns is not None:
             # We read the machine when an edge is reported, and an engine that is short of CPU reports late.
             scale = window / max(1, after.at - before.at)
-            own = after.cpu_ns - before.cpu_ns
-            others = round(max(0, after.busy[0] - before.busy[0] - own) * scale)
-            steal = round((after.busy[1] - before.busy[1]) * scale)
-        if before.queue and after.queue:
-            overflows, drops = (late - early for early, late in zip(before.queue, after.queue, strict=True))
+            others = round(max(0, busy_after[0] - busy[0] - (after.cpu_ns - before.cpu_ns)) * scale)
+            steal = round((busy_after[1] - busy[1]) * scale)
+        if queue and queue_after:
+            overflows, drops = queue_after[0] - queue[0], queue_after[1] - queue[1]
         return Machine(
             window_ns=window,
             engine_cores=len(self._cores) or None,
@@ -80,7 +72,3 @@ class Sampler:
             listen_overflows=overflows,
             listen_drops=drops,
         )
-
-    def close(self) -> None:
-        """Close what is open of the process."""
-        self._cpu.close()

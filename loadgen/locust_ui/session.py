@@ -143,11 +143,11 @@ class Session:
             self._simulator = spec, Embedded(spec, cores().simulator)
         embedded = self._simulator[1]
         embedded.reset(self._note)
-        return embedded.url
+        return embedded.process.url
 
     def _stop_simulator(self) -> None:
         if self._simulator is not None:
-            self._simulator[1].close()
+            self._simulator[1].process.stop()
             self._simulator = None
 
     def _check_target(self, plan: Plan) -> None:

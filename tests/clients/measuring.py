@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from loadgen.clients import BUILTIN, info, version
-from loadgen.lab import cell as lab_cell
+from loadgen.lab import engine
 from loadgen.model import Cell, ClientId, Listener, Outcome, Recording
 
 VARIANTS = (
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 def record(cell: Cell) -> Recording:
-    recording = lab_cell.record(cell, Listener(), lambda: False, lambda: None)
+    recording = engine.record(cell, Listener(), lambda: False)
     assert recording.ended == "", recording.ended
     return recording
 

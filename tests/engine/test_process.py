@@ -20,8 +20,8 @@ import pytest
 
 from loadgen.clients import BUILTIN, info, version
 from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
-from loadgen.lab import cell as lab_cell
-from loadgen.lab.engine import Engine, environment
+from loadgen.lab import engine as lab_engine
+from loadgen.lab.engine import Engine, environment, record
 from loadgen.model import Cell, ClientId, Listener, Load, Outcome, Stream, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, for_ever, says
 from tests.clients.measuring import rows
@@ -191,15 +191,13 @@ def test_an_engine_that_is_killed_leaves_what_it_had_sent(monkeypatch: pytest.Mo
         def ended(self, streams: Sequence[Stream]) -> None:
             os.kill(engines[0].pid, signal.SIGKILL)
 
-    monkeypatch.setattr(lab_cell, "Engine", Spied)
+    monkeypatch.setattr(lab_engine, "Engine", Spied)
     handlers = {
         "good": says(CHUNKED, chunk(TOKEN), chunk(END), LAST),
         "hang": for_ever(CHUNKED, chunk(TOKEN)),
     }
     with Raw(handlers) as server:
-        recording = lab_cell.record(
-            cell(url=server.url, prompts=("good", "hang")), Killer(), lambda: False, lambda: None
-        )
+        recording = record(cell(url=server.url, prompts=("good", "hang")), Killer(), lambda: False)
     assert recording.ended == "the engine died (signal 9)"
     (row,) = rows(recording)
     assert (row.outcome, row.tokens) == (Outcome.OK, 1)
@@ -216,7 +214,7 @@ def test_an_interrupt_ends_the_cell_and_keeps_its_streams() -> None:
             heard.append(True)
 
     with talkative() as server:
-        recording = lab_cell.record(endless(server, "floor"), Waits(), lambda: len(heard) > 1, lambda: None)
+        recording = record(endless(server, "floor"), Waits(), lambda: len(heard) > 1)
     assert recording.ended == "interrupted"
     assert [row.outcome for row in rows(recording)] == [Outcome.STOPPED] * 2
     assert all(row.tokens for row in rows(recording))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadgen.lab import cell as lab_cell
-from loadgen.lab.host import is_here
-from loadgen.model import ClientId, Listener, Load, Outcome, Progress, Recording, ServerLog, Stream
+from loadgen.lab import engine
+from loadgen.lab.engine import is_here
+from loadgen.model import ClientId, Listener, Load, Outcome, Progress, Recording, Stream
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, slowly
 from tests.clients.measuring import record, rows
 from tests.clients.raw import Raw
@@ -58,20 +58,8 @@ def test_a_cell_that_counts_requests(name: str, threads: int) -> None:
 
 
 def test_a_cell_that_lasts_for_a_duration() -> None:
-    calls: list[bool] = []
-    answer = ServerLog(streams=1, open_peak=1, sends=1, late_p50_ms=None, late_p99_ms=None, late_max_ms=None)
-
-    def server_record() -> ServerLog:
-        calls.append(True)
-        return answer
-
     with Raw(PACED) as server:
-        recording = lab_cell.record(
-            cell(url=server.url, load=Load(duration=0.5, warmup=0.2)),
-            Listener(),
-            lambda: False,
-            server_record,
-        )
+        recording = record(cell(url=server.url, load=Load(duration=0.5, warmup=0.2)))
     check_figures(recording)
     assert recording.ended == ""
     assert recording.window == (recording.start + 200_000_000, recording.start + 500_000_000)
@@ -79,11 +67,10 @@ def test_a_cell_that_lasts_for_a_duration() -> None:
     waited = int(np.ptp(recording.cpu_samples.run_wait_ns))  # for CPU, on a busy machine
     for edge, due in zip(recording.edges, recording.window, strict=True):
         assert 0 <= edge.at - due < 100e6 + waited
-    assert (recording.server, calls) == (answer, [True])
 
 
 def test_an_engine_that_fails_is_recorded_as_such() -> None:
-    recording = lab_cell.record(cell(protocol="nothing"), Listener(), lambda: False, lambda: None)
+    recording = engine.record(cell(protocol="nothing"), Listener(), lambda: False)
     assert recording.ended.startswith("the engine failed: LookupError")
     assert (len(recording.streams.slot), recording.edges, recording.machine) == (0, (), None)
 
@@ -102,9 +89,7 @@ def test_the_listener_hears_every_stream_and_how_it_goes() -> None:
 
     heard = Hears()
     with Raw(PACED) as server:
-        lab_cell.record(
-            cell(url=server.url, concurrency=2, load=Load(requests=4)), heard, lambda: False, lambda: None
-        )
+        engine.record(cell(url=server.url, concurrency=2, load=Load(requests=4)), heard, lambda: False)
     assert len(heard.streams) == 8
     assert heard.updates[-1].open <= 2
     assert [each.ended for each in heard.updates] == sorted(each.ended for each in heard.updates)

@@ -11,6 +11,7 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,7 +142,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
                 with contextlib.closing(Engine(wanted, Listener())) as engine:
                     engine.run(lambda: False)
                 assert engine.ended == ""
-                done[name] = store.filled(engine.recording(server.log()), *engine.take())
+                recording = store.filled(engine.recording(), *engine.take())
+                done[name] = replace(recording, server=server.log())
             return done[name]
 
         yield record
