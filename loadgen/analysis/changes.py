@@ -17,7 +17,7 @@ from __future__ import annotations
 import bisect
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from statistics import NormalDist
@@ -87,22 +87,20 @@ class Samples:
     variance of the difference.
     """
 
-    base: tuple[float, ...]
-    head: tuple[float, ...]
+    base: Sequence[float]
+    head: Sequence[float]
     log: bool
     paired: bool
-    difference: float
     variance: float
     df: int
     within: float
     within_df: int
     factor: float
 
-
-def _same_repeats(pair: Pair, column: Column) -> bool:
-    """Return whether all repeats of one side are repeats of the other, so that pairing drops none."""
-    base, head = (rounds.values(summary, column.name) for summary in pair)
-    return base.keys() == head.keys()
+    @property
+    def difference(self) -> float:
+        """Return the difference of the means."""
+        return statistics.fmean(self.head) - statistics.fmean(self.base)
 
 
 def _samples(pair: Pair, column: Column, *, paired: bool, log: bool | None = None) -> Samples | None:
@@ -110,36 +108,26 @@ def _samples(pair: Pair, column: Column, *, paired: bool, log: bool | None = Non
     one, other = (rounds.values(summary, column.name) for summary in pair)
     if paired:
         one, other = ({r: side[r] for r in sorted(one.keys() & other.keys())} for side in (one, other))
-    base, head = tuple(one.values()), tuple(other.values())
-    if min(len(base), len(head)) < 2:
+    sides = [list(one.values()), list(other.values())]
+    if min(map(len, sides)) < 2:
         return None
-    positive = min(*base, *head) > 0
+    positive = min(map(min, sides)) > 0
     if log is None:
         log = positive and column.metric.kind != "share"
     if log and not positive:
         return None
-    if log:
-        base, head = tuple(map(math.log, base)), tuple(map(math.log, head))
-    within_df = len(base) + len(head) - 2
-    squares = (len(base) - 1) * effects.variance(base) + (len(head) - 1) * effects.variance(head)
-    pairs = [after - before for before, after in zip(base, head, strict=True)] if paired else []
-    return Samples(
-        base,
-        head,
-        log,
-        paired,
-        difference=statistics.fmean(head) - statistics.fmean(base),
-        variance=effects.variance(pairs) if paired else squares / within_df,
-        df=len(pairs) - 1 if paired else within_df,
-        within=squares / within_df,
-        within_df=within_df,
-        factor=1 / len(base) if paired else 1 / len(base) + 1 / len(head),
-    )
+    base, head = ([math.log(value) for value in side] for side in sides) if log else sides
+    df = len(base) + len(head) - 2
+    within = ((len(base) - 1) * effects.variance(base) + (len(head) - 1) * effects.variance(head)) / df
+    if paired:
+        variance = effects.variance([after - before for before, after in zip(base, head, strict=True)])
+        return Samples(base, head, log, True, variance, len(base) - 1, within, df, 1 / len(base))
+    return Samples(base, head, log, False, within, df, within, df, 1 / len(base) + 1 / len(head))
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """A difference and its noise."""
+    """A difference and its noise: the moderated ``variance`` with its ``df``."""
 
     __test__ = False  # pytest
 
@@ -154,120 +142,112 @@ class TestResult:
     decides: bool  # the comparison is inconclusive while this is
 
     @property
-    def error(self) -> float:
-        """Return the standard error of the difference."""
-        return math.sqrt(self.variance * self.samples.factor)
-
-    def half_width(self, significance: float, times: float = 1.0) -> float:
-        """Return half the width of the interval that fails in that share of cases, with ``times`` as many rounds."""
-        n = len(self.samples.base)
-        df = self.df + self.samples.df * (times - 1) * n / (n - 1)
-        student = effects.quantile(1 - significance / 2, df) * self.error
-        return max(student, NormalDist().inv_cdf(1 - significance / 2) * self.counting_error) / math.sqrt(
-            times
-        )
-
-    @property
     def p(self) -> float:
         """Return how often noise alone gives a difference of this size or more."""
         size = abs(self.samples.difference)
         if not size:
             return 1.0
-        by_rounds = effects.two_sided_p(size / self.error, self.df) if self.error else 0.0
+        by_rounds = effects.two_sided_p(size / self._error, self.df) if self._error else 0.0
         by_counting = 2 * NormalDist().cdf(-size / self.counting_error) if self.counting_error else 0.0
         return max(by_rounds, by_counting)
 
-    @property
-    def matters(self) -> bool:
-        """Return whether it is beyond the noise threshold, and large enough."""
-        base, head = self.change.base, self.change.head
-        enough = max(MIN_CHANGE * abs(base), self.min_change)
-        return abs(self.samples.difference) > self.noise_threshold and abs(head - base) >= enough
-
-    def smallest_detectable(self, comparisons: int, times: float = 1.0) -> float:
-        """Return the smallest regression that would be called one, with ``times`` as many rounds."""
-        half = max(
-            self.half_width(SIGNIFICANCE / comparisons, times), self.noise_threshold / math.sqrt(times)
+    def decide(self, *, significant: bool, comparisons: int, tolerance: float) -> Change:
+        """Return the change with its verdict and interval."""
+        change, middle, repeats = self.change, self.samples.difference, len(self.samples.base)
+        half = self._half_width(1 - effects.CONFIDENCE)
+        enough = max(MIN_CHANGE * abs(change.base), self.min_change)
+        beyond_noise = abs(middle) > self.noise_threshold and abs(change.head - change.base) >= enough
+        called = significant and beyond_noise
+        more = 0
+        if self.decides and change.relative and not called:
+            more = bisect.bisect_left(
+                range(repeats, MAX_REPEATS),
+                True,
+                key=lambda n: self._would_decide(comparisons, tolerance, n / repeats),
+            )
+        return replace(
+            change,
+            verdict=("worse" if middle * change.worse > 0 else "better") if called else "same",
+            change=self._scaled(middle),
+            low=self._scaled(middle - half),
+            high=self._scaled(middle + half),
+            detectable=self._detectable(comparisons),
+            more_repeats=more,
         )
-        sign = self.change.worse
-        smallest = MIN_CHANGE if self.change.relative else 0.0
-        return max(sign * self.scaled(sign * half), smallest, self._scaled_absolute(self.min_change))
 
-    def decided(self, comparisons: int, tolerance: float, times: float) -> bool:
+    @property
+    def _error(self) -> float:
+        """Return the standard error of the difference."""
+        return math.sqrt(self.variance * self.samples.factor)
+
+    def _half_width(self, significance: float, times: float = 1.0) -> float:
+        """Return half the width of the interval that fails in that share of cases, with ``times`` as many rounds."""
+        n, p = len(self.samples.base), 1 - significance / 2
+        df = self.df + self.samples.df * (times - 1) * n / (n - 1)
+        by_rounds, by_counting = (
+            effects.quantile(p, df) * self._error,
+            NormalDist().inv_cdf(p) * self.counting_error,
+        )
+        return max(by_rounds, by_counting) / math.sqrt(times)
+
+    def _detectable(self, comparisons: int, times: float = 1.0) -> float:
+        """Return the smallest regression that would be called one, with ``times`` as many rounds."""
+        noise = self.noise_threshold / math.sqrt(times)
+        half = max(self._half_width(SIGNIFICANCE / comparisons, times), noise)
+        sign, smallest = self.change.worse, MIN_CHANGE if self.change.relative else 0.0
+        return max(sign * self._scaled(sign * half), smallest, self._share(self.min_change))
+
+    def _would_decide(self, comparisons: int, tolerance: float, times: float) -> bool:
         """Return whether ``times`` as many rounds like these would either be called worse or exclude a regression
         by the tolerance."""
-        most = self.scaled(self.samples.difference + self.half_width(1 - effects.CONFIDENCE, times))
-        return most <= max(
-            tolerance, self._scaled_absolute(self.practical_threshold)
-        ) or self.scaled(self.samples.difference) >= self.smallest_detectable(comparisons, times)  # fmt: skip
+        middle = self.samples.difference
+        most = self._scaled(middle + self._half_width(1 - effects.CONFIDENCE, times))
+        tolerated = max(tolerance, self._share(self.practical_threshold))
+        return most <= tolerated or self._scaled(middle) >= self._detectable(comparisons, times)
 
-    def scaled(self, difference: float) -> float:
+    def _scaled(self, difference: float) -> float:
         """Return a difference of the samples as a share of ``base``, or in the metric's unit."""
-        if self.samples.log:
-            return math.expm1(min(difference, 50.0))
-        return self._scaled_absolute(difference)
+        return math.expm1(min(difference, 50.0)) if self.samples.log else self._share(difference)
 
-    def _scaled_absolute(self, change: float) -> float:
+    def _share(self, change: float) -> float:
         return change / self.change.base if self.change.relative else change
 
 
-class NoiseModel:
-    """The known noise: ``peers`` are valid pairs, ``thresholds`` those of the runs' A/A controls."""
+def result_of(
+    pair: Pair, column: Column, peers: Iterable[Pair], thresholds: Iterable[NoiseThresholds], *, paired: bool
+) -> Change | TestResult | None:
+    """Return the result; a bare change where its noise is not known; ``None`` where a side lacks the metric.
 
-    def __init__(self, peers: Sequence[Pair], thresholds: Sequence[NoiseThresholds], *, paired: bool) -> None:
-        self._peers, self._thresholds, self._paired = peers, thresholds, paired
-        self._known: dict[tuple[int, str, bool, bool | None], Samples | None] = {}
-
-    def samples(self, pair: Pair, column: Column) -> Samples | None:
-        """Return the samples that are compared."""
-        return self._samples(pair, column, self._paired and _same_repeats(pair, column), None)
-
-    def others(self, pair: Pair, column: Column, like: Samples) -> list[Samples]:
-        """Return the samples of the other pairs at the same level, paired and scaled as ``like``."""
-        return [
-            samples
-            for peer in self._peers
-            if peer is not pair and peer[1].level == pair[1].level
-            if (samples := self._samples(peer, column, like.paired, like.log)) is not None
-        ]
-
-    def _samples(self, pair: Pair, column: Column, paired: bool, log: bool | None) -> Samples | None:
-        key = (id(pair), column.name, paired, log)
-        if key not in self._known:
-            self._known[key] = _samples(pair, column, paired=paired, log=log)
-        return self._known[key]
-
-    def threshold(self, level: Level, column: Column) -> float:
-        """Return the greatest noise threshold, a log ratio; 0 where no client was measured twice."""
-        known = (of.threshold(level, column.name) for of in self._thresholds)
-        return max((threshold for threshold in known if threshold is not None), default=0.0)
-
-
-def result_of(pair: Pair, column: Column, noise: NoiseModel) -> Change | TestResult | None:
-    """Return the test result, a bare change where its noise is not known, ``None`` where a side lacks the metric."""
-    sides = [list(rounds.values(summary, column.name).values()) for summary in pair]
-    if not all(sides):
+    The noise is known from the other valid pairs, ``peers``, and the ``thresholds`` of the runs' A/A controls.
+    """
+    base, head = (rounds.values(summary, column.name) for summary in pair)
+    if not base or not head:
         return None
-    samples = noise.samples(pair, column)
-    base, head = (
-        (_mean(samples.base, log=samples.log), _mean(samples.head, log=samples.log))
-        if samples
-        else map(statistics.fmean, sides)
-    )
+    kind = column.metric.kind
+    # A repeat that one side lacks would be lost to pairs.
+    samples = _samples(pair, column, paired=paired and base.keys() == head.keys())
+    sides = (samples.base, samples.head) if samples else (base.values(), head.values())
+    before, after = map(statistics.fmean, sides)
+    if samples and samples.log:
+        before, after = math.exp(before), math.exp(after)
     change = Change(
         client=pair[1].client,
         base_client=pair[0].client,
         level=pair[1].level,
         column=column,
-        base=base,
-        head=head,
+        base=before,
+        head=after,
         verdict="unknown",
         suspect=any(summary.validity is Validity.SUSPECT for summary in pair),
-        relative=column.metric.kind != "share" and base > 0,
+        relative=kind != "share" and before > 0,
     )
     if samples is None:
         return change
-    variance, df = _moderated(samples, noise.others(pair, column, samples))
+    alike = (p for p in peers if p is not pair and p[1].level == change.level)
+    others = (_samples(peer, column, paired=samples.paired, log=samples.log) for peer in alike)
+    variance, df = _moderated(samples, [other for other in others if other])
+    known = (each.threshold(change.level, column.name) for each in thresholds) if samples.log else ()
+    min_change, practical_threshold = _smallest(pair[0], kind)
     saturated = any((summary.value("cpu_share") or 0.0) > SATURATED for summary in pair)
     return TestResult(
         change,
@@ -275,51 +255,12 @@ def result_of(pair: Pair, column: Column, noise: NoiseModel) -> Change | TestRes
         variance,
         df,
         counting_error=_counting_error(pair, change, samples),
-        noise_threshold=noise.threshold(change.level, column) if samples.log else 0.0,
-        min_change=_min_change(pair[0], column),
-        practical_threshold=_practical_threshold(pair[0], column),
+        noise_threshold=max((each for each in known if each is not None), default=0.0),
+        min_change=min_change,
+        practical_threshold=practical_threshold,
         # Latencies of a saturated client grow for as long as the overload lasts.
-        decides=column.primary and not (column.metric.kind == "latency" and saturated),
+        decides=column.primary and not (kind == "latency" and saturated),
     )
-
-
-def decide(result: TestResult, *, significant: bool, comparisons: int, tolerance: float) -> Change:
-    """Return the change with its verdict and interval."""
-    half = result.half_width(1 - effects.CONFIDENCE)
-    middle = result.samples.difference
-    called = significant and result.matters
-    repeats = len(result.samples.base)
-    more = 0
-    if result.decides and result.change.relative and not called:
-        more = bisect.bisect_left(
-            range(repeats, MAX_REPEATS),
-            True,
-            key=lambda n: result.decided(comparisons, tolerance, n / repeats),
-        )
-    return replace(
-        result.change,
-        verdict=("worse" if middle * result.change.worse > 0 else "better") if called else "same",
-        change=result.scaled(middle),
-        low=result.scaled(middle - half),
-        high=result.scaled(middle + half),
-        detectable=result.smallest_detectable(comparisons),
-        more_repeats=more,
-    )
-
-
-def _min_change(base: Summary, column: Column) -> float:
-    return {"latency": MIN_CHANGE_MS, "memory": MIN_CHANGE_KIB / base.level.value}.get(
-        column.metric.kind, 0.0
-    )
-
-
-def _practical_threshold(base: Summary, column: Column) -> float:
-    if column.metric.kind == "memory":
-        return PRACTICAL_SHARE * (base.value("rss_peak_mib") or 0.0) * 1024 / base.level.value
-    each, percent = base.value("cpu_us_per_token"), base.value("cpu_percent")
-    if column.metric.kind == "cpu" and each and percent:
-        return PRACTICAL_SHARE * each / (percent / 100)
-    return _min_change(base, column)
 
 
 def _moderated(own: Samples, others: Sequence[Samples]) -> tuple[float, float]:
@@ -334,6 +275,20 @@ def _moderated(own: Samples, others: Sequence[Samples]) -> tuple[float, float]:
     like = _typical([(other.variance, other.df) for other in others])
     df = own.df + weight
     return (own.df * own.variance + weight * like) / df, df
+
+
+def _smallest(base: Summary, kind: str) -> tuple[float, float]:
+    """Return the smallest change that is called one, and the smallest regression that must be detected."""
+    match kind:
+        case "latency":
+            return MIN_CHANGE_MS, MIN_CHANGE_MS
+        case "memory":
+            peak_kib = (base.value("rss_peak_mib") or 0.0) * 1024
+            return MIN_CHANGE_KIB / base.level.value, PRACTICAL_SHARE * peak_kib / base.level.value
+        case "cpu":
+            each, percent = base.value("cpu_us_per_token"), base.value("cpu_percent")
+            return 0.0, PRACTICAL_SHARE * each / (percent / 100) if each and percent else 0.0
+    return 0.0, 0.0
 
 
 def _typical(variances: Sequence[tuple[float, int]]) -> float:
@@ -363,8 +318,3 @@ def _counting_error(pair: Pair, change: Change, samples: Samples) -> float:
         rounding = math.sqrt((1 / len(samples.base) + 1 / len(samples.head)) / 12)
         return rounding / math.sqrt(change.base * change.head) if samples.log else rounding
     return 0.0
-
-
-def _mean(values: Sequence[float], *, log: bool) -> float:
-    middle = statistics.fmean(values)
-    return math.exp(middle) if log else middle

@@ -16,11 +16,9 @@ from loadgen.analysis.changes import (
     MAX_REPEATS,
     SIGNIFICANCE,
     Change,
-    NoiseModel,
     Pair,
     TestResult,
     Verdict,
-    decide,
     result_of,
 )
 from loadgen.analysis.metrics import Column, compared
@@ -53,9 +51,7 @@ class Comparison:
     lost: tuple[CellKey, ...]
     only_base: tuple[CellKey, ...]
     only_head: tuple[CellKey, ...]
-    delays: tuple[
-        DelayFinding, ...
-    ] = ()  # where HEAD's delivery lag came from, in the cells that became worse
+    delays: tuple[DelayFinding, ...] = ()  # where HEAD's delivery lag came from, in cells that became worse
 
     def called(self, verdict: Verdict) -> list[Change]:
         """Return the changes with this verdict."""
@@ -74,13 +70,10 @@ class Comparison:
     @property
     def worse_everywhere(self) -> list[Column]:
         """Return the metrics that became worse with every client, of several."""
-        clients = {change.client for change in self.changes}
-        worse = self.called("worse")
-        return [
-            column
-            for column in self.columns
-            if len(clients) > 1 and {c.client for c in worse if c.column == column} == clients
-        ]
+        clients = {c.client for c in self.changes}
+        worse = {(c.client, c.column.name) for c in self.called("worse")}
+        everywhere = (c for c in self.columns if all((client, c.name) in worse for client in clients))
+        return list(everywhere) if len(clients) > 1 else []
 
 
 def runs(
@@ -147,23 +140,22 @@ def _compare(
 ) -> Comparison:
     """Compare what both sides have; ``others`` are pairs that serve only to estimate the noise."""
     pairs = _pairs(base, head)
-    noise = NoiseModel([p for p in [*pairs, *others] if _is_valid(p)], thresholds, paired=paired)
+    invalid = [pair for pair in pairs if not _is_valid(pair)]
+    lost = [pair for pair in invalid if pair[0].validity is not Validity.INVALID]
+    peers = [pair for pair in (*pairs, *others) if _is_valid(pair)]
     found = [
-        result
+        result_of(pair, column, peers, thresholds, paired=paired)
         for pair in pairs
         if _is_valid(pair)
         for column in compared()
-        if (result := result_of(pair, column, noise)) is not None
     ]
-    tests = [result for result in found if isinstance(result, TestResult)]
     changes = [result for result in found if isinstance(result, Change)]
+    tests = [result for result in found if isinstance(result, TestResult)]
     changes += [
-        decide(test, significant=significant, comparisons=len(tests), tolerance=tolerance)
+        test.decide(significant=significant, comparisons=len(tests), tolerance=tolerance)
         for test, significant in zip(tests, _holm([test.p for test in tests]), strict=True)
     ]
     changes.sort(key=_severity)
-    invalid = [pair for pair in pairs if not _is_valid(pair)]
-    lost = [pair for pair in invalid if pair[0].validity is not Validity.INVALID]
     verdict, reason, more = _verdict(changes, bool(lost))
     return Comparison(
         verdict=verdict,
@@ -173,10 +165,10 @@ def _compare(
         comparisons=len(tests),
         tolerance=tolerance,
         more_repeats=more,
-        invalid=tuple(_key(pair[1]) for pair in invalid),
-        lost=tuple(_key(pair[1]) for pair in lost),
-        only_base=tuple(_key(s) for key, s in base.items() if key not in head),
-        only_head=tuple(_key(s) for key, s in head.items() if key not in base),
+        invalid=_keys(head for _, head in invalid),
+        lost=_keys(head for _, head in lost),
+        only_base=_keys(base[key] for key in base if key not in head),
+        only_head=_keys(head[key] for key in head if key not in base),
     )
 
 
@@ -213,8 +205,8 @@ def _verdict(changes: Sequence[Change], lost: bool) -> tuple[Outcome, Reason, in
     return "not worse", "no_regression", 0
 
 
-def _key(summary: Summary) -> CellKey:
-    return summary.client, summary.level
+def _keys(summaries: Iterable[Summary]) -> tuple[CellKey, ...]:
+    return tuple((summary.client, summary.level) for summary in summaries)
 
 
 def _is_valid(pair: Pair) -> bool:

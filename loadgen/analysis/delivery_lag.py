@@ -26,25 +26,15 @@ samples a hundredth of a second apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.analysis.measures import Flags, Ints, Measured
+from loadgen.analysis.measures import Flags, Ints, Measured, Times
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import (
-    PAUSES,
-    Cause,
-    Delay,
-    DelayFinding,
-    Recording,
-    Run,
-    ServerLog,
-    Summary,
-)
+from loadgen.model import PAUSES, Cause, Delay, DelayFinding, Recording, Run, Summary
 
 BUDGET_NS = 3_000_000
 MAX_TOKENS = 1_000_000  # late tokens of a recording that are examined
@@ -52,7 +42,7 @@ MIN_EXPLAINED = 0.5  # share of a delay that its cause explains
 CAUSES = tuple(Cause)
 
 Floats = NDArray[np.float64]
-Curve = tuple[Ints, Ints]
+Curve = tuple[Ints, Ints]  # moments, and how many nanoseconds were spent so by then
 
 
 class Delays(NamedTuple):
@@ -73,14 +63,10 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
     for summary in summaries:
         if summary.client.control:
             continue
-        included = {each.repeat for each in summary.rounds}
-        delays = [
-            part
-            for repeat in repeats
-            if (repeat.recording.client, repeat.recording.level) == (summary.client, summary.level)
-            and repeat.recording.repeat in included
-            for part in delays_of(repeat, budget_ns)
-        ]
+        included = {(summary.client, summary.level, each.repeat) for each in summary.rounds}
+        recorded = ((repeat, repeat.recording) for repeat in repeats)
+        own = [repeat for repeat, r in recorded if (r.client, r.level, r.repeat) in included]
+        delays = [part for repeat in own for part in delays_of(repeat, budget_ns)]
         if any(part.late for part in delays):
             found.append(_finding(summary, delays, budget_ns))
     return found
@@ -89,10 +75,12 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
 def delays_of(repeat: Repeat, budget_ns: int = BUDGET_NS) -> Iterator[Delays]:
     """Yield the delays of each part whose lag is known, over the included streams."""
     server = repeat.recording.server  # the first part has it for all
+    sends = np.frombuffer(server.late if server else b"", dtype="<i8").reshape(-1, 2)
+    sends = sends[np.argsort(sends[:, 1], kind="stable")]
     for m in repeat.parts:
-        tokens = _Tokens.of(m, server)
-        if tokens is not None:
-            yield _explained(m, tokens, budget_ns)
+        lags = m.lags() if m.recording.same_host else None
+        if lags is not None:
+            yield _explained(m, lags, sends, budget_ns)
 
 
 def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> DelayFinding:
@@ -126,55 +114,58 @@ def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> Dela
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Tokens:
-    """Every token of the included streams: ``lag``, ``late`` (how late it was sent; 0: in time, or unknown) and
-    ``owner`` (its stream).
+def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
+    """Return the delays of one part. ``sends`` are those that the server was late with, a row each: due and sent."""
+    lag, owner = lags.values, lags.owner
+    begins = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))  # the first tokens
+    owners = owner[begins]
+    known = np.zeros(len(m.outcome), dtype=bool)
+    known[owners] = True
+    reads = m.recording.arrivals.rows(m.text_reads[np.repeat(known, np.diff(m.text_offsets))])
+    send_delay = np.maximum(m.send_delay, 0)
+    sent_late = _late(m, known, owner, sends)
+    delay = np.maximum(lag, 0) + sent_late
+    delay[begins] += send_delay[owners]
+    late = np.flatnonzero(delay > budget_ns)
+    number = len(late)
+    late = late[:: 1 + number // MAX_TOKENS]
+    delay = delay[late]
+    if not number:
+        return Delays(delay, late, 0, len(lag))
 
-    ``hung`` is when anything that was due was not sent yet. ``begins`` are the first tokens of ``owners``; ``at`` is
-    a row per read, ``last`` the last token of each.
-    """
+    seen = np.repeat(reads.at, reads.count)
+    share = None
+    if m.recording.mode == "threads":
+        share = _waiting(m, lags, seen, begins, send_delay)[owner[late]]
+    last = np.cumsum(reads.count, dtype=np.int64) - 1
+    seen, last = seen[late], last[np.searchsorted(last, late)]
+    spent = _engine(m.recording)
+    server, connect, *_, coalesced = explained = np.zeros((len(CAUSES) - 1, len(late)))
+    server[:] = sent_late[late]
+    *explained[2:5], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
+    coalesced[:] = lag[late] - lag[last]
+    # A first one waited before, until the server had the request.
+    first = np.flatnonzero(np.isin(late, begins, assume_unique=True))
+    begun = m.streams.start[owner[late[first]]]
+    had = begun + send_delay[owner[late[first]]]
+    hung = _within(_hung(m, sends), begun, had)
+    *before, busy_before = spent(begun, had, None if share is None else share[first])
+    server[first] += hung
+    connect[first] = np.maximum(had - begun - hung - busy_before, 0)
+    explained[2:5, first] += before
 
-    lag: Ints
-    late: Ints
-    hung: Curve
-    owner: NDArray[np.int32]
-    owners: NDArray[np.intp]
-    begins: NDArray[np.intp]
-    at: Ints
-    last: Ints
-
-    @classmethod
-    def of(cls, m: Measured, server: ServerLog | None) -> _Tokens | None:
-        """Return the tokens; ``None`` where no lag is known."""
-        lags = m.lags() if m.recording.same_host else None
-        if lags is None:
-            return None
-        begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
-        owners = lags.owner[begins].astype(np.intp)
-        known = np.zeros(len(m.outcome), dtype=bool)
-        known[owners] = True
-        rows = m.text_reads[np.repeat(known, np.diff(m.text_offsets))]
-        sends = np.frombuffer(server.late if server else b"", dtype="<i8").reshape(-1, 2)
-        sends = sends[np.argsort(sends[:, 1], kind="stable")]
-        return cls(
-            lag=lags.values,
-            late=_late(m, known, lags.owner, sends),
-            hung=_hung(m, sends),
-            owner=lags.owner,
-            owners=owners,
-            begins=begins,
-            at=m.recording.arrivals.at[rows],
-            last=np.cumsum(m.recording.arrivals.count[rows], dtype=np.int64) - 1,
-        )
-
-    def read(self, tokens: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the reads that delivered these."""
-        return tokens if len(self.last) == len(self.lag) else np.searchsorted(self.last, tokens)
+    together = server + connect + coalesced + busy
+    together[first] += busy_before
+    enough = explained >= MIN_EXPLAINED * delay
+    most = np.where(together >= MIN_EXPLAINED * delay, explained.argmax(axis=0), len(CAUSES) - 1)
+    cause = np.where(enough.any(axis=0), enough.argmax(axis=0), most)
+    return Delays(delay, cause, number, len(lag))
 
 
 def _late(m: Measured, known: Flags, owner: NDArray[np.int32], sends: Ints) -> Ints:
-    """Return how late each token was sent. The server's log names a send by its time, its stamps by microseconds."""
+    """Return how late each token was sent; 0: in time, or unknown. The server's log names a send by its time, its
+    stamps by microseconds.
+    """
     late = np.zeros(len(owner), dtype=np.int64)
     if len(sends):
         due, sent = sends.T
@@ -190,127 +181,57 @@ def _late(m: Measured, known: Flags, owner: NDArray[np.int32], sends: Ints) -> I
 
 
 def _hung(m: Measured, sends: Ints) -> Curve:
-    """Return when the server was late with something, on our clock."""
+    """Return when anything that was due was not sent yet, on our clock."""
     (mono, wall), _ = m.recording.clock
     due, sent = (sends - wall + mono).T
     begin = np.minimum.accumulate(due[::-1])[::-1]
-    begin = np.maximum(begin, np.concatenate([begin[:1], sent[:-1]]))
-    return _passed(begin, sent)
+    return _passed(np.maximum(begin, np.concatenate([begin[:1], sent[:-1]])), sent)
 
 
-def _explained(m: Measured, tokens: _Tokens, budget_ns: int) -> Delays:
-    send_delay = np.maximum(m.send_delay, 0)
-    delay = np.maximum(tokens.lag, 0) + tokens.late
-    delay[tokens.begins] += send_delay[tokens.owners]
-    late = np.flatnonzero(delay > budget_ns)
-    number = len(late)
-    late = late[:: 1 + number // MAX_TOKENS]
-    if not number:
-        return Delays(delay[late], late, 0, len(tokens.lag))
-    owner, read, delay = tokens.owner[late], tokens.read(late), delay[late]
-    lag, seen = tokens.lag[late], tokens.at[read]
-    engine = _Engine.of(m.recording)
-    share = _waiting(m, tokens, send_delay)[owner] if m.recording.mode == "threads" else None
-    explained = np.zeros((len(CAUSES) - 1, len(late)))
-    explained[0] = tokens.late[late]
-    explained[2:5] = engine.parts(seen - np.maximum(lag, 0), seen, share)
-    explained[5] = lag - tokens.lag[tokens.last[read]]
-    # A first one waited before, until the server had the request.
-    (first,) = np.nonzero(np.isin(late, tokens.begins, assume_unique=True))
-    begun = m.streams.start[owner[first]]
-    had = begun + send_delay[owner[first]]
-    before = share[first] if share is not None else None
-    hung = _within(tokens.hung, begun, had)
-    busy = engine.busy(begun, had, before)
-    explained[0, first] += hung
-    explained[1, first] = np.maximum(had - begun - hung - busy, 0)
-    explained[2:5, first] += engine.parts(begun, had, before)
-
-    together = (
-        explained[0] + explained[1] + explained[5] + engine.busy(seen - np.maximum(lag, 0), seen, share)
-    )
-    together[first] += busy
-    enough = explained >= MIN_EXPLAINED * delay
-    most = np.where(together >= MIN_EXPLAINED * delay, explained.argmax(axis=0), len(CAUSES) - 1)
-    cause = np.where(enough.any(axis=0), enough.argmax(axis=0), most)
-    return Delays(delay, cause, number, len(tokens.lag))
-
-
-def _waiting(m: Measured, tokens: _Tokens, send_delay: Ints) -> Floats:
+def _waiting(m: Measured, lags: Times, seen: Ints, begins: NDArray[np.intp], send_delay: Ints) -> Floats:
     """Return, per stream, the share of the time in which its thread had work that it waited for CPU."""
+    since = np.diff(seen, prepend=0)
+    since[begins] = seen[begins]
+    owners = lags.owner[begins]
+    busy = np.add.reduceat(np.maximum(np.minimum(lags.values, since), 0), begins) + send_delay[owners]
     share = np.zeros(len(m.outcome))
-    seen = tokens.at[tokens.read(np.arange(len(tokens.lag)))]
-    before = np.concatenate([seen[:1], seen[:-1]])
-    before[tokens.begins] = 0
-    busy = np.add.reduceat(np.clip(seen - np.maximum(seen - tokens.lag, before), 0, None), tokens.begins)
-    busy += send_delay[tokens.owners]
-    share[tokens.owners] = np.clip(m.streams.run_wait_ns[tokens.owners] / np.maximum(busy, 1), 0, 1)
+    share[owners] = np.clip(m.streams.run_wait_ns[owners] / np.maximum(busy, 1), 0, 1)
     return share
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Engine:
-    """An engine's activity as curves: moments, and how many nanoseconds it had spent so by then."""
+def _engine(recording: Recording) -> Callable[[Ints, Ints, Floats | None], Floats]:
+    """Return a function of the begin and end of intervals, and of the share that each thread waited, where every
+    stream has one. It returns a row each: how much of the intervals the engine collected garbage, was ready to run but
+    did not, was busy with something else, and was not idle.
+    """
+    samples = recording.cpu_samples
+    cpu = samples.at, samples.cpu_ns
+    known = samples.run_wait_ns >= 0
+    at, wait = samples.at[known], samples.run_wait_ns[known]
+    # The kernel counts a wait when it ends: what exceeds the time since the last sample belongs to before it.
+    waits = at, np.maximum.accumulate((wait - at)[::-1])[::-1] + at
+    collections, turns = _pauses(recording, "gc_pause"), _pauses(recording, "loop_pause")
 
-    collections: Curve
-    turns: Curve
-    cpu: Curve
-    waits: Curve
-
-    @classmethod
-    def of(cls, recording: Recording) -> _Engine:
-        samples = recording.cpu_samples
-        at, wait = samples.at, samples.run_wait_ns
-        known = wait >= 0
-        at_known, wait = at[known], wait[known]
-        # The kernel counts a wait when it ends: what exceeds the time since the last sample belongs to before it.
-        wait = np.maximum.accumulate((wait - at_known)[::-1])[::-1] + at_known
-        return cls(
-            collections=_pauses(recording, "gc_pause"),
-            turns=_pauses(recording, "loop_pause"),
-            cpu=(at, samples.cpu_ns),
-            waits=(at_known, wait),
-        )
-
-    def parts(self, begin: Ints, end: Ints, share: Floats | None) -> Floats:
-        """Return a row each: how much of these intervals was garbage collection, waiting for CPU, and other work.
-
-        ``share`` is that of each thread's waits, where every stream has a thread.
-        """
-        return np.stack(
-            [_within(self.collections, begin, end), self.waited(begin, end, share), self.worked(begin, end)]
-        )
-
-    def waited(self, begin: Ints, end: Ints, share: Floats | None) -> Floats:
-        """Return how much of them it was ready to run but did not run."""
+    def spent(begin: Ints, end: Ints, share: Floats | None) -> Floats:
+        length = end - begin
+        ran = _within(cpu, begin, end)
         if share is not None:
-            return _least(share * (end - begin), end - begin - self.ran(begin, end))
-        moments, _ = self.waits
-        if not len(moments):
-            return np.zeros(len(begin))
-        seen = moments[np.minimum(np.searchsorted(moments, end), len(moments) - 1)]
-        return _least(_within(self.waits, begin, np.maximum(seen, end)), end - begin)
-
-    def worked(self, begin: Ints, end: Ints) -> Floats:
-        """Return how much of them it was busy with something else."""
+            waited = np.minimum(share * length, length - ran)
+        else:
+            until = at[np.minimum(np.searchsorted(at, end), len(at) - 1)] if len(at) else end
+            waited = np.minimum(_within(waits, begin, np.maximum(until, end)), length)
         # asyncio's own loop always reports one turn: that in which the engine waited for its start.
-        return _within(self.turns, begin, end) if len(self.turns[0]) else self.ran(begin, end)
+        worked = _within(turns, begin, end) if len(turns[0]) else ran
+        busy = np.minimum(np.maximum(waited + ran, worked), length)
+        return np.stack([_within(collections, begin, end), waited, worked, busy])
 
-    def busy(self, begin: Ints, end: Ints, share: Floats | None) -> Floats:
-        """Return how much of them it was not idle."""
-        known = self.waited(begin, end, share) + self.ran(begin, end)
-        return _least(np.maximum(known, self.worked(begin, end)), end - begin)
-
-    def ran(self, begin: Ints, end: Ints) -> Floats:
-        """Return how much of them it used CPU."""
-        return _within(self.cpu, begin, end)
+    return spent
 
 
 def _pauses(recording: Recording, kind: str) -> Curve:
-    pauses = recording.pauses
-    own = np.flatnonzero(pauses.kind == PAUSES.index(kind))
-    own = own[np.argsort(pauses.begin[own])]
-    return _passed(pauses.begin[own], pauses.end[own])
+    pauses = recording.pauses.rows(recording.pauses.kind == PAUSES.index(kind))
+    order = np.argsort(pauses.begin)
+    return _passed(pauses.begin[order], pauses.end[order])
 
 
 def _passed(begin: Ints, end: Ints) -> Curve:
@@ -324,8 +245,3 @@ def _within(curve: Curve, begin: Ints, end: Ints) -> Floats:
         return np.zeros(len(begin))
     passed: Floats = np.clip(np.interp(end, *curve) - np.interp(begin, *curve), 0, end - begin)
     return passed
-
-
-def _least(one: Floats, other: Floats | Ints) -> Floats:
-    least: Floats = np.minimum(one, other)
-    return least
