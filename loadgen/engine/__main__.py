@@ -1,7 +1,5 @@
 """Run one cell: the engine's entry, see the package."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -28,7 +26,8 @@ def main() -> None:
         cell = msgspec.json.decode(commands.wait_line(), type=Cell)
         pin(cell.cores)
         raise_open_files()
-        _drop_proxies()
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            del os.environ[name]
         drive = _driver(clients.info(cell.client.name).mode)
         kind = clients.load(cell.client)
         engine = Engine(cell, protocols.load(cell.workload.protocol), outbox)
@@ -55,11 +54,6 @@ def _driver(mode: Mode) -> Callable[[Engine, Any, Commands, Callable[[], bool]],
     from loadgen.engine import threads
 
     return threads.drive
-
-
-def _drop_proxies() -> None:
-    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-        del os.environ[name]
 
 
 def _start(engine: Engine, outbox: Outbox, commands: Commands) -> bool:

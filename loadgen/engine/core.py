@@ -1,7 +1,5 @@
 """What both drivers share: the open streams, their timeouts, commands from the parent and reports to it."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections import deque
@@ -13,8 +11,8 @@ from loadgen.engine.frames import Done, Edge, Pauses, Pulse, Streams
 from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Outbox
 from loadgen.engine.recorder import StreamRecorder, do_nothing
-from loadgen.engine.system import Totals
-from loadgen.model import Arrival, Cell, Outcome, Request, Sample, Stream
+from loadgen.engine.system import totals
+from loadgen.model import Arrival, Cell, Outcome, Request, Stream
 from loadgen.protocols import Protocol
 
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
@@ -47,12 +45,8 @@ class Engine:
         """Begin the load; its times count from ``start``."""
         load = self.cell.workload.load
         self.dispatcher.start(start)
-        self._edges = [start + int(load.warmup * 1e9)]
-        if load.seconds is not None:
-            self._until = start + int(load.seconds * 1e9)
-            self._edges.append(self._until)
-        else:
-            self._until = FOREVER if load.is_commanded else start
+        self._until = FOREVER if load.is_commanded else start + int((load.seconds or 0) * 1e9)
+        self._edges = [start + int(load.warmup * 1e9), *([] if load.seconds is None else [self._until])]
         self._next_check = self._next_pulse = start
         self.pauses.start()
 
@@ -124,14 +118,14 @@ class Engine:
     def seconds_to_wake(self) -> float:
         """Return how long the driver may wait for a command before it must check again."""
         due = self.dispatcher.next_due
-        soonest = min([self._next_check, *self._edges[:1], *([] if due is None else [due])])
+        soonest = min(self._next_check, *self._edges[:1], self._next_check if due is None else due)
         return max(0.0, (soonest - perf_counter_ns()) / 1e9)
 
     def check(self, now: int) -> None:
         """End the streams whose time is over, and report to the parent, where that is due."""
         while self._edges and self._edges[0] <= now:
             self._edges.pop(0)
-            self._send_edge()
+            self._outbox.send(Edge(totals(perf_counter_ns())))
         if now < self._next_check:
             return
         self._next_check = now + CHECK_INTERVAL_NS
@@ -150,16 +144,11 @@ class Engine:
             if recorder.expired is not None:
                 recorder.abort()
 
-    def _send_edge(self) -> None:
-        self._outbox.send(Edge(Sample(at=perf_counter_ns(), **Totals.now()._asdict())))
-
     def _flush(self) -> None:
         """Send the pauses and a batch of the streams that have ended."""
-        pauses = self.pauses.take()
-        if pauses:
+        if pauses := self.pauses.take():
             self._outbox.send(Pauses(pauses))
-        batch = [self._ended.popleft() for _ in range(min(MAX_BATCH, len(self._ended)))]
-        if batch:
+        if batch := [self._ended.popleft() for _ in range(min(MAX_BATCH, len(self._ended)))]:
             self._outbox.send(Streams(batch))
 
     def close(self) -> None:
@@ -169,8 +158,7 @@ class Engine:
             recorder.expired = recorder.expired or Outcome.STOPPED
             self._keep(recorder)
         if self._edges or self.cell.workload.load.seconds is None:
-            self._edges.clear()
-            self._send_edge()
+            self._outbox.send(Edge(totals(perf_counter_ns())))
         self._flush()
         while self._ended:
             self._flush()

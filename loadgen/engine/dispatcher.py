@@ -1,7 +1,5 @@
 """Which stream starts next, and on which slot. Times are ``perf_counter_ns`` marks."""
 
-from __future__ import annotations
-
 import heapq
 import random
 import threading
@@ -16,6 +14,7 @@ FAILURE_PAUSE_NS = 250_000_000  # a slot waits after a failure, or a dead server
 MAX_BURST = 5  # slots that a command starts at one instant; more are spread over BURST_SPREAD_S
 BURST_SPREAD_S = 1.0
 FOREVER = 1 << 62
+NEVER = FOREVER, FOREVER
 
 
 class Dispatcher:
@@ -33,8 +32,8 @@ class Dispatcher:
         # due, slot, order, arrival, whether the load yielded it: of those only the next, for a load may be endless
         self._pending: list[tuple[int, int, int, Arrival, bool]] = []
         self._count = 0
-        self._running: dict[int, int] = {}  # slot -> when it starts no more streams
-        self._deadlines: dict[int, int] = {}  # slot -> when the stream it still has must end
+        # slot -> when it starts no more streams, and when the stream it still has must end
+        self._running: dict[int, tuple[int, int]] = {}
         self._stopped = False
         self._start = 0
         self._slots = set(range(cell.max_streams) if cell.slots is None else cell.slots)
@@ -49,9 +48,8 @@ class Dispatcher:
 
     def _draw(self) -> None:
         """Make the load's next arrival pending."""
-        for arrival in self._load:
+        if (arrival := next(self._load, None)) is not None:
             self._push(self._absolute(arrival), from_load=True)
-            return
 
     def _absolute(self, arrival: Arrival) -> Arrival:
         until = FOREVER if arrival.until is None else self._start + arrival.until
@@ -102,25 +100,17 @@ class Dispatcher:
                 slot = len(self._running) if arrival.slot is None else arrival.slot
                 if slot not in self._running:
                     started.append(arrival._replace(slot=slot))
-                self._keep(slot, arrival)
+                self._running[slot] = (FOREVER if arrival.until is None else arrival.until), FOREVER
         return started
-
-    def _keep(self, slot: int, arrival: Arrival) -> None:
-        self._running[slot] = FOREVER if arrival.until is None else arrival.until
-        self._deadlines.pop(slot, None)
 
     def admit(self, arrival: Arrival) -> bool:
         """Return whether the stream may start. If not, its slot has left and may be started anew."""
         assert arrival.slot is not None
         with self._lock:
-            admitted = not self._stopped and arrival.due < self._running[arrival.slot]
+            admitted = not self._stopped and arrival.due < self._running[arrival.slot][0]
             if not admitted:
-                self._leave(arrival.slot)
+                del self._running[arrival.slot]
             return admitted
-
-    def _leave(self, slot: int) -> None:
-        del self._running[slot]
-        self._deadlines.pop(slot, None)
 
     def next_after(self, arrival: Arrival, ok: bool, now: int) -> Arrival | None:
         """Return what the slot runs after ``arrival``, which has ended; ``None`` when the slot has left."""
@@ -134,14 +124,14 @@ class Dispatcher:
                 # In an open load a slot that is free reserves the next arrival, and waits for it.
                 if self._pending and self._pending[0][3].slot is None:
                     return self._pop()._replace(slot=arrival.slot)
-            elif due < self._running[arrival.slot]:
+            elif due < self._running[arrival.slot][0]:
                 return arrival._replace(due=due, prompt=arrival.prompt + 1, streams=left)
-            self._leave(arrival.slot)
+            del self._running[arrival.slot]
             return None
 
     def must_end(self, slot: int, now: int) -> bool:
         """Return whether a stream of that slot must be ended now, because fewer are wanted."""
-        return self._deadlines.get(slot, FOREVER) <= now
+        return self._running.get(slot, NEVER)[1] <= now
 
     # -- commands
 
@@ -154,13 +144,9 @@ class Dispatcher:
     def resize(self, slots: int, now: int, deadline: int) -> None:
         """Run slots 0 to ``slots`` - 1 from now on; the streams of those above must end by ``deadline``."""
         with self._lock:
-            for slot in self._running:
-                if slot < slots:
-                    self._running[slot] = FOREVER
-                    self._deadlines.pop(slot, None)
-                else:
-                    self._running[slot] = min(self._running[slot], now)
-                    self._deadlines[slot] = min(self._deadlines.get(slot, FOREVER), deadline)
+            for slot, (until, end) in self._running.items():
+                stays = slot < slots
+                self._running[slot] = NEVER if stays else (min(until, now), min(end, deadline))
             self._pending = [entry for entry in self._pending if entry[1] < slots]
             heapq.heapify(self._pending)
             known = {*self._running, *(entry[1] for entry in self._pending)}

@@ -1,7 +1,5 @@
 """Frames, which the engine sends to its parent: MessagePack, each after its length in four bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import msgspec

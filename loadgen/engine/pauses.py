@@ -4,8 +4,6 @@ Neither needs a wake-up: the collector calls back, and an iteration lasts from o
 next call. Only the kernel knows how long a thread waited for a core; :class:`RunWait` reads it once per stream.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import math

@@ -1,7 +1,5 @@
 """The engine's ends of its two pipes: frames to the parent, commands from it."""
 
-from __future__ import annotations
-
 import os
 import select
 

@@ -130,7 +130,6 @@ class StreamRecorder:
         """Mark the end of the body. Raises Undecodable."""
         self._end = perf_counter_ns()
         if self._body is not None:
-            self._error = self._body.decode(errors="replace")
             return
         for event in self.decoder.eof():
             if type(event) is Token:
@@ -147,12 +146,9 @@ class StreamRecorder:
     def fail(self, error: BaseException, failures: Failures) -> None:
         """Mark the end of a stream whose library, or decoder, raised ``error``."""
         self._end = perf_counter_ns()
-        if self._outcome is not None:  # the server's own answer stands
-            if self._body is not None:
-                self._error = self._body.decode(errors="replace")
-            return
-        self._outcome = classify(error, failures)
-        self._error = f"{type(error).__name__}: {error}" if not isinstance(error, Undecodable) else str(error)
+        if self._outcome is None:  # or the server's own answer stands
+            self._outcome = classify(error, failures)
+            self._error = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
 
     def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
         """Return the timeout that has run out at ``now``, if any."""
@@ -164,13 +160,10 @@ class StreamRecorder:
 
     def stream(self) -> Stream:
         """Return what happened."""
-        outcome, error = self._outcome, self._error
+        outcome = self._outcome
+        error = self._error if self._body is None else self._body.decode(errors="replace")
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
-        if self.expired is not None and outcome not in (
-            Outcome.OK,
-            Outcome.SERVER_ERROR,
-            Outcome.HTTP_STATUS,
-        ):
+        if self.expired and outcome not in (Outcome.OK, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS):
             outcome, error = self.expired, ""
         # Where only some events are stamped, there is no lag.
         stamped = len(self._stamps) == self.text_events

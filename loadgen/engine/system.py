@@ -1,11 +1,10 @@
 """Use what an operating system may lack: the engine runs without any of this."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Collection
-from typing import NamedTuple
+
+from loadgen.model import Sample
 
 try:
     import resource
@@ -15,20 +14,13 @@ except ImportError:  # not a POSIX system
 OPEN_MAX = 10_240  # macOS may refuse a soft limit above it, whatever the hard one
 
 
-class Totals(NamedTuple):
-    """CPU and context switches of all threads of this process, ended ones included."""
-
-    cpu_ns: int
-    voluntary: int | None
-    involuntary: int | None
-
-    @classmethod
-    def now(cls) -> Totals:
-        """Return the totals so far."""
-        if resource is None:
-            return cls(round(sum(os.times()[:2]) * 1e9), None, None)
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(round((usage.ru_utime + usage.ru_stime) * 1e9), usage.ru_nvcsw, usage.ru_nivcsw)
+def totals(at: int) -> Sample:
+    """Return CPU and context switches of all threads of this process so far, ended ones included."""
+    if resource is None:
+        return Sample(at=at, cpu_ns=round(sum(os.times()[:2]) * 1e9))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = round((used.ru_utime + used.ru_stime) * 1e9)
+    return Sample(at=at, cpu_ns=cpu, voluntary=used.ru_nvcsw, involuntary=used.ru_nivcsw)
 
 
 def pin(cores: Collection[int]) -> None:

@@ -1,7 +1,5 @@
 """Drive an async client: a task for each slot. The sibling of threads.py, with ``async``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from time import perf_counter_ns

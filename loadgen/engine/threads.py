@@ -3,8 +3,6 @@
 In a process that gevent has patched before this was imported, a thread is a greenlet and all else stays the same.
 """
 
-from __future__ import annotations
-
 import contextlib
 import select
 import socket

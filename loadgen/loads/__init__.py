@@ -6,8 +6,6 @@ lazily, with due times of its own. A closed load yields the first stream of each
 the engine, because they are due when the one before has ended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib import import_module
 

@@ -1,7 +1,5 @@
 """Closed loop: every slot runs stream after stream, for a duration or for a number of requests."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 

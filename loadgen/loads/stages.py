@@ -1,7 +1,5 @@
 """Stages: a closed loop whose number of slots changes over time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from loadgen.model import Arrival, Cell, Stage
