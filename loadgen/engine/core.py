@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import replace
 from time import perf_counter_ns
 
-from loadgen.engine.dispatcher import FOREVER, Dispatcher
+from loadgen.engine.dispatcher import Dispatcher
 from loadgen.engine.frames import Done, Edge, Pauses, Pulse, Streams
 from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Outbox
 from loadgen.engine.recorder import StreamRecorder, do_nothing
 from loadgen.engine.system import totals
-from loadgen.model import Arrival, Cell, Outcome, Request, Stream
+from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
 from loadgen.protocols import Protocol
 
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts

@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from loadgen.loads import arrivals
 from loadgen.loads.closed import spread
-from loadgen.model import Arrival, Cell
+from loadgen.model import FOREVER, Arrival, Cell
 
 FAILURE_PAUSE_NS = 250_000_000  # a slot waits after a failure, or a dead server turns it into a busy loop
 MAX_BURST = 5  # slots that a command starts at one instant; more are spread over BURST_SPREAD_S
 BURST_SPREAD_S = 1.0
-FOREVER = 1 << 62
 NEVER = FOREVER, FOREVER
 
 
@@ -52,8 +51,7 @@ class Dispatcher:
             self._push(self._absolute(arrival), from_load=True)
 
     def _absolute(self, arrival: Arrival) -> Arrival:
-        until = FOREVER if arrival.until is None else self._start + arrival.until
-        return arrival._replace(due=self._start + arrival.due, until=until)
+        return arrival._replace(due=self._start + arrival.due, until=self._start + arrival.until)
 
     def _push(self, arrival: Arrival, *, from_load: bool = False) -> None:
         self._count += 1
@@ -100,7 +98,7 @@ class Dispatcher:
                 slot = len(self._running) if arrival.slot is None else arrival.slot
                 if slot not in self._running:
                     started.append(arrival._replace(slot=slot))
-                self._running[slot] = (FOREVER if arrival.until is None else arrival.until), FOREVER
+                self._running[slot] = arrival.until, FOREVER
         return started
 
     def admit(self, arrival: Arrival) -> bool:
@@ -160,7 +158,7 @@ class Dispatcher:
             new = slots - self._slots
             self._slots |= new
             found = map(self._absolute, arrivals(replace(self._cell, slots=tuple(new))))
-            scheduled = [arrival for arrival in found if arrival.until is None or arrival.until > now]
+            scheduled = [arrival for arrival in found if arrival.until > now]
             self._push_now([arrival for arrival in scheduled if arrival.due <= now], now)
             for arrival in scheduled:
                 if arrival.due > now:

@@ -1,6 +1,7 @@
 """Drive an async client: a task for each slot. The sibling of threads.py, with ``async``."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from time import perf_counter_ns
 
@@ -43,19 +44,13 @@ async def _drive(
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         engine.check(now)
-        if await _is_set(readable, engine.seconds_to_wake()):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(engine.seconds_to_wake()):
+                await readable.wait()
             readable.clear()
             for line in commands.read():
                 engine.run_command(line, perf_counter_ns())
     loop.remove_reader(commands.fd)
-
-
-async def _is_set(event: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False
 
 
 async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:

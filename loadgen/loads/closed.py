@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from loadgen.model import Arrival, Cell
+from loadgen.model import FOREVER, Arrival, Cell
 
 
 def arrivals(cell: Cell) -> Iterator[Arrival]:
@@ -14,10 +14,10 @@ def arrivals(cell: Cell) -> Iterator[Arrival]:
     load = cell.workload.load
     if load.duration is None and load.requests is None:
         return
-    until = None if load.duration is None else int(load.duration * 1e9)
+    until = FOREVER if load.duration is None else int(load.duration * 1e9)
     chance = random.Random(f"{cell.seed}/{cell.max_streams}/{cell.repeat}")
     for slot, due in enumerate(spread(cell.max_streams, load.ramp, chance)):
-        if until is None or due < until:
+        if due < until:
             yield Arrival(due, prompt=slot, slot=slot, streams=load.requests, until=until)
 
 

@@ -22,7 +22,8 @@ from loadgen.model.argument import Resource as Resource
 from loadgen.model.argument import Result as Result
 from loadgen.model.argument import Shortfall as Shortfall
 from loadgen.model.argument import SourceKind as SourceKind
-from loadgen.model.arrival import Arrival as Arrival
+from loadgen.model.cell import FOREVER as FOREVER
+from loadgen.model.cell import Arrival as Arrival
 from loadgen.model.cell import Cell as Cell
 from loadgen.model.cell import Request as Request
 from loadgen.model.clients import ClientId as ClientId

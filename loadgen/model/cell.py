@@ -1,13 +1,14 @@
-"""One measurement as plain data, and the requests that it sends."""
-
-from __future__ import annotations
+"""One measurement as plain data, when its streams are due, and the requests that it sends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
+
+FOREVER = 1 << 62  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,21 @@ class Cell:
     def max_streams(self) -> int:
         """Return the most streams that are open at once; 0: any number."""
         return self.level.streams or self.workload.load.max_streams or 0
+
+
+class Arrival(NamedTuple):
+    """A stream that is due ``due`` nanoseconds after the start of the cell: what a load yields.
+
+    An open load yields an arrival for each stream, without a slot: the engine runs it on any that is free. A closed
+    load yields the first stream of each slot: on its slot ``streams`` of them (``None``: no limit) follow one another,
+    the next due when the one before has ended, as long as that is before ``until``.
+    """
+
+    due: int
+    prompt: int  # index into the workload's prompts, modulo their number
+    slot: int | None = None
+    streams: int | None = 1
+    until: int = FOREVER
 
 
 @dataclass(frozen=True, slots=True)

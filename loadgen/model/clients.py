@@ -1,10 +1,8 @@
 """Which client: its name, its options, and whether it is the A/A control."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 Mode = Literal["threads", "tasks", "greenlets"]
 
@@ -40,9 +38,9 @@ class ClientId:
         return " ".join([*options, *(["(A/A)"] if self.control else [])])
 
     @property
-    def original(self) -> ClientId:
+    def original(self) -> Self:
         """Return the client that this one is the A/A control of; itself where it is none."""
-        return ClientId(self.name, self.options, python=self.python)
+        return replace(self, control=False)
 
     def __str__(self) -> str:
         return self.label

@@ -1,7 +1,5 @@
 """One value with its interval."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

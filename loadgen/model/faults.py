@@ -1,7 +1,5 @@
 """What the simulator can do wrong: a scenario names them, the simulator does them."""
 
-from __future__ import annotations
-
 from typing import Final
 
 FAULTS: Final[dict[str, str]] = {

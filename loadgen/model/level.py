@@ -1,8 +1,7 @@
 """How hard the server is loaded: the key of every table, chart, threshold and comparison."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +24,10 @@ class Level:
         """Return ``1 stream``, ``1,000 streams`` or ``2.5 per second``."""
         if self.streams is None:
             return f"{self.value:,g} per second"
-        return f"{self.streams:,} stream" if self.streams == 1 else f"{self.streams:,} streams"
+        return f"{self.streams:,} stream{'' if self.streams == 1 else 's'}"
 
     def __str__(self) -> str:
         return self.label
 
-    def __lt__(self, other: Level) -> bool:
+    def __lt__(self, other: Self) -> bool:
         return (self.streams is None, self.value) < (other.streams is None, other.value)

@@ -1,7 +1,5 @@
 """The progress of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

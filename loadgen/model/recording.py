@@ -1,21 +1,12 @@
 """The result of one cell."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
+from loadgen.model import tables
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
 from loadgen.model.stream import Sample
-from loadgen.model.tables import (
-    ArrivalTable,
-    CpuSampleTable,
-    PauseTable,
-    SampleTable,
-    StampTable,
-    StreamTable,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +77,9 @@ class RecordingInfo:
 class Recording(RecordingInfo):
     """The result of one cell, as on disk."""
 
-    streams: StreamTable
-    arrivals: ArrivalTable
-    stamps: StampTable
-    samples: SampleTable
-    pauses: PauseTable
-    cpu_samples: CpuSampleTable
+    streams: tables.StreamTable
+    arrivals: tables.ArrivalTable
+    stamps: tables.StampTable
+    samples: tables.SampleTable
+    pauses: tables.PauseTable
+    cpu_samples: tables.CpuSampleTable

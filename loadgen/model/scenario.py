@@ -1,7 +1,5 @@
 """What to measure: the validated YAML."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

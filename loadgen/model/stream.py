@@ -4,8 +4,6 @@ Units stand in the names: ``_ns`` are nanoseconds, ``_ms`` milliseconds, ``_kib`
 without a unit is a ``time.perf_counter_ns()`` mark. ``None`` means "not measured" and is never replaced by 0.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
@@ -68,9 +66,7 @@ class Stream:
     stamps: bytes
     first_stamp_ns: int | None  # nanoseconds since the epoch
     usage: Usage
-    run_wait_ns: int | None = (
-        None  # its thread was runnable but not running; None where streams share a thread
-    )
+    run_wait_ns: int | None = None  # its thread was runnable but not running; None where it shares a thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """The metrics of one client at one level, over its repeats."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

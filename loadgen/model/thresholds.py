@@ -1,7 +1,5 @@
 """Findings about the scenario's thresholds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
