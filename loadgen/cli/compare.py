@@ -15,19 +15,13 @@ from loadgen.exit_code import ExitCode
 @click.argument("base", type=FILE)
 @click.argument("head", required=False, type=FILE)
 @click.option(
-    "--client",
-    "labels",
-    metavar="NAME",
-    multiple=True,
+    "--client", "labels", metavar="NAME", multiple=True,
     help="Client to compare, twice, within one run: the second with the first.",
-)
+)  # fmt: skip
 @click.option(
-    "--tolerance",
-    type=click.FloatRange(min=0, min_open=True),
-    default=25.0,
-    metavar="PERCENT",
+    "--tolerance", type=click.FloatRange(min=0, min_open=True), default=25.0, metavar="PERCENT",
     help="Regression tolerance: the worsening that the runs must be able to detect.",
-)
+)  # fmt: skip
 @click.option(
     "--force", "--anyway", cls=Renamed, is_flag=True, help="Compare runs that were measured differently."
 )

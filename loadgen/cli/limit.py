@@ -21,43 +21,31 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 @click.command()
 @common.scenario_argument
 @click.option(
-    "--client",
-    "clients",
-    metavar="NAME",
-    multiple=True,
+    "--client", "clients", metavar="NAME", multiple=True,
     help="Client to search for; may be repeated (default: the scenario's).",
-)
+)  # fmt: skip
 @click.option(
-    "--lag-p99",
-    metavar="10ms",
-    callback=parsed,
+    "--lag-p99", metavar="10ms", callback=parsed,
     help="Budget: delivery lag, p99 (default: 10ms; none with --ttft).",
-)
+)  # fmt: skip
 @click.option(
     "--errors", metavar="1%", default="1%", callback=parsed, help="Budget: share of streams that fail."
 )
 @click.option(
-    "--ttft",
-    metavar="1.5",
-    callback=parsed,
+    "--ttft", metavar="1.5", callback=parsed,
     help="Budget: median TTFT, as a multiple of the TTFT of one stream.",
-)
+)  # fmt: skip
 @click.option(
     "--precision", metavar="10%", default="10%", callback=parsed, help="Relative precision of the limit."
 )
 @click.option(
-    "--duration",
-    metavar="3s",
-    callback=parsed,
+    "--duration", metavar="3s", callback=parsed,
     help="Measured part of each step (default: long enough for a p99).",
-)
+)  # fmt: skip
 @click.option(
-    "--max-streams",
-    "--most",
-    cls=common.Renamed,
-    type=common.COUNT,
+    "--max-streams", "--most", cls=common.Renamed, type=common.COUNT,
     help="Upper bound of the search (default: what this machine allows).",
-)
+)  # fmt: skip
 @click.option("--cores", type=common.COUNT, default=1, help="Engines of a client, a core each.")
 @click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-limit-<name>).")
 @common.url_option

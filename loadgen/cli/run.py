@@ -42,10 +42,9 @@ UNPROTECTED: Final = (
 )
 @click.option("--master-host", default="127.0.0.1", help="Address to listen on for workers.")
 @click.option(
-    "--master-port",
-    type=common.PORT,
+    "--master-port", type=common.PORT,
     help="Port to listen on for workers [default: any; 5557 with --master].",
-)
+)  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print the table and the findings, but no progress.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict."

@@ -14,13 +14,9 @@ from loadgen.exit_code import ExitCode
 @click.option("--host", default="127.0.0.1", help="Host of the master.")
 @click.option("--port", type=click.IntRange(1, 65535), default=MASTER_PORT, help="Port of the master.")
 @click.option(
-    "--connect-timeout",
-    "--patience",
-    cls=Renamed,
-    type=COUNT,
-    default=60,
+    "--connect-timeout", "--patience", cls=Renamed, type=COUNT, default=60,
     help="Seconds to wait for the master.",
-)
+)  # fmt: skip
 def command(host: str, port: int, connect_timeout: int) -> None:
     """Measure for a master. That is loadgen run --master, or Locust's own.
 
