@@ -106,25 +106,12 @@ def run(
     from loadgen.scenario import load, overrides_from_flags
 
     flags = overrides_from_flags(
-        url=url,
-        clients=_listed(clients),
-        concurrency=_listed(concurrency),
-        repeats=repeats,
-        duration=duration,
-        seed=seed,
+        url=url, clients=clients, concurrency=concurrency, repeats=repeats, duration=duration, seed=seed
     )
-    ran = lab_run(
-        load(scenario, [*flags, *settings]), Path(out) if out is not None else None, model.Listener()
-    )
+    planned = load(scenario, [*flags, *settings])
+    ran = lab_run(planned, Path(out) if out is not None else None, model.Listener())
     if ran.failure:
         warnings.warn(f"the run could not be finished: {ran.failure}", stacklevel=2)
     measured = Run.load(ran.folder)
     measured.report()
     return measured
-
-
-def _listed(value: str | int | Sequence[str] | Sequence[int] | None) -> str | None:
-    """Return the value as the command line spells it: ``1,10``."""
-    if value is None or isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int) else ",".join(map(str, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 from collections.abc import Iterable, Sequence
@@ -55,50 +56,54 @@ def needs(wanted: Sequence[ClientId]) -> Needs:
 
 def limits(streams: int, each: Needs) -> list[Limit]:
     """Return the limits that matter for so many simultaneous streams."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ports = _read("/proc/sys/net/ipv4/ip_local_port_range") or []
     found = [
         Limit(
             "open files (hard limit)",
-            None if hard == resource.RLIM_INFINITY else hard,
+            _rlimit(resource.RLIMIT_NOFILE),
             streams * each.files + SPARE_FILES,
             "raise it: ulimit -Hn, or nofile in /etc/security/limits.conf",
         ),
         Limit(
             "ephemeral ports",
-            _span(_read("/proc/sys/net/ipv4/ip_local_port_range")),
+            ports[1] - ports[0] + 1 if len(ports) == 2 else None,
             streams,
             "widen it: sysctl net.ipv4.ip_local_port_range='1024 65535'",
         ),
         Limit(
             "listen queue (somaxconn)",
-            _first(_read("/proc/sys/net/core/somaxconn")),
+            _first("/proc/sys/net/core/somaxconn"),
             min(streams, 4096),
             "a server's queue may overflow while streams start: sysctl net.core.somaxconn=8192",
             fatal=False,
         ),
     ]
-    if each.thread:
-        found += [
-            Limit(
-                "processes and threads of this user",
-                _processes_left(),
-                streams + 1,
-                "raise it: ulimit -u",
-            ),
-            Limit(
-                "threads of this control group (pids.max)",
-                _pids_left(),
-                streams + 1,
-                "raise the container's pids limit",
-            ),
-            Limit(
-                "memory maps of a process (max_map_count)",
-                _first(_read("/proc/sys/vm/max_map_count")),
-                2 * streams + 1000,
-                "raise it: sysctl vm.max_map_count",
-            ),
-        ]
-    return found
+    if not each.thread:
+        return found
+    processes = None if os.geteuid() == 0 else _rlimit(resource.RLIMIT_NPROC)
+    left = None if processes is None else processes - _own_threads()
+    maps = _first("/proc/sys/vm/max_map_count")
+    return [
+        *found,
+        Limit("processes and threads of this user", left, streams + 1, "raise it: ulimit -u"),
+        Limit(
+            "threads of this control group (pids.max)",
+            _pids_left(),
+            streams + 1,
+            "raise the container's pids limit",
+        ),
+        Limit(
+            "memory maps of a process (max_map_count)",
+            maps,
+            2 * streams + 1000,
+            "raise it: sysctl vm.max_map_count",
+        ),
+    ]
+
+
+def _rlimit(kind: int) -> int | None:
+    _, hard = resource.getrlimit(kind)
+    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def _read(path: str) -> list[int] | None:
@@ -108,24 +113,16 @@ def _read(path: str) -> list[int] | None:
         return None
 
 
-def _first(numbers: list[int] | None) -> int | None:
+def _first(path: str) -> int | None:
+    numbers = _read(path)
     return numbers[0] if numbers else None
-
-
-def _span(numbers: list[int] | None) -> int | None:
-    return numbers[1] - numbers[0] + 1 if numbers and len(numbers) == 2 else None
-
-
-def _processes_left() -> int | None:
-    _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-    return None if most == resource.RLIM_INFINITY or os.geteuid() == 0 else most - _own_threads()
 
 
 def _pids_left() -> int | None:
     for folder in _control_groups():
-        most = _first(_read(f"{folder}/pids.max"))
+        most = _first(f"{folder}/pids.max")
         if most is not None:
-            return most - (_first(_read(f"{folder}/pids.current")) or 0)
+            return most - (_first(f"{folder}/pids.current") or 0)
     return None
 
 
@@ -146,9 +143,7 @@ def _control_groups() -> Iterable[str]:
 def _own_threads() -> int:
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with contextlib.suppress(OSError):
             if folder.stat().st_uid == os.getuid():
                 total += len(os.listdir(folder / "task"))
-        except OSError:
-            continue
     return total

@@ -60,15 +60,17 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
     place = _place(request)
     try:
         _within(until, connection.connect)
-    except (socket.gaierror, UnicodeError) as error:  # the latter for what cannot be a name
-        reason = getattr(error, "strerror", None) or error
-        raise TargetError(f"{place}: the name {url.hostname!r} has no address: {reason}") from error
-    except TimeoutError as error:
-        raise TargetError(f"{place}: no connection within {seconds:g} s") from error
-    except ssl.SSLError as error:
-        raise TargetError(f"{place}: no TLS: {error.reason or error}") from error
-    except OSError as error:
-        raise TargetError(f"{place}: no connection: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, socket.gaierror | UnicodeError):  # the latter for what cannot be a name
+            reason = getattr(error, "strerror", None) or error
+            says = f"the name {url.hostname!r} has no address: {reason}"
+        elif isinstance(error, TimeoutError):
+            says = f"no connection within {seconds:g} s"
+        elif isinstance(error, ssl.SSLError):
+            says = f"no TLS: {error.reason or error}"
+        else:
+            says = f"no connection: {error.strerror or error}"
+        raise TargetError(f"{place}: {says}") from error
 
     def exchange() -> tuple[int, str]:
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -84,7 +86,8 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
         reason = error.strerror or error
         raise TargetError(f"{place}: the connection was closed without an answer: {reason}") from error
     except (http.client.HTTPException, ValueError) as error:
-        raise TargetError(f"{place}: the answer is not HTTP: {_short(error)}") from error
+        says = ascii((str(error) or type(error).__name__)[:100])[1:-1]
+        raise TargetError(f"{place}: the answer is not HTTP: {says}") from error
     finally:
         connection.close()
 
@@ -109,7 +112,3 @@ def _reason(body: bytes) -> str:
         return str(error["message"] if isinstance(error, dict) else error)
     except (ValueError, KeyError, TypeError):
         return ascii(body[:200].decode(errors="replace"))[1:-1]
-
-
-def _short(error: Exception) -> str:
-    return ascii((str(error) or type(error).__name__)[:100])[1:-1]

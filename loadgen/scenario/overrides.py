@@ -41,25 +41,31 @@ class Override(NamedTuple):
 def overrides_from_flags(
     *,
     url: str | None = None,
-    clients: str | None = None,
-    concurrency: str | None = None,
+    clients: str | Sequence[str] | None = None,
+    concurrency: str | int | Sequence[int] | None = None,
     repeats: str | int | None = None,
     duration: str | None = None,
     seed: str | int | None = None,
 ) -> list[Override]:
-    """Return the flags of ``run`` as overrides; ``None``: not used. ``$`` is literal in them."""
+    """Return the flags of ``run`` as overrides; ``None``: not used. ``$`` is literal in them.
 
-    def split(text: str | None) -> list[Any] | None:
-        return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+    Several clients or levels are a sequence, or text with commas.
+    """
+
+    def listed(value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return list(value) if isinstance(value, Sequence) else value
 
     def typed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [typed(each) for each in value]
         return scalar(value) if isinstance(value, str) and value else value
 
-    levels = split(concurrency)
     flags: dict[str, tuple[str, Any]] = {
         "--url": ("target.url", url),
-        "--clients": ("clients", split(clients)),
-        "--concurrency": ("concurrency", levels and [scalar(level) for level in levels]),
+        "--clients": ("clients", listed(clients)),
+        "--concurrency": ("concurrency", typed(listed(concurrency))),
         "--repeats": ("repeats", typed(repeats)),
         "--duration": ("load.duration", typed(duration)),
         "--seed": ("seed", typed(seed)),

@@ -75,19 +75,18 @@ def shown(value: Any) -> str:
 def duration(value: Any) -> float:
     """Return ``300ms``, ``5s``, ``2m``, ``1h`` or 0 in seconds."""
     text, value = shown(value), meaning(value)
-    if _is_number(value):
-        if value == 0:
-            return 0.0
-        if value < 0:
-            raise wrong(f"{text} is negative", "0 or more, such as 5s")
-        raise wrong(f"{text} has no unit", "a duration: ms, s, m or h after the number, such as 500ms or 5s")
     match = _quantity(value)
     if match is None:
         raise wrong(f"{text} is not a duration", "such as 500ms, 5s, 2m or 1h")
+    if _is_number(value) and value == 0:
+        return 0.0
     if match["sign"] == "-":
         raise wrong(f"{text} is negative", "0 or more, such as 5s")
     if match["unit"] not in _UNITS:
-        raise wrong(f"{text} has no known unit", "ms, s, m or h, such as 500ms or 5s")
+        known = "known unit" if match["unit"] else "unit"
+        raise wrong(
+            f"{text} has no {known}", "a duration: ms, s, m or h after the number, such as 500ms or 5s"
+        )
     seconds = float(match["number"]) * _UNITS[match["unit"]]
     if seconds > MAX_DURATION_S:
         raise wrong(f"{text} is too long", "at most 24h")

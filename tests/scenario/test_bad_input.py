@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "duration in an unknown unit": ("load.duration", "{duration: 5sec}", "no known unit"),
     "duration of nothing": ("load.duration", "{duration: 0}", "0 is too short"),
     "endless duration": ("load.duration", "{duration: 99999h}", "too long; at most 24h"),
-    "infinite duration": ("load.duration", "{duration: .inf}", "inf has no unit"),
+    "infinite duration": ("load.duration", "{duration: .inf}", "inf is not a duration"),
     "no timeout": ("timeouts.idle", "{idle: 0s}", "too short"),
     "not a number": ("target.simulator.jitter", "{simulator: {jitter: .nan}}", "nan is not a finite number"),
     "warm-up of the whole": ("load.warmup", "{duration: 5s, warmup: 5s}", "leaves nothing"),
