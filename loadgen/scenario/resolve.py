@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
-from loadgen.model import Level, Scenario, Simulator, Target, Timeouts, Workload
+from loadgen.model import Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import environment, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
@@ -119,6 +119,7 @@ def _scenario(
     shape: ScenarioShape, prompts: tuple[str, ...], path: FilePath, secrets: frozenset[str]
 ) -> Scenario:
     spec, levels = shape.target.simulator, shape.levels()
+    measured = {None, *thresholds.names(shape.clients)}
     return Scenario(
         name=shape.name,
         target=Target(
@@ -127,7 +128,7 @@ def _scenario(
             simulator=Simulator(**{**dict(spec), "models": tuple(spec.models)}) if spec else None,
         ),
         clients=tuple(shape.clients),
-        levels=tuple(Level(streams=streams) for streams in levels),
+        levels=levels,
         workload=Workload(
             load=shape.resolved_load(),
             prompts=prompts,
@@ -138,7 +139,9 @@ def _scenario(
             timeouts=Timeouts(**dict(shape.timeouts)),
         ),
         repeats=shape.repeats,
-        thresholds=tuple(t for t in shape.thresholds if thresholds.applies(t, shape.clients, levels)),
+        thresholds=tuple(
+            each for each in shape.thresholds if each.client in measured and each.level in (None, *levels)
+        ),
         answers=shape.answers,
         seed=shape.seed,
         source=str(path),

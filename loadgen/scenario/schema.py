@@ -23,6 +23,7 @@ _PROMPTS: Final = [
         "additionalProperties": False,
     },
 ]
+_NUMBER: Final = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _ABOUT: Final = {"title", "description", "examples", "default"}
 
 
@@ -39,19 +40,13 @@ def schema() -> dict[str, Any]:
     keys["clients"]["items"] = {"anyOf": [{"enum": clients.names()}, *map(_variant, clients.names())]}
     levels = {key: keys["concurrency"].pop(key) for key in ("type", "items", "minItems")}
     keys["concurrency"]["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]
-    keys["thresholds"]["items"] = _threshold()
+    # A threshold names a metric, or has a value from the environment.
+    written = rf"^\s*(.+\.)?({'|'.join(thresholds.metrics())})\s*(<=|>=|<|>)\s*{_NUMBER}\s*%?\s*$"
+    keys["thresholds"]["items"] = {"type": "string", "anyOf": [{"pattern": written}, {"pattern": r"\$\{"}]}
     for shape in (made, *made["$defs"].values()):
         shape["properties"] = {key: _readable(value) for key, value in shape["properties"].items()}
     made["$defs"]["Reference"] = _REFERENCE
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "loadgen scenario"}
-
-
-def _threshold() -> dict[str, Any]:
-    """Return the schema of a threshold: it names a metric, or has a value from the environment."""
-    metrics = "|".join(thresholds.metrics())
-    number = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
-    written = rf"^\s*(.+\.)?({metrics})\s*(<=|>=|<|>)\s*{number}\s*%?\s*$"
-    return {"type": "string", "anyOf": [{"pattern": written}, {"pattern": r"\$\{"}]}
 
 
 def _variant(name: str) -> dict[str, Any]:
@@ -64,15 +59,14 @@ def _variant(name: str) -> dict[str, Any]:
                 "type": "string",
                 "minLength": 1,
             },
-            **{key: _values(values) for key, values in variants.options_of(name).items()},
+            **{
+                key: SIZE_SCHEMA if isinstance(values, clients.Size) else {"enum": [*values]}
+                for key, values in variants.options_of(name).items()
+            },
         },
         "required": ["client"],
         "additionalProperties": False,
     }
-
-
-def _values(values: clients.Values) -> dict[str, Any]:
-    return SIZE_SCHEMA if isinstance(values, clients.Size) else {"enum": [*values]}
 
 
 def _readable(value: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +75,8 @@ def _readable(value: dict[str, Any]) -> dict[str, Any]:
     rules = {key: rule for key, rule in value.items() if key not in _ABOUT}
     choices = [choice for choice in rules.get("anyOf", [rules]) if choice != {"type": "null"}]
     if any("(ms|s|m|h)" in choice.get("pattern", "") for choice in choices) and about.get("default"):
-        about["default"] = (
-            f"{about['default'] * 1000:g}ms" if about["default"] < 1 else f"{about['default']:g}s"
-        )
+        seconds = about["default"]
+        about["default"] = f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
     if about.get("default", ...) is None:
         del about["default"]
     if all("$ref" in choice or choice.get("type") in ("object", "array") for choice in choices):

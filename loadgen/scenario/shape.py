@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +19,7 @@ from pydantic import (
 
 from loadgen import protocols
 from loadgen.loads import LOADS
-from loadgen.model import ClientId, Load, Simulator, Stage, Threshold, Timeouts
+from loadgen.model import ClientId, Level, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.model.faults import FAULTS
 from loadgen.scenario import values, variants
 from loadgen.scenario.problems import Path, dotted, nearest
@@ -44,12 +44,9 @@ _TIMEOUTS: Final = Timeouts()
 _UNIFORM_JITTER: Final = 1 / math.sqrt(3)
 
 
-DISTRIBUTIONS: Final = ("constant", "uniform", "lognormal", "gamma")
-Distribution = Annotated[
-    Literal["constant", "uniform", "lognormal", "gamma"], one_of("a distribution", lambda: DISTRIBUTIONS)
-]
+Distribution = Literal["constant", "uniform", "lognormal", "gamma"]
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
-Level = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
+Streams = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
 Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
 
@@ -97,7 +94,7 @@ class SimulatorShape(_Shape):
     jitter: Annotated[float, Field(ge=0, le=10), NUMBER] = key(
         _SIMULATOR.jitter, "Variation of both times: standard deviation divided by mean. 0: none.", 0.5
     )
-    distribution: Distribution = key(
+    distribution: Annotated[Distribution, one_of("a distribution", lambda: get_args(Distribution))] = key(
         _SIMULATOR.distribution, "Distribution of both times, with jitter above 0."
     )
     prefill: Duration = key(
@@ -259,6 +256,10 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
 
 
+def _each_once(levels: list[int]) -> Found:
+    return values.twice(levels, "each number once")
+
+
 class ScenarioShape(_Shape):
     """What to measure: which clients, how many streams at once, against which server."""
 
@@ -293,10 +294,7 @@ class ScenarioShape(_Shape):
         ["requests", "httpx-sync", "httpx-async", "aiohttp"],
     )
     concurrency: Annotated[
-        list[Level],
-        Field(min_length=1),
-        BeforeValidator(_listed),
-        checked(lambda levels: values.twice(levels, "each number once")),
+        list[Streams], Field(min_length=1), BeforeValidator(_listed), checked(_each_once)
     ] = key(list, "How many streams at once; a cell for each number.", [1, 10, 100])
     load: LoadShape = key(LoadShape, "How long or how often.", {"duration": "10s", "ramp": "2s"})
     stages: Annotated[list[StageShape], Field(min_length=1), checked(_stages)] = key(
@@ -324,9 +322,10 @@ class ScenarioShape(_Shape):
     def resolved_load(self) -> Load:
         return Load(stages=stages_of(self.stages)) if self.stages else self.load.resolved()
 
-    def levels(self) -> tuple[int, ...]:
+    def levels(self) -> tuple[Level, ...]:
         """Return how many streams at once; of stages the most."""
-        return tuple(self.concurrency) or (max(stage.to for stage in stages_of(self.stages)),)
+        streams = self.concurrency or [max(stage.to for stage in stages_of(self.stages))]
+        return tuple(Level(streams=number) for number in streams)
 
 
 # Path -> the keys that are known there.

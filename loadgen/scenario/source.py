@@ -57,8 +57,7 @@ def parse(name: str, text: str) -> Document:
     except (yaml_error.YAMLError, ValueError) as error:
         index, wrong, right = _explain(error, text)
         begins = _KEY.match(text, text.rfind("\n", 0, index) + 1)
-        key = dotted(reader.path) if isinstance(error, _Refused) or not begins else begins[1]
-        raise ScenarioError([Problem(reader.line(index), key, wrong, right)]) from None
+        raise reader.error(index, wrong, right, begins[1] if begins else None) from None
     return reader.document
 
 
@@ -117,14 +116,6 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 # ----------------------------------------------------------------------------------------------------- reading
 
 
-class _Refused(yaml_error.YAMLError):
-    """The rest of the file is not read: a large file of many small values parses slowly."""
-
-    def __init__(self, event: events.Event, wrong: str, right: str) -> None:
-        super().__init__()
-        self.explanation = event.start_mark.index, wrong, right
-
-
 class _Reader:
     """Fills ``document`` from the text. ``path`` leads to the value that is being read, or where reading failed."""
 
@@ -140,21 +131,27 @@ class _Reader:
         # Not the parser's own line: it counts U+2028 and the like as ends of lines, and no editor does.
         return f"{self._name}:{bisect_left(self._breaks, index) + 1}"
 
+    def error(self, index: int, wrong: str, right: str, key: str | None = None) -> ScenarioError:
+        return ScenarioError([Problem(self.line(index), key or dotted(self.path), wrong, right)])
+
     def read_documents(self) -> None:
         for event in self._events:
             if isinstance(event, events.DocumentStartEvent) and self._values:
-                raise _Refused(event, "a second document begins", "one scenario in a file")
+                index = event.start_mark.index
+                raise self.error(index, "a second document begins", "one scenario in a file")
             if isinstance(event, events.NodeEvent):
                 self.document.data = self._value(event, ())
 
     def _value(self, event: Any, path: Path) -> Any:
         self._values += 1
+        # The rest of the file is not read: a large file of many small values parses slowly.
+        index = event.start_mark.index
         if self._values > MAX_VALUES:
-            wrong = f"has more than {MAX_VALUES:,} values"
-            raise _Refused(event, wrong, "fewer; long lists of prompts in a file")
+            right = "fewer; long lists of prompts in a file"
+            raise self.error(index, f"has more than {MAX_VALUES:,} values", right)
         if len(path) >= MAX_DEPTH and isinstance(event, events.CollectionStartEvent):
-            wrong = f"is nested more than {MAX_DEPTH} deep"
-            raise _Refused(event, wrong, "a scenario is three or four levels deep")
+            right = "a scenario is three or four levels deep"
+            raise self.error(index, f"is nested more than {MAX_DEPTH} deep", right)
         self.path = path
         value: Any = BAD
         if isinstance(event, events.AliasEvent):
@@ -181,47 +178,41 @@ class _Reader:
 
     def _pair(self, key: Any, path: Path, values: dict[str, Any]) -> None:
         place, skipped = self.line(key.start_mark.index), (*path, "?")
-        if not isinstance(key, events.ScalarEvent) or key.tag is not None:
-            self._value(key, skipped)
-            wrong = "has a key that is not text"
-            self.document.problems.append(Problem(place, dotted(path), wrong, "a key such as  name:"))
-            self._value(next(self._events), skipped)
-            return
-        here = (*path, key.value)
-        if key.value in values:
-            wrong = f"is there twice, first in line {self.document.places[here].rpartition(':')[2]}"
-            self.document.problems.append(Problem(place, dotted(here), wrong, "one of the two"))
-            self._value(next(self._events), skipped)
-        else:
+        is_text = isinstance(key, events.ScalarEvent) and key.tag is None
+        here = (*path, key.value) if is_text else path
+        if is_text and key.value not in values:
             self.document.places[here] = place
             values[key.value] = self._value(next(self._events), here)
+            return
+        wrong, right = "has a key that is not text", "a key such as  name:"
+        if is_text:
+            wrong = f"is there twice, first in line {self.document.places[here].rpartition(':')[2]}"
+            right = "one of the two"
+        else:
+            self._value(key, skipped)
+        self.document.problems.append(Problem(place, dotted(here), wrong, right))
+        self._value(next(self._events), skipped)
 
 
 # ----------------------------------------------------------------------------------------------------- syntax
 
 _KEY: Final = re.compile(r"[ \t-]*([A-Za-z_][\w-]*)[ \t]*:")
+_BLANK: Final = re.compile(r"\s*")
 _BEYOND_UNICODE: Final = re.compile(r"\\U(?!0010|000)[0-9A-Fa-f]{8}")
 
 
 def _explain(error: Exception, text: str) -> tuple[int, str, str]:
     """Return the index of a syntax error, what is wrong, and what would be right."""
-    if isinstance(error, _Refused):
-        return error.explanation
-    if isinstance(error, yaml_error.MarkedYAMLError):
-        return _explain_marked(error, text)
     if isinstance(error, ValueError):  # from chr(): the parser trusts the digits
         escape = _BEYOND_UNICODE.search(text)
         index = escape.start() if escape else 0
         return index, "YAML syntax: an escape that is no character", "the character itself"
-    return getattr(error, "position", 0), "YAML syntax: a control character", "printable text"
-
-
-def _explain_marked(error: yaml_error.MarkedYAMLError, text: str) -> tuple[int, str, str]:
+    if not isinstance(error, yaml_error.MarkedYAMLError):
+        return getattr(error, "position", 0), "YAML syntax: a control character", "printable text"
     mark = error.problem_mark or error.context_mark
     if error.context_mark and not text[mark.index :].strip():
         mark = error.context_mark  # what is not closed was opened there
-    start = text.rfind("\n", 0, mark.index) + 1
-    indent = re.compile(r"\s*").match(text, start)
+    indent = _BLANK.match(text, text.rfind("\n", 0, mark.index) + 1)
     if (indent and "\t" in indent[0]) or "'\\t'" in (error.problem or ""):
         return mark.index, "a tab", "spaces for the indentation"
     context = f"{error.context}: " if error.context else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Any, Final, Literal, NamedTuple, cast
@@ -64,25 +64,21 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
     client, level, metric = match["client"], match["level"], match["metric"]
     known, in_file = metrics(), info.context
     assert isinstance(in_file, InFile)
-
-    def name(part: str) -> str:
-        return "***" if hidden else part
-
     if metric not in known:
         near = nearest(metric, known)
         right = f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"
-        yield (), f"{name(metric)} is not a metric", right
+        yield (), f"{'***' if hidden else metric} is not a metric", right
     elif metric == "errors" and not match["percent"]:
         yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
     elif match["percent"] and known[metric] != "%":
         yield (), f"{metric} is not a percentage", "the number without %"
     clients: list[ClientId] | None = info.data.get("clients")
     if client and clients is not None and client not in names(clients) | in_file.clients:
-        says = f"{name(client)} is not among the clients of this scenario"
+        says = f"{'***' if hidden else client} is not among the clients of this scenario"
         yield (), says, choose(client, sorted(names(clients)))
     levels: list[int] = info.data.get("concurrency") or most(s.to for s in info.data.get("stages", ()))
     if level and levels and int(level) not in {*levels, *in_file.levels}:
-        says = f"{name(level)} is not among the concurrency levels of this scenario"
+        says = f"{'***' if hidden else level} is not among the concurrency levels of this scenario"
         yield (), says, f"one of {', '.join(map(str, levels))}"
 
 
@@ -104,13 +100,6 @@ def in_file(data: Mapping[str, Any], folder: FilePath) -> InFile:
 def most(levels: Iterable[Any]) -> list[int]:
     """Return the concurrency of stages that go to these levels; empty where none is an integer."""
     return sorted(level for level in levels if isinstance(level, int))[-1:]
-
-
-def applies(threshold: Threshold, clients: Iterable[ClientId], levels: Sequence[int]) -> bool:
-    """Return whether a threshold is about a client and a level that are measured."""
-    return threshold.client in (None, *names(clients)) and (
-        threshold.level is None or threshold.level.streams in levels
-    )
 
 
 def names(clients: Iterable[ClientId]) -> set[str]:
