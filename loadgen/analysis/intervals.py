@@ -12,8 +12,8 @@ Resampling streams cannot show how repeats differ: from three repeats on, interv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,83 +29,55 @@ MIN_NS = np.float32(1024)  # smaller values count as 0
 Interval = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Values of one part of a repeat: ``counts[group, bin]``; bin 0 has the code ``first``.
-
-    ``bits``: 2**bits bins per doubling.
-    """
-
-    counts: NDArray[np.int64]
-    first: int
-    bits: int
-
-
 class Resampler:
     """Draws the same replicates for every metric of one client at one level.
 
     ``included`` has, per repeat and per part of it (one for each worker), which streams count. The streams of a
-    repeat are drawn from all its parts together. Parts are numbered through all repeats. The same ``seed``
-    yields the same draws.
+    repeat are drawn from all its parts together. The same ``seed`` yields the same draws.
     """
 
     def __init__(self, included: Sequence[Sequence[Flags]], seed: Sequence[int]) -> None:
         rng = np.random.default_rng(list(seed))
-        numbers = [sum(int(flags.sum()) for flags in parts) for parts in included]
-        self.groups = [min(number, GROUPS) for number in numbers]
-        self._repeat_of = [repeat for repeat, parts in enumerate(included) for _ in parts]
-        self._group_of = []
-        for parts, number, groups in zip(included, numbers, self.groups, strict=True):
-            dealt = rng.permutation(number) % groups if groups else np.zeros(0, dtype=np.int64)
-            for flags in parts:
-                group_of = np.zeros(len(flags), dtype=np.int64)
-                own = int(flags.sum())
-                group_of[flags], dealt = dealt[:own], dealt[own:]
-                self._group_of.append(group_of)
-        weights = [
-            rng.multinomial(groups, np.full(groups, 1 / groups), size=REPLICATES)
-            for groups in self.groups
-            if groups
-        ]
-        self._weights = np.concatenate(weights, axis=1, dtype=np.float32) if weights else None
+        groups = [min(sum(int(flags.sum()) for flags in parts), GROUPS) for parts in included]
+        self._group_of: list[Ints] = []  # of each stream, per part
+        for parts, number, first in zip(included, groups, accumulate(groups, initial=0), strict=False):
+            flags = np.concatenate(parts)
+            group_of = np.zeros(len(flags), dtype=np.int64)
+            group_of[flags] = first + rng.permutation(int(flags.sum())) % max(number, 1)
+            self._group_of += np.split(group_of, np.cumsum([len(part) for part in parts])[:-1])
+        weights = [rng.multinomial(n, np.full(n, 1 / n), size=REPLICATES) for n in groups if n]
+        self._weights = np.concatenate([np.zeros((REPLICATES, 0)), *weights], axis=1, dtype=np.float32)
 
-    def histogram(self, part: int, times: Times, bits: int) -> Histogram:
-        """Return the histogram of ``times``, all of included streams, with 2**``bits`` bins per doubling."""
-        groups = self.groups[self._repeat_of[part]]
-        if not len(times.values):
-            return Histogram(np.zeros((groups, 0), dtype=np.int64), 0, 0)
-        code = _codes(times.values, bits)
-        first = int(code.min())
-        width = int(code.max()) - first + 1
-        cell = self._group_of[part][times.owner] * width
-        cell += code
-        cell -= first
-        return Histogram(np.bincount(cell, minlength=groups * width).reshape(groups, width), first, bits)
+    def intervals(
+        self, times: Sequence[Times], ranks: Iterable[int | None], bits: int
+    ) -> dict[int | None, Interval]:
+        """Return the bounds, in milliseconds, of these percentiles of all ``times`` together; none without values.
 
-    def interval(self, histograms: Sequence[Histogram], rank: int) -> Interval | None:
-        """Return the bounds of the percentile ``rank``, in milliseconds, of all ``histograms`` together.
-
-        One histogram per part, in order. ``None`` when they are empty.
+        ``times`` are of included streams, one for each part in order. Bins are 2**``bits`` per doubling.
         """
-        held = [(h, part) for part, h in enumerate(histograms) if h.counts.shape[1]]
-        if not held or self._weights is None:
-            return None
-        first = min(h.first for h, _ in held)
-        last = max(h.first + h.counts.shape[1] for h, _ in held)
-        counts = np.zeros((self._weights.shape[1], last - first), dtype=np.float32)
-        rows = np.cumsum([0, *self.groups])
-        for h, part in held:
-            row, own = rows[self._repeat_of[part]], counts[:, h.first - first :]
-            own[row : row + len(h.counts), : h.counts.shape[1]] += h.counts
+        wanted = [rank for rank in ranks if rank is not None]
+        held = [(of, group_of) for of, group_of in zip(times, self._group_of, strict=True) if len(of.values)]
+        if not wanted or not held:
+            return {}
+        ends = [of.values.min() for of, _ in held] + [of.values.max() for of, _ in held]
+        codes = _codes(np.array(ends), bits)
+        first, width = int(codes.min()), int(np.ptp(codes)) + 1
+        counts = np.zeros((self._weights.shape[1], width), dtype=np.int64)
+        for of, group_of in held:
+            cell = (group_of * width - first)[of.owner]
+            cell += _codes(of.values, bits)
+            counts += np.bincount(cell, minlength=counts.size).reshape(counts.shape)
         occupied = np.flatnonzero(counts.any(axis=0))
-        running = np.cumsum((self._weights @ counts[:, occupied]).astype(np.float64), axis=1)
-        n = running[:, -1:]
-        running, n = running[n[:, 0] > 0], n[n[:, 0] > 0]
-        reached = np.argmax(running >= np.ceil(n * rank / 100 - 1e-6), axis=1)
-        codes = np.sort(occupied[reached]) + first
-        tail = max(int((len(codes) + 1) * 0.025) - 1, 0)
-        bits = held[0][0].bits
-        return _value(int(codes[tail]), bits), _value(int(codes[-1 - tail]), bits)
+        replicates = self._weights @ counts[:, occupied].astype(np.float32)
+        running = np.cumsum(replicates, axis=1, dtype=np.float64)
+        running = running[running[:, -1] > 0]
+        found: dict[int | None, Interval] = {}
+        for rank in wanted:
+            reached = np.argmax(running >= np.ceil(running[:, -1:] * rank / 100 - 1e-6), axis=1)
+            values = np.sort(occupied[reached]) + first
+            tail = max(int((len(values) + 1) * 0.025) - 1, 0)
+            found[rank] = _value(int(values[tail]), bits), _value(int(values[-1 - tail]), bits)
+        return found
 
 
 def _codes(values: Ints, bits: int) -> NDArray[np.int32]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from loadgen.analysis.metrics import Metric, PerStream, Repeats, Scalar, metrics
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.validity import MIN_ROUNDS, of_pool, of_repeat, of_repeats, ordered, verdict
-from loadgen.model import ClientId, Estimate, Level, Recording, Round, Run, Summary, Validity
+from loadgen.model import ClientId, Estimate, Level, Round, Run, Summary, Validity
 
 
 def summarise(run: Run) -> list[Summary]:
@@ -27,26 +26,23 @@ def summarise(run: Run) -> list[Summary]:
     random is drawn from the run's seed. What several workers recorded of one repeat counts as that one repeat.
     Holds the values of one metric of one client at one level at a time.
     """
-    pools: dict[tuple[ClientId, Level], list[Recording]] = defaultdict(list)
-    for recording in run.recordings:
-        pools[recording.client, recording.level].append(recording)
-    clients, levels = run.info.scenario.clients, run.info.scenario.levels
+    pools: dict[tuple[ClientId, Level], list[Repeat]] = defaultdict(list)
+    for repeat in sorted(repeats_of(run.recordings), key=lambda repeat: repeat.recording.repeat):
+        pools[repeat.recording.client, repeat.recording.level].append(repeat)
+    clients, levels = (
+        {each: place for place, each in enumerate(of)}
+        for of in (run.info.scenario.clients, run.info.scenario.levels)
+    )
 
     def place(key: tuple[ClientId, Level]) -> tuple[Any, ...]:
         client, level = key
-        return (
-            clients.index(client) if client in clients else len(clients),
-            client.label,
-            levels.index(level) if level in levels else len(levels),
-            level,
-        )
+        return clients.get(client, len(clients)), client.label, levels.get(level, len(levels)), level
 
-    return [_summary(pools[key], run.info.seed) for key in sorted(pools, key=place)]
+    return [_summary(pools.pop(key), run.info.seed) for key in sorted(pools, key=place)]
 
 
-def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
-    first = recordings[0]
-    every = sorted(repeats_of(recordings), key=lambda repeat: repeat.recording.repeat)
+def _summary(every: Sequence[Repeat], seed: int) -> Summary:
+    first = every[0].recording
     reasons = [of_repeat(repeat) for repeat in every]
     # An invalid repeat says nothing of latency or cost while another stands; its failures count all the same.
     valid = [r for r, of in zip(every, reasons, strict=True) if verdict(of) is not Validity.INVALID]
@@ -54,22 +50,15 @@ def _summary(recordings: Sequence[Recording], seed: int) -> Summary:
     key = [abs(seed), zlib.crc32(first.client.label.encode()), int(first.level.value)]
     estimates, rounds = _estimates(repeats, key)
     values = {name: estimate.value for name, estimate in estimates.items()}
-    found = ordered(
-        [
-            *of_repeats(every, reasons),
-            *of_pool(
-                values,
-                included=sum(int(m.included.sum()) for m in repeats.parts),
-                rounds=len(repeats.included),
-            ),
-        ]
-    )
+    streams = sum(int(m.included.sum()) for m in repeats.parts)
+    of_all = of_pool(values, included=streams, rounds=len(rounds))
+    found = ordered([*of_repeats(every, reasons), *of_all])
     outcomes = Counter(name for m in repeats.all_parts for name in m.outcome[m.after_warmup].tolist())
     return Summary(
         client=first.client,
         mode=first.mode,
         level=first.level,
-        repeats=len(repeats.included),
+        repeats=len(rounds),
         validity=verdict(found),
         reasons=found,
         outcomes=dict(sorted(outcomes.items())),
@@ -82,7 +71,6 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
     """Return every metric over all repeats, and of each included repeat by itself; ``key`` seeds the draws."""
     estimates: dict[str, Estimate] = {}
     rounds: list[dict[str, float | None]] = [{} for _ in repeats.included]
-    alone = [Repeats(included=(repeat,), all=(repeat,)) for repeat in repeats.included]
     resampler = None
     if len(rounds) < MIN_ROUNDS:
         resampler = Resampler([[m.included for m in repeat.parts] for repeat in repeats.included], key)
@@ -90,15 +78,21 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
         formula = metric.formula
         if isinstance(formula, Scalar):
             estimates[metric.key] = Estimate(formula.value(repeats))
-            for of, repeat in zip(rounds, alone, strict=True):
-                of[metric.key] = formula.value(repeat)
+            for of, repeat in zip(rounds, repeats.included, strict=True):
+                of[metric.key] = formula.value(Repeats(included=(repeat,), all=(repeat,)))
             continue
-        times = [formula.times(m) for m in repeats.parts]
-        pool = _percentiles(times, metric)
-        for of, (begin, end) in zip(rounds, _spans(repeats.included), strict=True):
-            found = _percentiles(times[begin:end], metric)
+        by_repeat = [[formula.times(m) for m in repeat.parts] for repeat in repeats.included]
+        for of, parts in zip(rounds, by_repeat, strict=True):
+            found = _percentiles(parts, metric)
             of |= {metric.column(rank): found[rank] for rank in metric.percentiles}
-        bounds = _intervals(metric, rounds) if resampler is None else _resampled(metric, times, resampler)
+        times = [part for parts in by_repeat for part in parts]
+        pool = _percentiles(times, metric)
+        bounds: Mapping[int | None, Interval | None]
+        if resampler:
+            bits = STREAM_BITS if isinstance(formula, PerStream) else TOKEN_BITS
+            bounds = resampler.intervals(times, metric.intervals, bits)
+        else:
+            bounds = {rank: _across(of[metric.column(rank)] for of in rounds) for rank in metric.intervals}
         for rank in metric.percentiles:
             low, high = _around(pool[rank], bounds.get(rank))
             estimates[metric.column(rank)] = Estimate(pool[rank], low, high, pool.n, pool.low_sample(rank))
@@ -113,30 +107,11 @@ def _percentiles(times: Sequence[Times], metric: Metric) -> Percentiles:
     return percentiles(vectors[0] if len(vectors) == 1 else np.concatenate(vectors), metric.percentiles)
 
 
-def _spans(repeats: Iterable[Repeat]) -> Iterator[tuple[int, int]]:
-    """Yield where each repeat's parts begin and end among all parts."""
-    return pairwise(accumulate((len(repeat.parts) for repeat in repeats), initial=0))
-
-
-def _intervals(metric: Metric, rounds: Sequence[Mapping[str, float | None]]) -> dict[int | None, Interval]:
-    """Return the intervals by what repeats differ by, where at least three of them have the metric."""
-    bounds: dict[int | None, Interval] = {}
-    for rank in metric.intervals:
-        values = [value for of in rounds if (value := of[metric.column(rank)]) is not None]
-        found = effects.never_negative(values) if len(values) >= MIN_ROUNDS else None
-        if found and found.low is not None and found.high is not None:
-            bounds[rank] = found.low, found.high
-    return bounds
-
-
-def _resampled(metric: Metric, times: Sequence[Times], resampler: Resampler) -> dict[int | None, Interval]:
-    """Return the intervals by resampling streams."""
-    if not metric.intervals:
-        return {}
-    bits = STREAM_BITS if isinstance(metric.formula, PerStream) else TOKEN_BITS
-    made = [resampler.histogram(part, of, bits) for part, of in enumerate(times)]
-    ranks = (rank for rank in metric.percentiles if rank in metric.intervals)
-    return {rank: found for rank in ranks if (found := resampler.interval(made, rank)) is not None}
+def _across(values: Iterable[float | None]) -> Interval | None:
+    """Return the interval by what repeats differ by; ``None`` where too few of them have a value."""
+    measured = [value for value in values if value is not None]
+    found = effects.never_negative(measured) if len(measured) >= MIN_ROUNDS else None
+    return (found.low, found.high) if found and found.low is not None and found.high is not None else None
 
 
 def _around(point: float | None, interval: Interval | None) -> tuple[float, float] | tuple[None, None]:
