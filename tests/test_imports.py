@@ -155,7 +155,6 @@ OUTSIDE: dict[str, set[str]] = {
 # Of the libraries under test, each client knows its own.
 OWN: dict[str, set[str]] = {
     "loadgen.clients": set(),
-    "loadgen.clients.interface": set(),
     "loadgen.clients.sdk": set(),
     "loadgen.clients.genuine_urllib3": {"urllib3"},
     "loadgen.clients.urllib3": {"urllib3"},

@@ -1,25 +1,123 @@
-"""The clients: a file for each HTTP library; see :mod:`loadgen.clients.interface`. Nothing here imports a library."""
+"""The clients: a file for each HTTP library, with a class that has ``INFO``, ``failures`` and ``stream``.
 
+A client sends a request and reports the response to a :class:`Sink` as it arrives: no clock, no parsing, no ``except``.
+The library is imported in ``__init__``, so that ``INFO`` can be read without it: a process that measures one library
+must never import another.
+"""
+
+import inspect
 import mmap
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, Protocol, get_args
 
 from loadgen import registry
-from loadgen.clients.interface import LINES as LINES
-from loadgen.clients.interface import SIZES as SIZES
-from loadgen.clients.interface import AsyncClient as AsyncClient
-from loadgen.clients.interface import Client, check
-from loadgen.clients.interface import Failures as Failures
-from loadgen.clients.interface import Info as Info
-from loadgen.clients.interface import InvalidClient as InvalidClient
-from loadgen.clients.interface import Missing as Missing
-from loadgen.clients.interface import Sink as Sink
-from loadgen.clients.interface import Size as Size
-from loadgen.clients.interface import SyncClient as SyncClient
-from loadgen.clients.interface import Values as Values
-from loadgen.clients.interface import size as size
-from loadgen.model import ClientId, Mode
+from loadgen.model import Cell, ClientId, Mode, Outcome, Request
+
+
+class InvalidClient(Exception):
+    """A client that does not fit the interface; the message says what is missing."""
+
+
+class Missing(ImportError):
+    """A client whose library is not installed; the message has the command that installs it."""
+
+
+# (exception type, text in its message, outcome); the first match with an error or one of its causes counts.
+Failures = tuple[tuple[type[BaseException], str, Outcome], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The values of an option that is a size: bytes, in steps of ``step``. Written as ``256KiB``."""
+
+    least: int
+    most: int
+    step: int
+
+
+SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def size(text: str) -> int:
+    """Return the bytes of ``256KiB``."""
+    return int(text[:-3]) * SIZES[text[-3:]]
+
+
+Values = tuple[Any, ...] | Size  # every value, the default first; or a size
+
+# The option of clients whose library has a line iterator: read bytes, or the library's lines.
+LINES: Mapping[str, Values] = {"lines": ("bytes", "native")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What is known of a client before its library is imported. Raises InvalidClient for an unknown mode."""
+
+    name: str
+    mode: Mode  # which driver runs it
+    distribution: str  # on PyPI; its version is the client's
+    options: Mapping[str, Values] = field(default_factory=dict)  # in addition to the driver's
+    protocols: tuple[str, ...] = ()  # supported ones; empty: any
+    descriptors: int = 1  # open files per stream
+    extra: str = ""  # of loadgen, which installs the library
+    modules: tuple[str, ...] = ()  # imported before a client is made; empty: the distribution's name
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise InvalidClient(f"{self.name}: mode is {self.mode!r}, not one of {', '.join(get_args(Mode))}")
+
+
+class Sink(NamedTuple):
+    """The callbacks to which a client reports one stream. A client must not catch what ``data`` raises.
+
+    ``connected`` gets the socket, as early as the library gives access to it, and is optional; ``headers`` the status,
+    when the headers have arrived; ``data`` the bytes of one read of the body.
+    """
+
+    connected: Callable[[socket.socket], object]
+    headers: Callable[[int], object]
+    data: Callable[[bytes], object]
+
+
+class _Client(Protocol):
+    """A class that is made once per engine. ``failures`` maps the library's exceptions to outcomes."""
+
+    INFO: ClassVar[Info]
+
+    def __init__(self, cell: Cell) -> None: ...
+
+    @property
+    def failures(self) -> Failures: ...
+
+
+class SyncClient(_Client, Protocol):
+    """Run on threads or greenlets: ``stream`` is called from many at once.
+
+    The library enforces the timeouts up to the headers (``connect``, ``first_token``); after them the engine does, by
+    shutting down the socket reported by ``connected``. Without it, a stream outlasts its idle and total timeouts.
+    """
+
+    def stream(self, request: Request, sink: Sink) -> None:
+        """Send ``request`` and return when the body has ended. Raises the library's own exceptions."""
+        ...
+
+
+class AsyncClient(_Client, Protocol):
+    """Run as tasks of one event loop, in which it is made.
+
+    The library enforces the connect timeout; the engine enforces the others, by cancelling the task.
+    """
+
+    async def stream(self, request: Request, sink: Sink) -> None:
+        """Send ``request`` and return when the body has ended. Raises the library's own exceptions."""
+        ...
+
+
+Client = type[SyncClient] | type[AsyncClient]
+
 
 GROUP = "loadgen.clients"
 
@@ -56,7 +154,22 @@ def names() -> list[str]:
 
 
 def _client(name: str) -> Client:
-    return check(name, registry.load(BUILTIN.get(name), GROUP, name))
+    """Return the class of a client. Raises as :func:`info`; an InvalidClient's message says what to change."""
+    client: Client = registry.load(BUILTIN.get(name), GROUP, name)
+    info = getattr(client, "INFO", None)
+    if not isinstance(info, Info):
+        example = "INFO = loadgen.clients.Info(name=..., mode=..., distribution=...)"
+        raise InvalidClient(f"{name}: {client!r} has no INFO; give the class {example}")
+    if info.name != name:
+        raise InvalidClient(f"{name}: INFO.name is {info.name!r}; it must be the name of the entry point")
+    stream = getattr(client, "stream", None)
+    if not callable(stream):
+        raise InvalidClient(f"{name}: {client!r} has no method stream(request, sink)")
+    if inspect.iscoroutinefunction(stream) != (info.mode == "tasks"):
+        known = "no coroutine" if info.mode == "tasks" else "a coroutine"
+        right = "'threads' or 'greenlets'" if info.mode == "tasks" else "'tasks'"
+        raise InvalidClient(f"{name}: stream is {known}, so INFO.mode must be {right}, not {info.mode!r}")
+    return client
 
 
 def info(name: str) -> Info:
@@ -111,12 +224,11 @@ def version(name: str) -> str | None:
 
 def installed(distribution: str) -> str | None:
     """Return the version of a distribution; None if it is not installed."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as found
+    from importlib import metadata
 
     try:
-        return found(distribution)
-    except PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return None
 
 

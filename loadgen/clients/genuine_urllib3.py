@@ -2,7 +2,7 @@
 
 import urllib3
 
-from loadgen.clients.interface import Missing
+from loadgen.clients import Missing
 
 if hasattr(urllib3, "AsyncPoolManager"):
     raise Missing("urllib3 is urllib3-future here, which niquests puts in its place: use another environment")

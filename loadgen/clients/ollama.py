@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from loadgen.clients import Failures, Info
 from loadgen.clients.httpx import failures, no_cookies, settings
 from loadgen.clients.sdk import AsyncSdk, Sdk, SyncSdk
-from loadgen.model import Cell, Outcome, Request
+from loadgen.model import Cell, Outcome
 
 
 class _Ollama(Sdk):
@@ -32,10 +32,6 @@ class _Ollama(Sdk):
             host=cell.url, **own, cookies=no_cookies(), follow_redirects=False, event_hooks=self._hooks()
         )
         self._send = sdk.chat if cell.workload.protocol == "ollama-chat" else sdk.generate
-
-    def _arguments(self, request: Request) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(request.body)
-        return body
 
     def _encode(self, part: Any) -> bytes:
         line: str = part.model_dump_json(exclude_none=True)

@@ -45,7 +45,7 @@ class _Openai(Sdk):
         self._send = client.chat.completions.create
 
     def _arguments(self, request: Request) -> dict[str, Any]:
-        body = json.loads(request.body)
+        body = super()._arguments(request)
         own = {name: body.pop(name) for name in ("model", "messages", "stream")}
         return {**own, "extra_body": body}
 

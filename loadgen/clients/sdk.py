@@ -5,11 +5,12 @@ request itself, with the same values. Each object is encoded again for the commo
 microseconds and counts as the client's.
 """
 
+import json
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
+from loadgen.clients import Info, Sink
 from loadgen.clients.httpx import report_headers
-from loadgen.clients.interface import Info, Sink
 from loadgen.model import Cell, Request
 
 
@@ -28,7 +29,8 @@ class Sdk:
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         """Return the arguments of ``_send``."""
-        raise NotImplementedError
+        body: dict[str, Any] = json.loads(request.body)
+        return body
 
     def _encode(self, part: Any) -> bytes:
         """Return an object of the SDK as the server sends it."""

@@ -11,8 +11,7 @@ import msgspec
 
 from loadgen import clients, protocols
 from loadgen.engine.core import Engine
-from loadgen.engine.frames import Failed, Ready
-from loadgen.engine.pipe import Commands, Outbox
+from loadgen.engine.pipe import Commands, Failed, Outbox, Ready
 from loadgen.engine.system import pin, raise_open_files
 from loadgen.model import Cell, Mode
 
@@ -62,7 +61,7 @@ def _start(engine: Engine, outbox: Outbox, commands: Commands) -> bool:
     line = commands.wait_line()
     if line:
         engine.start(json.loads(line)["start"])
-        for command in commands.take_buffered():
+        for command in commands.read():
             engine.run_command(command, perf_counter_ns())
     return bool(line)
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 from time import perf_counter_ns
 
 from loadgen.engine.dispatcher import Dispatcher
-from loadgen.engine.frames import Done, Edge, Pauses, Pulse, Streams
 from loadgen.engine.pauses import PauseWatcher
-from loadgen.engine.pipe import Outbox
+from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder, do_nothing
 from loadgen.engine.system import totals
 from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream

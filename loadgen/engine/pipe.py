@@ -1,9 +1,15 @@
-"""The engine's ends of its two pipes: frames to the parent, commands from it."""
+"""The pipes between an engine and its parent: frames one way, commands the other.
+
+A frame is MessagePack after its length in four bytes; a command is a line of JSON.
+"""
 
 import os
 import select
+from collections.abc import Iterator
 
-from loadgen.engine.frames import Frame, encode
+import msgspec
+
+from loadgen.model import Pause, Sample, Stream
 
 try:
     import fcntl
@@ -11,6 +17,77 @@ except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
 
 PIPE_BYTES = 1 << 20
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The client is imported and made, and nothing has been sent: memory is at its baseline."""
+
+
+class Edge(msgspec.Struct, frozen=True, tag=True):
+    """Totals over all threads, ended ones included, at one edge of the measured window."""
+
+    totals: Sample
+
+
+class Pulse(msgspec.Struct, frozen=True, tag=True):
+    """Progress: streams open now, those that wait for headers too, and the text events of these so far."""
+
+    at: int
+    open: int
+    text_events: int
+
+
+class Streams(msgspec.Struct, frozen=True, tag=True):
+    """Streams that have ended."""
+
+    streams: list[Stream]
+
+
+class Pauses(msgspec.Struct, frozen=True, tag=True):
+    """When the whole engine was paused."""
+
+    pauses: list[Pause]
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The engine failed."""
+
+    message: str
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    """Every stream has been sent."""
+
+
+Frame = Ready | Edge | Pulse | Streams | Pauses | Failed | Done
+
+encoder = msgspec.msgpack.Encoder()
+
+
+def encode(frame: Frame) -> bytes:
+    """Return the frame's bytes."""
+    body = encoder.encode(frame)
+    return len(body).to_bytes(4, "little") + body
+
+
+class Reader:
+    """Decode frames from bytes, however these are cut."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yield the frames that ``data`` completes."""
+        buffer = self._buffer
+        buffer += data
+        while len(buffer) >= 4:
+            end = 4 + int.from_bytes(buffer[:4], "little")
+            if len(buffer) < end:
+                return
+            body = bytes(buffer[4:end])
+            del buffer[:end]
+            yield self._decoder.decode(body)
 
 
 class Outbox:
@@ -65,9 +142,5 @@ class Commands:
             if not data:
                 return [b'{"stop": true}']
             self._rest += data
-        return self.take_buffered()
-
-    def take_buffered(self) -> list[bytes]:
-        """Return the complete lines that came together with the one before."""
         *lines, self._rest = self._rest.split(b"\n")
         return lines

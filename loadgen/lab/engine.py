@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from loadgen import clients, model, proc, store
-from loadgen.engine.frames import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
+from loadgen.engine.pipe import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.sampler import Sampler
 from loadgen.model import Cell, Listener, Outcome, Progress, Recording, RecordingInfo, Sample, Stream
 

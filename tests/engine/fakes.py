@@ -21,8 +21,7 @@ from loadgen import protocols
 from loadgen.clients import Failures, Sink
 from loadgen.engine import core, dispatcher, tasks, threads
 from loadgen.engine.core import Engine
-from loadgen.engine.frames import Frame, Pulse, Reader, Streams
-from loadgen.engine.pipe import Commands, Outbox
+from loadgen.engine.pipe import Commands, Frame, Outbox, Pulse, Reader, Streams
 from loadgen.model import Cell, Outcome, Request, Stream
 
 

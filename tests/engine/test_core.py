@@ -10,8 +10,7 @@ import pytest
 from loadgen import protocols
 from loadgen.engine import core
 from loadgen.engine.core import CHECK_INTERVAL_NS, PULSE_INTERVAL_NS, STOP_TIMEOUT_NS, Engine
-from loadgen.engine.frames import Done, Edge, Frame, Pulse, Streams
-from loadgen.engine.pipe import Outbox
+from loadgen.engine.pipe import Done, Edge, Frame, Outbox, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder
 from loadgen.loads import arrivals
 from loadgen.model import Arrival, Load, Outcome, Stage, Timeouts

@@ -12,7 +12,7 @@ import pytest
 
 from loadgen.clients import Sink
 from loadgen.engine import core
-from loadgen.engine.frames import Done, Edge, Frame
+from loadgen.engine.pipe import Done, Edge, Frame
 from loadgen.loads import arrivals
 from loadgen.model import ClientId, Load, Outcome, Request, Stage, Stream, Timeouts
 from tests.engine.fakes import FOR_EVER, LEFT, PAUSE_NS, SHAPES, FakeSync, Odd, Script, drive, quick, streams

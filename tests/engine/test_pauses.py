@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from loadgen.engine import pauses
-from loadgen.engine.frames import Pauses
+from loadgen.engine.pipe import Pauses
 from loadgen.model import ClientId, Pause
 from tests.engine.fakes import Script, drive
 from tests.lab.cells import cell

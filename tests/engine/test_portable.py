@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.clients import version
 from loadgen.engine import pipe, system
-from loadgen.engine.frames import Done, Edge
+from loadgen.engine.pipe import Done, Edge
 from loadgen.model import ClientId, Load, Outcome
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, says
 from tests.clients.raw import Raw

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from loadgen.clients import BUILTIN, info, version
-from loadgen.engine.frames import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
+from loadgen.engine.pipe import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
 from loadgen.lab import engine as lab_engine
 from loadgen.lab.engine import Engine, environment, record
 from loadgen.model import Cell, ClientId, Listener, Load, Outcome, Stream, Timeouts
