@@ -21,6 +21,7 @@ PROVIDERS = (
     "loadgen.analysis.drift:findings",
     "loadgen.analysis.delivery_lag:findings",
     "loadgen.analysis.validity:findings",
+    "loadgen.analysis.limits:findings",
     "loadgen.analysis.thresholds:findings",
 )
 

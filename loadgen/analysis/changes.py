@@ -24,9 +24,9 @@ from statistics import NormalDist
 from typing import Literal
 
 from loadgen.analysis import effects, rounds
+from loadgen.analysis.limits import BUSY_PERCENT
 from loadgen.analysis.metrics import Column
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.analysis.validity import SATURATED
 from loadgen.model import ClientId, Level, Summary, Validity
 
 SIGNIFICANCE = 0.05  # how often any metric at all is called different where none is
@@ -248,7 +248,7 @@ def result_of(
     variance, df = _moderated(samples, [other for other in others if other])
     known = (each.threshold(change.level, column.name) for each in thresholds) if samples.log else ()
     min_change, practical_threshold = _smallest(pair[0], kind)
-    saturated = any((summary.value("cpu_share") or 0.0) > SATURATED for summary in pair)
+    saturated = any(100 * (summary.value("cpu_share") or 0.0) > BUSY_PERCENT for summary in pair)
     return TestResult(
         change,
         samples,

@@ -5,17 +5,21 @@ from __future__ import annotations
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from loadgen.analysis import effects
+from loadgen.analysis.confidence import confidence
 from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Interval, Resampler
+from loadgen.analysis.limits import limits
 from loadgen.analysis.measures import Times
 from loadgen.analysis.metrics import Metric, PerStream, Repeats, Scalar, metrics
+from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.analysis.validity import MIN_ROUNDS, of_pool, of_repeat, of_repeats, ordered, verdict
+from loadgen.analysis.validity import MIN_ROUNDS, of_pool, of_repeat, of_repeats, ordered, settled, verdict
 from loadgen.model import ClientId, Estimate, Level, Round, Run, Summary, Validity
 
 
@@ -38,7 +42,13 @@ def summarise(run: Run) -> list[Summary]:
         client, level = key
         return clients.get(client, len(clients)), client.label, levels.get(level, len(levels)), level
 
-    return [_summary(pools.pop(key), run.info.seed) for key in sorted(pools, key=place)]
+    found = [_summary(pools.pop(key), run.info.seed) for key in sorted(pools, key=place)]
+    noise = NoiseThresholds(found)
+    found = [replace(summary, confidence=confidence(summary, noise)) for summary in found]
+    return [
+        settled(replace(summary, limited_by=limit))
+        for summary, limit in zip(found, limits(found), strict=True)
+    ]
 
 
 def _summary(every: Sequence[Repeat], seed: int) -> Summary:
@@ -49,10 +59,8 @@ def _summary(every: Sequence[Repeat], seed: int) -> Summary:
     repeats = Repeats(included=valid or every, all=every)
     key = [abs(seed), zlib.crc32(first.client.label.encode()), int(first.level.value)]
     estimates, rounds = _estimates(repeats, key)
-    values = {name: estimate.value for name, estimate in estimates.items()}
     streams = sum(int(m.included.sum()) for m in repeats.parts)
-    of_all = of_pool(values, included=streams, rounds=len(rounds))
-    found = ordered([*of_repeats(every, reasons), *of_all])
+    found = ordered([*of_repeats(every, reasons), *of_pool(streams, len(rounds))])
     outcomes = Counter(name for m in repeats.all_parts for name in m.outcome[m.after_warmup].tolist())
     return Summary(
         client=first.client,

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from loadgen.analysis.machine import MEDIUM
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Reason, Run, Summary, Validity, ValidityFinding, reasons
+from loadgen.model import Group, Limit, Reason, Run, Summary, Validity, ValidityFinding, reasons
+from loadgen.model.confidence import MACHINE
 
 # What makes a measurement suspect, and what invalid.
 LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
 LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
-SERVER_LATE_SUSPECT_MS = 5.0  # p99 of the simulator's actual minus scheduled send time
-SERVER_LATE_INVALID_MS = 50.0
-OTHERS_SUSPECT = 0.10  # share of the engine's cores that other processes took
-STEAL_SUSPECT = 0.10  # and that the hypervisor took
+SERVER_LATE_INVALID_MS = 50.0  # p99 of the simulator's actual minus scheduled send time
 SCHEDULE_LATE_SUSPECT_MS = 50.0  # p99 of start minus due; both this and
 SCHEDULE_LATE_SHARE = 0.10  # this share of the median TTFT
 FEW_STREAMS_SUSPECT = 10  # streams that are included
 MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
-LAG_SUSPECT_MS = 5.0  # the client's own lag; both this and
-LAG_SHARE = 0.10  # this share of the TTFT of the same percentile
-SATURATED = 0.90  # share of its cores
 
 SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
 
@@ -70,7 +66,7 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
         *_together(repeat, lost=bool(lost)),
         *_by_worker(parts, [list(_clocks(m)) for m in parts]),
         *(reason for m in parts for reason in _server(m)),
-        *_by_worker(parts, [list(disturbances(m)) for m in parts]),
+        *_by_worker(parts, [list(_listen_queue(m)) for m in parts]),
     ]
 
 
@@ -92,32 +88,36 @@ def of_repeats(repeats: Sequence[Repeat], against: Sequence[Sequence[Reason]]) -
     return found
 
 
-def of_pool(values: Mapping[str, float | None], *, included: int = 0, rounds: int = 0) -> Iterator[Reason]:
+def of_pool(included: int, rounds: int) -> Iterator[Reason]:
     """Yield the reasons against all repeats together.
 
     ``included`` streams of ``rounds`` repeats are ok and were due after the warm-up. Few of them are a reason only
-    where the rounds are too few for an interval, which otherwise shows what few streams cannot tell. ``values`` have,
-    by column, p50 and p99 of the TTFT, lag and send delay, and the engine's share of its cores. Each delay is compared
-    with the TTFT of its percentile, since a rare lag affects rare values only.
+    where the rounds are too few for an interval, which otherwise shows what few streams cannot tell.
     """
     if 0 < included < FEW_STREAMS_SUSPECT and rounds < MIN_ROUNDS:
         yield reasons.FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT)
-    cpu_share = values.get("cpu_share")
-    metrics: tuple[Literal["lag", "send_delay"], ...] = ("lag", "send_delay")
-    for metric in metrics:
-        for rank in (99, 50):
-            delay, ttft = values[f"{metric}_p{rank}_ms"], values[f"ttft_p{rank}_ms"]
-            if delay is not None and ttft and delay > max(LAG_SUSPECT_MS, LAG_SHARE * ttft):
-                yield reasons.ClientDelay(
-                    validity=SUSPECT,
-                    metric=metric,
-                    percentile=rank,
-                    delay_ms=delay,
-                    ttft_ms=ttft,
-                    cpu_share=cpu_share,
-                    saturated=None if cpu_share is None else cpu_share > SATURATED,
-                )
-                break
+
+
+def settled(summary: Summary) -> Summary:
+    """Return the summary with the validity that follows from its confidence and its limit too.
+
+    Streams that a client started late because it was at its own limit are a result, and no reason. A median that
+    machine and simulator made uncertain is one.
+    """
+    found = [
+        reason
+        for reason in summary.reasons
+        if summary.limited_by is not Limit.CLIENT or not isinstance(reason, reasons.StartedLate)
+    ]
+    median = summary.confidence.get(Group.MEDIAN)
+    if median and median.plus_minus is not None and median.plus_minus > MEDIUM:
+        causes = tuple(cause for cause in median.causes if isinstance(cause, MACHINE))
+        if median.causes[:1] == causes[:1]:
+            disturbed = reasons.MachineDisturbed(
+                validity=SUSPECT, plus_minus=median.plus_minus, causes=causes
+            )
+            found.append(disturbed)
+    return replace(summary, reasons=ordered(found), validity=verdict(found))
 
 
 def findings(_: Run, summaries: Iterable[Summary]) -> list[ValidityFinding]:
@@ -201,27 +201,16 @@ def _server(measured: Measured) -> Iterator[Reason]:
     if server is None:
         return
     late = server.late_p99_ms
-    if late is not None and late > SERVER_LATE_SUSPECT_MS:
-        yield reasons.SimulatorLate(
-            validity=INVALID if late > SERVER_LATE_INVALID_MS else SUSPECT, late_p99_ms=late
-        )
+    if late is not None and late > SERVER_LATE_INVALID_MS:
+        yield reasons.SimulatorLate(validity=INVALID, late_p99_ms=late)
     yield from _live(server.open_peak, recording.level.streams or 0, "server")
 
 
-def disturbances(measured: Measured) -> Iterator[reasons.CpuTaken | reasons.ListenQueue]:
-    """Yield how the machine was short of CPU, or refused connections."""
+def _listen_queue(measured: Measured) -> Iterator[Reason]:
     machine = measured.recording.machine
-    if machine is None:
-        return
-    capacity = machine.window_ns * (machine.engine_cores or 1)
-    others, steal = machine.others_ns, machine.steal_ns
-    if capacity > 0 and others is not None and others > OTHERS_SUSPECT * capacity:
-        yield reasons.CpuTaken(validity=SUSPECT, taken_by="processes", share=others / capacity)
-    if capacity > 0 and steal is not None and steal > STEAL_SUSPECT * capacity:
-        yield reasons.CpuTaken(validity=SUSPECT, taken_by="hypervisor", share=steal / capacity)
-    if machine.listen_overflows:
+    if machine is not None and machine.listen_overflows:
         yield reasons.ListenQueue(validity=SUSPECT, event="overflows", number=machine.listen_overflows)
-    if machine.listen_drops:
+    if machine is not None and machine.listen_drops:
         yield reasons.ListenQueue(validity=SUSPECT, event="drops", number=machine.listen_drops)
 
 

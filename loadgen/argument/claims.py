@@ -65,7 +65,6 @@ MIN_LEVELS = 2  # of a run that was made to decide the claims
 
 # Reasons against a measurement that may be the client's own doing.
 OWN_REASONS = (
-    reasons.ClientDelay,
     reasons.ConcurrencyNotReached,
     reasons.NoneCompleted,
     reasons.StartedLate,

@@ -13,20 +13,15 @@ from typing import Final, Literal
 
 import numpy as np
 
+from loadgen.analysis.limits import BUSY_PERCENT, DELAY_MS
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.analysis.validity import (
-    LIVE_SUSPECT,
-    OTHERS_SUSPECT,
-    SATURATED,
-    SERVER_LATE_INVALID_MS,
-    SERVER_LATE_SUSPECT_MS,
-    disturbances,
-)
-from loadgen.model import ClientId, Level, reasons
+from loadgen.analysis.validity import LIVE_SUSPECT, SERVER_LATE_INVALID_MS
+from loadgen.model import ClientId, Level
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
+TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
 FAR: Final = 10.0  # times the budget: a saturated client this far over it is responsible itself,
 MAX_TAKEN: Final = 0.2  # unless others took more than this share of its core
 
@@ -147,19 +142,19 @@ def read(
     base = replace(base, use=use, bound=bound)
     server = next((m.recording.server for m in repeat.parts if m.recording.server), None)
     late = (server.late_p99_ms if server else None) or 0.0
-    responsible: Verdict = "machine" if core is not None and core.others > OTHERS_SUSPECT else "server"
+    responsible: Verdict = "machine" if core is not None and core.others > TAKEN else "server"
     sent_late = Obstacle(kind="late", late_p99_ms=late, core=core)
     # A late server sends in bursts, which are harder for the client: within stays within, up to a point.
     if late > SERVER_LATE_INVALID_MS:
         return replace(base, verdict=responsible, obstacle=sent_late)
     if use <= 1:
         return replace(base, verdict="within")
-    saturated = cpu is not None and taken <= MAX_TAKEN and cpu > SATURATED * (1 - taken)
+    saturated = cpu is not None and taken <= MAX_TAKEN and 100 * cpu > BUSY_PERCENT * (1 - taken)
     if use < FAR or not saturated:
         disturbed = next(_disturbances(repeat), None)
         if disturbed:
             return replace(base, verdict="machine", obstacle=disturbed)
-        behind = late > SERVER_LATE_SUSPECT_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
+        behind = late > DELAY_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
         full = core is not None and core.busy > SERVER_FULL and not saturated
         if behind or full:
             return replace(base, verdict=responsible, obstacle=sent_late)
@@ -217,9 +212,11 @@ def _cpu(repeat: Repeat) -> tuple[float | None, float]:
 
 
 def _disturbances(repeat: Repeat) -> Iterator[Obstacle]:
-    for found in (reason for m in repeat.parts for reason in disturbances(m)):
-        if isinstance(found, reasons.ListenQueue):
+    for machine in (m.recording.machine for m in repeat.parts if m.recording.machine):
+        capacity = machine.window_ns * (machine.engine_cores or 1)
+        if (machine.others_ns or 0) > TAKEN * capacity > 0:
+            yield Obstacle(kind="other_processes", share=(machine.others_ns or 0) / capacity)
+        if (machine.steal_ns or 0) > TAKEN * capacity > 0:
+            yield Obstacle(kind="hypervisor", share=(machine.steal_ns or 0) / capacity)
+        if machine.listen_overflows or machine.listen_drops:
             yield Obstacle(kind="listen_queue")
-        else:
-            by_process = found.taken_by == "processes"
-            yield Obstacle(kind="other_processes" if by_process else "hypervisor", share=found.share)

@@ -9,20 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loadgen import clients, store
+from loadgen.analysis.limits import BUSY_PERCENT, long_delays
 from loadgen.analysis.metrics import Metric, Scalar, metrics
-from loadgen.analysis.validity import (
-    LIVE_SUSPECT,
-    SATURATED,
-    SCHEDULE_LATE_SUSPECT_MS,
-    SUSPECT,
-    of_pool,
-)
+from loadgen.analysis.validity import LIVE_SUSPECT, SCHEDULE_LATE_SUSPECT_MS, SUSPECT
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
 from loadgen.locust_ui.histograms import START_DELAY, Histograms
 from loadgen.model import Cell, Outcome, Reason, Sample, reasons
 from loadgen.report.client_style import ClientStyle, client_styles
 from loadgen.report.columns import title_of, unit_of
+from loadgen.report.sentences.limit import evidence
 from loadgen.report.sentences.validity import reason
 
 MAX_ROWS: Final = 3600  # of a client's history; the oldest go first
@@ -219,9 +215,9 @@ class Live:
     # -- validity so far
 
     def _validity(self) -> Iterator[dict[str, str]]:
-        """Yield why the metrics so far are suspect; the report checks all of them."""
+        """Yield what disturbs or limits the clients so far; the report checks all of it."""
         for client in self._known():
-            for text in [*map(reason, self._reasons(client)), *_saturated(client)]:
+            for text in [*map(reason, self._reasons(client)), *_limits(client)]:
                 yield {"verdict": "suspect", "who": client.style.label, "text": text}
 
     def _reasons(self, client: _Client) -> Iterator[Reason]:
@@ -234,21 +230,19 @@ class Live:
         late_ms = client.total.percentiles(START_DELAY, [99])[99]
         if late_ms is not None and late_ms > SCHEDULE_LATE_SUSPECT_MS:
             yield reasons.StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
-        # without the number of streams: a run that is still young is not suspect for its few streams
-        yield from of_pool(
-            {
-                f"{key}_p{rank}_ms": client.total.percentiles(key, (50, 99))[rank]
-                for key in ("ttft", "lag", "send_delay")
-                for rank in (50, 99)
-            }
-        )
 
 
-def _saturated(client: _Client) -> Iterator[str]:
+def _limits(client: _Client) -> Iterator[str]:
+    metrics = ("ttft", "lag", "send_delay")
+    found = {metric: client.total.percentiles(metric, (50, 99)) for metric in metrics}
+    delays = long_delays(
+        {f"{metric}_p{rank}_ms": of[rank] for metric, of in found.items() for rank in (50, 99)}
+    )
+    yield from map(evidence, delays)
     for engine in client.running:
-        if engine.cpu_percent is not None and engine.cpu_percent > 100 * SATURATED:
+        if engine.cpu_percent is not None and engine.cpu_percent > BUSY_PERCENT:
             of_worker = f" of {engine.assignment.worker}" if engine.assignment.worker else ""
-            yield f"the engine{of_worker} used {engine.cpu_percent:.0f} % of a core: saturated"
+            yield f"the engine{of_worker} used {engine.cpu_percent:.0f} % of a core: it is at its limit"
 
 
 def _is_shown(metric: Metric) -> bool:

@@ -28,6 +28,10 @@ from loadgen.model.cell import Cell as Cell
 from loadgen.model.cell import Request as Request
 from loadgen.model.clients import ClientId as ClientId
 from loadgen.model.clients import Mode as Mode
+from loadgen.model.confidence import Confidence as Confidence
+from loadgen.model.confidence import ConfidenceCause as ConfidenceCause
+from loadgen.model.confidence import Grade as Grade
+from loadgen.model.confidence import Group as Group
 from loadgen.model.estimate import Estimate as Estimate
 from loadgen.model.findings import Cause as Cause
 from loadgen.model.findings import Delay as Delay
@@ -38,6 +42,9 @@ from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import Validity as Validity
 from loadgen.model.level import Level as Level
+from loadgen.model.limit import Limit as Limit
+from loadgen.model.limit import LimitEvidence as LimitEvidence
+from loadgen.model.limit import LimitFinding as LimitFinding
 from loadgen.model.progress import Listener as Listener
 from loadgen.model.progress import Progress as Progress
 from loadgen.model.reasons import Reason as Reason

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadgen.model.clients import ClientId
+from loadgen.model.confidence import ConfidenceCause
 from loadgen.model.findings import Finding, Validity
 from loadgen.model.level import Level
 
@@ -109,12 +110,12 @@ class SimulatorLate(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CpuTaken(Reason):
-    """``taken_by`` others took ``share`` (0..1) of the engine's cores."""
+class MachineDisturbed(Reason):
+    """Machine or simulator made the median latency uncertain by ± ``plus_minus`` (a share), the worst cause first."""
 
-    kind: Literal["cpu_taken"] = "cpu_taken"
-    taken_by: Literal["processes", "hypervisor"]
-    share: float
+    kind: Literal["machine_disturbed"] = "machine_disturbed"
+    plus_minus: float
+    causes: tuple[ConfidenceCause, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,22 +134,6 @@ class FewStreams(Reason):
     kind: Literal["few_streams"] = "few_streams"
     streams: int
     needed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientDelay(Reason):
-    """``metric`` (lag or send delay) is a large share of the TTFT at the same percentile.
-
-    ``cpu_share`` (0..1) is how much of its cores the engine used; ``None``: not measured.
-    """
-
-    kind: Literal["client_delay"] = "client_delay"
-    metric: Literal["lag", "send_delay"]
-    percentile: int
-    delay_ms: float
-    ttft_ms: float
-    cpu_share: float | None
-    saturated: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

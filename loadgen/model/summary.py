@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from loadgen.model.clients import ClientId, Mode
+from loadgen.model.confidence import Confidence, Group
 from loadgen.model.estimate import NOT_MEASURED, Estimate
 from loadgen.model.findings import Validity
 from loadgen.model.level import Level
+from loadgen.model.limit import Limit
 from loadgen.model.reasons import Reason
 
 
@@ -23,7 +25,8 @@ class Summary(Mapping[str, Estimate]):
     """Every metric of one client at one level, pooled over its repeats: a mapping from the metric's key.
 
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
-    ``reasons`` are why it is not valid, the most serious first. ``metrics`` are keyed by column of ``summary.csv``.
+    ``reasons`` are why it is not valid, the most serious first. ``limited_by``: whose limit it reached; ``None``:
+    nobody's. ``metrics`` are keyed by column of ``summary.csv``. A group without figures has no ``confidence``.
     """
 
     client: ClientId
@@ -35,6 +38,8 @@ class Summary(Mapping[str, Estimate]):
     outcomes: Mapping[str, int]  # outcome -> streams
     metrics: Mapping[str, Estimate]
     rounds: tuple[Round, ...] = field(repr=False)
+    confidence: Mapping[Group, Confidence] = field(default_factory=dict)
+    limited_by: Limit | None = None
 
     def __getitem__(self, metric: str) -> Estimate:
         return self.metrics.get(metric, NOT_MEASURED)

@@ -38,6 +38,7 @@ _KEYS: Mapping[str, Callable[[Summary], Any]] = {
     "repeats": lambda summary: summary.repeats,
     "validity": lambda summary: summary.validity.value,
     "reasons": lambda summary: "; ".join(map(reason, summary.reasons)),
+    "limited_by": lambda summary: summary.limited_by.value if summary.limited_by else "",
     "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
     "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
 }

@@ -17,6 +17,7 @@ OTHERS = (
     ("repeats", "Included repeats; an invalid repeat is excluded if others are not."),
     ("validity", "`valid`, `suspect` (disturbed, or a low sample size) or `invalid`."),
     ("reasons", "Why it is not valid, the most serious reason first."),
+    ("limited_by", "Whose limit was reached: `client`, `server`, `simulator` or `machine`; empty: nobody's."),
     ("low_sample", "Columns whose percentile has a low sample size."),
     ("outcomes", "Number of streams for each outcome."),
 )

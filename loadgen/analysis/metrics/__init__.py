@@ -24,12 +24,13 @@ from loadgen import registry
 from loadgen.analysis.measures import Flags, Ints, Measured, Times
 from loadgen.analysis.percentiles import NEEDED
 from loadgen.analysis.repeats import Repeat
+from loadgen.model import Group
 
 GROUP = "loadgen.metrics"
 
 # The columns of summary.csv that are no metrics: those before the metrics of the contract, and those after them.
 KEYS = ("client", "mode", "concurrency", "repeats")
-VERDICT = ("validity", "reasons", "low_sample", "outcomes")
+VERDICT = ("validity", "reasons", "limited_by", "low_sample", "outcomes")
 
 # Where the metrics are; first those whose columns other people's scripts rely on, in the order of their columns.
 CONTRACT: tuple[str, ...] = (
@@ -65,12 +66,20 @@ METRICS: tuple[str, ...] = (
     "loadgen.analysis.metrics.cpu:cpu_percent",
     "loadgen.analysis.metrics.cpu:cpu_share",
     "loadgen.analysis.metrics.cpu:run_wait_percent",
+    "loadgen.analysis.metrics.cpu:cpu_busiest_second_percent",
     "loadgen.analysis.metrics.switches:switches_per_token",
     "loadgen.analysis.metrics.streams:errors_share",
     "loadgen.analysis.metrics.memory:threads_added",
     "loadgen.analysis.metrics.output:load_max_ms",
     "loadgen.analysis.metrics.streams:startup_streams",
     "loadgen.analysis.metrics.latency:startup_ttft",
+    "loadgen.analysis.metrics.latency:start_delay",
+    "loadgen.analysis.metrics.machine:others_percent",
+    "loadgen.analysis.metrics.machine:steal_percent",
+    "loadgen.analysis.metrics.machine:others_wait_ms",
+    "loadgen.analysis.metrics.machine:steal_wait_ms",
+    "loadgen.analysis.metrics.machine:simulator_late_p50_ms",
+    "loadgen.analysis.metrics.machine:simulator_late_p99_ms",
 )
 
 Rank = int | None  # a percentile; None: the value of a metric that has no percentiles
@@ -78,7 +87,17 @@ Ranks = tuple[Rank, ...]
 VALUE: Ranks = (None,)
 
 Topic = Literal["streams", "latency", "cost"]
-Kind = Literal["latency", "ratio", "cpu", "memory", "count", "share"]
+Kind = Literal["latency", "rate", "cpu", "switches", "memory", "count", "share", "ratio"]
+GROUPS: Mapping[Kind, Group] = MappingProxyType(
+    {
+        "rate": Group.MEDIAN,
+        "cpu": Group.CPU,
+        "switches": Group.CPU,
+        "memory": Group.MEMORY,
+        "count": Group.MEMORY,
+    }
+)
+"""The group of figures that a kind of metric belongs to; latencies belong to that of their percentile."""
 Better = Literal["lower", "higher", None]
 
 
@@ -150,7 +169,7 @@ class Metric:
     ``percentiles``: keys of :data:`~loadgen.analysis.percentiles.NEEDED`; empty for a scalar.
     ``decimals``: digits after the point; 0 for a whole number, ``None`` for three significant digits.
     ``better``: which direction is an improvement; ``None`` where none is.
-    ``kind``: how a difference is tested. Shares are 0..1.
+    ``kind``: how a difference is tested, and to which group of figures it belongs. Shares are 0..1.
     ``intervals``: which columns have a 95 % interval.
     ``count``: whether ``<key>_n``, the number of values, is a column.
     ``compared``, ``primary``: which columns ``compare`` tests, and which of them decide its exit code.
@@ -261,6 +280,15 @@ class Column:
     def primary(self) -> bool:
         """Return whether a change of it decides the exit code of ``compare``."""
         return self.part == "value" and self.rank in self.metric.primary
+
+    @property
+    def group(self) -> Group | None:
+        """Return the group of figures that is disturbed with it; ``None`` for counts of streams, shares and ratios."""
+        if self.part == "n":
+            return None
+        if self.metric.kind == "latency":
+            return Group.MEDIAN if self.rank in (None, 50) else Group.TAIL
+        return GROUPS.get(self.metric.kind)
 
 
 _added: list[Metric] = []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from loadgen.analysis.measures import Measured
 from loadgen.analysis.metrics import VALUE, Repeats
 from loadgen.analysis.metrics.usage import cost, growth, per_token, percent_of_time
 from loadgen.model import Sample
+
+SECOND_NS = 1_000_000_000
 
 
 def _cpu_ns(sample: Sample) -> int | None:
@@ -51,3 +56,27 @@ def run_wait_percent(repeats: Repeats) -> float | None:
     window.
     """
     return percent_of_time(repeats, lambda sample: sample.run_wait_ns)
+
+
+@cost(label="CPU in the busiest second", unit="%", kind="cpu")
+def cpu_busiest_second_percent(repeats: Repeats) -> float | None:
+    """CPU time of the engine process in the busiest second while streams were open; 100 is one core. The busiest
+    worker's, where there are several.
+    """
+    return max((busy for m in repeats.parts if (busy := _busiest_second(m)) is not None), default=None)
+
+
+def _busiest_second(m: Measured) -> float | None:
+    """Return percent of a core; ``None`` without samples, and where streams were open for less than a second."""
+    tables = (m.recording.cpu_samples, m.recording.samples)
+    known = next((table.rows(table.cpu_ns >= 0) for table in tables if (table.cpu_ns >= 0).sum() > 1), None)
+    if known is None or not len(m.streams):
+        return None
+    at, cpu = known.at, known.cpu_ns
+    first, last = max(m.streams.start.min(), at[0]), min(m.streams.end.max(), at[-1])
+    if last - first < SECOND_NS:
+        return None
+    # the rate changes at samples only, so the busiest second begins or ends at one
+    begin = np.concatenate([at, at - SECOND_NS]).clip(first, last - SECOND_NS)
+    used = np.interp(begin + SECOND_NS, at, cpu) - np.interp(begin, at, cpu)
+    return float(used.max()) / SECOND_NS * 100

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from loadgen.analysis.measures import Ints, Measured, Times
 from loadgen.analysis.metrics import PerStream, PerToken, metric
 
@@ -66,3 +68,10 @@ in_warmup = partial(PerStream, streams=lambda m: m.ok & ~m.after_warmup)
 def startup_ttft(m: Measured) -> Ints:
     """TTFT of the streams due in the warm-up."""
     return m.ttft
+
+
+@latency(PerStream, label="start delay", percentiles=(50, 99))
+def start_delay(m: Measured) -> Ints:
+    """From when the load wanted a stream to the call of the library."""
+    delay: Ints = np.maximum(m.streams.start - m.streams.due, 0)
+    return delay

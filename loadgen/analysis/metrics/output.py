@@ -32,7 +32,7 @@ def server_tokens(repeats: Repeats) -> int | None:
 
 
 @cost(
-    label="tokens/s", unit="tokens/s", better="higher", compared=VALUE, live=VALUE, tabled=VALUE,
+    label="tokens/s", unit="tokens/s", kind="rate", better="higher", compared=VALUE, live=VALUE, tabled=VALUE,
     short={None: 16},
 )  # fmt: skip
 def tokens_per_s(repeats: Repeats) -> float | None:

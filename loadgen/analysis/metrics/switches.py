@@ -14,20 +14,32 @@ def _involuntary(repeats: Repeats) -> float | None:
     return per_token(repeats, lambda sample: sample.involuntary)
 
 
-@cost(label="voluntary context switches per token", unit="switches", tabled=VALUE, heading="voluntary")
+@cost(
+    label="voluntary context switches per token",
+    unit="switches",
+    kind="switches",
+    tabled=VALUE,
+    heading="voluntary",
+)
 def voluntary_switches_per_token(repeats: Repeats) -> float | None:
     """Context switches because a thread waited, within the measured window, divided by its tokens."""
     return _voluntary(repeats)
 
 
-@cost(label="involuntary context switches per token", unit="switches", tabled=VALUE, heading="involuntary")
+@cost(
+    label="involuntary context switches per token",
+    unit="switches",
+    kind="switches",
+    tabled=VALUE,
+    heading="involuntary",
+)
 def involuntary_switches_per_token(repeats: Repeats) -> float | None:
     """Context switches because a thread was preempted, within the measured window, divided by its tokens."""
     return _involuntary(repeats)
 
 
 @cost(
-    label="context switches per token", unit="switches", compared=VALUE, drawn=VALUE, short={None: 8},
+    label="context switches per token", unit="switches", kind="switches", compared=VALUE, drawn=VALUE, short={None: 8},
     heading="switches/token",
 )  # fmt: skip
 def switches_per_token(repeats: Repeats) -> float | None:

@@ -20,6 +20,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "delivery_lag": "loadgen.report.sentences.delivery_lag:sentences",
     "threshold": "loadgen.report.sentences.thresholds:sentences",
     "validity": "loadgen.report.sentences.validity:sentences",
+    "limit": "loadgen.report.sentences.limit:sentences",
 }
 
 

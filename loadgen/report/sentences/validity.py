@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from loadgen.model import Outcome, Reason, ValidityFinding, reasons
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import several
+from loadgen.report.sentences.confidence import cause
+from loadgen.report.text import percent, several
 
-_METRICS = {"lag": "delivery lag", "send_delay": "send delay"}
-_TAKEN_BY = {"processes": "other processes", "hypervisor": "the hypervisor"}
 _LISTEN_QUEUE = {"overflows": "overflowed", "drops": "dropped connections"}
 _OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
     Outcome.OK: ("ok", "ok"),
@@ -80,8 +79,8 @@ def _text(why: Reason) -> str:
             )
         case reasons.SimulatorLate():
             return f"the simulator sent later than scheduled, p99 {why.late_p99_ms:.1f} ms"
-        case reasons.CpuTaken():
-            return f"{_TAKEN_BY[why.taken_by]} took {100 * why.share:.0f} % of the engine's cores"
+        case reasons.MachineDisturbed():
+            return f"median latency is uncertain by ±{percent(why.plus_minus)}: {'; '.join(map(cause, why.causes))}"
         case reasons.ListenQueue():
             times = "once" if why.number == 1 else f"{why.number:,} times"
             return (
@@ -92,20 +91,7 @@ def _text(why: Reason) -> str:
                 f"only {several(why.streams, 'stream')} completed, at least {why.needed} are needed: "
                 "lengthen load.duration, or raise load.requests or repeats"
             )
-        case reasons.ClientDelay():
-            return (
-                f"{_METRICS[why.metric]} p{why.percentile} of {why.delay_ms:.1f} ms is "
-                f"{100 * why.delay_ms / why.ttft_ms:.0f} % of TTFT p{why.percentile}, {why.ttft_ms:.1f} ms: "
-                f"it is the client's limit, not the server's{_cpu(why)}"
-            )
     raise TypeError(f"no sentence for {why}")
-
-
-def _cpu(why: reasons.ClientDelay) -> str:
-    if why.cpu_share is None:
-        return ""
-    state = "saturated" if why.saturated else "not saturated"
-    return f"; the engine used {100 * why.cpu_share:.0f} % of its cores: {state}"
 
 
 def _outcomes(numbers: Mapping[str, int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadgen.model import ClientId, Level, Reason, Validity, ValidityFinding, reasons
+from loadgen.model.confidence import OtherPrograms
 from loadgen.report.sentences import Sentences, sentences
 from loadgen.report.sentences.validity import reason
 from tests.analysis.test_validity import CASES
@@ -29,17 +30,13 @@ SENTENCES = [
         "worker a: lost after 60 of its streams had ended; they count (no heartbeat for 5 s)",
     ),
     (
-        reasons.ClientDelay(
+        reasons.MachineDisturbed(
             validity=SUSPECT,
-            metric="lag",
-            percentile=99,
-            delay_ms=60.0,
-            ttft_ms=360.0,
-            cpu_share=0.95,
-            saturated=True,
+            plus_minus=0.42,
+            causes=(OtherPrograms(low=0.66, high=0.87, wait_ms=3.21, effect=0.4),),
         ),
-        "delivery lag p99 of 60.0 ms is 17 % of TTFT p99, 360.0 ms: it is the client's limit, not the server's; "
-        "the engine used 95 % of its cores: saturated",
+        "median latency is uncertain by ±42 %: other programs used 66-87 % of the client's core, "
+        "which delayed it by 3.21 ms each time",
     ),
 ]
 

@@ -1,0 +1,166 @@
+"""How the machine and the simulator shifted the figures of a measurement.
+
+What other programs used says nothing by itself: a client may have waited for them, or not at all. So a disturbance is
+judged by its effect, as a share of the figure that it shifts:
+
+- *Waiting.* The time that the client was runnable but did not run, divided by how often it woke up, is added to the
+  latency of what it woke up for. A client on threads waits for its own threads too; of that time, others are held
+  responsible for their share of the CPU that was used on its cores. What the hypervisor took while the client
+  ran counts likewise. The 99th percentile of a wait is taken as that of an exponential distribution: ln 100, or 4.6
+  times its mean.
+- *Lateness.* The simulator's actual minus scheduled send time: its p50 shifts medians, its p99 the tail.
+- *Steal.* CPU time may include what the hypervisor took, so its share of the CPU time used shifts CPU per token.
+
+Figures below 10 ms are treated as 10 ms, so that a shift of less than 1 ms is always harmless.
+
+A cell is *disturbed* when the machine alone shifted the median by more than 10 %, the tail by more than 30 % or CPU
+time by more than 10 %. The bounds were stated before anything was measured, and a cell's latencies are never compared
+with those of other cells: what is chosen by its result is biased.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
+
+import numpy as np
+
+from loadgen.analysis.measures import Measured, present
+from loadgen.analysis.percentiles import percentiles
+from loadgen.model import Recording
+from loadgen.model.confidence import ConfidenceCause, Group, Hypervisor, LateSimulator, OtherPrograms
+
+HIGH = 0.10  # share of a figure up to which its ± is harmless
+MEDIUM = 0.30  # and up to which it still tells something
+FLOOR_MS = 1.0  # a smaller shift of a latency is harmless
+TAIL_FACTOR = math.log(100)  # from the mean of a wait to its 99th percentile
+DISTURBED: Mapping[Group, float] = {Group.MEDIAN: HIGH, Group.TAIL: MEDIUM, Group.CPU: HIGH}
+"""Shares of the figures beyond which the machine's shift makes a cell disturbed."""
+
+LATENCIES: Mapping[Group, tuple[str, ...]] = {
+    Group.MEDIAN: ("ttft_p50_ms", "total_p50_ms"),
+    Group.TAIL: ("ttft_p99_ms", "itl_p99_ms"),
+}
+"""The columns that decide the ± of latencies."""
+
+Values = Mapping[str, float | None]  # by column of summary.csv
+
+
+def values(parts: Sequence[Measured]) -> dict[str, float]:
+    """Return what the machine and the simulator did to these parts, by column; those not measured are left out."""
+    found: dict[str, float] = {}
+    use = _cpu_use([m.recording for m in parts])
+    if capacity := use["capacity"]:
+        found["cpu_share"] = use["own"] / capacity
+        found |= {
+            f"{name}_percent": 100 * use[name] / capacity for name in ("others", "steal") if name in use
+        }
+    if wakeups := use["wakeups"]:
+        waits = {"others": use.get("waited"), "steal": use.get("stolen")}
+        found |= {f"{name}_wait_ms": ns / wakeups / 1e6 for name, ns in waits.items() if ns is not None}
+    for rank in (50, 99):
+        logs = [m.recording.server for m in parts if m.recording.server]
+        late = [ms for log in logs if (ms := log.late_p50_ms if rank == 50 else log.late_p99_ms) is not None]
+        if late:
+            found[f"simulator_late_p{rank}_ms"] = fmean(late)
+    return found
+
+
+def _cpu_use(recordings: Sequence[Recording]) -> Counter[str]:
+    """Return nanoseconds of CPU on the engines' cores within the windows; a key that one part lacks is left out.
+
+    ``waited`` is how long others kept an engine from running, ``stolen`` how long the hypervisor did while it ran,
+    ``wakeups`` the number of context switches.
+    """
+    parts = [use for recording in recordings if (use := _of_part(recording)) is not None]
+    total: Counter[str] = Counter()
+    for use in parts:
+        total.update({name: number for name, number in use.items() if all(name in each for each in parts)})
+    return total
+
+
+def _of_part(recording: Recording) -> dict[str, int] | None:
+    machine, edges = recording.machine, recording.edges
+    if machine is None or len(edges) < 2 or machine.window_ns <= 0:
+        return None
+    names = {"own": "cpu_ns", "waited": "run_wait_ns", "voluntary": "voluntary", "involuntary": "involuntary"}
+    use: dict[str, int | None] = {"capacity": machine.window_ns * (machine.engine_cores or 1)}
+    use |= {"others": machine.others_ns, "steal": machine.steal_ns}
+    for name, field in names.items():
+        before, after = getattr(edges[0], field), getattr(edges[-1], field)
+        use[name] = None if before is None or after is None else after - before
+    found = {name: number for name, number in use.items() if number is not None}
+    if "own" not in found:
+        return None
+    own, others = found["own"], found.get("others")
+    if "waited" in found and recording.mode == "threads":
+        # its threads wait for each other too
+        waited = found.pop("waited")
+        if others is not None:
+            found["waited"] = round(waited * others / max(others + own, 1))
+    if "steal" in found:
+        found["stolen"] = round(found["steal"] * own / max(own + (others or 0), 1))
+    if "voluntary" in found and "involuntary" in found:
+        found["wakeups"] = found["voluntary"] + found["involuntary"]
+    return found
+
+
+def figures(parts: Sequence[Measured]) -> dict[str, float | None]:
+    """Return the latencies of these parts that are shifted, by column."""
+    pools = {
+        "ttft": [present(m.ttft[m.included]) for m in parts],
+        "total": [present(m.total[m.included]) for m in parts],
+        "itl": [m.gaps().values for m in parts],
+    }
+    found = {name: percentiles(np.concatenate(pool), (50, 99)) for name, pool in pools.items()}
+    return {f"{name}_p{rank}_ms": of[rank] for name, of in found.items() for rank in (50, 99)}
+
+
+def shifts(known: Values) -> dict[Group, list[ConfidenceCause]]:
+    """Return how each group was shifted, by the figures of one measurement: latencies, and :func:`values`."""
+    found = {group: list(_latency_shifts(group, known)) for group in LATENCIES}
+    steal, own = known.get("steal_percent"), known.get("cpu_share")
+    if steal and own:
+        found[Group.CPU] = [_hypervisor(known, steal / (100 * own + (known.get("others_percent") or 0.0)))]
+    return found
+
+
+def _latency_shifts(group: Group, known: Values) -> Iterator[ConfidenceCause]:
+    present = [value for name in LATENCIES[group] if (value := known.get(name)) is not None]
+    if not present:
+        return
+    figure = max(min(present), FLOOR_MS / HIGH)
+    rank, factor = (50, 1.0) if group is Group.MEDIAN else (99, TAIL_FACTOR)
+    if wait := known.get("others_wait_ms"):
+        others = (known.get("others_percent") or 0.0) / 100
+        yield OtherPrograms(low=others, high=others, wait_ms=wait, effect=factor * wait / figure)
+    if wait := known.get("steal_wait_ms"):
+        yield _hypervisor(known, factor * wait / figure, wait)
+    if late := known.get(f"simulator_late_p{rank}_ms"):
+        yield LateSimulator(percentile=rank, low_ms=late, high_ms=late, effect=late / figure)
+
+
+def _hypervisor(known: Values, effect: float, wait_ms: float | None = None) -> Hypervisor:
+    share = (known.get("steal_percent") or 0.0) / 100
+    return Hypervisor(low=share, high=share, wait_ms=wait_ms, effect=effect)
+
+
+def disturbance(parts: Sequence[Measured]) -> tuple[float, tuple[ConfidenceCause, ...]]:
+    """Return how much one cell was disturbed, and by what, the largest effect first.
+
+    The first is the shift of the group with the worst, as a multiple of its bound: above 1, the cell is disturbed.
+    """
+    found = shifts({**figures(parts), **values(parts)})
+    totals = {
+        group: math.fsum(cause.effect or 0.0 for cause in causes) / DISTURBED[group]
+        for group, causes in found.items()
+    }
+    worst = max(totals, key=lambda group: totals[group])
+    return totals[worst], by_effect(found[worst])
+
+
+def by_effect(causes: Iterable[ConfidenceCause]) -> tuple[ConfidenceCause, ...]:
+    """Return the causes, the largest effect first; those without one before the others."""
+    return tuple(sorted(causes, key=lambda cause: -(math.inf if cause.effect is None else cause.effect)))

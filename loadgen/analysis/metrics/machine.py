@@ -1,0 +1,49 @@
+"""What the rest of the machine and the simulator did while a client was measured."""
+
+from __future__ import annotations
+
+from loadgen.analysis import machine
+from loadgen.analysis.metrics import Repeats
+from loadgen.analysis.metrics.usage import cost
+
+
+def _found(repeats: Repeats, name: str) -> float | None:
+    return machine.values(repeats.parts).get(name)
+
+
+@cost(label="CPU used by other programs", unit="%")
+def others_percent(repeats: Repeats) -> float | None:
+    """CPU time that other programs used on the engine's cores within the measured windows, in percent of them."""
+    return _found(repeats, "others_percent")
+
+
+@cost(label="CPU taken by the hypervisor", unit="%")
+def steal_percent(repeats: Repeats) -> float | None:
+    """CPU time that the hypervisor took on the engine's cores within the measured windows, in percent of them."""
+    return _found(repeats, "steal_percent")
+
+
+@cost(label="wait for other programs", unit="ms")
+def others_wait_ms(repeats: Repeats) -> float | None:
+    """How long other programs kept the engine from running each time it woke up, on average: run-queue wait divided by
+    context switches. Of the wait of a client on threads, the share of others in the CPU used.
+    """
+    return _found(repeats, "others_wait_ms")
+
+
+@cost(label="wait for the hypervisor", unit="ms")
+def steal_wait_ms(repeats: Repeats) -> float | None:
+    """How long the hypervisor kept the engine from running each time it woke up, on average."""
+    return _found(repeats, "steal_wait_ms")
+
+
+@cost(label="simulator late p50", unit="ms")
+def simulator_late_p50_ms(repeats: Repeats) -> float | None:
+    """The simulator's actual minus scheduled send time, p50; mean over the repeats. Empty for another server."""
+    return _found(repeats, "simulator_late_p50_ms")
+
+
+@cost(label="simulator late p99", unit="ms")
+def simulator_late_p99_ms(repeats: Repeats) -> float | None:
+    """The simulator's actual minus scheduled send time, p99; mean over the repeats. Empty for another server."""
+    return _found(repeats, "simulator_late_p99_ms")
