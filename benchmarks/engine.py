@@ -119,7 +119,7 @@ def compare(
 ) -> dict[str, list[tuple[Cost, Cost]]]:
     """Engine and the other side, one after the other, cell by cell."""
     found: dict[str, list[tuple[Cost, Cost]]] = {name: [] for name in names}
-    with Process.start(spec, cores=CORES.simulator) as server:
+    with Process(spec, cores=CORES.simulator) as server:
         scenario = Scenario(
             name="engine",
             target=Target(url=server.url),

@@ -60,7 +60,7 @@ def main() -> int:
 def _measure(reader: list[str], load: Load) -> None:
     cores = sorted(os.sched_getaffinity(0))
     spec = Simulator(ttft=0.3, gap=1 / load.rate, tokens=load.tokens, jitter=0.5)
-    with Process.start(spec, cores=cores[:1]) as simulator:
+    with Process(spec, cores=cores[:1]) as simulator:
         host, port = simulator.url.removeprefix("http://").split(":")
         command = [*reader, host, port, load.streams, load.seconds, load.ramp, load.tokens]
         bare = _bare_send_us(reader, load, cores)

@@ -17,7 +17,7 @@ class Embedded:
     """
 
     def __init__(self, spec: Simulator, cores: tuple[int, ...]) -> None:
-        self._start = partial(Process.start, spec, cores=cores)
+        self._start = partial(Process, spec, cores=cores)
         self.process = self._start()
 
     def reset(self, note: Callable[[str], None]) -> None:

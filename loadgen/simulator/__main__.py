@@ -1,4 +1,4 @@
-"""``python -m loadgen.simulator``: a JSON line in, a JSON line out, then it serves until stdin ends."""
+"""``python -m loadgen.simulator ORDER``: writes a JSON line, then serves until stdin ends."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from loadgen.simulator.server import Server
 
 
 class Order(msgspec.Struct):
-    """What to serve, and where; ``cores`` are those to run on, where any are listed."""
+    """What to serve, as JSON; ``cores`` are those to run on, where any are listed."""
 
     spec: Simulator
-    host: str = "127.0.0.1"
-    port: int = 0
     cores: list[int] = []
 
 
 def main() -> int:
     """Serve; return the exit code: 0 stopped, 2 could not start (the reason is sent as ``{"error": ...}``)."""
     try:
-        order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+        order = msgspec.json.decode(sys.argv[1], type=Order)
         if order.cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, order.cores)
-        server = Server(order.spec, order.host, order.port)
-    except (OSError, ValueError, OverflowError, msgspec.MsgspecError) as error:
-        _send({"error": str(error)})
+        server = Server(order.spec)
+    except (OSError, ValueError, OverflowError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201
         return 2
     server.stop_on_signals()
 
@@ -41,14 +39,9 @@ def main() -> int:
         server.loop.watch(0, stop_at_end)
     except PermissionError:  # a plain file, which is at its end
         server.loop.stop()
-    _send({"url": server.url})
+    print(json.dumps({"url": server.url}), flush=True)  # noqa: T201
     server.run()
     return 0
-
-
-def _send(message: dict[str, str]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

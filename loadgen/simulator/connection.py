@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from loadgen.simulator import http
 from loadgen.simulator.loop import READ, WRITE
 from loadgen.simulator.state import State
-from loadgen.simulator.wheel import Timer
 
 _READ_SIZE: Final = 64 << 10
 _WRITE_SIZE: Final = 256 << 10
@@ -26,34 +25,33 @@ class Answering(Protocol):
 
     def resume(self) -> None:
         """Go on: the client has read everything that it was sent."""
-        ...
 
-    def cancel(self) -> None:
+    def release(self) -> None:
         """Stop: the client has left."""
-        ...
 
 
 class Connection:
     """One client. Its requests are answered one after the other; what comes meanwhile waits in the parser.
 
-    ``out`` is what the client was too slow to take. While it is not empty nothing is due for ``stream``: like
-    Ollama's handler, it is blocked in its write.
+    ``request`` is the one that is answered. ``out`` is what the client was too slow to take. While it is not empty
+    nothing is due for ``stream``: like Ollama's handler, it is blocked in its write.
     """
 
     __slots__ = (
-        "_busy", "_closing", "_continued", "_draining", "_eof", "_events", "_keep_alive", "_loop", "_parser",
-        "_route", "_state", "chunked", "head_only", "out", "sock", "stream",
+        "_busy", "_closing", "_draining", "_eof", "_events", "_loop", "_parser", "_route", "_state",
+        "out", "request", "sock", "stream",
     )  # fmt: skip
 
-    def __init__(self, state: State, sock: socket.socket, route: Handler) -> None:
+    def __init__(
+        self, state: State, sock: socket.socket, route: Callable[[State, Connection, http.Request], None]
+    ) -> None:
         self.sock = sock
         self.out = bytearray()
         self.stream: Answering | None = None
-        self.chunked = self._keep_alive = True
-        self.head_only = False
+        self.request = http.Request()
         self._state, self._loop, self._route = state, state.loop, route
         self._parser = http.Parser()
-        self._busy = self._closing = self._continued = self._draining = self._eof = False
+        self._busy = self._closing = self._draining = self._eof = False
         self._events = READ
         sock.setblocking(False)
         with suppress(OSError):
@@ -95,18 +93,16 @@ class Connection:
             try:
                 request = self._parser.next()
             except http.HttpError as error:
-                self._keep_alive, self.chunked, self.head_only = False, True, False
+                self.request = http.Request(keep_alive=False)
                 self.answer(error.status, f"{error.status} {error}".encode(), http.TEXT)
                 return
             if request is None:
-                if self._parser.wants_continue and not self._continued:
-                    self._continued = True
+                if self._parser.wants_continue:
+                    self._parser.wants_continue = False
                     self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
                 break
-            self._continued = False
             self._busy = True
-            self._keep_alive, self.chunked = request.keep_alive, request.chunked
-            self.head_only = request.method == "HEAD"
+            self.request = request
             self._route(self._state, self, request)
         self._watch()
 
@@ -125,22 +121,18 @@ class Connection:
         """Send now what can be sent, and the rest when the client reads."""
         if self.out:
             self.out += data
-            return
-        if self.sock.fileno() < 0:
-            return
-        sent = self._send(data)
-        if sent is not None and sent != len(data):
+        elif (sent := self._send(data)) < len(data):
             self.keep(data[sent:])
 
-    def _send(self, data: bytes | bytearray) -> int | None:
-        """Return how many bytes were sent; close and return ``None`` where the client has left."""
+    def _send(self, data: bytes | bytearray) -> int:
+        """Return how many bytes were sent: all, for the connection is then closed, where the client has left."""
         try:
             return self.sock.send(data)
         except BlockingIOError:
             return 0
         except OSError:
             self.close()
-            return None
+            return len(data)
 
     def keep(self, rest: bytes) -> None:
         """Keep ``rest``, which a slow client has not taken."""
@@ -150,10 +142,8 @@ class Connection:
 
     def _flush(self) -> None:
         sent = self._send(self.out[:_WRITE_SIZE])
-        if sent is None:
-            return
         del self.out[:sent]
-        if self.out:
+        if self.out or self.sock.fileno() < 0:
             return
         if self.stream is not None:
             self.stream.resume()
@@ -163,8 +153,8 @@ class Connection:
         self._pump()
 
     def head(self, status: int, content_type: bytes, length: int | None, allow: bytes = b"") -> bytes:
-        """Return the head of the answer to the present request; ``length`` is ``None`` for one that streams."""
-        clock = self._state.clock
+        """Return the head of the answer to ``request``; ``length`` is ``None`` for one that streams."""
+        chunked, clock = self.request.chunked, self._state.clock
         clock.stamp()
         lines = [
             b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
@@ -175,18 +165,18 @@ class Connection:
             lines.append(b"Allow: " + allow)
         if length is not None:
             lines.append(b"Content-Length: %d" % length)
-        elif self.chunked:
+        elif chunked:
             lines.append(b"Transfer-Encoding: chunked")
-        if not self._keep_alive or (length is None and not self.chunked):
+        if not self.request.keep_alive or (length is None and not chunked):
             lines.append(b"Connection: close")
-        elif not self.chunked:
+        elif not chunked:
             lines.append(b"Connection: keep-alive")
         return b"\r\n".join([*lines, b"", b""])
 
     def answer(self, status: int, body: bytes, content_type: bytes = http.JSON, allow: bytes = b"") -> None:
         """Send a whole answer, at once."""
         head = self.head(status, content_type, len(body), allow)
-        self.send(head if self.head_only else head + body)
+        self.send(head if self.request.method == "HEAD" else head + body)
         self.finish()
 
     # -------------------------------------------------------------------------------------------- ending
@@ -196,13 +186,12 @@ class Connection:
         if self.sock.fileno() < 0:
             return
         self._busy = False
-        if not (keep_alive and self._keep_alive):
+        if not (keep_alive and self.request.keep_alive):
             self._closing = True
             if not self.out:
                 self._shut()
-            return
-        if self._parser.buffered:
-            self._loop.wheel.add(time.monotonic_ns(), Timer(self._pump))
+        elif self._parser.buffered:
+            self._loop.wheel.add(time.monotonic_ns(), self._pump)
         else:
             self._watch()
 
@@ -212,13 +201,12 @@ class Connection:
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self.close()
-            return
+            self._eof = True
         if self._eof:
             self.close()
             return
         self._watch()
-        self._loop.wheel.add(time.monotonic_ns() + _LINGER_NS, Timer(self.close))
+        self._loop.wheel.add(time.monotonic_ns() + _LINGER_NS, self.close)
 
     def reset(self) -> None:
         """Tear the connection down (RST)."""
@@ -235,8 +223,9 @@ class Connection:
         self.out.clear()
         self._busy = False
         if self.stream is not None:
-            self.stream.cancel()
+            self.stream.release()
 
 
-Handler = Callable[[State, Connection, http.Request], None]
+# Answers a request with the JSON object that it returns, or by itself, now or later. Raises HttpError.
+Handler = Callable[[State, Connection, http.Request], Mapping[str, Any] | None]
 Routes = Mapping[str, Mapping[str, Handler]]  # path -> method -> handler

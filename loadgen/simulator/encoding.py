@@ -59,7 +59,4 @@ def _join(parts: tuple[bytes, bytes | None], stamp: bytes) -> bytes:
     return before if after is None else b"%b%b%b" % (before, stamp, after)
 
 
-@lru_cache(maxsize=16)
-def encoding(encoder: Encoder, chunked: bool) -> Encoding:
-    """Return the encoding, made once."""
-    return Encoding(encoder, chunked)
+encoding: Final = lru_cache(maxsize=16)(Encoding)  # makes each once

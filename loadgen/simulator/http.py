@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import httptools
+import msgspec
+
+T = TypeVar("T")
 
 HEAD_LIMIT: Final = 64 << 10
 BODY_LIMIT: Final = 64 << 20
@@ -35,6 +39,15 @@ class Request:
     keep_alive: bool = True
     body: bytearray = field(default_factory=bytearray)
 
+    def json(self, kind: type[T]) -> T:
+        """Return the body, which is JSON of that type. Raises HttpError."""
+        if not self.body:
+            raise HttpError(400, "missing request body")
+        try:
+            return msgspec.convert(json.loads(self.body), kind)
+        except (ValueError, RecursionError) as error:
+            raise HttpError(400, f"invalid request: {error}") from None
+
 
 class Parser:
     """Parse requests incrementally; pipelined ones wait for :meth:`next`.
@@ -60,11 +73,12 @@ class Parser:
     def feed(self, data: bytes) -> None:
         """Parse what the socket returned."""
         self.buffered += len(data)
+        if self._failure is not None:
+            return
         if self._head_size is not None:
             self._head_size += len(data)
         try:
-            if self._failure is None:
-                self._parser.feed_data(data)
+            self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:  # an offer that is not taken: the request stands
             self._parser = httptools.HttpRequestParser(self)
             self.buffered -= len(data) - upgrade.args[0]

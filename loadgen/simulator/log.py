@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from loadgen.model import ServerLog
 
@@ -67,26 +68,18 @@ class Log:
         }
 
     def pack(self) -> bytes:
-        """Return ``counts`` and the sizes of all columns as one line of JSON, then the columns as they lie in memory.
-
-        This only copies: streams may be open. :func:`unpack` reads it.
-        """
+        """Return ``counts`` and all columns; :func:`unpack` reads it. This only copies: streams may be open."""
         columns = [getattr(self, name).tobytes() for name in _DTYPES]
-        head = {"counts": self.counts(), "bytes": [len(column) for column in columns]}
-        return b"".join([json.dumps(head).encode(), b"\n", *columns])
+        return msgspec.msgpack.encode([self.counts(), columns])
 
 
 def unpack(data: bytes) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
     """Return the counts and the columns of a packed log. Times are nanoseconds since the epoch."""
     import numpy as np
 
-    line, _, rest = data.partition(b"\n")
-    head = json.loads(line)
-    columns, begin = {}, 0
-    for (name, dtype), size in zip(_DTYPES.items(), head["bytes"], strict=True):
-        columns[name] = np.frombuffer(rest[begin : begin + size], dtype)
-        begin += size
-    return head["counts"], columns
+    counts, columns = msgspec.msgpack.decode(data, type=tuple[dict[str, int], list[bytes]])
+    pairs = zip(_DTYPES.items(), columns, strict=True)
+    return counts, {name: np.frombuffer(column, dtype) for (name, dtype), column in pairs}
 
 
 def server_log(data: bytes) -> ServerLog:
@@ -96,10 +89,9 @@ def server_log(data: bytes) -> ServerLog:
     counts, columns = unpack(data)
     due, sent = columns["due"], columns["sent"]
     lateness = sent - due
+    p50 = p99 = most = None
     if len(lateness):
         p50, p99, most = (np.percentile(lateness, [50, 99, 100], method="inverted_cdf") / 1e6).tolist()
-    else:
-        p50 = p99 = most = None
     late = np.flatnonzero(lateness > LATE_NS)
     if len(late) > MAX_LATE_ROWS:
         worst = late[np.argsort(lateness[late], kind="stable")[-MAX_LATE_ROWS:]]

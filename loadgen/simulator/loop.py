@@ -1,4 +1,4 @@
-"""The event loop: one thread, one selector, one wheel."""
+"""The event loop: one thread, one selector, one wheel, and the clocks that it keeps together."""
 
 from __future__ import annotations
 
@@ -19,12 +19,38 @@ WRITE: Final = selectors.EVENT_WRITE
 MAX_EVENTS: Final = 16
 _MAX_WAIT_S: Final = 60.0
 _TIGHT_NS: Final = 5_000
+_NS: Final = 1_000_000_000
 
-Handler = Callable[[int], None]
+
+class Clock:
+    """The wall clock as Ollama writes it: the formatted second is kept, so that a stamp formats its nanoseconds only.
+
+    ``second`` is ``2026-01-31T12:00:00.`` for the second that begins at ``base`` (nanoseconds since the epoch);
+    ``date`` is the same as a header of HTTP writes it.
+    """
+
+    __slots__ = ("base", "date", "second")
+
+    def __init__(self) -> None:
+        self.set(time.time_ns())
+
+    def set(self, epoch_ns: int) -> None:
+        """Keep the second of ``epoch_ns``."""
+        seconds = epoch_ns // _NS
+        self.base = seconds * _NS
+        self.second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds)).encode()
+        self.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds)).encode()
+
+    def stamp(self) -> tuple[int, bytes]:
+        """Return the time in nanoseconds since the epoch, and as RFC 3339 with nine digits and ``Z``."""
+        now = time.time_ns()
+        if not 0 <= now - self.base < _NS:
+            self.set(now)
+        return now, b"%b%09dZ" % (self.second, now - self.base)
 
 
 class Loop:
-    """Calls handlers of ready descriptors, and the wheel's items when they are due.
+    """Calls handlers of ready descriptors, and the wheel's acts when they are due.
 
     ``epoch`` turns monotonic nanoseconds into nanoseconds since the epoch.
     """
@@ -40,7 +66,7 @@ class Loop:
         self._waker.setblocking(False)
         self.watch(self._woken.fileno(), lambda _: None)
 
-    def watch(self, fd: int, handler: Handler, events: int = READ) -> None:
+    def watch(self, fd: int, handler: Callable[[int], None], events: int = READ) -> None:
         """Call ``handler(events)`` when ``fd`` is ready for ``events``: READ, WRITE, both, or 0 for none.
 
         An error and a hang-up count as ready. Raises PermissionError for a plain file. Watch a descriptor for
@@ -61,7 +87,7 @@ class Loop:
             self._waker.send(b"!")
 
     def run(self, each_turn: Callable[[], None]) -> None:
-        """Serve until ``stop``; ``each_turn`` is called after every turn of the wheel."""
+        """Serve until ``stop``, then close the loop; ``each_turn`` is called after every turn of the wheel."""
         # The collector would pause all streams to look through every open one. What streams leave behind has
         # no cycles: a stream and its connection let go of each other.
         gc.collect()
@@ -77,12 +103,9 @@ class Loop:
                         self.wheel.turn(self._tie_clocks())
         finally:
             gc.enable()
-
-    def close(self) -> None:
-        """Close the loop's own descriptors."""
-        self._waker.close()
-        self._woken.close()
-        self._selector.close()
+            self._waker.close()
+            self._woken.close()
+            self._selector.close()
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for a ready descriptor or the wheel's next slot."""

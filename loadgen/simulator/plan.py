@@ -6,6 +6,7 @@ import math
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 from typing import Final
 
@@ -58,9 +59,11 @@ class Planner:
         gap = spec.gap * _NS
         self.gaps = array("q", (round(gap * self._draw(tables)) for _ in range(_DRAWN)))
         self.framed = bool(spec.split or spec.merge)
-        self.frames = (
-            bytes(_frame(tables.random(), spec) for _ in range(_DRAWN)) if self.framed else bytes(_DRAWN)
-        )
+        shares = [spec.split, spec.merge, 1 - spec.split - spec.merge]
+        self.frames = bytes(tables.choices((SPLIT, MERGE, PLAIN), shares, k=_DRAWN))
+        self._fates = [*FAULTS, None]
+        fractions = [spec.faults.get(name, 0.0) for name in FAULTS]
+        self._fate_bounds = [*accumulate(fractions), 1.0]
 
     def plan(self, n: int, text_seed: int | None = None) -> Plan:
         """Return the plan of request ``n``; its text is decided by ``text_seed`` where the client requests one."""
@@ -68,7 +71,7 @@ class Planner:
         random.seed(f"{self._spec.seed}:{n}")
         ttft = round(self._spec.ttft * _NS * self._draw(random))
         at, text = random.randrange(_DRAWN), random.randrange(len(TOKENS))
-        fault, point = self._fault(random.random()), random.random()
+        [fault], point = random.choices(self._fates, cum_weights=self._fate_bounds), random.random()
         if text_seed is not None:
             random.seed(f"text:{text_seed}")
             text = random.randrange(len(TOKENS))
@@ -77,14 +80,6 @@ class Planner:
     def duration_ns(self, plan: Plan, tokens: int) -> int:
         """Return the time from the first to the last of ``tokens`` tokens."""
         return sum(self.gaps[(plan.at + i) & GAP_MASK] for i in range(1, tokens))
-
-    def _fault(self, chance: float) -> str | None:
-        below = 0.0
-        for name in FAULTS:
-            below += self._spec.faults.get(name, 0.0)
-            if chance < below:
-                return name
-        return None
 
 
 def _sampler(distribution: str, cv: float) -> Callable[[Random], float]:
@@ -99,7 +94,3 @@ def _sampler(distribution: str, cv: float) -> Callable[[Random], float]:
         "gamma": lambda random: random.gammavariate(1 / (cv * cv), cv * cv),
     }
     return draws[distribution]
-
-
-def _frame(chance: float, spec: Simulator) -> int:
-    return SPLIT if chance < spec.split else MERGE if chance < spec.split + spec.merge else PLAIN

@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import Final, Self
 
 from loadgen import model
 from loadgen.simulator.log import server_log
@@ -36,41 +36,29 @@ class Process:
     that Ctrl-C in the terminal reaches the parent alone.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
-        self._process = process
-        self._stderr = stderr
-        self.url = ""
-
-    @classmethod
-    def start(
-        cls, spec: model.Simulator, *, host: str = "127.0.0.1", port: int = 0, cores: Sequence[int] = ()
-    ) -> Process:
-        """Start it on ``port`` (0: any free one), pinned to ``cores`` where listed; return when it listens.
-
-        Raises SimulatorError.
-        """
+    def __init__(self, spec: model.Simulator, *, cores: Sequence[int] = ()) -> None:
+        """Start it, pinned to ``cores`` where listed; return when it listens. Raises SimulatorError."""
         root = str(Path(model.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
+        order = json.dumps({"spec": asdict(spec), "cores": list(cores)})
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "loadgen.simulator"],
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "loadgen.simulator", order],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=stderr,
+                stderr=self._stderr,
                 env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,
             )
         except OSError as error:
-            stderr.close()
+            self._stderr.close()
             raise SimulatorError(f"the simulator cannot start: {error}") from error
-        self = cls(process, stderr)
         try:
-            self._order({"spec": asdict(spec), "host": host, "port": port, "cores": list(cores)})
+            self.url = self._await_url()
         except BaseException:
             self.stop()
             raise
-        return self
 
     @property
     def pid(self) -> int:
@@ -87,17 +75,12 @@ class Process:
 
     def stop(self) -> None:
         """End the process; nothing happens when it is not running any more."""
-        process = self._process
-        for end in (process.stdin, process.stdout):
-            if end is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    end.close()
-        for last_resort in (process.terminate, process.kill):
+        for last_resort in (self._process.terminate, self._process.kill):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_TIMEOUT_S)
+                self._process.communicate(timeout=_STOP_TIMEOUT_S)
                 break
             last_resort()
-        process.wait()
+        self._process.communicate()
         self._stderr.close()
 
     def __enter__(self) -> Self:
@@ -106,23 +89,17 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _order(self, order: dict[str, object]) -> None:
-        """Send what to serve, and wait until the process listens."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
+    def _await_url(self) -> str:
+        stdout = self._process.stdout
         assert stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            stdin.write(json.dumps(order).encode() + b"\n")
-            stdin.flush()
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
             if not selector.select(_START_TIMEOUT_S):
                 raise SimulatorError(f"the simulator has not started within {_START_TIMEOUT_S:.0f} s")
-        line = stdout.readline()
-        answer: dict[str, str] = json.loads(line) if line else {}
+        answer: dict[str, str] = json.loads(stdout.readline() or b"{}")
         if "url" not in answer:
             raise SimulatorError(f"the simulator cannot start: {answer.get('error') or self._exit_reason()}")
-        self.url = answer["url"]
+        return answer["url"]
 
     def _request(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
@@ -139,6 +116,6 @@ class Process:
         except subprocess.TimeoutExpired:
             return ""
         self._stderr.seek(0)
-        lines = self._stderr.read().decode(errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), "")
+        written = self._stderr.read().decode(errors="replace").strip()
+        last = written.rpartition("\n")[2]
         return f"it ended with exit code {code}" + (f": {last}" if last else "")

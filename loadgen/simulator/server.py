@@ -13,15 +13,34 @@ from contextlib import suppress
 from typing import Final
 
 from loadgen.model import Simulator
-from loadgen.simulator import routes
-from loadgen.simulator.connection import Connection
+from loadgen.protocols.encoder import to_json
+from loadgen.simulator import http
+from loadgen.simulator.apis import ollama, openai
+from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.loop import MAX_EVENTS, Loop
 from loadgen.simulator.state import State
-from loadgen.simulator.wheel import Timer
 
 _BACKLOG: Final = 8192
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_NS: Final = 10_000_000
+
+
+def _packed_log(state: State, connection: Connection, _: http.Request) -> None:
+    connection.answer(200, state.log.pack(), b"application/octet-stream")
+
+
+def _reset(state: State, *_: object) -> dict[str, int]:
+    state.reset()
+    return {}
+
+
+# Those of the APIs, and the simulator's own for the measuring process and for debugging.
+ROUTES: Final[Routes] = {
+    **ollama.ROUTES,
+    **openai.ROUTES,
+    "/simulator/record": {"GET": lambda state, *_: state.log.counts(), "DELETE": _reset},
+    "/simulator/record.bin": {"GET": _packed_log},
+}
 
 
 class Server:
@@ -31,7 +50,9 @@ class Server:
         self._listener = _listen(host, port)
         self.loop = Loop()
         self.state = State(spec, self.loop)
-        _raise_file_limit()
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self._watch()
 
     @property
@@ -47,13 +68,10 @@ class Server:
 
     def run(self) -> None:
         """Serve until ``loop.stop``."""
-        try:
-            self.loop.run(self._trim)
-        finally:
-            self._listener.close()
-            self.loop.close()
+        with self._listener:
+            self.loop.run(self._trim_log)
 
-    def _trim(self) -> None:
+    def _trim_log(self) -> None:
         self.state.log.trim()
 
     def _accept(self, _: int) -> None:
@@ -66,9 +84,9 @@ class Server:
                 if error.errno in _FULL:
                     # The rest waits in the listen queue until connections have ended.
                     self.loop.watch(self._listener.fileno(), self._accept, 0)
-                    self.loop.wheel.add(time.monotonic_ns() + _RETRY_NS, Timer(self._watch))
+                    self.loop.wheel.add(time.monotonic_ns() + _RETRY_NS, self._watch)
                 return
-            Connection(self.state, sock, routes.answer)
+            Connection(self.state, sock, _answer)
 
     def _watch(self) -> None:
         self.loop.watch(self._listener.fileno(), self._accept)
@@ -88,6 +106,23 @@ def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:
     server.run()
 
 
+def _answer(state: State, connection: Connection, request: http.Request) -> None:
+    """Answer ``request`` now, or begin the stream that will."""
+    methods = ROUTES.get(request.path)
+    if methods is None:
+        connection.answer(404, b"404 page not found", http.TEXT)
+    elif request.method not in methods:
+        connection.answer(405, b"405 method not allowed", http.TEXT, ", ".join(methods).encode())
+    else:
+        try:
+            body = methods[request.method](state, connection, request)
+        except http.HttpError as error:
+            connection.answer(error.status, to_json({"error": str(error)}))
+        else:
+            if body is not None:
+                connection.answer(200, to_json(body))
+
+
 def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port < 1 << 16:  # getaddrinfo would wrap it round
         raise ValueError(f"port {port} is not within 0 to 65535")
@@ -102,9 +137,3 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

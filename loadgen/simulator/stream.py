@@ -14,8 +14,7 @@ from loadgen.simulator.connection import Connection
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import encoding
 from loadgen.simulator.plan import GAP_MASK, MERGE, SPLIT
-from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Loaded, full_name
-from loadgen.simulator.state import State
+from loadgen.simulator.state import KEEP_ALIVE_NS, Loaded, State, full_name
 
 _WORDS: Final = len(TOKENS)
 _SECOND: Final = 1_000_000_000
@@ -37,13 +36,16 @@ class Inference:
 
 
 class Stream:
-    """An inference request. ``connection`` is ``None`` once it is over; the wheel may still hold it then."""
+    """An inference request: takes a slot or queues for one, or is refused, as planned.
+
+    ``connection`` is ``None`` once it is over; the wheel may still hold it then.
+    """
 
     __slots__ = (
         "_act", "_add", "_at", "_begun", "_blocked", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
-        "_index", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_odd", "_opened", "_pairs", "_plan",
-        "_poured", "_prompt_tokens", "_queued", "_reason", "_received", "_send", "_sent", "_state", "_stop",
-        "_text", "_tokens", "_wanted", "connection",
+        "_index", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
+        "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens",
+        "_wanted", "connection",
     )  # fmt: skip
 
     def __init__(self, state: State, connection: Connection, wanted: Inference) -> None:
@@ -56,42 +58,36 @@ class Stream:
         self._index = self._log.add_stream(self._received + self._loop.epoch)
         self._plan = plan = planner.plan(self._index, wanted.seed)
         self._fault, self._at, self._text = plan.fault, plan.at, plan.text
-        self._gaps, self._odd = planner.gaps, planner.framed
+        self._gaps = planner.gaps
         self._tokens = natural if limit is None else min(natural, limit)
-        self._reason = "stop" if limit is None or natural < limit else "length"
         self._prompt_tokens = max(1, -(-wanted.prompt_bytes // 4))
-        self._encoding = encoding(wanted.encoder, connection.chunked)
+        self._encoding = encoding(wanted.encoder, connection.request.chunked)
         self._pairs = self._encoding.pairs
-        self._send, self._add = connection.sock.send, state.wheel.add
+        self._send, self._add = connection.sock.send, state.loop.wheel.add
         # What the next step does; None is a token with nothing special about it: the one test on the hot path.
         # A function, not a bound method, which would be a cycle.
         self._act: Callable[[Stream, Connection], None] | None = Stream._admit
         self._due = self._begun = self._first_sent = self._load_ns = 0
         self._sent = self._stop = self._merged = self._poured = 0
-        self._opened = self._queued = self._blocked = False
+        self._queued = self._blocked = False
         self._loaded: Loaded | None = None
-
-    # ---------------------------------------------------------------------------------- the way to a slot
-
-    def start(self) -> None:
-        """Take a slot or queue for one, or refuse the request, as planned."""
-        connection = self.connection
-        assert connection is not None
         if self._fault in faults.STATUS:
             self._refuse(connection, self._fault)
         elif self._fault == "slow_accept":
             self._fault = None
-            self._add(self._received + faults.SLOW_ACCEPT_NS, self)
+            self._add(self._received + faults.SLOW_ACCEPT_NS, self.step)
         else:
             self._admit(connection)
 
+    # ---------------------------------------------------------------------------------- the way to a slot
+
     def _admit(self, connection: Connection) -> None:
         self._queued = True
-        if not self._state.slots.take(self.begin):
+        if not self._state.slots.take(self._begin):
             self._queued = False
             self._refuse(connection, "status_503")
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Use the slot: the model loads, the prompt is read, and the first token becomes due."""
         state, plan = self._state, self._plan
         now = monotonic_ns()
@@ -104,11 +100,11 @@ class Stream:
         if not self._wanted.stream:
             self._due += state.planner.duration_ns(plan, self._tokens)
         self._act = Stream._odd_token if self._wanted.stream and self._stop else Stream._end
-        self._add(self._due, self)
+        self._add(self._due, self.step)
 
     def _refuse(self, connection: Connection, fault: str) -> None:
         status, message = faults.STATUS[fault]
-        self._over()
+        self.release()
         connection.answer(status, self._wanted.encoder.error(message))
 
     # ------------------------------------------------------------------------------------------- tokens
@@ -147,7 +143,7 @@ class Stream:
             connection.keep(data[sent:])
         elif done != self._stop:
             self._due = due = due + self._gaps[(self._at + done) & GAP_MASK]
-            self._add(due, self)
+            self._add(due, self.step)
             return
         self._next()
 
@@ -174,13 +170,13 @@ class Stream:
         elif at_once:
             self._end(connection)
         else:
-            self._add(self._due, self)
+            self._add(self._due, self.step)
 
     def resume(self) -> None:
         """Go on where the client has read everything: what has become due meanwhile is due at once."""
         if self._blocked:
             self._blocked = False
-            self._add(self._due, self)
+            self._add(self._due, self.step)
 
     def _odd_token(self, connection: Connection) -> None:
         """Send the first token, which takes the headers along, or those that are cut or merged."""
@@ -201,15 +197,14 @@ class Stream:
         connection.send(self._lead(connection, now) + encoded.frame(b"".join([*before, left])))
         if right:
             connection.send(encoded.frame(right))
-        if not self._odd:
+        if not self._state.planner.framed:
             self._act = None
         self._next()
 
     def _lead(self, connection: Connection, now: int) -> bytes:
         """Return the headers, once."""
-        if self._opened:
+        if self._first_sent:
             return b""
-        self._opened = True
         self._first_sent = now
         encoder = self._wanted.encoder
         opening = encoder.opening()
@@ -231,14 +226,17 @@ class Stream:
                 connection.send(self._lead(connection, now) + self._encoding.frame(start))
                 self._act = Stream._pour
                 self._wait(0)
-            case fault if not self._wanted.stream:
-                self._end_whole(connection, fault, now, stamp)
-            case fault:
-                self._end_stream(connection, fault, now, stamp)
+            case _ if self._wanted.stream:
+                self._end_stream(connection, now, stamp)
+            case _:
+                self._end_whole(connection, now, stamp)
 
-    def _end_stream(self, connection: Connection, fault: str | None, now: int, stamp: bytes) -> None:
+    def _end_stream(self, connection: Connection, now: int, stamp: bytes) -> None:
         lead, encoded, encoder = self._lead(connection, now), self._encoding, self._wanted.encoder
-        match fault:
+        match self._fault:
+            case None:
+                self._log.add_object(self._index, self._due + self._loop.epoch, now)
+                connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
             case "error_line":
                 connection.send(lead + encoded.frame(encoder.event(encoder.error(faults.ERROR_TEXT))))
             case "no_done":
@@ -246,26 +244,21 @@ class Stream:
             case "truncate":
                 chunk = encoded.frame(encoded.event((self._text + self._sent) % _WORDS, stamp))
                 connection.send(lead + chunk[: len(chunk) // 2])
-                self._over()
-                connection.finish(keep_alive=False)
+                self._over(connection, keep_alive=False)
                 return
-            case None:
-                self._log.add_object(self._index, self._due + self._loop.epoch, now)
-                connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
-            case _:
-                self._fault = None
-                self._stop = self._tokens
+            case fault:
+                self._fault, self._stop = None, self._tokens
                 connection.send(lead + encoded.frame(self._broken_line(fault, stamp)))
                 self._act = Stream._odd_token if self._sent < self._stop else Stream._end
                 self._wait(self._gap())
                 return
         self._finish(connection)
 
-    def _end_whole(self, connection: Connection, fault: str | None, now: int, stamp: bytes) -> None:
+    def _end_whole(self, connection: Connection, now: int, stamp: bytes) -> None:
         """End an answer that does not stream, of one object."""
-        encoder = self._wanted.encoder
+        encoder, fault = self._wanted.encoder, self._fault
         if fault == "error_line":
-            self._over()
+            self.release()
             connection.answer(500, encoder.error(faults.ERROR_TEXT))
             return
         self._sent = self._tokens
@@ -280,8 +273,7 @@ class Stream:
         self._log.add_object(self._index, self._due + self._loop.epoch, now)
         head = connection.head(200, http.JSON, len(body))
         connection.send(head + (body[: len(body) // 2] if fault == "truncate" else body))
-        self._over()
-        connection.finish(keep_alive=fault != "truncate")
+        self._over(connection, keep_alive=fault != "truncate")
 
     def _pour(self, connection: Connection) -> None:
         """Send more of a line that does not end."""
@@ -301,10 +293,13 @@ class Stream:
 
     def _finish(self, connection: Connection) -> None:
         """Send the closing chunk, in a send of its own."""
-        if connection.chunked:
+        if connection.request.chunked:
             connection.send(b"0\r\n\r\n")
-        self._over()
-        connection.finish(keep_alive=connection.chunked)
+        self._over(connection, keep_alive=connection.request.chunked)
+
+    def _over(self, connection: Connection, *, keep_alive: bool) -> None:
+        self.release()
+        connection.finish(keep_alive=keep_alive)
 
     def _ending(self, now: int, stamp: bytes, *, done: bool = True) -> Ending:
         epoch, sent = self._loop.epoch, self._sent
@@ -319,21 +314,19 @@ class Stream:
         size, first = min(CONTEXT, self._prompt_tokens + sent), self._text * 7919
         context = [(first + i * 104_729) % _VOCABULARY for i in range(size)]
         text = "" if self._wanted.stream else "".join(TOKENS[(self._text + i) % _WORDS] for i in range(sent))
-        return Ending(usage, stamp, self._reason, context, text, done)
+        reason = "length" if self._tokens == self._wanted.limit else "stop"
+        return Ending(usage, stamp, reason, context, text, done)
 
-    def cancel(self) -> None:
-        """Stop: the client has left."""
-        self._over()
-
-    def _over(self) -> None:
+    def release(self) -> None:
+        """Let go of the connection and of the slot: the answer is complete, or the client has left."""
         if self.connection is None:
             return
         self.connection.stream = None
         self.connection = None
         self._log.open -= 1
         if self._queued:
-            self._state.slots.leave(self.begin)
+            self._state.slots.leave(self._begin)
         if self._loaded is not None:
-            self._state.models.release(self._loaded, monotonic_ns(), self._wanted.keep_ns)
+            self._loaded.release(monotonic_ns(), self._wanted.keep_ns)
             self._loaded = None
             self._state.slots.free()

@@ -26,7 +26,7 @@ BUDGET = Budget(lag_p99_ms=5000.0, errors=0.01, ttft=None)
 
 @pytest.fixture
 def simulator() -> Iterator[Process]:
-    with Process.start(SPEC) as process:
+    with Process(SPEC) as process:
         yield process
 
 

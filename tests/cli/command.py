@@ -65,7 +65,7 @@ def loadgen(
 @contextmanager
 def serving(**changes: Any) -> Iterator[str]:
     """The URL of a simulator that is a server like any other: no cell is invalid because it sent late."""
-    with Process.start(Simulator(**{"ttft": 0.02, "gap": 0.005, "tokens": 8, **changes})) as process:
+    with Process(Simulator(**{"ttft": 0.02, "gap": 0.005, "tokens": 8, **changes})) as process:
         yield process.url
 
 

@@ -215,7 +215,7 @@ def test_tls_is_expected_where_there_is_none(tmp_path: Path) -> None:
 
 
 def test_the_model_is_not_there(tmp_path: Path) -> None:
-    with Process.start(Simulator(models=("llama3",))) as simulator:
+    with Process(Simulator(models=("llama3",))) as simulator:
         printed = refused(tmp_path, simulator.url, "--set=model=qwen9")
     assert f"{simulator.url}/api/show answered 404 for the model 'qwen9': " in printed
     assert "model 'qwen9' not found" in printed

@@ -30,7 +30,7 @@ def test_the_server_dies_in_the_middle(tmp_path: Path) -> None:
     out = tmp_path / "run"
     path = scenario(tmp_path, clients=["floor", "requests"], load={"requests": 2}, thresholds=["errors < 1%"])
     with (
-        Process.start(Simulator(ttft=0.01, gap=0.01, tokens=100_000)) as simulator,
+        Process(Simulator(ttft=0.01, gap=0.01, tokens=100_000)) as simulator,
         started("run", path, "--url", simulator.url, "--out", out, cwd=tmp_path) as process,
     ):
         until(lambda: simulator.log().sends > 20, "tokens")

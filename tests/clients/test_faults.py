@@ -70,7 +70,7 @@ def test_every_fault_has_the_same_outcome_with_every_client(part: int) -> None:
         cells = [
             cell(
                 client=client,
-                url=stack.enter_context(Process.start(spec)).url,
+                url=stack.enter_context(Process(spec)).url,
                 concurrency=len(met),
                 timeouts=TIMEOUTS,
                 load=Load(requests=1),

@@ -18,7 +18,7 @@ STAGES = (Stage(8, 0.1), Stage(8, 0.025), Stage(3, 0.0), Stage(6, 0.05), Stage(6
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Process]:
-    with Process.start(Simulator(ttft=0.15, gap=0.025, tokens=5)) as process:
+    with Process(Simulator(ttft=0.15, gap=0.025, tokens=5)) as process:
         yield process
 
 

@@ -130,7 +130,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     points = "".join(f"{name.lower()} = slowed:{name}\n" for name in NAMES)
     (about / "entry_points.txt").write_text(f"[loadgen.clients]\n{points}")
     done: dict[str, Recording] = {}
-    with pytest.MonkeyPatch.context() as patch, Process.start(SPEC) as server:
+    with pytest.MonkeyPatch.context() as patch, Process(SPEC) as server:
         patch.syspath_prepend(str(folder))
         patch.setenv("PYTHONPATH", str(folder))
         load = Load(requests=1, ramp=0.1)

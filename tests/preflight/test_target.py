@@ -53,7 +53,7 @@ def test_a_server_that_knows_the_model_gets_no_further_request() -> None:
 
 
 def test_a_simulator_is_a_target() -> None:
-    with Process.start(Simulator(models=("known",))) as simulator:
+    with Process(Simulator(models=("known",))) as simulator:
         target.check(asking(simulator.url, model="known"))
         target.check(asking(simulator.url, model="known", protocol="ollama-chat"))
         said = refusal(asking(simulator.url, model="other"))

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from loadgen import protocols
-from loadgen.simulator.routes import ROUTES
+from loadgen.simulator.server import ROUTES
 from tests.lab.cells import cell
 
 

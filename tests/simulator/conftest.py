@@ -19,6 +19,6 @@ def start() -> Iterator[Start]:
 
         def one(**spec: Any) -> Process:
             quick = {"ttft": 0.002, "gap": 0.001, "tokens": 20, "distribution": "constant"}
-            return stack.enter_context(Process.start(Simulator(**{**quick, **spec})))
+            return stack.enter_context(Process(Simulator(**{**quick, **spec})))
 
         yield one

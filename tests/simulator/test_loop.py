@@ -14,7 +14,6 @@ import pytest
 from loadgen.model import Simulator
 from loadgen.simulator.loop import READ, WRITE, Loop
 from loadgen.simulator.server import Server
-from loadgen.simulator.wheel import Timer
 from tests.simulator.wire import Wire, generate
 
 KINDS = [selectors.DefaultSelector, selectors.PollSelector, selectors.SelectSelector]
@@ -34,7 +33,7 @@ def test_handlers_of_ready_descriptors_are_called(
             other.send(b"x")
         elif events == READ | WRITE:
             loop.watch(fd, ready, 0)
-            loop.wheel.add(time.monotonic_ns() + 5_000_000, Timer(lambda: loop.watch(fd, ready, READ)))
+            loop.wheel.add(time.monotonic_ns() + 5_000_000, lambda: loop.watch(fd, ready, READ))
         else:
             loop.watch(fd, ready, 0)
             loop.stop()
@@ -42,7 +41,6 @@ def test_handlers_of_ready_descriptors_are_called(
     loop.watch(fd, ready, READ | WRITE)
     with one, other:
         loop.run(lambda: None)
-    loop.close()
     assert seen == [WRITE, READ | WRITE, READ]
 
 

@@ -13,12 +13,12 @@ from loadgen.model import ServerLog
 from loadgen.protocols import stamps
 from loadgen.protocols.ollama import Encoder, Kind
 from loadgen.simulator import log
-from loadgen.simulator.clock import Clock
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import STAMP, Encoding
 from loadgen.simulator.log import Log
-from loadgen.simulator.scheduler import KEEP_ALIVE_NS, Models, Slots, full_name
-from loadgen.simulator.wheel import Timer, Wheel
+from loadgen.simulator.loop import Clock
+from loadgen.simulator.state import KEEP_ALIVE_NS, Models, Slots, full_name
+from loadgen.simulator.wheel import Wheel
 
 MS = 1_000_000
 
@@ -27,7 +27,7 @@ def test_the_wheel_is_never_early_and_late_by_less_than_its_slot() -> None:
     wheel, fired = Wheel(), []
     dues = [0, 1, 999_999, MS, MS + 1, 5 * MS + 3, 250 * MS]
     for due in dues:
-        wheel.add(due, Timer(lambda due=due: fired.append(due)))
+        wheel.add(due, lambda due=due: fired.append(due))
     for now in range(0, 252 * MS, 100_000):
         known = len(fired)
         wheel.turn(now)
@@ -38,8 +38,8 @@ def test_the_wheel_is_never_early_and_late_by_less_than_its_slot() -> None:
 
 def test_the_wheel_tells_how_long_to_wait() -> None:
     wheel = Wheel()
-    wheel.add(7 * MS, Timer(lambda: None))
-    wheel.add(3 * MS - 1, Timer(lambda: None))
+    wheel.add(7 * MS, lambda: None)
+    wheel.add(3 * MS - 1, lambda: None)
     assert wheel.wait(MS) == pytest.approx(0.002)
     assert wheel.wait(9 * MS) == 0
 
@@ -49,7 +49,7 @@ def test_what_is_added_overdue_waits_for_the_next_turn() -> None:
 
     def again() -> None:
         turns.append(1)
-        wheel.add(0, Timer(again))
+        wheel.add(0, again)
 
     again()
     for _ in range(3):
@@ -140,9 +140,9 @@ def test_a_model_loads_once_and_leaves_when_idle_for_long() -> None:
     first = models.use("m:latest", 0)
     assert first.ready == 2_000 * MS
     assert models.use("m:latest", 500 * MS) is first
-    models.release(first, 600 * MS, KEEP_ALIVE_NS)
+    first.release(600 * MS, KEEP_ALIVE_NS)
     assert list(models.loaded(10 * KEEP_ALIVE_NS)) == ["m:latest"], "somebody still uses it"
-    models.release(first, 700 * MS, KEEP_ALIVE_NS)
+    first.release(700 * MS, KEEP_ALIVE_NS)
     assert list(models.loaded(700 * MS + KEEP_ALIVE_NS - 1)) == ["m:latest"]
     assert models.use("m:latest", 700 * MS + KEEP_ALIVE_NS).ready == 2_700 * MS + KEEP_ALIVE_NS
 
@@ -150,7 +150,7 @@ def test_a_model_loads_once_and_leaves_when_idle_for_long() -> None:
 def test_a_fourth_model_takes_the_place_of_the_least_recently_used() -> None:
     models = Models(1.0)
     for name in "abcad":
-        models.release(models.use(name, 0), 0, None)
+        models.use(name, 0).release(0, None)
     assert set(models.loaded(0)) == {"c", "a", "d"}
 
 

@@ -8,16 +8,15 @@ import re
 import time
 from typing import Any, Final
 
+import msgspec
+
 from loadgen.model import Usage
-from loadgen.protocols.encoder import Ending, to_json
+from loadgen.protocols.encoder import Ending
 from loadgen.protocols.ollama import Encoder, Kind
-from loadgen.simulator.apis.reading import check_known, field, read_body
 from loadgen.simulator.connection import Connection, Handler, Routes
 from loadgen.simulator.http import TEXT, HttpError, Request
-from loadgen.simulator.scheduler import KEEP_ALIVE_NS, full_name
-from loadgen.simulator.state import State
+from loadgen.simulator.state import KEEP_ALIVE_NS, State, full_name
 from loadgen.simulator.stream import CONTEXT, Inference, Stream
-from loadgen.simulator.wheel import Timer
 
 VERSION: Final = "0.12.0"
 _MODIFIED: Final = "2026-01-01T00:00:00Z"
@@ -33,90 +32,87 @@ _UNIT_NS: Final = {
 _DURATION: Final = r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)"
 
 
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Options(msgspec.Struct):
+    num_predict: int | None = None
+    seed: int | None = None
+
+
+class _Body(msgspec.Struct):
+    model: str | None = None
+    name: str | None = None  # what older clients call the model
+    prompt: str | None = None
+    system: str | None = None
+    messages: list[_Message] | None = None
+    stream: bool | None = None
+    options: _Options | None = None
+    keep_alive: Any = None
+
+
 def _infer(kind: Kind) -> Handler:
     """Return the handler of ``/api/generate`` or ``/api/chat``."""
 
     def handler(state: State, connection: Connection, request: Request) -> None:
-        body = read_body(request)
-        encoder = Encoder(_model(body, kind), kind)
-        options = field(body, "options", dict, {})
-        keep_ns = _keep_ns(body.get("keep_alive"))
-        prompt = _prompt_bytes(body, kind)
-        predict = field(options, "num_predict", int, -1)
+        body = request.json(_Body)
+        if not body.model:
+            status, message = (
+                (404, "model '' not found") if kind == "generate" else (400, "model is required")
+            )
+            raise HttpError(status, message)
+        options = body.options or _Options()
         wanted = Inference(
-            encoder=encoder,
-            stream=field(body, "stream", bool, True),
-            prompt_bytes=prompt,
-            limit=predict if predict > 0 else None,
-            seed=field(options, "seed", int, None),
-            keep_ns=keep_ns,
+            encoder=Encoder(body.model, kind),
+            stream=body.stream is not False,
+            prompt_bytes=_prompt_bytes(body, kind),
+            limit=options.num_predict if (options.num_predict or 0) > 0 else None,
+            seed=options.seed,
+            keep_ns=_keep_ns(body.keep_alive),
         )
-        check_known(state, encoder.model)
-        if prompt:
-            Stream(state, connection, wanted).start()
+        state.check_model(body.model)
+        if wanted.prompt_bytes:
+            Stream(state, connection, wanted)
         else:
-            _load(state, connection, encoder, keep_ns)
+            _load(state, connection, wanted)
 
     return handler
 
 
-def _prompt_bytes(body: dict[str, Any], kind: Kind) -> int:
+def _prompt_bytes(body: _Body, kind: Kind) -> int:
     """Return the size of the prompt; without one (0) the request only loads the model."""
     if kind == "generate":
-        prompt = field(body, "prompt", str, "")
-        return _size(prompt + field(body, "system", str, "")) if prompt else 0
-    messages = field(body, "messages", list, [])
-    if not all(isinstance(message, dict) for message in messages):
-        raise HttpError(
-            400, "json: cannot unmarshal into Go struct field ChatRequest.messages of type api.Message"
-        )
-    size = sum(_size(field(message, "content", str, "")) for message in messages)
-    return max(size, 1) if messages else 0
+        text = body.prompt + (body.system or "") if body.prompt else ""
+        return len(text.encode(errors="replace"))
+    text = "".join(message.content or "" for message in body.messages or [])
+    return max(len(text.encode(errors="replace")), 1) if body.messages else 0
 
 
-def _size(text: str) -> int:
-    return len(text.encode(errors="replace"))
-
-
-def _load(state: State, connection: Connection, encoder: Encoder, keep_ns: int | None) -> None:
-    """Load the model, or unload it where ``keep_ns`` is 0; then answer."""
-    now = time.monotonic_ns()
-    name, ready = full_name(encoder.model), now
-    if keep_ns == 0:
+def _load(state: State, connection: Connection, wanted: Inference) -> None:
+    """Load the model, or unload it where it is not to be kept; then answer."""
+    name, ready = full_name(wanted.encoder.model), time.monotonic_ns()
+    if wanted.keep_ns == 0:
         state.models.unload(name)
     else:
-        loaded = state.models.use(name, now)
-        state.models.release(loaded, loaded.ready, keep_ns)
+        loaded = state.models.use(name, ready)
         ready = loaded.ready
+        loaded.release(ready, wanted.keep_ns)
 
     def answer() -> None:
-        ending = Ending(Usage(), state.clock.stamp()[1], "load" if keep_ns != 0 else "unload")
-        connection.answer(200, encoder.whole(ending))
+        ending = Ending(Usage(), state.clock.stamp()[1], "unload" if wanted.keep_ns == 0 else "load")
+        connection.answer(200, wanted.encoder.whole(ending))
 
-    if ready > now:
-        state.wheel.add(ready, Timer(answer))
-    else:
-        answer()
+    state.loop.wheel.add(ready, answer)
 
 
-# ------------------------------------------------------------------------------------------------ about it
-
-
-def _running(_: State, connection: Connection, __: Request) -> None:
-    connection.answer(200, b"Ollama is running", TEXT + b"; charset=utf-8")
-
-
-def _version(_: State, connection: Connection, __: Request) -> None:
-    connection.answer(200, to_json({"version": VERSION}))
-
-
-def _tags(state: State, connection: Connection, _: Request) -> None:
+def _tags(state: State, *_: object) -> dict[str, Any]:
     names = [full_name(name) for name in state.spec.models] or list(state.models.loaded(time.monotonic_ns()))
     models = [{**_describe(name), "modified_at": _MODIFIED} for name in names or ["simulator:latest"]]
-    connection.answer(200, to_json({"models": models}))
+    return {"models": models}
 
 
-def _ps(state: State, connection: Connection, _: Request) -> None:
+def _ps(state: State, *_: object) -> dict[str, Any]:
     now = time.monotonic_ns()
     models = []
     for name, loaded in state.models.loaded(now).items():
@@ -125,16 +121,16 @@ def _ps(state: State, connection: Connection, _: Request) -> None:
         expires = time.gmtime((state.loop.epoch + since + left) // 10**9)
         more = {"expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", expires), "size_vram": _SIZE}
         models.append({**_describe(name), **more, "context_length": CONTEXT})
-    connection.answer(200, to_json({"models": models}))
+    return {"models": models}
 
 
-def _show(state: State, connection: Connection, request: Request) -> None:
-    body = read_body(request)
-    model = field(body, "model", str, "") or field(body, "name", str, "")
+def _show(state: State, _: Connection, request: Request) -> dict[str, Any]:
+    body = request.json(_Body)
+    model = body.model or body.name
     if not model:
         raise HttpError(400, "model is required")
-    check_known(state, model)
-    answer = {
+    state.check_model(model)
+    return {
         "modelfile": f"FROM {model}\n",
         "template": "{{ .Prompt }}",
         "details": _DETAILS,
@@ -142,19 +138,11 @@ def _show(state: State, connection: Connection, request: Request) -> None:
         "capabilities": ["completion"],
         "modified_at": _MODIFIED,
     }
-    connection.answer(200, to_json(answer))
 
 
 def _describe(name: str) -> dict[str, Any]:
     digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()
     return {"name": name, "model": name, "size": _SIZE, "digest": digest, "details": _DETAILS}
-
-
-def _model(body: dict[str, Any], kind: Kind) -> str:
-    model: str = field(body, "model", str, "")
-    if not model:
-        raise HttpError(*((404, "model '' not found") if kind == "generate" else (400, "model is required")))
-    return model
 
 
 def _keep_ns(value: Any) -> int | None:
@@ -173,6 +161,14 @@ def _keep_ns(value: Any) -> int | None:
     except (ValueError, OverflowError):
         raise HttpError(400, f"time: invalid duration {json.dumps(value)}") from None
     return None if nanoseconds < 0 else min(nanoseconds, _FOR_EVER_NS)
+
+
+def _running(_: State, connection: Connection, __: Request) -> None:
+    connection.answer(200, b"Ollama is running", TEXT + b"; charset=utf-8")
+
+
+def _version(*_: object) -> dict[str, Any]:
+    return {"version": VERSION}
 
 
 ROUTES: Final[Routes] = {
