@@ -14,19 +14,19 @@ from typing import Any
 from loadgen.analysis.facts import facts, text
 from loadgen.model import Run
 
-MAY_DIFFER = (  # dotted paths
-    "loadgen",
-    "versions",
-    "machine.python",
-    "scenario.name",
-    "scenario.source",
-    "scenario.seed",
-    "scenario.clients",
-    "scenario.concurrency",
-    "scenario.rate",
-    "scenario.repeats",
-    "scenario.thresholds",
-    "scenario.answers",
+MAY_DIFFER = (  # dotted paths, and what is below them
+    "loadgen.",
+    "versions.",
+    "machine.python.",
+    "scenario.name.",
+    "scenario.source.",
+    "scenario.seed.",
+    "scenario.clients.",
+    "scenario.concurrency.",
+    "scenario.rate.",
+    "scenario.repeats.",
+    "scenario.thresholds.",
+    "scenario.answers.",
 )
 _MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
 
@@ -45,7 +45,9 @@ def differences(base: Run, head: Run) -> list[Difference]:
     """Return the differences in the order of run.json, but for times, folders and the port of the simulator."""
     one, other = dict(_facts(base)), dict(_facts(head))
     return [
-        Difference(key, text(one.get(key)), text(other.get(key)), not _free(key))
+        Difference(
+            key, text(one.get(key)), text(other.get(key)), blocking=not f"{key}.".startswith(MAY_DIFFER)
+        )
         for key in dict.fromkeys([*one, *other])
         if not _same(key, one.get(key), other.get(key))
     ]
@@ -63,10 +65,6 @@ def _facts(run: Run) -> Iterator[tuple[str, Any]]:
     yield from facts(run.info)
     yield "scenario.prompts", run.info.scenario.workload.prompts
     yield "workers", len({r.worker for r in run.recordings if r.worker})
-
-
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in MAY_DIFFER)
 
 
 def _same(key: str, one: Any, other: Any) -> bool:

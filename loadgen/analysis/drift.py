@@ -58,14 +58,12 @@ def _within(repeats: Sequence[Repeat]) -> Iterable[DriftFinding]:
 
 def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
     """Return the TTFT of the included streams, those due earlier and those due later; ``None`` for too few."""
-    included = [m.included & (m.ttft >= 0) for m in repeat.parts]
-    ttft = np.concatenate([m.ttft[c] for m, c in zip(repeat.parts, included, strict=True)])
-    due = np.concatenate(
-        [m.streams.due[c] - m.recording.start for m, c in zip(repeat.parts, included, strict=True)]
-    )
-    if len(ttft) < MIN_STREAMS:
+    ttft = np.concatenate([m.ttft for m in repeat.parts])
+    due = np.concatenate([m.streams.due - m.recording.start for m in repeat.parts])
+    rows = np.flatnonzero(np.concatenate([m.included for m in repeat.parts]) & (ttft >= 0))
+    if len(rows) < MIN_STREAMS:
         return None
-    ordered = ttft[np.argsort(due, kind="stable")]
+    ordered = ttft[rows[np.argsort(due[rows], kind="stable")]]
     return ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
 
 

@@ -53,14 +53,12 @@ class Measured:
     @cached_property
     def ok(self) -> Flags:
         """Return which streams completed."""
-        ok: Flags = np.asarray(self.outcome == Outcome.OK.value)
-        return ok
+        return np.equal(self.outcome, Outcome.OK.value)
 
     @cached_property
     def failed(self) -> Flags:
         """Return which streams failed: neither ok nor stopped by the load."""
-        stopped: Flags = np.asarray(self.outcome == Outcome.STOPPED.value)
-        return ~self.ok & ~stopped
+        return ~self.ok & np.not_equal(self.outcome, Outcome.STOPPED.value)
 
     @cached_property
     def included(self) -> Flags:
@@ -85,17 +83,20 @@ class Measured:
     @cached_property
     def first_byte(self) -> Ints:
         """Return when the first byte arrived."""
-        return self._mark(self.offsets[:-1], self.streams.reads > 0, self.recording.arrivals.at)
+        there = self.streams.reads > 0
+        return self._marks(there, self.offsets[:-1][there])
 
     @cached_property
     def first_token(self) -> Ints:
         """Return when the first text event arrived."""
-        return self._text_mark(self.text_offsets[:-1])
+        there = np.diff(self.text_offsets) > 0
+        return self._marks(there, self.text_reads[self.text_offsets[:-1][there]])
 
     @cached_property
     def last_token(self) -> Ints:
         """Return when the last text event arrived."""
-        return self._text_mark(self.text_offsets[1:] - 1)
+        there = np.diff(self.text_offsets) > 0
+        return self._marks(there, self.text_reads[self.text_offsets[1:][there] - 1])
 
     @cached_property
     def headers_wait(self) -> Ints:
@@ -182,19 +183,16 @@ class Measured:
         weight = self.tokens / np.maximum(self.streams.text_events, 1)
         return float((events * weight).sum())
 
-    def gaps(self, streams: Flags | None = None) -> Times:
-        """Return the gaps between token arrivals within each of the ``streams``; by default the included ones.
+    def gaps(self) -> Times:
+        """Return the gaps between token arrivals within each of the included streams.
 
         Events of one read share its stamp, so all but the first of them add a gap of 0.
         """
-        streams = self.included if streams is None else streams
         number = np.diff(self.text_offsets)
-        rows = self._rows(streams, number)
-        at = self.recording.arrivals.at[rows]
-        owners = np.flatnonzero(streams & (number > 0)).astype(np.int32)
+        at = self.recording.arrivals.at[self._rows(self.included, number)]
+        owners = np.flatnonzero(self.included & (number > 0)).astype(np.int32)
         number = number[owners]
-        gaps = np.diff(at)
-        gaps = np.delete(gaps, np.cumsum(number)[:-1] - 1)
+        gaps = np.delete(np.diff(at), np.cumsum(number)[:-1] - 1)
         owner = np.repeat(owners, number - 1)
         shared = self.streams.text_events[owners] - number
         if shared.any():
@@ -233,15 +231,10 @@ class Measured:
         lag -= us.astype(np.int64) * 1000
         return Times(lag, owner)
 
-    def _mark(self, rows: Ints, there: Flags, values: Ints) -> Ints:
-        marks = np.full(len(rows), -1, dtype=np.int64)
-        marks[there] = values[rows[there]]
-        return marks
-
-    def _text_mark(self, positions: Ints) -> Ints:
-        there = np.diff(self.text_offsets) > 0
-        marks = np.full(len(positions), -1, dtype=np.int64)
-        marks[there] = self.recording.arrivals.at[self.text_reads[positions[there]]]
+    def _marks(self, streams: Flags, rows: NDArray[np.int_]) -> Ints:
+        """Return when the read of each of the ``streams`` arrived that ``rows`` names; -1 for the other streams."""
+        marks = np.full(len(streams), -1, dtype=np.int64)
+        marks[streams] = self.recording.arrivals.at[rows]
         return marks
 
     def _rows(self, streams: Flags, number: Ints) -> NDArray[np.intp]:

@@ -11,32 +11,23 @@ from collections.abc import Iterator, Sequence
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import compared
-from loadgen.model import ClientId, Estimate, Level, NoiseFinding, NoiseThreshold, Run, Summary, Validity
+from loadgen.model import Estimate, Level, NoiseFinding, NoiseThreshold, Run, Summary, Validity
 
 
 class NoiseThresholds:
-    """The smallest ratios that are more than noise, per level that has an A/A control."""
+    """The smallest ratios that are more than noise: ``pairs`` of control and original, by the levels that have one."""
 
     def __init__(self, summaries: Sequence[Summary]) -> None:
         valid = {(s.client, s.level): s for s in summaries if s.validity is not Validity.INVALID}
-        self._pairs = {
+        self.pairs = {
             level: (control, original)
             for (client, level), control in valid.items()
             if client.control and (original := valid.get((client.original, level)))
         }
 
-    @property
-    def levels(self) -> list[Level]:
-        """Return the levels that have a pair."""
-        return sorted(self._pairs)
-
-    def client(self, level: Level) -> ClientId:
-        """Return the client that was measured twice."""
-        return self._pairs[level][1].client
-
     def ratios(self, level: Level, quantity: rounds.Quantity) -> list[float]:
         """Return the log ratios of control and original, one per round."""
-        control, original = self._pairs[level]
+        control, original = self.pairs[level]
         return rounds.contrast([control], [original], quantity)
 
     def threshold(self, level: Level, quantity: rounds.Quantity) -> float | None:
@@ -44,7 +35,7 @@ class NoiseThresholds:
 
         ``None`` where no client was measured twice in two rounds or more.
         """
-        ratios = self.ratios(level, quantity) if level in self._pairs else []
+        ratios = self.ratios(level, quantity) if level in self.pairs else []
         if len(ratios) < 2:
             return None
         square = math.fsum(ratio * ratio for ratio in ratios) / len(ratios)
@@ -54,23 +45,19 @@ class NoiseThresholds:
 def findings(_: Run, summaries: Sequence[Summary]) -> list[NoiseFinding]:
     """Return one for each level at which a client was measured twice in two rounds or more."""
     controls = NoiseThresholds(summaries)
-    found = [
-        NoiseFinding(
-            client=controls.client(level), level=level, thresholds=tuple(_thresholds(controls, level))
-        )
-        for level in controls.levels
+    return [
+        NoiseFinding(client=original.client, level=level, thresholds=thresholds)
+        for level, (_, original) in sorted(controls.pairs.items())
+        if (thresholds := tuple(_thresholds(controls, level)))
     ]
-    return [finding for finding in found if finding.thresholds]
 
 
 def _thresholds(controls: NoiseThresholds, level: Level) -> Iterator[NoiseThreshold]:
     for column in compared():
         threshold = controls.threshold(level, column.name)
-        difference = effects.times(controls.ratios(level, column.name))
-        if threshold is None or difference is None or difference.low is None or difference.high is None:
-            continue
-        yield NoiseThreshold(
-            metric=column.name,
-            threshold=math.expm1(min(threshold, 50.0)),
-            difference=Estimate(difference.value - 1, difference.low - 1, difference.high - 1, difference.n),
-        )
+        of = effects.times(controls.ratios(level, column.name))
+        if threshold is not None and of and of.low is not None and of.high is not None:
+            difference = Estimate(of.value - 1, of.low - 1, of.high - 1, of.n)
+            yield NoiseThreshold(
+                metric=column.name, threshold=math.expm1(min(threshold, 50.0)), difference=difference
+            )

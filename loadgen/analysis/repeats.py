@@ -31,8 +31,8 @@ class Repeat:
     @cached_property
     def window(self) -> tuple[int, int]:
         """Return when the first measured window begins and the last ends."""
-        edges = [(r.window[0] - r.start, r.window[1] - r.start) for m in self.parts for r in (m.recording,)]
-        return min(begin for begin, _ in edges), max(end for _, end in edges)
+        recordings = [m.recording for m in self.parts]
+        return min(r.window[0] - r.start for r in recordings), max(r.window[1] - r.start for r in recordings)
 
     @property
     def window_ns(self) -> int:
@@ -80,13 +80,9 @@ def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
     together: dict[tuple[ClientId, Level, int], list[Recording]] = defaultdict(list)
     for recording in recordings:
         together[recording.client, recording.level, recording.repeat].append(recording)
-    return [
-        Repeat(tuple(Measured(part) for part in sorted(parts, key=_natural))) for parts in together.values()
-    ]
+    return [Repeat(tuple(map(Measured, sorted(parts, key=_natural)))) for parts in together.values()]
 
 
 def _natural(recording: Recording) -> list[str | int]:
     """Return a key that sorts ``host-2`` before ``host-10``."""
-    return [
-        int(text) if place % 2 else text for place, text in enumerate(re.split(r"(\d+)", recording.worker))
-    ]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", recording.worker)]

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from loadgen.analysis import effects
 from loadgen.model import ClientId, Round, Summary, Validity
 
-Quantity = (
-    str | Callable[[Summary, Round], float | None]
-)  # a column, or a function of a summary and its round
+# a column, or a function of a summary and its round
+Quantity = str | Callable[[Summary, Round], float | None]
 
 YARDSTICKS = ("floor",)  # names of clients that show what can be reached, and are not compared
 
@@ -46,15 +45,12 @@ def logs(summary: Summary, quantity: Quantity) -> dict[int, float]:
 
 def contrast(these: Sequence[Summary], those: Sequence[Summary], quantity: Quantity) -> list[float]:
     """Return, per round that all have, the mean logarithm of ``these`` minus that of ``those``."""
-    of_these, of_those = ([logs(s, quantity) for s in group] for group in (these, those))
-    if not of_these or not of_those:
+    groups = [[logs(summary, quantity) for summary in group] for group in (these, those)]
+    if not all(groups):
         return []
-    shared = set.intersection(*(set(found) for found in (*of_these, *of_those)))
-    return [
-        math.fsum(found[r] for found in of_these) / len(of_these)
-        - math.fsum(found[r] for found in of_those) / len(of_those)
-        for r in sorted(shared)
-    ]
+    shared = sorted(set.intersection(*(set(found) for group in groups for found in group)))
+    means = ([math.fsum(found[r] for found in group) / len(group) for r in shared] for group in groups)
+    return [this - that for this, that in zip(*means, strict=True)]
 
 
 def lines(sweep: Sequence[Summary], x: Quantity, y: Quantity) -> list[tuple[float, float]]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from loadgen.analysis.metrics import column
 from loadgen.model import Run, Summary, Threshold, ThresholdFinding, ThresholdResult, Validity
 
-OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
-    {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-)
+_OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def findings(run: Run, summaries: Iterable[Summary]) -> list[ThresholdFinding]:
@@ -43,19 +40,15 @@ def _finding(threshold: Threshold, summaries: Iterable[Summary]) -> ThresholdFin
 
 
 def _result(threshold: Threshold, summary: Summary) -> ThresholdResult:
-    value = _value(threshold.metric, summary)
+    value = summary.value(threshold.metric)
+    if threshold.metric == "errors":
+        share = summary.value("errors_share")
+        value = None if share is None else 100 * share
     valid = summary.validity is not Validity.INVALID
     return ThresholdResult(
         client=summary.client,
         level=summary.level,
         value=value,
-        held=valid and value is not None and OPERATORS[threshold.op](value, threshold.value),
+        held=valid and value is not None and _OPERATORS[threshold.op](value, threshold.value),
         reason="not_measured" if value is None else None if valid else "invalid",
     )
-
-
-def _value(metric: str, summary: Summary) -> float | None:
-    if metric == "errors":
-        share = summary.value("errors_share")
-        return None if share is None else 100 * share
-    return summary.value(metric)
