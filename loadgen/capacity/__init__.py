@@ -1,6 +1,5 @@
 """Searches for the most streams that each client carries within a budget.
 
 :mod:`readings` compares one cell with the budget, :mod:`search` decides which cell comes next, :mod:`curves` fits the
-limit and finds where two clients cross, :mod:`measure` runs the cells, :mod:`result` is what was found,
-and :mod:`terminal` shows it.
+limit and finds where two clients cross, :mod:`measure` runs the cells, and :mod:`terminal` shows what was found.
 """

@@ -20,9 +20,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import make_interp_spline
+from scipy.special import stdtrit
 
 from loadgen.capacity.readings import Reading
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +54,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """Where the curves of two clients cross, between the levels ``low`` and ``high`` that both were measured at.
+    """Where the curves of two clients cross, between ``low`` and ``high`` streams, where both were measured.
 
     ``lower`` is the client that used less of the budget before the crossing or, without a crossing, wherever the two
     differ beyond the noise; ``None``: nowhere. ``throughout``: they differ everywhere.
@@ -60,8 +62,8 @@ class Crossing:
 
     one: ClientId
     other: ClientId
-    low: Level
-    high: Level
+    low: int
+    high: int
     at: Limit | None
     lower: ClientId | None
     throughout: bool = False
@@ -90,10 +92,10 @@ def limit(readings: Iterable[Reading]) -> Limit | None:
 
 
 def crossings(curves: Mapping[ClientId, Sequence[Reading]], seed: int = 0) -> list[Crossing]:
-    """Return the crossing of every pair of clients that have a common range of levels, in order."""
+    """Return the crossing of every pair of clients that have a common range of streams, in order."""
     pairs = itertools.combinations(curves, 2)
     found = (_crossing(one, other, curves[one], curves[other], seed) for one, other in pairs)
-    return [crossing for crossing in found if crossing is not None]
+    return [crossing for crossing in found if crossing]
 
 
 def _crossing(
@@ -112,7 +114,7 @@ def _crossing(
     # One band for all places together: two equal curves leave it, anywhere, in one of twenty searches.
     error = drawn.std(axis=0)
     widest = np.quantile((np.abs(drawn - apart) / error).max(axis=1), CONFIDENCE)
-    widest *= _t(sum(curve.freedom for curve in curves)) / _t(REPLICATES)
+    widest *= _t(curves[0].freedom + curves[1].freedom) / _t(REPLICATES)
     sign = np.where(np.abs(apart) > widest * error, np.sign(apart), 0).astype(int)
     differ = np.flatnonzero(sign)
     turns = [(a, b) for a, b in itertools.pairwise(differ.tolist()) if sign[a] != sign[b]]
@@ -124,8 +126,8 @@ def _crossing(
     return Crossing(
         one=one,
         other=other,
-        low=Level(streams=round(math.exp(low))),
-        high=Level(streams=round(math.exp(high))),
+        low=round(math.exp(low)),
+        high=round(math.exp(high)),
         at=at,
         lower=(other if sign[differ[0]] > 0 else one) if len(differ) else None,
         throughout=len(differ) == len(x) and not turns,
@@ -137,17 +139,13 @@ class _Curve:
 
     def __init__(self, streams: Floats, use: Floats) -> None:
         self.x, step, self.number = np.unique(np.log(streams), return_inverse=True, return_counts=True)
-        self.y: Floats = np.bincount(step, use) / self.number if len(use) else use
+        self.y: Floats = np.bincount(step, use) / self.number
+        self.freedom = max(1, int((self.number - 1).sum()))  # of the noise
         # The mean of few readings takes part of their spread with it.
         spread = np.sqrt(self.number / np.maximum(self.number - 1, 1))[step]
-        self._residuals = ((use - self.y[step]) * spread)[self.number[step] > 1] if len(use) else use
+        self._residuals = ((use - self.y[step]) * spread)[self.number[step] > 1]
         if not len(self._residuals):
             self._residuals = np.array([-MIN_NOISE, MIN_NOISE])
-
-    @property
-    def freedom(self) -> int:
-        """Return the degrees of freedom of the noise."""
-        return max(1, int((self.number - 1).sum()))
 
     def resample(self, rng: np.random.Generator) -> Floats:
         """Return the means of :data:`REPLICATES` other searches, shape ``[replicate, step]``."""
@@ -159,16 +157,12 @@ class _Curve:
 
     def at(self, x: Floats, means: Floats) -> Floats:
         """Return the curves through ``means``, shape ``[..., step]``, at ``x``: shape ``[..., place]``."""
-        from scipy.interpolate import make_interp_spline
-
         curves: Floats = make_interp_spline(self.x, means, k=1, axis=-1)(x)
         return curves
 
 
 def _t(freedom: int) -> float:
     """Return the two-sided quantile of Student's t."""
-    from scipy.special import stdtrit
-
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 

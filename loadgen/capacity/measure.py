@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Final
+from typing import Any, Final
 
-from loadgen import proc
+from loadgen import files, proc
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.capacity.curves import crossings
+from loadgen.capacity.curves import Crossing, crossings
 from loadgen.capacity.readings import Budget, Reading, ServerCore, read, ttft_p50_ms
-from loadgen.capacity.result import SearchResult
-from loadgen.capacity.search import Rules, Search, SearchListener, search
-from loadgen.lab import engine, plan
+from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, search
+from loadgen.exit_code import ExitCode
+from loadgen.lab import engine
 from loadgen.lab.environment import first_match
+from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, session
 from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, Scenario
 from loadgen.preflight import cores as machine
@@ -27,6 +30,7 @@ from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores
 from loadgen.preflight.requirements import Refused, require
 
+FILE: Final = "limit.json"  # in the run folder
 RAMP_S: Final = 1.5  # in which the streams of a step start
 WINDOW_S: Final = 3.0  # measured part of a step on the simulator,
 WINDOW_ELSEWHERE_S: Final = 10.0  # and elsewhere
@@ -37,6 +41,44 @@ ALONE: Final = Load(
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
 MAX_STREAMS: Final = 1 << 16
 MEMORY_KIB: Final = 256  # per stream, engine and simulator together; no client was seen to need as much
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult(RunResult):
+    """The capacity of every client, and every step. ``failure`` is empty when the search could be finished.
+
+    ``ttft_one_stream_ms`` is the median TTFT of one stream, in ms, where the budget needs it.
+    """
+
+    budget: Budget
+    cores: int
+    rules: Rules
+    ttft_one_stream_ms: Mapping[ClientId, float]
+    clients: Sequence[Capacity]
+    crossings: Sequence[Crossing]
+    steps: Sequence[Reading]
+
+    @property
+    def verdict(self) -> ExitCode:
+        """Return NOT_MEASURED where a client's search was stopped by something else than the client."""
+        found = all(each.stopped in ("budget", "max_streams") for each in self.clients)
+        return ExitCode.DONE if found else ExitCode.NOT_MEASURED
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the search as plain data, as ``limit.json`` and ``--json`` have it: clients are labels."""
+        return {key: value for key, value in _plain(self).items() if key not in RunResult.__slots__}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, ClientId):
+        return value.label
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def find_limits(
@@ -86,13 +128,14 @@ def find_limits(
         budget=budget,
         cores=cores,
         rules=rules,
-        one_stream_ms=steps.one_stream_ms,
-        capacities=[each.result() for each in searches],
+        ttft_one_stream_ms=steps.one_stream_ms,
+        clients=[each.result() for each in searches],
         crossings=crossings({each.client: each.readings for each in searches}, scenario.seed),
-        readings=[reading for each in searches for reading in each.readings],
+        steps=[reading for each in searches for reading in each.readings],
     )
     try:
-        result.write()
+        with files.atomic_write(result.folder / FILE) as file:
+            file.write((json.dumps(result.as_dict(), indent=2) + "\n").encode())
     except OSError as error:
         return replace(result, failure=result.failure or str(error))
     return result
@@ -133,16 +176,11 @@ class _Steps(Listener):
         self._listener.step_begins(client, streams)
         self._load, self._elapsed, self._cut = load, 0.0, False
         self._seen: list[tuple[int, int, int]] = []
-        scenario = replace(
-            self._scenario,
-            clients=(client,),
-            levels=(Level(streams=streams),),
-            repeats=1,
-            workload=replace(self._scenario.workload, load=load),
-        )
-        (planned,) = plan.cells(scenario, self.running.url, self._cores.engine)
         self._index += 1
-        cell = replace(planned, index=self._index, repeat=repeat)
+        planned = next(cell for cell in self.running.cells if cell.client == client)
+        workload = replace(planned.workload, load=load)
+        level = Level(streams=streams)
+        cell = replace(planned, index=self._index, level=level, repeat=repeat, workload=workload)
         parts = [self._with_window(part) for part in self.running.record(cell, self._stop)]
         (measured,) = repeats_of(self.running.writer.save(cell, parts))
         return measured

@@ -14,17 +14,18 @@ from typing import Final, Literal
 import numpy as np
 
 from loadgen.analysis.limits import BUSY_PERCENT, DELAY_MS
-from loadgen.analysis.measures import Ints, Measured
+from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.analysis.validity import LIVE_SUSPECT, SERVER_LATE_INVALID_MS
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
 FAR: Final = 10.0  # times the budget: a saturated client this far over it is responsible itself,
 MAX_TAKEN: Final = 0.2  # unless others took more than this share of its core
 
+Kind = Literal["ended", "missing", "late", "other_processes", "hypervisor", "listen_queue"]
 Verdict = Literal["within", "over", "server", "machine", "unmeasured"]
 Bound = Literal["lag_p99", "errors", "ttft", "concurrency"]
 """What a cell is compared with: the three budgets, and that the requested streams were open at once."""
@@ -59,7 +60,7 @@ class Obstacle:
     ``other_processes`` and ``hypervisor`` took ``share`` of the engine's core. ``listen_queue``: it overflowed.
     """
 
-    kind: Literal["ended", "missing", "late", "other_processes", "hypervisor", "listen_queue"]
+    kind: Kind
     text: str = ""
     bound: Bound | None = None
     late_p99_ms: float | None = None
@@ -76,7 +77,7 @@ class Reading:
     """
 
     client: ClientId
-    level: Level
+    streams: int  # that were requested
     verdict: Verdict
     use: float | None
     bound: Bound | None = None
@@ -87,11 +88,6 @@ class Reading:
     ttft_p50_ms: float | None = None
     live_peak: int | None = None
     cpu_share: float | None = None  # of the engine's cores
-
-    @property
-    def streams(self) -> int:
-        """Return the number of streams that were requested."""
-        return self.level.streams or 0
 
     @property
     def counts(self) -> bool:
@@ -119,11 +115,11 @@ def read(
     cpu, taken = _cpu(repeat)
 
     base = Reading(
-        client=recording.client, level=recording.level, cell=recording.index, verdict="unmeasured", use=None,
-        lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
+        client=recording.client, streams=recording.level.streams or 0, cell=recording.index, verdict="unmeasured",
+        use=None, lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
     )  # fmt: skip
-    ended = "" if cut else next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
-    if ended:
+    ended = next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
+    if ended and not cut:
         return replace(base, obstacle=Obstacle(kind="ended", text=ended))
     uses: list[tuple[float, Bound]] = []
     slower = ttft / ttft_one_ms if ttft and ttft_one_ms else None
@@ -133,69 +129,58 @@ def read(
         ("ttft", budget.ttft, slower),
     )
     for name, limit, value in limits:
-        if limit is not None and value is None:
+        if limit is None:
+            continue
+        if value is None:
             return replace(base, obstacle=Obstacle(kind="missing", bound=name))
-        if limit is not None and value is not None:
-            uses.append((value / limit if limit else math.inf if value else 0.0, name))
-    uses += _not_reached(repeat, live)
+        uses.append((value / limit if limit else math.inf if value else 0.0, name))
+    servers = [m.recording.server for m in repeat.parts if m.recording.server]
+    requested, least = base.streams, min([live or 0, *(server.open_peak for server in servers)])
+    if least < math.ceil(LIVE_SUSPECT * requested):
+        uses.append((requested / max(least, 1), "concurrency"))
     use, bound = max(uses)
     base = replace(base, use=use, bound=bound)
-    server = next((m.recording.server for m in repeat.parts if m.recording.server), None)
-    late = (server.late_p99_ms if server else None) or 0.0
-    responsible: Verdict = "machine" if core is not None and core.others > TAKEN else "server"
-    sent_late = Obstacle(kind="late", late_p99_ms=late, core=core)
+    late = max((server.late_p99_ms or 0.0 for server in servers), default=0.0)
+    sent_late = replace(
+        base,
+        verdict="machine" if core is not None and core.others > TAKEN else "server",
+        obstacle=Obstacle(kind="late", late_p99_ms=late, core=core),
+    )
     # A late server sends in bursts, which are harder for the client: within stays within, up to a point.
     if late > SERVER_LATE_INVALID_MS:
-        return replace(base, verdict=responsible, obstacle=sent_late)
+        return sent_late
     if use <= 1:
         return replace(base, verdict="within")
     saturated = cpu is not None and taken <= MAX_TAKEN and 100 * cpu > BUSY_PERCENT * (1 - taken)
-    if use < FAR or not saturated:
-        disturbed = next(_disturbances(repeat), None)
-        if disturbed:
-            return replace(base, verdict="machine", obstacle=disturbed)
-        behind = late > DELAY_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
-        full = core is not None and core.busy > SERVER_FULL and not saturated
-        if behind or full:
-            return replace(base, verdict=responsible, obstacle=sent_late)
-    return replace(base, verdict="over")
+    if use >= FAR and saturated:
+        return replace(base, verdict="over")
+    disturbed = next(_disturbances(repeat), None)
+    if disturbed:
+        return replace(base, verdict="machine", obstacle=disturbed)
+    behind = late > DELAY_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
+    full = core is not None and core.busy > SERVER_FULL and not saturated
+    return sent_late if behind or full else replace(base, verdict="over")
 
 
 def ttft_p50_ms(repeat: Repeat) -> float | None:
     """Return the median TTFT of the streams that did not fail; one without a token waited at least until its end."""
-    waits: list[Ints] = []
-    for m in repeat.parts:
-        wait = np.where(m.ttft >= 0, m.ttft, m.streams.end - m.streams.start)
-        waits.append(wait[m.after_warmup & ~m.failed])
+    waits = [np.where(m.ttft >= 0, m.ttft, m.total)[m.after_warmup & ~m.failed] for m in repeat.parts]
     return percentiles(np.concatenate(waits), [50])[50]
 
 
 def _lag_p99_ms(repeat: Repeat) -> float | None:
-    found = [_window_lags(m) for m in repeat.parts if m.recording.same_host]
+    found: list[Ints] = []
+    for m in repeat.parts:
+        lags = m.lags(np.ones(len(m.outcome), dtype=np.bool_)) if m.recording.same_host else None
+        if lags is None:
+            continue
+        stamped = np.isin(np.arange(len(m.outcome)), lags.owner)
+        rows = m.text_reads[np.repeat(stamped, np.diff(m.text_offsets))]
+        arrivals = m.recording.arrivals
+        sent = np.repeat(arrivals.at[rows], arrivals.count[rows]) - lags.values
+        begin, end = m.recording.window
+        found.append(lags.values[(sent >= begin) & (sent < end)])
     return percentiles(np.concatenate(found), [99])[99] if found else None
-
-
-def _window_lags(m: Measured) -> Ints:
-    lags = m.lags(np.ones(len(m.outcome), dtype=np.bool_))
-    if lags is None:
-        return np.zeros(0, dtype=np.int64)
-    stamped = m.streams.stamped
-    usable = (stamped > 0) & (stamped == m.streams.text_events)
-    rows = m.text_reads[np.repeat(usable, np.diff(m.text_offsets))]
-    arrivals = m.recording.arrivals
-    sent = np.repeat(arrivals.at[rows], arrivals.count[rows]) - lags.values
-    begin, end = m.recording.window
-    inside: Ints = lags.values[(sent >= begin) & (sent < end)]
-    return inside
-
-
-def _not_reached(repeat: Repeat, live: int | None) -> Iterator[tuple[float, Bound]]:
-    """Yield the bound that breaks when fewer streams were open at once than were requested."""
-    requested = repeat.recording.level.streams or 0
-    servers = (m.recording.server for m in repeat.parts)
-    least = min([live or 0, *(server.open_peak for server in servers if server)])
-    if least < math.ceil(LIVE_SUSPECT * requested):
-        yield requested / max(least, 1), "concurrency"
 
 
 def _cpu(repeat: Repeat) -> tuple[float | None, float]:
@@ -214,9 +199,12 @@ def _cpu(repeat: Repeat) -> tuple[float | None, float]:
 def _disturbances(repeat: Repeat) -> Iterator[Obstacle]:
     for machine in (m.recording.machine for m in repeat.parts if m.recording.machine):
         capacity = machine.window_ns * (machine.engine_cores or 1)
-        if (machine.others_ns or 0) > TAKEN * capacity > 0:
-            yield Obstacle(kind="other_processes", share=(machine.others_ns or 0) / capacity)
-        if (machine.steal_ns or 0) > TAKEN * capacity > 0:
-            yield Obstacle(kind="hypervisor", share=(machine.steal_ns or 0) / capacity)
+        shares: dict[Kind, int | None] = {
+            "other_processes": machine.others_ns,
+            "hypervisor": machine.steal_ns,
+        }
+        for kind, taken in shares.items():
+            if (taken or 0) > TAKEN * capacity > 0:
+                yield Obstacle(kind=kind, share=(taken or 0) / capacity)
         if machine.listen_overflows or machine.listen_drops:
             yield Obstacle(kind="listen_queue")

@@ -129,25 +129,20 @@ class Search:
 
     def result(self) -> Capacity:
         """Return what is known now; it has a limit once the search has ended within a bracket."""
-        stopped: Stopped = "budget"
-        bound = None
-        if self.stuck is not None:
-            stopped = self.stuck.verdict
-        elif self.next is not None:
+        stopped: Stopped = "budget" if self.high else "max_streams"
+        if self.next:
             stopped = "interrupted"
-        elif self.high is None:
-            stopped = "max_streams"
-        else:
-            over = [reading for reading in self.readings if reading.verdict == "over"]
-            bound = max(over, key=lambda reading: reading.streams == self.high).bound
-        bracketed = self.next is None and self.low > 0 and self.high is not None
+        if self.stuck:
+            stopped = self.stuck.verdict
+        over = [reading for reading in self.readings if reading.verdict == "over"]
+        decisive = max(over, key=lambda reading: reading.streams == self.high, default=None)
         return Capacity(
             client=self.client,
-            limit=curves.limit(self.readings) if bracketed else None,
+            limit=curves.limit(self.readings) if self.low and self.high and not self.next else None,
             at_least=self.low or None,
             below=self.high,
             stopped=stopped,
-            bound=bound,
+            bound=decisive.bound if decisive and stopped == "budget" else None,
             obstacle=self.stuck.obstacle if self.stuck else None,
             tried=self.stuck.streams if self.stuck else self.next,
             cells=len(self.readings),

@@ -21,50 +21,37 @@ STYLES: Final = {
     "within": "green", "over": "red", "server": "yellow", "machine": "yellow", "unmeasured": "yellow",
 }  # fmt: skip
 BOUNDS: Final[dict[Bound, str]] = {
-    "lag_p99": "lag p99",
-    "errors": "errors",
-    "ttft": "TTFT",
-    "concurrency": "target concurrency not reached",
-}
+    "lag_p99": "lag p99", "errors": "errors", "ttft": "TTFT", "concurrency": "target concurrency not reached",
+}  # fmt: skip
 MISSING: Final[dict[Bound, str]] = {
     "lag_p99": "lag p99 not measured: too few tokens with a send time of the server on this host's clock",
     "errors": "errors not measured: no stream has ended",
     "ttft": "TTFT not measured: no stream has one",
 }
 LIMITED_BY: Final = {
-    "server": "the simulator is the limit",
-    "machine": "the machine is the limit",
-    "unmeasured": "not measured",
-}
+    "server": "the simulator is the limit", "machine": "the machine is the limit", "unmeasured": "not measured",
+}  # fmt: skip
 
 
 class Quiet(SearchListener):
     """Prints notes only."""
 
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+
     def note(self, text: str) -> None:
-        Console(stderr=True).print(Text(plain(text)), soft_wrap=True)
+        self._console.print(Text(plain(text)), soft_wrap=True)
 
 
-class Lines(SearchListener):
+class Lines(Quiet):
     """Prints a line per cell; for a pipe or a log."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
 
     def step_ends(self, reading: Reading) -> None:
         lag, errors, verdict = columns(reading)
-        self._print(
-            f"{label(reading.client)} x {reading.streams:,}: lag p99 {lag}, errors {errors}: {verdict}"
-        )
-
-    def note(self, text: str) -> None:
-        self._print(plain(text))
-
-    def _print(self, text: str) -> None:
-        self._console.print(Text(text), soft_wrap=True)
+        self.note(f"{label(reading.client)} x {reading.streams:,}: lag p99 {lag}, errors {errors}: {verdict}")
 
 
-class OnTerminal(Lines):
+class OnTerminal(Quiet):
     """Shows a table that grows by a row per cell."""
 
     def __init__(self, console: Console) -> None:
@@ -108,12 +95,9 @@ def columns(reading: Reading) -> tuple[str, str, str]:
     """Return lag, errors and verdict of one cell."""
     lag = number(reading.lag_p99_ms) + (" ms" if reading.lag_p99_ms is not None else "")
     errors = number(None) if reading.errors is None else percent(reading.errors)
-    verdict: str = reading.verdict
-    if reading.bound and verdict == "over":
-        verdict = f"over: {BOUNDS[reading.bound]}"
-    elif reading.obstacle:
-        verdict = f"does not count: {reason(reading.obstacle)}"
-    return lag, errors, verdict
+    if reading.bound and reading.verdict == "over":
+        return lag, errors, f"over: {BOUNDS[reading.bound]}"
+    return lag, errors, f"does not count: {reason(reading.obstacle)}" if reading.obstacle else reading.verdict
 
 
 def result(
@@ -130,27 +114,23 @@ def result(
 
 def describe(budget: Budget) -> str:
     """Return the budget in words."""
-    parts = []
-    if budget.lag_p99_ms is not None:
-        parts.append(f"lag p99 at most {budget.lag_p99_ms:g} ms")
-    if budget.errors is not None:
-        parts.append(f"errors at most {budget.errors * 100:g} %")
-    if budget.ttft is not None:
-        parts.append(f"TTFT p50 at most {budget.ttft:g} times that of one stream")
-    return ", ".join(parts)
+    parts = (
+        (budget.lag_p99_ms, 1, "lag p99 at most {:g} ms"),
+        (budget.errors, 100, "errors at most {:g} %"),
+        (budget.ttft, 1, "TTFT p50 at most {:g} times that of one stream"),
+    )
+    return ", ".join(text.format(scale * value) for value, scale, text in parts if value is not None)
 
 
 def carries(each: Capacity) -> str:
     """Return the limit, or the bounds of it that are known."""
-    if each.limit is not None:
+    if each.limit:
         return f"{each.limit.streams:,.0f}"
-    if each.at_least is not None and each.below is not None:
+    if each.at_least and each.below:
         return f"{each.at_least:,} to {each.below:,}"
-    if each.at_least is not None:
+    if each.at_least:
         return f"at least {each.at_least:,}"
-    if each.below is not None:
-        return f"fewer than {each.below:,}"
-    return number(None)
+    return f"fewer than {each.below:,}" if each.below else number(None)
 
 
 def stopped(each: Capacity) -> str:
@@ -171,8 +151,8 @@ def reason(obstacle: Obstacle) -> str:
             return plain(obstacle.text, 200)
         case "missing":
             return MISSING[obstacle.bound or "lag_p99"]
-        case "other_processes" | "hypervisor":
-            who = "other processes" if obstacle.kind == "other_processes" else "the hypervisor"
+        case "other_processes" | "hypervisor" as kind:
+            who = "other processes" if kind == "other_processes" else "the hypervisor"
             return f"{who} took {percent(obstacle.share or 0)} of the engine's core"
         case "listen_queue":
             return "the listen queue overflowed"
@@ -186,7 +166,7 @@ def reason(obstacle: Obstacle) -> str:
 def crossing(each: Crossing) -> str:
     """Return one sentence on two curves."""
     pair = f"{label(each.one)} and {label(each.other)}"
-    between = f"between {each.low.value:,.0f} and {each.high.value:,.0f} streams"
+    between = f"between {each.low:,} and {each.high:,} streams"
     if each.lower is None:
         return f"{pair} do not differ beyond the noise {between}"
     lower = label(each.lower)

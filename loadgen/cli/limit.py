@@ -92,6 +92,6 @@ def command(
     if as_json:
         click.echo(json.dumps({"run": str(result.folder), "exit": code, **result.as_dict()}))
     else:
-        console.print(terminal.result(result.capacities, result.crossings, budget, cores))
+        console.print(terminal.result(result.clients, result.crossings, budget, cores))
         click.echo(f"Cells: {result.folder} (loadgen report {result.folder})")
     sys.exit(code)

@@ -107,15 +107,6 @@ class RunWriter:
         self._write(cells=tuple(cells.values()), scenario=scenario)
         return parts
 
-    def end(self, failure: str = "") -> None:
-        """Write how the run ended. An error of the disk becomes its failure; nothing is raised."""
-        failure = mask(failure, self._secrets)
-        state: State = "failed" if failure else "interrupted" if self._interrupted() else "complete"
-        try:
-            self._write(state=state, failure=failure, ended=_utc(datetime.now(UTC)))
-        except store.StoreError as error:
-            self.info = replace(self.info, state="failed", failure=failure or str(error))
-
     @property
     def result(self) -> RunResult:
         """How the run ended."""
@@ -129,11 +120,16 @@ class RunWriter:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        failure = ""
         if isinstance(error, KeyboardInterrupt):
             self._interrupted = lambda: True
-            self.end()
-            return False
-        self.end("" if error is None else str(error) or type(error).__name__)
+        elif error is not None:
+            failure = mask(str(error) or type(error).__name__, self._secrets)
+        state: State = "failed" if failure else "interrupted" if self._interrupted() else "complete"
+        try:
+            self._write(state=state, failure=failure, ended=_utc(datetime.now(UTC)))
+        except store.StoreError as full:
+            self.info = replace(self.info, state="failed", failure=failure or str(full))
         return isinstance(error, FAILURES)
 
 
@@ -155,14 +151,13 @@ def _utc(moment: datetime) -> str:
 def _new_folder(name: str, started: datetime) -> Path:
     """Make ``reports/<UTC time>-<name>``, numbered where that is taken, and return it. Raises StoreError."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
-    folder = Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{slug}"
+    first = folder = Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{slug}"
     for number in itertools.count(2):
         try:
             folder.mkdir(parents=True)
+            break
         except FileExistsError:
-            folder = folder.with_name(f"{started:%Y%m%dT%H%M%SZ}-{slug}-{number}")
+            folder = first.with_name(f"{first.name}-{number}")
         except OSError:
             break  # the store reports the reason
-        else:
-            break
     return folder

@@ -14,16 +14,12 @@ from loadgen.secrets import MASK, is_secret_name, mask, mask_cut, mask_url
 def shareable(scenario: Scenario) -> Scenario:
     """Return the scenario as it may be written down: ``***`` for every secret, no path of this machine."""
     secrets, target = scenario.secrets, scenario.target
+    url = None if target.url is None else mask_url(target.url, secrets)
+    headers = target.headers.items()
+    shown = {name: MASK if is_secret_name(name) else mask(value, secrets) for name, value in headers}
     return replace(
         scenario,
-        target=replace(
-            target,
-            url=None if target.url is None else mask_url(target.url, secrets),
-            headers={
-                name: MASK if is_secret_name(name) else mask(value, secrets)
-                for name, value in target.headers.items()
-            },
-        ),
+        target=replace(target, url=url, headers=shown),
         workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
         source=None if scenario.source is None else mask(Path(scenario.source).name, secrets),

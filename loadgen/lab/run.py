@@ -12,18 +12,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from loadgen.engine.system import raise_open_files
 from loadgen.lab import engine, plan
-from loadgen.lab.embedded import Embedded
 from loadgen.lab.lifecycle import RunResult, RunWriter
-from loadgen.model import Cell, Listener, Recording, Scenario
+from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simulator
 from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
 from loadgen.secrets import mask_cut
+from loadgen.simulator.process import Process, SimulatorError
 
 CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
 
@@ -71,7 +73,6 @@ class Session:
     ``embedded`` is ``None`` where another server is measured.
     """
 
-    url: str
     cells: Sequence[Cell]
     interrupted: Callable[[], bool]
     embedded: Embedded | None
@@ -90,6 +91,39 @@ class Session:
         cell = replace(cell, url=self.embedded.process.url)
         first, *others = self.engines(cell, self.listener, stop or self.interrupted)
         return [replace(first, server=self.embedded.log()), *others]
+
+
+class Embedded:
+    """The simulator's ``process``, started again when it has died. A context manager: leaving it stops the process.
+
+    Raises SimulatorError where it does not start.
+    """
+
+    def __init__(self, spec: Simulator, cores: tuple[int, ...]) -> None:
+        self._start = partial(Process, spec, cores=cores)
+        self.process = self._start()
+
+    def reset(self, note: Callable[[str], None]) -> None:
+        """Empty its log; start it again, and say so, where it has died. Raises SimulatorError."""
+        try:
+            self.process.reset()
+        except SimulatorError as error:
+            note(f"{error}; it is started again")
+            self.process.stop()
+            self.process = self._start()
+
+    def log(self) -> ServerLog | None:
+        """Return what it did since the last reset; ``None`` where it does not answer."""
+        try:
+            return self.process.log()
+        except SimulatorError:
+            return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stop()
 
 
 @contextlib.contextmanager
@@ -133,7 +167,7 @@ def session(
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
-        yield Session(url, cells, interrupted, embedded, writer, engines, listener)
+        yield Session(cells, interrupted, embedded, writer, engines, listener)
 
 
 def _one_engine(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> Sequence[Recording]:

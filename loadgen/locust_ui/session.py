@@ -21,8 +21,8 @@ from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import TARGET
 from loadgen.distributed.worker import END_TIMEOUT_S
 from loadgen.exit_code import ExitCode
-from loadgen.lab.embedded import Embedded
 from loadgen.lab.lifecycle import RunWriter
+from loadgen.lab.run import Embedded
 from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages

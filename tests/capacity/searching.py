@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from loadgen.capacity.readings import Reading
 from loadgen.capacity.search import Rules, Search, search
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId
 
 Curve = Callable[[float], float]  # streams, as a share of the true limit -> the share of the budget in use
 
@@ -34,7 +34,7 @@ def cliff(share: float) -> float:
 def reading(client: ClientId, streams: int, use: float) -> Reading:
     return Reading(
         client=client,
-        level=Level(streams=streams),
+        streams=streams,
         verdict="within" if use <= 1 else "over",
         use=use,
         bound="lag_p99",

@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from loadgen.capacity.curves import Limit, crossings, limit
 from loadgen.capacity.readings import Reading
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId
 from tests.capacity.searching import Curve, cliff, gentle, queue, reading, searched, steep
 
 ONE, OTHER = ClientId("aiohttp"), ClientId("requests")
@@ -64,7 +64,7 @@ def test_no_limit_without_readings_on_both_sides(uses: list[float]) -> None:
 
 def test_what_does_not_count_is_no_part_of_a_limit() -> None:
     reported = [reading(ONE, n, (n / 400) ** 5) for n in (200, 300, 500, 600)]
-    void = Reading(client=ONE, level=Level(streams=300), verdict="machine", use=90.0)
+    void = Reading(client=ONE, streams=300, verdict="machine", use=90.0)
     assert limit([*reported, void]) == limit(reported)
 
 
@@ -108,7 +108,7 @@ def test_a_curve_below_another_is_lower_throughout() -> None:
     one = curve(ONE, lambda n: 0.01 * (n / 300) ** 2, 0.1, 1)
     (found,) = crossings({ONE: one, OTHER: curve(OTHER, lambda n: 0.1 * (n / 300) ** 2, 0.1, 1)})
     assert (found.at, found.lower, found.throughout) == (None, ONE, True)
-    assert (found.low, found.high) == (Level(streams=64), Level(streams=1024))
+    assert (found.low, found.high) == (64, 1024)
 
 
 def test_equal_curves_are_within_the_noise() -> None:

@@ -10,9 +10,8 @@ import pytest
 
 from loadgen import store
 from loadgen.analysis.repeats import repeats_of
-from loadgen.capacity.measure import find_limits, one_engine_per_core
+from loadgen.capacity.measure import FILE, find_limits, one_engine_per_core
 from loadgen.capacity.readings import Budget, Reading, read
-from loadgen.capacity.result import FILE
 from loadgen.capacity.search import SearchListener
 from loadgen.model import ClientId, Level, Listener, Load, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import available
@@ -104,9 +103,9 @@ def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
         max_streams=8,
     )
     assert heard.begun == [("floor", 1)] * 2 + [("floor", 8)]
-    assert found.one_stream_ms[ClientId("floor")] > 15
+    assert found.ttft_one_stream_ms[ClientId("floor")] > 15
     assert [reading.verdict for reading in heard.readings] == ["within"]
-    assert found.capacities[0].stopped == "max_streams"
+    assert found.clients[0].stopped == "max_streams"
     kept = store.load(tmp_path / "run")
     assert [recording.level.streams for recording in kept.recordings] == [1, 1, 8]
     assert kept.info.scenario.levels == (Level(streams=1), Level(streams=8))
@@ -122,4 +121,4 @@ def test_streams_that_go_on_for_too_long_are_ended(tmp_path: Path) -> None:
     (kept, *_) = store.load(tmp_path / "run").recordings
     assert kept.ended == "its streams went on for too long, and were ended"
     assert kept.window[1] - kept.window[0] == 500_000_000
-    assert {reading.errors for reading in found.readings} == {0.0}
+    assert {reading.errors for reading in found.steps} == {0.0}

@@ -8,7 +8,7 @@ import pytest
 
 from loadgen.capacity.readings import Obstacle, Reading, Verdict
 from loadgen.capacity.search import MAX_OBSTRUCTED, Rules, Search, search
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId
 from tests.capacity.searching import cliff, reading, searched
 
 Measure = Callable[[ClientId, int, int], Reading]
@@ -27,7 +27,7 @@ def alone(measure: Measure, start: int = 8, max_streams: int = 4096, precision: 
 
 
 def blocked(client: ClientId, streams: int, verdict: Verdict = "server") -> Reading:
-    return Reading(client=client, level=Level(streams=streams), verdict=verdict, use=2.0, obstacle=LATE)
+    return Reading(client=client, streams=streams, verdict=verdict, use=2.0, obstacle=LATE)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 8, 9, 63, 64, 65, 700, 4000])

@@ -22,7 +22,7 @@ from loadgen.capacity.terminal import (
     steps,
     stopped,
 )
-from loadgen.model import ClientId, Level
+from loadgen.model import ClientId
 
 
 def printed(shown: Any) -> str:
@@ -39,7 +39,7 @@ LATE = Obstacle(kind="late", late_p99_ms=60.0)
 
 def reading(streams: int = 512, **changes: Any) -> Reading:
     plain: dict[str, Any] = {
-        "client": AIOHTTP, "level": Level(streams=streams), "verdict": "within", "use": 0.4, "bound": "lag_p99",
+        "client": AIOHTTP, "streams": streams, "verdict": "within", "use": 0.4, "bound": "lag_p99",
         "lag_p99_ms": 4.0, "errors": 0.0,
     }  # fmt: skip
     return Reading(**plain | changes)
@@ -159,7 +159,7 @@ def test_every_obstacle_has_a_sentence(kind: Any) -> None:
 )
 def test_two_curves_in_one_sentence(changes: dict[str, Any], words: str) -> None:
     plain: dict[str, Any] = {
-        "one": AIOHTTP, "other": REQUESTS, "low": Level(streams=64), "high": Level(streams=512),
+        "one": AIOHTTP, "other": REQUESTS, "low": 64, "high": 512,
         "at": None, "lower": None,
     }  # fmt: skip
     shown = crossing(Crossing(**plain | changes))
