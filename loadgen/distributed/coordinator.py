@@ -86,9 +86,7 @@ class Assignment:
         )
         recording = replace(
             recording,
-            index=cell.index,
             level=Level(streams=max(cell.max_streams, 1)),
-            repeat=cell.repeat,
             ended=self.lost or recording.ended,
             worker=self.worker,
             share=self.most_requested if self.worker else None,

@@ -53,7 +53,8 @@ def work(host: str, port: int, connect_timeout: int) -> int:
     worker = Worker(environment, Transport(runner))
     worker.follow_master()
     runner.greenlet.join()
-    worker.kill()
+    for controller in worker.controllers.values():
+        controller.kill()
     return environment.process_exit_code or 0
 
 

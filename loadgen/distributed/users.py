@@ -27,10 +27,10 @@ class Streaming(User):
         """Do nothing: the engine runs the stream."""
 
     def on_start(self) -> None:
-        workers_by_environment[self.environment].count_user(self.client, 1)
+        workers_by_environment[self.environment].users[self.client] += 1
 
     def on_stop(self) -> None:
-        workers_by_environment[self.environment].count_user(self.client, -1)
+        workers_by_environment[self.environment].users[self.client] -= 1
 
 
 class Stream(Streaming):

@@ -59,7 +59,7 @@ class Worker:
     def __init__(self, environment: Environment, transport: Transport) -> None:
         self.environment, self.transport = environment, transport
         self.controllers: dict[int, EngineController] = {}  # cell index -> its engine
-        self._users: Counter[str] = Counter()
+        self.users: Counter[str] = Counter()  # of Locust, by their client: each is a stream
         taken = cores()
         # Engines may use all cores but the simulator's, from the last one down.
         free = os.sched_getaffinity(0) - set(taken.simulator) if taken.engine else ()
@@ -73,12 +73,6 @@ class Worker:
         workers_by_environment[environment] = self
         gevent.spawn(self._follow_users)
 
-    # -- Locust's users
-
-    def count_user(self, client: str, change: int) -> None:
-        """Add ``change``, 1 or -1, to the users of ``client``: each user is a stream."""
-        self._users[client] += change
-
     def _follow_users(self) -> None:
         while True:
             gevent.sleep(COMMAND_INTERVAL_S)
@@ -86,7 +80,7 @@ class Worker:
             for controller in self.controllers.values():
                 label = controller.cell.client.label
                 # Users whose class names no client count as "".
-                users = self._users[label] + (self._users[""] if label == default else 0)
+                users = self.users[label] + (self.users[""] if label == default else 0)
                 controller.set_streams(users, self.environment.stop_timeout or 0.0)
 
     # -- the coordinator's messages
@@ -141,11 +135,6 @@ class Worker:
     @staticmethod
     def _finish(controllers: Sequence[EngineController], grace: float | None) -> None:
         gevent.joinall([gevent.spawn(controller.finish, grace) for controller in controllers])
-
-    def kill(self) -> None:
-        """Kill every engine: the master is gone."""
-        for controller in self.controllers.values():
-            controller.kill()
 
     # -- Locust's own statistics
 
@@ -202,50 +191,46 @@ class EngineController(Listener):
             self._over.set()
 
     def _send_updates(self) -> None:
-        self._send_update(done=False)
-        while not self._over.wait(UPDATE_INTERVAL_S):
-            self._send_update(done=False)
-        self._send_update(done=True)
-
-    def _send_update(self, *, done: bool) -> None:
-        rows, recording = self.engine.take(), self.engine.recording()
-        rows = rows._replace(
-            streams=[replace(each, error=mask_cut(each.error, self._secrets)) for each in rows.streams]
-        )
-        self._worker.fire_requests(self.cell, rows.streams)
-        update = messages.Update(
-            job=self.job,
-            cell=self.cell.index,
-            recording=replace(recording, ended=mask_cut(recording.ended, self._secrets)),
-            rows=rows,
-            requested=self._requested,
-            most_requested=self._most_requested,
-            open=self._open,
-            tokens=self._tokens,
-            done=done,
-        )
-        self._worker.transport.send(messages.UPDATE, messages.pack(update))
+        done = False
+        while not done:
+            done = self._over.is_set()
+            rows, recording = self.engine.take(), self.engine.recording()
+            rows = rows._replace(
+                streams=[replace(each, error=mask_cut(each.error, self._secrets)) for each in rows.streams]
+            )
+            self._worker.fire_requests(self.cell, rows.streams)
+            update = messages.Update(
+                job=self.job,
+                cell=self.cell.index,
+                recording=replace(recording, ended=mask_cut(recording.ended, self._secrets)),
+                rows=rows,
+                requested=self._requested,
+                most_requested=self._most_requested,
+                open=self._open,
+                tokens=self._tokens,
+                done=done,
+            )
+            self._worker.transport.send(messages.UPDATE, messages.pack(update))
+            self._over.wait(UPDATE_INTERVAL_S)
 
     # -- commands
 
     def set_streams(self, number: int, grace: float) -> None:
         """Run ``number`` streams from now on, unless the load has a schedule of its own."""
         accepts = self.engine.start and not (self._scheduled or self._ending or self._over.is_set())
-        if not accepts or number == self._requested:
-            return
-        self._requested = number
-        self._most_requested = max(self._most_requested, number)
-        self.engine.command(streams=number, grace=grace)
+        if accepts and number != self._requested:
+            self._requested = number
+            self._most_requested = max(self._most_requested, number)
+            self.engine.command(streams=number, grace=grace)
 
     def add(self, slots: Sequence[int]) -> None:
         """Run these slots of the schedule too, unless it is over."""
         while not self.engine.start and not self._over.wait(COMMAND_INTERVAL_S):
             pass  # an engine accepts no commands before its start
-        if self._over.is_set():
-            return
-        self._requested += len(slots)
-        self._most_requested = self._requested
-        self.engine.command(add=list(slots))
+        if not self._over.is_set():
+            self._requested += len(slots)
+            self._most_requested = self._requested
+            self.engine.command(add=list(slots))
 
     def finish(self, grace: float | None) -> None:
         """Start no stream; return when the open ones have ended, by themselves or after ``grace`` seconds."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loadgen import clients, store
 from loadgen.analysis.limits import BUSY_PERCENT, long_delays
-from loadgen.analysis.metrics import Metric, Scalar, metrics
+from loadgen.analysis.metrics import Scalar, metrics
 from loadgen.analysis.validity import LIVE_SUSPECT, SCHEDULE_LATE_SUSPECT_MS, SUSPECT
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
@@ -23,6 +23,8 @@ from loadgen.report.sentences.validity import reason
 
 MAX_ROWS: Final = 3600  # of a client's history; the oldest go first
 SETTLED_ROWS: Final = 2  # in which the number of streams requested must not change before it is checked
+# What is read from the engines, and needs no streams that have ended: live metrics that are one number, and usage.
+SCALARS: Final = ("tokens_per_s", "cpu_percent", "rss_mib", "threads")
 
 
 @dataclass
@@ -32,30 +34,23 @@ class _Engine:
     assignment: Assignment
     at: float
     tokens: int = 0
-    sample: Sample | None = None
-    tokens_per_s: float | None = None
-    cpu_percent: float | None = None
+    sample: Sample = field(default_factory=lambda: Sample(at=0))  # with nothing measured
+    values: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(SCALARS))
 
     def tick(self) -> None:
-        """Set the rates since the last row, between the updates that arrived last."""
-        assignment, before = self.assignment, self.sample
+        """Set the values, and the rates since the last row between the updates that arrived last."""
+        assignment, samples = self.assignment, self.assignment.rows.samples
         if assignment.updated_at > self.at:
             tokens = assignment.tokens - self.tokens
-            self.tokens_per_s = max(0.0, tokens / (assignment.updated_at - self.at))
+            self.values["tokens_per_s"] = max(0.0, tokens / (assignment.updated_at - self.at))
             self.at, self.tokens = assignment.updated_at, assignment.tokens
-        samples = assignment.rows.samples
-        now = self.sample = samples[-1] if samples else None
-        self.cpu_percent = None
-        if now is not None and now.cpu_ns is not None and before is not None and before.cpu_ns is not None:
-            self.cpu_percent = 100 * (now.cpu_ns - before.cpu_ns) / max(now.at - before.at, 1)
-
-    @property
-    def rss_mib(self) -> float | None:
-        return None if self.sample is None or self.sample.rss_kib is None else self.sample.rss_kib / 1024
-
-    @property
-    def threads(self) -> int | None:
-        return None if self.sample is None else self.sample.threads
+        before, now = self.sample, samples[-1] if samples else self.sample
+        cpu = None
+        if now.cpu_ns is not None and before.cpu_ns is not None:
+            cpu = 100 * (now.cpu_ns - before.cpu_ns) / max(now.at - before.at, 1)
+        rss = None if now.rss_kib is None else now.rss_kib / 1024
+        self.values |= {"cpu_percent": cpu, "rss_mib": rss, "threads": now.threads}
+        self.sample = now
 
 
 @dataclass
@@ -65,33 +60,29 @@ class _Client:
     cell: Cell
     style: ClientStyle
     engines: list[_Engine] = field(default_factory=list)
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
     total: Histograms = field(default_factory=Histograms)
     recent: Histograms = field(default_factory=Histograms)  # since the last row
     rows: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_ROWS))
 
     @property
     def running(self) -> list[_Engine]:
-        """Return the engines whose workers are not lost."""
+        """The engines whose workers are not lost."""
         return [engine for engine in self.engines if not engine.assignment.lost]
 
     def state(self) -> dict[str, float | None]:
         """Return what the engines do at this moment, summed, by column."""
-        engines = self.running
+        running = self.running
         return {
-            "requested": sum(engine.assignment.requested for engine in engines),
-            "open": sum(engine.assignment.open for engine in engines),
-            "rss_mib": _sum(engine.rss_mib for engine in engines),
-            "threads": _sum(engine.threads for engine in engines),
-            **{key: _sum(map(value, engines)) for key, value in _SCALARS.items()},
+            "requested": sum(engine.assignment.requested for engine in running),
+            "open": sum(engine.assignment.open for engine in running),
+            **{key: _sum(engine.values[key] for engine in running) for key in SCALARS},
         }
 
-
-# Live metrics that are one number: they are read from the engines, and need no streams that have ended.
-_SCALARS: Mapping[str, Callable[[_Engine], float | None]] = {
-    "tokens_per_s": lambda engine: engine.tokens_per_s,
-    "cpu_percent": lambda engine: engine.cpu_percent,
-}
+    def ended(self) -> dict[str, int]:
+        """Return how many streams have ended in which way, by column."""
+        outcomes = sum((engine.assignment.outcomes for engine in self.engines), Counter[Outcome]())
+        ok, stopped = outcomes[Outcome.OK], outcomes[Outcome.STOPPED]
+        return {"ok": ok, "failed": outcomes.total() - ok - stopped, "stopped": stopped}
 
 
 class Live:
@@ -105,7 +96,11 @@ class Live:
         styles = client_styles({cell.client: clients.info(cell.client.name).mode for cell in cells})
         self._run, self._scenario = run, scenario
         self._clients = {cell.index: _Client(cell, styles[cell.client]) for cell in cells}
-        self._metrics = [each for each in metrics() if each.live and _is_shown(each)]
+        self._metrics = [
+            each
+            for each in metrics()
+            if each.live and (not isinstance(each.formula, Scalar) or each.key in SCALARS)
+        ]
         self._began = time.monotonic()
         self._ended: float | None = None
         self.notes: list[str] = []
@@ -131,7 +126,6 @@ class Live:
             recording = store.filled(update.recording, *update.rows)
             for histograms in (client.total, client.recent):
                 histograms.add(recording)
-            client.outcomes.update(stream.outcome for stream in update.rows.streams)
 
     def tick(self) -> None:
         """Add a row of history for every client: its state, and its times since the last row."""
@@ -152,9 +146,28 @@ class Live:
             "state": state,
             "elapsed": self.elapsed,
             "columns": [*self._columns()],
-            "clients": [self._client(client) for client in self._known()],
+            "clients": [
+                {
+                    "id": client.cell.index,
+                    "client": client.style.label,
+                    "colour": {"light": client.style.light, "dark": client.style.dark},
+                    "values": {**client.state(), **self._times(client.total), **client.ended()},
+                    "history": [*client.rows],
+                }
+                for client in self._known()
+            ],
             "workers": [
-                self._worker(client, engine, state) for client in self._known() for engine in client.engines
+                {
+                    "id": client.cell.index,
+                    "worker": engine.assignment.worker or "this process",
+                    "client": client.style.label,
+                    "state": "lost" if engine.assignment.lost else state,
+                    "open": engine.assignment.open,
+                    "streams": len(engine.assignment.rows.streams),
+                    **engine.values,
+                }
+                for client in self._known()
+                for engine in client.engines
             ],
             "validity": self.verdicts or [*self._validity()],
             "notes": self.notes,
@@ -162,16 +175,21 @@ class Live:
 
     def _columns(self) -> Iterator[dict[str, Any]]:
         """Yield groups of columns: each with the [heading, column] pairs of the table and of the chart."""
-        yield _group("Streams open", [["now", "open"], ["target", "requested"]], [["", "open"]], whole=True)
+        table, chart = [["now", "open"], ["target", "requested"]], [["", "open"]]
+        yield {"title": "Streams open", "table": table, "chart": chart, "whole": True}
         for metric in self._metrics:
             pairs = [["" if rank is None else f"p{rank}", metric.column(rank)] for rank in metric.live]
             drawn = [pair for rank, pair in zip(metric.live, pairs, strict=True) if rank in metric.drawn]
-            unit = unit_of(metric)
-            title = title_of(metric) if unit in metric.label else f"{title_of(metric)} ({unit})"
-            yield _group(title, pairs, drawn or pairs, description=metric.description)
-        yield _group("Memory (MiB)", [], [["", "rss_mib"]])
-        yield _group("Threads", [], [["", "threads"]], whole=True)
-        yield _group("Ended", [[name, name] for name in ("ok", "failed", "stopped")], [])
+            unit, title = unit_of(metric), title_of(metric)
+            yield {
+                "title": title if unit in metric.label else f"{title} ({unit})",
+                "table": pairs,
+                "chart": drawn or pairs,
+                "description": metric.description,
+            }
+        yield {"title": "Memory (MiB)", "table": [], "chart": [["", "rss_mib"]]}
+        yield {"title": "Threads", "table": [], "chart": [["", "threads"]], "whole": True}
+        yield {"title": "Ended", "table": [[key, key] for key in ("ok", "failed", "stopped")], "chart": []}
 
     def _times(self, histograms: Histograms) -> dict[str, float | None]:
         """Return the live percentiles, by column; ``None`` where there are too few values."""
@@ -185,32 +203,6 @@ class Live:
 
     def _known(self) -> list[_Client]:
         return [client for client in self._clients.values() if client.engines]
-
-    def _client(self, client: _Client) -> dict[str, Any]:
-        outcomes = client.outcomes
-        ok, stopped = outcomes[Outcome.OK], outcomes[Outcome.STOPPED]
-        counts = {"ok": ok, "failed": outcomes.total() - ok - stopped, "stopped": stopped}
-        return {
-            "id": client.cell.index,
-            "client": client.style.label,
-            "colour": {"light": client.style.light, "dark": client.style.dark},
-            "values": {**client.state(), **self._times(client.total), **counts},
-            "history": [*client.rows],
-        }
-
-    def _worker(self, client: _Client, engine: _Engine, state: str) -> dict[str, Any]:
-        assignment = engine.assignment
-        return {
-            "id": client.cell.index,
-            "worker": assignment.worker or "this process",
-            "client": client.style.label,
-            "state": "lost" if assignment.lost else state,
-            "open": assignment.open,
-            "streams": len(assignment.rows.streams),
-            "rss_mib": engine.rss_mib,
-            "threads": engine.threads,
-            "cpu_percent": engine.cpu_percent,
-        }
 
     # -- validity so far
 
@@ -240,26 +232,11 @@ def _limits(client: _Client) -> Iterator[str]:
     )
     yield from map(evidence, delays)
     for engine in client.running:
-        if engine.cpu_percent is not None and engine.cpu_percent > BUSY_PERCENT:
-            of_worker = f" of {engine.assignment.worker}" if engine.assignment.worker else ""
-            yield f"the engine{of_worker} used {engine.cpu_percent:.0f} % of a core: it is at its limit"
+        cpu, worker = engine.values["cpu_percent"], engine.assignment.worker
+        if cpu is not None and cpu > BUSY_PERCENT:
+            yield f"the engine{worker and f' of {worker}'} used {cpu:.0f} % of a core: it is at its limit"
 
 
-def _is_shown(metric: Metric) -> bool:
-    return not isinstance(metric.formula, Scalar) or metric.key in _SCALARS
-
-
-def _group(
-    title: str,
-    table: Sequence[Sequence[str]],
-    chart: Sequence[Sequence[str]],
-    *,
-    whole: bool = False,
-    description: str = "",
-) -> dict[str, Any]:
-    return {"title": title, "table": table, "chart": chart, "whole": whole, "description": description}
-
-
-def _sum(values: Iterable[Any]) -> Any:
+def _sum(values: Iterable[float | None]) -> float | None:
     measured = [value for value in values if value is not None]
     return sum(measured) if measured else None

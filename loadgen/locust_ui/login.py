@@ -9,6 +9,9 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
+from flask import redirect, request, session, url_for
+from flask_login import UserMixin, login_user
+
 from loadgen.distributed.addresses import is_local
 
 if TYPE_CHECKING:
@@ -36,9 +39,6 @@ def protect(web_ui: WebUI) -> None:
 
 
 def _login(web_ui: WebUI, encrypted: bool) -> None:
-    from flask import Blueprint, redirect, request, session, url_for
-    from flask_login import UserMixin, login_user
-
     class User(UserMixin):  # type: ignore[misc] # it has no types
         id = os.environ.get("LOADGEN_UI_USER") or "loadgen"
 
@@ -55,20 +55,14 @@ def _login(web_ui: WebUI, encrypted: bool) -> None:
     app.config.update(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=encrypted)
     web_ui.login_manager.user_loader(lambda name: user if name == user.id else None)
     prefix = app.blueprints["locust"].url_prefix or ""
-    blueprint = Blueprint("loadgen_login", __name__, url_prefix=prefix)
 
-    @blueprint.post("/login/password")
+    @app.post(f"{prefix}/login/password")
     def submit() -> Any:
-        expected = {"username": user.id, "password": password}
-        matches = [
-            hmac.compare_digest(request.form.get(field, "").encode(), value.encode())
-            for field, value in expected.items()
-        ]
-        if all(matches):
+        form = request.form.get("username"), request.form.get("password")
+        if hmac.compare_digest(repr(form).encode(), repr((user.id, password)).encode()):
             login_user(user)
             return redirect(url_for("locust.index"))
         session["auth_error"] = "Wrong user or password"
         return redirect(url_for("locust.login"))
 
-    app.register_blueprint(blueprint)
     web_ui.auth_args = {"username_password_callback": f"{prefix}/login/password"}

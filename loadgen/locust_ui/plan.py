@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +32,10 @@ class Plan:
         """Return whether the scenario's stages set the number of streams, and not the users of Locust."""
         return bool(self.scenario.workload.load.stages)
 
-    def same_engines(self, other: Plan) -> bool:
-        """Return whether the engines of ``other`` can run this plan."""
-        mine, theirs = (
-            (each.scenario.source, each.scenario.target, each.client, [cell.client for cell in each.cells])
-            for each in (self, other)
-        )
-        return mine == theirs
+    @property
+    def engines(self) -> object:
+        """What the engines were started for: those of a plan can run any plan for which it is equal."""
+        return self.scenario.source, self.scenario.target, self.client, [cell.client for cell in self.cells]
 
 
 def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -> Plan:
@@ -51,13 +48,8 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
     try:
         scenario = load(path)
         default = _client(client, scenario)
-        wanted = list(
-            dict.fromkeys(
-                _client(each.client, scenario) if each.client else default
-                for each in classes
-                if issubclass(each, Streaming)
-            )
-        )
+        labels = [each.client for each in classes if issubclass(each, Streaming)]
+        wanted = list(dict.fromkeys(_client(label or client, scenario) for label in labels))
         named = [{"client": each.name, **each.options} if each.options else each.name for each in wanted]
         overrides = [Override("--client", "clients", named), *overrides_from_flags(url=host or None)]
         scenario = load(path, overrides)
@@ -78,13 +70,13 @@ def _client(label: str, scenario: Scenario) -> ClientId:
     """Return the client that is shown as ``label``; the scenario's first for an empty one. Raises Refused."""
     if not label:
         return scenario.clients[0]
-    for client in (*scenario.clients, *map(ClientId, clients.names())):
-        if client.label == label:
-            return client
-    raise Refused(f"no client {label!r}: one of {', '.join(client_choices(scenario))}")
+    choices = client_choices(scenario)
+    if label not in choices:
+        raise Refused(f"no client {label!r}: one of {', '.join(choices)}")
+    return choices[label]
 
 
-def client_choices(scenario: Scenario | None) -> list[str]:
-    """Return the labels to choose from: the scenario's clients, with their options, then all others."""
-    own = [client.label for client in scenario.clients] if scenario else []
-    return list(dict.fromkeys([*own, *clients.names()]))
+def client_choices(scenario: Scenario | None) -> Mapping[str, ClientId]:
+    """Return the clients to choose from, by label: the scenario's, with their options, then all others."""
+    own = {client.label: client for client in scenario.clients} if scenario else {}
+    return own | {name: ClientId(name) for name in clients.names() if name not in own}

@@ -9,11 +9,16 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from argparse import Namespace
+from typing import Any
 
 import gevent
+from flask import jsonify, request
 from locust import events
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
+from locust.web import WebUI
 
 from loadgen import clients
 from loadgen.distributed.addresses import free_port, is_local
@@ -25,13 +30,6 @@ from loadgen.locust_ui.plan import client_choices
 from loadgen.locust_ui.session import Session
 from loadgen.locust_ui.web import install
 from loadgen.preflight.requirements import Refused
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-
-    from locust.argument_parser import LocustArgumentParser
-    from locust.env import Environment
-    from locust.web import WebUI
 
 __all__ = ["Streaming"]
 
@@ -101,8 +99,6 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
 
 def _check_form(web_ui: WebUI, session: Session) -> None:
     """Make the form show why a run cannot start."""
-    from flask import jsonify, request
-
     assert web_ui.app is not None
     start = web_ui.app.view_functions["locust.swarm"]
 

@@ -6,13 +6,14 @@ import csv
 import logging
 import sys
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import gevent
 from gevent import Greenlet, subprocess
+from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_SPAWNING, MasterRunner
 
 from loadgen import store
@@ -26,15 +27,12 @@ from loadgen.lab.run import Embedded
 from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
-from loadgen.model import Level, Scenario, Simulator
-from loadgen.preflight import target
+from loadgen.model import Level
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
+from loadgen.preflight.target import TargetError, check
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import SimulatorError
-
-if TYPE_CHECKING:
-    from locust.env import Environment
 
 ROW_INTERVAL_S: Final = 2.0  # between two rows of history
 HELLO_TIMEOUT_S: Final = 5.0  # for connected workers to introduce themselves
@@ -57,15 +55,16 @@ class Session:
         self._options = environment.parsed_options
         self.live = Live()
         self.coordinator = Coordinator(Transport(self._runner), self._note, self.live.update)
-        self.folder: Path | None = None
         self._plan: Plan | None = None  # of the run under way
-        self._writer: RunWriter | None = None
-        self._simulator: tuple[Simulator, Embedded] | None = None
+        self._simulator: Embedded | None = None  # of the last run; on the stack until its log is read
+        self._stack = ExitStack()
+        self._writer: RunWriter | None = None  # of the last run
         self._locustfile_shape = environment.shape_class
-        self._starting = self._ending = self._reporting = _greenlet(lambda: None)
+        none: Greenlet[..., None] = gevent.spawn()  # ends at once
+        self._starting = self._ending = self._reporting = none
         environment.events.test_start.add_listener(self._on_start)
         environment.events.test_stopping.add_listener(self._on_stopping)
-        environment.events.quit.add_listener(self._on_quit)
+        environment.events.quit.add_listener(lambda **_: self._reporting.join())
         gevent.spawn(self._watch)
 
     def plan(self, form: dict[str, str] | None = None) -> Plan:
@@ -82,21 +81,20 @@ class Session:
     def prepare(self, form: dict[str, str] | None = None) -> Plan:
         """Return the plan that would be run, and set the shape that it needs. Raises Refused where it cannot run."""
         plan = self.plan(form)
-        if self._plan is not None:
-            if not plan.same_engines(self._plan):
-                raise Refused("scenario, client and host cannot change while a run goes on: stop it first")
-            return plan
-        shape = Stages(plan.scenario.workload.load.stages) if plan.scheduled else self._locustfile_shape
-        if shape is not None:
-            shape.runner = self._runner
-        self.environment.shape_class = shape
+        if self._plan is None:
+            stages = plan.scenario.workload.load.stages
+            shape = self.environment.shape_class = Stages(stages) if stages else self._locustfile_shape
+            if shape is not None:
+                shape.runner = self._runner
+        elif plan.engines != self._plan.engines:
+            raise Refused("scenario, client and host cannot change while a run goes on: stop it first")
         return plan
 
     # -- Start
 
     def _on_start(self, **_: object) -> None:
         self._runner.update_state(STATE_SPAWNING)  # or Locust ignores a Stop
-        self._starting = _greenlet(self._start)
+        self._starting = gevent.spawn(self._start)
         self._starting.get()
         if self._plan is None:
             raise gevent.GreenletExit  # Locust spawns no users
@@ -106,16 +104,21 @@ class Session:
         self._wait_for_hellos()
         try:
             plan = self.plan()
-            url = self._start_simulator(plan.scenario)
-            writer = RunWriter(plan.scenario, url or plan.scenario.target.url or "", plan.cells)
+            target = plan.scenario.target
+            self._simulator = None
+            if target.simulator is not None:
+                self._simulator = self._stack.enter_context(Embedded(target.simulator, cores().simulator))
+            url = self._simulator.process.url if self._simulator else None
+            self._writer = RunWriter(plan.scenario, url or target.url or "", plan.cells)
         except (Refused, SimulatorError, store.StoreError) as error:
+            self._stack.close()
             self.live.begin("", "", ())
             self._note(str(error))
             self._leave(failed=True)
             return
-        self._plan, self._writer, self.folder = plan, writer, writer.folder
+        self._plan = plan
         self._options.client = plan.client  # Locust sends it to the users
-        self.live.begin(writer.folder.name, plan.scenario.name, plan.cells)
+        self.live.begin(self._writer.folder.name, plan.scenario.name, plan.cells)
         self.coordinator.begin(plan.scenario, plan.overrides, url, plan.cells, scheduled=plan.scheduled)
         # Preparing took time that is not part of the run.
         self.environment.stats.total.start_time = time.time()
@@ -126,35 +129,17 @@ class Session:
 
     def _wait_for_hellos(self) -> None:
         """Wait until every worker that Locust counts has introduced itself."""
-        until = time.monotonic() + HELLO_TIMEOUT_S
-        while isinstance(self._runner, MasterRunner) and time.monotonic() < until:
-            if len(self.coordinator.nodes()) >= self._runner.worker_count:
+        runner, until = self._runner, time.monotonic() + HELLO_TIMEOUT_S
+        while isinstance(runner, MasterRunner) and len(self.coordinator.nodes()) < runner.worker_count:
+            if time.monotonic() > until:
                 return
             gevent.sleep(CHECK_INTERVAL_S / 5)
-
-    def _start_simulator(self, scenario: Scenario) -> str | None:
-        """Return the URL of the scenario's simulator, with an empty log. Raises SimulatorError."""
-        spec = scenario.target.simulator
-        if self._simulator is not None and self._simulator[0] != spec:
-            self._stop_simulator()
-        if spec is None:
-            return None
-        if self._simulator is None:
-            self._simulator = spec, Embedded(spec, cores().simulator)
-        embedded = self._simulator[1]
-        embedded.reset(self._note)
-        return embedded.process.url
-
-    def _stop_simulator(self) -> None:
-        if self._simulator is not None:
-            self._simulator[1].process.stop()
-            self._simulator = None
 
     def _check_target(self, plan: Plan) -> None:
         """Note where the target does not answer. The run goes on, and its streams fail."""
         try:
-            target.check(plan.cells[0])
-        except target.TargetError as error:
+            check(plan.cells[0])
+        except TargetError as error:
             if self._plan is plan:
                 self._note(mask_cut(str(error), plan.scenario.secrets))
 
@@ -179,8 +164,7 @@ class Session:
     def _on_stopping(self, **_: object) -> None:
         self._starting.join()
         if self._plan is not None and self._ending.ready():
-            plan = self._plan
-            self._ending = _greenlet(lambda: self._end(plan))
+            self._ending = gevent.spawn(self._end, self._plan)
         self._ending.get()
 
     def _end(self, plan: Plan) -> None:
@@ -193,18 +177,19 @@ class Session:
         self.live.end()
         self.live.tick()
         self._plan = None
-        self._reporting = _greenlet(lambda: self._report(plan))
+        self._reporting = gevent.spawn(self._report, plan)
 
     def _report(self, plan: Plan) -> None:
         """Save what the run left, make its report, and show its verdicts."""
-        writer = self._writer
+        writer, cells = self._writer, plan.cells
         assert writer is not None
-        cells = plan.cells
         if not plan.scheduled:
             most = self.coordinator.most_requested
             cells = tuple(replace(cell, level=Level(streams=most.get(cell.index, 0) or 1)) for cell in cells)
+        server = self._simulator.log() if self._simulator else None
+        self._stack.close()
         with writer:
-            parts = self.coordinator.recordings(cells, self._simulator[1].log() if self._simulator else None)
+            parts = self.coordinator.recordings(cells, server)
             for cell in cells:
                 writer.save(cell, [part for part in parts if part.index == cell.index])
         if writer.result.failure:
@@ -228,10 +213,6 @@ class Session:
                 ]
         log.info("Report: %s", writer.folder / "report.html")
 
-    def _on_quit(self, **_: object) -> None:
-        self._reporting.join()
-        self._stop_simulator()
-
     # -- the tab
 
     def snapshot(self) -> dict[str, Any]:
@@ -244,12 +225,12 @@ class Session:
 
         While streams are open there is none: writing one would take CPU from the measurement.
         """
-        if self.folder is None:
+        if self._writer is None:
             raise LookupError("there is no run yet: start a test first")
         if self._plan is not None:
             raise LookupError("the run is still going: its files are made when it has ended")
         self._reporting.join()
-        path = self.folder / name
+        path = self._writer.folder / name
         if not path.exists():
             raise LookupError(f"{name} could not be made; the terminal shows why")
         return path
@@ -258,7 +239,3 @@ class Session:
         log.warning(text)
         if text not in self.live.notes:
             self.live.notes.append(text)
-
-
-def _greenlet(function: Callable[[], None]) -> Greenlet[[], None]:
-    return gevent.spawn(function)

@@ -16,10 +16,9 @@ class Stages(LoadTestShape):
     abstract = True  # or Locust runs it in every locustfile that imports it
 
     def __init__(self, stages: Sequence[Stage]) -> None:
-        super().__init__()
         self._stages = stages
         self._seconds = sum(stage.over for stage in stages)
-        self._last = (0, 1.0)
+        self.reset_time()
 
     def reset_time(self) -> None:
         """Begin a new test, with no users."""
@@ -31,7 +30,7 @@ class Stages(LoadTestShape):
         now = self.get_run_time()
         if now >= self._seconds:
             return None
-        before, _ = self._last
+        before = self._last[0]
         users = round(streams_at(self._stages, now + 1.0))
         # Without a change it must be the same pair, or Locust spawns again.
         if users != before:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flask import Blueprint, Response, abort, jsonify, request, send_file
+
 from loadgen.report.text import plain
 
 if TYPE_CHECKING:
-    from flask import Response
     from locust.web import WebUI
 
 TITLE = "Streaming"
@@ -22,8 +23,6 @@ FILES = ("report.html", "summary.csv", "streams.csv", "samples.csv")
 MAX_TEXT = 2000  # characters of one text that the page shows
 
 _WEB = Path(__file__).with_name("web_files")
-_PARTS = ("page.css", "page.js", "tab.js")
-_BOKEH = ("bokeh.min.js", "bokeh-api.min.js")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
     "img-src data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -37,8 +36,9 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
     the path of one of ``FILES``; the message of its LookupError is the answer to a download that is not there.
     """
     from bokeh.util.paths import static_path
-    from flask import Blueprint, Response, abort, jsonify, request, send_file, send_from_directory
 
+    parts = {name: _WEB / name for name in ("page.css", "page.js", "tab.js")}
+    parts |= {f"bokeh/{name}": static_path() / "js" / name for name in ("bokeh.min.js", "bokeh-api.min.js")}
     app = web_ui.app
     assert app is not None
     prefix = app.blueprints["locust"].url_prefix or ""
@@ -48,21 +48,14 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
     @blueprint.get("/")
     @guarded
     def page() -> Response:
-        answer = send_from_directory(_WEB, "page.html")
+        answer = send_file(_WEB / "page.html")
         answer.headers["Content-Security-Policy"] = _POLICY
         return answer
 
-    @blueprint.get("/<any({}):name>".format(", ".join(f'"{part}"' for part in _PARTS)))
+    @blueprint.get("/<path:name>")
     @guarded
     def part(name: str) -> Response:
-        return send_from_directory(_WEB, name)
-
-    @blueprint.get("/bokeh/<name>")
-    @guarded
-    def bokeh(name: str) -> Response:
-        if name not in _BOKEH:
-            abort(404)
-        return send_from_directory(static_path() / "js", name)
+        return send_file(parts[name]) if name in parts else abort(404)
 
     @blueprint.get("/data")
     @guarded
@@ -84,13 +77,8 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
             path = file(name)
         except LookupError as error:
             return Response(str(error.args[0]), 404, mimetype="text/plain")
-        run = snapshot()["run"]
-        return send_file(
-            path.absolute(),
-            as_attachment=True,
-            download_name=f"{run}-{name}" if run else name,
-            max_age=0,
-        )
+        name = "-".join(filter(None, (snapshot()["run"], name)))
+        return send_file(path.absolute(), as_attachment=True, download_name=name, max_age=0)
 
     @app.after_request
     def add_script(answer: Response) -> Response:
@@ -101,19 +89,16 @@ def install(web_ui: WebUI, snapshot: Callable[[], dict[str, Any]], file: Callabl
         return answer
 
     app.register_blueprint(blueprint)
-    arguments = web_ui.template_args
-    arguments["extended_tabs"] = [
-        *arguments.get("extended_tabs", ()),
-        {"key": "streaming", "title": TITLE},
-    ]
-    arguments["extended_csv_files"] = [
-        *arguments.get("extended_csv_files", ()),
-        *(
+    extended = {
+        "extended_tabs": [{"key": "streaming", "title": TITLE}],
+        "extended_csv_files": [
             {"href": f"./streaming/files/{name}", "title": f"Download streaming {name}"}
             for name in FILES
             if name.endswith(".csv")
-        ),
-    ]
+        ],
+    }
+    for key, added in extended.items():
+        web_ui.template_args[key] = [*web_ui.template_args.get(key, ()), *added]
 
 
 def _plain(value: Any) -> Any:

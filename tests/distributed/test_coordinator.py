@@ -206,13 +206,13 @@ def test_users_are_streams_and_late_workers_help(made: Site, scenario: Scenario)
     engine = made.engine("a")
     assert engine.slots == set()
     for _ in range(3):
-        made.workers["a"].count_user("", 1)
+        made.workers["a"].users[""] += 1
     until(lambda: engine.commands[-1:] == [{"streams": 3, "grace": 0.0}], "the command")
     made.join("b")
     made.engine("b")
-    made.workers["b"].count_user("floor", 1)
+    made.workers["b"].users["floor"] += 1
     until(lambda: made.coordinator.most_requested == {1: 4}, "the most")
-    made.workers["a"].count_user("", -1)
+    made.workers["a"].users[""] -= 1
     until(lambda: engine.commands[-1] == {"streams": 2, "grace": 0.0}, "fewer")
     made.coordinator.end(0.0, 20.0)
     assert made.coordinator.over()

@@ -92,7 +92,7 @@
     const [above, below] = [make("tr"), make("tr")];
     const cell = (row, text, attributes) => row.append(Object.assign(make("th", "", text), attributes));
     cell(above, "Client", {rowSpan: 2});
-    for (const {title, description, table} of groups) {
+    for (const {title, description = "", table} of groups) {
       const single = table.length === 1 && !table[0][0];
       cell(above, title, {title: description, ...(single ? {rowSpan: 2} : {colSpan: table.length})});
       if (!single) for (const [heading] of table) cell(below, heading);
@@ -168,7 +168,7 @@
     return made;
   };
 
-  const chartOf = async ({title, chart: columns, whole, description}) => {
+  const chartOf = async ({title, chart: columns, whole = false, description = ""}) => {
     const times = Object.fromEntries(
       ["microseconds", "milliseconds", "seconds", "minsec", "minutes", "hourmin", "hours"].map((name) => [name, HOURS]),
     );
