@@ -75,6 +75,8 @@ def recording(
     rss_per_stream_kib: float = 30.0,
     threads: int | None = None,
     cpu_us_per_token: float | None = 20.0,
+    cpu_us_per_request: float = 0.0,
+    cpu_ms_per_s: float = 0.0,
     voluntary_per_token: float | None = 0.1,
     involuntary_per_token: float | None = 0.01,
     run_wait_share: float | None = 0.01,
@@ -204,7 +206,17 @@ def recording(
     peak = rss.copy()
     if peak_kib is not None:
         peak[-1] = peak_kib
-    cpu = total(cpu_us_per_token, 1000)
+    order = np.argsort(flat_at, kind="stable")
+    weighed = np.concatenate([[0.0], np.cumsum((flat_count * np.repeat(weight, flat_reads) * inside)[order])])
+    arrived = weighed[np.searchsorted(flat_at[order], np.append(moments, closes))]
+    begun = np.searchsorted(np.sort(start[start >= begin]), np.append(moments, closes))
+    passed = np.clip(np.append(moments, closes) - begin, 0, None)
+    used_ns = (
+        (cpu_us_per_token or 0.0) * arrived * 1e3
+        + cpu_us_per_request * begun * 1e3
+        + cpu_ms_per_s * passed / 1e3
+    ).astype(np.int64)
+    cpu = None if cpu_us_per_token is None else int(used_ns[-1])
     samples = {
         "at": moments,
         "rss_kib": rss,
@@ -212,9 +224,7 @@ def recording(
         "threads": np.minimum(own_threads, np.maximum(1, used + 1))
         if mode == "threads"
         else np.full(len(moments), own_threads, dtype=np.int64),
-        "cpu_ns": missing
-        if cpu is None
-        else np.clip((moments - begin) / max(window_ns, 1) * cpu, 0, None).astype(np.int64),
+        "cpu_ns": missing if cpu is None else used_ns[:-1],
         "voluntary": missing,
         "involuntary": missing,
         "run_wait_ns": missing,

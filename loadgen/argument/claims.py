@@ -1,36 +1,49 @@
 """Test the five claims of the article "Exploring streaming HTTP responses ..." (2025) on the measurements of a run.
 
-A claim has parts, a part has effects, each with a line that decides. An effect supports the claim when its whole
-interval lies on the one side of the line, contradicts it when it lies on the other, and is undecided when it spans
-the line, after one round only, or when the difference between two clients is within the noise
-(:mod:`loadgen.analysis.noise`). Only valid measurements count. Where one is not valid for a reason that may be the
-client's own doing, lower levels do not support a claim in its place: they were chosen by their result.
+Each claim is a row of atomic statements in :data:`CLAIMS`: a measure, a line, and whom it is about: each sync or async
+client, at its highest level; or each pair of an async and a sync client, at the highest level that all share. Of pairs,
+the measure is the ratio of the two, round by round.
 
-A claim about sync or async clients is a claim about each of them, and each pair. So a part is supported when all its
-effects support it, which needs no wider intervals (an intersection-union test: Berger 1982, "Multiparameter
-hypothesis testing and acceptance sampling"), and contradicted when one contradicts it, which does: then the interval
-is widened by their number (Bonferroni). Where one supporting effect is enough, it is the other way round.
+**An effect**, of one client or pair, supports its statement when its whole 95 % interval lies on the one side of the
+line, contradicts it when it lies on the other, and is undecided when it spans the line, after one round only, or when
+two clients differ by less than the noise (:mod:`loadgen.analysis.noise`) and no difference would decide otherwise.
 
-A claim is *supported* when all its parts are, *contradicted* when a main part is, otherwise *undecided*.
+**A statement** is *supported* when it is true of all, *contradicted* when it is not true of some and not known to be
+true of any other, *mixed* when it is true of some and not of others, otherwise *undecided*. To be true of all needs no
+wider intervals (an intersection-union test: Berger 1982, "Multiparameter hypothesis testing and acceptance sampling");
+one that contradicts it does: then the interval is widened by their number (Bonferroni). Where one example is enough
+(``decided_by="any"``), one supports it, all must contradict it, and the supporting interval is the wider one.
+
+**A claim** follows from its statements by the same rule: supported when all are; contradicted when at least one is and
+none is supported; mixed when some hold and some do not, or when one is mixed; otherwise undecided.
+
+Only valid measurements count. A client without one is missing, and one whose measurement at a higher level is not valid
+for a reason that may be its own doing: lower levels do not support a statement in its place, since they were chosen by
+their result. With something missing, a statement is not supported of all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from loadgen.analysis import effects, rounds
+from loadgen.analysis.delivery_lag import CAUSES, delays_of
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.analysis.rounds import Quantity
-from loadgen.argument import costs
+from loadgen.analysis.repeats import repeats_of
+from loadgen.argument.costs import LINES
 from loadgen.model import (
+    Cause,
     ClaimEffect,
     ClaimFinding,
-    ClaimPart,
+    ClaimStatement,
+    ClaimVerdict,
     ClientId,
+    Direction,
     Excluded,
     Level,
     Missing,
@@ -45,21 +58,7 @@ from loadgen.model import (
     reasons,
 )
 
-# The lines that decide.
-HIGH = 100  # least streams that are "many"
-OWN_THREAD = 0.9  # threads per additional stream: more, and each stream has its own
-NO_THREAD = 0.1  # and less, and their number does not grow with the streams
-WAITS = 0.5  # voluntary context switches per token from which a thread sleeps while it waits
-ALIKE = 1.1  # a ratio of two clients up to which they are alike
-CARRIED = 0.95  # share of the target concurrency that was open at once
-NOT_BLOCKED = (
-    0.1  # median delivery lag as a share of the median total: a blocked loop waits for whole streams
-)
-FASTER = 0.95  # a ratio of totals below which a client is faster, not merely different
-NOTABLE_MEMORY = 0.25  # memory growth as a share of the client's baseline
-NOTABLE_SWITCHES = 1.0  # per token
-LARGE = 0.8  # a ratio below which the advantage is large
-
+MANY = 100  # least streams at "high concurrency"
 MIN_REPEATS = 3  # and
 MIN_LEVELS = 2  # of a run that was made to decide the claims
 
@@ -71,328 +70,281 @@ OWN_REASONS = (
     reasons.StreamsFailed,
 )
 
-REQUESTS, HTTPX_SYNC = ClientId("requests"), ClientId("httpx-sync")
-SYNC: tuple[Mode, ...] = ("threads",)
-ASYNC: tuple[Mode, ...] = ("tasks",)
+TRUE_FALSE = (("supports", "supported"), ("contradicts", "contradicted"))
+MODES: Mapping[str, tuple[Mode, ...]] = {
+    "sync": ("threads",),
+    "async": ("tasks",),
+    "pair": ("tasks", "threads"),
+}
+ALIKE = (ClientId("httpx-sync"), ClientId("requests"))
 
 
-def findings(_: Run, summaries: Sequence[Summary]) -> list[ClaimFinding]:
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is tested: a measure of whom, on which side of which line.
+
+    ``fallback`` is the measure where the first was not measured. ``of``: each ``sync`` or ``async`` client, each
+    ``pair``, or the ``alike`` two.
+    """
+
+    name: str
+    of: Literal["sync", "async", "pair", "alike"]
+    measure: str
+    direction: Direction
+    line: float
+    unit: str = "times"
+    min_streams: int = 1
+    max_streams: int | None = None
+    decided_by: Literal["all", "any"] = "all"
+    fallback: str = ""
+
+    def result(self, low: float | None, high: float | None) -> Result:
+        """Return what an interval says."""
+        if low is None or high is None:
+            return "undecided"
+        least = {"above": self.line, "within": 1 / self.line}.get(self.direction, -math.inf)
+        most = math.inf if self.direction == "above" else self.line
+        if least < low and high < most:
+            return "supports"
+        return "contradicts" if high < least or low > most else "undecided"
+
+
+OWN_THREAD = Statement("own_thread", "sync", "threads_per_stream", "above", 0.9, "threads")
+CLAIMS: Mapping[str, tuple[Statement, ...]] = {
+    "sync-blocks": (
+        OWN_THREAD,
+        # the thread sleeps at least for every other token
+        Statement("thread_waits", "sync", "voluntary_switches_per_token", "above", 0.5, "per token"),
+        Statement("httpx_like_requests", "alike", "threads_added", "within", 1.1, min_streams=2),
+    ),
+    "async-does-not-block": (
+        Statement("no_own_thread", "async", "threads_per_stream", "below", 0.1, "threads", 2),
+        Statement("all_open", "async", "open_share", "above", 0.95, "share", 2),
+        # a blocked loop waits for whole streams, or it is busy while tokens wait: no more than one of a hundred
+        Statement("median_in_time", "async", "lag_share", "below", 0.1, "share", 2),
+        Statement("loop_free", "async", "busy_share", "below", 0.01, "share", 2),
+    ),
+    "single-stream": (
+        Statement("not_faster_alone", "pair", "total_p50_ms", "above", 0.95, max_streams=1, decided_by="any"),
+        Statement(
+            "more_responsive", "pair", "lag_p99_ms", "below", 1.0, min_streams=2, fallback="ttft_p99_ms"
+        ),
+    ),
+    "sync-costs": (
+        replace(OWN_THREAD, min_streams=MANY),
+        Statement("notable_memory", "sync", "memory_growth_share", "above", 0.25, "share", MANY),
+        Statement("notable_switches", "sync", "switches_per_token", "above", 1.0, "per token", MANY),
+    ),
+    "async-scales": (
+        Statement("fewer_threads", "pair", "threads_peak", "below", 0.8, min_streams=MANY),
+        Statement("lower_memory", "pair", "rss_per_stream_kib", "below", 0.8, min_streams=MANY),
+        Statement("fewer_switches", "pair", "switches_per_token", "below", 0.8, min_streams=MANY),
+    ),
+}
+
+
+def findings(run: Run, summaries: Sequence[Summary]) -> list[ClaimFinding]:
     """Return a finding per claim, in the article's order."""
-    measured = Measurements(summaries)
-    return [_finding(claim, parts_of(measured), measured) for claim, parts_of in CLAIMS.items()]
+    measured = Measurements(run, summaries)
+    excluded = tuple(Excluded(client=s.client, level=s.level, validity=s.validity) for s in measured.excluded)
+    lacks = tuple(shortfalls(measured))
+    found = []
+    for claim, row in CLAIMS.items():
+        tested = tuple(measured.test(statement) for statement in row)
+        verdict = whole(one.verdict for one in tested)
+        found.append(
+            ClaimFinding(claim=claim, verdict=verdict, statements=tested, excluded=excluded, shortfalls=lacks)
+        )
+    return found
+
+
+class _Draws(NamedTuple):
+    """A value for each round: of one client, or the logarithm of its ratio to ``baseline``."""
+
+    client: ClientId
+    baseline: ClientId | None
+    level: Level | None
+    values: Sequence[float]
+    noise: float | None = None
 
 
 class Measurements:
     """The measurements that count: valid, of a closed loop, without floor and A/A controls."""
 
-    def __init__(self, summaries: Sequence[Summary]) -> None:
+    def __init__(self, run: Run, summaries: Sequence[Summary]) -> None:
         self.all = [
             s
             for s in summaries
             if s.client.name not in rounds.YARDSTICKS and not s.client.control and s.level.streams is not None
         ]
-        valid = [s for s in self.all if s.validity is Validity.VALID]
-        self.noise = NoiseThresholds(summaries)
         self.excluded = [s for s in self.all if s.validity is not Validity.VALID]
-        self.sweeps: Mapping[ClientId, list[Summary]] = rounds.sweeps(valid)
-        self.sync, self.asyncs = (
-            list(dict.fromkeys(s.client for s in valid if s.mode in modes)) for modes in (SYNC, ASYNC)
+        self.sweeps = rounds.sweeps(s for s in self.all if s.validity is Validity.VALID)
+        self._noise = NoiseThresholds(summaries)
+        self._cells = {
+            (r.recording.client, r.recording.level, r.recording.repeat): r for r in repeats_of(run.recordings)
+        }
+
+    def test(self, statement: Statement) -> ClaimStatement:
+        """Return the statement with its verdict, and an effect of each client or pair that it is about."""
+        modes = MODES.get(statement.of, ())
+        named = [[s.client for s in self.all if s.mode == mode] for mode in modes] or [[one] for one in ALIKE]
+        sides = [[c for c in dict.fromkeys(side) if self._levels(c, statement)] for side in named]
+        measure, draws = statement.measure, self._draws(statement, statement.measure, sides)
+        if statement.fallback and not any(one.values for one in draws):
+            measure, draws = statement.fallback, self._draws(statement, statement.fallback, sides)
+        there = [one for one in draws if one.values]
+        missing = self._behind(statement, {client for side in named for client in side})
+        if len(there) < len(draws):
+            compared = {client for one in there for client in one[:2]}
+            lacking = tuple(client for side in sides for client in side if client not in compared)
+            missing.append(Missing(measure=measure, clients=lacking))
+        if not draws and not missing:
+            least, most = statement.min_streams, statement.max_streams
+            names = () if modes else ALIKE
+            missing.append(Missing(clients=names, modes=modes, min_streams=least, max_streams=most))
+        found = tuple(_effect(statement, one, len(there)) for one in there)
+        results: list[Result] = ["undecided"] if missing else []
+        verdict = whole([*results, *(effect.result for effect in found)], statement.decided_by)
+        return ClaimStatement(
+            statement=statement.name,
+            measure=measure,
+            unit=statement.unit,
+            line=statement.line,
+            direction=statement.direction,
+            decided_by=statement.decided_by,
+            verdict=verdict,
+            effects=found,
+            missing=() if verdict == "supported" else tuple(missing),
         )
 
-    def at(self, client: ClientId, streams: int) -> Summary | None:
-        """Return the client's measurement at so many streams."""
-        return next((s for s in self.sweeps.get(client, ()) if s.level.streams == streams), None)
+    def _levels(self, client: ClientId, statement: Statement) -> set[int]:
+        """Return at how many streams, of those that the statement is about, the client has a valid measurement."""
+        most = statement.max_streams or math.inf
+        streams = (s.level.streams or 0 for s in self.sweeps.get(client, ()))
+        return {number for number in streams if statement.min_streams <= number <= most}
 
-    def both(self, streams: int) -> tuple[list[Summary], list[Summary]]:
-        """Return the measurements of the sync and of the async clients at so many streams."""
-        found = [[s for c in of if (s := self.at(c, streams))] for of in (self.sync, self.asyncs)]
-        return found[0], found[1]
+    def _draws(self, statement: Statement, measure: str, sides: Sequence[Sequence[ClientId]]) -> list[_Draws]:
+        if len(sides) == 1:
+            return [self._of_client(client, measure) for client in sides[0]]
+        levels = [self._levels(client, statement) for side in sides for client in side]
+        shared = set.intersection(*levels) if all(sides) else None
+        if not shared:
+            return []
+        level = Level(streams=max(shared))
+        at = {client: [s for s in sweep if s.level == level] for client, sweep in self.sweeps.items()}
+        noise = self._noise.threshold(level, measure)
+        return [
+            _Draws(one, other, level, rounds.contrast(at[one], at[other], measure), noise)
+            for one, other in product(*sides)
+        ]
 
-    def highest(self, least: int = 2) -> int | None:
-        """Return the highest concurrency, of at least so many streams, at which every client was measured."""
-        levels = [{s.level.streams or 0 for s in self.sweeps[c]} for c in (*self.sync, *self.asyncs)]
-        shared = [n for n in set.intersection(*levels) if n >= least] if levels else []
-        return max(shared, default=None)
+    def _of_client(self, client: ClientId, measure: str) -> _Draws:
+        """Return the values at the client's highest level; of threads per stream the slope over its levels, if any."""
+        sweep = self.sweeps[client]
+        if measure == "threads_per_stream" and (lines := rounds.lines(sweep, THREADS.x, THREADS.y)):
+            return _Draws(client, None, None, [slope for _, slope in lines])
+        quantity = self._busy_share if measure == "busy_share" else QUANTITIES.get(measure, measure)
+        return _Draws(client, None, sweep[-1].level, list(rounds.values(sweep[-1], quantity).values()))
 
-    def tops(self, clients: Sequence[ClientId], least: int = 1) -> list[Summary]:
-        """Return each client's measurement at its highest concurrency, where that is at least so many streams."""
-        tops = [self.sweeps[client][-1] for client in clients]
-        return [top for top in tops if top.level.value >= least]
+    def _busy_share(self, summary: Summary, one: Round) -> float | None:
+        """Return which share of the tokens was late because the event loop was busy."""
+        delays = list(delays_of(self._cells[summary.client, summary.level, one.repeat]))
+        tokens = sum(part.tokens for part in delays)
+        busy = (part.late * float((part.cause == BUSY).mean()) for part in delays if part.late)
+        return math.fsum(busy) / tokens if tokens else None
 
-    def not_valid(self, modes: tuple[Mode, ...], least: int = 1) -> list[ClaimPart]:
-        """Return a part that lacks the clients without a valid measurement at so many streams or more, and those
-        whose measurements at their highest levels are not valid for a reason that may be their own doing.
+    def _behind(self, statement: Statement, clients: Collection[ClientId]) -> list[Missing]:
+        """Return the clients without a valid measurement, and those whose higher levels are not valid by their own
+        doing, by the number of streams that is missing.
         """
-        highest = {client: sweep[-1].level.value for client, sweep in self.sweeps.items()}
         lacking: dict[ClientId, int] = {}
         for s in self.excluded:
-            valid, streams = highest.get(s.client, 0), s.level.streams or 0
-            above = s.mode in modes and streams >= least and streams > valid
-            if above and (valid < least or _own(s.reasons)):
-                lacking.setdefault(s.client, least if valid < least else streams)
-        return [_lacking(clients=(client,), min_streams=n) for client, n in lacking.items()]
+            least, streams = statement.min_streams, s.level.streams or 0
+            valid = max((s.level.streams or 0 for s in self.sweeps.get(s.client, ())), default=0)
+            if s.client in clients and max(valid + 1, least) <= streams <= (statement.max_streams or streams):
+                if valid < least:
+                    lacking.setdefault(s.client, least)
+                elif _own(s.reasons):
+                    lacking.setdefault(s.client, streams)
+        by_streams: dict[int, list[ClientId]] = defaultdict(list)
+        for client, streams in lacking.items():
+            by_streams[streams].append(client)
+        return [Missing(clients=tuple(of), min_streams=streams) for streams, of in by_streams.items()]
+
+
+def whole(
+    verdicts: Iterable[Result | ClaimVerdict], decided_by: Literal["all", "any"] = "all"
+) -> ClaimVerdict:
+    """Return the verdict of a whole from those of its effects or statements."""
+    found = set(verdicts)
+    true, false = ({word, verdict, "mixed"} & found for word, verdict in TRUE_FALSE)
+    undecided = "undecided" in found or not found
+    if decided_by == "any":
+        return "supported" if true else "undecided" if undecided else "contradicted"
+    if false:
+        return "mixed" if true else "contradicted"
+    return "undecided" if undecided else "supported"
+
+
+def _effect(statement: Statement, draws: _Draws, comparisons: int) -> ClaimEffect:
+    """Return one of ``comparisons`` effects; the result that decides for all needs the wide interval."""
+    estimate = effects.times if statement.unit == "times" else effects.never_negative
+    found, wide = (estimate(draws.values, number) or effects.Mean(math.nan) for number in (1, comparisons))
+    result = statement.result(found.low, found.high)
+    shared, noise = None, None
+    if result == ("supports" if statement.decided_by == "any" else "contradicts"):
+        shared = comparisons if statement.result(wide.low, wide.high) != result else None
+    if draws.noise is not None and abs(math.log(found.value)) <= draws.noise:
+        noise = draws.noise if result == "undecided" or statement.result(1.0, 1.0) != result else None
+    return ClaimEffect(
+        client=draws.client,
+        baseline=draws.baseline,
+        level=draws.level,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        result="undecided" if shared or noise is not None else result,
+        noise=None if noise is None else math.expm1(noise),
+        comparisons=shared if noise is None else None,
+    )
 
 
 def _own(against: Sequence[Reason]) -> bool:
     """Return whether a reason may be the client's own doing."""
     return any(
-        _own(reason.reasons)
-        if isinstance(reason, reasons.RepeatExcluded)
-        else isinstance(reason, OWN_REASONS)
-        for reason in against
+        _own(one.reasons) if isinstance(one, reasons.RepeatExcluded) else isinstance(one, OWN_REASONS)
+        for one in against
     )
 
 
-def shortfalls(measured: Measurements) -> list[Shortfall]:
-    """Return why the run was not made to decide the claims; empty where it was."""
-    found = []
-    if not any(s.mode in SYNC for s in measured.all):
-        found.append(Shortfall.NO_SYNC_CLIENT)
-    if not any(s.mode in ASYNC for s in measured.all):
-        found.append(Shortfall.NO_ASYNC_CLIENT)
-    if not found and _shared_levels(measured.all) < MIN_LEVELS:
-        found.append(Shortfall.ONE_LEVEL)
-    if max((len(s.rounds) for s in measured.all), default=0) < MIN_REPEATS:
-        found.append(Shortfall.FEW_REPEATS)
-    included = [s for of in measured.sweeps.values() for s in of if s.repeats >= MIN_REPEATS]
-    if not found and _shared_levels(included) < MIN_LEVELS:
-        found.append(Shortfall.NOT_VALID)
-    return found
+def shortfalls(measured: Measurements) -> Iterator[Shortfall]:
+    """Yield why the run was not made to decide the claims, or why too little of it is valid."""
+    modes = {s.mode for s in measured.all}
+    repeats = max((len(s.rounds) for s in measured.all), default=0)
+    lacks = {
+        Shortfall.NO_SYNC_CLIENT: "threads" not in modes,
+        Shortfall.NO_ASYNC_CLIENT: "tasks" not in modes,
+        Shortfall.ONE_LEVEL: {"threads", "tasks"} <= modes and _shared_levels(measured.all) < MIN_LEVELS,
+        Shortfall.FEW_REPEATS: repeats < MIN_REPEATS,
+    }
+    valid = [s for sweep in measured.sweeps.values() for s in sweep if s.repeats >= MIN_REPEATS]
+    if not any(lacks.values()) and _shared_levels(valid) < MIN_LEVELS:
+        yield Shortfall.NOT_VALID
+    yield from (shortfall for shortfall, there in lacks.items() if there)
 
 
 def _shared_levels(summaries: Sequence[Summary]) -> int:
     """Return at how many levels a sync client was measured beside an async one."""
-    levels = [{s.level for s in summaries if s.mode in modes} for modes in (SYNC, ASYNC)]
-    return len(levels[0] & levels[1])
+    sync, asyncs = ({s.level for s in summaries if s.mode == mode} for mode in ("threads", "tasks"))
+    return len(sync & asyncs)
 
 
-def _finding(claim: str, parts: Sequence[ClaimPart], measured: Measurements) -> ClaimFinding:
-    results = [part.result for part in parts]
-    verdict: Literal["supported", "contradicted", "undecided"] = "undecided"
-    if _all(results) == "supports":
-        verdict = "supported"
-    elif any(part.result == "contradicts" and part.main for part in parts):
-        verdict = "contradicted"
-    return ClaimFinding(
-        claim=claim,
-        verdict=verdict,
-        parts=tuple(parts),
-        excluded=tuple(
-            Excluded(client=s.client, level=s.level, validity=s.validity) for s in measured.excluded
-        ),
-        shortfalls=tuple(shortfalls(measured)),
-    )
+# --------------------------------------------------------------------------------------------------- measures
 
 
-# ---------------------------------------------------------------------------------------------- parts, effects
-
-
-def _all(results: Sequence[Result]) -> Result:
-    if "contradicts" in results:
-        return "contradicts"
-    return "undecided" if "undecided" in results or not results else "supports"
-
-
-def _any(results: Sequence[Result]) -> Result:
-    if "supports" in results:
-        return "supports"
-    return "undecided" if "undecided" in results or not results else "contradicts"
-
-
-def _part(criterion: Criterion, found: Sequence[ClaimEffect], missing: Sequence[Missing] = ()) -> ClaimPart:
-    result = (_any if criterion.decided_by == "any" else _all)([effect.result for effect in found])
-    return ClaimPart(
-        measure=criterion.measure,
-        result="undecided" if missing and result == "supports" else result,
-        effects=tuple(found),
-        missing=tuple(missing),
-        decided_by=criterion.decided_by,
-    )
-
-
-def _lacking(
-    *,
-    modes: tuple[Mode, ...] = (),
-    clients: tuple[ClientId, ...] = (),
-    min_streams: int = 1,
-    max_streams: int | None = None,
-) -> ClaimPart:
-    """Return a part without the measurements that it needs."""
-    missing = Missing(clients=clients, modes=modes, min_streams=min_streams, max_streams=max_streams)
-    return ClaimPart(measure=None, result="undecided", missing=(missing,))
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """What is tested of each client or pair of clients: a measure against a line. Unit ``times`` is a ratio."""
-
-    measure: str
-    unit: str
-    line: float
-    direction: Literal["above", "below", "within"]
-    decided_by: Literal["all", "any"] = "all"
-
-    def effect(
-        self,
-        values: Iterable[float],
-        client: ClientId,
-        baseline: ClientId | None = None,
-        level: Level | None = None,
-        comparisons: int = 1,
-    ) -> ClaimEffect | None:
-        """Return one of ``comparisons`` effects of a part, from its value in each round (the logarithm of a ratio);
-        ``None`` without values.
-        """
-        per_round = list(values)
-        estimate = effects.times if self.unit == "times" else effects.never_negative
-        found, wide = estimate(per_round, 1), estimate(per_round, comparisons)
-        if found is None or wide is None:
-            return None
-        # the result that decides for the part by itself needs the wide interval
-        to_support, to_contradict = (wide, found) if self.decided_by == "any" else (found, wide)
-        side = 1 if self.direction == "above" else -1
-        result: Result = "undecided"
-        if to_support.side(self.line) == side:
-            outside = (
-                self.direction == "within" and to_support.low is not None and to_support.low <= 1 / self.line
-            )
-            result = "undecided" if outside else "supports"
-        elif to_contradict.side(self.line) == -side:
-            result = "contradicts"
-        shared = result == "undecided" and self.direction != "within" and found.side(self.line) != 0
-        return ClaimEffect(
-            measure=self.measure,
-            unit=self.unit,
-            value=found.value,
-            low=found.low,
-            high=found.high,
-            line=self.line,
-            direction=self.direction,
-            result=result,
-            client=client,
-            baseline=baseline,
-            level=level,
-            comparisons=comparisons if shared else None,
-        )
-
-    def each(self, values: Mapping[ClientId, Sequence[float]], levels: Mapping[ClientId, Level]) -> ClaimPart:
-        """Return the part with one effect per client, from its value in each round, at the client's level."""
-        there = {client: of for client, of in values.items() if of}
-        found = (
-            self.effect(of, client, level=levels.get(client), comparisons=len(there))
-            for client, of in there.items()
-        )
-        lacking = tuple(client for client in values if client not in there)
-        missing = [Missing(measure=self.measure, clients=lacking)] if lacking else []
-        return _part(self, [effect for effect in found if effect is not None], missing)
-
-    def at_top(self, tops: Sequence[Summary], quantity: Quantity) -> ClaimPart:
-        """Return the part with one effect per client, at its highest concurrency."""
-        values = {top.client: list(rounds.values(top, quantity).values()) for top in tops}
-        return self.each(values, {top.client: top.level for top in tops})
-
-    def pairs(self, measured: Measurements, quantity: Quantity, streams: int) -> ClaimPart:
-        """Return the part with one effect per pair: an async client as a multiple of a sync one, round by round.
-
-        A difference within the noise is none; where one effect is enough, nothing is missing.
-        """
-        sync, asyncs = measured.both(streams)
-        level = Level(streams=streams)
-        pairs = list(product(asyncs, sync))
-        found = (
-            self.effect(
-                rounds.contrast([one], [other], quantity),
-                one.client,
-                other.client,
-                level,
-                comparisons=len(pairs),
-            )
-            for one, other in pairs
-        )
-        if self.decided_by == "any":
-            return _part(self, [effect for effect in found if effect is not None])
-        noise = measured.noise.threshold(level, quantity)
-        beyond = [_beyond(effect, noise) for effect in found if effect is not None]
-        lacking = tuple(s.client for s in (*asyncs, *sync) if not rounds.logs(s, quantity))
-        missing = [Missing(measure=self.measure, clients=lacking)] if len(beyond) < len(pairs) else []
-        return _part(self, beyond, missing)
-
-
-def _beyond(effect: ClaimEffect, noise: float | None) -> ClaimEffect:
-    """Return the effect, undecided where its logarithm is within the noise."""
-    # no difference at all is a contradiction where a large one is claimed
-    contradicts = effect.result == "contradicts" and effect.line < 1
-    if noise is None or not effect.value or abs(math.log(effect.value)) > noise or contradicts:
-        return effect
-    return replace(effect, result="undecided", noise=math.expm1(noise), comparisons=None)
-
-
-# ------------------------------------------------------------------------------------------ claims 1 and 2
-
-
-def _threads_each(measured: Measurements, clients: Sequence[ClientId], criterion: Criterion) -> ClaimPart:
-    """Test the threads per additional stream: the slope over the levels where there are several, otherwise the
-    threads that the streams added at the only one.
-    """
-    cost = next(cost for cost in costs.COSTS if cost.resource == "threads")
-    each: dict[ClientId, list[float]] = {}
-    levels: dict[ClientId, Level] = {}
-    for client in clients:
-        sweep = measured.sweeps[client]
-        slopes = [line[1] for line in rounds.lines(sweep, cost.x, cost.y)]
-        top = sweep[-1]
-        if not slopes and top.level.value > 1:
-            added = rounds.values(top, "threads_added")
-            slopes = [value / top.level.value for value in added.values()]
-            levels[client] = top.level
-        each[client] = slopes
-    return criterion.each(each, levels)
-
-
-def _sync_blocks(measured: Measurements) -> list[ClaimPart]:
-    if not measured.sync:
-        return [_lacking(modes=SYNC)]
-    waits = Criterion("voluntary_switches_per_token", "per token", WAITS, "above")
-    return [
-        _threads_each(
-            measured, measured.sync, Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
-        ),
-        waits.at_top(measured.tops(measured.sync), waits.measure),
-        _alike(measured),
-        *measured.not_valid(SYNC),
-    ]
-
-
-def _alike(measured: Measurements) -> ClaimPart:
-    """Test that httpx-sync takes as many threads as requests; the one with more is the multiple of the other."""
-    criterion = Criterion("threads_added", "times", ALIKE, "within")
-    one, other = HTTPX_SYNC, REQUESTS
-    levels = [{s.level.streams or 0 for s in measured.sweeps.get(client, ())} for client in (one, other)]
-    shared = (levels[0] & levels[1]) - {1}
-    if not shared:
-        return _lacking(clients=(other, one), min_streams=2)
-    these, those = ([s] for client in (one, other) if (s := measured.at(client, max(shared))) is not None)
-    ratios = rounds.contrast(these, those, criterion.measure)
-    if math.fsum(ratios) < 0:
-        one, other, ratios = other, one, [-ratio for ratio in ratios]
-    effect = criterion.effect(ratios, one, other, Level(streams=max(shared)))
-    if effect is None:
-        return _part(criterion, (), [Missing(measure=criterion.measure, clients=(REQUESTS, HTTPX_SYNC))])
-    return _part(criterion, [effect])
-
-
-def _async_does_not_block(measured: Measurements) -> list[ClaimPart]:
-    tops = measured.tops(measured.asyncs, 2)
-    if not tops:
-        return [_lacking(modes=ASYNC, min_streams=2)]
-    threads = Criterion("threads_per_stream", "threads", NO_THREAD, "below")
-    lag = Criterion("lag_share", "share", NOT_BLOCKED, "below").at_top(tops, _lag_share)
-    return [
-        _threads_each(measured, measured.asyncs, threads),
-        Criterion("open_share", "share", CARRIED, "above").at_top(tops, _open_share),
-        *([lag] if lag.effects else []),
-        *measured.not_valid(ASYNC, 2),
-    ]
+def _threads_each(summary: Summary, one: Round) -> float | None:
+    added, streams = one.values.get("threads_added"), summary.level.value
+    return None if added is None or streams <= 1 else added / streams
 
 
 def _open_share(summary: Summary, one: Round) -> float | None:
@@ -405,67 +357,16 @@ def _lag_share(_: Summary, one: Round) -> float | None:
     return None if lag is None or not total else lag / total
 
 
-# ------------------------------------------------------------------------------------------------- claim 3
-
-
-def _single_stream(measured: Measurements) -> list[ClaimPart]:
-    return [_need_not_be_faster(measured), _more_responsive(measured), *measured.not_valid(SYNC + ASYNC)]
-
-
-def _need_not_be_faster(measured: Measurements) -> ClaimPart:
-    """Test that one async client is not faster than one sync client, which is enough for "need not"."""
-    criterion = Criterion("total_p50_ms", "times", FASTER, "above", decided_by="any")
-    part = criterion.pairs(measured, criterion.measure, 1)
-    return part if part.effects else _lacking(modes=SYNC + ASYNC, max_streams=1)
-
-
-def _more_responsive(measured: Measurements) -> ClaimPart:
-    streams = measured.highest()
-    if streams is None or not measured.sync or not measured.asyncs:
-        return _lacking(modes=SYNC + ASYNC, min_streams=2)
-    criteria = [Criterion(measure, "times", 1.0, "below") for measure in ("lag_p99_ms", "ttft_p99_ms")]
-    parts = [criterion.pairs(measured, criterion.measure, streams) for criterion in criteria]
-    return next((part for part in parts if part.effects), parts[-1])
-
-
-# ------------------------------------------------------------------------------------------ claims 4 and 5
-
-
-def _sync_costs(measured: Measurements) -> list[ClaimPart]:
-    tops = measured.tops(measured.sync, HIGH)
-    if not tops:
-        return [_lacking(modes=SYNC, min_streams=HIGH)]
-    threads = Criterion("threads_per_stream", "threads", OWN_THREAD, "above")
-    memory = Criterion("memory_growth_share", "share", NOTABLE_MEMORY, "above")
-    switches = Criterion("switches_per_token", "per token", NOTABLE_SWITCHES, "above")
-    return [
-        replace(_threads_each(measured, [top.client for top in tops], threads), main=False),
-        memory.at_top(tops, _memory_growth),
-        switches.at_top(tops, "switches_per_token"),
-        *measured.not_valid(SYNC, HIGH),
-    ]
-
-
 def _memory_growth(summary: Summary, one: Round) -> float | None:
     each, base = one.values.get("rss_per_stream_kib"), one.values.get("rss_base_mib")
     return None if each is None or not base else each * summary.level.value / 1024 / base
 
 
-def _async_scales(measured: Measurements) -> list[ClaimPart]:
-    streams = measured.highest(HIGH)
-    if streams is None or not measured.sync or not measured.asyncs:
-        return [_lacking(modes=SYNC + ASYNC, min_streams=HIGH)]
-    threads, memory, switches = (
-        Criterion(measure, "times", LARGE, "below").pairs(measured, measure, streams)
-        for measure in ("threads_peak", "rss_per_stream_kib", "switches_per_token")
-    )
-    return [replace(threads, main=False), memory, switches, *measured.not_valid(SYNC + ASYNC, HIGH)]
-
-
-CLAIMS: Mapping[str, Callable[[Measurements], list[ClaimPart]]] = {
-    "sync-blocks": _sync_blocks,
-    "async-does-not-block": _async_does_not_block,
-    "single-stream": _single_stream,
-    "sync-costs": _sync_costs,
-    "async-scales": _async_scales,
+THREADS = next(line for line in LINES if line.resource == "threads")
+BUSY = CAUSES.index(Cause.BUSY)
+QUANTITIES: Mapping[str, rounds.Quantity] = {  # those that are no metrics
+    "threads_per_stream": _threads_each,
+    "open_share": _open_share,
+    "lag_share": _lag_share,
+    "memory_growth_share": _memory_growth,
 }

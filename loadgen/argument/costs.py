@@ -1,26 +1,47 @@
-"""Estimate what an additional stream costs each client, apart from what the client costs to be there at all.
+"""Estimate what a stream, a token and a request cost each client, apart from what the client costs to be there at all.
 
-Memory and threads are straight lines over the number of streams, CPU and context switches over the tokens per
-second: each round gives a line by least squares over its levels, the rounds give the interval.
+Memory and threads are straight lines over the number of streams, context switches over the tokens per second: each
+round gives a line by least squares over its levels.
+
+CPU time is fitted to what the engine did: within the measured windows, every interval of 20 ms or more between two
+samples gives ``CPU = a · tokens arrived + b · requests started + c · seconds``. Each round gives ``a``, ``b`` and ``c``
+by non-negative least squares (Lawson and Hanson 1974) over the intervals of all its levels.
+
+The rounds give the intervals. There is no estimate of the CPU per token or per request where the intervals cannot tell
+them apart: less than 5 % of the tokens' or the requests' sum of squares is left by the other two (they are collinear);
+or the 95 % interval reaches from nothing to all of the CPU time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from loadgen.analysis import effects, rounds
-from loadgen.model import Cost, CostFinding, Resource, Round, Run, Summary
+from loadgen.analysis.measures import Measured
+from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.model import ClientId, Cost, CostFinding, Estimate, Level, Resource, Round, Run, Summary
+
+INTERVAL_NS = (
+    20_000_000  # least time between two samples: shorter is noisier, in longer ones tokens follow requests
+)
+MIN_INTERVALS = 20  # of a round
+MIN_LEFT = 0.05  # share of the sum of squares that the others do not explain, from which costs are told apart
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One kind of cost: ``y`` over ``x``, with the unit of its slope, and that of its fixed part in ``fixed_scale``."""
+    """One kind of cost: ``y`` over ``x``; ``growth_scale`` makes the slope one in ``growth_unit``."""
 
     resource: Resource
     growth_unit: str
+    growth_scale: float
     fixed_unit: str
-    fixed_scale: float
     x: rounds.Quantity
     y: rounds.Quantity
 
@@ -29,49 +50,107 @@ def _streams(summary: Summary, _: Round) -> float | None:
     return summary.level.value
 
 
-def _rss_kib(_: Summary, one: Round) -> float | None:
-    peak = one.values.get("rss_peak_mib")
-    return None if peak is None else peak * 1024
-
-
-def _cpu_us_per_s(_: Summary, one: Round) -> float | None:
-    percent = one.values.get("cpu_percent")
-    return None if percent is None else percent * 1e4
-
-
 def _switches_per_s(_: Summary, one: Round) -> float | None:
     each, tokens = one.values.get("switches_per_token"), one.values.get("tokens_per_s")
     return None if each is None or tokens is None else each * tokens
 
 
-COSTS = (
-    Line("memory", "KiB per stream", "MiB", 1 / 1024, _streams, _rss_kib),
-    Line("threads", "per stream", "", 1.0, _streams, "threads_peak"),
-    Line("cpu", "µs per token", "ms/s", 1e-3, "tokens_per_s", _cpu_us_per_s),
-    Line("switches", "per token", "per s", 1.0, "tokens_per_s", _switches_per_s),
+LINES = (
+    Line("memory", "KiB per stream", 1024.0, "MiB", _streams, "rss_peak_mib"),
+    Line("threads", "per stream", 1.0, "", _streams, "threads_peak"),
+    Line("switches", "per token", 1.0, "per s", "tokens_per_s", _switches_per_s),
+)
+CPU: Sequence[tuple[Resource, str]] = (
+    ("cpu_per_token", "µs per token"),
+    ("cpu_per_request", "µs per request"),
 )
 
 
-def findings(_: Run, summaries: Sequence[Summary]) -> list[CostFinding]:
-    """Return a finding for each client that was measured at several numbers of streams."""
+def findings(run: Run, summaries: Sequence[Summary]) -> list[CostFinding]:
+    """Return a finding for each client with a closed loop; at one level its CPU alone."""
     closed = [s for s in rounds.valid(summaries) if s.level.streams is not None]
+    cells = {
+        (r.recording.client, r.recording.level, r.recording.repeat): r for r in repeats_of(run.recordings)
+    }
     return [
         CostFinding(client=client, lowest=sweep[0].level, highest=sweep[-1].level, costs=found)
         for client, sweep in rounds.sweeps(closed).items()
-        if (found := tuple(_costs(sweep)))
+        if (found := (*_lines(sweep), *_cpu(sweep, cells)))
     ]
 
 
-def _costs(sweep: Sequence[Summary]) -> Iterable[Cost]:
-    for cost in COSTS:
-        lines = rounds.lines(sweep, cost.x, cost.y)
-        growth = effects.mean(slope for _, slope in lines)
-        fixed = effects.mean(intercept * cost.fixed_scale for intercept, _ in lines)
+def fit(intervals: Floats) -> tuple[float, float, float] | None:
+    """Return the CPU per token, per request and per second of intervals with columns ``CPU, tokens, requests, s``.
+
+    ``None`` where they cannot be told apart.
+    """
+    from scipy.optimize import nnls
+
+    y, x = intervals[:, 0], intervals[:, 1:]
+    for column in (0, 1):
+        own, others = x[:, column], np.delete(x, column, axis=1)
+        left = own - others @ np.linalg.lstsq(others, own)[0]
+        if left @ left < MIN_LEFT * (own @ own) or not own.any():
+            return None
+    token, request, second = nnls(x, y)[0].tolist()
+    return token, request, second
+
+
+def _lines(sweep: Sequence[Summary]) -> Iterator[Cost]:
+    for line in LINES:
+        found = rounds.lines(sweep, line.x, line.y)
+        growth = effects.mean(slope * line.growth_scale for _, slope in found)
+        fixed = effects.mean(intercept for intercept, _ in found)
         if growth is not None and fixed is not None:
             yield Cost(
-                resource=cost.resource,
+                resource=line.resource,
                 growth=growth,
-                growth_unit=cost.growth_unit,
+                growth_unit=line.growth_unit,
                 fixed=fixed,
-                fixed_unit=cost.fixed_unit,
+                fixed_unit=line.fixed_unit,
             )
+
+
+def _cpu(sweep: Sequence[Summary], cells: Mapping[tuple[ClientId, Level, int], Repeat]) -> Iterator[Cost]:
+    shared = set.intersection(*({one.repeat for one in s.rounds} for s in sweep))
+    tables = [
+        np.concatenate([_intervals(m) for s in sweep for m in cells[s.client, s.level, repeat].parts])
+        for repeat in sorted(shared)
+    ]
+    tables = [table for table in tables if len(table) >= MIN_INTERVALS]
+    if not tables:
+        return
+    found = [one for one in map(fit, tables) if one is not None]
+    cpu, *totals = sum(table.sum(axis=0) for table in tables).tolist()
+    told = len(found) == len(tables)
+    fixed = effects.never_negative(second / 1000 for *_, second in found) if told else None
+    for column, (resource, unit) in enumerate(CPU):
+        growth = effects.never_negative(one[column] for one in found) if told else None
+        if growth is not None and growth.low is not None and growth.high is not None:
+            everything = growth.low <= 0 and growth.high >= cpu / totals[column]
+            growth = None if everything else growth
+        yield Cost(
+            resource=resource,
+            growth=growth or Estimate(),
+            growth_unit=unit,
+            fixed=fixed or Estimate(),
+            fixed_unit="ms/s",
+            separable=growth is not None,
+        )
+
+
+def _intervals(m: Measured) -> Floats:
+    """Return a row per interval within the window: microseconds of CPU, tokens, requests, seconds."""
+    samples = m.recording.cpu_samples if len(m.recording.cpu_samples) else m.recording.samples
+    begin, end = m.edges
+    known = (samples.cpu_ns >= 0) & (samples.at >= begin) & (samples.at <= end)
+    at, cpu = samples.at[known], samples.cpu_ns[known]
+    if len(at) < 2:
+        return np.zeros((0, 4))
+    step = max(1, round(INTERVAL_NS / max(float(np.median(np.diff(at))), 1.0)))
+    at, cpu = at[::step], cpu[::step]
+    weight = m.tokens / np.maximum(m.streams.text_events, 1)
+    arrivals = m.recording.arrivals
+    tokens, _ = np.histogram(arrivals.at, at, weights=np.repeat(weight, m.streams.reads) * arrivals.count)
+    requests, _ = np.histogram(m.streams.start, at)
+    return np.stack([np.diff(cpu) / 1e3, tokens, requests, np.diff(at) / 1e9], axis=1)

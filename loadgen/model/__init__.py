@@ -13,9 +13,11 @@ from loadgen.model.argument import ArticleSource as ArticleSource
 from loadgen.model.argument import ArticleTime as ArticleTime
 from loadgen.model.argument import ClaimEffect as ClaimEffect
 from loadgen.model.argument import ClaimFinding as ClaimFinding
-from loadgen.model.argument import ClaimPart as ClaimPart
+from loadgen.model.argument import ClaimStatement as ClaimStatement
+from loadgen.model.argument import ClaimVerdict as ClaimVerdict
 from loadgen.model.argument import Cost as Cost
 from loadgen.model.argument import CostFinding as CostFinding
+from loadgen.model.argument import Direction as Direction
 from loadgen.model.argument import Excluded as Excluded
 from loadgen.model.argument import Missing as Missing
 from loadgen.model.argument import Resource as Resource

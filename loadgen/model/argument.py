@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -13,7 +13,9 @@ from loadgen.model.findings import Finding, Validity
 from loadgen.model.level import Level
 
 Result = Literal["supports", "contradicts", "undecided"]
-Resource = Literal["memory", "threads", "cpu", "switches"]
+ClaimVerdict = Literal["supported", "contradicted", "mixed", "undecided"]
+Direction = Literal["above", "below", "within"]
+Resource = Literal["memory", "threads", "cpu_per_token", "cpu_per_request", "switches"]
 ArticleMetric = Literal["ttft", "total"]
 
 
@@ -29,32 +31,27 @@ class Shortfall(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimEffect:
-    """One client's value, or its ratio to ``baseline``, with its 95 % interval; no bounds after one round.
+    """What a statement says of one client, or of one client beside ``baseline``: its value or their ratio.
 
-    It supports the claim when the whole interval lies on the side ``direction`` of ``line`` (``within``: between
-    1 / ``line`` and ``line``). ``level`` is ``None`` for a slope over several. ``noise`` and ``comparisons`` are set
-    where they are why it is undecided: one client differs from itself by up to this share; so many effects share
-    the 5 % error.
+    With its 95 % interval; no bounds after one round. ``level`` is ``None`` for a slope over several. ``noise`` and
+    ``comparisons`` are set where they are why it is undecided: one client differs from itself by up to this share; so
+    many effects share the 5 % error.
     """
 
-    measure: str
-    unit: str
-    value: float
-    low: float | None
-    high: float | None
-    line: float
-    direction: Literal["above", "below", "within"]
-    result: Result
     client: ClientId
     baseline: ClientId | None = None
     level: Level | None = None
+    value: float
+    low: float | None
+    high: float | None
+    result: Result
     noise: float | None = None
     comparisons: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What a part of a claim lacks.
+    """What a statement lacks.
 
     With ``measure``: it was not measured for ``clients``. Without: there is no valid measurement of ``clients``, or
     of every client that runs in one of ``modes``, at ``min_streams`` to ``max_streams`` streams (``None``: or more).
@@ -68,19 +65,22 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimPart:
-    """One measure that a claim is about, with an effect for each client or pair of clients.
+class ClaimStatement:
+    """One atomic statement of a claim, with an effect for each client or pair of clients that it is about.
 
-    ``decided_by``: whether all effects must support the claim, or any. A part that is not ``main`` can keep the claim
-    from being supported, but not contradict it. ``measure`` is ``None`` where only measurements are missing.
+    An effect supports it when its whole interval lies on the side ``direction`` of ``line`` (``within``: between
+    1 / ``line`` and ``line``). ``decided_by``: whether it must be true of all of them, or of any.
     """
 
-    measure: str | None
-    result: Result
+    statement: str
+    measure: str
+    unit: str
+    line: float
+    direction: Direction
+    decided_by: Literal["all", "any"]
+    verdict: ClaimVerdict
     effects: tuple[ClaimEffect, ...] = ()
     missing: tuple[Missing, ...] = ()
-    decided_by: Literal["all", "any"] = "all"
-    main: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,31 +98,30 @@ class ClaimFinding(Finding):
 
     kind: Literal["claim"] = "claim"
     claim: str
-    verdict: Literal["supported", "contradicted", "undecided"]
-    parts: tuple[ClaimPart, ...]
+    verdict: ClaimVerdict
+    statements: tuple[ClaimStatement, ...]
     excluded: tuple[Excluded, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
-
-    @property
-    def effects(self) -> Sequence[ClaimEffect]:
-        """Return the effects of all parts."""
-        return [effect for part in self.parts for effect in part.effects]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one resource costs: by how much it grows per stream or per token, and its fixed part."""
+    """What one resource costs: its growth per stream, token or request, and its fixed part, each in its unit.
+
+    ``separable`` is false, and there is no estimate, where the costs per token and per request cannot be told apart.
+    """
 
     resource: Resource
     growth: Estimate
     growth_unit: str
     fixed: Estimate
     fixed_unit: str
+    separable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostFinding(Finding):
-    """What an additional stream costs one client, between two levels."""
+    """What streams, tokens and requests cost one client, measured between two levels or at one."""
 
     kind: Literal["cost"] = "cost"
     client: ClientId

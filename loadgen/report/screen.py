@@ -17,7 +17,7 @@ from loadgen.report.text import plain
 
 STYLES: Mapping[str, str] = {  # how a word is printed that stands alone in its cell
     "valid": "green", "held": "green", "supports": "green", "supported": "bold green",
-    "suspect": "yellow", "noise": "yellow", "undecided": "yellow",
+    "suspect": "yellow", "noise": "yellow", "mixed": "yellow", "undecided": "yellow",
     "invalid": "bold red", "failed": "bold red", "contradicted": "bold red", "contradicts": "red",
     "once": "dim",
 }  # fmt: skip

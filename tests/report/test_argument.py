@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from loadgen.argument.claims import CLAIMS
 from loadgen.model import (
     ClaimEffect,
     ClaimFinding,
-    ClaimPart,
+    ClaimStatement,
     ClientId,
     CostFinding,
+    Estimate,
     Level,
     Missing,
     Shortfall,
@@ -25,6 +27,7 @@ from loadgen.report.sections.claims import _row as row_of
 from loadgen.report.sections.costs import Costs
 from loadgen.report.sections.undecided_claims import UndecidedClaims
 from loadgen.report.sentences import claims as english
+from loadgen.report.sentences import costs as costs_english
 from loadgen.report.sentences import sentences
 from tests.report.runs import repeated_run, run_of, section, view
 
@@ -32,18 +35,25 @@ ONE, OTHER, HUNDRED = ClientId("requests"), ClientId("aiohttp"), Level(streams=1
 
 
 def effect(client, value, result, **more):
+    bounds = {"low": value * 0.9, "high": value * 1.1, "level": HUNDRED}
+    return ClaimEffect(**{**bounds, "client": client, "value": value, "result": result, **more})
+
+
+def statement(*effects, **more):
     common = {
+        "statement": "thread_waits",
         "measure": "voluntary_switches_per_token",
         "unit": "per token",
         "line": 0.5,
         "direction": "above",
+        "decided_by": "all",
+        "verdict": "undecided",
     }
-    bounds = {"low": value * 0.9, "high": value * 1.1, "level": HUNDRED}
-    return ClaimEffect(**{**common, **bounds, "client": client, "value": value, "result": result, **more})
+    return ClaimStatement(**{**common, "effects": effects, **more})
 
 
-def part(*effects, **more):
-    return ClaimPart(measure=effects[0].measure, result="undecided", effects=effects, **more)
+def claim(*statements, **more):
+    return ClaimFinding(claim="sync-blocks", verdict="undecided", statements=statements, **more)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +65,7 @@ def test_a_run_that_was_made_for_the_claims_shows_each_with_its_verdict(repeated
     text = section(repeated, Claims(), 200)
     for finding in repeated.of(ClaimFinding):
         assert f"{finding.verdict}" in text
-        assert english.STATEMENTS[finding.claim] in text
+        assert english.CLAIMS[finding.claim] in text
     assert not UndecidedClaims().applies(repeated)
 
 
@@ -68,22 +78,21 @@ def test_a_run_that_was_not_made_for_the_claims_names_the_scenario_in_one_line()
 
 
 def test_the_effect_that_contradicts_stands_for_its_part_and_the_others_are_named():
-    word, value, criterion, who = row_of(
-        part(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts"))
-    )
-    assert (word, value, criterion) == ("contradicts", "0.200 (0.180 to 0.220)", "> 0.5")
+    both = effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts")
+    word, value, criterion, who = row_of(statement(*both, verdict="mixed"))
+    assert (word, value, criterion) == ("mixed", "0.200 (0.180 to 0.220)", "> 0.5")
     assert "aiohttp" in who
     assert "also requests" in who
 
 
-def test_the_effect_that_supports_stands_for_a_part_of_which_one_is_enough():
-    decided = part(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts"), decided_by="any")
-    assert row_of(decided)[0] == "supports"
+def test_the_effect_that_supports_stands_for_a_statement_of_which_one_is_enough():
+    decided = statement(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts"), decided_by="any")
+    assert row_of(decided)[1] == "2.00 (1.80 to 2.20)"
 
 
 def test_shares_are_plotted_as_percentages_and_a_common_level_is_in_the_title():
     shares = {"measure": "open_share", "unit": "share", "line": 0.95}
-    made = plot_of(part(*(effect(client, 0.5, "contradicts", **shares) for client in (ONE, OTHER))))
+    made = plot_of(statement(*(effect(client, 0.5, "contradicts") for client in (ONE, OTHER)), **shares))
     assert made.title.endswith("at 100 streams")
     assert made.unit == "%"
     assert [(row.point.label, row.point.value) for row in made.rows] == [
@@ -95,14 +104,13 @@ def test_shares_are_plotted_as_percentages_and_a_common_level_is_in_the_title():
 
 def test_levels_that_differ_stand_beside_each_client():
     ten = effect(OTHER, 2.0, "supports", level=Level(streams=10))
-    made = plot_of(part(effect(ONE, 2.0, "supports"), ten))
+    made = plot_of(statement(effect(ONE, 2.0, "supports"), ten))
     assert [row.point.label for row in made.rows] == ["requests at 100 streams", "aiohttp at 10 streams"]
 
 
 def test_noise_and_comparisons_are_notes():
     noisy = effect(ONE, 0.9, "undecided", noise=0.1)
     assert "10.0 %" in english.note(noisy)
-    assert row_of(part(noisy))[0] == "noise"
     assert "4" in english.note(replace(noisy, noise=None, comparisons=4))
 
 
@@ -116,22 +124,46 @@ def test_noise_and_comparisons_are_notes():
     ],
 )  # fmt: skip
 def test_what_is_missing_is_reported(missing, words):
-    lacking = ClaimPart(measure=None, result="undecided", missing=(missing,))
-    (line,) = sentences(ClaimFinding(claim="single-stream", verdict="undecided", parts=(lacking,))).details
+    _, line = sentences(claim(statement(missing=(missing,)))).details
     assert line.startswith("Undecided: ")
     assert words in line
 
 
-def test_excluded_measurements_and_clients_that_differ_are_named():
-    finding = ClaimFinding(
-        claim="sync-blocks",
-        verdict="contradicted",
-        parts=(part(effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts")),),
+def test_a_mixed_statement_names_of_whom_it_is_true_and_excluded_measurements_are_named():
+    both = effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts")
+    finding = claim(
+        statement(*both, verdict="mixed"),
         excluded=(Excluded(client=OTHER, level=HUNDRED, validity=Validity.SUSPECT),),
     )
-    differ, excluded = sentences(finding).details
-    assert english.MEASURES["voluntary_switches_per_token"] in differ
+    mixed, excluded = sentences(finding).details
+    assert mixed == f"Mixed: {english.STATEMENTS['thread_waits']}: true of requests; not of aiohttp"
     assert "aiohttp at 100 streams (suspect)" in excluded
+
+
+def test_pairs_are_named_where_one_client_s_pairs_differ():
+    pairs = [("aiohttp", "requests", "supports"), ("aiohttp", "httpx-sync", "contradicts")]
+    pairs += [("httpx-async", other, "contradicts") for other in ("requests", "httpx-sync")]
+    found = (effect(ClientId(c), 0.5, result, baseline=ClientId(b)) for c, b, result in pairs)
+    text = english.statement(statement(*found, statement="lower_memory", verdict="mixed"))
+    assert text.endswith(": true of aiohttp ÷ requests; not of aiohttp ÷ httpx-sync and httpx-async")
+
+
+def test_every_statement_and_measure_has_words():
+    row = [statement for of in CLAIMS.values() for statement in of]
+    assert {one.name for one in row} == english.STATEMENTS.keys()
+    assert {name for one in row for name in (one.measure, one.fallback) if name} == english.MEASURES.keys()
+    assert CLAIMS.keys() == english.CLAIMS.keys()
+
+
+def test_costs_that_cannot_be_told_apart_are_reported(repeated):
+    found = repeated.of(CostFinding)[0]
+    costs = tuple(
+        replace(cost, growth=Estimate(), separable=False) if cost.resource.startswith("cpu") else cost
+        for cost in found.costs
+    )
+    text = sentences(replace(found, costs=costs)).statement
+    assert text.endswith(costs_english.INSEPARABLE)
+    assert "µs" not in text
 
 
 def test_costs_have_a_row_per_client_and_a_sentence(repeated):

@@ -1,19 +1,24 @@
-"""The five claims about sync and async clients, each with its verdict and the effects that decide it."""
+"""The five claims about sync and async clients, each with its statements, their verdicts and what decides them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from rich.padding import Padding
 
-from loadgen.model import ClaimEffect, ClaimFinding, ClaimPart
+from loadgen.model import ClaimEffect, ClaimFinding, ClaimStatement
 from loadgen.report.charts import forest
 from loadgen.report.sections.section import Rendered, Screen, Section, View
 from loadgen.report.sentences import claims as english
 from loadgen.report.text import with_interval
 
-_FIRST = ("contradicts", "undecided", "once", "supports")  # of a part's effects, the first of these is shown
+_FIRST = (
+    "contradicts",
+    "undecided",
+    "once",
+    "supports",
+)  # of a statement's effects, the first of these is shown
 
 
 class Claims(Section):
@@ -32,59 +37,51 @@ class Claims(Section):
         seen: set[str] = set()
         yield screen.text(f"They are made in {english.ARTICLE}.", "dim")
         for finding in view.of(ClaimFinding):
-            yield screen.verdicts([(finding.verdict, english.STATEMENTS[finding.claim], ())])
-            yield screen.rows([_row(part) for part in finding.parts if part.effects])
-            new = [line for line in english.reasons(finding) if line not in seen]
+            yield screen.verdicts([(finding.verdict, english.CLAIMS[finding.claim], ())])
+            yield screen.rows([_row(one) for one in finding.statements if one.effects])
+            mixed = [english.statement(one) for one in finding.statements if one.verdict == "mixed"]
+            new = [line for line in [*mixed, *english.reasons(finding)] if line not in seen]
             seen.update(new)
             if new:
                 yield Padding(screen.text("; ".join(new), "dim"), (0, 0, 0, 2))
 
 
-def _result(effect: ClaimEffect) -> Literal["supports", "contradicts", "undecided", "once"]:
-    return "once" if effect.low is None else effect.result
-
-
-def _plot(part: ClaimPart) -> forest.Plot:
-    """Return the part's effects on one axis; the level is in the title where it is the same for all."""
-    first, levels = part.effects[0], {effect.level for effect in part.effects}
+def _plot(one: ClaimStatement) -> forest.Plot:
+    """Return the effects on one axis; the level is in the title where it is the same for all."""
+    levels = {effect.level for effect in one.effects}
     level = next(iter(levels)) if len(levels) == 1 else None
     return forest.plot(
-        english.measure(part) + (f" at {level}" if level else ""),
-        "%" if first.unit == "share" else first.unit,
-        [_point(effect, english.who(effect, level=len(levels) > 1)) for effect in part.effects],
-        line=_shown(first, first.line),
-        direction=first.direction,
-        criterion=english.supports(part),
+        english.MEASURES[one.measure] + (f" at {level}" if level else ""),
+        "%" if one.unit == "share" else one.unit,
+        [_point(one, effect, english.who(effect, level=len(levels) > 1)) for effect in one.effects],
+        line=_shown(one, one.line),
+        direction=one.direction,
+        criterion=f"{english.criterion(one, 'more than', 'less than')} supports it"
+        + ("; one is enough" * (one.decided_by == "any")),
     )
 
 
-def _point(effect: ClaimEffect, label: str) -> forest.Point:
-    low, high = (None if bound is None else _shown(effect, bound) for bound in (effect.low, effect.high))
-    return forest.Point(label, _shown(effect, effect.value), low, high, _result(effect), english.note(effect))
+def _point(one: ClaimStatement, effect: ClaimEffect, label: str) -> forest.Point:
+    low, high = (None if bound is None else _shown(one, bound) for bound in (effect.low, effect.high))
+    result: forest.Result = "once" if effect.low is None else effect.result
+    return forest.Point(label, _shown(one, effect.value), low, high, result, english.note(effect))
 
 
-def _shown(effect: ClaimEffect, value: float) -> float:
+def _shown(one: ClaimStatement, value: float) -> float:
     """Return the value as it is printed: a share in percent."""
-    return 100 * value if effect.unit == "share" else value
+    return 100 * value if one.unit == "share" else value
 
 
-def _row(part: ClaimPart) -> Sequence[str]:
-    """Return the effect that decides most, and whose it is beside the others."""
-    decides = max if part.decided_by == "any" else min
-    effect = decides(part.effects, key=lambda one: (_FIRST.index(_result(one)), _clear(one)))
-    point = _point(effect, english.who(effect))
-    others = [english.who(other) for other in part.effects if other is not effect]
-    named = f"one of {len(part.effects)} pairs" if effect.baseline else f"also {', '.join(others)}"
+def _row(one: ClaimStatement) -> Sequence[str]:
+    """Return the verdict, the effect that decides most, and whose it is beside the others."""
+    decides = max if one.decided_by == "any" else min
+    points = [_point(one, effect, english.who(effect)) for effect in one.effects]
+    point = decides(points, key=lambda point: _FIRST.index(point.result))
+    others = [other.label for other in points if other is not point]
+    named = f"one of {len(points)} pairs" if one.effects[0].baseline else f"also {', '.join(others)}"
     return (
-        "noise" if effect.noise is not None else point.result,
-        with_interval(point.value, point.low, point.high, " %" if effect.unit == "share" else ""),
-        english.criterion(effect),
-        f"{english.measure(part)}: {point.label}" + (f" ({named})" if others else ""),
+        one.verdict,
+        with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),
+        english.criterion(one),
+        f"{english.MEASURES[one.measure]}: {point.label}" + (f" ({named})" if others else ""),
     )
-
-
-def _clear(effect: ClaimEffect) -> float:
-    """Return how far beyond the line, on the side that supports the claim, the nearer end of the interval is."""
-    if effect.direction == "above":
-        return (effect.value if effect.low is None else effect.low) - effect.line
-    return effect.line - (effect.value if effect.high is None else effect.high)

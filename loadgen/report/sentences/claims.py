@@ -1,10 +1,20 @@
-"""The five claims about sync and async clients, and what a run says about each."""
+"""The five claims about sync and async clients, their statements, and what a run says about each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from loadgen.model import ClaimEffect, ClaimFinding, ClaimPart, ClientId, Level, Missing, Mode, Shortfall
+from loadgen.model import (
+    ClaimEffect,
+    ClaimFinding,
+    ClaimStatement,
+    ClientId,
+    Level,
+    Missing,
+    Mode,
+    Result,
+    Shortfall,
+)
 from loadgen.model.argument import Excluded
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
@@ -12,7 +22,7 @@ from loadgen.report.text import number
 ARTICLE = 'the article "Exploring streaming HTTP responses …" (2025)'
 SCENARIO = "scenarios/sweep.yaml"
 
-STATEMENTS = {
+CLAIMS = {
     "sync-blocks": "A sync client blocks its thread while it waits for each chunk; sync httpx is like requests in "
     "this.",
     "async-does-not-block": "An async client does not block: while it waits, the event loop does other work.",
@@ -22,12 +32,29 @@ STATEMENTS = {
     "async-scales": "Async: one thread's event loop carries many connections; fewer threads, lower memory, fewer "
     "context switches: a large advantage for many concurrent streams.",
 }
+STATEMENTS = {
+    "own_thread": "Each stream of a sync client has a thread of its own",
+    "thread_waits": "A sync client's thread sleeps while it waits",
+    "httpx_like_requests": "Sync httpx takes as many threads as requests",
+    "no_own_thread": "A stream of an async client takes no thread",
+    "all_open": "An async client has all streams open at once",
+    "median_in_time": "The median token of an async client arrives in time",
+    "loop_free": "Tokens of an async client are hardly ever late because its event loop is busy",
+    "not_faster_alone": "For a single stream, async need not be faster",
+    "more_responsive": "Among many streams, async is more responsive",
+    "notable_memory": "Many streams of a sync client take notable memory",
+    "notable_switches": "Many streams of a sync client take notable context switches",
+    "fewer_threads": "Async takes far fewer threads",
+    "lower_memory": "Async takes far less memory",
+    "fewer_switches": "Async takes far fewer context switches",
+}
 MEASURES = {
     "threads_per_stream": "threads per additional stream",
     "voluntary_switches_per_token": "voluntary context switches per token",
     "threads_added": "threads added",
     "open_share": "peak in flight ÷ target concurrency",
     "lag_share": "median delivery lag ÷ median total time",
+    "busy_share": "tokens over 3 ms late, event loop busy",
     "total_p50_ms": "median total time",
     "lag_p99_ms": "delivery lag p99",
     "ttft_p99_ms": "TTFT p99",
@@ -37,6 +64,7 @@ MEASURES = {
     "rss_per_stream_kib": "memory per stream",
 }
 _MODES: Mapping[tuple[Mode, ...], str] = {("threads",): "a sync client", ("tasks",): "an async client"}
+_TRUE_OF: Mapping[Result, str] = {"supports": "true of", "contradicts": "not of", "undecided": "undecided of"}
 SHORTFALLS = {
     Shortfall.NO_SYNC_CLIENT: "no sync client was measured",
     Shortfall.NO_ASYNC_CLIENT: "no async client was measured",
@@ -47,20 +75,40 @@ SHORTFALLS = {
 
 
 def sentences(finding: ClaimFinding) -> Sentences:
-    """Return the claim, and what there is to say about its verdict."""
-    lines = reasons(finding)
+    """Return the claim, the verdict of each of its statements, and what there is to say about them."""
+    lines = [f"{one.verdict.capitalize()}: {statement(one)}" for one in finding.statements] + reasons(finding)
     if finding.excluded:
         lines.append(f"Excluded, because not valid: {excluded(finding.excluded)}")
-    return Sentences(STATEMENTS[finding.claim], tuple(lines))
+    return Sentences(CLAIMS[finding.claim], tuple(lines))
+
+
+def statement(one: ClaimStatement) -> str:
+    """Return the statement; where it is mixed, of whom it is true and of whom it is not."""
+    text = STATEMENTS[one.statement]
+    return f"{text}: {'; '.join(_whom(one))}" if one.verdict == "mixed" else text
+
+
+def _whom(one: ClaimStatement) -> Iterator[str]:
+    results: dict[ClientId, set[Result]] = {}
+    for effect in one.effects:
+        results.setdefault(effect.client, set()).add(effect.result)
+    for result, words in _TRUE_OF.items():
+        names = (
+            str(effect.client) if len(results[effect.client]) == 1 else who(effect)
+            for effect in one.effects
+            if effect.result == result
+        )
+        if found := list(dict.fromkeys(names)):
+            yield f"{words} {_and(found)}"
 
 
 def reasons(finding: ClaimFinding) -> list[str]:
-    """Return why a claim is undecided, and where clients differ."""
-    missing = [_missing(one) for part in finding.parts for one in part.missing]
-    once = bool(finding.effects) and all(effect.low is None for effect in finding.effects)
+    """Return why statements of the claim are undecided."""
+    missing = [_missing(one) for part in finding.statements for one in part.missing]
+    effects = [effect for part in finding.statements for effect in part.effects]
+    once = bool(effects) and all(effect.low is None for effect in effects)
     return [
         *(f"Undecided: {text}" for text in dict.fromkeys(missing)),
-        *(f"Clients differ in {measure(part)}" for part in finding.parts if _differ(part)),
         *(["Undecided: one repeat gives no estimate of the noise; use repeats: 3"] if once else []),
     ]
 
@@ -79,31 +127,18 @@ def excluded(measurements: Sequence[Excluded]) -> str:
     return "; ".join(f"{one.client} at {one.level} ({one.validity.value})" for one in measurements)
 
 
-def measure(part: ClaimPart) -> str:
-    """Return what the part is about."""
-    return MEASURES[part.measure] if part.measure else ""
-
-
 def who(effect: ClaimEffect, *, level: bool = False) -> str:
     """Return whose effect it is: ``aiohttp`` or ``aiohttp ÷ requests``; with ``level``, and where."""
     name = str(effect.client) if effect.baseline is None else f"{effect.client} ÷ {effect.baseline}"
     return f"{name} at {effect.level}" if level and effect.level else name
 
 
-def criterion(effect: ClaimEffect) -> str:
-    """Return which values support the claim: ``> 0.9``, ``< 10 %`` or ``0.909 to 1.1``."""
-    if effect.direction == "within":
-        return f"{number(1 / effect.line)} to {effect.line:g}"
-    return f"{'>' if effect.direction == 'above' else '<'} {_line(effect)}"
-
-
-def supports(part: ClaimPart) -> str:
-    """Return the criterion of the part's effects as a sentence."""
-    effect = part.effects[0]
-    enough = "; one is enough" if part.decided_by == "any" else ""
-    if effect.direction == "within":
-        return f"between {number(1 / effect.line)} and {effect.line:g} supports it{enough}"
-    return f"{'more' if effect.direction == 'above' else 'less'} than {_line(effect)} supports it{enough}"
+def criterion(one: ClaimStatement, above: str = ">", below: str = "<") -> str:
+    """Return which values support the statement: ``> 0.9``, ``< 10 %`` or ``0.909 to 1.1``."""
+    line = f"{100 * one.line:g} %" if one.unit == "share" else f"{one.line:g}"
+    if one.direction == "within":
+        return f"{number(1 / one.line)} to {line}"
+    return f"{above if one.direction == 'above' else below} {line}"
 
 
 def note(effect: ClaimEffect) -> str:
@@ -115,17 +150,8 @@ def note(effect: ClaimEffect) -> str:
     return ""
 
 
-def _line(effect: ClaimEffect) -> str:
-    return f"{100 * effect.line:g} %" if effect.unit == "share" else f"{effect.line:g}"
-
-
-def _differ(part: ClaimPart) -> bool:
-    results = {effect.result for effect in part.effects}
-    return part.decided_by == "all" and {"supports", "contradicts"} <= results
-
-
 def _missing(missing: Missing) -> str:
-    names = _names(missing.clients)
+    names = _and(list(map(str, missing.clients)))
     if missing.measure is not None:
         return f"{MEASURES[missing.measure]} was not measured" + (f" for {names}" if names else "")
     if missing.modes:
@@ -139,5 +165,5 @@ def _range(missing: Missing) -> str:
     return "" if missing.min_streams == 1 else f" at {Level(streams=missing.min_streams)} or more"
 
 
-def _names(clients: Sequence[ClientId]) -> str:
-    return " and ".join(", ".join(map(str, of)) for of in (clients[:-1], clients[-1:]) if of)
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(", ".join(of) for of in (names[:-1], names[-1:]) if of)

@@ -1,4 +1,4 @@
-"""What an additional stream and an additional token cost a client."""
+"""What an additional stream, a token and a request cost a client."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from loadgen.model import Cost, CostFinding, Resource
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import with_interval
 
-NAMES: Mapping[Resource, str] = {
-    "memory": "KiB of memory",
-    "threads": "threads",
-    "cpu": "µs of CPU",
-    "switches": "context switches",
+COSTS: Mapping[Resource, tuple[str, str]] = {  # what a resource is called, and what it is the cost of
+    "memory": ("KiB of memory", "additional stream"),
+    "threads": ("threads", "additional stream"),
+    "cpu_per_token": ("µs of CPU", "token"),
+    "switches": ("context switches", "token"),
+    "cpu_per_request": ("µs of CPU", "request"),
 }
-PER: Mapping[str, tuple[Resource, ...]] = {"stream": ("memory", "threads"), "token": ("cpu", "switches")}
+INSEPARABLE = "the CPU per token and per request cannot be told apart"
 
 
 def sentences(finding: CostFinding) -> Sentences:
-    """Return what the client's streams and tokens cost, and between which levels."""
-    by_resource = {cost.resource: cost for cost in finding.costs}
-    parts = [
-        f"each additional {what} costs {' and '.join(costs)}"
-        for what, resources in PER.items()
-        if (costs := [_cost(by_resource[name]) for name in resources if name in by_resource])
-    ]
-    return Sentences(f"{finding.client}, from {finding.lowest} to {finding.highest}: {'; '.join(parts)}")
+    """Return what the client's streams, tokens and requests cost, and at which levels."""
+    parts: dict[str, list[str]] = {}
+    for cost in finding.costs:
+        if cost.separable:
+            parts.setdefault(COSTS[cost.resource][1], []).append(_cost(cost))
+    lines = [f"each {what} costs {' and '.join(costs)}" for what, costs in parts.items()]
+    if not all(cost.separable for cost in finding.costs):
+        lines.append(INSEPARABLE)
+    several = finding.lowest != finding.highest
+    where = f"from {finding.lowest} to {finding.highest}" if several else f"at {finding.lowest}"
+    return Sentences(f"{finding.client}, {where}: {'; '.join(lines)}")
 
 
 def _cost(cost: Cost) -> str:
     growth = cost.growth
-    return f"{with_interval(growth.value, growth.low, growth.high)} {NAMES[cost.resource]}"
+    return f"{with_interval(growth.value, growth.low, growth.high)} {COSTS[cost.resource][0]}"
