@@ -140,7 +140,7 @@ OUTSIDE: dict[str, set[str]] = {
     "simulator": {"httptools", "msgspec", "numpy"},
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "scipy"},
-    "argument": set(),
+    "argument": {"numpy", "scipy"},
     "capacity": {"numpy", "rich", "scipy"},
     "findings": set(),
     "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
