@@ -46,6 +46,7 @@ from loadgen.model import (
     Direction,
     Excluded,
     Level,
+    Limit,
     Missing,
     Mode,
     Reason,
@@ -62,13 +63,8 @@ MANY = 100  # least streams at "high concurrency"
 MIN_REPEATS = 3  # and
 MIN_LEVELS = 2  # of a run that was made to decide the claims
 
-# Reasons against a measurement that may be the client's own doing.
-OWN_REASONS = (
-    reasons.ConcurrencyNotReached,
-    reasons.NoneCompleted,
-    reasons.StartedLate,
-    reasons.StreamsFailed,
-)
+# Reasons against a measurement that may be the client's own doing, although its limit was not seen to be reached.
+OWN_REASONS = (reasons.ConcurrencyNotReached, reasons.NoneCompleted, reasons.StreamsFailed)
 
 TRUE_FALSE = (("supports", "supported"), ("contradicts", "contradicted"))
 MODES: Mapping[str, tuple[Mode, ...]] = {
@@ -264,7 +260,7 @@ class Measurements:
             if s.client in clients and max(valid + 1, least) <= streams <= (statement.max_streams or streams):
                 if valid < least:
                     lacking.setdefault(s.client, least)
-                elif _own(s.reasons):
+                elif s.limited_by is Limit.CLIENT or _own(s.reasons):
                     lacking.setdefault(s.client, streams)
         by_streams: dict[int, list[ClientId]] = defaultdict(list)
         for client, streams in lacking.items():
