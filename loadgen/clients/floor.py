@@ -3,8 +3,6 @@
 It implements only the HTTP/1.1 that a streamed response needs, and no TLS.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
@@ -53,7 +51,7 @@ class Floor:
             else:
                 connection.close()
 
-    async def _connect(self, address: tuple[str, int]) -> _Connection:
+    async def _connect(self, address: tuple[str, int]) -> "_Connection":
         idle = self._idle[address]
         while idle:
             connection = idle.pop()

@@ -148,19 +148,17 @@ class Dispatcher:
             self._pending = [entry for entry in self._pending if entry[1] < slots]
             heapq.heapify(self._pending)
             known = {*self._running, *(entry[1] for entry in self._pending)}
-            self._push_now(
-                [Arrival(now, slot, slot, streams=None) for slot in range(slots) if slot not in known], now
-            )
+            missing = [slot for slot in range(slots) if slot not in known]
+            self._push_now([Arrival(now, slot, slot, streams=None) for slot in missing], now)
 
     def add(self, slots: set[int], now: int) -> None:
         """Run these slots of the load too: those whose time has come begin now, the others when they are due."""
         with self._lock:
             new = slots - self._slots
             self._slots |= new
-            found = map(self._absolute, arrivals(replace(self._cell, slots=tuple(new))))
-            scheduled = [arrival for arrival in found if arrival.until > now]
-            self._push_now([arrival for arrival in scheduled if arrival.due <= now], now)
-            for arrival in scheduled:
+            found = [*map(self._absolute, arrivals(replace(self._cell, slots=tuple(new))))]
+            self._push_now([arrival for arrival in found if arrival.due <= now < arrival.until], now)
+            for arrival in found:
                 if arrival.due > now:
                     self._push(arrival)
 

@@ -82,23 +82,38 @@ class StreamRecorder:
             self._body += data[: MAX_ERROR_BYTES - len(self._body)]
             self._counts.append(0)
             return
-        count, failure = 0, None
+        failure = None
         try:
             events: Sequence[Event] = self._feed(data)
         except Undecodable as error:
             events, failure = error.events, error
+        count = self._take(events)
+        try:
+            self._counts.append(count)
+        except OverflowError:  # such a read takes several rows
+            full, rest = divmod(count, MAX_COUNT)
+            self._arrivals.extend(self._arrivals[-1:] * full)
+            self._counts.extend([MAX_COUNT] * full + [rest])
+        if failure is not None:
+            raise failure
+
+    def _take(self, events: Sequence[Event]) -> int:
+        """Keep what the events hold; return how many of them have text."""
+        count = 0
         for event in events:
             if type(event) is Token:
                 count += 1
                 stamp = event.stamp_ns
                 if stamp is not None:
                     self._stamp(stamp)
-            else:
-                self._last(event)
+            elif isinstance(event, End):
+                self._outcome = Outcome.OK
+                self._usage = event.usage
+            elif isinstance(event, Error):
+                self._outcome = Outcome.SERVER_ERROR
+                self._error = event.message
         self.text_events += count
-        self._count(count)
-        if failure is not None:
-            raise failure
+        return count
 
     def _stamp(self, stamp: int) -> None:
         first = self._first_stamp
@@ -110,35 +125,13 @@ class StreamRecorder:
             self._stamps = array("q", self._stamps)
             self._stamps.append((stamp - first) // 1000)
 
-    def _count(self, count: int) -> None:
-        try:
-            self._counts.append(count)
-        except OverflowError:  # such a read takes several rows
-            full, rest = divmod(count, MAX_COUNT)
-            self._arrivals.extend(self._arrivals[-1:] * full)
-            self._counts.extend([MAX_COUNT] * full + [rest])
-
-    def _last(self, event: Event) -> None:
-        if isinstance(event, End):
-            self._outcome = Outcome.OK
-            self._usage = event.usage
-        elif isinstance(event, Error):
-            self._outcome = Outcome.SERVER_ERROR
-            self._error = event.message
-
     def finish(self) -> None:
         """Mark the end of the body. Raises Undecodable."""
         self._end = perf_counter_ns()
         if self._body is not None:
             return
-        for event in self.decoder.eof():
-            if type(event) is Token:
-                self.text_events += 1
-                self._counts[-1] += 1
-                if event.stamp_ns is not None:
-                    self._stamp(event.stamp_ns)
-            else:
-                self._last(event)
+        if count := self._take(self.decoder.eof()):
+            self._counts[-1] += count
         if self._outcome is None:
             self._outcome = Outcome.TRUNCATED
             self._error = "the body ended before the protocol's end"
