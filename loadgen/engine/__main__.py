@@ -12,7 +12,7 @@ import msgspec
 from loadgen import clients, protocols
 from loadgen.engine.core import Engine
 from loadgen.engine.pipe import Commands, Failed, Outbox, Ready
-from loadgen.engine.system import pin, raise_open_files
+from loadgen.engine.system import raise_open_files
 from loadgen.model import Cell, Mode
 
 
@@ -23,7 +23,8 @@ def main() -> None:
     commands = Commands(0)
     try:
         cell = msgspec.json.decode(commands.wait_line(), type=Cell)
-        pin(cell.cores)
+        if cell.cores and hasattr(os, "sched_setaffinity"):  # Linux
+            os.sched_setaffinity(0, cell.cores)
         raise_open_files()
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             del os.environ[name]

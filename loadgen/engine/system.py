@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from collections.abc import Collection
 
 from loadgen.model import Sample
 
@@ -21,12 +20,6 @@ def totals(at: int) -> Sample:
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = round((used.ru_utime + used.ru_stime) * 1e9)
     return Sample(at=at, cpu_ns=cpu, voluntary=used.ru_nvcsw, involuntary=used.ru_nivcsw)
-
-
-def pin(cores: Collection[int]) -> None:
-    """Run this process on these cores; on any where there are none."""
-    if cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
 
 
 def raise_open_files() -> None:
