@@ -19,7 +19,6 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from statistics import NormalDist
 from typing import Literal
 
@@ -158,13 +157,17 @@ class TestResult:
         enough = max(MIN_CHANGE * abs(change.base), self.min_change)
         beyond_noise = abs(middle) > self.noise_threshold and abs(change.head - change.base) >= enough
         called = significant and beyond_noise
+        tolerated = max(tolerance, self._share(self.practical_threshold))
+
+        def decided(rounds: int) -> bool:
+            """Return whether so many like these would be called worse, or exclude a regression by the tolerance."""
+            times = rounds / repeats
+            most = self._scaled(middle + self._half_width(1 - effects.CONFIDENCE, times))
+            return most <= tolerated or self._scaled(middle) >= self._detectable(comparisons, times)
+
         more = 0
         if self.decides and change.relative and not called:
-            more = bisect.bisect_left(
-                range(repeats, MAX_REPEATS),
-                True,
-                key=lambda n: self._would_decide(comparisons, tolerance, n / repeats),
-            )
+            more = bisect.bisect_left(range(repeats, MAX_REPEATS), True, key=decided)
         return replace(
             change,
             verdict=("worse" if middle * change.worse > 0 else "better") if called else "same",
@@ -184,11 +187,8 @@ class TestResult:
         """Return half the width of the interval that fails in that share of cases, with ``times`` as many rounds."""
         n, p = len(self.samples.base), 1 - significance / 2
         df = self.df + self.samples.df * (times - 1) * n / (n - 1)
-        by_rounds, by_counting = (
-            effects.quantile(p, df) * self._error,
-            NormalDist().inv_cdf(p) * self.counting_error,
-        )
-        return max(by_rounds, by_counting) / math.sqrt(times)
+        by_counting = NormalDist().inv_cdf(p) * self.counting_error
+        return max(effects.quantile(p, df) * self._error, by_counting) / math.sqrt(times)
 
     def _detectable(self, comparisons: int, times: float = 1.0) -> float:
         """Return the smallest regression that would be called one, with ``times`` as many rounds."""
@@ -196,14 +196,6 @@ class TestResult:
         half = max(self._half_width(SIGNIFICANCE / comparisons, times), noise)
         sign, smallest = self.change.worse, MIN_CHANGE if self.change.relative else 0.0
         return max(sign * self._scaled(sign * half), smallest, self._share(self.min_change))
-
-    def _would_decide(self, comparisons: int, tolerance: float, times: float) -> bool:
-        """Return whether ``times`` as many rounds like these would either be called worse or exclude a regression
-        by the tolerance."""
-        middle = self.samples.difference
-        most = self._scaled(middle + self._half_width(1 - effects.CONFIDENCE, times))
-        tolerated = max(tolerance, self._share(self.practical_threshold))
-        return most <= tolerated or self._scaled(middle) >= self._detectable(comparisons, times)
 
     def _scaled(self, difference: float) -> float:
         """Return a difference of the samples as a share of ``base``, or in the metric's unit."""
@@ -292,19 +284,14 @@ def _smallest(base: Summary, kind: str) -> tuple[float, float]:
 
 
 def _typical(variances: Sequence[tuple[float, int]]) -> float:
-    """Return the geometric mean of variances with their degrees of freedom, unbiased for normal values, so that one
-    unsteady client does not dominate; the arithmetic mean where one of them is 0."""
-    if not all(variance for variance, _ in variances):
-        return statistics.fmean(variance for variance, _ in variances)
-    return math.exp(statistics.fmean(math.log(variance) - _log_bias(df) for variance, df in variances))
-
-
-@cache
-def _log_bias(df: int) -> float:
-    """Return the bias of the logarithm of an estimated variance (Smyth 2004, section 6.2)."""
+    """Return the geometric mean of variances with their degrees of freedom, unbiased for normal values (Smyth 2004,
+    section 6.2), so that one unsteady client does not dominate; the arithmetic mean where one of them is 0."""
     from scipy.special import digamma
 
-    return float(digamma(df / 2)) - math.log(df / 2)
+    if not all(variance for variance, _ in variances):
+        return statistics.fmean(variance for variance, _ in variances)
+    logs = (math.log(variance) - (float(digamma(df / 2)) - math.log(df / 2)) for variance, df in variances)
+    return math.exp(statistics.fmean(logs))
 
 
 def _counting_error(pair: Pair, change: Change, samples: Samples) -> float:

@@ -12,15 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from loadgen.analysis import rounds
-from loadgen.analysis.changes import (
-    MAX_REPEATS,
-    SIGNIFICANCE,
-    Change,
-    Pair,
-    TestResult,
-    Verdict,
-    result_of,
-)
+from loadgen.analysis.changes import MAX_REPEATS, SIGNIFICANCE, Change, Pair, TestResult, Verdict, result_of
 from loadgen.analysis.metrics import Column, compared
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.exit_code import ExitCode

@@ -32,54 +32,36 @@ GROUP = "loadgen.metrics"
 KEYS = ("client", "mode", "concurrency", "repeats")
 VERDICT = ("validity", "reasons", "limited_by", "low_sample", "outcomes")
 
+
+def _in(module: str, *names: str) -> list[str]:
+    return [f"loadgen.analysis.metrics.{module}:{name}" for name in names]
+
+
 # Where the metrics are; first those whose columns other people's scripts rely on, in the order of their columns.
 CONTRACT: tuple[str, ...] = (
-    "loadgen.analysis.metrics.streams:streams",
-    "loadgen.analysis.metrics.streams:ok",
-    "loadgen.analysis.metrics.streams:errors",
-    "loadgen.analysis.metrics.streams:live_peak",
-    "loadgen.analysis.metrics.output:tokens",
-    "loadgen.analysis.metrics.output:tokens_per_s",
-    "loadgen.analysis.metrics.latency:ttft",
-    "loadgen.analysis.metrics.latency:itl",
-    "loadgen.analysis.metrics.latency:total",
-    "loadgen.analysis.metrics.lag:lag",
-    "loadgen.analysis.metrics.memory:rss_base_mib",
-    "loadgen.analysis.metrics.memory:rss_peak_mib",
-    "loadgen.analysis.metrics.memory:rss_per_stream_kib",
-    "loadgen.analysis.metrics.memory:threads_peak",
-    "loadgen.analysis.metrics.cpu:cpu_s",
-    "loadgen.analysis.metrics.cpu:cpu_us_per_token",
-    "loadgen.analysis.metrics.switches:voluntary_switches_per_token",
-    "loadgen.analysis.metrics.switches:involuntary_switches_per_token",
+    *_in("streams", "streams", "ok", "errors", "live_peak"),
+    *_in("output", "tokens", "tokens_per_s"),
+    *_in("latency", "ttft", "itl", "total"),
+    *_in("lag", "lag"),
+    *_in("memory", "rss_base_mib", "rss_peak_mib", "rss_per_stream_kib", "threads_peak"),
+    *_in("cpu", "cpu_s", "cpu_us_per_token"),
+    *_in("switches", "voluntary_switches_per_token", "involuntary_switches_per_token"),
 )
 METRICS: tuple[str, ...] = (
     *CONTRACT,
-    "loadgen.analysis.metrics.streams:live_mean",
-    "loadgen.analysis.metrics.output:events_per_read",
-    "loadgen.analysis.metrics.output:text_events",
-    "loadgen.analysis.metrics.output:server_tokens",
-    "loadgen.analysis.metrics.latency:headers",
-    "loadgen.analysis.metrics.latency:tpot",
-    "loadgen.analysis.metrics.latency:send_delay",
-    "loadgen.analysis.metrics.lag:relative_lag",
-    "loadgen.analysis.metrics.cpu:cpu_percent",
-    "loadgen.analysis.metrics.cpu:cpu_share",
-    "loadgen.analysis.metrics.cpu:run_wait_percent",
-    "loadgen.analysis.metrics.cpu:cpu_busiest_second_percent",
-    "loadgen.analysis.metrics.switches:switches_per_token",
-    "loadgen.analysis.metrics.streams:errors_share",
-    "loadgen.analysis.metrics.memory:threads_added",
-    "loadgen.analysis.metrics.output:load_max_ms",
-    "loadgen.analysis.metrics.streams:startup_streams",
-    "loadgen.analysis.metrics.latency:startup_ttft",
-    "loadgen.analysis.metrics.latency:start_delay",
-    "loadgen.analysis.metrics.machine:others_percent",
-    "loadgen.analysis.metrics.machine:steal_percent",
-    "loadgen.analysis.metrics.machine:others_wait_ms",
-    "loadgen.analysis.metrics.machine:steal_wait_ms",
-    "loadgen.analysis.metrics.machine:simulator_late_p50_ms",
-    "loadgen.analysis.metrics.machine:simulator_late_p99_ms",
+    *_in("streams", "live_mean"),
+    *_in("output", "events_per_read", "text_events", "server_tokens"),
+    *_in("latency", "headers", "tpot", "send_delay"),
+    *_in("lag", "relative_lag"),
+    *_in("cpu", "cpu_percent", "cpu_share", "run_wait_percent", "cpu_busiest_second_percent"),
+    *_in("switches", "switches_per_token"),
+    *_in("streams", "errors_share"),
+    *_in("memory", "threads_added"),
+    *_in("output", "load_max_ms"),
+    *_in("streams", "startup_streams"),
+    *_in("latency", "startup_ttft", "start_delay"),
+    *_in("machine", "others_percent", "steal_percent", "others_wait_ms", "steal_wait_ms"),
+    *_in("machine", "simulator_late_p50_ms", "simulator_late_p99_ms"),
 )
 
 Rank = int | None  # a percentile; None: the value of a metric that has no percentiles
