@@ -46,21 +46,10 @@ class InterpreterError(Exception):
 
 
 class Interpreter(NamedTuple):
-    """A Python. ``free_threaded``: built so that it can do without the GIL."""
+    """What a Python is: ``3.13``, ``3.14t`` (free-threaded) or ``pypy3.11``, and in full."""
 
-    implementation: str  # CPython, PyPy, …
-    version: tuple[int, ...]
-    free_threaded: bool
-
-    @property
-    def short(self) -> str:
-        """Return a short name such as ``3.13``, ``3.14t`` or ``pypy3.11``."""
-        name = "" if self.implementation == "CPython" else self.implementation.lower()
-        return f"{name}{self.version[0]}.{self.version[1]}{'t' if self.free_threaded else ''}"
-
-    def __str__(self) -> str:
-        free = ", free-threaded" if self.free_threaded else ""
-        return f"{self.implementation} {'.'.join(map(str, self.version))}{free}"
+    short: str
+    full: str
 
 
 class Installed(NamedTuple):
@@ -75,9 +64,14 @@ class Installed(NamedTuple):
 def identify(path: str) -> Interpreter:
     """Return the Python at ``path``. Raises InterpreterError where there is none, and for one that is too old."""
     implementation, version, free_threaded = _run([path, "-E", "-S", "-c", _IDENTIFY])
+    full = ".".join(map(str, version))
     if tuple(version) < MIN_VERSION:
-        raise InterpreterError(f"is Python {'.'.join(map(str, version))}, not 3.11 or newer")
-    return Interpreter(implementation, tuple(version), free_threaded)
+        raise InterpreterError(f"is Python {full}, not 3.11 or newer")
+    name = "" if implementation == "CPython" else implementation.lower()
+    return Interpreter(
+        f"{name}{version[0]}.{version[1]}{'t' if free_threaded else ''}",
+        f"{implementation} {full}{', free-threaded' if free_threaded else ''}",
+    )
 
 
 def inspect(client: ClientId) -> Installed:

@@ -40,6 +40,7 @@ _OF_USAGE = {
     "server_tokens": "tokens",
     "end_stamp_ns": "at_ns",
 }
+_TEXTS = ("outcome", "error")  # columns of `streams` that are numbers on disk, with a list of their texts
 _AnyTable = TypeVar("_AnyTable", bound=Table)
 
 
@@ -79,7 +80,6 @@ def table_of_streams(
 
 
 def table_of_pauses(pauses: Iterable[model.Pause] = ()) -> model.PauseTable:
-    """Return the table ``pauses``."""
     rows = list(pauses)
     kinds = np.array([model.PAUSES.index(row.kind) for row in rows], dtype=np.int8)
     begin, end = _column(row.begin for row in rows), _column(row.end for row in rows)
@@ -158,19 +158,17 @@ def _writing(path: Path) -> Iterator[BinaryIO]:
 
 def save(folder: Path, recording: Recording) -> str:
     """Write one recording's file; return its name in the folder. Raises StoreError."""
-    columns: dict[str, NDArray[Any]] = {}
-    meta: dict[str, Any] = {}
-    for field in fields(Recording):
-        value = getattr(recording, field.name)
-        if isinstance(value, Table):
-            columns |= {f"{field.name}.{name}": column for name, column in value.columns.items()}
-        else:
-            meta[field.name] = value
-    for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
+    columns: dict[str, NDArray[Any]] = {
+        f"{table}.{name}": column
+        for table in _TABLES
+        for name, column in getattr(recording, table).columns.items()
+    }
+    meta = {field.name: getattr(recording, field.name) for field in fields(RecordingInfo)}
+    for name in _TEXTS:
         # Not np.unique: in an array of fixed-width text each element needs the size of the longest.
         texts = columns[f"streams.{name}"].tolist()
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        meta[list_name] = list(places)
+        meta[f"{name}s"] = list(places)
         columns[f"streams.{name}"] = np.array([places[text] for text in texts], dtype=np.int32)
     columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
     path = folder / ARRIVALS / _file_name(recording)
@@ -185,12 +183,10 @@ def _file_name(recording: Recording) -> str:
     An unsafe name is followed by ``~`` and its digest; a safe one has none.
     """
     worker = recording.worker
-    if not worker:
-        return f"{recording.index:04d}.npz"
     safe = re.sub(r"[^a-z0-9._-]", "_", worker.lower()[:64])
     if safe != worker:
         safe += f"~{hashlib.sha256(worker.encode()).hexdigest()[:16]}"
-    return f"{recording.index:04d}-{safe}.npz"
+    return f"{recording.index:04d}{'-' if worker else ''}{safe}.npz"
 
 
 def load(folder: Path | str) -> Run:
@@ -223,8 +219,8 @@ def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
         meta = msgspec.json.decode(columns.pop("meta").tobytes())
         if old:
             format1.recording(meta, columns, info)
-        for name, list_name in (("outcome", "outcomes"), ("error", "errors")):
-            texts = np.array(meta.pop(list_name), dtype=object)
+        for name in _TEXTS:
+            texts = np.array(meta.pop(f"{name}s"), dtype=object)
             columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
         return _recording(
             msgspec.convert(meta, RecordingInfo),

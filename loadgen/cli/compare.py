@@ -44,13 +44,11 @@ def command(
                 4 cannot tell; the number of repeats that could is printed
     """
     if (head is None) != (len(labels) == 2):
-        raise click.UsageError(
-            "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
-        )
+        says = "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
+        raise click.UsageError(says)
     if as_json and markdown == "-":
-        raise click.UsageError(
-            "--json and --markdown - both write to the standard output; use --markdown FILE"
-        )
+        says = "--json and --markdown - both write to the standard output; use --markdown FILE"
+        raise click.UsageError(says)
     from loadgen import analysis, store
     from loadgen.analysis import compare as comparing
     from loadgen.analysis import delivery_lag
@@ -64,15 +62,13 @@ def command(
     summaries = [analysis.summarise(each) for each in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):
-            fail(
-                f"{folder}: no valid measurement; loadgen report {folder} shows the reasons",
-                ExitCode.NOT_MEASURED,
-            )
+            says = f"{folder}: no valid measurement; loadgen report {folder} shows the reasons"
+            fail(says, ExitCode.NOT_MEASURED)
     if head is not None:
         differ = differences(runs[0], runs[1])
-        blocking = [difference for difference in differ if difference.blocking]
+        blocking = [f"  {sentences.difference(each)}" for each in differ if each.blocking]
         if blocking and not force:
-            listed = "\n".join(f"  {sentences.difference(each)}" for each in blocking)
+            listed = "\n".join(blocking)
             fail(f"not comparable (compare them with --force):\n{listed}", ExitCode.BAD)
         compared = comparing.runs(*summaries, paired=schedules_agree(*runs), tolerance=tolerance / 100)
         sides, names = summaries, [str(base), str(head)]
@@ -83,10 +79,9 @@ def command(
         if labels[0] == labels[1]:
             raise click.UsageError("--client names two different clients")
         differ = []
-        compared = comparing.clients(
-            summaries[0], known[labels[0]], known[labels[1]], tolerance=tolerance / 100
-        )
-        sides = [[s for s in summaries[0] if s.client.label == label] for label in labels]
+        pair = [known[label] for label in labels]
+        compared = comparing.clients(summaries[0], *pair, tolerance=tolerance / 100)
+        sides = [[each for each in summaries[0] if each.client == client] for client in pair]
         names = list(labels)
     if compared.verdict == "worse":
         compared = comparing.with_delays(compared, delivery_lag.findings(runs[-1], summaries[-1]))

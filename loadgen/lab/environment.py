@@ -39,7 +39,7 @@ def versions(wanted: Sequence[ClientId]) -> Mapping[str, str | None]:
                 found[driver] = clients.installed(driver)
         else:
             where, there = f"python={client.options['python']}", interpreters.inspect(client)
-            found[where] = f"{interpreters.identify(client.python)}, {client.python}"
+            found[where] = f"{interpreters.identify(client.python).full}, {client.python}"
             found[f"{client.name} {where}"] = f"{there.version}, GIL {'on' if there.gil else 'off'}"
             if driver:
                 found[f"{driver} {where}"] = there.runtime_version

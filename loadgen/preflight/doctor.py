@@ -34,9 +34,8 @@ def _cores() -> Check:
     cores = cores_of()
     if cores.engine:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
-    return Check(
-        "cores: only one, or processes cannot be pinned; delivery lag includes the simulator's share", False
-    )
+    says = "only one, or processes cannot be pinned; delivery lag includes the simulator's share"
+    return Check(f"cores: {says}", False)
 
 
 def _clock() -> Check:
@@ -60,20 +59,12 @@ def _wall_clock() -> Check:
 
 def _proc() -> Check:
     own = proc.sample(os.getpid())
-    waits = proc.run_wait_ns(os.getpid())
-    missing = [
-        name
-        for name, value in (("memory", own.rss_kib), ("CPU", own.cpu_ns), ("run-queue wait", waits))
-        if value is None
-    ]
-    if missing:
+    values = {"memory": own.rss_kib, "CPU": own.cpu_ns, "run-queue wait": proc.run_wait_ns(os.getpid())}
+    if missing := [name for name, value in values.items() if value is None]:
         return Check(f"/proc: reports no {', '.join(missing)}; these columns stay empty", False)
     resets = Path(f"/proc/{os.getpid()}/clear_refs").exists()
-    return Check(
-        "/proc: reports memory, threads, CPU, run-queue wait"
-        + ("" if resets else "; peak memory includes imports"),
-        True,
-    )
+    imports = "" if resets else "; peak memory includes imports"
+    return Check(f"/proc: reports memory, threads, CPU, run-queue wait{imports}", True)
 
 
 def _port() -> Check:
@@ -81,7 +72,6 @@ def _port() -> Check:
         try:
             probe.bind(("127.0.0.1", OLLAMA_PORT))
         except OSError:
-            return Check(
-                f"port {OLLAMA_PORT}: in use, perhaps by Ollama; `loadgen simulate` needs --port", False
-            )
+            says = "in use, perhaps by Ollama; `loadgen simulate` needs --port"
+            return Check(f"port {OLLAMA_PORT}: {says}", False)
     return Check(f"port {OLLAMA_PORT}: free", True)

@@ -44,9 +44,7 @@ _EXAMPLES: Final = {
 
 
 def load(
-    path: str | FilePath,
-    overrides: Sequence[str | Override] = (),
-    environ: Mapping[str, str] = os.environ,
+    path: str | FilePath, overrides: Sequence[str | Override] = (), environ: Mapping[str, str] = os.environ
 ) -> Scenario:
     """Return the scenario in the YAML file at ``path``, with ``overrides`` applied.
 

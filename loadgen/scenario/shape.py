@@ -169,9 +169,7 @@ class LoadShape(_Shape):
     requests: Count | None = key(None, "Streams per slot, in place of duration.", 3)
     ramp: Duration = key(0.0, "Time over which the starts of the slots are spread.", "2s")
     ramp_per_stream: PositiveDuration | None = key(
-        None,
-        "With requests, in place of ramp: the ramp is this time multiplied by the concurrency.",
-        "5ms",
+        None, "With requests, in place of ramp: the ramp is this time multiplied by the concurrency.", "5ms"
     )
     warmup: Duration | None = key(
         None,

@@ -22,7 +22,6 @@ from loadgen.scenario.source import kind
 from loadgen.scenario.values import check, problems_of, shown, size, text, twice, wrong
 
 PYTHON: Final = "python"
-STREAM: Final = (True, False)
 
 
 def options_of(name: str) -> Mapping[str, clients.Values]:
@@ -31,7 +30,7 @@ def options_of(name: str) -> Mapping[str, clients.Values]:
         own = clients.options(name)
     except (ImportError, clients.InvalidClient):
         own = {}  # reported when the client is used
-    return {"stream": STREAM, **own}
+    return {"stream": (True, False), **own}
 
 
 def validate(value: Any, info: ValidationInfo) -> ClientId:
