@@ -104,7 +104,7 @@ def _resolve(
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file)
-    prompts = _prompts_file(document, hidden) or (shape.prompts if shape else ())
+    prompts = _prompts_file(document, hidden) or tuple(shape.prompts if shape else ())
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")

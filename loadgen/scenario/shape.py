@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     InstanceOf,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
@@ -275,12 +276,14 @@ class ScenarioShape(_Shape):
     options: Annotated[dict[str, Any], BeforeValidator(values.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
     )
-    prompts: Annotated[Any, BeforeValidator(values.prompts), WithJsonSchema({})] = key(
-        ...,
-        "The prompts, used in turn: a list, or a file relative to the scenario "
-        "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
-        ["Write a haiku."],
-        {"file": "prompts.jsonl"},
+    prompts: Annotated[list[Text], Field(min_length=1), WrapValidator(values.prompts), WithJsonSchema({})] = (
+        key(
+            ...,
+            "The prompts, used in turn: a list, or a file relative to the scenario "
+            "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
+            ["Write a haiku."],
+            {"file": "prompts.jsonl"},
+        )
     )
     clients: Annotated[
         list[Annotated[InstanceOf[ClientId], BeforeValidator(variants.validate), WithJsonSchema({})]],

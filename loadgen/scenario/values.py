@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from loadgen.clients import SIZES
@@ -135,7 +135,6 @@ def fraction(value: Any) -> float:
 
 
 def _valid(valid: Callable[[Any], bool], says: str, right: str) -> Callable[[Any], Any]:
-    """Return a validator that returns the values that are ``valid``."""
 
     def validate(value: Any) -> Any:
         found = meaning(value)
@@ -168,19 +167,14 @@ def is_text(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _no_text(value: Any) -> str:
-    return "is empty" if isinstance(value, str) else f"is {kind(value)}"
-
-
 def text(value: Any) -> str:
-    """Return text that is not blank."""
     if not is_text(value):
-        raise wrong(_no_text(value), "text; in quotes where it looks like something else")
+        says = "is empty" if isinstance(value, str) else f"is {kind(value)}"
+        raise wrong(says, "text; in quotes where it looks like something else")
     return str(value)
 
 
 def name(value: Any) -> str:
-    """Return a name that can be that of a folder."""
     name = text(value)
     if not re.fullmatch(r"[^\W_][\w.-]{0,49}", name):
         right = "at most 50 letters, digits, points, dashes and underscores, a letter or digit first"
@@ -241,31 +235,25 @@ def _headers(value: dict[str, Any]) -> Found:
 
 
 def twice(values: Sequence[Any], right: str) -> Found:
-    """Yield the entries that are listed twice."""
     for at, value in enumerate(values):
         if value in values[:at]:
             yield (at,), f"{value} is listed twice", right
 
 
-def prompts(value: Any) -> tuple[str, ...]:
-    """Return the prompts; none where they are in a file, which is not yet read."""
-    if isinstance(value, dict):
-        check(value, _prompts_file(value))
-        return ()
-    if not isinstance(value, list) or not value:
-        says = "is an empty list" if isinstance(value, list) else f"is {kind(value)}"
-        raise wrong(says, 'a list such as ["Write a haiku."], or {file: prompts.jsonl}')
-    blank = ((at, prompt) for at, prompt in enumerate(value) if not is_text(prompt))
-    check(value, (((at,), _no_text(prompt), "text, in quotes") for at, prompt in blank))
-    return tuple(map(str, value))
+def prompts(value: Any, listed: ValidatorFunctionWrapHandler) -> list[str]:
+    """Return the prompts, validated by ``listed``; none where they are in a file, which is not yet read."""
+    if not isinstance(value, dict):
+        return list(listed(value))
+    check(value, _prompts_file(value))
+    return []
 
 
 def _prompts_file(value: dict[str, Any]) -> Found:
     yield from (((key,), "unknown key", choose(key, ["file"])) for key in value if key != "file")
     if not value:
         yield (), "has no file", "{file: prompts.jsonl}"
-    elif "file" in value and not is_text(value["file"]):
-        yield ("file",), _no_text(value["file"]), "a file's name, such as prompts.jsonl"
+    elif not is_text(value.get("file", "-")):
+        yield ("file",), "is not the name of a file", "such as prompts.jsonl"
 
 
 def options(value: Any) -> dict[str, Any]:

@@ -45,10 +45,8 @@ def client(value: Any, folder: FilePath) -> ClientId:
         right = "a name, or {client: aiohttp, stream: false}"
         raise wrong(f"is {kind(value)} without a client's name", right)
     name, at = keys["client"], () if isinstance(value, str) else ("client",)
-    if not isinstance(name, str):
-        raise wrong(f"is {kind(name)}", f"one of {', '.join(clients.names())}", at)
     if name not in clients.names():
-        raise wrong(f"{shown(name)} is not a client", choose(name, clients.names()), at)
+        raise wrong(f"{shown(name)} is not a client", choose(str(name), clients.names()), at)
     try:
         clients.info(name)
     except clients.InvalidClient as error:
