@@ -70,9 +70,8 @@ def command(
     from loadgen.report.progress import OnTerminal, Plain
 
     console = common.make_console()
-    listener = Listener()
-    if not (quiet or as_json):
-        listener = OnTerminal(console) if console.is_terminal else Plain(console)
+    live = OnTerminal if console.is_terminal else Plain
+    listener = Listener() if quiet or as_json else live(console)
     if workers is None:
         ran = lab_run(planned, out, listener)
     else:
@@ -112,12 +111,10 @@ def refuse_to_send_secrets(scenario: Scenario, url: str | None, settings: tuple[
     """Exit where the arguments hold a secret: they are sent to the workers."""
     from loadgen.secrets import mask, of_url
 
-    pairs = [setting.partition("=") for setting in settings]
     found = [
         f"--set {key}"
-        for key, _, value in pairs
-        for text in (value.strip(), value.replace("$$", "$"))
-        if mask(text, scenario.secrets) != text
+        for key, _, value in (setting.partition("=") for setting in settings)
+        if any(mask(text, scenario.secrets) != text for text in (value.strip(), value.replace("$$", "$")))
     ]
     if url is not None and (of_url(url) or mask(url, scenario.secrets) != url):
         found.append("--url")

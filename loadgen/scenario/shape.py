@@ -81,11 +81,6 @@ def _either(choices: Mapping[tuple[str, ...], tuple[str, ...]]) -> ConfigDict:
     )
 
 
-def _faults(faults: dict[str, float]) -> Found:
-    if sum(faults.values()) > 1 + 1e-9:
-        yield (), "together are more than 1", "fractions of the requests, at most 1 in all"
-
-
 class SimulatorShape(_Shape):
     """The simulator that comes with loadgen, started for the run in a process of its own."""
 
@@ -112,14 +107,12 @@ class SimulatorShape(_Shape):
         "Fraction of tokens sent in two pieces, inside a UTF-8 character where there is one.",
     )
     merge: Fraction = key(_SIMULATOR.merge, "Fraction of tokens sent in one piece with the next.")
-    faults: Annotated[dict[Annotated[str, one_of("a fault", lambda: FAULTS)], Fraction], checked(_faults)] = (
-        key(
-            {},
-            "What goes wrong, by fraction of requests: "
-            + "; ".join(f"{fault} {meaning}" for fault, meaning in FAULTS.items()),
-            {"reset": "5%", "stall": 0.01},
-            json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
-        )
+    faults: dict[Annotated[str, one_of("a fault", lambda: FAULTS)], Fraction] = key(
+        {},
+        "What goes wrong, by fraction of requests: "
+        + "; ".join(f"{fault} {meaning}" for fault, meaning in FAULTS.items()),
+        {"reset": "5%", "stall": 0.01},
+        json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
     )
     seed: Seed = key(_SIMULATOR.seed, "The same seed gives the same times and faults.")
 
@@ -132,6 +125,8 @@ class SimulatorShape(_Shape):
             yield ("jitter",), f"{self.jitter:g}, but the distribution is constant", right
         if self.split + self.merge > 1:
             yield ("merge",), "split and merge together are more than 1", "at most 1 in all"
+        if sum(self.faults.values()) > 1 + 1e-9:
+            yield ("faults",), "together are more than 1", "fractions of the requests, at most 1 in all"
 
 
 class TargetShape(_Shape):
@@ -190,10 +185,8 @@ class LoadShape(_Shape):
                 yield ("warmup",), f"{self.warmup:g}s leaves nothing of {lasts}", "a shorter warm-up"
 
     def resolved(self) -> Load:
-        warmup = self.warmup
-        if warmup is None:
-            warmup = self.ramp if self.duration is not None else 0.0
-        return Load(**{**dict(self), "ramp_per_stream": self.ramp_per_stream or 0.0, "warmup": warmup})
+        given = {key: value for key, value in dict(self).items() if value is not None}
+        return Load(**{"warmup": self.ramp if self.duration is not None else 0.0} | given)
 
 
 class StageShape(_Shape):
