@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -17,8 +17,6 @@ from loadgen.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from loadgen.model import Scenario
 
 PIPED_COLUMNS: Final = 110
 MASTER_PORT: Final = 5557
@@ -45,13 +43,6 @@ seed_option = click.option(
     "--seed", type=int, help="Seed of the schedule, the order of the cells, and the simulator."
 )
 url_option = click.option("--url", help="Target URL, in place of the scenario's.")
-
-
-def load_scenario(path: str, settings: tuple[str, ...] = (), **flags: Any) -> Scenario:
-    """Return the scenario with the flags and ``--set`` applied. Raises ScenarioError."""
-    from loadgen.scenario import load, overrides_from_flags
-
-    return load(path, [*overrides_from_flags(**flags), *settings])
 
 
 @contextlib.contextmanager

@@ -64,11 +64,13 @@ def command(
         raise click.UsageError("--master needs --workers N, the number of workers to wait for")
     if workers is not None:
         common.import_locust()
-    planned = common.load_scenario(scenario, settings, **flags)
     from loadgen.lab.run import run as lab_run
     from loadgen.model import Listener
     from loadgen.report.progress import OnTerminal, Plain
+    from loadgen.scenario import Override, load, overrides_from_flags
 
+    overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
+    planned = load(scenario, overrides)
     console = common.make_console()
     live = OnTerminal if console.is_terminal else Plain
     listener = Listener() if quiet or as_json else live(console)
@@ -78,11 +80,10 @@ def command(
         refuse_to_send_secrets(planned, flags["url"], settings)
         from loadgen.distributed.addresses import is_local
         from loadgen.distributed.run import worker_pool
-        from loadgen.scenario import overrides_from_flags
 
         pool = worker_pool(
             planned,
-            [*overrides_from_flags(**flags), *settings],
+            overrides,
             listener,
             workers=workers,
             host=master_host,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loadgen.cli.common import COUNT, PORT, import_locust, load_scenario, scenario_argument
+from loadgen.cli.common import COUNT, PORT, import_locust, scenario_argument
 
 WEB_PORT = 8089
 
@@ -30,8 +30,9 @@ def command(
         raise click.UsageError("--tls-cert and --tls-key go together")
     import_locust()
     from loadgen.locust_ui.ui import serve
+    from loadgen.scenario import load
 
-    planned = load_scenario(scenario)
+    planned = load(scenario)
     serve(
         scenario,
         client or planned.clients[0].label,
