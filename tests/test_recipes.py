@@ -36,7 +36,7 @@ from loadgen.simulator.process import Process
 from dataclasses import replace
 with Process(Simulator(ttft=0.01, gap=0.001, tokens=5)) as server:
     cell = replace(cell, url=server.url, workload=replace(cell.workload, load=Load(requests=2)))
-    found = record(cell, Listener(), lambda: False, lambda: None)
+    found = record(cell, Listener(), lambda: False)
 print(found.mode, found.ended, found.streams.outcome.tolist(), found.streams.text_events.tolist())
 """,
         "threads  ['ok', 'ok', 'ok', 'ok'] [5, 5, 5, 5]",
