@@ -58,8 +58,8 @@ class Encoder(ABC):
         return b""
 
     @abstractmethod
-    def token(self, text: str) -> tuple[bytes, bytes | None]:
-        """Return the event of one token: before and after its send time; ``None``: it carries none."""
+    def token(self, text: str, stamp: bytes) -> bytes:
+        """Return the event of one token, with its send time where the API has one."""
 
     @abstractmethod
     def final(self, ending: Ending) -> bytes:

@@ -108,20 +108,18 @@ class Encoder(encoder.Encoder):
 
     content_type = _NDJSON.encode()
 
-    def token(self, text: str) -> tuple[bytes, bytes]:
-        before, after = self._parts({**self._text(text), "done": False})
-        return before, after + b"\n"
+    def token(self, text: str, stamp: bytes) -> bytes:
+        return self._object(stamp, text, done=False) + b"\n"
 
     def final(self, ending: Ending) -> bytes:
         return self.whole(ending) + b"\n"
 
     def whole(self, ending: Ending) -> bytes:
-        fields = {**self._text(ending.text), "done": ending.done, "done_reason": ending.reason}
         context = list(ending.context) if self.kind == "generate" else None
         usage = {"context": context} | {key: getattr(ending.usage, field) for key, field in _USAGE.items()}
         # Ollama leaves out what is zero or empty.
-        before, after = self._parts(fields | {key: value for key, value in usage.items() if value})
-        return before + ending.stamp + after
+        usage = {key: value for key, value in usage.items() if value}
+        return self._object(ending.stamp, ending.text, done=ending.done, done_reason=ending.reason, **usage)
 
     def error(self, message: str) -> bytes:
         return to_json({"error": message})
@@ -129,12 +127,7 @@ class Encoder(encoder.Encoder):
     def event(self, body: bytes) -> bytes:
         return body + b"\n"
 
-    def _parts(self, fields: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Return an object in two parts: before and after its ``created_at``."""
-        head = to_json({"model": self.model, "created_at": ""}).removesuffix(b'"}')
-        return head, b'",' + to_json(fields).removeprefix(b"{")
-
-    def _text(self, text: str) -> dict[str, Any]:
-        if self.kind == "generate":
-            return {"response": text}
-        return {"message": {"role": "assistant", "content": text}}
+    def _object(self, stamp: bytes, text: str, **fields: Any) -> bytes:
+        message = {"message": {"role": "assistant", "content": text}}
+        said = {"response": text} if self.kind == "generate" else message
+        return to_json({"model": self.model, "created_at": stamp.decode(), **said, **fields})

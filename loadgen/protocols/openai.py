@@ -149,8 +149,8 @@ class Encoder(encoder.Encoder):
     def opening(self) -> bytes:
         return self._delta({"role": "assistant", "content": ""})
 
-    def token(self, text: str) -> tuple[bytes, None]:
-        return self._delta({"content": text}), None
+    def token(self, text: str, stamp: bytes) -> bytes:  # noqa: ARG002 - it carries none
+        return self._delta({"content": text})
 
     def final(self, ending: Ending) -> bytes:
         events = self._delta({}, ending.reason)

@@ -1,4 +1,4 @@
-"""``python -m loadgen.simulator ORDER``: writes a JSON line, then serves until stdin ends."""
+"""``python -m loadgen.simulator SPEC [CORE ...]``: writes a JSON line, then serves until stdin ends."""
 
 from __future__ import annotations
 
@@ -12,20 +12,13 @@ from loadgen.model import Simulator
 from loadgen.simulator.server import Server
 
 
-class Order(msgspec.Struct):
-    """What to serve, as JSON; ``cores`` are those to run on, where any are listed."""
-
-    spec: Simulator
-    cores: list[int] = []
-
-
 def main() -> int:
     """Serve; return the exit code: 0 stopped, 2 could not start (the reason is sent as ``{"error": ...}``)."""
     try:
-        order = msgspec.json.decode(sys.argv[1], type=Order)
-        if order.cores and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, order.cores)
-        server = Server(order.spec)
+        spec, *cores = sys.argv[1:]
+        if cores and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, map(int, cores))
+        server = Server(msgspec.json.decode(spec, type=Simulator))
     except (OSError, ValueError, OverflowError) as error:
         print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201
         return 2

@@ -58,8 +58,6 @@ class Connection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.watch(sock.fileno(), self._ready)
 
-    # ------------------------------------------------------------------------------------------- reading
-
     def _ready(self, events: int) -> None:
         if events & WRITE and self.out:
             self._flush()
@@ -115,8 +113,6 @@ class Connection:
             self._events = events
             self._loop.watch(self.sock.fileno(), self._ready, events)
 
-    # ------------------------------------------------------------------------------------------- sending
-
     def send(self, data: bytes) -> None:
         """Send now what can be sent, and the rest when the client reads."""
         if self.out:
@@ -154,12 +150,11 @@ class Connection:
 
     def head(self, status: int, content_type: bytes, length: int | None, allow: bytes = b"") -> bytes:
         """Return the head of the answer to ``request``; ``length`` is ``None`` for one that streams."""
-        chunked, clock = self.request.chunked, self._state.clock
-        clock.stamp()
+        chunked = self.request.chunked
         lines = [
             b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
             b"Content-Type: " + content_type,
-            b"Date: " + clock.date,
+            time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime()).encode(),
         ]
         if allow:
             lines.append(b"Allow: " + allow)
@@ -178,8 +173,6 @@ class Connection:
         head = self.head(status, content_type, len(body), allow)
         self.send(head if self.request.method == "HEAD" else head + body)
         self.finish()
-
-    # -------------------------------------------------------------------------------------------- ending
 
     def finish(self, *, keep_alive: bool = True) -> None:
         """End the present answer; what was pipelined behind it is next."""

@@ -9,7 +9,7 @@ from typing import Final
 from loadgen.protocols.encoder import Encoder
 from loadgen.simulator.corpus import TOKENS
 
-STAMP: Final = 30  # 2026-01-31T12:00:00.123456789Z
+_STAMP: Final = b"\x7f" * 30  # in the place of 2026-01-31T12:00:00.123456789Z
 _WIDE: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -20,23 +20,19 @@ class Encoding:
     stamps has the whole event and ``None``.
     """
 
-    __slots__ = ("_empty", "_parts", "_text_at", "chunked", "pairs")
+    __slots__ = ("_empty", "_events", "_text_at", "chunked", "pairs")
 
     def __init__(self, encoder: Encoder, chunked: bool) -> None:
         self.chunked = chunked
-        self._parts = [encoder.token(text) for text in TOKENS]
-        self.pairs = [self._pair(*parts) for parts in self._parts]
-        self._empty = encoder.token("")
-        self._text_at = _join(self._empty, b"-" * STAMP).index(b'""') + 1
-
-    def _pair(self, before: bytes, after: bytes | None) -> tuple[bytes, bytes | None]:
-        size = len(before) + (0 if after is None else STAMP + len(after))
-        lead, tail = (b"%x\r\n" % size, b"\r\n") if self.chunked else (b"", b"")
-        return (lead + before + tail, None) if after is None else (lead + before, b"Z" + after + tail)
+        self._events = [encoder.token(text, _STAMP) for text in TOKENS]
+        parts = [self.frame(event).partition(_STAMP) for event in self._events]
+        self.pairs = [(head, b"Z" + tail if stamp else None) for head, stamp, tail in parts]
+        self._empty = encoder.token("", _STAMP)
+        self._text_at = self._empty.index(b'""') + 1
 
     def event(self, token: int, stamp: bytes) -> bytes:
         """Return the event of one token, unframed."""
-        return _join(self._parts[token], stamp)
+        return self._events[token].replace(_STAMP, stamp)
 
     def halves(self, token: int, event: bytes) -> tuple[bytes, bytes]:
         """Cut a token's event in two: inside its first character of several bytes, otherwise inside its text."""
@@ -46,17 +42,12 @@ class Encoding:
 
     def around_text(self, stamp: bytes) -> tuple[bytes, bytes]:
         """Return what stands before and after the text of an event."""
-        event = _join(self._empty, stamp)
+        event = self._empty.replace(_STAMP, stamp)
         return event[: self._text_at], event[self._text_at :]
 
     def frame(self, data: bytes) -> bytes:
         """Return ``data`` as a chunk, unless the answer is not chunked."""
         return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
-
-
-def _join(parts: tuple[bytes, bytes | None], stamp: bytes) -> bytes:
-    before, after = parts
-    return before if after is None else b"%b%b%b" % (before, stamp, after)
 
 
 encoding: Final = lru_cache(maxsize=16)(Encoding)  # makes each once

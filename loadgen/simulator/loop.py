@@ -25,11 +25,10 @@ _NS: Final = 1_000_000_000
 class Clock:
     """The wall clock as Ollama writes it: the formatted second is kept, so that a stamp formats its nanoseconds only.
 
-    ``second`` is ``2026-01-31T12:00:00.`` for the second that begins at ``base`` (nanoseconds since the epoch);
-    ``date`` is the same as a header of HTTP writes it.
+    ``second`` is ``2026-01-31T12:00:00.`` for the second that begins at ``base`` (nanoseconds since the epoch).
     """
 
-    __slots__ = ("base", "date", "second")
+    __slots__ = ("base", "second")
 
     def __init__(self) -> None:
         self.set(time.time_ns())
@@ -39,7 +38,6 @@ class Clock:
         seconds = epoch_ns // _NS
         self.base = seconds * _NS
         self.second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds)).encode()
-        self.date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds)).encode()
 
     def stamp(self) -> tuple[int, bytes]:
         """Return the time in nanoseconds since the epoch, and as RFC 3339 with nine digits and ``Z``."""

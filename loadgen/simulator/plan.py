@@ -14,9 +14,7 @@ from loadgen.model import Simulator
 from loadgen.model.faults import FAULTS
 from loadgen.simulator.corpus import TOKENS
 
-PLAIN: Final = 0
-SPLIT: Final = 1
-MERGE: Final = 2
+PLAIN, SPLIT, MERGE = range(3)
 
 # Gaps are drawn ahead: a draw per token would cost as much as the rest of the token's Python.
 _DRAWN: Final = 1 << 15

@@ -40,11 +40,10 @@ class Process:
         """Start it, pinned to ``cores`` where listed; return when it listens. Raises SimulatorError."""
         root = str(Path(model.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        order = json.dumps({"spec": asdict(spec), "cores": list(cores)})
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "loadgen.simulator", order],
+                [sys.executable, "-P", "-m", "loadgen.simulator", json.dumps(asdict(spec)), *map(str, cores)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,

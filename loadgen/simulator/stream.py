@@ -79,8 +79,6 @@ class Stream:
         else:
             self._admit(connection)
 
-    # ---------------------------------------------------------------------------------- the way to a slot
-
     def _admit(self, connection: Connection) -> None:
         self._queued = True
         if not self._state.slots.take(self._begin):
@@ -106,8 +104,6 @@ class Stream:
         status, message = faults.STATUS[fault]
         self.release()
         connection.answer(status, self._wanted.encoder.error(message))
-
-    # ------------------------------------------------------------------------------------------- tokens
 
     def step(self) -> None:
         """Do what is due; called by the wheel."""
@@ -210,8 +206,6 @@ class Stream:
         opening = encoder.opening()
         head = connection.head(200, encoder.content_type, None)
         return head + self._encoding.frame(opening) if opening else head
-
-    # --------------------------------------------------------------------------------------------- ends
 
     def _end(self, connection: Connection) -> None:
         """Send the last object, or what goes wrong instead."""

@@ -92,8 +92,7 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
     places: list[int],
 ) -> None:
     encoder = Encoder(model, kind)
-    parts = [(*encoder.token(text), at) for text, at in zip(texts, sent, strict=False)]
-    data = b"".join(before + render(at).encode() + after for before, after, at in parts)
+    data = b"".join(encoder.token(text, render(at).encode()) for text, at in zip(texts, sent, strict=False))
     data += encoder.final(Ending(usage, render(sent[-1]).encode(), context=context))
     expected: list[Event] = [Token(at) for text, at in zip(texts, sent, strict=False) if text]
     made = decode(f"ollama-{kind}", pieces(data, places))

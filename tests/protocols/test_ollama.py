@@ -216,8 +216,7 @@ def test_an_undecodable_line_is_shown_in_one_printable_line() -> None:
 def test_what_is_encoded_is_read_again(kind: Kind, text: str) -> None:
     stamp = b"2026-01-31T12:00:00.000000007Z"
     usage = Usage(total_ns=9, load_ns=None, prompt_tokens=0, prompt_ns=4, tokens=2, decode_ns=1)
-    before, after = Encoder('ein Modell: "ü"', kind).token(text)
-    data = before + stamp + after
+    data = Encoder('ein Modell: "ü"', kind).token(text, stamp)
     data += Encoder("m", kind).final(Ending(usage, stamp, "length", [1, 2], text))
     token: list[Event] = [Token(NOON + 7)] if text else []
     last_event = End(Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))

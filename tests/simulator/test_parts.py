@@ -14,13 +14,14 @@ from loadgen.protocols import stamps
 from loadgen.protocols.ollama import Encoder, Kind
 from loadgen.simulator import log
 from loadgen.simulator.corpus import TOKENS
-from loadgen.simulator.encoding import STAMP, Encoding
+from loadgen.simulator.encoding import Encoding
 from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Clock
 from loadgen.simulator.state import KEEP_ALIVE_NS, Models, Slots, full_name
 from loadgen.simulator.wheel import Wheel
 
 MS = 1_000_000
+STAMP = len("2026-01-31T12:00:00.123456789Z")
 
 
 def test_the_wheel_is_never_early_and_late_by_less_than_its_slot() -> None:
@@ -60,7 +61,7 @@ def test_what_is_added_overdue_waits_for_the_next_turn() -> None:
 def test_the_clock_writes_nine_digits() -> None:
     clock = Clock()
     clock.set(1_700_000_000_123_456_789)
-    assert (clock.second, clock.date) == (b"2023-11-14T22:13:20.", b"Tue, 14 Nov 2023 22:13:20 GMT")
+    assert clock.second == b"2023-11-14T22:13:20."
     now, text = clock.stamp()
     assert len(text) == STAMP
     assert stamps.parse(text.decode()) == now

@@ -22,8 +22,8 @@ COMMAND = [sys.executable, "-m", "loadgen.simulator"]
 
 
 @contextmanager
-def running(order: object) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    text = order if isinstance(order, str) else json.dumps(order)
+def running(spec: object) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+    text = spec if isinstance(spec, str) else json.dumps(spec)
     pipe = subprocess.PIPE
     with subprocess.Popen([*COMMAND, text], stdin=pipe, stdout=pipe, stderr=pipe) as process:
         try:
@@ -34,7 +34,7 @@ def running(order: object) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_it_cleanly(number: signal.Signals) -> None:
-    with running({"spec": {"tokens": 1000}}) as (process, answer), Wire(answer["url"]) as wire:
+    with running({"tokens": 1000}) as (process, answer), Wire(answer["url"]) as wire:
         wire.send(generate()).head()
         process.send_signal(number)
         assert process.wait(20) == 0
@@ -42,7 +42,7 @@ def test_signals_end_it_cleanly(number: signal.Signals) -> None:
 
 
 def test_the_end_of_stdin_ends_it() -> None:
-    with running({"spec": {}}) as (process, answer), Wire(answer["url"]) as wire:
+    with running({}) as (process, answer), Wire(answer["url"]) as wire:
         assert wire.ask(get("/")).status == 200
         process.stdin.write(b"more is ignored")
         process.stdin.flush()
@@ -53,17 +53,16 @@ def test_the_end_of_stdin_ends_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "error"),
+    ("spec", "error"),
     [
-        ({"spec": {"tokens": "many"}}, "tokens"),
-        ({"spec": {"distribution": "cauchy"}}, "'cauchy'"),
-        ({}, "spec"),
+        ({"tokens": "many"}, "tokens"),
+        ({"distribution": "cauchy"}, "'cauchy'"),
         ("no json", "invalid"),
         ("[]", "."),
     ],
 )
-def test_an_order_that_cannot_be_served_is_an_error(order: object, error: str) -> None:
-    with running(order) as (process, answer):
+def test_what_cannot_be_served_is_an_error(spec: object, error: str) -> None:
+    with running(spec) as (process, answer):
         assert list(answer) == ["error"]
         assert re.search(error, answer["error"])
         assert process.wait(20) == 2
