@@ -16,7 +16,7 @@ class Decoder(LineDecoder):
     def eof(self) -> list[Event]:
         # The last object may come without LF. A truncated one is ignored: the missing end of the stream reports it.
         events: list[Event] = []
-        rest = self._lines.take_rest()
+        rest = self._take_rest()
         if self._ended or not rest or rest.isspace():
             return events
         try:

@@ -109,10 +109,9 @@ def _usage(item: _Completion, known: Usage) -> Usage:
         known = replace(known, prompt_tokens=counts.prompt_tokens, tokens=counts.completion_tokens)
     elif timings:
         known = replace(known, tokens=timings.predicted_n)
-    if timings and timings.prompt_ms is not None:
-        known = replace(known, prompt_ns=round(timings.prompt_ms * 1e6))
-    if timings and timings.predicted_ms is not None:
-        known = replace(known, decode_ns=round(timings.predicted_ms * 1e6))
+    if timings:
+        times = {"prompt_ns": timings.prompt_ms, "decode_ns": timings.predicted_ms}
+        known = replace(known, **{field: round(ms * 1e6) for field, ms in times.items() if ms is not None})
     return known
 
 
