@@ -14,38 +14,32 @@ if TYPE_CHECKING:
 
 LATE_NS: Final = 1_000_000  # the wheel's slot: what is sent within it is on time
 MAX_LATE_ROWS: Final = 50_000
-# 20 bytes each; a simulator left running for days must not fill the memory.
+# 16 bytes each; a simulator left running for days must not fill the memory.
 _MAX_ROWS: Final = 20_000_000
-_DTYPES: Final = {"stream": "<u4", "due": "<i8", "sent": "<i8", "received": "<i8"}  # in the order packed
 
 
 class Log:
-    """Columns of nanoseconds since the epoch.
+    """When each object was ``due`` and ``sent``, in nanoseconds since the epoch, and counts.
 
-    ``stream``, ``due`` and ``sent`` have a row per object, ``received`` has the arrival of each stream's request.
     ``blocked`` counts sends that the client was too slow to take whole. Only the last ten to twenty million
     objects are kept; the others are counted in ``dropped``.
     """
 
-    __slots__ = ("blocked", "dropped", "due", "open", "open_peak", "received", "sent", "stream")
+    __slots__ = ("blocked", "dropped", "due", "open", "open_peak", "sent", "streams")
 
     def __init__(self) -> None:
-        self.stream = array("I")
-        self.due = array("q")
-        self.sent = array("q")
-        self.received = array("q")
-        self.open = self.open_peak = self.blocked = self.dropped = 0
+        self.due, self.sent = array("q"), array("q")
+        self.streams = self.open = self.open_peak = self.blocked = self.dropped = 0
 
-    def add_stream(self, received: int) -> int:
+    def add_stream(self) -> int:
         """Add an open stream; return its index."""
-        self.received.append(received)
+        self.streams += 1
         self.open += 1
         self.open_peak = max(self.open_peak, self.open)
-        return len(self.received) - 1
+        return self.streams - 1
 
-    def add_object(self, stream: int, due: int, sent: int) -> None:
+    def add_object(self, due: int, sent: int) -> None:
         """Add an object that is about to be sent."""
-        self.stream.append(stream)
         self.due.append(due)
         self.sent.append(sent)
 
@@ -53,41 +47,31 @@ class Log:
         """Drop the older half of the objects when there are too many."""
         if len(self.sent) > _MAX_ROWS:
             self.dropped += _MAX_ROWS // 2
-            for column in (self.stream, self.due, self.sent):
-                del column[: _MAX_ROWS // 2]
+            del self.due[: _MAX_ROWS // 2], self.sent[: _MAX_ROWS // 2]
 
     def counts(self) -> dict[str, int]:
         """Return what needs no look at every object."""
-        return {
-            "streams": len(self.received),
-            "open": self.open,
-            "open_peak": self.open_peak,
-            "sends": len(self.sent) + self.dropped,
-            "blocked": self.blocked,
-            "dropped": self.dropped,
-        }
+        names = ("streams", "open", "open_peak", "blocked", "dropped")
+        return {"sends": len(self.sent) + self.dropped, **{name: getattr(self, name) for name in names}}
 
     def pack(self) -> bytes:
-        """Return ``counts`` and all columns; :func:`unpack` reads it. This only copies: streams may be open."""
-        columns = [getattr(self, name).tobytes() for name in _DTYPES]
-        return msgspec.msgpack.encode([self.counts(), columns])
+        """Return ``counts``, ``due`` and ``sent``; :func:`unpack` reads it. This only copies: streams may be open."""
+        return msgspec.msgpack.encode([self.counts(), self.due.tobytes(), self.sent.tobytes()])
 
 
-def unpack(data: bytes) -> tuple[dict[str, int], dict[str, NDArray[Any]]]:
-    """Return the counts and the columns of a packed log. Times are nanoseconds since the epoch."""
+def unpack(data: bytes) -> tuple[dict[str, int], NDArray[Any], NDArray[Any]]:
+    """Return the counts, ``due`` and ``sent`` of a packed log."""
     import numpy as np
 
-    counts, columns = msgspec.msgpack.decode(data, type=tuple[dict[str, int], list[bytes]])
-    pairs = zip(_DTYPES.items(), columns, strict=True)
-    return counts, {name: np.frombuffer(column, dtype) for (name, dtype), column in pairs}
+    counts, due, sent = msgspec.msgpack.decode(data, type=tuple[dict[str, int], bytes, bytes])
+    return counts, np.frombuffer(due, "<i8"), np.frombuffer(sent, "<i8")
 
 
 def server_log(data: bytes) -> ServerLog:
     """Return the log of one cell from a packed log. Percentiles of lateness are nearest-rank."""
     import numpy as np
 
-    counts, columns = unpack(data)
-    due, sent = columns["due"], columns["sent"]
+    counts, due, sent = unpack(data)
     lateness = sent - due
     p50 = p99 = most = None
     if len(lateness):

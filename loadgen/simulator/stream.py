@@ -43,7 +43,7 @@ class Stream:
 
     __slots__ = (
         "_act", "_add", "_at", "_begun", "_blocked", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
-        "_index", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
+        "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
         "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens",
         "_wanted", "connection",
     )  # fmt: skip
@@ -55,8 +55,7 @@ class Stream:
         self._state, self._loop, self._log = state, state.loop, state.log
         self._wanted = wanted
         self._received = monotonic_ns()
-        self._index = self._log.add_stream(self._received + self._loop.epoch)
-        self._plan = plan = planner.plan(self._index, wanted.seed)
+        self._plan = plan = planner.plan(self._log.add_stream(), wanted.seed)
         self._fault, self._at, self._text = plan.fault, plan.at, plan.text
         self._gaps = planner.gaps
         self._tokens = natural if limit is None else min(natural, limit)
@@ -131,7 +130,6 @@ class Stream:
             connection.close()
             return
         log = self._log
-        log.stream.append(self._index)
         log.due.append(due + loop.epoch)
         log.sent.append(now)
         self._sent = done = done + 1
@@ -144,27 +142,26 @@ class Stream:
         self._next()
 
     def _next(self) -> None:
-        """Go on to the next act, after tokens were sent."""
-        if self._sent < self._stop:
-            self._wait(self._gap())
-            return
-        self._act = Stream._end
-        self._wait(self._gap() if self._fault else 0, at_once=not self._fault)
+        """Go on to the next act, after tokens were sent: the end is due at once, all else after a gap."""
+        ended = self._sent == self._stop
+        if ended:
+            self._act = Stream._end
+        if not ended or self._fault:
+            self._wait_gap()
+        elif self.connection is not None and not self.connection.out:
+            self._end(self.connection)
+        else:
+            self._wait()
 
-    def _gap(self) -> int:
-        """Return the time between the last token that is ready and the next."""
-        return self._gaps[(self._at + self._sent + self._merged) & GAP_MASK]
+    def _wait_gap(self) -> None:
+        """Make the next act due after the gap between the last token that is ready and the next."""
+        self._due += self._gaps[(self._at + self._sent + self._merged) & GAP_MASK]
+        self._wait()
 
-    def _wait(self, gap: int, *, at_once: bool = False) -> None:
-        """Make the next act due ``gap`` after this one; a client that does not read delays it."""
-        connection = self.connection
-        self._due += gap
-        if connection is None:
-            return
-        if connection.out:
+    def _wait(self) -> None:
+        """Add the next act to the wheel, unless a client that does not read delays it."""
+        if self.connection is not None and self.connection.out:
             self._blocked = True
-        elif at_once:
-            self._end(connection)
         else:
             self._add(self._due, self.step)
 
@@ -180,14 +177,14 @@ class Stream:
         frame = self._state.planner.frames[(self._at + last) & GAP_MASK]
         if frame == MERGE and last + 1 < self._stop:
             self._merged += 1
-            self._wait(self._gap())
+            self._wait_gap()
             return
         now, stamp = self._state.clock.stamp()
         encoded, due = self._encoding, self._due + self._loop.epoch
         words = [(self._text + token) % _WORDS for token in range(self._sent, last + 1)]
         *before, event = [encoded.event(word, stamp) for word in words]
         for _ in words:
-            self._log.add_object(self._index, due, now)
+            self._log.add_object(due, now)
         self._sent, self._merged = last + 1, 0
         left, right = encoded.halves(words[-1], event) if frame == SPLIT else (event, b"")
         connection.send(self._lead(connection, now) + encoded.frame(b"".join([*before, left])))
@@ -219,7 +216,7 @@ class Stream:
                 start, _ = self._encoding.around_text(stamp)
                 connection.send(self._lead(connection, now) + self._encoding.frame(start))
                 self._act = Stream._pour
-                self._wait(0)
+                self._wait()
             case _ if self._wanted.stream:
                 self._end_stream(connection, now, stamp)
             case _:
@@ -229,7 +226,7 @@ class Stream:
         lead, encoded, encoder = self._lead(connection, now), self._encoding, self._wanted.encoder
         match self._fault:
             case None:
-                self._log.add_object(self._index, self._due + self._loop.epoch, now)
+                self._log.add_object(self._due + self._loop.epoch, now)
                 connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
             case "error_line":
                 connection.send(lead + encoded.frame(encoder.event(encoder.error(faults.ERROR_TEXT))))
@@ -244,7 +241,7 @@ class Stream:
                 self._fault, self._stop = None, self._tokens
                 connection.send(lead + encoded.frame(self._broken_line(fault, stamp)))
                 self._act = Stream._odd_token if self._sent < self._stop else Stream._end
-                self._wait(self._gap())
+                self._wait_gap()
                 return
         self._finish(connection)
 
@@ -264,7 +261,7 @@ class Stream:
                 body = self._broken_line(fault, stamp)
             case _:
                 body = encoder.whole(self._ending(now, stamp, done=fault != "no_done"))
-        self._log.add_object(self._index, self._due + self._loop.epoch, now)
+        self._log.add_object(self._due + self._loop.epoch, now)
         head = connection.head(200, http.JSON, len(body))
         connection.send(head + (body[: len(body) // 2] if fault == "truncate" else body))
         self._over(connection, keep_alive=fault != "truncate")
@@ -277,7 +274,7 @@ class Stream:
         self._poured += len(_ENDLESS_PIECE)
         self._due = monotonic_ns()
         connection.send(self._encoding.frame(_ENDLESS_PIECE))
-        self._wait(0)
+        self._wait()
 
     def _broken_line(self, fault: str, stamp: bytes) -> bytes:
         if fault == "malformed":
