@@ -143,7 +143,7 @@ OUTSIDE: dict[str, set[str]] = {
     "argument": {"numpy", "scipy"},
     "capacity": {"numpy", "rich", "scipy"},
     "findings": set(),
-    "report": {"bokeh", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
+    "report": {"bokeh", "babel", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
     "distributed": {"gevent", "locust", "msgspec"},
     "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "locust", "numpy"},
     "api": {"pandas"},

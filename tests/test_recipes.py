@@ -71,13 +71,15 @@ print(frames.summary_frame(summaries)["reads_per_stream"].tolist())
     "sections": (
         """
 from loadgen.api import Run
+from loadgen.report.document import document
 from loadgen.report.renderers import html, markdown
 from tests import synthetic
 made = synthetic.run("x", [synthetic.recording(tokens=4)], seed=77)
 view = Run(folder=made.folder, info=made.info, recordings=made.recordings).view
-print("drawn from seed 77." in html.report(view), "Seed 77" in markdown.report(view))
+print("drawn from seed 77." in html.report(document(view, "html")))
+print("drawn from seed 77." in markdown.report(document(view, "markdown")))
 """,
-        "True True",
+        "True\nTrue",
     ),
     "cli": (
         """

@@ -105,15 +105,16 @@ def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = 
     ``markdown``: print Markdown, and nothing else. Raises StoreError for what is no run folder.
     """
     from loadgen.api import Run
+    from loadgen.report.document import document
     from loadgen.report.renderers import markdown as as_markdown
     from loadgen.report.renderers import terminal
     from loadgen.report.write import ReportError
 
     run = Run.load(folder)
     if markdown:
-        click.echo(as_markdown.report(run.view), nl=False)
+        click.echo(as_markdown.report(document(run.view, "markdown")), nl=False)
     elif not quiet:
-        console.print(terminal.report(run.view))
+        console.print(terminal.report(document(run.view, "terminal")))
     try:
         path = run.report()
     except ReportError as error:

@@ -54,8 +54,10 @@ def command(
     from loadgen.analysis import delivery_lag
     from loadgen.analysis.differences import differences, schedules_agree
     from loadgen.model import Validity
-    from loadgen.report.comparison import ComparisonView, html, json, sentences, terminal
-    from loadgen.report.comparison import markdown as as_markdown
+    from loadgen.report.comparison import ComparisonView, json, sentences
+    from loadgen.report.comparison.document import document
+    from loadgen.report.renderers import html, terminal
+    from loadgen.report.renderers import markdown as as_markdown
     from loadgen.report.write import put
 
     runs = [store.load(folder) for folder in (base, head) if folder is not None]
@@ -85,15 +87,15 @@ def command(
         names = list(labels)
     if compared.verdict == "worse":
         compared = comparing.with_delays(compared, delivery_lag.findings(runs[-1], summaries[-1]))
-    view = ComparisonView(compared, names[0], names[1], sides[0], sides[1], differ)
+    view = ComparisonView(compared, names[0], names[1], sides[0], sides[1], differ, of_clients=head is None)
     if page is not None:
-        put(page, html.render(view))
+        put(page, html.report(document(view, "html")))
     if markdown is not None and markdown != "-":
-        put(Path(markdown), as_markdown.render(view))
+        put(Path(markdown), as_markdown.report(document(view, "markdown")))
     if as_json:
         click.echo(json.render(view), nl=False)
     elif markdown == "-":
-        click.echo(as_markdown.render(view), nl=False)
+        click.echo(as_markdown.report(document(view, "markdown")), nl=False)
     else:
-        make_console().print(terminal.render(view))
+        make_console().print(terminal.report(document(view, "terminal")))
     sys.exit(comparing.exit_code(compared))

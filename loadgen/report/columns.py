@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from loadgen.analysis.metrics import Column, Metric
-from loadgen.model import Estimate
-from loadgen.report.text import number
+from loadgen.model import Estimate, Level
+from loadgen.report.language import _
+from loadgen.report.text import interval, number
 
 NARROW = 8  # characters of a heading that stay on one line
+
+
+def at(level: Level) -> str:
+    """Return ``100 streams at once``, or ``2.5 per second``."""
+    return _("{level} at once").format(level=level) if level.rate is None else level.label
 
 
 def unit_of(metric: Metric) -> str:
@@ -44,6 +50,13 @@ def narrow(column: Column) -> tuple[str, str]:
     return ("", text) if len(text) <= NARROW or cut < 0 else (text[:cut], text[cut:].lstrip())
 
 
+def metric_heading(column: Column) -> tuple[str, str]:
+    """Return the heading of a wide column on two lines: the metric with its unit above its percentile, or ``n``."""
+    if column.rank is None and column.part == "value":
+        return "", with_unit(column)
+    return with_unit(column.metric), rank_of(column) or "n"
+
+
 def scaled(column: Column, value: float | None) -> float | None:
     """Return the value in the unit that it is shown in."""
     return None if value is None else 100 * value if column.metric.unit == "share" else value
@@ -53,6 +66,12 @@ def shown(column: Column, found: Estimate) -> Estimate:
     """Return the value and its bounds in the unit that they are shown in."""
     value, low, high = (scaled(column, value) for value in (found.value, found.low, found.high))
     return Estimate(value, low, high)
+
+
+def interval_text(column: Column, found: Estimate) -> str:
+    """Return ``1.2 to 3.4`` in the unit that it is shown in; empty where there is no interval."""
+    of = shown(column, found)
+    return interval(of.low, of.high)
 
 
 def value_text(column: Column, value: float | None) -> str:

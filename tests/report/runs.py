@@ -9,14 +9,14 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Console
 
 from loadgen import analysis
 from loadgen.findings import findings as found
 from loadgen.model import ClientId, Finding, Run, Summary
-from loadgen.report.page import Page as HtmlPage
+from loadgen.report.blocks import Document, Form, Part
+from loadgen.report.document import document
 from loadgen.report.renderers import html, terminal
-from loadgen.report.screen import Screen
 from loadgen.report.sections import Section
 from loadgen.report.view import View
 from tests import synthetic
@@ -120,7 +120,7 @@ def view(run: Run) -> View:
 
 
 def page(run: Run) -> str:
-    return html.report(view(run))
+    return html.report(document(view(run), "html"))
 
 
 @cache
@@ -131,7 +131,13 @@ def page_of(name: str) -> str:
 
 def html_of(of: View, section: Section) -> str:
     """Return the markup of one section."""
-    return section.html(of, HtmlPage(of.styles))
+    return html.report(only(of, section, "html"))
+
+
+def only(of: View, section: Section, form: Form) -> Document:
+    """Return the document of one section."""
+    part = Part(section.id, "", list(section.blocks(of, form)))
+    return Document("", "", [part], styles=of.styles)
 
 
 RUNS: Mapping[str, Callable[[], Run]] = {
@@ -149,11 +155,11 @@ def shown(of, width=100, encoding="utf-8", colour=False):
     file = io.TextIOWrapper(raw, encoding=encoding)
     Console(
         file=file, width=width, force_terminal=colour, color_system="truecolor" if colour else None
-    ).print(terminal.report(of) if isinstance(of, View) else of)
+    ).print(terminal.report(document(of, "terminal") if isinstance(of, View) else of))
     file.flush()
     return raw.getvalue().decode(encoding)
 
 
 def section(of, section, width=100):
     """Return what one section prints."""
-    return shown(Group(*section.terminal(of, Screen(width))), width)
+    return shown(only(of, section, "terminal"), width)

@@ -11,7 +11,9 @@ from rich.console import Console
 from loadgen.analysis import compare
 from loadgen.analysis.differences import Difference
 from loadgen.model import Cause, ClientId, Delay, DelayFinding, Level, Summary
-from loadgen.report.comparison import ComparisonView, html, markdown, sentences, terminal
+from loadgen.report.comparison import ComparisonView, sentences
+from loadgen.report.comparison.document import ROWS, document
+from loadgen.report.renderers import html, markdown, terminal
 from tests.analysis.test_compare import steady
 from tests.report.runs import HOSTILE
 from tests.report.test_browser import IDLE, PAINTED, browser  # noqa: F401
@@ -42,7 +44,7 @@ def view(levels: tuple[int, ...] = (10, 100)) -> ComparisonView:
 
 def printed(width: int) -> list[str]:
     file = StringIO()
-    Console(file=file, width=width).print(terminal.render(view()))
+    Console(file=file, width=width).print(terminal.report(document(view(), "terminal")))
     return file.getvalue().splitlines()
 
 
@@ -59,13 +61,15 @@ def test_the_terminal_has_room_for_it(width: int) -> None:
 
 
 def test_the_more_room_the_more_metrics() -> None:
-    titles = [next(line for line in printed(width) if line.startswith("client ")) for width in (80, 200)]
+    titles = [
+        next(line for line in printed(width) if line.lstrip().startswith("client ")) for width in (80, 200)
+    ]
     assert len(titles[0].split()) < len(titles[1].split())
 
 
 def test_what_others_wrote_stays_text() -> None:
     hostile = replace(view(), base=HOSTILE)
-    page, text = html.render(hostile), markdown.render(hostile)
+    page, text = html.report(document(hostile, "html")), markdown.report(document(hostile, "markdown"))
     assert "<script>document.title" not in page
     parsed = Page(page)
     assert parsed.wrong == []
@@ -83,9 +87,9 @@ def test_markdown_shows_the_worst_first_and_no_more_than_it_must() -> None:
         for place, s in enumerate(base)
     ]
     made = ComparisonView(compare.runs(base, head, paired=True), "x", "y", base, head)
-    lines = markdown.render(made).splitlines()
+    lines = markdown.report(document(made, "markdown")).splitlines()
     rows = [line for line in lines if line.startswith("| worse")]
-    assert len(rows) == markdown.ROWS
+    assert len(rows) == ROWS
     assert rows[0].startswith("| worse | d | lag p99 | 100 | 20.0 ms | 51.0 ms | +155 % |")
     assert "14 more are called worse or better; " in "".join(lines)
     assert "Every client became worse in TTFT p50; lag p99" in "".join(lines)
@@ -123,7 +127,7 @@ def test_the_verdict_says_what_would_help() -> None:
 @pytest.mark.parametrize("levels", [(10, 100), (10,)], ids=["sweep", "one"])
 def test_the_page_opens_offline_and_paints_every_chart(browser, tmp_path, levels) -> None:  # noqa: F811
     path = tmp_path / "page.html"
-    path.write_text(html.render(view(levels)), encoding="utf-8")
+    path.write_text(html.report(document(view(levels), "html")), encoding="utf-8")
     complaints: list[str] = []
     tab = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
     tab.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)

@@ -10,6 +10,7 @@ from loadgen.model import Load, Stage
 from loadgen.report.charts.axes import axis
 from loadgen.report.charts.style import _apart
 from loadgen.report.client_style import client_styles
+from loadgen.report.document import document
 from loadgen.report.renderers import html
 from loadgen.report.sections import sections as every_section
 from loadgen.report.sections.setup import Setup
@@ -130,7 +131,9 @@ def test_every_chart_has_a_place_and_words(sweep):
 def test_tables_have_captions_and_scopes(sweep):
     parsed = Page(sweep)
     tables = sum(tag == "table" for tag, _ in parsed.elements)
-    assert tables == sum(tag == "caption" for tag, _ in parsed.elements) == 3
+    named = [a["aria-label"] for _, a in parsed.elements if a.get("role") == "region"]
+    assert tables == len(named) > 3
+    assert all(named)
     assert {a.get("scope") for tag, a in parsed.elements if tag == "th"} == {
         "col",
         "colgroup",
@@ -147,10 +150,9 @@ def test_one_concurrency_gives_dots_instead_of_curves():
 
 def test_nothing_succeeded_and_nothing_at_all_still_give_a_page():
     text = " ".join(Page(page_of("failed")).text)
-    assert "No stream completed" in text
     assert "it ended as refused" in text
     empty = run_of("/nowhere", ())
-    parsed = Page(html.report(View(empty, [], [])))
+    parsed = Page(html.report(document(View(empty, [], []), "html")))
     assert parsed.wrong == []
     assert "Nothing was measured" in " ".join(parsed.text)
 
@@ -161,12 +163,10 @@ def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(sweep):
     assert len(json.loads(shared.scripts[0])) == len(json.loads(Page(sweep).scripts[0]))
     text = " ".join(" ".join(shared.text).split())
     assert "2 workers" in text
-    assert "host-1 128 streams in 8 cells" in text
-    assert "host-2 80 streams in 8 cells; it was not heard of for 5 s" in text
+    assert "host-1 128 streams, 8 cells" in text
+    assert "host-2 80 streams, 8 cells; it was not heard of for 5 s" in text
     assert "worker host-2: lost after 20 of its streams had ended; they count" in text
     assert "host-2: it was not heard of for 5 s" in text
-    assert sum(tag == "ol" and a.get("class") == "order" for tag, a in shared.elements) == 1
-    assert text.count("× 20, repeat 1") == 4
     assert "worker" not in "".join(Page(sweep).text)
 
 

@@ -1,7 +1,4 @@
-"""A comparison of two runs, or of two clients of one, in four forms side by side: terminal, HTML, Markdown and JSON.
-
-Each is a file with ``render(view)``; they share the sentences and nothing else.
-"""
+"""A comparison of two runs, or of two clients of one: a document, and JSON."""
 
 from loadgen.report.comparison.view import ComparisonView
 

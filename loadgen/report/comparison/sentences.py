@@ -10,18 +10,19 @@ from loadgen.analysis.compare import CellKey, Comparison, Outcome
 from loadgen.analysis.differences import Difference
 from loadgen.report.columns import scaled, unit_of
 from loadgen.report.comparison.view import ComparisonView
+from loadgen.report.language import _
 from loadgen.report.sentences import sentences
 from loadgen.report.text import NOT_MEASURED, number, percent, plain, several
 
 FINDING_LIMIT = 1000
 NAME_LIMIT = 100  # characters of one name that others chose
 VERDICTS: Mapping[Outcome, str] = {"worse": "Worse", "not worse": "Not worse", "cannot tell": "Cannot tell"}
-HEADINGS = ("", "client", "metric", "streams", "base", "head", "change", "95 % interval")
+ANSWERED = 4  # metrics of each kind in the answer
 _TENFOLD = 10.0
 
 
 class Row(NamedTuple):
-    """One change as text, in the order of ``HEADINGS``."""
+    """One change as text, in the order of :func:`headings`."""
 
     verdict: str
     client: str
@@ -45,6 +46,33 @@ def row(of: Change) -> Row:
         change=change(of, of.change),
         interval=NOT_MEASURED if of.low is None else f"{change(of, of.low)} … {change(of, of.high)}",
     )
+
+
+def headings() -> tuple[str, ...]:
+    """Return the heads of the columns of :class:`Row`."""
+    names = _("client"), _("metric"), _("streams"), _("base"), _("head"), _("change"), _("95 % interval")
+    return ("", *names)
+
+
+def answer(view: ComparisonView) -> list[str]:
+    """Return which of two clients is better in what, and by how much; a sentence per level."""
+    found = []
+    for level, clients in view.cells.items():
+        for changes in clients.values():
+            parts = []
+            for verdict, text in (("better", _("better")), ("worse", _("worse"))):
+                of = [c for c in changes.values() if c.verdict == verdict]
+                if of:
+                    shown = ", ".join(f"{c.column.label} {change(c, c.change)}" for c in of[:ANSWERED])
+                    parts.append(f"{text}: {shown}")
+            if same := [c.column.label for c in changes.values() if c.verdict == "same"]:
+                parts.append(
+                    _("no difference beyond the noise: {metrics}").format(metrics=", ".join(same[:ANSWERED]))
+                )
+            if parts:
+                text = _("At {level}, {head} against {base}: {parts}.")
+                found.append(text.format(level=level, head=view.head, base=view.base, parts="; ".join(parts)))
+    return found
 
 
 def title(view: ComparisonView) -> str:

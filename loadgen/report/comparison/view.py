@@ -22,6 +22,7 @@ class ComparisonView:
     base_summaries: Sequence[Summary]
     head_summaries: Sequence[Summary]
     differences: Sequence[Difference] = ()
+    of_clients: bool = False  # two clients of one run
 
     @cached_property
     def called(self) -> list[Change]:

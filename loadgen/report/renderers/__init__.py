@@ -1,7 +1,7 @@
-"""The forms of a report, side by side: each is a function from a :class:`~loadgen.report.view.View` to text.
+"""The forms of a report, side by side.
 
-``FILES`` is the table of the files in a run folder; a new one is a function and a line here. Two forms are printed
-instead: :func:`loadgen.report.renderers.terminal.report`, and Markdown.
+``FILES`` is the table of the files in a run folder, each a function of a :class:`~loadgen.report.view.View`; a new one
+is a function and a line here. HTML, Markdown and the terminal render a :class:`~loadgen.report.blocks.Document`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FILES: Mapping[str, str] = {
     "findings.json": "loadgen.report.renderers.json:findings",
     "streams.csv": "loadgen.report.renderers.csv:streams",
     "samples.csv": "loadgen.report.renderers.csv:samples",
-    "report.html": "loadgen.report.renderers.html:report",
+    "report.html": "loadgen.report.document:html",
 }
 
 

@@ -1,26 +1,229 @@
-"""The report as a rich renderable that fits the console."""
+"""A document in the terminal, as a rich renderable that fits the console: no cut words, no trailing blanks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import singledispatchmethod
 
-from rich.console import RenderableType
-from rich.text import Text
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text as RichText
 
-from loadgen.report.screen import OnScreen, Screen
-from loadgen.report.sections import shown
-from loadgen.report.view import View
+from loadgen.report import blocks
+from loadgen.report.blocks import Block, Cell, Document, Row, Table, Tone
+from loadgen.report.text import plain
+
+TEXT_LIMIT = 2000  # characters of one text
+GAP = 2
+STYLES: Mapping[Tone, str] = {
+    "": "", "quiet": "dim", "strong": "bold", "good": "green", "warn": "yellow", "bad": "bold red",
+}  # fmt: skip
+_ASCII = str.maketrans(
+    {"–": "-", "−": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">=", "→": "->"}
+    | {"✓": "+", "✗": "x", "±": "+-", "’": "'"}
+)
 
 
-def report(view: View) -> OnScreen:
-    """Return the terminal's form of every section that has one."""
+@dataclass(frozen=True, slots=True)
+class OnScreen:
+    """A rich renderable of lines that depend on the console's width and encoding."""
 
-    def parts(screen: Screen) -> Iterable[RenderableType]:
-        for section in shown(view):
-            if lines := list(section.terminal(view, screen)):
-                if title := section.heading(view):
-                    yield screen.text(title, "bold")
-                yield from lines
-                yield Text("")
+    lines: Callable[[Screen], Iterable[RichText]]
 
-    return OnScreen(parts)
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self.lines(Screen(options.max_width, options.ascii_only)):
+            line.rstrip()
+            line.no_wrap, line.overflow = True, "ignore"
+            yield line
+
+
+def report(document: Document) -> OnScreen:
+    """Return every part with its heading."""
+
+    def lines(screen: Screen) -> Iterable[RichText]:
+        if document.title:
+            yield from screen.wrapped(document.title, "strong")
+        for place, part in enumerate(document.parts):
+            if place or document.title:
+                yield RichText("")
+            if part.title:
+                yield screen.text(part.title, "strong")
+            yield from screen.all(part.blocks)
+
+    return OnScreen(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A terminal of ``width`` cells; ``ascii_only`` where its encoding has nothing else."""
+
+    width: int
+    ascii_only: bool = False
+
+    def encodable(self, text: str) -> str:
+        """Return ``text`` in characters that the terminal's encoding has."""
+        if not self.ascii_only:
+            return text
+        return text.translate(_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+    def text(self, text: str, tone: Tone = "") -> RichText:
+        """Return text that may come from a server or a file, made harmless, on one line."""
+        return RichText(self.encodable(plain(text, TEXT_LIMIT)), style=STYLES[tone])
+
+    def wrapped(
+        self, text: str, tone: Tone = "", indent: int = 0, first: int | None = None
+    ) -> Iterator[RichText]:
+        """Yield the text's lines, indented; the first by ``first``."""
+        first = indent if first is None else first
+        lines = self.text(text, tone).wrap(
+            Console(width=self.width), max(10, self.width - max(indent, first))
+        )
+        for place, line in enumerate(lines):
+            yield RichText(" " * (indent if place else first)) + line
+
+    def all(self, found: Iterable[Block]) -> Iterator[RichText]:
+        """Yield the lines of the blocks."""
+        for block in found:
+            yield from self.lines(block)
+
+    @singledispatchmethod
+    def lines(self, _: Block) -> Iterator[RichText]:
+        """Yield the lines of a block; none for one that only a page can show."""
+        return iter(())
+
+    @lines.register
+    def _(self, block: blocks.Text) -> Iterator[RichText]:
+        yield from self.wrapped(block.text, block.tone)
+
+    @lines.register
+    def _(self, block: blocks.Heading) -> Iterator[RichText]:
+        yield RichText("")
+        yield self.text(block.text, "strong")
+
+    @lines.register
+    def _(self, block: blocks.Bullets) -> Iterator[RichText]:
+        for item in block.items:
+            yield from self.wrapped(item, block.tone, indent=2)
+
+    @lines.register
+    def _(self, block: blocks.Verdict) -> Iterator[RichText]:
+        word = self.text(block.word, block.tone)
+        indent = cell_len(word.plain) + GAP
+        first, *rest = self.wrapped(block.statement, indent=indent, first=0)
+        yield word + RichText(" " * GAP) + first
+        yield from rest
+        for line in block.details:
+            yield from self.wrapped(line, "quiet", indent=indent)
+
+    @lines.register
+    def _(self, block: blocks.Details) -> Iterator[RichText]:
+        yield from self.all(block.blocks)
+
+    @lines.register
+    def _(self, block: blocks.Facts) -> Iterator[RichText]:
+        for title, facts in block.groups.items():
+            yield self.text(title, "quiet")
+            for name, value in facts:
+                yield from self.wrapped(f"{name}: {value}", indent=4, first=2)
+
+    @lines.register
+    def _(self, block: Table) -> Iterator[RichText]:
+        """Drop notes, then columns, until the rows fit; a last column of text is wrapped."""
+        rows = [list(blocks.cells(row)) for group in block.groups.values() for row in group]
+        if not rows:
+            return
+        indent = 2 if any(block.groups) else 0
+        for notes in (True, False):
+            widths = _widths(self, block, rows, notes)
+            if sum(widths) + GAP * (len(widths) - 1) + indent <= self.width:
+                break
+        shown = _fitting(block, widths, self.width - indent)
+        layout = _Layout(self, block, shown, {place: widths[place] for place in shown}, notes, indent)
+        if block.caption:
+            yield self.text(block.caption, "strong")
+        yield from layout.head()
+        for heading, group in block.groups.items():
+            if heading:
+                yield self.text(heading, "strong")
+            for row in group:
+                yield from layout.row(row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which columns of a table are shown, how wide each is, and whether notes are."""
+
+    screen: Screen
+    table: Table
+    shown: Sequence[int]
+    widths: Mapping[int, int]
+    notes: bool
+    indent: int
+
+    def head(self) -> Iterator[RichText]:
+        above, names = [], []
+        before = ""
+        for place in self.shown:
+            column = self.table.columns[place]
+            above.append("" if column.above == before else column.above)
+            names.append(column.heading)
+            before = column.above
+        if any(above):
+            yield self._line([Cell(text, tone="quiet") for text in above])
+        if any(names):
+            yield self._line([Cell(text, tone="quiet") for text in names])
+
+    def row(self, row: Row) -> Iterator[RichText]:
+        cells = list(blocks.cells(row))
+        found = [cells[place] for place in self.shown]
+        last = self.table.columns[self.shown[-1]]
+        if not last.text or len(self.shown) == 1:
+            yield self._line(found)
+            return
+        before = self._line([*found[:-1], Cell("")])
+        start = self.indent + sum(self.widths[place] + GAP for place in self.shown[:-1])
+        lines = list(
+            self.screen.wrapped(_shown(found[-1], self.notes), found[-1].tone, indent=start, first=0)
+        )
+        before.rstrip()
+        before.append(" " * (start - before.cell_len))
+        yield before + lines[0] if lines else before
+        yield from lines[1:]
+
+    def _line(self, cells: Sequence[Cell]) -> RichText:
+        line = RichText(" " * self.indent)
+        for n, (place, cell) in enumerate(zip(self.shown, cells, strict=True)):
+            text = self.screen.text(_shown(cell, self.notes), cell.tone)
+            room = RichText(" " * max(0, self.widths[place] - text.cell_len))
+            left = self.table.columns[place].text or place == 0
+            line += RichText(" " * (GAP if n else 0)) + (text + room if left else room + text)
+        return line
+
+
+def _shown(cell: Cell, notes: bool) -> str:
+    return f"{cell.text} ({cell.note})" if notes and cell.note else cell.text
+
+
+def _widths(screen: Screen, table: Table, rows: Sequence[Sequence[Cell]], notes: bool) -> list[int]:
+    return [
+        max(
+            *(cell_len(screen.encodable(head)) for head in (column.above, column.heading)),
+            *(screen.text(_shown(row[place], notes)).cell_len for row in rows),
+        )
+        for place, column in enumerate(table.columns)
+    ]
+
+
+def _fitting(table: Table, widths: Sequence[int], room: int) -> list[int]:
+    """Return the places of the columns that fit, those with the highest priority left out; the first always does."""
+    shown = list(range(len(widths)))
+    wraps = table.columns[-1].text
+    while (
+        len(shown) > 1
+        and sum(widths[p] + GAP for p in shown[:-1]) + (20 if wraps else widths[shown[-1]]) > room
+    ):
+        last = max(shown[1:], key=lambda place: (table.columns[place].priority, place))
+        shown.remove(last)
+        wraps = table.columns[shown[-1]].text
+    return shown

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pkgutil import resolve_name
 
+from loadgen.report.blocks import Form, Part
+from loadgen.report.language import _
 from loadgen.report.sections.section import Section
 from loadgen.report.view import View
 
@@ -27,7 +29,6 @@ SECTIONS: Sequence[str] = (
     "loadgen.report.sections.distributions:Distributions",
     "loadgen.report.sections.timeline:Timeline",
     "loadgen.report.sections.usage:Usage",
-    "loadgen.report.sections.undecided_claims:UndecidedClaims",
     "loadgen.report.sections.setup:Setup",
     "loadgen.report.sections.order:Order",
     "loadgen.report.sections.glossary:Glossary",
@@ -39,6 +40,11 @@ def sections() -> list[Section]:
     return [resolve_name(path)() for path in SECTIONS]
 
 
-def shown(view: View) -> list[Section]:
-    """Return the sections that have something to say about this run."""
-    return [section for section in sections() if section.applies(view)]
+def parts(view: View, form: Form) -> list[Part]:
+    """Return the sections that have something to say about this run, in that form."""
+    found = [section for section in sections() if form in section.forms]
+    made = (
+        Part(each.id, _(each.heading(view)), list(each.blocks(view, form)), _(each.short), each.folded)
+        for each in found
+    )
+    return [part for part in made if part.blocks]

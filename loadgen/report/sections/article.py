@@ -3,11 +3,13 @@ its differences."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate
+from loadgen.report.blocks import Column, Markup, Table, Text
 from loadgen.report.charts.forest import Point, axis_of, place, row, ticks
-from loadgen.report.sections.section import Rendered, Screen, Section, View
+from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import article as english
 from loadgen.report.text import number
 
@@ -16,24 +18,22 @@ class Article(Section):
     id = "article"
     title = "The article's table, explained"
     short = "The article"
-    finding = ArticleFinding
+    forms = frozenset({"html", "terminal"})
 
-    def context(self, view: View) -> dict[str, Any]:
-        finding = view.of(ArticleFinding)[0]
-        return {
-            "english": english,
-            "times": {(one.client, one.metric): one for one in finding.times},
-            "differences": [
-                _differences(finding, metric) for metric in english.METRICS if finding.differences
-            ],
-        }
-
-    def terminal(self, view: View, screen: Screen) -> Rendered:
-        finding = view.of(ArticleFinding)[0]
-        sentences = english.sentences(finding)
-        yield screen.text(f"{sentences.statement}. {english.FIRST}")
-        yield screen.rows(
-            [
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        for finding in view.of(ArticleFinding):
+            if form == "html":
+                context = {
+                    "english": english,
+                    "finding": finding,
+                    "times": {(one.client, one.metric): one for one in finding.times},
+                    "differences": [_differences(finding, m) for m in english.METRICS if finding.differences],
+                }
+                yield Markup("article.html", context)
+                continue
+            sentences = english.sentences(finding)
+            yield Text(f"{sentences.statement}. {english.FIRST}")
+            rows = [
                 (
                     english.SOURCES[one.source],
                     f"×{number(one.article)}, here ×{number(one.ours.value if one.ours else None)}",
@@ -41,9 +41,9 @@ class Article(Section):
                 )
                 for one in finding.differences
             ]
-        )
-        if not finding.differences:
-            yield screen.text("; ".join(sentences.details), "dim")
+            yield Table([Column(""), Column("", text=True), Column("", text=True)], {"": rows})
+            if not finding.differences:
+                yield Text("; ".join(sentences.details), "quiet")
 
 
 def _differences(finding: ArticleFinding, metric: ArticleMetric) -> dict[str, Any]:

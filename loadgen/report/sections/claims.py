@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from rich.padding import Padding
+from collections.abc import Iterable, Mapping
 
 from loadgen.model import ClaimEffect, ClaimFinding, ClaimStatement
+from loadgen.report.blocks import Bullets, Cell, Column, Markup, Row, Table, Text, Tone, Verdict
 from loadgen.report.charts import forest
-from loadgen.report.sections.section import Rendered, Screen, Section, View
+from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import claims as english
 from loadgen.report.text import with_interval
 
@@ -19,31 +17,41 @@ _FIRST = (
     "once",
     "supports",
 )  # of a statement's effects, the first of these is shown
+TONES: Mapping[str, Tone] = {
+    "supported": "good",
+    "contradicted": "bad",
+    "mixed": "warn",
+    "undecided": "quiet",
+}
 
 
 class Claims(Section):
     id = "claims"
     title = "Five claims about sync and async clients"
     short = "Claims"
-    finding = ClaimFinding
+    forms = frozenset({"html", "terminal"})
 
-    def applies(self, view: View) -> bool:
-        return super().applies(view) and not view.of(ClaimFinding)[0].shortfalls
-
-    def context(self, view: View) -> dict[str, Any]:
-        return {"english": english, "plot_of": _plot}
-
-    def terminal(self, view: View, screen: Screen) -> Rendered:
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        found = view.of(ClaimFinding)
+        if not found:
+            return
+        if found[0].shortfalls:
+            yield Text(english.not_decided(found[0].shortfalls), "quiet")
+            return
+        if form == "html":
+            yield Markup("claims.html", {"findings": found, "english": english, "plot_of": _plot})
+            return
         seen: set[str] = set()
-        yield screen.text(f"They are made in {english.ARTICLE}.", "dim")
-        for finding in view.of(ClaimFinding):
-            yield screen.verdicts([(finding.verdict, english.CLAIMS[finding.claim], ())])
-            yield screen.rows([_row(one) for one in finding.statements if one.effects])
+        yield Text(f"They are made in {english.ARTICLE}.", "quiet")
+        columns = [Column(""), Column(""), Column(""), Column("", text=True)]
+        for finding in found:
+            yield Verdict(finding.verdict, english.CLAIMS[finding.claim], TONES[finding.verdict])
+            yield Table(columns, {"": [_row(one) for one in finding.statements if one.effects]})
             mixed = [english.statement(one) for one in finding.statements if one.verdict == "mixed"]
             new = [line for line in [*mixed, *english.reasons(finding)] if line not in seen]
             seen.update(new)
             if new:
-                yield Padding(screen.text("; ".join(new), "dim"), (0, 0, 0, 2))
+                yield Bullets(["; ".join(new)], "quiet")
 
 
 def _plot(one: ClaimStatement) -> forest.Plot:
@@ -72,7 +80,7 @@ def _shown(one: ClaimStatement, value: float) -> float:
     return 100 * value if one.unit == "share" else value
 
 
-def _row(one: ClaimStatement) -> Sequence[str]:
+def _row(one: ClaimStatement) -> Row:
     """Return the verdict, the effect that decides most, and whose it is beside the others."""
     decides = max if one.decided_by == "any" else min
     points = [_point(one, effect, english.who(effect)) for effect in one.effects]
@@ -80,7 +88,7 @@ def _row(one: ClaimStatement) -> Sequence[str]:
     others = [other.label for other in points if other is not point]
     named = f"one of {len(points)} pairs" if one.effects[0].baseline else f"also {', '.join(others)}"
     return (
-        one.verdict,
+        Cell(one.verdict, tone=TONES[one.verdict]),
         with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),
         english.criterion(one),
         f"{english.MEASURES[one.measure]}: {point.label}" + (f" ({named})" if others else ""),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
 
 from loadgen.model import ClientId, Level, Outcome
-from loadgen.report.sections.section import Section, View
+from loadgen.report.blocks import Cell, Column, Row, Table
+from loadgen.report.language import _
+from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.sentences.validity import outcome
+
+SHOWN = 4
 
 
 class Failures(Section):
@@ -14,14 +19,31 @@ class Failures(Section):
     title = "Failed streams, with the most frequent errors"
     short = "Failures"
 
-    def applies(self, view: View) -> bool:
-        return any((r.streams.outcome != Outcome.OK.value).any() for r in view.run.recordings)
-
-    def context(self, view: View) -> dict[str, Any]:
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
         counts: dict[tuple[Level, ClientId, str], Counter[str]] = {}
         for recording in view.run.recordings:
             failed = recording.streams.rows(recording.streams.outcome != Outcome.OK.value)
-            for outcome, error in zip(failed.outcome.tolist(), failed.error.tolist(), strict=True):
-                counts.setdefault((recording.level, recording.client, outcome), Counter())[error] += 1
-        failures = [(*key, errors) for key, errors in counts.items()]
-        return {"failures": sorted(failures, key=lambda of: (of[0], of[1].label, of[2])), "shown": 4}
+            for name, error in zip(failed.outcome.tolist(), failed.error.tolist(), strict=True):
+                counts.setdefault((recording.level, recording.client, name), Counter())[error] += 1
+        rows: list[Row] = []
+        for (level, client, name), errors in sorted(
+            counts.items(), key=lambda of: (of[0][0], of[0][1].label)
+        ):
+            texts = [f"{text} × {n:,}" for text, n in errors.most_common(SHOWN) if text]
+            if len(errors) > SHOWN:
+                texts.append(_("and {n} other errors").format(n=len(errors) - SHOWN))
+            rows.append(
+                [
+                    Cell(client.label, client=client),
+                    level.label,
+                    f"{errors.total():,}",
+                    Cell(outcome(name, 1)),
+                    "; ".join(texts),
+                ]
+            )
+        if rows:
+            columns = [
+                Column(_("client")), Column(_("level")), Column(_("streams")), Column(_("outcome"), text=True),
+                Column(_("errors"), text=True),
+            ]  # fmt: skip
+            yield Table(columns, {"": rows}, _("Failed streams by outcome, the warm-up included"))

@@ -1,21 +1,18 @@
-"""The main metrics of every client at every level, as tables."""
+"""Every metric that is tabled, of every client at every level."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from rich.text import Text
-
-from loadgen.analysis.metrics import Column, Metric, Topic, column, metrics, short
-from loadgen.analysis.metrics.streams import errors
+from loadgen.analysis.metrics import Column as MetricColumn
+from loadgen.analysis.metrics import Topic, column, metrics, short
 from loadgen.model import Summary
-from loadgen.report import markdown
-from loadgen.report.columns import narrow, rank_of, shown, value_text, with_unit
-from loadgen.report.screen import GridColumn
-from loadgen.report.sections.section import Rendered, Screen, Section, View
+from loadgen.report.blocks import Cell, Column, Table, Text, Tone
+from loadgen.report.columns import interval_text, metric_heading, narrow, value_text
+from loadgen.report.language import _
+from loadgen.report.sections.quality import TONES
+from loadgen.report.sections.section import Block, Form, Section, View
 
-MODE_PRIORITY = 17
 VALIDITY_PRIORITY = 2
 TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
     ("Latency", frozenset({"streams", "latency"})),
@@ -25,63 +22,60 @@ TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
 
 class Metrics(Section):
     id = "metrics"
-    title = "Metrics"
+    title = "All metrics"
+    short = "Metrics"
+    folded = True
 
-    def context(self, view: View) -> dict[str, Any]:
-        tables = [(title, _groups(topics)) for title, topics in TABLES]
-        return {"tables": tables, "with_unit": with_unit, "rank_of": rank_of, "cell": _cell}
-
-    def terminal(self, view: View, screen: Screen) -> Rendered:
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
         if not view.summaries:
-            yield Text("nothing was measured", style="bold")
+            yield Text(_("Nothing was measured"), "strong")
             return
-        summaries = view.by_level
-        rows = [(s.level, s.client.label) for s in summaries]
-        yield screen.grid(rows, _columns(screen, summaries))[0]
+        if form == "html":
+            for title, topics in TABLES:
+                yield _table(view, [(of, 0) for of in _tabled(topics)], _(title), wide=True)
+        else:
+            yield _table(view, short(), "")
         low = any(each.low_sample for s in view.summaries for each in s.values())
-        legend = "TTFT, ITL, total and lag in ms; – not measured"
-        yield screen.text(f"{legend}; ~ low sample size" if low else legend, "dim")
-
-    def markdown(self, view: View) -> str:
-        columns = [of for of, _ in short() if of.rank in (None, 50, 99)]
-        head = ["client", "level", *map(with_unit, columns), "validity"]
-        rows = [
-            [s.client, s.level, *(value_text(of, s.value(of.name)) for of in columns), s.validity]
-            for s in view.by_level
-        ]
-        return markdown.table(head, rows, texts=2) if rows else "Nothing was measured."
+        legend = _("TTFT, ITL, total and lag in ms; – not measured")
+        yield Text(f"{legend}; {_('~ low sample size')}" if low else legend, "quiet")
 
 
-def _groups(topics: Container[Topic]) -> list[tuple[Metric, list[Column]]]:
-    """Return the metrics of these topics with their columns: several for one with percentiles."""
-    return [(m, columns) for m in metrics() if m.topic in topics and (columns := _tabled(m))]
-
-
-def _tabled(metric: Metric) -> list[Column]:
-    found = [column(metric.column(rank)) for rank in metric.ranks if rank in metric.tabled]
-    return [*found, column(f"{metric.key}_n")] if found and metric.count else found
-
-
-def _cell(summary: Summary, column: Column) -> dict[str, Any]:
-    found = summary[column.name]
-    return {
-        "text": value_text(column, found.value),
-        "low_sample": found.low_sample,
-        "bounds": shown(column, found),
-        "kind": "n" if column.part == "n" else "bad" if column.metric is errors and found.value else "",
-    }
-
-
-def _columns(screen: Screen, summaries: Sequence[Summary]) -> list[GridColumn]:
-    def made(heading: tuple[str, str], texts: Iterable[str], priority: int) -> GridColumn:
-        return GridColumn(heading, [screen.word(text) for text in texts], priority)
-
-    def text(summary: Summary, of: Column) -> str:
-        mark = "~" if summary[of.name].low_sample else ""
-        return mark + value_text(of, summary.value(of.name))
-
-    return [
-        made(("", "mode"), (s.mode for s in summaries), MODE_PRIORITY),
-        *(made(narrow(of), (text(s, of) for s in summaries), priority) for of, priority in short()),
-        made(("", "validity"), (s.validity for s in summaries), VALIDITY_PRIORITY),
+def _table(view: View, shown: Sequence[tuple[MetricColumn, int]], caption: str, wide: bool = False) -> Table:
+    heads = [metric_heading(of) if wide else narrow(of) for of, _priority in shown]
+    columns = [
+        Column(_("client")),
+        *(
+            Column(name, above, priority, tip=_(of.metric.description))
+            for (above, name), (of, priority) in zip(heads, shown, strict=True)
+        ),
+        Column(_("validity"), "", VALIDITY_PRIORITY),
     ]
+    groups = {
+        level.label: [
+            [
+                Cell(s.client.label, client=s.client),
+                *(_cell(s, of, wide) for of, _priority in shown),
+                Cell(_(s.validity.value), tone=TONES[s.validity]),
+            ]
+            for s in of_level
+        ]
+        for level, of_level in view.levels.items()
+    }
+    return Table(columns, groups, caption)
+
+
+def _tabled(topics: frozenset[Topic]) -> list[MetricColumn]:
+    """Return the columns of the metrics of these topics: several for one with percentiles."""
+    found = []
+    for metric in metrics():
+        if metric.topic in topics:
+            columns = [column(metric.column(rank)) for rank in metric.ranks if rank in metric.tabled]
+            found += [*columns, *([column(f"{metric.key}_n")] if columns and metric.count else [])]
+    return found
+
+
+def _cell(summary: Summary, of: MetricColumn, note: bool) -> Cell:
+    found = summary[of.name]
+    tone: Tone = "bad" if of.name == "errors" and found.value else "quiet" if of.part == "n" else ""
+    mark = "~" if found.low_sample else ""
+    return Cell(mark + value_text(of, found.value), interval_text(of, found) if note else "", tone)

@@ -2,61 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from loadgen.model import DriftFinding, Level, Summary, Validity
-from loadgen.report import markdown
-from loadgen.report.sections.section import Rendered, Screen, Section, View
+from loadgen.report.blocks import Heading, Text, Tone, Verdict
+from loadgen.report.language import _
+from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.validity import reason
 
+TONES: Mapping[Validity, Tone] = {
+    Validity.VALID: "good", Validity.SUSPECT: "warn", Validity.INVALID: "bad",
+}  # fmt: skip
 SHOWN = 12  # reasons that the terminal lists in full
 DRIFTS = 3
-_Alike = Mapping[tuple[Level, Validity, tuple[str, ...]], Sequence[Summary]]
 
 
 class Quality(Section):
     id = "quality"
     title = "Data quality"
-    finding = DriftFinding
 
-    def applies(self, view: View) -> bool:
-        return bool(_alike(view)) or super().applies(view)
-
-    def context(self, view: View) -> dict[str, Any]:
-        return {"alike": _alike(view)}
-
-    def terminal(self, view: View, screen: Screen) -> Rendered:
-        found = [(*key[1:], _who(key[0], of)) for key, of in _alike(view).items()]
-        found = [each for each in found if each[0] is not Validity.VALID]
-        if sum(len(reasons) for _, reasons, _ in found) > SHOWN:
-            yield screen.rows([(validity, f"{who}: {_first(reasons)}") for validity, reasons, who in found])
-        elif found:
-            yield screen.verdicts((validity, who, reasons) for validity, reasons, who in found)
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        alike = _alike(view)
+        brief = form == "terminal" and sum(len(reasons) for *_key, reasons in alike) > SHOWN
+        for (level, validity, reasons), of in alike.items():
+            if form == "terminal" and validity is Validity.VALID:
+                continue
+            names = ", ".join(s.client.label for s in of)
+            who = _("{clients} at {level}").format(clients=names, level=level)
+            if brief:
+                more = f" (+{len(reasons) - 1})" if len(reasons) > 1 else ""
+                yield Verdict(_(validity.value), f"{who}: {reasons[0]}{more}", TONES[validity])
+            else:
+                yield Verdict(_(validity.value), who, TONES[validity], reasons)
         drifts = view.of(DriftFinding)
-        for finding in drifts[:DRIFTS]:
-            yield screen.text(f"Drift: {sentences(finding).statement}", "yellow")
-        if len(drifts) > DRIFTS:
-            yield screen.text(f"… and {len(drifts) - DRIFTS} more drifts in the report", "dim")
-
-    def markdown(self, view: View) -> str:
-        lines = [
-            f"{_who(level, of)}: {validity}: {'; '.join(reasons)}"
-            for (level, validity, reasons), of in _alike(view).items()
-        ]
-        return markdown.bullets([*lines, *(sentences(f).statement for f in view.of(DriftFinding))])
+        if drifts:
+            yield Heading(_("Drift during the run"))
+        yield from (Text(sentences(f).statement) for f in (drifts[:DRIFTS] if form == "terminal" else drifts))
+        if form == "terminal" and len(drifts) > DRIFTS:
+            yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - DRIFTS), "quiet")
 
 
-def _who(level: Level, summaries: Sequence[Summary]) -> str:
-    return f"{', '.join(s.client.label for s in summaries)} at {level}"
-
-
-def _first(reasons: Sequence[str]) -> str:
-    return reasons[0] + (f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else "")
-
-
-def _alike(view: View) -> _Alike:
+def _alike(view: View) -> Mapping[tuple[Level, Validity, tuple[str, ...]], Sequence[Summary]]:
     """Return the summaries that have reasons, those of one level with the same reasons together."""
     alike: dict[tuple[Level, Validity, tuple[str, ...]], list[Summary]] = {}
     for s in (s for s in view.by_level if s.reasons):

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from loadgen.model import ThresholdFinding
-from loadgen.report import markdown
-from loadgen.report.sections.section import Rendered, Screen, Section, View
+from loadgen.report.blocks import Verdict
+from loadgen.report.language import _
+from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import sentences
+from loadgen.report.sentences.thresholds import worst
 
 
 class Thresholds(Section):
     id = "thresholds"
     title = "Thresholds"
-    finding = ThresholdFinding
+    forms = frozenset({"html", "terminal", "markdown", "summary"})
 
-    def terminal(self, view: View, screen: Screen) -> Rendered:
-        found = [(finding.verdict, sentences(finding)) for finding in view.of(ThresholdFinding)]
-        yield screen.verdicts((verdict, each.statement, each.details) for verdict, each in found)
-
-    def markdown(self, view: View) -> str:
-        found = view.of(ThresholdFinding)
-        return markdown.bullets(f"{f.verdict}: {sentences(f).statement}" for f in found)
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        for finding in view.of(ThresholdFinding):
+            held, english = finding.verdict == "held", sentences(finding)
+            if form == "summary":
+                yield Verdict(
+                    "✓" if held else "✗", f"{english.statement}  {worst(finding)}", "good" if held else "bad"
+                )
+            else:
+                yield Verdict(
+                    _(finding.verdict), english.statement, "good" if held else "bad", english.details
+                )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
-from loadgen.report.sections.section import Section, View
+from loadgen.report.blocks import Charts, Heading, Text
+from loadgen.report.columns import at
+from loadgen.report.sections.section import Block, Form, Section, View
 
 
 class Timeline(Section):
     id = "timeline"
     title = "Token timeline"
     short = "Timeline"
+    forms = frozenset({"html"})
+    folded = True
 
-    def context(self, view: View) -> dict[str, Any]:
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
         from loadgen.report.charts.timeline import timeline
 
         level = max(view.repeats, default=None)
-        return {"level": level, "shown": timeline(view.repeats[level] if level else (), view.styles)}
+        shown = timeline(view.repeats[level] if level else (), view.styles)
+        if level and shown.charts:
+            yield Heading(at(level))
+            yield Text(shown.caption)
+            yield Charts(shown.charts, layout="many")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from loadgen.model import ThresholdFinding, ThresholdResult
+from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
+from loadgen.report.text import number, percent
 
 _FEW = 3  # held results that are listed beside failed ones
 
 
 def sentences(finding: ThresholdFinding) -> Sentences:
-    """Return the threshold as its author wrote it, and a line for each client and level that it was tested on.
+    """Return the threshold, and a line for each client and level that it was tested on.
 
     Of results that held, a few are listed, many are counted.
     """
@@ -17,15 +21,45 @@ def sentences(finding: ThresholdFinding) -> Sentences:
     held = [result for result in finding.results if result.held]
     lines = [_line(finding, result) for result in (*failed, *(held if len(held) <= _FEW else ()))]
     if len(held) > _FEW:
-        lines.append(f"held in {len(held):,} of {len(finding.results):,} measurements")
-    return Sentences(finding.text, tuple(lines) or ("no measurement matches it",))
+        lines.append(_("held in {n} of {all} measurements").format(n=len(held), all=len(finding.results)))
+    return Sentences(statement(finding), tuple(lines) or (_("no measurement matches it"),))
+
+
+def statement(finding: ThresholdFinding) -> str:
+    """Return the threshold as its author wrote it, percentages as everywhere else."""
+    return re.sub(r"(?<=\d)%", " %", finding.text)
+
+
+def worst(finding: ThresholdFinding) -> str:
+    """Return the value that comes nearest to breaking the threshold, or breaks it most, with its unit and where."""
+    if not finding.results:
+        return _("no measurement matches it")
+    measured = [result for result in finding.results if result.value is not None]
+    if not measured:
+        return _("not measured")
+    pick = max if finding.op.startswith("<") else min
+    result = pick(measured, key=lambda of: of.value or 0.0)
+    held = sum(each.held for each in finding.results)
+    where = "" if held == len(finding.results) else f", {result.client}, {result.level}"
+    return _("worst {value}{where}; held in {n} of {all}").format(
+        value=_value(finding, result), where=where, n=held, all=len(finding.results)
+    )
 
 
 def _line(finding: ThresholdFinding, result: ThresholdResult) -> str:
-    where = f"{result.client} at {result.level}: {finding.metric}"
+    where = (
+        _("{clients} at {level}").format(clients=result.client, level=result.level) + f": {finding.metric}"
+    )
     if result.value is None:
-        return f"{where} was not measured"
-    value = f"{where} is {result.value:.6g}{f' {finding.unit}' if finding.unit else ''}"
+        return _("{what} was not measured").format(what=where)
+    value = _("{what} is {value}").format(what=where, value=_value(finding, result))
     if result.reason == "invalid":
-        return f"{value}, but the measurement is invalid"
-    return f"{value}: {'held' if result.held else 'failed'}"
+        return _("{value}, but the measurement is invalid").format(value=value)
+    return f"{value}: {_('held') if result.held else _('failed')}"
+
+
+def _value(finding: ThresholdFinding, result: ThresholdResult) -> str:
+    value = result.value or 0.0
+    if finding.unit == "%":
+        return percent(value / 100)
+    return f"{number(value)} {finding.unit}".rstrip()

@@ -94,6 +94,11 @@ def _text(why: Reason) -> str:
     raise TypeError(f"no sentence for {why}")
 
 
+def outcome(name: str, n: int) -> str:
+    """Return ``connection reset`` or ``connections reset``."""
+    return _OUTCOMES.get(name, (name, name))[n != 1]
+
+
 def _outcomes(numbers: Mapping[str, int]) -> str:
     """Return ``3 connections reset, 1 HTTP error``."""
     return ", ".join(several(n, *_OUTCOMES.get(name, (name, name))) for name, n in numbers.items())

@@ -22,7 +22,7 @@ def finding(*results: ThresholdResult) -> ThresholdFinding:
     failed = not results or any(not each.held for each in results)
     return ThresholdFinding(
         verdict="failed" if failed else "held",
-        text="errors < 1%",
+        text="errors < 1 %",
         metric="errors",
         unit="%",
         op="<",
@@ -37,7 +37,7 @@ def test_failed_results_come_first_with_why() -> None:
             result(1, 0.5), result(10, 2.0), result(100, None, "not_measured"), result(200, 0.0, "invalid")
         )
     )
-    assert found.statement == "errors < 1%"
+    assert found.statement == "errors < 1 %"
     assert found.details == (
         "aiohttp at 10 streams: errors is 2 %: failed",
         "aiohttp at 100 streams: errors was not measured",
