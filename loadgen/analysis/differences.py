@@ -1,4 +1,4 @@
-"""How the settings and machines of two runs differ, and whether they can be compared at all.
+"""The settings and the machine of a run, how those of two runs differ, and whether the two can be compared at all.
 
 Everything in the scenario that determines the load or the answers must agree, and the machine must be the same.
 Versions may differ, since they are often what is compared; so may clients, levels, repeats and thresholds, since only
@@ -7,27 +7,14 @@ what both runs have is compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadgen.analysis.facts import facts, text
-from loadgen.model import Run
+from loadgen.model import Run, RunInfo, Stage
 
-MAY_DIFFER = (  # dotted paths, and what is below them
-    "loadgen.",
-    "versions.",
-    "machine.python.",
-    "scenario.name.",
-    "scenario.source.",
-    "scenario.seed.",
-    "scenario.clients.",
-    "scenario.concurrency.",
-    "scenario.rate.",
-    "scenario.repeats.",
-    "scenario.thresholds.",
-    "scenario.answers.",
-)
+_OTHER = ("name", "source", "seed", "clients", "concurrency", "rate", "repeats", "thresholds", "answers")
+MAY_DIFFER = ("loadgen.", "versions.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
 _MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
 
 
@@ -43,11 +30,16 @@ class Difference:
 
 def differences(base: Run, head: Run) -> list[Difference]:
     """Return the differences in the order of run.json, but for times, folders and the port of the simulator."""
-    one, other = dict(_facts(base)), dict(_facts(head))
+    one, other = (
+        dict(facts(run.info))
+        | {
+            "scenario.prompts": run.info.scenario.workload.prompts,
+            "workers": len({recording.worker for recording in run.recordings if recording.worker}),
+        }
+        for run in (base, head)
+    )
     return [
-        Difference(
-            key, text(one.get(key)), text(other.get(key)), blocking=not f"{key}.".startswith(MAY_DIFFER)
-        )
+        Difference(key, text(one.get(key)), text(other.get(key)), not f"{key}.".startswith(MAY_DIFFER))
         for key in dict.fromkeys([*one, *other])
         if not _same(key, one.get(key), other.get(key))
     ]
@@ -55,19 +47,67 @@ def differences(base: Run, head: Run) -> list[Difference]:
 
 def schedules_agree(base: Run, head: Run) -> bool:
     """Return whether a repeat of one run started its streams when the same repeat of the other did."""
-    found = differences(base, head)
     return not any(
-        d.key == "scenario.seed" or (d.blocking and d.key.startswith(("scenario.", "workers"))) for d in found
+        d.key == "scenario.seed" or (d.blocking and d.key.startswith(("scenario.", "workers")))
+        for d in differences(base, head)
     )
-
-
-def _facts(run: Run) -> Iterator[tuple[str, Any]]:
-    yield from facts(run.info)
-    yield "scenario.prompts", run.info.scenario.workload.prompts
-    yield "workers", len({r.worker for r in run.recordings if r.worker})
 
 
 def _same(key: str, one: Any, other: Any) -> bool:
     if key == "machine.memory_kib" and one and other:
         return bool(abs(one - other) <= _MEMORY_SHARE * max(one, other))
     return one == other or not (text(one) or text(other))
+
+
+def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
+    """Yield every setting of the run but its prompts and cells, keys as in the scenario file."""
+    scenario = info.scenario
+    workload = asdict(scenario.workload)
+    del workload["prompts"]
+    shown = {
+        "name": scenario.name,
+        "target": asdict(scenario.target),
+        "clients": [client.label for client in scenario.clients],
+        "concurrency": [level.streams for level in scenario.levels if level.streams is not None],
+        "rate": [level.rate for level in scenario.levels if level.rate is not None],
+        **workload,
+        "repeats": scenario.repeats,
+        "thresholds": [threshold.text for threshold in scenario.thresholds],
+        "answers": scenario.answers,
+        "seed": scenario.seed,
+        "source": scenario.source,
+    }
+    shown["load"]["stages"] = list(_stages(scenario.workload.load.stages))
+    yield from _flat(info.loadgen, "loadgen")
+    yield from _flat(shown, "scenario")
+    yield from _flat(info.versions, "versions")
+    yield from _flat(asdict(info.machine), "machine")
+
+
+def text(value: Any) -> str:
+    """Return a value as people write it; empty where there is none."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _stages(stages: tuple[Stage, ...]) -> Iterator[str]:
+    before = 0
+    for stage in stages:
+        if stage.to == before:
+            yield f"hold {stage.over:g} s"
+        else:
+            yield f"to {stage.to:,} over {stage.over:g} s" if stage.over else f"to {stage.to:,} at once"
+        before = stage.to
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}")
+    else:
+        yield path, value

@@ -37,7 +37,6 @@ class Measured:
 
     @property
     def streams(self) -> StreamTable:
-        """Return the recording's table of streams."""
         return self.recording.streams
 
     @cached_property
@@ -82,19 +81,16 @@ class Measured:
 
     @cached_property
     def first_byte(self) -> Ints:
-        """Return when the first byte arrived."""
         there = self.streams.reads > 0
         return self._marks(there, self.offsets[:-1][there])
 
     @cached_property
     def first_token(self) -> Ints:
-        """Return when the first text event arrived."""
         there = np.diff(self.text_offsets) > 0
         return self._marks(there, self.text_reads[self.text_offsets[:-1][there]])
 
     @cached_property
     def last_token(self) -> Ints:
-        """Return when the last text event arrived."""
         there = np.diff(self.text_offsets) > 0
         return self._marks(there, self.text_reads[self.text_offsets[1:][there] - 1])
 

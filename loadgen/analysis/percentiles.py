@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 NEEDED: Mapping[int, int] = MappingProxyType({50: 1, 90: 10, 95: 20, 99: 100})
 """Percentile -> the fewest values that it needs."""
-
-LOW_SAMPLE_FACTOR = 10
-"""A percentile over fewer than this many times the needed values has a low sample size."""
+LOW_SAMPLE_FACTOR = 10  # with fewer than so many times the needed values, a percentile has a low sample size
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadgen.analysis.facts import facts, text
+from loadgen.analysis.differences import facts, text
 from loadgen.model import RunInfo
 from loadgen.report.blocks import Bullets, Facts, Heading, Text
 from loadgen.report.language import _, plural
