@@ -31,7 +31,7 @@ def test_the_same_streams_start_and_run_to_their_end(simulator: Process) -> None
     for slot in range(8):
         dues, ends = (column[found.slot == slot] - recording.start for column in (found.due, found.end))
         assert dues.min() == next(each.due for each in planned if each.slot == slot)
-        until = max(each.until or 0 for each in planned if each.slot == slot)
+        until = max(each.until for each in planned if each.slot == slot)
         assert dues.max() < until <= ends.max()  # it has a stream until then, however long each takes
     lasts = recording.start + 500_000_000
     assert recording.window == (recording.start, lasts)

@@ -27,7 +27,7 @@ def staged(*stages: tuple[int, float]) -> list[Interval]:
     load = Load(stages=tuple(Stage(to, over) for to, over in stages))
     found = list(arrivals(cell(concurrency=max(to for to, _ in stages), load=load)))
     assert all(each.slot == each.prompt and each.streams is None for each in found)
-    return [Interval(each.slot or 0, each.due, each.until or 0) for each in found]
+    return [Interval(each.slot or 0, each.due, each.until) for each in found]
 
 
 def open_at(found: list[Interval], now: int) -> set[int]:
