@@ -79,7 +79,7 @@ def command(
     else:
         refuse_to_send_secrets(planned, flags["url"], settings)
         from loadgen.distributed.addresses import is_local
-        from loadgen.distributed.run import worker_pool
+        from loadgen.distributed.processes import worker_pool
 
         pool = worker_pool(
             planned,

@@ -1,7 +1,5 @@
 """The addresses that a master or a web UI listens on."""
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 

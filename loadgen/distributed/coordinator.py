@@ -1,7 +1,5 @@
 """The coordinator: gives jobs to the workers, collects their updates, notices lost workers."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +15,7 @@ from loadgen.distributed import messages
 from loadgen.distributed.transport import LOCAL, Transport
 from loadgen.distributed.worker import fingerprint
 from loadgen.lab.engine import Rows
-from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Scenario, ServerLog
+from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Scenario
 from loadgen.scenario import Override
 
 CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are connected
@@ -68,7 +66,7 @@ class Assignment:
         self.requested, self.most_requested = update.requested, update.most_requested
         self.open, self.tokens, self.done = update.open, update.tokens, update.done
 
-    def filled(self, cell: Cell, server: ServerLog | None) -> Recording:
+    def filled(self, cell: Cell) -> Recording:
         """Return the recording of ``cell``, with its tables; an empty one where nothing was sent."""
         load = cell.workload.load
         begin = int(load.warmup * 1e9)
@@ -90,7 +88,6 @@ class Assignment:
             ended=self.lost or recording.ended,
             worker=self.worker,
             share=self.most_requested if self.worker else None,
-            server=server,
         )
         return store.filled(recording, *self.rows)
 
@@ -244,18 +241,11 @@ class Coordinator:
         while not self.over() and time.monotonic() < until:
             gevent.sleep(CHECK_INTERVAL_S)
 
-    def recordings(self, cells: Sequence[Cell], server: ServerLog | None) -> list[Recording]:
-        """Return a recording for each worker and cell; none where no worker began.
-
-        The first one of a cell has the server's log, which is about all of them.
-        """
+    def recordings(self, cell: Cell) -> list[Recording]:
+        """Return a recording of ``cell`` for each worker; none where no worker began anything."""
         if not any(each.recording for each in self.assignments):
             return []
-        found: list[Recording] = []
-        for cell in cells:
-            of_cell = [each for each in self.assignments if each.cell == cell.index]
-            found += (each.filled(cell, None if place else server) for place, each in enumerate(of_cell))
-        return found
+        return [each.filled(cell) for each in self.assignments if each.cell == cell.index]
 
 
 def _host(node: str) -> str:

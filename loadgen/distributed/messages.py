@@ -1,7 +1,5 @@
 """The messages between coordinator and workers: MessagePack inside Locust's own messages."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, TypeVar
 

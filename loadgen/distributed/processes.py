@@ -1,12 +1,13 @@
-"""``loadgen worker``: a process that measures for a master; and the workers that a master starts here."""
+"""The processes of a distributed run: its master in this process, and its workers, started here or elsewhere."""
 
-from __future__ import annotations
-
+import logging
 import signal
+import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 import gevent
@@ -15,10 +16,19 @@ from gevent import subprocess
 from locust.env import Environment
 from locust.event import Events
 
+from loadgen.distributed.addresses import free_port, is_local
+from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Assignment, Coordinator
 from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Stream
-from loadgen.distributed.worker import Worker
+from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S, Worker
+from loadgen.lab.engine import longest
+from loadgen.lab.lifecycle import CellError
+from loadgen.lab.run import Record, interruptible
+from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Scenario
+from loadgen.preflight.requirements import Refused
+from loadgen.scenario import Override
 
+CONNECT_TIMEOUT_S: Final = 60.0  # for workers that were started here
 MASTER_TIMEOUT_S: Final = 10  # without a heartbeat a master is dead
 STOP_TIMEOUT_S: Final = 5.0  # for a worker to end before it is killed
 RETRY_INTERVAL_S: Final = 5  # Locust's, between two attempts to reach a master
@@ -38,8 +48,8 @@ def work(host: str, port: int, connect_timeout: int) -> int:
     environment = Environment(user_classes=[Stream], events=Events())
     try:
         runner = environment.create_worker_runner(host, port)
-    except (ConnectionError, OSError) as error:
-        reason = error or "no answer"
+    except OSError as error:
+        reason = str(error) or "no answer"
         raise NoMaster(f"no master at {host}:{port}: {reason}. Is loadgen run --master running?") from None
     # Locust watches a master from its first heartbeat on; this one may die before that.
     runner.last_heartbeat_timestamp = time.time()
@@ -82,3 +92,82 @@ def local_workers(count: int, host: str, port: int) -> Iterator[Sequence[subproc
             for process in started:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def worker_pool(
+    scenario: Scenario,
+    overrides: Sequence[str | Override],
+    listener: Listener,
+    *,
+    workers: int,
+    host: str,
+    port: int,
+    start: bool,
+) -> Iterator[Record]:
+    """Run a Locust master in this process; start its workers, or wait for them; yield what runs a cell.
+
+    Raises Refused where the port cannot be used, or the workers do not connect.
+    """
+    if not is_local(host) and scenario.target.simulator is not None:
+        raise Refused(
+            f"workers on other machines (--master-host {host}) cannot reach the scenario's simulator, which "
+            "listens on this machine only: start loadgen simulate --host, and name it with --url"
+        )
+    free_port(host, port, "--master-port")
+    # Our own notes, and the workers themselves, report what goes wrong.
+    logging.getLogger("locust").setLevel(logging.CRITICAL)
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # or the hub prints a traceback of Ctrl-C
+    runner = Environment(events=Events()).create_master_runner(host, port)
+    port = runner.server.port
+    coordinator = Coordinator(
+        Transport(runner), listener.note, lambda _, update: listener.ended(update.rows.streams)
+    )
+
+    def record(cell: Cell, _: Listener, interrupted: Callable[[], bool]) -> Sequence[Recording]:
+        """Run ``cell``; return a recording for each worker. Raises CellError where none could start."""
+        url = cell.url if scenario.target.simulator is not None else None
+        coordinator.begin(scenario, overrides, url, [cell], scheduled=True)
+        began = reported = time.monotonic()
+        while not coordinator.over():
+            gevent.sleep(CHECK_INTERVAL_S)
+            now = time.monotonic()
+            if now - reported > UPDATE_INTERVAL_S:
+                reported = now
+                listener.progress(_progress(coordinator.assignments, now - began))
+            if interrupted() or now > began + longest(cell):
+                coordinator.end(0.0, END_TIMEOUT_S)
+                break
+        parts = coordinator.recordings(cell)
+        if not parts:
+            raise CellError("; ".join(coordinator.failures) or "no worker is left")
+        return parts
+
+    with ExitStack() as stack:
+        # A KeyboardInterrupt here was lost at times, it seems in one of gevent's callbacks; a flag is not.
+        with interruptible(lambda _: None) as interrupted:
+            processes = stack.enter_context(local_workers(workers, host, port)) if start else []
+            stack.callback(runner.quit)
+            if not start:
+                here = socket.gethostname() if host in ("0.0.0.0", "::") else host
+                listener.note(f"waiting for {workers} workers: loadgen worker --host {here} --port {port}")
+            until = time.monotonic() + CONNECT_TIMEOUT_S
+            while (connected := len(coordinator.nodes())) < workers and not interrupted():
+                if start and (time.monotonic() > until or any(each.poll() is not None for each in processes)):
+                    raise Refused(f"only {connected} of {workers} workers started; their errors are above")
+                gevent.sleep(CHECK_INTERVAL_S)
+        if interrupted():
+            raise KeyboardInterrupt
+        yield record
+
+
+def _progress(assignments: Sequence[Assignment], elapsed: float) -> Progress:
+    outcomes = sum((each.outcomes for each in assignments), Counter[Outcome]())
+    return Progress(
+        elapsed=elapsed,
+        open=sum(each.open for each in assignments),
+        tokens=sum(each.tokens for each in assignments),
+        ended=outcomes.total(),
+        failed=outcomes.total() - outcomes[Outcome.OK] - outcomes[Outcome.STOPPED],
+    )

@@ -1,7 +1,5 @@
 """A user of Locust: it counts as a stream of an engine, and sends nothing itself."""
 
-from __future__ import annotations
-
 from locust import User, constant, task
 
 from loadgen.distributed.worker import workers_by_environment

@@ -104,7 +104,8 @@ class Worker:
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} differs from the master's file: copy that one to every worker")
             require(scenario.clients, max(len(slots or (0,)) for slots in job.slots.values()))
-            self._finish(list(self.controllers.values()), 0.0)  # the job before this one
+            for controller in self.controllers.values():  # of the job before this one
+                controller.kill()
             self.controllers = {
                 cell.index: EngineController(self, job.number, cell, scenario)
                 for cell in self._cells(scenario, job)
@@ -130,11 +131,8 @@ class Worker:
 
     def _end(self, _: str, data: bytes) -> None:
         end = messages.unpack(messages.End, data)
-        self._finish([each for each in self.controllers.values() if each.job == end.job], end.grace)
-
-    @staticmethod
-    def _finish(controllers: Sequence[EngineController], grace: float | None) -> None:
-        gevent.joinall([gevent.spawn(controller.finish, grace) for controller in controllers])
+        controllers = [each for each in self.controllers.values() if each.job == end.job]
+        gevent.joinall([gevent.spawn(controller.finish, end.grace) for controller in controllers])
 
     # -- Locust's own statistics
 

@@ -1,7 +1,5 @@
 """Histograms of the live metrics: counts of all workers in the same buckets, so that percentiles are of all values."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate

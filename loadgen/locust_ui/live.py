@@ -1,7 +1,5 @@
 """The content of the Streaming tab: metrics of every client now, over its run so far, and over time."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence

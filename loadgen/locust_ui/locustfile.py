@@ -1,7 +1,5 @@
 """The locustfile of ``loadgen ui``: users are streams of one client."""
 
-from __future__ import annotations
-
 from loadgen.distributed.users import Stream
 from loadgen.locust_ui import plugin
 

@@ -1,7 +1,5 @@
 """The plan of a run under Locust, from the fields of a form or the options of a command line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Both options are also fields of the form in Locust's web UI, and LOADGEN_SCENARI
 imports :class:`Streaming` from here and has a subclass of it.
 """
 
-from __future__ import annotations
-
 import logging
 import signal
 import sys

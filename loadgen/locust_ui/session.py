@@ -1,12 +1,10 @@
 """The session of Locust's master: from Start to a run folder, and what the Streaming tab shows of it."""
 
-from __future__ import annotations
-
 import csv
 import logging
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -71,12 +69,8 @@ class Session:
         """Return the plan of the options, and of the form that was submitted. Raises Refused."""
         options = vars(self._options) | (form or {})
         host = options.get("host") or ""
-        return make_plan(
-            options.get("scenario") or "",
-            options.get("client") or "",
-            "" if host == TARGET else host,
-            self.environment.user_classes,
-        )
+        classes = self.environment.user_classes
+        return make_plan(options["scenario"], options["client"], "" if host == TARGET else host, classes)
 
     def prepare(self, form: dict[str, str] | None = None) -> Plan:
         """Return the plan that would be run, and set the shape that it needs. Raises Refused where it cannot run."""
@@ -146,11 +140,10 @@ class Session:
     def _watch(self) -> None:
         while True:
             gevent.sleep(ROW_INTERVAL_S)
-            if self._plan is None or not self._starting.ready() or not self._ending.ready():
-                continue
-            self.live.tick()
-            if self.coordinator.over():
-                self._leave(failed=any(assignment.lost for assignment in self.coordinator.assignments))
+            if self._plan is not None and self._starting.ready() and self._ending.ready():
+                self.live.tick()
+                if self.coordinator.over():
+                    self._leave(failed=any(each.lost for each in self.coordinator.assignments))
 
     def _leave(self, *, failed: bool) -> None:
         """End a run in which nothing more can happen."""
@@ -189,28 +182,23 @@ class Session:
         server = self._simulator.log() if self._simulator else None
         self._stack.close()
         with writer:
-            parts = self.coordinator.recordings(cells, server)
             for cell in cells:
-                writer.save(cell, [part for part in parts if part.index == cell.index])
+                parts = self.coordinator.recordings(cell)
+                parts[:1] = [replace(part, server=server) for part in parts[:1]]  # it is about all of them
+                writer.save(cell, parts)
         if writer.result.failure:
             self._note(f"the run could not be saved: {writer.result.failure}")
         # In a process of its own, since this one must answer; in a session of its own, since Ctrl-C is for this one.
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "loadgen", "report", str(writer.folder), "--quiet"],
-            capture_output=True,
-            text=True,
-            check=False,
-            start_new_session=True,
-        )
+        command = [sys.executable, "-P", "-m", "loadgen", "report", str(writer.folder), "--quiet"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
         if done.stderr:
             self._note(done.stderr.strip().splitlines()[-1])
         summary = writer.folder / "summary.csv"
-        if summary.exists():
-            with summary.open(encoding="utf-8", newline="") as file:
-                self.live.verdicts = [
-                    {"verdict": row["validity"], "who": row["client"], "text": row["reasons"]}
-                    for row in csv.DictReader(file)
-                ]
+        with suppress(FileNotFoundError), summary.open(encoding="utf-8", newline="") as file:
+            self.live.verdicts = [
+                {"verdict": row["validity"], "who": row["client"], "text": row["reasons"]}
+                for row in csv.DictReader(file)
+            ]
         log.info("Report: %s", writer.folder / "report.html")
 
     # -- the tab

@@ -1,7 +1,5 @@
 """The stages of a scenario as a shape of Locust, which calls ``tick`` once a second."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from locust import LoadTestShape

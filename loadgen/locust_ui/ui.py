@@ -1,7 +1,5 @@
 """``loadgen ui``: run Locust on our locustfile."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import ExitStack
 

@@ -4,19 +4,15 @@ Locust's own extension of its tabs shows tables only, so a script in its index p
 the page is relative, so that a base path, or a proxy that strips one, makes no difference.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, request, send_file
+from locust.web import WebUI
 
 from loadgen.report.text import plain
-
-if TYPE_CHECKING:
-    from locust.web import WebUI
 
 TITLE = "Streaming"
 FILES = ("report.html", "summary.csv", "streams.csv", "samples.csv")

@@ -55,7 +55,7 @@ def test_slots_are_dealt_in_turn_and_every_stream_arrives(made: Site, scenario: 
             engine.stream(slot)
         engine.end()
     over(made)
-    found = made.coordinator.recordings([cell], None)
+    found = made.coordinator.recordings(cell)
     assert [(each.worker, each.share, each.ended) for each in found] == [("host-1", 4, ""), ("host-2", 3, "")]
     assert [sorted(each.streams.slot.tolist()) for each in found] == [[0, 2, 4, 6], [1, 3, 5]]
     assert len(made.streams) == 7
@@ -92,7 +92,7 @@ def test_the_slots_of_a_lost_worker_go_to_the_others(made: Site, scenario: Scena
     for node in ("b", "c"):
         made.engine(node).end()
     over(made)
-    first, *others = made.coordinator.recordings([cell], None)
+    first, *others = made.coordinator.recordings(cell)
     assert (first.ended, first.streams.slot.tolist()) == (LOST, [3])
     assert [(each.ended, each.share) for each in others] == [("", 4), ("", 3)]
     assert len(made.notes) == 1
@@ -107,7 +107,7 @@ def test_an_engine_that_dies_is_a_loss_like_any_other(made: Site, scenario: Scen
     assert made.engine("b").slots == set(range(7))
     made.engine("b").end()
     over(made)
-    assert [each.ended for each in made.coordinator.recordings([cell], None)] == [
+    assert [each.ended for each in made.coordinator.recordings(cell)] == [
         "the engine died (signal 9)",
         "",
     ]
@@ -121,7 +121,7 @@ def test_no_worker_takes_over_the_streams_of_the_last_one(made: Site, scenario: 
     over(made)
     [note] = made.notes
     assert "no worker is left" in note
-    [found] = made.coordinator.recordings([cell], None)
+    [found] = made.coordinator.recordings(cell)
     assert (found.ended, len(found.streams.slot)) == (LOST, 0)
 
 
@@ -174,7 +174,7 @@ def test_a_worker_with_another_scenario_takes_no_part(
     assert not made.workers["a"].controllers
     made.engine("b").end()
     over(made)
-    first, second = made.coordinator.recordings([cell], None)
+    first, second = made.coordinator.recordings(cell)
     assert (first.ended in made.coordinator.failures[0], second.ended) == (True, "")
 
 
@@ -185,7 +185,7 @@ def test_nothing_is_measured_where_no_worker_can_take_part(
     monkeypatch.setattr(module, "fingerprint", lambda _: "another")
     cell = begin(made, scenario)
     over(made)
-    assert made.coordinator.recordings([cell], None) == []
+    assert made.coordinator.recordings(cell) == []
     assert len(made.coordinator.failures) == 1
 
 
@@ -216,7 +216,7 @@ def test_users_are_streams_and_late_workers_help(made: Site, scenario: Scenario)
     until(lambda: engine.commands[-1] == {"streams": 2, "grace": 0.0}, "fewer")
     made.coordinator.end(0.0, 20.0)
     assert made.coordinator.over()
-    assert [each.share for each in made.coordinator.recordings([cell], None)] == [3, 1]
+    assert [each.share for each in made.coordinator.recordings(cell)] == [3, 1]
 
 
 def test_a_job_that_ends_with_grace_lets_streams_end(made: Site, scenario: Scenario) -> None:
