@@ -23,7 +23,7 @@ from loadgen.distributed.transport import Transport
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import ExitCode
 from loadgen.lab import plan
-from loadgen.lab.engine import Engine, EngineError
+from loadgen.lab.engine import Engine
 from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Listener, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight.cores import cores
@@ -179,8 +179,6 @@ class EngineController(Listener):
     def _run(self) -> None:
         try:
             self.engine.run(lambda: self._stopping)
-        except EngineError as error:
-            self.engine.ended = f"the engine failed: {error}"
         finally:
             self.engine.close()
             if not self._scheduled and self.engine.ended == "interrupted":

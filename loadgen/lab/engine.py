@@ -37,19 +37,10 @@ DROPPED: Final = {
 }
 
 
-class EngineError(Exception):
-    """The engine reported that it cannot run the cell."""
-
-
 def record(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> Recording:
     """Run ``cell`` with one engine, to its end or until ``interrupted()``, and return all that it left."""
-    engine = Engine(cell, listener)
-    try:
+    with contextlib.closing(Engine(cell, listener)) as engine:
         engine.run(interrupted)
-    except EngineError as error:
-        engine.ended = f"the engine failed: {error}"
-    finally:
-        engine.close()
     return store.filled(engine.recording(), *engine.take())
 
 
@@ -94,7 +85,7 @@ class Engine:
         self._sampler = Sampler(self.pid, cell.cores)
 
     def run(self, interrupted: Callable[[], bool]) -> None:
-        """Drive the cell to its end, or until ``interrupted()``. Raises EngineError."""
+        """Drive the cell to its end, or until ``interrupted()``; what went wrong is in ``ended``."""
         assert self._process.stdout is not None
         out = self._process.stdout.fileno()
         self._write(msgspec.json.encode(self.cell))
@@ -109,6 +100,9 @@ class Engine:
                     self.ended = f"the engine died ({self._death()})"
                     return
                 for frame in self._reader.feed(data):
+                    if isinstance(frame, Failed):
+                        self.ended = f"the engine failed: {frame.message}"
+                        return
                     self._handle(frame)
             now = time.monotonic()
             if self.start and now >= next_cpu_sample:
@@ -159,8 +153,6 @@ class Engine:
                 self._listener.progress(progress)
             case Pauses(pauses):
                 self._pauses += pauses
-            case Failed(message):
-                raise EngineError(message)
             case Done():
                 self.ended = ""
 
@@ -196,8 +188,8 @@ class Engine:
             window=(begin, end),
             clock=(self._clock[0], self._clock[1] if len(self._clock) > 1 else proc.clock_tie()),
             same_host=self._same_host,
-            base_rss_kib=sampler.base.rss_kib if sampler.base else None,
-            base_threads=sampler.base.threads if sampler.base else None,
+            base_rss_kib=sampler.base.rss_kib,
+            base_threads=sampler.base.threads,
             edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
             machine=sampler.machine(),
             server=None,

@@ -14,7 +14,7 @@ class Sampler:
     """The samples of one engine process. ``base``: before the first stream; ``edges``: at the window's edges."""
 
     def __init__(self, pid: int, cores: tuple[int, ...]) -> None:
-        self.base: Sample | None = None
+        self.base = Sample(at=0)
         self.edges: list[Sample] = []
         self.samples: list[Sample] = []
         self.cpu_samples: list[CpuSample] = []
@@ -42,7 +42,7 @@ class Sampler:
         """Take a sample of the process."""
         sample = self._memory.corrected(proc.sample(self._pid, streams_open))
         # A process that has gone has no memory to report.
-        if sample.rss_kib is not None or self.base is None or self.base.rss_kib is None:
+        if sample.rss_kib is not None or self.base.rss_kib is None:
             self.samples.append(sample)
 
     def sample_cpu(self) -> None:
