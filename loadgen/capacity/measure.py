@@ -25,9 +25,9 @@ from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, session
 from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, Scenario
-from loadgen.preflight import cores as machine
 from loadgen.preflight import os_limits
-from loadgen.preflight.cores import Cores
+from loadgen.preflight.cores import Cores, available
+from loadgen.preflight.cores import cores as cores_of_one_engine
 from loadgen.preflight.requirements import Refused, require
 
 FILE: Final = "limit.json"  # in the run folder
@@ -35,9 +35,7 @@ RAMP_S: Final = 1.5  # in which the streams of a step start
 WINDOW_S: Final = 3.0  # measured part of a step on the simulator,
 WINDOW_ELSEWHERE_S: Final = 10.0  # and elsewhere
 MIN_TOKENS: Final = 150  # in the window of the smallest step: a p99 needs a hundred
-ALONE: Final = Load(
-    requests=8
-)  # one stream after the other, in each of two cells, for the TTFT of one stream
+ALONE: Final = Load(requests=8)  # one after the other, in each of two cells, for the TTFT of one stream
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
 MAX_STREAMS: Final = 1 << 16
 MEMORY_KIB: Final = 256  # per stream, engine and simulator together; no client was seen to need as much
@@ -181,7 +179,9 @@ class _Steps(Listener):
         workload = replace(planned.workload, load=load)
         level = Level(streams=streams)
         cell = replace(planned, index=self._index, level=level, repeat=repeat, workload=workload)
-        parts = [self._with_window(part) for part in self.running.record(cell, self._stop)]
+        parts = self.running.record(cell, self._stop)
+        if self._cut:
+            parts = [_with_window(part, load) for part in parts]
         (measured,) = repeats_of(self.running.writer.save(cell, parts))
         return measured
 
@@ -192,13 +192,6 @@ class _Steps(Listener):
         if self._load.duration is not None and self._stream_s is not None:
             self._cut = self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s
         return self._cut
-
-    def _with_window(self, part: Recording) -> Recording:
-        """Return the recording with the planned window, where the cell was cut."""
-        if not (self._cut and part.ended):
-            return part
-        begin, end = (part.start + int(s * 1e9) for s in (self._load.warmup, self._load.duration or 0.0))
-        return replace(part, window=(begin, end), ended="its streams went on for too long, and were ended")
 
     def note(self, text: str) -> None:
         self._listener.note(text)
@@ -237,11 +230,18 @@ def one_engine_per_core(
         return list(pool.map(record, range(len(used)), used))
 
 
+def _with_window(part: Recording, load: Load) -> Recording:
+    """Return the recording of an engine that was ended early, with the planned window."""
+    begin, end = (part.start + int(seconds * 1e9) for seconds in (load.warmup, load.duration or 0.0))
+    ended = part.ended and "its streams went on for too long, and were ended"
+    return replace(part, window=(begin, end), ended=ended)
+
+
 def _split_cores(engines: int) -> Cores:
     """Return the cores of a run with so many engines. Raises Refused where the machine has too few."""
     if engines == 1:
-        return machine.cores()
-    known = machine.available()
+        return cores_of_one_engine()
+    known = available()
     if len(known) < engines + 1:
         raise Refused(
             f"--cores {engines} needs {engines + 1} cores, one of them for the simulator; "
