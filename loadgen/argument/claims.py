@@ -25,9 +25,8 @@ their result. With something missing, a statement is not supported of all.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Literal, NamedTuple
 
@@ -43,17 +42,17 @@ from loadgen.model import (
     ClaimStatement,
     ClaimVerdict,
     ClientId,
-    Direction,
+    Estimate,
     Excluded,
     Level,
     Limit,
     Missing,
     Mode,
-    Reason,
     Result,
     Round,
     Run,
     Shortfall,
+    Statement,
     Summary,
     Validity,
     reasons,
@@ -73,36 +72,6 @@ MODES: Mapping[str, tuple[Mode, ...]] = {
     "pair": ("tasks", "threads"),
 }
 ALIKE = (ClientId("httpx-sync"), ClientId("requests"))
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What is tested: a measure of whom, on which side of which line.
-
-    ``fallback`` is the measure where the first was not measured. ``of``: each ``sync`` or ``async`` client, each
-    ``pair``, or the ``alike`` two.
-    """
-
-    name: str
-    of: Literal["sync", "async", "pair", "alike"]
-    measure: str
-    direction: Direction
-    line: float
-    unit: str = "times"
-    min_streams: int = 1
-    max_streams: int | None = None
-    decided_by: Literal["all", "any"] = "all"
-    fallback: str = ""
-
-    def result(self, low: float | None, high: float | None) -> Result:
-        """Return what an interval says."""
-        if low is None or high is None:
-            return "undecided"
-        least = {"above": self.line, "within": 1 / self.line}.get(self.direction, -math.inf)
-        most = math.inf if self.direction == "above" else self.line
-        if least < low and high < most:
-            return "supports"
-        return "contradicts" if high < least or low > most else "undecided"
 
 
 OWN_THREAD = Statement("own_thread", "sync", "threads_per_stream", "above", 0.9, "threads")
@@ -185,15 +154,16 @@ class Measurements:
         modes = MODES.get(statement.of, ())
         named = [[s.client for s in self.all if s.mode == mode] for mode in modes] or [[one] for one in ALIKE]
         sides = [[c for c in dict.fromkeys(side) if self._levels(c, statement)] for side in named]
-        measure, draws = statement.measure, self._draws(statement, statement.measure, sides)
+        draws = self._draws(statement, sides)
         if statement.fallback and not any(one.values for one in draws):
-            measure, draws = statement.fallback, self._draws(statement, statement.fallback, sides)
+            statement = replace(statement, measure=statement.fallback)
+            draws = self._draws(statement, sides)
         there = [one for one in draws if one.values]
         missing = self._behind(statement, {client for side in named for client in side})
         if len(there) < len(draws):
             compared = {client for one in there for client in one[:2]}
             lacking = tuple(client for side in sides for client in side if client not in compared)
-            missing.append(Missing(measure=measure, clients=lacking))
+            missing.append(Missing(measure=statement.measure, clients=lacking))
         if not draws and not missing:
             least, most = statement.min_streams, statement.max_streams
             names = () if modes else ALIKE
@@ -201,17 +171,8 @@ class Measurements:
         found = tuple(_effect(statement, one, len(there)) for one in there)
         results: list[Result] = ["undecided"] if missing else []
         verdict = whole([*results, *(effect.result for effect in found)], statement.decided_by)
-        return ClaimStatement(
-            statement=statement.name,
-            measure=measure,
-            unit=statement.unit,
-            line=statement.line,
-            direction=statement.direction,
-            decided_by=statement.decided_by,
-            verdict=verdict,
-            effects=found,
-            missing=() if verdict == "supported" else tuple(missing),
-        )
+        missing = [] if verdict == "supported" else missing
+        return ClaimStatement(statement=statement, verdict=verdict, effects=found, missing=tuple(missing))
 
     def _levels(self, client: ClientId, statement: Statement) -> set[int]:
         """Return at how many streams, of those that the statement is about, the client has a valid measurement."""
@@ -219,7 +180,8 @@ class Measurements:
         streams = (s.level.streams or 0 for s in self.sweeps.get(client, ()))
         return {number for number in streams if statement.min_streams <= number <= most}
 
-    def _draws(self, statement: Statement, measure: str, sides: Sequence[Sequence[ClientId]]) -> list[_Draws]:
+    def _draws(self, statement: Statement, sides: Sequence[Sequence[ClientId]]) -> list[_Draws]:
+        measure = statement.measure
         if len(sides) == 1:
             return [self._of_client(client, measure) for client in sides[0]]
         levels = [self._levels(client, statement) for side in sides for client in side]
@@ -255,17 +217,18 @@ class Measurements:
         """
         lacking: dict[ClientId, int] = {}
         for s in self.excluded:
-            least, streams = statement.min_streams, s.level.streams or 0
-            valid = max((s.level.streams or 0 for s in self.sweeps.get(s.client, ())), default=0)
+            least, streams, sweep = statement.min_streams, s.level.streams or 0, self.sweeps.get(s.client)
+            valid = sweep[-1].level.value if sweep else 0
             if s.client in clients and max(valid + 1, least) <= streams <= (statement.max_streams or streams):
+                against = (
+                    r for one in s.reasons for r in getattr(one, "reasons", (one,))
+                )  # of excluded repeats
                 if valid < least:
                     lacking.setdefault(s.client, least)
-                elif s.limited_by is Limit.CLIENT or _own(s.reasons):
+                elif s.limited_by is Limit.CLIENT or any(isinstance(one, OWN_REASONS) for one in against):
                     lacking.setdefault(s.client, streams)
-        by_streams: dict[int, list[ClientId]] = defaultdict(list)
-        for client, streams in lacking.items():
-            by_streams[streams].append(client)
-        return [Missing(clients=tuple(of), min_streams=streams) for streams, of in by_streams.items()]
+        by_streams = {n: tuple(c for c, own in lacking.items() if own == n) for n in lacking.values()}
+        return [Missing(clients=of, min_streams=streams) for streams, of in by_streams.items()]
 
 
 def whole(
@@ -282,51 +245,52 @@ def whole(
     return "undecided" if undecided else "supported"
 
 
+def _result(statement: Statement, found: Estimate | None) -> Result:
+    """Return what an interval says."""
+    if found is None or found.low is None or found.high is None:
+        return "undecided"
+    least = {"above": statement.line, "within": 1 / statement.line}.get(statement.direction, -math.inf)
+    most = math.inf if statement.direction == "above" else statement.line
+    if least < found.low and found.high < most:
+        return "supports"
+    return "contradicts" if found.high < least or found.low > most else "undecided"
+
+
 def _effect(statement: Statement, draws: _Draws, comparisons: int) -> ClaimEffect:
     """Return one of ``comparisons`` effects; the result that decides for all needs the wide interval."""
-    estimate = effects.times if statement.unit == "times" else effects.never_negative
-    found, wide = (estimate(draws.values, number) or effects.Mean(math.nan) for number in (1, comparisons))
-    result = statement.result(found.low, found.high)
-    shared, noise = None, None
+    interval = effects.times if statement.unit == "times" else effects.never_negative
+    found = interval(draws.values) or effects.Mean(math.nan)
+    result, shared, noise = _result(statement, found), None, None
     if result == ("supports" if statement.decided_by == "any" else "contradicts"):
-        shared = comparisons if statement.result(wide.low, wide.high) != result else None
+        shared = comparisons if _result(statement, interval(draws.values, comparisons)) != result else None
     if draws.noise is not None and abs(math.log(found.value)) <= draws.noise:
-        noise = draws.noise if result == "undecided" or statement.result(1.0, 1.0) != result else None
+        same = _result(statement, Estimate(1.0, 1.0, 1.0)) == result != "undecided"  # as of no difference
+        noise = None if same else math.expm1(draws.noise)
     return ClaimEffect(
         client=draws.client,
         baseline=draws.baseline,
         level=draws.level,
-        value=found.value,
-        low=found.low,
-        high=found.high,
+        estimate=found,
         result="undecided" if shared or noise is not None else result,
-        noise=None if noise is None else math.expm1(noise),
+        noise=noise,
         comparisons=shared if noise is None else None,
     )
 
 
-def _own(against: Sequence[Reason]) -> bool:
-    """Return whether a reason may be the client's own doing."""
-    return any(
-        _own(one.reasons) if isinstance(one, reasons.RepeatExcluded) else isinstance(one, OWN_REASONS)
-        for one in against
-    )
-
-
-def shortfalls(measured: Measurements) -> Iterator[Shortfall]:
-    """Yield why the run was not made to decide the claims, or why too little of it is valid."""
+def shortfalls(measured: Measurements) -> list[Shortfall]:
+    """Return why the run was not made to decide the claims, or too little of it is valid; empty where it was."""
     modes = {s.mode for s in measured.all}
+    both = {"threads", "tasks"} <= modes
     repeats = max((len(s.rounds) for s in measured.all), default=0)
     lacks = {
         Shortfall.NO_SYNC_CLIENT: "threads" not in modes,
         Shortfall.NO_ASYNC_CLIENT: "tasks" not in modes,
-        Shortfall.ONE_LEVEL: {"threads", "tasks"} <= modes and _shared_levels(measured.all) < MIN_LEVELS,
+        Shortfall.ONE_LEVEL: both and _shared_levels(measured.all) < MIN_LEVELS,
         Shortfall.FEW_REPEATS: repeats < MIN_REPEATS,
     }
     valid = [s for sweep in measured.sweeps.values() for s in sweep if s.repeats >= MIN_REPEATS]
-    if not any(lacks.values()) and _shared_levels(valid) < MIN_LEVELS:
-        yield Shortfall.NOT_VALID
-    yield from (shortfall for shortfall, there in lacks.items() if there)
+    found = [shortfall for shortfall, there in lacks.items() if there]
+    return found or [Shortfall.NOT_VALID] * (_shared_levels(valid) < MIN_LEVELS)
 
 
 def _shared_levels(summaries: Sequence[Summary]) -> int:

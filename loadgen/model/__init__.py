@@ -17,13 +17,13 @@ from loadgen.model.argument import ClaimStatement as ClaimStatement
 from loadgen.model.argument import ClaimVerdict as ClaimVerdict
 from loadgen.model.argument import Cost as Cost
 from loadgen.model.argument import CostFinding as CostFinding
-from loadgen.model.argument import Direction as Direction
 from loadgen.model.argument import Excluded as Excluded
 from loadgen.model.argument import Missing as Missing
 from loadgen.model.argument import Resource as Resource
 from loadgen.model.argument import Result as Result
 from loadgen.model.argument import Shortfall as Shortfall
 from loadgen.model.argument import SourceKind as SourceKind
+from loadgen.model.argument import Statement as Statement
 from loadgen.model.cell import FOREVER as FOREVER
 from loadgen.model.cell import Arrival as Arrival
 from loadgen.model.cell import Cell as Cell

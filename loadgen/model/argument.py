@@ -14,7 +14,6 @@ from loadgen.model.level import Level
 
 Result = Literal["supports", "contradicts", "undecided"]
 ClaimVerdict = Literal["supported", "contradicted", "mixed", "undecided"]
-Direction = Literal["above", "below", "within"]
 Resource = Literal["memory", "threads", "cpu_per_token", "cpu_per_request", "switches"]
 ArticleMetric = Literal["ttft", "total"]
 
@@ -29,21 +28,41 @@ class Shortfall(StrEnum):
     NOT_VALID = "not_valid"  # all of these are there, but too few of the measurements are valid
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One atomic statement of a claim: of whom ``measure`` lies where.
+
+    ``of``: each ``sync`` or ``async`` client, or the ratio of each ``pair`` or of the two that are ``alike``. An effect
+    supports it when its whole interval lies on the side ``direction`` of ``line`` (``within``: between 1 / ``line`` and
+    ``line``). ``decided_by``: whether it must be true of all of them, or of any. ``fallback`` is the measure where the
+    first was not measured.
+    """
+
+    name: str
+    of: Literal["sync", "async", "pair", "alike"]
+    measure: str
+    direction: Literal["above", "below", "within"]
+    line: float
+    unit: str = "times"
+    min_streams: int = 1
+    max_streams: int | None = None
+    decided_by: Literal["all", "any"] = "all"
+    fallback: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimEffect:
-    """What a statement says of one client, or of one client beside ``baseline``: its value or their ratio.
+    """What a run says of a statement about one client, or about its ratio to ``baseline``.
 
-    With its 95 % interval; no bounds after one round. ``level`` is ``None`` for a slope over several. ``noise`` and
-    ``comparisons`` are set where they are why it is undecided: one client differs from itself by up to this share; so
-    many effects share the 5 % error.
+    One round gives no interval. ``level`` is ``None`` for a slope over several. ``noise`` and ``comparisons`` are set
+    where they are why it is undecided: one client differs from itself by up to this share; so many effects share the
+    5 % error.
     """
 
     client: ClientId
     baseline: ClientId | None = None
     level: Level | None = None
-    value: float
-    low: float | None
-    high: float | None
+    estimate: Estimate
     result: Result
     noise: float | None = None
     comparisons: int | None = None
@@ -66,18 +85,9 @@ class Missing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimStatement:
-    """One atomic statement of a claim, with an effect for each client or pair of clients that it is about.
+    """A statement with its verdict, an effect for each client or pair, and what is missing."""
 
-    An effect supports it when its whole interval lies on the side ``direction`` of ``line`` (``within``: between
-    1 / ``line`` and ``line``). ``decided_by``: whether it must be true of all of them, or of any.
-    """
-
-    statement: str
-    measure: str
-    unit: str
-    line: float
-    direction: Direction
-    decided_by: Literal["all", "any"]
+    statement: Statement
     verdict: ClaimVerdict
     effects: tuple[ClaimEffect, ...] = ()
     missing: tuple[Missing, ...] = ()

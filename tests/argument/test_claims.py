@@ -12,8 +12,8 @@ import pytest
 from loadgen import store
 from loadgen.analysis import summarise
 from loadgen.argument import claims
-from loadgen.argument.claims import CLAIMS, Statement, _Draws, _effect, whole
-from loadgen.model import ClientId, Level, Missing, Pause, Shortfall, Validity
+from loadgen.argument.claims import CLAIMS, _Draws, _effect, whole
+from loadgen.model import ClientId, Level, Missing, Pause, Shortfall, Statement, Validity
 from tests.synthetic import recording, run
 
 SYNC, ASYNC = ("requests", "httpx-sync"), ("httpx-async", "aiohttp")
@@ -163,7 +163,7 @@ def test_each_statement_is_true_false_mixed_or_undecided(claim, name):
 
 
 def statements_of(made):
-    return {(f.claim, one.statement): one for f in claims_of(made).values() for one in f.statements}
+    return {(f.claim, one.statement.name): one for f in claims_of(made).values() for one in f.statements}
 
 
 def test_clients_on_threads_that_share_them_are_not_alike():
@@ -175,7 +175,7 @@ def test_streams_that_were_never_open_at_once_contradict():
     """Such a measurement is not valid, so it is called so here."""
     held = run(".", sweep(asyncs={"late_start_ms": 0, "streams": 60}))
     valid = [replace(summary, validity=Validity.VALID) for summary in summarise(held)]
-    found = {one.statement: one for f in claims.findings(held, valid) for one in f.statements}
+    found = {one.statement.name: one for f in claims.findings(held, valid) for one in f.statements}
     assert found["all_open"].verdict == "contradicted"
 
 
@@ -223,7 +223,7 @@ def effect(finding, measure, client, baseline=None):
         e
         for one in finding.statements
         for e in one.effects
-        if (one.measure, e.client, e.baseline) == (measure, client, baseline)
+        if (one.statement.measure, e.client, e.baseline) == (measure, client, baseline)
     )
     return found
 
@@ -231,16 +231,16 @@ def effect(finding, measure, client, baseline=None):
 def test_effects_have_values_intervals_and_thresholds():
     found = claims_of(sweep())
     memory = effect(found[SCALES], "rss_per_stream_kib", AIOHTTP, REQUESTS)
-    assert memory.value == pytest.approx(20 / 120, rel=0.05)
-    assert memory.low < memory.value < memory.high < 0.8
+    assert memory.estimate.value == pytest.approx(20 / 120, rel=0.05)
+    assert memory.estimate.low < memory.estimate.value < memory.estimate.high < 0.8
     assert (memory.result, memory.level) == ("supports", Level(streams=100))
     threads = effect(found[BLOCKS], "threads_per_stream", REQUESTS)
-    assert (threads.value, threads.result, threads.level) == (pytest.approx(1.0), "supports", None)
+    assert (threads.estimate.value, threads.result, threads.level) == (pytest.approx(1.0), "supports", None)
 
 
 def test_a_verdict_needs_more_than_one_round():
     found = claims_of(sweep(repeats=1))[SCALES]
-    assert {(effect.low, effect.result) for effect in effects(found)} == {(None, "undecided")}
+    assert {(effect.estimate.low, effect.result) for effect in effects(found)} == {(None, "undecided")}
 
 
 def test_what_does_not_hold_for_one_client_does_not_hold_for_its_kind():
@@ -288,7 +288,7 @@ def test_what_stands_on_the_line_is_seldom_called(pairs, draws):
 def test_a_result_that_decides_alone_needs_a_wider_interval():
     values = [0.05, 0.06, 0.09]  # logarithms; 95 % lies above 1, the interval for one of ten does not
     one, ten = (drawn(values, n) for n in (1, 10))
-    assert (one.low, one.high) == (ten.low, ten.high)
+    assert one.estimate == ten.estimate
     assert (one.result, ten.result) == ("contradicts", "undecided")
     assert (one.comparisons, ten.comparisons) == (None, 10)
     above = replace(RATIO, direction="above")

@@ -17,6 +17,7 @@ from loadgen.model import (
     Level,
     Missing,
     Shortfall,
+    Statement,
     Validity,
 )
 from loadgen.model.argument import Excluded
@@ -34,21 +35,19 @@ ONE, OTHER, HUNDRED = ClientId("requests"), ClientId("aiohttp"), Level(streams=1
 
 
 def effect(client, value, result, **more):
-    bounds = {"low": value * 0.9, "high": value * 1.1, "level": HUNDRED}
-    return ClaimEffect(**{**bounds, "client": client, "value": value, "result": result, **more})
+    estimate = Estimate(value, value * 0.9, value * 1.1, 3)
+    return ClaimEffect(**{"client": client, "estimate": estimate, "level": HUNDRED, "result": result, **more})
 
 
-def statement(*effects, **more):
+def statement(*effects, verdict="undecided", missing=(), name="thread_waits", of="sync", **more):
     common = {
-        "statement": "thread_waits",
         "measure": "voluntary_switches_per_token",
         "unit": "per token",
         "line": 0.5,
         "direction": "above",
-        "decided_by": "all",
-        "verdict": "undecided",
     }
-    return ClaimStatement(**{**common, "effects": effects, **more})
+    about = Statement(name, of, **{**common, **more})
+    return ClaimStatement(statement=about, verdict=verdict, effects=effects, missing=missing)
 
 
 def claim(*statements, **more):
@@ -141,7 +140,7 @@ def test_pairs_are_named_where_one_client_s_pairs_differ():
     pairs = [("aiohttp", "requests", "supports"), ("aiohttp", "httpx-sync", "contradicts")]
     pairs += [("httpx-async", other, "contradicts") for other in ("requests", "httpx-sync")]
     found = (effect(ClientId(c), 0.5, result, baseline=ClientId(b)) for c, b, result in pairs)
-    text = english.statement(statement(*found, statement="lower_memory", verdict="mixed"))
+    text = english.statement(statement(*found, name="lower_memory", verdict="mixed"))
     assert text.endswith(": true of aiohttp ÷ requests; not of aiohttp ÷ httpx-sync and httpx-async")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from loadgen.model import ClaimEffect, ClaimFinding, ClaimStatement
+from loadgen.model import ClaimEffect, ClaimFinding, ClaimStatement, Statement
 from loadgen.report.blocks import Bullets, Cell, Column, Markup, Row, Table, Text, Tone, Verdict
 from loadgen.report.charts import forest
 from loadgen.report.sections.section import Block, Form, Section, View
@@ -54,41 +54,43 @@ class Claims(Section):
                 yield Bullets(["; ".join(new)], "quiet")
 
 
-def _plot(one: ClaimStatement) -> forest.Plot:
+def _plot(tested: ClaimStatement) -> forest.Plot:
     """Return the effects on one axis; the level is in the title where it is the same for all."""
-    levels = {effect.level for effect in one.effects}
+    one, levels = tested.statement, {effect.level for effect in tested.effects}
     level = next(iter(levels)) if len(levels) == 1 else None
     return forest.plot(
         english.MEASURES[one.measure] + (f" at {level}" if level else ""),
         "%" if one.unit == "share" else one.unit,
-        [_point(one, effect, english.who(effect, level=len(levels) > 1)) for effect in one.effects],
-        line=_shown(one, one.line),
+        [_point(one, effect, english.who(effect, level=len(levels) > 1)) for effect in tested.effects],
+        line=_shown(one, one.line) or 0.0,
         direction=one.direction,
         criterion=f"{english.criterion(one, 'more than', 'less than')} supports it"
         + ("; one is enough" * (one.decided_by == "any")),
     )
 
 
-def _point(one: ClaimStatement, effect: ClaimEffect, label: str) -> forest.Point:
-    low, high = (None if bound is None else _shown(one, bound) for bound in (effect.low, effect.high))
-    result: forest.Result = "once" if effect.low is None else effect.result
-    return forest.Point(label, _shown(one, effect.value), low, high, result, english.note(effect))
+def _point(one: Statement, effect: ClaimEffect, label: str) -> forest.Point:
+    estimate = effect.estimate
+    value, low, high = (_shown(one, bound) for bound in (estimate.value, estimate.low, estimate.high))
+    return forest.Point(
+        label, value, low, high, "once" if low is None else effect.result, english.note(effect)
+    )
 
 
-def _shown(one: ClaimStatement, value: float) -> float:
+def _shown(one: Statement, value: float | None) -> float | None:
     """Return the value as it is printed: a share in percent."""
-    return 100 * value if one.unit == "share" else value
+    return 100 * value if one.unit == "share" and value is not None else value
 
 
-def _row(one: ClaimStatement) -> Row:
+def _row(tested: ClaimStatement) -> Row:
     """Return the verdict, the effect that decides most, and whose it is beside the others."""
-    decides = max if one.decided_by == "any" else min
-    points = [_point(one, effect, english.who(effect)) for effect in one.effects]
+    one, decides = tested.statement, max if tested.statement.decided_by == "any" else min
+    points = [_point(one, effect, english.who(effect)) for effect in tested.effects]
     point = decides(points, key=lambda point: _FIRST.index(point.result))
     others = [other.label for other in points if other is not point]
-    named = f"one of {len(points)} pairs" if one.effects[0].baseline else f"also {', '.join(others)}"
+    named = f"one of {len(points)} pairs" if tested.effects[0].baseline else f"also {', '.join(others)}"
     return (
-        Cell(one.verdict, tone=TONES[one.verdict]),
+        Cell(tested.verdict, tone=TONES[tested.verdict]),
         with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),
         english.criterion(one),
         f"{english.MEASURES[one.measure]}: {point.label}" + (f" ({named})" if others else ""),

@@ -14,6 +14,7 @@ from loadgen.model import (
     Mode,
     Result,
     Shortfall,
+    Statement,
 )
 from loadgen.model.argument import Excluded
 from loadgen.report.sentences import Sentences
@@ -84,7 +85,7 @@ def sentences(finding: ClaimFinding) -> Sentences:
 
 def statement(one: ClaimStatement) -> str:
     """Return the statement; where it is mixed, of whom it is true and of whom it is not."""
-    text = STATEMENTS[one.statement]
+    text = STATEMENTS[one.statement.name]
     return f"{text}: {'; '.join(_whom(one))}" if one.verdict == "mixed" else text
 
 
@@ -106,7 +107,7 @@ def reasons(finding: ClaimFinding) -> list[str]:
     """Return why statements of the claim are undecided."""
     missing = [_missing(one) for part in finding.statements for one in part.missing]
     effects = [effect for part in finding.statements for effect in part.effects]
-    once = bool(effects) and all(effect.low is None for effect in effects)
+    once = bool(effects) and all(effect.estimate.low is None for effect in effects)
     return [
         *(f"Undecided: {text}" for text in dict.fromkeys(missing)),
         *(["Undecided: one repeat gives no estimate of the noise; use repeats: 3"] if once else []),
@@ -133,7 +134,7 @@ def who(effect: ClaimEffect, *, level: bool = False) -> str:
     return f"{name} at {effect.level}" if level and effect.level else name
 
 
-def criterion(one: ClaimStatement, above: str = ">", below: str = "<") -> str:
+def criterion(one: Statement, above: str = ">", below: str = "<") -> str:
     """Return which values support the statement: ``> 0.9``, ``< 10 %`` or ``0.909 to 1.1``."""
     line = f"{100 * one.line:g} %" if one.unit == "share" else f"{one.line:g}"
     if one.direction == "within":
