@@ -40,11 +40,9 @@ def mean(values: Iterable[float], comparisons: int = 1) -> Mean | None:
     With several ``comparisons`` each interval is widened so that all of them together hold with 95 % (Bonferroni).
     """
     each = [float(value) for value in values]
-    if not each:
-        return None
-    middle = statistics.fmean(each)
     if len(each) < 2:
-        return Mean(middle, n=1)
+        return Mean(each[0], n=1) if each else None
+    middle = statistics.fmean(each)
     error = math.sqrt(variance(each) / len(each))
     half = quantile(1 - (1 - CONFIDENCE) / (2 * comparisons), len(each) - 1) * error
     return Mean(middle, middle - half, middle + half, len(each))
