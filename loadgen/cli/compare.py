@@ -44,11 +44,11 @@ def command(
                 4 cannot tell; the number of repeats that could is printed
     """
     if (head is None) != (len(labels) == 2):
-        says = "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
-        raise click.UsageError(says)
+        message = "compare two runs, BASE and HEAD, or two clients of one run, --client A --client B"
+        raise click.UsageError(message)
     if as_json and markdown == "-":
-        says = "--json and --markdown - both write to the standard output; use --markdown FILE"
-        raise click.UsageError(says)
+        message = "--json and --markdown - both write to the standard output; use --markdown FILE"
+        raise click.UsageError(message)
     from loadgen import analysis, store
     from loadgen.analysis import compare as comparing
     from loadgen.analysis import delivery_lag
@@ -64,8 +64,8 @@ def command(
     summaries = [analysis.summarise(each) for each in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):
-            says = f"{folder}: no valid measurement; loadgen report {folder} shows the reasons"
-            fail(says, ExitCode.NOT_MEASURED)
+            message = f"{folder}: no valid measurement; loadgen report {folder} shows the reasons"
+            fail(message, ExitCode.NOT_MEASURED)
     if head is not None:
         differ = differences(runs[0], runs[1])
         blocking = [f"  {sentences.difference(each)}" for each in differ if each.blocking]

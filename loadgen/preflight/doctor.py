@@ -34,8 +34,8 @@ def _cores() -> Check:
     cores = cores_of()
     if cores.engine:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
-    says = "only one, or processes cannot be pinned; delivery lag includes the simulator's share"
-    return Check(f"cores: {says}", False)
+    message = "only one, or processes cannot be pinned; delivery lag includes the simulator's share"
+    return Check(f"cores: {message}", False)
 
 
 def _clock() -> Check:
@@ -72,6 +72,6 @@ def _port() -> Check:
         try:
             probe.bind(("127.0.0.1", OLLAMA_PORT))
         except OSError:
-            says = "in use, perhaps by Ollama; `loadgen simulate` needs --port"
-            return Check(f"port {OLLAMA_PORT}: {says}", False)
+            message = "in use, perhaps by Ollama; `loadgen simulate` needs --port"
+            return Check(f"port {OLLAMA_PORT}: {message}", False)
     return Check(f"port {OLLAMA_PORT}: free", True)

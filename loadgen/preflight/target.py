@@ -63,14 +63,14 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror | UnicodeError):  # the latter for what cannot be a name
             reason = getattr(error, "strerror", None) or error
-            says = f"the name {url.hostname!r} has no address: {reason}"
+            message = f"the name {url.hostname!r} has no address: {reason}"
         elif isinstance(error, TimeoutError):
-            says = f"no connection within {seconds:g} s"
+            message = f"no connection within {seconds:g} s"
         elif isinstance(error, ssl.SSLError):
-            says = f"no TLS: {error.reason or error}"
+            message = f"no TLS: {error.reason or error}"
         else:
-            says = f"no connection: {error.strerror or error}"
-        raise TargetError(f"{place}: {says}") from error
+            message = f"no connection: {error.strerror or error}"
+        raise TargetError(f"{place}: {message}") from error
 
     def exchange() -> tuple[int, str]:
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -86,8 +86,8 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
         reason = error.strerror or error
         raise TargetError(f"{place}: the connection was closed without an answer: {reason}") from error
     except (http.client.HTTPException, ValueError) as error:
-        says = ascii((str(error) or type(error).__name__)[:100])[1:-1]
-        raise TargetError(f"{place}: the answer is not HTTP: {says}") from error
+        message = ascii((str(error) or type(error).__name__)[:100])[1:-1]
+        raise TargetError(f"{place}: the answer is not HTTP: {message}") from error
     finally:
         connection.close()
 

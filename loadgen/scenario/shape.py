@@ -185,8 +185,8 @@ class LoadShape(_Shape):
                 yield ("warmup",), f"{self.warmup:g}s leaves nothing of {lasts}", "a shorter warm-up"
 
     def resolved(self) -> Load:
-        given = {key: value for key, value in dict(self).items() if value is not None}
-        return Load(**{"warmup": self.ramp if self.duration is not None else 0.0} | given)
+        present = {key: value for key, value in dict(self).items() if value is not None}
+        return Load(**{"warmup": self.ramp if self.duration is not None else 0.0} | present)
 
 
 class StageShape(_Shape):

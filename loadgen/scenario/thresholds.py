@@ -74,12 +74,12 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
         yield (), f"{metric} is not a percentage", "the number without %"
     clients: list[ClientId] | None = info.data.get("clients")
     if client and clients is not None and client not in names(clients) | in_file.clients:
-        says = f"{'***' if hidden else client} is not among the clients of this scenario"
-        yield (), says, choose(client, sorted(names(clients)))
+        problem = f"{'***' if hidden else client} is not among the clients of this scenario"
+        yield (), problem, choose(client, sorted(names(clients)))
     levels: list[int] = info.data.get("concurrency") or most(s.to for s in info.data.get("stages", ()))
     if level and levels and int(level) not in {*levels, *in_file.levels}:
-        says = f"{'***' if hidden else level} is not among the concurrency levels of this scenario"
-        yield (), says, f"one of {', '.join(map(str, levels))}"
+        problem = f"{'***' if hidden else level} is not among the concurrency levels of this scenario"
+        yield (), problem, f"one of {', '.join(map(str, levels))}"
 
 
 def in_file(data: Mapping[str, Any], folder: FilePath) -> InFile:

@@ -27,9 +27,9 @@ _QUANTITY: Final = re.compile(
 )
 
 
-def wrong(says: str, right: str, at: Path = ()) -> PydanticCustomError:
+def wrong(problem: str, right: str, at: Path = ()) -> PydanticCustomError:
     """Return the error to raise from a validator; ``at`` leads from the validated value to the problem."""
-    return PydanticCustomError("problems", "problems", {"found": [(at, says, right)]})
+    return PydanticCustomError("problems", "problems", {"found": [(at, problem, right)]})
 
 
 def check(value: T, found: Iterable[tuple[Path, str, str]]) -> T:
@@ -46,8 +46,8 @@ def checked(problems: Callable[[Any], Found]) -> AfterValidator:
 
 def problems_of(error: PydanticCustomError, at: Path = ()) -> Found:
     """Yield the problems that a validator raised, from one level up."""
-    for inner, says, right in (error.context or {})["found"]:
-        yield (*at, *inner), says, right
+    for inner, problem, right in (error.context or {})["found"]:
+        yield (*at, *inner), problem, right
 
 
 def one_of(what: str, known: Callable[[], Iterable[str]]) -> BeforeValidator:
@@ -103,8 +103,8 @@ def size(value: Any, least: int, most: int, step: int) -> str:
         raise wrong(f"{text} has no known unit", "KiB, MiB or GiB, such as 256KiB or 1MiB")
     found = float(match["number"]) * SIZES[match["unit"]]
     if not least <= found <= most:
-        says = f"{text} is too {'small' if found < least else 'large'}"
-        raise wrong(says, f"from {_with_unit(least)} to {_with_unit(most)}")
+        problem = f"{text} is too {'small' if found < least else 'large'}"
+        raise wrong(problem, f"from {_with_unit(least)} to {_with_unit(most)}")
     if found % step:
         right = f"such as {_with_unit(-(-found // step) * step)}"
         raise wrong(f"{text} is not a multiple of {_with_unit(step)}", right)
@@ -134,12 +134,12 @@ def fraction(value: Any) -> float:
     return float(value)
 
 
-def _valid(valid: Callable[[Any], bool], says: str, right: str) -> Callable[[Any], Any]:
+def _valid(valid: Callable[[Any], bool], problem: str, right: str) -> Callable[[Any], Any]:
 
     def validate(value: Any) -> Any:
         found = meaning(value)
         if not valid(found):
-            raise wrong(f"{shown(value)} {says}", right)
+            raise wrong(f"{shown(value)} {problem}", right)
         return found
 
     return validate
@@ -169,8 +169,8 @@ def is_text(value: Any) -> TypeGuard[str]:
 
 def text(value: Any) -> str:
     if not is_text(value):
-        says = "is empty" if isinstance(value, str) else f"is {kind(value)}"
-        raise wrong(says, "text; in quotes where it looks like something else")
+        problem = "is empty" if isinstance(value, str) else f"is {kind(value)}"
+        raise wrong(problem, "text; in quotes where it looks like something else")
     return str(value)
 
 
