@@ -36,10 +36,8 @@ class ScenarioError(Exception):
 def masked(problems: Iterable[Problem], secrets: Iterable[str]) -> list[Problem]:
     """Return the problems by line, without duplicates and without secrets."""
     hidden = frozenset(secrets)
-    problems = sorted(problems, key=_line)
-    return list(
-        dict.fromkeys(p._replace(wrong=mask(p.wrong, hidden), right=mask(p.right, hidden)) for p in problems)
-    )
+    masked = (p._replace(wrong=mask(p.wrong, hidden), right=mask(p.right, hidden)) for p in problems)
+    return list(dict.fromkeys(sorted(masked, key=_line)))
 
 
 def dotted(path: Path) -> str:

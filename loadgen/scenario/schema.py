@@ -14,15 +14,13 @@ _REFERENCE: Final = {
     "type": "string",
     "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}",
 }
-_PROMPTS: Final = [
-    {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
-    {
-        "type": "object",
-        "properties": {"file": {"type": "string", "minLength": 1}},
-        "required": ["file"],
-        "additionalProperties": False,
-    },
-]
+_PROMPTS_FILE: Final = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "minLength": 1}},
+    "required": ["file"],
+    "additionalProperties": False,
+}
+_LIST: Final = ("type", "items", "minItems")
 _NUMBER: Final = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _ABOUT: Final = {"title", "description", "examples", "default"}
 
@@ -36,9 +34,9 @@ def schema() -> dict[str, Any]:
     keys = made["properties"]
     keys["name"]["pattern"] = r"^[^\s/\\._-][^\s/\\]*$"
     keys["protocol"]["enum"] = protocols.names()
-    keys["prompts"]["anyOf"] = _PROMPTS
+    keys["prompts"]["anyOf"] = [{rule: keys["prompts"].pop(rule) for rule in _LIST}, _PROMPTS_FILE]
     keys["clients"]["items"] = {"anyOf": [{"enum": clients.names()}, *map(_variant, clients.names())]}
-    levels = {key: keys["concurrency"].pop(key) for key in ("type", "items", "minItems")}
+    levels = {rule: keys["concurrency"].pop(rule) for rule in _LIST}
     keys["concurrency"]["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]
     # A threshold names a metric, or has a value from the environment.
     written = rf"^\s*(.+\.)?({'|'.join(thresholds.metrics())})\s*(<=|>=|<|>)\s*{_NUMBER}\s*%?\s*$"

@@ -244,6 +244,14 @@ class TimeoutsShape(_Shape):
     total: PositiveDuration = key(_TIMEOUTS.total, "From the start of the stream to its end.", "300s")
 
 
+_Client = Annotated[
+    InstanceOf[ClientId],
+    BeforeValidator(lambda value, info: variants.client(value, info.context.folder)),
+    WithJsonSchema({}),
+]
+_Threshold = Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({})]
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
 
@@ -269,20 +277,14 @@ class ScenarioShape(_Shape):
     options: Annotated[dict[str, Any], BeforeValidator(values.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
     )
-    prompts: Annotated[list[Text], Field(min_length=1), WrapValidator(values.prompts), WithJsonSchema({})] = (
-        key(
-            ...,
-            "The prompts, used in turn: a list, or a file relative to the scenario "
-            "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
-            ["Write a haiku."],
-            {"file": "prompts.jsonl"},
-        )
+    prompts: Annotated[list[Text], Field(min_length=1), WrapValidator(values.prompts)] = key(
+        ...,
+        "The prompts, used in turn: a list, or a file relative to the scenario "
+        "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
+        ["Write a haiku."],
+        {"file": "prompts.jsonl"},
     )
-    clients: Annotated[
-        list[Annotated[InstanceOf[ClientId], BeforeValidator(variants.validate), WithJsonSchema({})]],
-        Field(min_length=1),
-        AfterValidator(variants.distinct),
-    ] = key(
+    clients: Annotated[list[_Client], Field(min_length=1), AfterValidator(variants.distinct)] = key(
         ...,
         "The HTTP clients to compare: names, or mappings with options.",
         ["requests", "httpx-sync", "httpx-async", "aiohttp"],
@@ -300,9 +302,7 @@ class ScenarioShape(_Shape):
         1, "How often each client is measured at each concurrency level, interleaved.", 3
     )
     timeouts: TimeoutsShape = key(TimeoutsShape, "When a stream fails.")
-    thresholds: list[
-        Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({"type": "string"})]
-    ] = key(
+    thresholds: list[_Threshold] = key(
         [],
         "What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
         ["aiohttp.ttft_p99_ms < 500", "errors < 1%"],

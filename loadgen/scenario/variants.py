@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from loadgen import clients
@@ -31,11 +30,6 @@ def options_of(name: str) -> Mapping[str, clients.Values]:
     except (ImportError, clients.InvalidClient):
         own = {}  # reported when the client is used
     return {"stream": (True, False), **own}
-
-
-def validate(value: Any, info: ValidationInfo) -> ClientId:
-    """Return the client, for Pydantic."""
-    return client(value, info.context.folder)  # type: ignore[union-attr]
 
 
 def client(value: Any, folder: FilePath) -> ClientId:
