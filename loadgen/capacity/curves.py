@@ -20,8 +20,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
-from scipy.special import stdtrit
 
 from loadgen.capacity.readings import Reading
 from loadgen.model import ClientId
@@ -157,12 +155,14 @@ class _Curve:
 
     def at(self, x: Floats, means: Floats) -> Floats:
         """Return the curves through ``means``, shape ``[..., step]``, at ``x``: shape ``[..., place]``."""
-        curves: Floats = make_interp_spline(self.x, means, k=1, axis=-1)(x)
+        curves: Floats = means @ np.array([np.interp(x, self.x, step) for step in np.eye(len(self.x))])
         return curves
 
 
 def _t(freedom: int) -> float:
     """Return the two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
