@@ -55,7 +55,6 @@ class Assignment:
         return not self.done and not self.lost
 
     def add(self, update: messages.Update) -> None:
-        """Add what an update brings."""
         self.updated_at = time.monotonic()
         self.recording = update.recording
         self.rows.streams.extend(update.rows.streams)
@@ -70,7 +69,7 @@ class Assignment:
         """Return the recording of ``cell``, with its tables; an empty one where nothing was sent."""
         load = cell.workload.load
         begin = int(load.warmup * 1e9)
-        recording = self.recording or RecordingInfo(
+        info = self.recording or RecordingInfo(
             index=cell.index,
             client=replace(cell.client, python=None),
             mode=clients.info(cell.client.name).mode,
@@ -82,14 +81,14 @@ class Assignment:
             window=(begin, max(begin, int((load.seconds or 0.0) * 1e9))),
             clock=((0, 0), (0, 0)),
         )
-        recording = replace(
-            recording,
+        info = replace(
+            info,
             level=Level(streams=max(cell.max_streams, 1)),
-            ended=self.lost or recording.ended,
+            ended=self.lost or info.ended,
             worker=self.worker,
             share=self.most_requested if self.worker else None,
         )
-        return store.filled(recording, *self.rows)
+        return store.filled(info, *self.rows)
 
 
 class Coordinator:
@@ -105,7 +104,6 @@ class Coordinator:
         updated: Callable[[Assignment, messages.Update], None],
     ) -> None:
         self.assignments: list[Assignment] = []
-        self.failures: list[str] = []
         self.most_requested: dict[int, int] = {}  # cell index -> the most streams requested at one time
         self._transport, self._note, self._updated = transport, note, updated
         self._job = messages.Job(0, "", (), "", None)
@@ -134,8 +132,6 @@ class Coordinator:
             self._assign(node, [(cell, None) for cell in self._late_cells])
 
     def _failed(self, node: str, reason: str) -> None:
-        name = self._names.get(node)
-        self.failures.append(f"{name}: {reason}" if name else reason)
         for assignment in self.assignments:
             if assignment.node == node and assignment.running:
                 self._lose(assignment, reason)
@@ -189,7 +185,7 @@ class Coordinator:
             url=url,
         )
         self._ending, self._late_cells = False, () if scheduled else cells
-        self.assignments, self.failures, self.most_requested = [], [], {}
+        self.assignments, self.most_requested = [], {}
         nodes = self.nodes()
         for place, node in enumerate(nodes):
             slots = [range(cell.max_streams)[place :: len(nodes)] if scheduled else None for cell in cells]

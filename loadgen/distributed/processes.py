@@ -141,7 +141,8 @@ def worker_pool(
                 break
         parts = coordinator.recordings(cell)
         if not parts:
-            raise CellError("; ".join(coordinator.failures) or "no worker is left")
+            lost = [f"{each.worker}: {each.lost}" for each in coordinator.assignments]
+            raise CellError("; ".join(lost) or "no worker is left")
         return parts
 
     with ExitStack() as stack:

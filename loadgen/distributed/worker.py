@@ -83,8 +83,6 @@ class Worker:
                 users = self.users[label] + (self.users[""] if label == default else 0)
                 controller.set_streams(users, self.environment.stop_timeout or 0.0)
 
-    # -- the coordinator's messages
-
     def follow_master(self) -> None:
         """Send this version to the coordinator, in another process; end this one where it refuses."""
         self.transport.on(messages.REFUSED, self._refused, concurrent=True)
@@ -134,8 +132,6 @@ class Worker:
         controllers = [each for each in self.controllers.values() if each.job == end.job]
         gevent.joinall([gevent.spawn(controller.finish, end.grace) for controller in controllers])
 
-    # -- Locust's own statistics
-
     def fire_requests(self, cell: Cell, streams: Sequence[Stream]) -> None:
         """Fire one request event of Locust per stream; streams that we stopped are neither success nor failure."""
         for stream in streams:
@@ -170,8 +166,6 @@ class EngineController(Listener):
         self._over = Event()
         gevent.spawn(self._run)
         gevent.spawn(self._send_updates)
-
-    # -- updates
 
     def progress(self, progress: Progress) -> None:
         self._open, self._tokens = progress.open, progress.tokens
@@ -208,8 +202,6 @@ class EngineController(Listener):
             )
             self._worker.transport.send(messages.UPDATE, messages.pack(update))
             self._over.wait(UPDATE_INTERVAL_S)
-
-    # -- commands
 
     def set_streams(self, number: int, grace: float) -> None:
         """Run ``number`` streams from now on, unless the load has a schedule of its own."""

@@ -30,20 +30,8 @@ def namespaces(count: int) -> Iterator[tuple[str, Sequence[str]]]:
             made.append(name)
             _ip("-n", name, "link", "set", "lo", "up")
         for number, name in enumerate(others, 1):
-            _ip(
-                "-n",
-                hub,
-                "link",
-                "add",
-                f"wire{number}",
-                "type",
-                "veth",
-                "peer",
-                "name",
-                "wire0",
-                "netns",
-                name,
-            )
+            wire = ("link", "add", f"wire{number}", "type", "veth", "peer", "name", "wire0", "netns", name)
+            _ip("-n", hub, *wire)
             _ip("-n", hub, "address", "add", f"10.99.{number}.1/24", "dev", f"wire{number}")
             _ip("-n", name, "address", "add", f"10.99.{number}.2/24", "dev", "wire0")
             _ip("-n", hub, "link", "set", f"wire{number}", "up")

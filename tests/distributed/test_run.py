@@ -351,6 +351,13 @@ def test_a_target_that_is_not_there_ends_it_before_workers_are_waited_for(tmp_pa
     assert "Connection refused" in ran.stderr
 
 
+def test_a_worker_without_a_master_says_so(tmp_path: Path) -> None:
+    port = free_port()
+    ran = command("worker", "--port", port, "--connect-timeout", "1", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (3, "")
+    assert f"no master at 127.0.0.1:{port}: no answer. Is loadgen run --master running?" in ran.stderr
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
