@@ -28,9 +28,7 @@ class Stages(LoadTestShape):
         now = self.get_run_time()
         if now >= self._seconds:
             return None
-        before = self._last[0]
         users = round(streams_at(self._stages, now + 1.0))
-        # Without a change it must be the same pair, or Locust spawns again.
-        if users != before:
-            self._last = (users, float(abs(users - before)))
+        if users != self._last[0]:  # or Locust spawns again
+            self._last = (users, float(abs(users - self._last[0])))
         return self._last
