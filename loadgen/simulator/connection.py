@@ -42,9 +42,7 @@ class Connection:
         "out", "request", "sock", "stream",
     )  # fmt: skip
 
-    def __init__(
-        self, state: State, sock: socket.socket, route: Callable[[State, Connection, http.Request], None]
-    ) -> None:
+    def __init__(self, state: State, sock: socket.socket, route: Handler) -> None:
         self.sock = sock
         self.out = bytearray()
         self.stream: Answering | None = None

@@ -56,9 +56,7 @@ class Parser:
     ``100 Continue`` before it sends the body.
     """
 
-    __slots__ = (
-        "_failure", "_head_size", "_parser", "_ready", "_request", "_target", "buffered", "wants_continue",
-    )  # fmt: skip
+    __slots__ = ("_failure", "_head_size", "_parser", "_ready", "_request", "buffered", "wants_continue")
 
     def __init__(self) -> None:
         self._ready: deque[Request] = deque()
@@ -66,7 +64,6 @@ class Parser:
         self._failure: HttpError | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._head_size: int | None = 0  # None: the head is complete
-        self._target = b""
         self.buffered = 0
         self.wants_continue = False
 
@@ -106,10 +103,10 @@ class Parser:
     # -- called by httptools
 
     def on_message_begin(self) -> None:
-        self._request, self._target = Request(), b""
+        self._request = Request()
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
+        self._request.path += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         headers, key, text = self._request.headers, name.decode().lower(), value.decode("latin-1")
@@ -131,7 +128,7 @@ class Parser:
             raise HttpError(413, "request body too large")
         request.method = parser.get_method().decode()
         request.keep_alive = parser.should_keep_alive()
-        request.path = (httptools.parse_url(self._target).path or b"/").decode("latin-1")
+        request.path = (httptools.parse_url(request.path.encode("latin-1")).path or b"/").decode("latin-1")
         self._head_size = None
         self.wants_continue = "100-continue" in request.headers.get("expect", "").lower()
 

@@ -22,7 +22,7 @@ class Log:
     """When each object was ``due`` and ``sent``, in nanoseconds since the epoch, and counts.
 
     ``blocked`` counts sends that the client was too slow to take whole. Only the last ten to twenty million
-    objects are kept; the others are counted in ``dropped``.
+    objects are kept, and those that are sent until the next stream; the others are counted in ``dropped``.
     """
 
     __slots__ = ("blocked", "dropped", "due", "open", "open_peak", "sent", "streams")
@@ -32,7 +32,10 @@ class Log:
         self.streams = self.open = self.open_peak = self.blocked = self.dropped = 0
 
     def add_stream(self) -> int:
-        """Add an open stream; return its index."""
+        """Add an open stream; return its index. Drops the older half of the objects when there are too many."""
+        if len(self.sent) > _MAX_ROWS:
+            self.dropped += _MAX_ROWS // 2
+            del self.due[: _MAX_ROWS // 2], self.sent[: _MAX_ROWS // 2]
         self.streams += 1
         self.open += 1
         self.open_peak = max(self.open_peak, self.open)
@@ -42,12 +45,6 @@ class Log:
         """Add an object that is about to be sent."""
         self.due.append(due)
         self.sent.append(sent)
-
-    def trim(self) -> None:
-        """Drop the older half of the objects when there are too many."""
-        if len(self.sent) > _MAX_ROWS:
-            self.dropped += _MAX_ROWS // 2
-            del self.due[: _MAX_ROWS // 2], self.sent[: _MAX_ROWS // 2]
 
     def counts(self) -> dict[str, int]:
         """Return what needs no look at every object."""

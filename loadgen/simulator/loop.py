@@ -84,8 +84,8 @@ class Loop:
         with suppress(OSError):
             self._waker.send(b"!")
 
-    def run(self, each_turn: Callable[[], None]) -> None:
-        """Serve until ``stop``, then close the loop; ``each_turn`` is called after every turn of the wheel."""
+    def run(self) -> None:
+        """Serve until ``stop``, then close the loop."""
         # The collector would pause all streams to look through every open one. What streams leave behind has
         # no cycles: a stream and its connection let go of each other.
         gc.collect()
@@ -94,7 +94,6 @@ class Loop:
         try:
             while self._running:
                 self.wheel.turn(self._tie_clocks())
-                each_turn()
                 for number, (key, events) in enumerate(self._wait(), 1):
                     key.data(events)
                     if not number % MAX_EVENTS:

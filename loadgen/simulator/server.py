@@ -69,10 +69,7 @@ class Server:
     def run(self) -> None:
         """Serve until ``loop.stop``."""
         with self._listener:
-            self.loop.run(self._trim_log)
-
-    def _trim_log(self) -> None:
-        self.state.log.trim()
+            self.loop.run()
 
     def _accept(self, _: int) -> None:
         for _ in range(MAX_EVENTS):

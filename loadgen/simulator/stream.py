@@ -9,7 +9,7 @@ from typing import Final
 
 from loadgen.model import Usage
 from loadgen.protocols.encoder import Encoder, Ending
-from loadgen.simulator import faults, http
+from loadgen.simulator import http
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import encoding
@@ -20,6 +20,18 @@ _WORDS: Final = len(TOKENS)
 _SECOND: Final = 1_000_000_000
 CONTEXT: Final = 40_960
 _VOCABULARY: Final = 151_643
+# The kernel completes a handshake by itself, so a late accept reaches the client only as silence after it.
+SLOW_ACCEPT_NS: Final = 1_000_000_000
+HUGE_LINE: Final = 10_000_000
+ENDLESS_LINE: Final = 64_000_000
+
+STATUS: Final[dict[str, tuple[int, str]]] = {
+    "status_429": (429, "too many requests"),
+    "status_500": (500, "llama runner process has terminated: exit status 2"),
+    "status_503": (503, "server busy, please try again.  maximum pending requests exceeded"),
+}
+MALFORMED: Final = b'{"model":"simulator","created_at":"2026-01-01T00:00:00.'
+ERROR_TEXT: Final = "an error was encountered while running the model: unexpected EOF"
 _ENDLESS_PIECE: Final = b"and so on " * 26_214
 
 
@@ -70,11 +82,11 @@ class Stream:
         self._sent = self._stop = self._merged = self._poured = 0
         self._queued = self._blocked = False
         self._loaded: Loaded | None = None
-        if self._fault in faults.STATUS:
+        if self._fault in STATUS:
             self._refuse(connection, self._fault)
         elif self._fault == "slow_accept":
             self._fault = None
-            self._add(self._received + faults.SLOW_ACCEPT_NS, self.step)
+            self._add(self._received + SLOW_ACCEPT_NS, self.step)
         else:
             self._admit(connection)
 
@@ -100,7 +112,7 @@ class Stream:
         self._add(self._due, self.step)
 
     def _refuse(self, connection: Connection, fault: str) -> None:
-        status, message = faults.STATUS[fault]
+        status, message = STATUS[fault]
         self.release()
         connection.answer(status, self._wanted.encoder.error(message))
 
@@ -229,7 +241,7 @@ class Stream:
                 self._log.add_object(self._due + self._loop.epoch, now)
                 connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
             case "error_line":
-                connection.send(lead + encoded.frame(encoder.event(encoder.error(faults.ERROR_TEXT))))
+                connection.send(lead + encoded.frame(encoder.event(encoder.error(ERROR_TEXT))))
             case "no_done":
                 connection.send(lead)
             case "truncate":
@@ -250,13 +262,13 @@ class Stream:
         encoder, fault = self._wanted.encoder, self._fault
         if fault == "error_line":
             self.release()
-            connection.answer(500, encoder.error(faults.ERROR_TEXT))
+            connection.answer(500, encoder.error(ERROR_TEXT))
             return
         self._sent = self._tokens
         self._first_sent = now - self._state.planner.duration_ns(self._plan, self._tokens)
         match fault:
             case "malformed":
-                body = faults.MALFORMED
+                body = MALFORMED
             case "bad_utf8" | "huge_line":
                 body = self._broken_line(fault, stamp)
             case _:
@@ -268,7 +280,7 @@ class Stream:
 
     def _pour(self, connection: Connection) -> None:
         """Send more of a line that does not end."""
-        if self._poured >= faults.ENDLESS_LINE:
+        if self._poured >= ENDLESS_LINE:
             self._finish(connection)
             return
         self._poured += len(_ENDLESS_PIECE)
@@ -278,9 +290,9 @@ class Stream:
 
     def _broken_line(self, fault: str, stamp: bytes) -> bytes:
         if fault == "malformed":
-            return self._wanted.encoder.event(faults.MALFORMED)
+            return self._wanted.encoder.event(MALFORMED)
         start, rest = self._encoding.around_text(stamp)
-        return start + (b"\xff\xfe\xc3(" if fault == "bad_utf8" else b"x" * faults.HUGE_LINE) + rest
+        return start + (b"\xff\xfe\xc3(" if fault == "bad_utf8" else b"x" * HUGE_LINE) + rest
 
     def _finish(self, connection: Connection) -> None:
         """Send the closing chunk, in a send of its own."""

@@ -11,9 +11,9 @@ import pytest
 
 from loadgen.model import ClientId, Load, Outcome, Simulator, Timeouts
 from loadgen.model.faults import FAULTS
-from loadgen.simulator.faults import STATUS
 from loadgen.simulator.plan import Planner
 from loadgen.simulator.process import Process
+from loadgen.simulator.stream import STATUS
 from tests.clients.measuring import Row, peak_kib, record_all, rows, share
 from tests.lab.cells import cell
 

@@ -8,7 +8,7 @@ import select
 import pytest
 
 from loadgen.model.faults import FAULTS
-from loadgen.simulator import faults
+from loadgen.simulator.stream import ENDLESS_LINE, ERROR_TEXT, HUGE_LINE, MALFORMED, SLOW_ACCEPT_NS, STATUS
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Closed, Wire, generate, get
 
@@ -21,7 +21,7 @@ def test_statuses(start: Start, status: int, request_bytes: bytes) -> None:
     with Wire(start(faults={f"status_{status}": 1}, ttft=1000).url) as wire:
         answer = wire.ask(request_bytes)
         assert answer.status == status
-        assert answer.objects == [{"error": faults.STATUS[f"status_{status}"][1]}]
+        assert answer.objects == [{"error": STATUS[f"status_{status}"][1]}]
         assert wire.ask(get("/api/version")).status == 200
 
 
@@ -76,11 +76,11 @@ def test_malformed_goes_on_to_a_proper_end(start: Start) -> None:
     process = start(faults={"malformed": 1})
     with Wire(process.url) as wire:
         answer = wire.ask(generate())
-        assert broken_lines(answer.body) == [faults.MALFORMED + b"\n"]
+        assert broken_lines(answer.body) == [MALFORMED + b"\n"]
         assert len(answer.chunks) == 22
-        assert answer.chunks[0] != faults.MALFORMED != answer.chunks[-2]
+        assert answer.chunks[0] != MALFORMED != answer.chunks[-2]
         assert json.loads(answer.chunks[-1])["eval_count"] == 20
-        assert wire.ask(WHOLE).body == faults.MALFORMED
+        assert wire.ask(WHOLE).body == MALFORMED
 
 
 def test_bad_utf8_goes_on_to_a_proper_end(start: Start) -> None:
@@ -96,7 +96,7 @@ def test_bad_utf8_goes_on_to_a_proper_end(start: Start) -> None:
 def test_huge_line_goes_on_to_a_proper_end(start: Start) -> None:
     with Wire(start(faults={"huge_line": 1}).url) as wire:
         answer = wire.ask(generate())
-        assert sorted(len(item["response"]) for item in answer.objects)[-1] == faults.HUGE_LINE
+        assert sorted(len(item["response"]) for item in answer.objects)[-1] == HUGE_LINE
         assert answer.objects[-1]["done"]
         assert answer.objects[-1]["eval_count"] == 20
 
@@ -106,14 +106,14 @@ def test_endless_line_ends_at_last_without_a_line_end(start: Start, request_byte
     with Wire(start(faults={"endless_line": 1}).url) as wire:
         last = wire.ask(request_bytes).body.rpartition(b"\n")[2]
         assert last.startswith(b'{"model"')
-        assert faults.ENDLESS_LINE <= len(last) < 1.1 * faults.ENDLESS_LINE
+        assert ENDLESS_LINE <= len(last) < 1.1 * ENDLESS_LINE
 
 
 def test_error_line_ends_a_200(start: Start) -> None:
     with Wire(start(faults={"error_line": 1}).url) as wire:
         answer = wire.ask(generate())
         assert answer.status == 200
-        assert json.loads(answer.chunks[-1]) == {"error": faults.ERROR_TEXT}
+        assert json.loads(answer.chunks[-1]) == {"error": ERROR_TEXT}
         assert all(item["done"] is False for item in answer.objects[:-1])
         whole = wire.ask(WHOLE)
         assert (whole.status, list(whole.objects[0])) == (500, ["error"])
@@ -150,7 +150,7 @@ def test_slow_accept_is_silence_before_everything(start: Start) -> None:
     with Wire(process.url) as wire:
         last = wire.ask(generate()).objects[-1]
         assert last["eval_count"] == 20
-        assert last["total_duration"] >= faults.SLOW_ACCEPT_NS
+        assert last["total_duration"] >= SLOW_ACCEPT_NS
 
 
 def test_faults_take_their_share_and_leave_the_rest_alone(start: Start) -> None:
@@ -165,4 +165,4 @@ def test_faults_take_their_share_and_leave_the_rest_alone(start: Start) -> None:
 
 def test_every_fault_has_a_meaning_in_one_line() -> None:
     assert all(meaning and "\n" not in meaning for meaning in FAULTS.values())
-    assert set(faults.STATUS) <= set(FAULTS)
+    assert set(STATUS) <= set(FAULTS)

@@ -40,7 +40,7 @@ def test_handlers_of_ready_descriptors_are_called(
 
     loop.watch(fd, ready, READ | WRITE)
     with one, other:
-        loop.run(lambda: None)
+        loop.run()
     assert seen == [WRITE, READ | WRITE, READ]
 
 

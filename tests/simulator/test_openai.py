@@ -11,7 +11,7 @@ from loadgen import protocols
 from loadgen.model import Usage
 from loadgen.model.faults import FAULTS
 from loadgen.protocols import End, Error, Event, Token, Undecodable
-from loadgen.simulator import faults
+from loadgen.simulator.stream import ERROR_TEXT, STATUS
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Answer, Closed, Wire, get, post
 
@@ -88,8 +88,8 @@ def test_a_request_that_cannot_be_answered_gets_an_error_object(
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_one_to_the_decoder(start: Start, fault: str) -> None:
     with Wire(start(faults={fault: 1}, tokens=6).url) as wire:
-        if fault in faults.STATUS:
-            assert wire.ask(ask()).objects[0]["error"]["message"] == faults.STATUS[fault][1]
+        if fault in STATUS:
+            assert wire.ask(ask()).objects[0]["error"]["message"] == STATUS[fault][1]
         elif fault in ("reset", "truncate"):
             with pytest.raises((Closed, ConnectionError)):
                 wire.ask(ask())
@@ -101,7 +101,7 @@ def test_every_fault_is_one_to_the_decoder(start: Start, fault: str) -> None:
         elif fault == "no_done":
             assert {type(event) for event in events(wire.ask(ask()))} == {Token}
         elif fault == "error_line":
-            assert events(wire.ask(ask()))[-1] == Error(faults.ERROR_TEXT)
+            assert events(wire.ask(ask()))[-1] == Error(ERROR_TEXT)
         elif fault != "endless_line":
             with pytest.raises(Undecodable):
                 events(wire.ask(ask()))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import time
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from loadgen.model import Usage
 from loadgen.protocols.encoder import Ending
 from loadgen.protocols.ollama import Encoder, Kind
-from loadgen.simulator.connection import Connection, Handler, Routes
+from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.http import TEXT, HttpError, Request
 from loadgen.simulator.state import KEEP_ALIVE_NS, State, full_name
 from loadgen.simulator.stream import CONTEXT, Inference, Stream
@@ -52,32 +53,25 @@ class _Body(msgspec.Struct):
     keep_alive: Any = None
 
 
-def _infer(kind: Kind) -> Handler:
-    """Return the handler of ``/api/generate`` or ``/api/chat``."""
-
-    def handler(state: State, connection: Connection, request: Request) -> None:
-        body = request.json(_Body)
-        if not body.model:
-            status, message = (
-                (404, "model '' not found") if kind == "generate" else (400, "model is required")
-            )
-            raise HttpError(status, message)
-        options = body.options or _Options()
-        wanted = Inference(
-            encoder=Encoder(body.model, kind),
-            stream=body.stream is not False,
-            prompt_bytes=_prompt_bytes(body, kind),
-            limit=options.num_predict if (options.num_predict or 0) > 0 else None,
-            seed=options.seed,
-            keep_ns=_keep_ns(body.keep_alive),
-        )
-        state.check_model(body.model)
-        if wanted.prompt_bytes:
-            Stream(state, connection, wanted)
-        else:
-            _load(state, connection, wanted)
-
-    return handler
+def _infer(kind: Kind, state: State, connection: Connection, request: Request) -> None:
+    body = request.json(_Body)
+    if not body.model:
+        status, message = (404, "model '' not found") if kind == "generate" else (400, "model is required")
+        raise HttpError(status, message)
+    options = body.options or _Options()
+    wanted = Inference(
+        encoder=Encoder(body.model, kind),
+        stream=body.stream is not False,
+        prompt_bytes=_prompt_bytes(body, kind),
+        limit=options.num_predict if (options.num_predict or 0) > 0 else None,
+        seed=options.seed,
+        keep_ns=_keep_ns(body.keep_alive),
+    )
+    state.check_model(body.model)
+    if wanted.prompt_bytes:
+        Stream(state, connection, wanted)
+    else:
+        _load(state, connection, wanted)
 
 
 def _prompt_bytes(body: _Body, kind: Kind) -> int:
@@ -173,8 +167,8 @@ def _version(*_: object) -> dict[str, Any]:
 
 ROUTES: Final[Routes] = {
     "/": {"GET": _running, "HEAD": _running},
-    "/api/generate": {"POST": _infer("generate")},
-    "/api/chat": {"POST": _infer("chat")},
+    "/api/generate": {"POST": partial(_infer, "generate")},
+    "/api/chat": {"POST": partial(_infer, "chat")},
     "/api/tags": {"GET": _tags, "HEAD": _tags},
     "/api/ps": {"GET": _ps},
     "/api/show": {"POST": _show},
