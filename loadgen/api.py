@@ -103,13 +103,14 @@ def run(
     :class:`loadgen.store.StoreError`.
     """
     from loadgen.lab.run import run as lab_run
+    from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import load, overrides_from_flags
 
     flags = overrides_from_flags(
         url=url, clients=clients, concurrency=concurrency, repeats=repeats, duration=duration, seed=seed
     )
     planned = load(scenario, [*flags, *settings])
-    ran = lab_run(planned, Path(out) if out is not None else None, model.Listener())
+    ran = lab_run(planned, Path(out) if out is not None else None, model.Listener(), judge=why_disturbed)
     if ran.failure:
         warnings.warn(f"the run could not be finished: {ran.failure}", stacklevel=2)
     measured = Run.load(ran.folder)

@@ -22,6 +22,7 @@ PROVIDERS = (
     "loadgen.analysis.delivery_lag:findings",
     "loadgen.analysis.validity:findings",
     "loadgen.analysis.limits:findings",
+    "loadgen.analysis.remeasured:findings",
     "loadgen.analysis.thresholds:findings",
 )
 

@@ -1,7 +1,8 @@
 """The run folder: ``run.json`` and, per cell, ``arrivals/NNNN.npz``; everything else in it is derived.
 
-A cell that was spread over workers has a file for each of them, ``arrivals/NNNN-<worker>.npz``. Columns, units and
-types are described in ``docs/run-folder.md``. Files appear complete or not at all.
+A cell that was measured again has one for each attempt, ``arrivals/NNNN+1.npz``; one that was spread over workers has
+one for each of them, ``arrivals/NNNN-<worker>.npz``. Columns, units and types are described in ``docs/run-folder.md``.
+Files appear complete or not at all.
 """
 
 from __future__ import annotations
@@ -186,7 +187,8 @@ def _file_name(recording: Recording) -> str:
     safe = re.sub(r"[^a-z0-9._-]", "_", worker.lower()[:64])
     if safe != worker:
         safe += f"~{hashlib.sha256(worker.encode()).hexdigest()[:16]}"
-    return f"{recording.index:04d}{'-' if worker else ''}{safe}.npz"
+    attempt = f"+{recording.attempt}" if recording.attempt else ""
+    return f"{recording.index:04d}{attempt}{'-' if worker else ''}{safe}.npz"
 
 
 def load(folder: Path | str) -> Run:
@@ -198,11 +200,10 @@ def load(folder: Path | str) -> Run:
         if found not in (1, FORMAT):
             raise StoreError(f"{path}: format {found!r}; this loadgen reads formats 1 and {FORMAT}")
         info = msgspec.convert(format1.info(plain) if found == 1 else plain, RunInfo)
-    return Run(
-        folder=folder,
-        info=info,
-        recordings=tuple(_load(path, info, old=found == 1) for path in recordings_in(folder)),
-    )
+    recordings = [_load(path, info, old=found == 1) for path in recordings_in(folder)]
+    order = {(cell.index, cell.attempt): place for place, cell in enumerate(info.cells)}
+    recordings.sort(key=lambda each: order.get((each.index, each.attempt), len(order)))
+    return Run(folder=folder, info=info, recordings=tuple(recordings))
 
 
 def recordings_in(folder: Path) -> list[Path]:

@@ -13,7 +13,18 @@ from typing import Any
 
 from loadgen.model import Run, RunInfo, Stage
 
-_OTHER = ("name", "source", "seed", "clients", "concurrency", "rate", "repeats", "thresholds", "answers")
+_OTHER = (
+    "name",
+    "source",
+    "seed",
+    "clients",
+    "concurrency",
+    "rate",
+    "repeats",
+    "remeasure",
+    "thresholds",
+    "answers",
+)
 MAY_DIFFER = ("loadgen.", "versions.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
 _MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
 
@@ -72,6 +83,7 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
         "rate": [level.rate for level in scenario.levels if level.rate is not None],
         **workload,
         "repeats": scenario.repeats,
+        "remeasure": scenario.remeasure,
         "thresholds": [threshold.text for threshold in scenario.thresholds],
         "answers": scenario.answers,
         "seed": scenario.seed,

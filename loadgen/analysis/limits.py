@@ -20,13 +20,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from loadgen.analysis import rounds
-from loadgen.analysis.machine import TAIL_FACTOR
+from loadgen.analysis.machine import SIMULATOR_LATE_MS, TAIL_FACTOR
 from loadgen.model import Limit, LimitEvidence, LimitFinding, Round, Run, Summary, Validity
 from loadgen.model.limit import BusyCore, DelayMetric, LateStarts, LongDelay, Queueing
 
 DELAY_MS = 5.0  # budget of a delay: this, and
 DELAY_SHARE = 0.10  # this share of the TTFT of the same percentile
-SIMULATOR_LATE_MS = 50.0  # p99 from which on the simulator is the limit, whatever the TTFT
 BUSY_PERCENT = 90.0  # of a core, in the busiest second
 MOSTLY_PERCENT = 60.0  # of a core, on average
 LATE_START_MS = 1000.0

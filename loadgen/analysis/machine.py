@@ -14,8 +14,9 @@ judged by its effect, as a share of the figure that it shifts:
 Figures below 10 ms are treated as 10 ms, so that a shift of less than 1 ms is always harmless.
 
 A cell is *disturbed* when the machine alone shifted the median by more than 10 %, the tail by more than 30 % or CPU
-time by more than 10 %. The bounds were stated before anything was measured, and a cell's latencies are never compared
-with those of other cells: what is chosen by its result is biased.
+time by more than 10 %, or when the p99 of the simulator's lateness was above 50 ms. The bounds were stated before
+anything was measured, and a cell's latencies are never compared with those of other cells: what is chosen by its result
+is biased.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from loadgen.model.confidence import ConfidenceCause, Group, Hypervisor, LateSim
 HIGH = 0.10  # share of a figure up to which its ± is harmless
 MEDIUM = 0.30  # and up to which it still tells something
 FLOOR_MS = 1.0  # a smaller shift of a latency is harmless
+SIMULATOR_LATE_MS = 50.0  # p99 of its lateness from which on nothing was measured as intended
 TAIL_FACTOR = math.log(100)  # from the mean of a wait to its 99th percentile
 DISTURBED: Mapping[Group, float] = {Group.MEDIAN: HIGH, Group.TAIL: MEDIUM, Group.CPU: HIGH}
 """Shares of the figures beyond which the machine's shift makes a cell disturbed."""
@@ -152,11 +154,14 @@ def disturbance(parts: Sequence[Measured]) -> tuple[float, tuple[ConfidenceCause
 
     The first is the shift of the group with the worst, as a multiple of its bound: above 1, the cell is disturbed.
     """
-    found = shifts({**figures(parts), **values(parts)})
+    known = {**figures(parts), **values(parts)}
+    found = shifts(known)
     totals = {
         group: math.fsum(cause.effect or 0.0 for cause in causes) / DISTURBED[group]
         for group, causes in found.items()
     }
+    late = known.get("simulator_late_p99_ms") or 0.0
+    totals[Group.TAIL] = max(totals[Group.TAIL], late / SIMULATOR_LATE_MS)
     worst = max(totals, key=lambda group: totals[group])
     return totals[worst], by_effect(found[worst])
 

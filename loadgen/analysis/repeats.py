@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from loadgen.analysis.machine import disturbance
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.model import ClientId, Level, Recording
 
@@ -76,11 +76,36 @@ class Repeat:
 
 
 def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
-    """Return the repeats in the order of their first recordings; parts in the order of their workers."""
-    together: dict[tuple[ClientId, Level, int], list[Recording]] = defaultdict(list)
+    """Return the repeats in the order of their first recordings; parts in the order of their workers.
+
+    Of a cell that was measured again, only the least disturbed attempt counts.
+    """
+    return [least_disturbed(attempts) for attempts in attempts_of(recordings)]
+
+
+def attempts_of(recordings: Iterable[Recording]) -> list[list[Repeat]]:
+    """Return every attempt of each repeat, the first one first."""
+    found: dict[tuple[ClientId, Level, int], dict[int, list[Recording]]] = {}
     for recording in recordings:
-        together[recording.client, recording.level, recording.repeat].append(recording)
-    return [Repeat(tuple(map(Measured, sorted(parts, key=_natural)))) for parts in together.values()]
+        attempts = found.setdefault((recording.client, recording.level, recording.repeat), {})
+        attempts.setdefault(recording.attempt, []).append(recording)
+    return [
+        [
+            Repeat(tuple(Measured(part) for part in sorted(parts, key=_natural)))
+            for _, parts in sorted(of.items())
+        ]
+        for of in found.values()
+    ]
+
+
+def least_disturbed(attempts: Sequence[Repeat]) -> Repeat:
+    """Return the attempt that ran to its end and that the machine disturbed least; the first of equal ones.
+
+    Its results do not matter: what is chosen by its result is biased.
+    """
+    if len(attempts) == 1:
+        return attempts[0]
+    return min(attempts, key=lambda of: (any(m.recording.ended for m in of.parts), disturbance(of.parts)[0]))
 
 
 def _natural(recording: Recording) -> list[str | int]:

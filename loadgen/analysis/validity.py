@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from loadgen.analysis.machine import MEDIUM
+from loadgen.analysis.machine import MEDIUM, SIMULATOR_LATE_MS
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
@@ -18,7 +18,6 @@ from loadgen.model.confidence import MACHINE
 LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
 LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
-SERVER_LATE_INVALID_MS = 50.0  # p99 of the simulator's actual minus scheduled send time
 SCHEDULE_LATE_SUSPECT_MS = 50.0  # p99 of start minus due; both this and
 SCHEDULE_LATE_SHARE = 0.10  # this share of the median TTFT
 FEW_STREAMS_SUSPECT = 10  # streams that are included
@@ -201,7 +200,7 @@ def _server(measured: Measured) -> Iterator[Reason]:
     if server is None:
         return
     late = server.late_p99_ms
-    if late is not None and late > SERVER_LATE_INVALID_MS:
+    if late is not None and late > SIMULATOR_LATE_MS:
         yield reasons.SimulatorLate(validity=INVALID, late_p99_ms=late)
     yield from _live(server.open_peak, recording.level.streams or 0, "server")
 

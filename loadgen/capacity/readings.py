@@ -14,10 +14,11 @@ from typing import Final, Literal
 import numpy as np
 
 from loadgen.analysis.limits import BUSY_PERCENT, DELAY_MS
+from loadgen.analysis.machine import SIMULATOR_LATE_MS
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.analysis.validity import LIVE_SUSPECT, SERVER_LATE_INVALID_MS
+from loadgen.analysis.validity import LIVE_SUSPECT
 from loadgen.model import ClientId
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
@@ -147,7 +148,7 @@ def read(
         obstacle=Obstacle(kind="late", late_p99_ms=late, core=core),
     )
     # A late server sends in bursts, which are harder for the client: within stays within, up to a point.
-    if late > SERVER_LATE_INVALID_MS:
+    if late > SIMULATOR_LATE_MS:
         return sent_late
     if use <= 1:
         return replace(base, verdict="within")

@@ -67,6 +67,7 @@ def command(
     from loadgen.lab.run import run as lab_run
     from loadgen.model import Listener
     from loadgen.report.progress import OnTerminal, Plain
+    from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
@@ -75,7 +76,7 @@ def command(
     live = OnTerminal if console.is_terminal else Plain
     listener = Listener() if quiet or as_json else live(console)
     if workers is None:
-        ran = lab_run(planned, out, listener)
+        ran = lab_run(planned, out, listener, judge=why_disturbed)
     else:
         refuse_to_send_secrets(planned, flags["url"], settings)
         from loadgen.distributed.addresses import is_local
@@ -92,7 +93,7 @@ def command(
         )
         if not is_local(master_host):
             click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
-        ran = lab_run(planned, out, listener, pool)
+        ran = lab_run(planned, out, listener, pool, judge=why_disturbed)
     try:
         code = common.report_run(ran.folder, console, quiet=as_json)
     except KeyboardInterrupt:

@@ -89,10 +89,10 @@ class RunWriter:
     def save(self, cell: Cell, parts: Sequence[Recording]) -> Sequence[Recording]:
         """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.
 
-        A cell that was not planned is added to ``run.json``, with its level; one that was saved before is
+        A cell that was not planned is added to ``run.json``, with its level; an attempt that was saved before is
         replaced. Raises StoreError.
         """
-        parts = [masked(part, self._secrets) for part in parts]
+        parts = [replace(masked(part, self._secrets), attempt=cell.attempt) for part in parts]
         done = replace(
             _cell_info(cell),
             ended="; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
@@ -100,11 +100,18 @@ class RunWriter:
             files=tuple(store.save(self.folder, part) for part in parts),
             workers=tuple(part.worker for part in parts if part.worker),
         )
-        cells = {each.index: each for each in self.info.cells} | {done.index: done}
-        levels, scenario = {each.level for each in cells.values()}, self.info.scenario
+        cells = list(self.info.cells)
+        known = [(each.index, each.attempt) for each in cells]
+        if (own := (done.index, done.attempt)) in known:
+            cells[known.index(own)] = done
+        else:  # in the order run
+            cells.insert(
+                max((n for n, each in enumerate(cells, 1) if each.ended is not None), default=0), done
+            )
+        levels, scenario = {each.level for each in cells}, self.info.scenario
         if levels != set(scenario.levels):
             scenario = replace(scenario, levels=tuple(sorted(levels)))
-        self._write(cells=tuple(cells.values()), scenario=scenario)
+        self._write(cells=tuple(cells), scenario=scenario)
         return parts
 
     @property
@@ -140,6 +147,7 @@ def _cell_info(cell: Cell) -> CellInfo:
         mode=clients.info(cell.client.name).mode,
         level=cell.level,
         repeat=cell.repeat,
+        attempt=cell.attempt,
         cores=cell.cores,
     )
 

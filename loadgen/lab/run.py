@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -32,16 +34,22 @@ CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimat
 # Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it.
 Record = Callable[[Cell, Listener, Callable[[], bool]], Sequence[Recording]]
 
+# Returns what the machine did to a cell, in words, if it must be measured again; otherwise an empty text.
+Judge = Callable[[Sequence[Recording]], str]
+
 
 def run(
     scenario: Scenario,
     folder: Path | None,
     listener: Listener,
     workers: AbstractContextManager[Record] | None = None,
+    judge: Judge = lambda _: "",
 ) -> RunResult:
     """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by ``workers`` if provided.
 
-    Each worker checks its share against the limits of its own machine.
+    Each worker checks its share against the limits of its own machine. Cells that the machine disturbed, as ``judge``
+    decides, are measured again at the end of their round, at most ``scenario.remeasure`` times: by then the
+    disturbance may be over, and the cell is still compared with those of its own round.
 
     Raises :class:`~loadgen.preflight.requirements.Refused`, and what :func:`session` raises.
     """
@@ -56,14 +64,26 @@ def run(
         )
         listener.begin(running.cells, sum(streaming) + CELL_COST * len(loads))
         try:
-            for cell in running.cells:
-                if running.interrupted():
-                    break
-                listener.cell_begins(cell)
-                listener.cell_ends(running.writer.save(cell, running.record(cell)))
+            for _, cells in groupby(running.cells, key=lambda cell: cell.repeat):
+                _measure(running, list(cells), judge, scenario.remeasure)
         finally:
             listener.end()
     return running.writer.result
+
+
+def _measure(running: Session, cells: Sequence[Cell], judge: Judge, remeasure: int) -> None:
+    """Measure the cells of one round, then again those that were disturbed, until none is or the user interrupts."""
+    attempts = deque((cell, "") for cell in cells)
+    while attempts and not running.interrupted():
+        cell, why = attempts.popleft()
+        if why:
+            where = f"{cell.client.label} at {cell.level.label}, round {cell.repeat + 1}"
+            running.listener.note(f"measured again: {where}, because {why}")
+        running.listener.cell_begins(cell)
+        parts = running.writer.save(cell, running.record(cell))
+        running.listener.cell_ends(parts)
+        if cell.attempt < remeasure and (why := judge(parts)):
+            attempts.append((replace(cell, attempt=cell.attempt + 1), why))
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ from loadgen.model.recording import Machine as Machine
 from loadgen.model.recording import Recording as Recording
 from loadgen.model.recording import RecordingInfo as RecordingInfo
 from loadgen.model.recording import ServerLog as ServerLog
+from loadgen.model.remeasured import RemeasuredFinding as RemeasuredFinding
 from loadgen.model.run import CellInfo as CellInfo
 from loadgen.model.run import MachineInfo as MachineInfo
 from loadgen.model.run import Run as Run

@@ -13,7 +13,10 @@ FOREVER = 1 << 62  # nanoseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One measurement: one client x one level x one repeat. Crosses to the engine as JSON."""
+    """One measurement: one client x one level x one repeat. Crosses to the engine as JSON.
+
+    ``attempt`` is 0 for the first, 1 or more where the machine disturbed those before.
+    """
 
     index: int
     client: ClientId
@@ -24,6 +27,7 @@ class Cell:
     workload: Workload
     seed: int
     cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any
+    attempt: int = 0
     slots: tuple[int, ...] | None = None  # those of the cell's slots that are this engine's; None: all
 
     @property

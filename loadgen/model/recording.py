@@ -65,6 +65,7 @@ class RecordingInfo:
     machine: Machine | None = None
     server: ServerLog | None = None
     worker: str = ""  # the worker that ran it; "" if the run had none
+    attempt: int = 0  # of the cell; from 1 on it was measured again
     share: int | None = None  # how many of the streams were this worker's; None: all
 
     @property

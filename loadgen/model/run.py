@@ -33,7 +33,8 @@ class MachineInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellInfo:
     """One cell of the plan, in the order run. ``ended`` is ``None`` before it ran, ``""`` when it ran to its end,
-    otherwise why it did not; ``files`` are its recordings, named from the run folder.
+    otherwise why it did not; ``files`` are its recordings, named from the run folder. A cell that was measured again
+    is there once for each ``attempt``, with the same index.
     """
 
     index: int
@@ -42,6 +43,7 @@ class CellInfo:
     level: Level
     repeat: int
     cores: tuple[int, ...] = ()
+    attempt: int = 0
     ended: str | None = None
     at: str | None = None
     files: tuple[str, ...] = ()

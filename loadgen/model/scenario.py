@@ -133,8 +133,8 @@ class Threshold:
 class Scenario:
     """What to measure: the validated YAML, with files read and environment references filled in.
 
-    ``secrets`` are the values that came from the environment or a credential header; they appear nowhere on
-    disk or screen.
+    ``remeasure`` is how often a cell that the machine disturbed is measured again. ``secrets`` are the values that came
+    from the environment or a credential header; they appear nowhere on disk or screen.
     """
 
     name: str
@@ -143,6 +143,7 @@ class Scenario:
     levels: tuple[Level, ...]
     workload: Workload
     repeats: int = 1
+    remeasure: int = 0
     thresholds: tuple[Threshold, ...] = ()
     answers: Literal["article"] | None = None  # the report compares the run with its table
     seed: int = 0

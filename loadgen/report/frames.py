@@ -21,13 +21,14 @@ STREAM_COLUMNS = (
     *_CELL, "stream", "outcome", "status", "due_ms", "start_ms", "headers_ms", "first_byte_ms", "ttft_ms", "total_ms",
     "tokens", "bytes", "reads", "error", "worker", "slot", "warmup", "text_events", "tpot_ms", "lag_max_ms",
     "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
-    "server_decode_ms",
+    "server_decode_ms", "attempt",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
     "at_ms",
     *(field.name for field in fields(SampleTable) if field.name != "at"),
     "worker",
+    "attempt",
 )
 
 # The columns of a summary that are no metrics.
@@ -50,13 +51,15 @@ def streams_frame(run: Run) -> pd.DataFrame:
     Where workers shared a cell, the streams of one worker follow those of another, numbered through.
     ``due_ms``, ``start_ms``, ``headers_ms`` and ``first_byte_ms`` are marks, counted from the cell's start;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
-    reported. ``lag_max_ms`` is NA after a clock step, and where the server runs on another host.
+    reported. ``lag_max_ms`` is NA after a clock step, and where the server runs on another host. From ``attempt`` 1 on
+    a cell was measured again; only the least disturbed attempt counts.
     """
-    before: Counter[int] = Counter()
+    before: Counter[tuple[int, int]] = Counter()
     frames = []
     for recording in run.recordings:
-        frames.append(_streams(recording, before[recording.index]))
-        before[recording.index] += len(frames[-1])
+        cell = recording.index, recording.attempt
+        frames.append(_streams(recording, before[cell]))
+        before[cell] += len(frames[-1])
     return _joined(frames, STREAM_COLUMNS)
 
 
@@ -147,7 +150,7 @@ def _milliseconds(ns: Ints, missing: NDArray[np.bool_]) -> pd.arrays.FloatingArr
 def _frame(recording: Recording, n: int, found: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
     cell = (recording.index, recording.client.label, recording.level.streams, recording.repeat)
     found = {**found, **{name: [value] * n for name, value in zip(_CELL, cell, strict=True)}}
-    found["worker"] = [recording.worker] * n
+    found |= {"worker": [recording.worker] * n, "attempt": [recording.attempt] * n}
     return pd.DataFrame({name: _array(found[name], _dtype(name)) for name in names})
 
 

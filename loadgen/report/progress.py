@@ -31,7 +31,7 @@ class Plain(Listener):
         self._print(f"{len(cells)} cells, at least {_clock(seconds)}")
 
     def cell_begins(self, cell: Cell) -> None:
-        self._place += 1
+        self._place += not cell.attempt
         self._title = f"cell {self._place}/{self._cells} {cell.client.label} x {cell.max_streams}"
         self._recent.clear()
         self._rate = (0.0, 0)

@@ -137,6 +137,7 @@ def _scenario(
             timeouts=Timeouts(**dict(shape.timeouts)),
         ),
         repeats=shape.repeats,
+        remeasure=shape.remeasure,
         thresholds=tuple(
             each for each in shape.thresholds if each.client in measured and each.level in (None, *levels)
         ),

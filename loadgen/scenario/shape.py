@@ -301,6 +301,9 @@ class ScenarioShape(_Shape):
     repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
         1, "How often each client is measured at each concurrency level, interleaved.", 3
     )
+    remeasure: Annotated[int, Field(ge=0, le=10), INTEGER] = key(
+        2, "How often a cell that the machine disturbed is measured again, at the end of its round.", 0
+    )
     timeouts: TimeoutsShape = key(TimeoutsShape, "When a stream fails.")
     thresholds: list[_Threshold] = key(
         [],

@@ -78,7 +78,7 @@ def test_only_the_time_with_open_streams_counts() -> None:
 
 def test_without_cpu_samples_the_others_are_read() -> None:
     (summary,) = measured(recording(cpu_us_per_token=500))
-    assert summary.value("cpu_busiest_second_percent") == pytest.approx(90, abs=5)
+    assert summary.value("cpu_busiest_second_percent") == pytest.approx(100, abs=5)  # while tokens come
     (summary,) = measured(recording(cpu_us_per_token=None))
     assert summary.value("cpu_busiest_second_percent") is None
 

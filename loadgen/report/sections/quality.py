@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from loadgen.model import DriftFinding, Level, Summary, Validity
+from loadgen.model import DriftFinding, Level, RemeasuredFinding, Summary, Validity
 from loadgen.report.blocks import Heading, Text, Tone, Verdict
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
@@ -35,6 +35,7 @@ class Quality(Section):
                 yield Verdict(_(validity.value), f"{who}: {reasons[0]}{more}", TONES[validity])
             else:
                 yield Verdict(_(validity.value), who, TONES[validity], reasons)
+        yield from (Text(sentences(again).statement) for again in view.of(RemeasuredFinding))
         drifts = view.of(DriftFinding)
         if drifts:
             yield Heading(_("Drift during the run"))

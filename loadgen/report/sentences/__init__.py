@@ -21,6 +21,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "threshold": "loadgen.report.sentences.thresholds:sentences",
     "validity": "loadgen.report.sentences.validity:sentences",
     "limit": "loadgen.report.sentences.limit:sentences",
+    "remeasured": "loadgen.report.sentences.remeasured:sentences",
 }
 
 

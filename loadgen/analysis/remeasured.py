@@ -1,0 +1,41 @@
+"""Which cells were measured again, why, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from loadgen.analysis.machine import disturbance
+from loadgen.analysis.repeats import Repeat, attempts_of, least_disturbed
+from loadgen.model import RemeasuredFinding, Run, Summary
+from loadgen.model.remeasured import Attempt
+
+
+def findings(run: Run, _: Iterable[Summary]) -> list[RemeasuredFinding]:
+    """Return one for every cell that was measured more than once, in the order run."""
+    return [_finding(attempts) for attempts in attempts_of(run.recordings) if len(attempts) > 1]
+
+
+def _finding(repeats: list[Repeat]) -> RemeasuredFinding:
+    counted = least_disturbed(repeats)
+    attempts = [_attempt(repeat, included=repeat is counted) for repeat in repeats]
+    of = counted.recording
+    return RemeasuredFinding(
+        verdict="disturbed" if any(a.included and a.disturbance > 1 for a in attempts) else "undisturbed",
+        client=of.client,
+        level=of.level,
+        repeat=of.repeat,
+        attempts=tuple(attempts),
+        seconds=sum(each.seconds for each in attempts[1:]),
+    )
+
+
+def _attempt(repeat: Repeat, *, included: bool) -> Attempt:
+    size, causes = disturbance(repeat.parts)
+    clocks = (m.recording.clock for m in repeat.parts)
+    return Attempt(
+        attempt=repeat.recording.attempt,
+        seconds=max(after[0] - before[0] for before, after in clocks) / 1e9,
+        disturbance=size,
+        causes=causes,
+        included=included,
+    )
