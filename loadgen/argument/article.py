@@ -15,20 +15,21 @@ Runs needed: Guenther (1981), "Sample size formulas for normal theory t tests", 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import NormalDist, median
-from typing import Literal
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import NormalDist, fmean, median
+from typing import NamedTuple
+
+import numpy as np
 
 from loadgen.analysis import effects, rounds
-from loadgen.analysis.measures import Measured
 from loadgen.analysis.noise import NoiseThresholds
-from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.analysis.repeats import repeats_of
 from loadgen.model import (
     ArticleDifference,
     ArticleFinding,
     ArticleMetric,
+    ArticleOwn,
     ArticleSource,
     ArticleTime,
     ClientId,
@@ -40,14 +41,13 @@ from loadgen.model import (
     Validity,
 )
 
-Own = Literal["reaches", "smaller", "opposite", "noise", "one_round", "not_measured"]
-
 CLIENTS = tuple(map(ClientId, ("requests", "httpx-sync", "httpx-async", "aiohttp")))  # in the article's order
 SECONDS: Mapping[ArticleMetric, Mapping[ClientId, float]] = {  # the article's table
     "ttft": dict(zip(CLIENTS, (2.2818, 2.6894, 0.9680, 0.5000), strict=True)),
     "total": dict(zip(CLIENTS, (36.6709, 38.6338, 44.3120, 41.5470), strict=True)),
 }
 METRICS: tuple[ArticleMetric, ...] = ("ttft", "total")
+COMPARISONS = len(METRICS) * (len(CLIENTS) - 1)
 COLD = 0.1  # a load that takes this share of the time to the first token, and
 COLD_TIMES = 3.0  # so many times what loads usually take: a loaded model reports a short one too
 _TWO_SIDED, _POWER = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
@@ -57,8 +57,7 @@ ONE = Level(streams=1)
 _Key = tuple[ClientId, int, int]  # client, repeat, and which of those
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Single:
+class _Single(NamedTuple):
     """One stream. Seconds; ``server`` is the same time by the server's own clock."""
 
     client: ClientId
@@ -87,9 +86,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
         ArticleFinding(
             verdict="answered",
             times=times,
-            differences=tuple(
-                answer.difference(metric, client) for metric in METRICS for client in _slower(metric)
-            ),
+            differences=tuple(answer.difference(m, client) for m in METRICS for client in _slower(m)),
             sources=tuple(source for metric in METRICS for source in answer.sources(metric)),
             orders={metric: answer.order(metric) for metric in METRICS},
             streams=answer.all,
@@ -105,9 +102,7 @@ def _time(metric: ArticleMetric, client: ClientId, summary: Summary | None) -> A
     ours = None
     if summary is not None:
         found = summary[f"{metric}_p50_ms"]
-        value, low, high = (
-            None if bound is None else bound / 1000 for bound in (found.value, found.low, found.high)
-        )
+        value, low, high = (None if ms is None else ms / 1000 for ms in (found.value, found.low, found.high))
         ours = Estimate(value, low, high, found.n)
     return ArticleTime(metric=metric, client=client, article=SECONDS[metric][client], ours=ours)
 
@@ -120,41 +115,30 @@ def _slower(metric: ArticleMetric) -> list[ClientId]:
     return [client for client in CLIENTS if client != _fastest(metric)]
 
 
-def _singles(run: Run, clients: set[ClientId]) -> Iterable[_Single]:
+def _singles(run: Run, clients: set[ClientId]) -> Iterator[_Single]:
     """Yield every stream after warm-up that was alone in its cell."""
-    order: dict[int, list[Repeat]] = defaultdict(list)
+    places: Counter[int] = Counter()  # by round
     for repeat in sorted(repeats_of(run.recordings), key=lambda repeat: repeat.recording.index):
-        if repeat.recording.level == ONE:
-            order[repeat.recording.repeat].append(repeat)
-    for of_round in order.values():
-        for place, repeat in enumerate(of_round):
-            if repeat.recording.client in clients:
-                for m in repeat.parts:
-                    yield from _of_cell(m, place)
-
-
-def _of_cell(m: Measured, place: int) -> Iterable[_Single]:
-    of = m.streams
-    for row in m.included.nonzero()[0].tolist():
-        seconds: dict[ArticleMetric, float] = {
-            "ttft": float(m.ttft[row]) / 1e9,
-            "total": float(m.total[row]) / 1e9,
-        }
-        server: dict[ArticleMetric, float] = {}
-        total, first, end = of.total_ns[row], of.first_stamp_ns[row], of.end_stamp_ns[row]
-        if total > 0:
-            server["total"] = float(total) / 1e9
-            if first >= 0 and end >= 0:
-                server["ttft"] = float(total - (end - first)) / 1e9
-        yield _Single(
-            client=m.recording.client,
-            repeat=m.recording.repeat,
-            place=place,
-            seconds=seconds,
-            server={metric: value for metric, value in server.items() if value > 0},
-            tokens=int(m.tokens[row]),
-            load=max(0.0, float(of.load_ns[row]) / 1e9),
-        )
+        cell = repeat.recording
+        if cell.level != ONE:
+            continue
+        place = places[cell.repeat]
+        places[cell.repeat] += 1
+        for m in repeat.parts if cell.client in clients else ():
+            of, total = m.streams, m.streams.total_ns
+            stamped = (of.first_stamp_ns >= 0) & (of.end_stamp_ns >= 0)
+            ttft = np.where(stamped, total - (of.end_stamp_ns - of.first_stamp_ns), -1)
+            for row in m.included.nonzero()[0].tolist():
+                server: dict[ArticleMetric, float] = {"ttft": ttft[row] / 1e9, "total": total[row] / 1e9}
+                yield _Single(
+                    client=cell.client,
+                    repeat=cell.repeat,
+                    place=place,
+                    seconds={"ttft": float(m.ttft[row]) / 1e9, "total": float(m.total[row]) / 1e9},
+                    server={metric: value for metric, value in server.items() if total[row] > 0 < value},
+                    tokens=int(m.tokens[row]),
+                    load=max(0.0, float(of.load_ns[row]) / 1e9),
+                )
 
 
 class _Answer:
@@ -164,11 +148,10 @@ class _Answer:
         self, singles: Sequence[_Single], at_one: Mapping[ClientId, Summary], noise: NoiseThresholds
     ) -> None:
         usual = median(single.load for single in singles)
-        cold = [s for s in singles if s.load > COLD * s.seconds["ttft"] and s.load > COLD_TIMES * usual]
-        self.load = max((single.load for single in cold), default=0.0)
-        self.cold = len(cold)
-        self.all = len(singles)
-        self.warm = [single for single in singles if single not in cold]
+        cold = [s.load > COLD * s.seconds["ttft"] and s.load > COLD_TIMES * usual for s in singles]
+        self.load = max((s.load for s, waited in zip(singles, cold, strict=True) if waited), default=0.0)
+        self.cold, self.all = sum(cold), len(singles)
+        self.warm = [single for single, waited in zip(singles, cold, strict=True) if not waited]
         self.ours = [single for single in self.warm if single.client in CLIENTS]
         self.at_one, self.noise = at_one, noise
 
@@ -177,27 +160,22 @@ class _Answer:
         fastest = _fastest(metric)
         size = math.log(SECONDS[metric][client] / SECONDS[metric][fastest])
         ratios = self._ratios(metric, client)
-        found = effects.times(ratios, self._comparisons)
-        mean = math.fsum(ratios) / len(ratios) if ratios else 0.0
-        kind, own_ratio = SourceKind.UNEXPLAINED, None
-        own: Own = "not_measured"
         sources = self._sources(metric, client, fastest)
-        if found is not None:
-            own, own_ratio = self._own_part(metric, client, size)
-            reaching = (source for source, reach in sources.items() if reach >= size)
-            kind = SourceKind.CLIENT if own == "reaches" else next(reaching, SourceKind.UNEXPLAINED)
+        own, own_ratio = self._own_part(metric, client, size) if ratios else ("not_measured", None)
+        reaching = [source for source, reach in sources.items() if reach >= size] if ratios else []
+        reaching = [SourceKind.CLIENT] if own == "reaches" else reaching
         return ArticleDifference(
             metric=metric,
             client=client,
             baseline=fastest,
             article=math.exp(size),
-            ours=found,
-            source=kind,
+            ours=effects.times(ratios, COMPARISONS),
+            source=next(iter(reaching), SourceKind.UNEXPLAINED),
             own=own,
             own_ratio=own_ratio,
             largest=math.exp(max(sources.values(), default=0.0)),
             runs_article=_runs(size, self._spread(metric)),
-            runs_ours=_runs(abs(mean), self._spread(metric)),
+            runs_ours=_runs(abs(fmean(ratios or [0.0])), self._spread(metric)),
         )
 
     def sources(self, metric: ArticleMetric) -> list[ArticleSource]:
@@ -211,18 +189,16 @@ class _Answer:
 
     def order(self, metric: ArticleMetric) -> Estimate | None:
         """Return by what share the time changes per place in a round."""
-        found = self._order(metric)
-        if found is None:
+        if (found := self._order(metric)) is None:
             return None
-        each, half = found
-        value, low, high = (math.expm1(each + side * half) for side in (0, -1, 1))
+        value, low, high = (math.expm1(found[0] + side * found[1]) for side in (0, -1, 1))
         return Estimate(value, low, high)
 
-    # ----------------------------------------------------------------------------------------------- sources
-
-    def _own_part(self, metric: ArticleMetric, client: ClientId, size: float) -> tuple[Own, float | None]:
+    def _own_part(
+        self, metric: ArticleMetric, client: ClientId, size: float
+    ) -> tuple[ArticleOwn, float | None]:
         """Return how far the client itself explains a difference of that size, and its ratio where it is smaller."""
-        own = effects.mean(self._ratios(metric, client, own=True), self._comparisons)
+        own = effects.mean(self._ratios(metric, client, own=True), COMPARISONS)
         noise = self.noise.threshold(ONE, self._quantity(self._own(metric))) or 0.0
         if own is None or own.low is None or own.high is None:
             return "one_round", None
@@ -235,23 +211,20 @@ class _Answer:
         runs differ at most, as the logarithm of their ratio.
         """
         found: dict[SourceKind, float] = {}
-        logs = {single: math.log(single.seconds[metric]) for single in self.ours}
         if self.cold:
             found[SourceKind.COLD_MODEL] = math.log1p(self.load / SECONDS[metric][other])
         each, half = self._order(metric) or (0.0, 0.0)
-        if abs(each) > half:
+        drift = each if abs(each) > half else 0.0
+        if drift:
             apart = CLIENTS.index(client) - CLIENTS.index(other)
             found[SourceKind.ORDER] = each * apart + half * abs(apart)
         if metric == "total" and (longer := self._longer()):
             found[SourceKind.ANSWER_LENGTH] = longer
-        drift = each if abs(each) > half else 0.0
-        rest = _centred(
-            {(s.client, s.repeat, n): logs[s] - drift * s.place for n, s in enumerate(self.ours)}, 0
-        )
+        logs = enumerate(math.log(s.seconds[metric]) - drift * s.place for s in self.ours)
+        rest = _centred({(self.ours[n].client, self.ours[n].repeat, n): value for n, value in logs}, 0)
         df = len(rest) - len({client for client, *_ in rest})
         if df > 0:
-            spread = math.sqrt(math.fsum(value * value for value in rest.values()) / df)
-            found[SourceKind.NOISE] = math.sqrt(2) * effects.quantile(0.975, df) * spread
+            found[SourceKind.NOISE] = _two_runs(math.sqrt(math.fsum(v * v for v in rest.values()) / df), df)
         return found
 
     def _longer(self) -> float:
@@ -259,30 +232,28 @@ class _Answer:
         known = [s for s in self.ours if s.tokens > 0 and "total" in s.server]
         tokens, times = [math.log(s.tokens) for s in known], [math.log(s.server["total"]) for s in known]
         line = effects.slope(tokens, times) if len(known) > 2 else None
-        if line is None:
-            return 0.0
-        spread = math.sqrt(effects.variance(tokens))
-        return math.sqrt(2) * effects.quantile(0.975, len(known) - 1) * spread * max(line[1], 0.0)
+        return (
+            _two_runs(math.sqrt(effects.variance(tokens)), len(known) - 1) * max(line[1], 0.0)
+            if line
+            else 0.0
+        )
 
-    # ----------------------------------------------------------------------------------------------- figures
-
-    @property
-    def _comparisons(self) -> int:
-        return len(METRICS) * (len(CLIENTS) - 1)
-
-    def _own(self, metric: ArticleMetric) -> Callable[[_Single], float | None]:
+    def _own(self, metric: ArticleMetric) -> Callable[[_Single], float]:
         """Return the time as a multiple of the server's own; the time itself where the server does not report one."""
         if all(metric in single.server for single in self.warm):
             return lambda single: single.seconds[metric] / single.server[metric]
         return lambda single: single.seconds[metric]
 
-    def _quantity(self, value: Callable[[_Single], float | None]) -> rounds.Quantity:
+    def _cells(self, value: Callable[[_Single], float]) -> dict[_Key, float]:
+        """Return the mean logarithm over the streams of each cell, by client, repeat and place."""
+        cells: dict[_Key, list[float]] = defaultdict(list)
+        for s in self.warm:
+            cells[s.client, s.repeat, s.place].append(math.log(value(s)))
+        return {cell: fmean(of) for cell, of in cells.items()}
+
+    def _quantity(self, value: Callable[[_Single], float]) -> rounds.Quantity:
         """Return the geometric mean over the streams of a cell."""
-        cells: dict[tuple[ClientId, int], list[float]] = defaultdict(list)
-        for single in self.warm:
-            if found := value(single):
-                cells[single.client, single.repeat].append(math.log(found))
-        means = {cell: math.exp(math.fsum(of) / len(of)) for cell, of in cells.items()}
+        means = {cell[:2]: math.exp(mean) for cell, mean in self._cells(value).items()}
         return lambda summary, one: means.get((summary.client, one.repeat))
 
     def _ratios(self, metric: ArticleMetric, client: ClientId, *, own: bool = False) -> list[float]:
@@ -293,15 +264,14 @@ class _Answer:
     def _spread(self, metric: ArticleMetric) -> float:
         """Return the standard deviation of the ratio from round to round, over all of the metric's differences."""
         found = [ratios for client in _slower(metric) if len(ratios := self._ratios(metric, client)) > 1]
-        return math.sqrt(math.fsum(map(effects.variance, found)) / len(found)) if found else math.inf
+        return math.sqrt(fmean(map(effects.variance, found))) if found else math.inf
 
     def _order(self, metric: ArticleMetric) -> tuple[float, float] | None:
         """Return the slope of the logarithm per place in the round, clients and rounds apart, and half its interval."""
-        cells: dict[_Key, list[float]] = defaultdict(list)
-        for s in self.warm:
-            cells[s.client, s.repeat, s.place].append(math.log(s.seconds[metric]))
-        rest = _centred(_centred({cell: math.fsum(of) / len(of) for cell, of in cells.items()}, 0), 1)
-        places = _centred(_centred({cell: float(cell[2]) for cell in cells}, 0), 1)
+        cells = self._cells(lambda single: single.seconds[metric])
+        rest, places = (
+            _centred(_centred(of, 0), 1) for of in (cells, {cell: float(cell[2]) for cell in cells})
+        )
         across = math.fsum(place * place for place in places.values())
         df = len(cells) - len({client for client, *_ in cells}) - len({repeat for _, repeat, _ in cells})
         if df < 1 or not across:
@@ -316,8 +286,12 @@ def _centred(values: Mapping[_Key, float], by: int) -> dict[_Key, float]:
     groups: dict[object, list[float]] = defaultdict(list)
     for key, value in values.items():
         groups[key[by]].append(value)
-    means = {group: math.fsum(of) / len(of) for group, of in groups.items()}
-    return {key: value - means[key[by]] for key, value in values.items()}
+    return {key: value - fmean(groups[key[by]]) for key, value in values.items()}
+
+
+def _two_runs(spread: float, df: int) -> float:
+    """Return by how much two values of that standard deviation differ in 95 % of cases."""
+    return math.sqrt(2) * effects.quantile(0.975, df) * spread
 
 
 def _runs(size: float, spread: float) -> int | None:

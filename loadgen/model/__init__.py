@@ -9,6 +9,7 @@ package too.
 from loadgen.model.argument import ArticleDifference as ArticleDifference
 from loadgen.model.argument import ArticleFinding as ArticleFinding
 from loadgen.model.argument import ArticleMetric as ArticleMetric
+from loadgen.model.argument import ArticleOwn as ArticleOwn
 from loadgen.model.argument import ArticleSource as ArticleSource
 from loadgen.model.argument import ArticleTime as ArticleTime
 from loadgen.model.argument import ClaimEffect as ClaimEffect

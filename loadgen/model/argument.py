@@ -16,6 +16,7 @@ Result = Literal["supports", "contradicts", "undecided"]
 ClaimVerdict = Literal["supported", "contradicted", "mixed", "undecided"]
 Resource = Literal["memory", "threads", "cpu_per_token", "cpu_per_request", "switches"]
 ArticleMetric = Literal["ttft", "total"]
+ArticleOwn = Literal["reaches", "smaller", "opposite", "noise", "one_round", "not_measured"]
 
 
 class Shortfall(StrEnum):
@@ -177,7 +178,7 @@ class ArticleDifference:
     article: float
     ours: Estimate | None
     source: SourceKind
-    own: Literal["reaches", "smaller", "opposite", "noise", "one_round", "not_measured"]
+    own: ArticleOwn
     own_ratio: float | None
     largest: float | None
     runs_article: int | None
