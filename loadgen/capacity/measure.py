@@ -172,26 +172,25 @@ class _Steps(Listener):
 
     def _run(self, client: ClientId, streams: int, repeat: int, load: Load) -> Repeat:
         self._listener.step_begins(client, streams)
-        self._load, self._elapsed, self._cut = load, 0.0, False
+        self._load, self._elapsed = load, 0.0
         self._seen: list[tuple[int, int, int]] = []
         self._index += 1
         planned = next(cell for cell in self.running.cells if cell.client == client)
         workload = replace(planned.workload, load=load)
         level = Level(streams=streams)
         cell = replace(planned, index=self._index, level=level, repeat=repeat, workload=workload)
-        parts = self.running.record(cell, self._stop)
+        parts = self.running.record(cell, lambda: self.running.interrupted() or self._too_long())
+        self._cut = self._too_long() and not self.running.interrupted()
         if self._cut:
             parts = [_with_window(part, load) for part in parts]
         (measured,) = repeats_of(self.running.writer.save(cell, parts))
         return measured
 
-    def _stop(self) -> bool:
-        """Return whether to end the cell now: it was interrupted, or its streams go on for too long."""
-        if self.running.interrupted():
-            return True
-        if self._load.duration is not None and self._stream_s is not None:
-            self._cut = self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s
-        return self._cut
+    def _too_long(self) -> bool:
+        """Return whether the streams of the cell go on for too long."""
+        if self._load.duration is None or self._stream_s is None:
+            return False
+        return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s
 
     def note(self, text: str) -> None:
         self._listener.note(text)

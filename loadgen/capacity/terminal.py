@@ -33,7 +33,7 @@ LIMITED_BY: Final = {
 }  # fmt: skip
 
 
-class Quiet(SearchListener):
+class Notes(SearchListener):
     """Prints notes only."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -43,7 +43,7 @@ class Quiet(SearchListener):
         self._console.print(Text(plain(text)), soft_wrap=True)
 
 
-class Lines(Quiet):
+class Lines(Notes):
     """Prints a line per cell; for a pipe or a log."""
 
     def step_ends(self, reading: Reading) -> None:
@@ -51,7 +51,7 @@ class Lines(Quiet):
         self.note(f"{label(reading.client)} x {reading.streams:,}: lag p99 {lag}, errors {errors}: {verdict}")
 
 
-class OnTerminal(Quiet):
+class OnTerminal(Notes):
     """Shows a table that grows by a row per cell."""
 
     def __init__(self, console: Console) -> None:

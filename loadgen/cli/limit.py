@@ -80,7 +80,7 @@ def command(
     budget = Budget(lag_p99_ms=None if lag_p99 is None else lag_p99 * 1000, errors=errors, ttft=ttft)
     console = common.make_console()
     live = terminal.OnTerminal(console) if console.is_terminal and not (quiet or as_json) else None
-    listener = live or (terminal.Quiet() if quiet or as_json else terminal.Lines(console))
+    listener = live or (terminal.Notes() if quiet or as_json else terminal.Lines(console))
     with live or nullcontext():
         result = find_limits(
             planned, budget, listener,

@@ -116,7 +116,7 @@ class RunWriter:
 
     @property
     def result(self) -> RunResult:
-        """How the run ended."""
+        """Return how the run ended."""
         return RunResult(self.folder, self._interrupted(), self.info.failure)
 
     def _write(self, **changes: Any) -> None:
@@ -157,7 +157,7 @@ def _utc(moment: datetime) -> str:
 
 
 def _new_folder(name: str, started: datetime) -> Path:
-    """Make ``reports/<UTC time>-<name>``, numbered where that is taken, and return it. Raises StoreError."""
+    """Make ``reports/<UTC time>-<name>``, numbered where that is taken, and return it."""
     slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "run"
     first = folder = Path("reports") / f"{started:%Y%m%dT%H%M%SZ}-{slug}"
     for number in itertools.count(2):
