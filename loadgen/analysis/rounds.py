@@ -30,12 +30,8 @@ def sweeps(summaries: Iterable[Summary]) -> dict[ClientId, list[Summary]]:
 
 def values(summary: Summary, quantity: Quantity) -> dict[int, float]:
     """Return repeat -> value, where it was measured."""
-    return {
-        each.repeat: value
-        for each in summary.rounds
-        if (value := each.values.get(quantity) if isinstance(quantity, str) else quantity(summary, each))
-        is not None
-    }
+    of = (lambda _, each: each.values.get(quantity)) if isinstance(quantity, str) else quantity
+    return {each.repeat: value for each in summary.rounds if (value := of(summary, each)) is not None}
 
 
 def logs(summary: Summary, quantity: Quantity) -> dict[int, float]:
@@ -64,9 +60,5 @@ def lines(sweep: Sequence[Summary], x: Quantity, y: Quantity) -> list[tuple[floa
         for repeat in across.keys() & up.keys():
             points[repeat].append((across[repeat], up[repeat]))
     complete = max((len(of) for of in points.values()), default=0)
-    found = (
-        effects.slope([a for a, _ in of], [b for _, b in of])
-        for _, of in sorted(points.items())
-        if len(of) == complete >= 2
-    )
-    return [line for line in found if line is not None]
+    rounds = [zip(*of, strict=True) for _, of in sorted(points.items()) if len(of) == complete >= 2]
+    return [line for across, up in rounds if (line := effects.slope(across, up)) is not None]

@@ -17,8 +17,8 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[ThresholdFinding]:
     A metric that was not measured, or belongs to an invalid measurement, does not hold; neither does a threshold
     that matches nothing. A/A controls are left out.
     """
-    summaries = [summary for summary in summaries if not summary.client.control]
-    return [_finding(threshold, summaries) for threshold in run.info.scenario.thresholds]
+    clients = [summary for summary in summaries if not summary.client.control]
+    return [_finding(threshold, clients) for threshold in run.info.scenario.thresholds]
 
 
 def _finding(threshold: Threshold, summaries: Iterable[Summary]) -> ThresholdFinding:
