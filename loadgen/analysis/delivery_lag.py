@@ -133,12 +133,12 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     if not number:
         return Delays(delay, late, 0, len(lag))
 
-    seen = np.repeat(reads.at, reads.count)
+    last = np.cumsum(reads.count, dtype=np.int64) - 1  # the last token of each read
+    read = late if len(reads) == len(lag) else np.searchsorted(last, late)
     share = None
     if m.recording.mode == "threads":
-        share = _waiting(m, lags, seen, begins, send_delay)[owner[late]]
-    last = np.cumsum(reads.count, dtype=np.int64) - 1
-    seen, last = seen[late], last[np.searchsorted(last, late)]
+        share = _waiting(m, lags, np.repeat(reads.at, reads.count), begins, send_delay)[owner[late]]
+    seen, last = reads.at[read], last[read]
     spent = _engine(m.recording)
     server, connect, *_, coalesced = explained = np.zeros((len(CAUSES) - 1, len(late)))
     server[:] = sent_late[late]
