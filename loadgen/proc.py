@@ -126,6 +126,14 @@ def busy_ns(cores: Iterable[int]) -> tuple[int, int] | None:
     return busy * _TICK_NS, steal * _TICK_NS
 
 
+def runnable() -> int | None:
+    """Return how many processes run or wait for a core, this one included."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
+        return int({line[0]: line[1] for line in lines if len(line) == 2}["procs_running"])
+    return None
+
+
 def listen_queue() -> tuple[int, int] | None:
     """Return ListenOverflows and ListenDrops since boot: connections that a full queue refused."""
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+
+os.environ["LOADGEN_MACHINE_SAMPLE_S"] = "0"  # commands do not sample the machine for two seconds first
 
 # Files that judge the timing of real processes: one worker runs them, one after the other.
 TIMING = {

@@ -66,6 +66,7 @@ def command(
         common.import_locust()
     from loadgen.lab.run import run as lab_run
     from loadgen.model import Listener
+    from loadgen.preflight.machine import observe
     from loadgen.report.progress import OnTerminal, Plain
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
@@ -75,6 +76,8 @@ def command(
     console = common.make_console()
     live = OnTerminal if console.is_terminal else Plain
     listener = Listener() if quiet or as_json else live(console)
+    if not (quiet or as_json) and (state := observe()) and state.warnings:
+        listener.note(f"This machine is not quiet: {state}. What it disturbs is measured again, or marked.")
     if workers is None:
         ran = lab_run(planned, out, listener, judge=why_disturbed)
     else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from loadgen import proc
-from loadgen.preflight import os_limits
+from loadgen.preflight import machine, os_limits
 from loadgen.preflight.cores import cores as cores_of
 
 OLLAMA_PORT = 11434
@@ -27,7 +28,7 @@ def checks(streams: int) -> list[Check]:
     """Return every check of whether this machine can run, and measure, so many simultaneous streams."""
     each = os_limits.Needs(files=1, thread=True)
     found = [Check(str(limit), limit.ok, limit.fatal) for limit in os_limits.limits(streams, each)]
-    return [*found, _cores(), _clock(), _wall_clock(), _proc(), _port()]
+    return [*found, _cores(), *_machine(), _clock(), _wall_clock(), _proc(), _port()]
 
 
 def _cores() -> Check:
@@ -36,6 +37,16 @@ def _cores() -> Check:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
     message = "only one, or processes cannot be pinned; delivery lag includes the simulator's share"
     return Check(f"cores: {message}", False)
+
+
+def _machine() -> Iterator[Check]:
+    state = machine.observe()
+    if state is None:
+        return
+    for warning in state.warnings:
+        yield Check(f"machine: {warning}", False)
+    if not state.warnings:
+        yield Check(f"machine: {state}", True)
 
 
 def _clock() -> Check:

@@ -89,7 +89,7 @@ def test_a_worker_that_is_short_of_cores_counts_with_the_cores_of_all():
     parts = split(recording(lag_us=60_000, cpu_us_per_token=1080))
     s = only(parts)
     assert s.value("cpu_percent") == pytest.approx(2 * 95, rel=0.1)
-    assert s.value("cpu_busiest_second_percent") == pytest.approx(95, rel=0.1)
+    assert 90 < s.value("cpu_busiest_second_percent") < 110  # of one core, not of two
     assert (s.limited_by, s.validity) == (Limit.CLIENT, Validity.VALID)
 
 

@@ -1,0 +1,189 @@
+"""Sample the machine before anything is measured, and warn of what would disturb the figures.
+
+For two seconds nothing of ours runs but the sampling, so all CPU that is used is that of other programs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Final
+
+from loadgen import proc
+from loadgen.preflight.cores import available, cores
+
+SAMPLE_S: Final = float(os.environ.get("LOADGEN_MACHINE_SAMPLE_S", "2"))
+"""How long the machine is sampled; 0 switches it off, as the tests do."""
+
+INTERVAL_S: Final = 0.1
+BUSY: Final = 0.10  # share of a core that other programs use
+STOLEN: Final = 0.02  # share of the time that the hypervisor took
+GOVERNORS: Final = Path("/sys/devices/system/cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The machine at one moment. CPU is in nanoseconds since boot, by core; ``None``: not reported."""
+
+    at: float
+    busy: Mapping[int, int]
+    steal: Mapping[int, int]
+    runnable: int | None = None  # processes that run or wait for a core, this one included
+    load: float | None = None  # load average of one minute
+    governors: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class MachineWarning:
+    """Something that would disturb a measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusyCores(MachineWarning):
+    """Other programs use these shares of cores, by what they are for."""
+
+    shares: Mapping[str, float]
+
+    def __str__(self) -> str:
+        each = " and ".join(f"{100 * share:.0f} % of {core}" for core, share in self.shares.items())
+        return f"other programs use {each}"
+
+
+@dataclass(frozen=True, slots=True)
+class StolenTime(MachineWarning):
+    """The hypervisor takes ``share`` of the time."""
+
+    share: float
+
+    def __str__(self) -> str:
+        return f"the hypervisor takes {100 * self.share:.0f} % of the CPU time"
+
+
+@dataclass(frozen=True, slots=True)
+class Overload(MachineWarning):
+    """More processes want to run than there are cores: ``load`` over the last minute, ``runnable`` now."""
+
+    cores: int
+    load: float
+    runnable: float | None
+
+    def __str__(self) -> str:
+        now = "" if self.runnable is None else f", {self.runnable:.1f} processes run now"
+        return f"the load average is {self.load:.1f} on {self.cores} cores{now}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrequencyScaling(MachineWarning):
+    """The clock frequency of the cores changes with their load."""
+
+    governors: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"the CPU frequency is not fixed (governor {', '.join(self.governors)})"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineState:
+    """What the machine did while it was sampled. Shares are 0..1; ``busy`` is by core."""
+
+    seconds: float
+    busy: Mapping[int, float]
+    steal: float
+    load: float | None
+    runnable: float | None
+    warnings: tuple[MachineWarning, ...] = ()
+
+    def __str__(self) -> str:
+        if self.warnings:
+            return "; ".join(map(str, self.warnings))
+        load = "" if self.load is None else f", load average {self.load:.1f}"
+        return (
+            f"other programs use at most {100 * max(self.busy.values(), default=0.0):.0f} % of a core{load}"
+        )
+
+
+def read() -> Reading:
+    """Return the machine as it is now."""
+    each = {core: found for core in available() if (found := proc.busy_ns([core])) is not None}
+    return Reading(
+        at=time.monotonic(),
+        busy={core: busy for core, (busy, _) in each.items()},
+        steal={core: steal for core, (_, steal) in each.items()},
+        runnable=proc.runnable(),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        governors=_governors(),
+    )
+
+
+def observe(
+    seconds: float = SAMPLE_S,
+    read: Callable[[], Reading] = read,
+    sleep: Callable[[float], None] = time.sleep,
+) -> MachineState | None:
+    """Sample the machine for ``seconds``; return what it did, and warnings; ``None`` where it is not sampled."""
+    if seconds <= 0:
+        return None
+    readings = [read()]
+    for _ in range(max(1, round(seconds / INTERVAL_S))):
+        sleep(INTERVAL_S)
+        readings.append(read())
+    first, last = readings[0], readings[-1]
+    passed = max(last.at - first.at, 1e-9)
+    busy = {
+        core: (last.busy[core] - ns) / 1e9 / passed for core, ns in first.busy.items() if core in last.busy
+    }
+    stolen = [
+        (last.steal[core] - ns) / 1e9 / passed for core, ns in first.steal.items() if core in last.steal
+    ]
+    # the process that reads counts itself
+    runnable = [reading.runnable - 1 for reading in readings if reading.runnable is not None]
+    steal = fmean(stolen) if stolen else 0.0
+    wanted = fmean(runnable) if runnable else None
+    return MachineState(
+        seconds=passed,
+        busy=busy,
+        steal=steal,
+        load=last.load,
+        runnable=wanted,
+        warnings=tuple(_warnings(busy, steal, last.load, wanted, last.governors)),
+    )
+
+
+def _warnings(
+    busy: Mapping[int, float],
+    steal: float,
+    load: float | None,
+    runnable: float | None,
+    governors: frozenset[str],
+) -> Iterator[MachineWarning]:
+    used = {_name(core): share for core, share in busy.items() if share >= BUSY}
+    if used:
+        yield BusyCores(used)
+    if steal >= STOLEN:
+        yield StolenTime(steal)
+    if busy and load is not None and load > len(busy):
+        yield Overload(len(busy), load, runnable)
+    if scaled := governors - {"performance"}:
+        yield FrequencyScaling(tuple(sorted(scaled)))
+
+
+def _name(core: int) -> str:
+    """Return what a run uses the core for."""
+    for use, of in (("clients'", cores().engine), ("simulator's", cores().simulator)):
+        if core in of:
+            return f"the {use} core"
+    return f"core {core}"
+
+
+def _governors() -> frozenset[str]:
+    """Return what decides the frequency of each core that can change it; empty where none can."""
+    found = set()
+    for path in GOVERNORS.glob("cpu[0-9]*/cpufreq/scaling_governor"):
+        with contextlib.suppress(OSError):
+            found.add(path.read_text().strip())
+    return frozenset(found)
