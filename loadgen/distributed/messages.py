@@ -73,12 +73,8 @@ class Update(msgspec.Struct, frozen=True):
     done: bool
 
 
+pack = msgspec.msgpack.encode
 M = TypeVar("M", bound=msgspec.Struct)
-
-
-def pack(message: msgspec.Struct) -> bytes:
-    """Return the bytes to send."""
-    return msgspec.msgpack.encode(message)
 
 
 def unpack(kind: type[M], data: bytes) -> M:

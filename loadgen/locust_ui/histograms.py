@@ -22,12 +22,8 @@ _EXACT: Final = 2048  # below so many microseconds every value has a bucket of i
 
 def formulas() -> Mapping[str, Formula]:
     """Return what is counted, by key: every live metric of times, and what the live checks of validity need."""
-    live = [metric for metric in metrics() if metric.live]
-    found = {
-        metric.key: metric.formula
-        for metric in (*live, ttft, lag, send_delay)
-        if not isinstance(metric.formula, Scalar)
-    }
+    wanted = [*(metric for metric in metrics() if metric.live), ttft, lag, send_delay]
+    found = {each.key: each.formula for each in wanted if not isinstance(each.formula, Scalar)}
     return {**found, START_DELAY: PerStream(lambda m: m.streams.start - m.streams.due)}
 
 
@@ -45,8 +41,7 @@ class Histograms:
             us = np.maximum(np.rint(formula.times(measured).values / 1e3), 0).astype(np.int64)
             bits = np.maximum(np.frexp(us / _EXACT)[1], 0)
             buckets, counts = np.unique(us >> bits << bits, return_counts=True)
-            for bucket, count in zip(buckets.tolist(), counts.tolist(), strict=True):
-                self._counts[key][bucket] += count
+            self._counts[key].update(dict(zip(buckets.tolist(), counts.tolist(), strict=True)))
 
     def percentiles(self, key: str, ranks: Sequence[int]) -> Percentiles:
         """Return the nearest-rank percentiles of a metric, in milliseconds. Raises KeyError for an unknown metric."""
@@ -54,11 +49,9 @@ class Histograms:
         buckets = sorted(counts)
         running = list(accumulate(counts[bucket] for bucket in buckets))
         n = running[-1] if running else 0
-        return Percentiles(
-            n,
-            {
-                rank: buckets[np.searchsorted(running, nearest_rank(rank, n), side="right")] / 1e3
-                for rank in ranks
-                if n >= NEEDED[rank]
-            },
-        )
+        found = {
+            rank: buckets[np.searchsorted(running, nearest_rank(rank, n), side="right")] / 1e3
+            for rank in ranks
+            if n >= NEEDED[rank]
+        }
+        return Percentiles(n, found)

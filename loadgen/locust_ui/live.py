@@ -94,11 +94,8 @@ class Live:
         styles = client_styles({cell.client: clients.info(cell.client.name).mode for cell in cells})
         self._run, self._scenario = run, scenario
         self._clients = {cell.index: _Client(cell, styles[cell.client]) for cell in cells}
-        self._metrics = [
-            each
-            for each in metrics()
-            if each.live and (not isinstance(each.formula, Scalar) or each.key in SCALARS)
-        ]
+        live = [each for each in metrics() if each.live]
+        self._metrics = [m for m in live if m.key in SCALARS or not isinstance(m.formula, Scalar)]
         self._began = time.monotonic()
         self._ended: float | None = None
         self.notes: list[str] = []
