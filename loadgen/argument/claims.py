@@ -8,8 +8,8 @@ the measure is the ratio of the two, round by round.
 line, contradicts it when it lies on the other, and is undecided when it spans the line, after one round only, or when
 two clients differ by less than the noise (:mod:`loadgen.analysis.noise`) and no difference would decide otherwise.
 
-**A statement** is *supported* when it is true of all, *contradicted* when it is not true of some and not known to be
-true of any other, *mixed* when it is true of some and not of others, otherwise *undecided*. To be true of all needs no
+**A statement** is *supported* when it is true of all, *contradicted* when it is untrue of at least one and known to be
+true of none, *mixed* when it is true of some and untrue of others, otherwise *undecided*. To be true of all needs no
 wider intervals (an intersection-union test: Berger 1982, "Multiparameter hypothesis testing and acceptance sampling");
 one that contradicts it does: then the interval is widened by their number (Bonferroni). Where one example is enough
 (``decided_by="any"``), one supports it, all must contradict it, and the supporting interval is the wider one.
@@ -220,9 +220,7 @@ class Measurements:
             least, streams, sweep = statement.min_streams, s.level.streams or 0, self.sweeps.get(s.client)
             valid = sweep[-1].level.value if sweep else 0
             if s.client in clients and max(valid + 1, least) <= streams <= (statement.max_streams or streams):
-                against = (
-                    r for one in s.reasons for r in getattr(one, "reasons", (one,))
-                )  # of excluded repeats
+                against = (r for one in s.reasons for r in getattr(one, "reasons", (one,)))
                 if valid < least:
                     lacking.setdefault(s.client, least)
                 elif s.limited_by is Limit.CLIENT or any(isinstance(one, OWN_REASONS) for one in against):
@@ -299,34 +297,19 @@ def _shared_levels(summaries: Sequence[Summary]) -> int:
     return len(sync & asyncs)
 
 
-# --------------------------------------------------------------------------------------------------- measures
-
-
-def _threads_each(summary: Summary, one: Round) -> float | None:
-    added, streams = one.values.get("threads_added"), summary.level.value
-    return None if added is None or streams <= 1 else added / streams
-
-
-def _open_share(summary: Summary, one: Round) -> float | None:
-    peak = one.values.get("live_peak")
-    return None if peak is None else peak / summary.level.value
-
-
-def _lag_share(_: Summary, one: Round) -> float | None:
-    lag, total = one.values.get("lag_p50_ms"), one.values.get("total_p50_ms")
-    return None if lag is None or not total else lag / total
-
-
-def _memory_growth(summary: Summary, one: Round) -> float | None:
-    each, base = one.values.get("rss_per_stream_kib"), one.values.get("rss_base_mib")
-    return None if each is None or not base else each * summary.level.value / 1024 / base
+def _divided(value: float | None, by: float | None) -> float | None:
+    return None if value is None or not by else value / by
 
 
 THREADS = next(line for line in LINES if line.resource == "threads")
 BUSY = CAUSES.index(Cause.BUSY)
 QUANTITIES: Mapping[str, rounds.Quantity] = {  # those that are no metrics
-    "threads_per_stream": _threads_each,
-    "open_share": _open_share,
-    "lag_share": _lag_share,
-    "memory_growth_share": _memory_growth,
+    "threads_per_stream": lambda s, one: (
+        _divided(one.values.get("threads_added"), s.level.value) if s.level.value > 1 else None
+    ),
+    "open_share": lambda s, one: _divided(one.values.get("live_peak"), s.level.value),
+    "lag_share": lambda _, one: _divided(one.values.get("lag_p50_ms"), one.values.get("total_p50_ms")),
+    "memory_growth_share": lambda s, one: _divided(
+        one.values.get("rss_per_stream_kib"), (one.values.get("rss_base_mib") or 0.0) * 1024 / s.level.value
+    ),
 }
