@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 import numpy as np
 
+from loadgen.analysis import machine
 from loadgen.analysis.limits import BUSY_PERCENT, DELAY_MS
-from loadgen.analysis.machine import SIMULATOR_LATE_MS
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
@@ -113,7 +113,9 @@ def read(
     lag, ttft, live = _lag_p99_ms(repeat), ttft_p50_ms(repeat), repeat.live_peak
     streams = sum(len(m.outcome) for m in repeat.parts)
     errors = sum(int(m.failed.sum()) for m in repeat.parts) / streams if streams else None
-    cpu, taken = _cpu(repeat)
+    known = machine.values(repeat.parts)
+    cpu, late = known.get("cpu_share"), known.get("simulator_late_p99_ms", 0.0)
+    taken = (known.get("others_percent", 0.0) + known.get("steal_percent", 0.0)) / 100
 
     base = Reading(
         client=recording.client, streams=recording.level.streams or 0, cell=recording.index, verdict="unmeasured",
@@ -135,20 +137,19 @@ def read(
         if value is None:
             return replace(base, obstacle=Obstacle(kind="missing", bound=name))
         uses.append((value / limit if limit else math.inf if value else 0.0, name))
-    servers = [m.recording.server for m in repeat.parts if m.recording.server]
-    requested, least = base.streams, min([live or 0, *(server.open_peak for server in servers)])
-    if least < math.ceil(LIVE_SUSPECT * requested):
-        uses.append((requested / max(least, 1), "concurrency"))
+    servers = (m.recording.server for m in repeat.parts)
+    least = min([live or 0, *(server.open_peak for server in servers if server)])
+    if least < math.ceil(LIVE_SUSPECT * base.streams):
+        uses.append((base.streams / max(least, 1), "concurrency"))
     use, bound = max(uses)
     base = replace(base, use=use, bound=bound)
-    late = max((server.late_p99_ms or 0.0 for server in servers), default=0.0)
     sent_late = replace(
         base,
         verdict="machine" if core is not None and core.others > TAKEN else "server",
         obstacle=Obstacle(kind="late", late_p99_ms=late, core=core),
     )
     # A late server sends in bursts, which are harder for the client: within stays within, up to a point.
-    if late > SIMULATOR_LATE_MS:
+    if late > machine.SIMULATOR_LATE_MS:
         return sent_late
     if use <= 1:
         return replace(base, verdict="within")
@@ -184,28 +185,13 @@ def _lag_p99_ms(repeat: Repeat) -> float | None:
     return percentiles(np.concatenate(found), [99])[99] if found else None
 
 
-def _cpu(repeat: Repeat) -> tuple[float | None, float]:
-    """Return the engine's share of its cores, and the share that others and the hypervisor took there."""
-    used = capacity = taken = 0
-    for m in repeat.parts:
-        edges, machine = m.recording.edges, m.recording.machine
-        if machine is None or len(edges) < 2 or edges[0].cpu_ns is None or edges[-1].cpu_ns is None:
-            return None, 0.0
-        used += edges[-1].cpu_ns - edges[0].cpu_ns
-        capacity += machine.window_ns * (machine.engine_cores or 1)
-        taken += (machine.others_ns or 0) + (machine.steal_ns or 0)
-    return (used / capacity, taken / capacity) if capacity else (None, 0.0)
-
-
 def _disturbances(repeat: Repeat) -> Iterator[Obstacle]:
-    for machine in (m.recording.machine for m in repeat.parts if m.recording.machine):
-        capacity = machine.window_ns * (machine.engine_cores or 1)
-        shares: dict[Kind, int | None] = {
-            "other_processes": machine.others_ns,
-            "hypervisor": machine.steal_ns,
-        }
-        for kind, taken in shares.items():
-            if (taken or 0) > TAKEN * capacity > 0:
-                yield Obstacle(kind=kind, share=(taken or 0) / capacity)
-        if machine.listen_overflows or machine.listen_drops:
+    columns: dict[Kind, str] = {"other_processes": "others_percent", "hypervisor": "steal_percent"}
+    for m in repeat.parts:
+        known = machine.values([m])
+        for kind, column in columns.items():
+            if (taken := known.get(column, 0.0) / 100) > TAKEN:
+                yield Obstacle(kind=kind, share=taken)
+        own = m.recording.machine
+        if own is not None and (own.listen_overflows or own.listen_drops):
             yield Obstacle(kind="listen_queue")
