@@ -13,7 +13,7 @@ from loadgen.model import FOREVER, Arrival, Cell
 FAILURE_PAUSE_NS = 250_000_000  # a slot waits after a failure, or a dead server turns it into a busy loop
 MAX_BURST = 5  # slots that a command starts at one instant; more are spread over BURST_SPREAD_S
 BURST_SPREAD_S = 1.0
-NEVER = FOREVER, FOREVER
+ENDLESS = FOREVER, FOREVER
 
 
 class Dispatcher:
@@ -129,7 +129,7 @@ class Dispatcher:
 
     def must_end(self, slot: int, now: int) -> bool:
         """Return whether a stream of that slot must be ended now, because fewer are wanted."""
-        return self._running.get(slot, NEVER)[1] <= now
+        return self._running.get(slot, ENDLESS)[1] <= now
 
     # -- commands
 
@@ -144,7 +144,7 @@ class Dispatcher:
         with self._lock:
             for slot, (until, end) in self._running.items():
                 stays = slot < slots
-                self._running[slot] = NEVER if stays else (min(until, now), min(end, deadline))
+                self._running[slot] = ENDLESS if stays else (min(until, now), min(end, deadline))
             self._pending = [entry for entry in self._pending if entry[1] < slots]
             heapq.heapify(self._pending)
             known = {*self._running, *(entry[1] for entry in self._pending)}

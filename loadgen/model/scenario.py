@@ -2,10 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
+
+# What the simulator can do wrong.
+FAULTS: Final[dict[str, str]] = {
+    "status_429": "answers 429 with an error object, at once",
+    "status_500": "answers 500 with an error object, at once",
+    "status_503": "answers 503 as a full queue does, at once",
+    "reset": "tears the connection down mid-stream (RST)",
+    "truncate": "closes the connection (FIN) in the middle of a chunk",
+    "malformed": "sends a line of broken JSON mid-stream, then goes on to a proper end",
+    "error_line": 'sends {"error": ...} mid-stream inside the 200, then ends the body',
+    "stall": "stops sending mid-stream until the client leaves",
+    "no_done": "ends the body properly mid-stream, without a last object",
+    "slow_accept": "leaves the request lying for a second, as a server late to accept does",
+    "huge_line": "sends one line of 10 MB mid-stream, then goes on to a proper end",
+    "endless_line": "sends a line without end as fast as the client reads, 64 MB at most",
+    "bad_utf8": "sends a string of invalid UTF-8 mid-stream, then goes on to a proper end",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +46,7 @@ class Simulator:
     models: tuple[str, ...] = ()  # empty: every model is known
     split: float = 0.0  # fraction of tokens cut in two chunks, inside a UTF-8 character where there is one
     merge: float = 0.0  # fraction of tokens sent in one chunk with the next
-    faults: Mapping[str, float] = field(default_factory=dict)  # fault name -> fraction of requests
+    faults: Mapping[str, float] = field(default_factory=dict)  # key of FAULTS -> fraction of requests
     seed: int = 0
 
     @property

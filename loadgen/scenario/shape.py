@@ -21,7 +21,7 @@ from pydantic import (
 from loadgen import protocols
 from loadgen.loads import LOADS
 from loadgen.model import ClientId, Level, Load, Simulator, Stage, Threshold, Timeouts
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.scenario import values, variants
 from loadgen.scenario.problems import Path, dotted, nearest
 from loadgen.scenario.thresholds import threshold

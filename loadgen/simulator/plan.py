@@ -11,7 +11,7 @@ from random import Random
 from typing import Final
 
 from loadgen.model import Simulator
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.simulator.corpus import TOKENS
 
 PLAIN, SPLIT, MERGE = range(3)

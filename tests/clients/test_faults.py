@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from loadgen.model import ClientId, Load, Outcome, Simulator, Timeouts
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.simulator.plan import Planner
 from loadgen.simulator.process import Process
 from loadgen.simulator.stream import STATUS

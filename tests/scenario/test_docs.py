@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.scenario import ScenarioError, load, overrides_from_flags
 from loadgen.scenario.shape import SHAPES
 from tests.scenario.conftest import scenario_text

@@ -7,7 +7,7 @@ import select
 
 import pytest
 
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.simulator.stream import ENDLESS_LINE, ERROR_TEXT, HUGE_LINE, MALFORMED, SLOW_ACCEPT_NS, STATUS
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Closed, Wire, generate, get

@@ -9,7 +9,7 @@ import pytest
 
 from loadgen import protocols
 from loadgen.model import Usage
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.protocols import End, Error, Event, Token, Undecodable
 from loadgen.simulator.stream import ERROR_TEXT, STATUS
 from tests.simulator.conftest import Start

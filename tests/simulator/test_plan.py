@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from loadgen.model import Simulator
-from loadgen.model.faults import FAULTS
+from loadgen.model.scenario import FAULTS
 from loadgen.simulator.plan import MERGE, SPLIT, Planner
 
 
