@@ -90,10 +90,7 @@ def attempts_of(recordings: Iterable[Recording]) -> list[list[Repeat]]:
         attempts = found.setdefault((recording.client, recording.level, recording.repeat), {})
         attempts.setdefault(recording.attempt, []).append(recording)
     return [
-        [
-            Repeat(tuple(Measured(part) for part in sorted(parts, key=_natural)))
-            for _, parts in sorted(of.items())
-        ]
+        [Repeat(tuple(map(Measured, sorted(parts, key=_natural)))) for _, parts in sorted(of.items())]
         for of in found.values()
     ]
 
