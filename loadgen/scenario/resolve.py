@@ -110,12 +110,6 @@ def _resolve(
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
     if document.problems or shape is None:
         raise ScenarioError(masked(document.problems, hidden))
-    return _scenario(shape, prompts, path, frozenset(secrets))
-
-
-def _scenario(
-    shape: ScenarioShape, prompts: tuple[str, ...], path: FilePath, secrets: frozenset[str]
-) -> Scenario:
     spec, levels = shape.target.simulator, shape.levels()
     measured = {None, *thresholds.names(shape.clients)}
     return Scenario(
@@ -144,7 +138,7 @@ def _scenario(
         answers=shape.answers,
         seed=shape.seed,
         source=str(path),
-        secrets=secrets,
+        secrets=frozenset(secrets),
     )
 
 
@@ -169,10 +163,11 @@ def _report(document: Document, error: ErrorDetails) -> None:
     if error["type"] == "missing":
         _missing(document, str(path[-1]))
         return
-    found = context.get("found", [])
-    if error["type"] == "extra_forbidden":
+    if error["type"] == "problems":
+        found = context["found"]
+    elif error["type"] == "extra_forbidden":
         found = [((), "unknown key", choose_key(path))]
-    elif error["type"] in _MESSAGES:
+    else:
         value = at(document.data, path)[1]
         wrong, right = _MESSAGES[error["type"]]
         found = [((), wrong.format(kind=kind(value), value=shown(value)), right.format(**context))]
