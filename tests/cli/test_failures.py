@@ -92,7 +92,8 @@ def kept_and_reported(ran: subprocess.CompletedProcess[str], out: Path, reason: 
     assert "The run failed: 1 of 2 cells were measured" in ran.stdout
     assert "1 stream" in ran.stdout, "the table has what was measured"
     assert not (out / "report.html").exists()
-    assert re.search(r"((samples|streams)\.csv|report\.html): not written", ran.stderr), "the first too large"
+    files = r"/((findings|summary)\.json|(samples|streams|summary)\.csv|report\.html): not written: "
+    assert re.search(files + reason, ran.stderr), "the first too large"
 
 
 def test_a_file_grows_too_large(tmp_path: Path) -> None:
