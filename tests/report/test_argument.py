@@ -107,6 +107,7 @@ def test_levels_that_differ_stand_beside_each_client():
 def test_noise_and_comparisons_are_notes():
     noisy = effect(ONE, 0.9, "undecided", noise=0.1)
     assert "10.0 %" in english.note(noisy)
+    assert english.note(noisy) in row_of(statement(noisy))[-1]
     assert "4" in english.note(replace(noisy, noise=None, comparisons=4))
 
 

@@ -93,5 +93,7 @@ def _row(tested: ClaimStatement) -> Row:
         Cell(tested.verdict, tone=TONES[tested.verdict]),
         with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),
         english.criterion(one),
-        f"{english.MEASURES[one.measure]}: {point.label}" + (f" ({named})" if others else ""),
+        f"{english.MEASURES[one.measure]}: {point.label}"
+        + (f" ({named})" if others else "")
+        + (f"; {point.note}" if point.note else ""),
     )
