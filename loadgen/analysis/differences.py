@@ -14,7 +14,8 @@ from typing import Any
 from loadgen.model import Run, RunInfo, Stage
 
 _OTHER = (
-    "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds", "answers",
+    "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds",
+    "answers",
 )  # fmt: skip
 MAY_DIFFER = ("loadgen.", "versions.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
 _MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
