@@ -129,5 +129,5 @@ class Encoder(encoder.Encoder):
 
     def _object(self, stamp: bytes, text: str, **fields: Any) -> bytes:
         message = {"message": {"role": "assistant", "content": text}}
-        said = {"response": text} if self.kind == "generate" else message
-        return to_json({"model": self.model, "created_at": stamp.decode(), **said, **fields})
+        answer = {"response": text} if self.kind == "generate" else message
+        return to_json({"model": self.model, "created_at": stamp.decode(), **answer, **fields})

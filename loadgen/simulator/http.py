@@ -44,9 +44,14 @@ class Request:
         if not self.body:
             raise HttpError(400, "missing request body")
         try:
-            return msgspec.convert(json.loads(self.body), kind)
+            return msgspec.convert(json.loads(self.body, parse_float=_number), kind)
         except (ValueError, RecursionError) as error:
             raise HttpError(400, f"invalid request: {error}") from None
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 class Parser:

@@ -22,41 +22,18 @@ _TIGHT_NS: Final = 5_000
 _NS: Final = 1_000_000_000
 
 
-class Clock:
-    """The wall clock as Ollama writes it: the formatted second is kept, so that a stamp formats its nanoseconds only.
-
-    ``second`` is ``2026-01-31T12:00:00.`` for the second that begins at ``base`` (nanoseconds since the epoch).
-    """
-
-    __slots__ = ("base", "second")
-
-    def __init__(self) -> None:
-        self.set(time.time_ns())
-
-    def set(self, epoch_ns: int) -> None:
-        """Keep the second of ``epoch_ns``."""
-        seconds = epoch_ns // _NS
-        self.base = seconds * _NS
-        self.second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds)).encode()
-
-    def stamp(self) -> tuple[int, bytes]:
-        """Return the time in nanoseconds since the epoch, and as RFC 3339 with nine digits and ``Z``."""
-        now = time.time_ns()
-        if not 0 <= now - self.base < _NS:
-            self.set(now)
-        return now, b"%b%09dZ" % (self.second, now - self.base)
-
-
 class Loop:
     """Calls handlers of ready descriptors, and the wheel's acts when they are due.
 
-    ``epoch`` turns monotonic nanoseconds into nanoseconds since the epoch.
+    ``epoch`` turns monotonic nanoseconds into nanoseconds since the epoch. ``second`` is ``2026-01-31T12:00:00.``
+    for the second that begins at ``base`` (nanoseconds since the epoch): a stamp formats its nanoseconds only.
     """
 
     def __init__(self) -> None:
         self.wheel = Wheel()
         self.epoch = time.time_ns() - time.monotonic_ns()
         self._tie_clocks()
+        self.set_second(time.time_ns())
         self._running = True
         self._selector = selectors.DefaultSelector()
         self._waits_on: int | None = self._selector.fileno() if hasattr(self._selector, "fileno") else None
@@ -77,6 +54,19 @@ class Loop:
             self._selector.register(fd, events, handler)
         elif known:
             self._selector.unregister(fd)
+
+    def set_second(self, epoch_ns: int) -> None:
+        """Keep the formatted second of ``epoch_ns``."""
+        seconds = epoch_ns // _NS
+        self.base = seconds * _NS
+        self.second = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds)).encode()
+
+    def stamp(self) -> tuple[int, bytes]:
+        """Return the time in nanoseconds since the epoch, and as Ollama writes it: RFC 3339, nine digits and ``Z``."""
+        now = time.time_ns()
+        if not 0 <= now - self.base < _NS:
+            self.set_second(now)
+        return now, b"%b%09dZ" % (self.second, now - self.base)
 
     def stop(self) -> None:
         """Make ``run`` return; may be called from a signal handler."""

@@ -59,9 +59,9 @@ class Planner:
         self.framed = bool(spec.split or spec.merge)
         shares = [spec.split, spec.merge, 1 - spec.split - spec.merge]
         self.frames = bytes(tables.choices((SPLIT, MERGE, PLAIN), shares, k=_DRAWN))
-        self._fates = [*FAULTS, None]
+        self._faults = [*FAULTS, None]
         fractions = [spec.faults.get(name, 0.0) for name in FAULTS]
-        self._fate_bounds = [*accumulate(fractions), 1.0]
+        self._fault_bounds = [*accumulate(fractions), 1.0]
 
     def plan(self, n: int, text_seed: int | None = None) -> Plan:
         """Return the plan of request ``n``; its text is decided by ``text_seed`` where the client requests one."""
@@ -69,7 +69,7 @@ class Planner:
         random.seed(f"{self._spec.seed}:{n}")
         ttft = round(self._spec.ttft * _NS * self._draw(random))
         at, text = random.randrange(_DRAWN), random.randrange(len(TOKENS))
-        [fault], point = random.choices(self._fates, cum_weights=self._fate_bounds), random.random()
+        [fault], point = random.choices(self._faults, cum_weights=self._fault_bounds), random.random()
         if text_seed is not None:
             random.seed(f"text:{text_seed}")
             text = random.randrange(len(TOKENS))

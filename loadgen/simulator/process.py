@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from loadgen import model
 from loadgen.simulator.log import server_log
@@ -29,7 +29,7 @@ class SimulatorError(RuntimeError):
     """The simulator could not start, or has died; the message has the last line that it wrote."""
 
 
-class Process:
+class Process(contextlib.AbstractContextManager["Process"]):
     """A running simulator. A context manager: leaving it stops the process.
 
     The process ends by itself when its parent dies, whatever kills that one. It has a session of its own, so
@@ -81,9 +81,6 @@ class Process:
             last_resort()
         self._process.communicate()
         self._stderr.close()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

@@ -11,7 +11,7 @@ from typing import Final
 from loadgen.model import Simulator
 from loadgen.simulator.http import HttpError
 from loadgen.simulator.log import Log
-from loadgen.simulator.loop import Clock, Loop
+from loadgen.simulator.loop import Loop
 from loadgen.simulator.plan import Planner
 
 _NS: Final = 1_000_000_000
@@ -108,7 +108,6 @@ class State:
         self.spec = spec
         self.loop = loop
         self.planner = Planner(spec)
-        self.clock = Clock()
         self.slots = Slots(spec.parallel, spec.max_queue)
         self.models = Models(spec.load)
         self.log = Log()

@@ -37,12 +37,12 @@ _ENDLESS_PIECE: Final = b"and so on " * 26_214
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What a request wants. ``limit`` is the most tokens; ``None``: as many as the simulator has."""
+    """What a request wants. ``limit`` is the most tokens; 0 or less: as many as the simulator has."""
 
     encoder: Encoder
     stream: bool
     prompt_bytes: int
-    limit: int | None
+    limit: int
     seed: int | None
     keep_ns: int | None = KEEP_ALIVE_NS
 
@@ -61,7 +61,7 @@ class Stream:
     )  # fmt: skip
 
     def __init__(self, state: State, connection: Connection, wanted: Inference) -> None:
-        natural, limit, planner = state.spec.tokens, wanted.limit, state.planner
+        tokens, planner = state.spec.tokens, state.planner
         self.connection: Connection | None = connection
         connection.stream = self
         self._state, self._loop, self._log = state, state.loop, state.log
@@ -70,7 +70,7 @@ class Stream:
         self._plan = plan = planner.plan(self._log.add_stream(), wanted.seed)
         self._fault, self._at, self._text = plan.fault, plan.at, plan.text
         self._gaps = planner.gaps
-        self._tokens = natural if limit is None else min(natural, limit)
+        self._tokens = min(tokens, wanted.limit) if wanted.limit > 0 else tokens
         self._prompt_tokens = max(1, -(-wanted.prompt_bytes // 4))
         self._encoding = encoding(wanted.encoder, connection.request.chunked)
         self._pairs = self._encoding.pairs
@@ -126,14 +126,14 @@ class Stream:
             act(self, connection)
             return
         # This is the price of a token: no call here that is not needed.
-        loop, clock, done, due = self._loop, self._state.clock, self._sent, self._due
+        loop, done, due = self._loop, self._sent, self._due
         head, tail = self._pairs[(self._text + done) % _WORDS]
         now = time_ns()
-        rest = now - clock.base
+        rest = now - loop.base
         if not 0 <= rest < _SECOND:
-            clock.set(now)
-            rest = now - clock.base
-        data = head if tail is None else b"%b%b%09d%b" % (head, clock.second, rest, tail)
+            loop.set_second(now)
+            rest = now - loop.base
+        data = head if tail is None else b"%b%b%09d%b" % (head, loop.second, rest, tail)
         try:
             sent = self._send(data)
         except BlockingIOError:
@@ -191,7 +191,7 @@ class Stream:
             self._merged += 1
             self._wait_gap()
             return
-        now, stamp = self._state.clock.stamp()
+        now, stamp = self._loop.stamp()
         encoded, due = self._encoding, self._due + self._loop.epoch
         words = [(self._text + token) % _WORDS for token in range(self._sent, last + 1)]
         *before, event = [encoded.event(word, stamp) for word in words]
@@ -218,7 +218,7 @@ class Stream:
 
     def _end(self, connection: Connection) -> None:
         """Send the last object, or what goes wrong instead."""
-        now, stamp = self._state.clock.stamp()
+        now, stamp = self._loop.stamp()
         match self._fault:
             case "stall":  # nothing is due any more, until the client leaves
                 pass

@@ -78,6 +78,7 @@ def test_errors_as_ollama_words_them(start: Start, request_bytes: bytes, status:
         b'{"model":"m","prompt":"x","stream":"yes"}',
         b'{"model":"m","prompt":"x","options":{"num_predict":"5"}}',
         b'{"model":"m","prompt":"x","options":{"num_predict":true}}',
+        b'{"model":"m","prompt":"x","options":{"num_predict":2.5}}',
         b'{"model":"m","prompt":"x","keep_alive":"soon"}',
         b'{"model":"m","prompt":"x","keep_alive":[]}', b'{"model":"m","prompt":"x","options":[]}',
     ],

@@ -136,7 +136,7 @@ def test_num_predict_and_seed(start: Start) -> None:
     with Wire(start(tokens=20).url) as wire:
         short = wire.ask(generate(options={"num_predict": 3}))
         assert (short.objects[-1]["eval_count"], short.objects[-1]["done_reason"]) == (3, "length")
-        for predict in (-1, 50):
+        for predict in (-1, 0, 50.0):
             whole = wire.ask(generate(options={"num_predict": predict}))
             assert (whole.objects[-1]["eval_count"], whole.objects[-1]["done_reason"]) == (20, "stop")
         seeded = {wire.ask(generate(options={"seed": 7})).text for _ in range(3)}

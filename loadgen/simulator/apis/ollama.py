@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import time
 from functools import partial
@@ -27,9 +28,7 @@ _DETAILS: Final = {
 }  # fmt: skip
 _SIZE: Final = 1_359_293_444
 _FOR_EVER_NS: Final = 100 * 365 * 86_400 * 10**9
-_UNIT_NS: Final = {
-    "ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
-}  # fmt: skip
+_UNIT_S: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _DURATION: Final = r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)"
 
 
@@ -63,7 +62,7 @@ def _infer(kind: Kind, state: State, connection: Connection, request: Request) -
         encoder=Encoder(body.model, kind),
         stream=body.stream is not False,
         prompt_bytes=_prompt_bytes(body, kind),
-        limit=options.num_predict if (options.num_predict or 0) > 0 else None,
+        limit=options.num_predict or 0,
         seed=options.seed,
         keep_ns=_keep_ns(body.keep_alive),
     )
@@ -94,7 +93,7 @@ def _load(state: State, connection: Connection, wanted: Inference) -> None:
         loaded.release(ready, wanted.keep_ns)
 
     def answer() -> None:
-        ending = Ending(Usage(), state.clock.stamp()[1], "unload" if wanted.keep_ns == 0 else "load")
+        ending = Ending(Usage(), state.loop.stamp()[1], "unload" if wanted.keep_ns == 0 else "load")
         connection.answer(200, wanted.encoder.whole(ending))
 
     state.loop.wheel.add(ready, answer)
@@ -110,11 +109,11 @@ def _ps(state: State, *_: object) -> dict[str, Any]:
     now = time.monotonic_ns()
     models = []
     for name, loaded in state.models.loaded(now).items():
-        left = _FOR_EVER_NS if loaded.keep_ns is None else loaded.keep_ns
         since = now if loaded.users else loaded.idle_since
-        expires = time.gmtime((state.loop.epoch + since + left) // 10**9)
-        more = {"expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", expires), "size_vram": _SIZE}
-        models.append({**_describe(name), **more, "context_length": CONTEXT})
+        ends_ns = state.loop.epoch + since + (_FOR_EVER_NS if loaded.keep_ns is None else loaded.keep_ns)
+        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_ns // 10**9))
+        more = {"expires_at": expires, "size_vram": _SIZE, "context_length": CONTEXT}
+        models.append(_describe(name) | more)
     return {"models": models}
 
 
@@ -143,18 +142,13 @@ def _keep_ns(value: Any) -> int | None:
     """Return nanoseconds, ``None`` for ever. A number is seconds, a string a duration such as ``1h30m``."""
     if value is None:
         return KEEP_ALIVE_NS
-    try:
-        if isinstance(value, str) and re.fullmatch(f"[-+]?(0|({_DURATION})+)", value):
-            parts = re.findall(_DURATION, value)
-            size = sum(round(float(number) * _UNIT_NS[unit]) for number, unit in parts)
-            nanoseconds = -size if value.startswith("-") else size
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            nanoseconds = round(value * 10**9)
-        else:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise HttpError(400, f"time: invalid duration {json.dumps(value)}") from None
-    return None if nanoseconds < 0 else min(nanoseconds, _FOR_EVER_NS)
+    seconds = value
+    if isinstance(value, str) and re.fullmatch(f"[-+]?(0|({_DURATION})+)", value):
+        size = sum(float(number) * _UNIT_S[unit] for number, unit in re.findall(_DURATION, value))
+        seconds = -size if value.startswith("-") else size
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < math.inf:
+        raise HttpError(400, f"time: invalid duration {json.dumps(value)}")
+    return None if seconds < 0 else min(round(seconds * 10**9), _FOR_EVER_NS)
 
 
 def _running(_: State, connection: Connection, __: Request) -> None:

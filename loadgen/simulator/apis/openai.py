@@ -39,13 +39,12 @@ def _chat(state: State, connection: Connection, request: Request) -> None:
     except HttpError as error:
         connection.answer(error.status, Encoder("").error(str(error), "invalid_request_error"))
         return
-    limit = body.max_completion_tokens or body.max_tokens or 0
     options = body.stream_options or _StreamOptions()
     wanted = Inference(
         encoder=Encoder(body.model, bool(options.include_usage)),
         stream=bool(body.stream),
         prompt_bytes=sum(len(to_json(message.get("content"))) for message in body.messages),
-        limit=limit if limit > 0 else None,
+        limit=body.max_completion_tokens or body.max_tokens or 0,
         seed=body.seed,
     )
     Stream(state, connection, wanted)
