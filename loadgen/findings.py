@@ -14,6 +14,7 @@ from loadgen import registry
 from loadgen.model import Finding, Run, Summary
 
 PROVIDERS = (
+    "loadgen.analysis.answer:findings",
     "loadgen.argument.claims:findings",
     "loadgen.argument.costs:findings",
     "loadgen.argument.article:findings",

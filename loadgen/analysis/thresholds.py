@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from loadgen.analysis.metrics import column
 from loadgen.model import Run, Summary, Threshold, ThresholdFinding, ThresholdResult, Validity
 
-_OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def findings(run: Run, summaries: Iterable[Summary]) -> list[ThresholdFinding]:
@@ -49,6 +49,6 @@ def _result(threshold: Threshold, summary: Summary) -> ThresholdResult:
         client=summary.client,
         level=summary.level,
         value=value,
-        held=valid and value is not None and _OPERATORS[threshold.op](value, threshold.value),
+        held=valid and value is not None and OPERATORS[threshold.op](value, threshold.value),
         reason="not_measured" if value is None else None if valid else "invalid",
     )

@@ -1,0 +1,141 @@
+"""What a run answers: a finding for each sentence that heads the report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from loadgen.model.clients import ClientId
+from loadgen.model.estimate import Estimate
+from loadgen.model.findings import Finding
+from loadgen.model.level import Level
+from loadgen.model.limit import Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Finding):
+    """One thing that a run answers; each kind is a class of its own, made by one rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures(Answer):
+    """``failed`` of ``streams`` failed, by outcome and HTTP status (``None``: another outcome), most frequent first."""
+
+    kind: str = "failures"
+    failed: int
+    streams: int
+    causes: tuple[tuple[str, int | None, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Answer):
+    """The main figures of the only client, at its highest level; keyed by column."""
+
+    kind: str = "measured"
+    client: ClientId
+    level: Level
+    values: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike(Answer):
+    """All ``clients`` are the same in ``metrics`` (columns): every pair differs by less than ``within``, a share.
+
+    ``levels`` are those at which that holds.
+    """
+
+    kind: str = "alike"
+    clients: tuple[ClientId, ...]
+    levels: tuple[Level, ...]
+    everywhere: bool
+    metrics: tuple[str, ...]
+    within: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differs(Answer):
+    """``metric`` (a column) of ``worst`` is ``ratio`` times that of ``best``, at ``level``."""
+
+    kind: str = "differs"
+    level: Level
+    metric: str
+    best: ClientId
+    worst: ClientId
+    best_value: Estimate
+    worst_value: Estimate
+    ratio: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """What each further stream costs one client: KiB of memory, threads."""
+
+    client: ClientId
+    memory_kib: Estimate
+    threads: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grows(Answer):
+    """What each further stream costs the cheapest and the dearest client, between two levels."""
+
+    kind: str = "grows"
+    lowest: Level
+    highest: Level
+    least: Growth
+    most: Growth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldsBack(Answer):
+    """A client holds back requests (``send_delay``) or tokens (``lag``) by ``delay`` ms at p99, beyond its budget."""
+
+    kind: str = "holds_back"
+    client: ClientId
+    level: Level
+    metric: Literal["send_delay", "lag"]
+    delay: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saturates(Answer):
+    """From ``below`` to ``level``, tokens per second grew ``ratio`` times only; ``limit`` is whose limit that is.
+
+    ``client`` is ``None`` where it is the server's, and all clients show it.
+    """
+
+    kind: str = "saturates"
+    level: Level
+    below: Level
+    limit: Limit
+    tokens_per_s: Estimate
+    ratio: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective(Answer):
+    """Up to which level a threshold holds with a client, its whole interval on the right side.
+
+    ``holds``: the highest level up to which it does, ``None`` for none; ``fails``: the lowest at which the whole
+    interval is on the wrong side, ``None`` for none.
+    """
+
+    kind: str = "objective"
+    text: str
+    client: ClientId
+    holds: Level | None
+    fails: Level | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided(Answer):
+    """Whether ``metrics`` (columns) of the clients differ cannot be told at ``level``.
+
+    ``low`` and ``high`` (shares) bound the widest difference; ``None`` after one round. ``more_repeats`` would decide.
+    """
+
+    kind: str = "undecided"
+    level: Level
+    metrics: tuple[str, ...]
+    low: float | None
+    high: float | None
+    more_repeats: int | None
