@@ -7,9 +7,9 @@ import copy
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 import click
 
@@ -18,7 +18,7 @@ from loadgen.exit_code import ExitCode
 if TYPE_CHECKING:
     from rich.console import Console
 
-PIPED_COLUMNS: Final = 110
+PIPED_COLUMNS: Final = 80
 MASTER_PORT: Final = 5557
 COUNT: Final = click.IntRange(min=1)
 PORT: Final = click.IntRange(0, 65535)
@@ -42,6 +42,18 @@ set_option = click.option(
 seed_option = click.option(
     "--seed", type=int, help="Seed of the schedule, the order of the cells, and the simulator."
 )
+
+
+def _use_language(context: click.Context, _: click.Parameter, name: str | None) -> None:
+    from loadgen.report.language import language, preferred
+
+    context.with_resource(language(name or preferred()))
+
+
+lang_option = click.option(
+    "--lang", type=click.Choice(("en", "zh")), expose_value=False, callback=_use_language,
+    help="Language of report and terminal [default: that of the locale].",
+)  # fmt: skip
 url_option = click.option("--url", help="Target URL, in place of the scenario's.")
 
 
@@ -90,7 +102,7 @@ def import_locust() -> None:
 
 
 def make_console() -> Console:
-    """Return a console for the standard output; in a pipe it is 110 columns wide, unless COLUMNS is set."""
+    """Return a console for the standard output; in a pipe it is 80 columns wide, unless COLUMNS is set."""
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -99,27 +111,47 @@ def make_console() -> Console:
     return console
 
 
-def report_run(folder: Path, console: Console, *, quiet: bool, markdown: bool = False) -> ExitCode:
-    """Analyse the run, write its reports, print its tables unless ``quiet``; return the exit code.
+VERDICTS: Final = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "threshold failed",
+    ExitCode.NOT_MEASURED: "not measured",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+Form = Literal["summary", "details", "markdown", "json", "none"]
 
-    ``markdown``: print Markdown, and nothing else. Raises StoreError for what is no run folder.
+
+def report_run(
+    folder: Path, console: Console, form: Form, settled: Callable[[ExitCode], ExitCode] = lambda code: code
+) -> ExitCode:
+    """Analyse the run, write its reports, print it in that form; return the exit code, ``settled``.
+
+    Raises StoreError for what is no run folder.
     """
     from loadgen.api import Run
-    from loadgen.report.document import document
-    from loadgen.report.renderers import markdown as as_markdown
-    from loadgen.report.renderers import terminal
+    from loadgen.report.document import document, summary
+    from loadgen.report.language import _
+    from loadgen.report.renderers import json, markdown, terminal
     from loadgen.report.write import ReportError
 
     run = Run.load(folder)
-    if markdown:
-        click.echo(as_markdown.report(document(run.view, "markdown")), nl=False)
-    elif not quiet:
-        console.print(terminal.report(document(run.view, "terminal")))
+    # what was measured is printed first: the files may not be written, on a full disk
+    match form:
+        case "markdown":
+            click.echo(markdown.report(document(run.view, "markdown")), nl=False)
+        case "json":
+            code = settled(run.exit_code)
+            click.echo(json.result(run.view, VERDICTS[code], code), nl=False)
+        case "details":
+            console.print(terminal.report(document(run.view, "terminal")))
+        case "summary":
+            console.print(terminal.summary(summary(run.view)))
     try:
         path = run.report()
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
-        return ExitCode.NOT_MEASURED
-    if not quiet and not markdown:
-        click.echo(f"Report: {path}")
-    return run.exit_code
+        return settled(ExitCode.NOT_MEASURED)
+    if form in ("details", "summary"):
+        click.echo("  " + _("Report: {path}").format(path=path))
+    if form == "summary":
+        click.echo("  " + _("More: loadgen report {folder} --details").format(folder=folder))
+    return settled(run.exit_code)

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 
-from loadgen.cli.common import FILE, make_console, report_run
+from loadgen.cli.common import FILE, Form, lang_option, make_console, report_run
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=FILE)
-@click.option("--quiet", is_flag=True, help="Write the files and print nothing.")
-@click.option("--markdown", is_flag=True, help="Print the report as Markdown, for a pull request.")
-def command(folder: Path, quiet: bool, markdown: bool) -> None:
-    """Make the CSV files and the HTML report of a run folder again."""
-    sys.exit(report_run(folder, make_console(), quiet=quiet, markdown=markdown))
+@click.option("--details", "form", flag_value="details", help="Print every section that a terminal can show.")
+@click.option("--markdown", "form", flag_value="markdown", help="Print Markdown, for a pull request.")
+@click.option("--json", "form", flag_value="json", help="Print one JSON object: summaries and findings.")
+@click.option("--quiet", "form", flag_value="none", help="Write the files and print nothing.")
+@lang_option
+def command(folder: Path, form: Form | None) -> None:
+    """Make the CSV files and the HTML report of a run folder again, and print its summary."""
+    sys.exit(report_run(folder, make_console(), form or "summary"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,12 +14,6 @@ from loadgen.exit_code import ExitCode
 if TYPE_CHECKING:
     from loadgen.model import Scenario
 
-VERDICTS: Final = {
-    ExitCode.DONE: "done",
-    ExitCode.FAILED: "threshold failed",
-    ExitCode.NOT_MEASURED: "not measured",
-    ExitCode.INTERRUPTED: "interrupted",
-}
 UNPROTECTED: Final = (
     "Locust's protocol is not encrypted and has no login, so use it in a network that you trust"
 )
@@ -45,15 +38,19 @@ UNPROTECTED: Final = (
     "--master-port", type=common.PORT,
     help="Port to listen on for workers [default: any; 5557 with --master].",
 )  # fmt: skip
-@click.option("--quiet", is_flag=True, help="Print the table and the findings, but no progress.")
+@common.lang_option
+@click.option("--quiet", is_flag=True, help="Print the summary, but no progress.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object: the run folder and the verdict."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object: the run folder, the verdict, the answer, summaries and findings.",
 )
 def command(
     *, scenario: str, out: Path | None, settings: tuple[str, ...], workers: int | None, master: bool,
     master_host: str, master_port: int | None, quiet: bool, as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
-    """Measure SCENARIO. Print the table and the findings; write the run folder.
+    """Measure SCENARIO. Print the answer; write the run folder.
 
     \b
     Exit codes: 0 done, every threshold held     1 a threshold failed
@@ -98,7 +95,7 @@ def command(
             click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
         ran = lab_run(planned, out, listener, pool, judge=why_disturbed)
     try:
-        code = common.report_run(ran.folder, console, quiet=as_json)
+        code = common.report_run(ran.folder, console, "json" if as_json else "summary", ran.exit_code)
     except KeyboardInterrupt:
         common.fail(
             f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}",
@@ -106,9 +103,6 @@ def command(
         )
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
-    code = ran.exit_code(code)
-    if as_json:
-        click.echo(json.dumps({"run": str(ran.folder), "verdict": VERDICTS[code], "exit": code}))
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from loadgen.report.blocks import Document, Form
@@ -23,6 +24,43 @@ def document(view: View, form: Form) -> Document:
             "`loadgen report` makes them again from the run folder."
         ),
     )
+
+
+def summary(view: View) -> Document:
+    """Return what a command prints last."""
+    return Document(
+        title="  ".join(_what(view)),
+        kind="",
+        parts=parts(view, "summary"),
+        styles=view.styles,
+    )
+
+
+def _what(view: View) -> Iterable[str]:
+    """Return what was run: the scenario, how much of it, against what, for how long."""
+    info = view.run.info
+    scenario = info.scenario
+    clients = [client for client in scenario.clients if not client.control]
+    levels = [level.label for level in view.levels] or [level.label for level in scenario.levels]
+    yield scenario.name or view.run.folder.name
+    yield " × ".join(
+        [
+            plural(len(clients), "{n} client", "{n} clients"),
+            levels[0] if len(levels) == 1 else _("{low} to {high}").format(low=levels[0], high=levels[-1]),
+            plural(scenario.repeats, "{n} round", "{n} rounds"),
+        ]
+    )
+    yield scenario.target.url or _("embedded simulator")
+    seconds = _seconds(info.started, info.ended)
+    if seconds is not None:
+        yield f"{seconds // 60}m{seconds % 60:02d}s" if seconds >= 60 else f"{seconds}s"
+
+
+def _seconds(started: str, ended: str | None) -> int | None:
+    try:
+        return round((datetime.fromisoformat(ended or "") - datetime.fromisoformat(started)).total_seconds())
+    except ValueError:
+        return None
 
 
 def html(view: View) -> str:

@@ -56,8 +56,8 @@ def test_a_terminal_gets_a_line_that_lives(tmp_path: Path) -> None:
     assert any("TTFT" in line for line in live)
     assert any(int(re.findall(r"([\d,]+) tokens/s", line)[0].replace(",", "")) > 0 for line in live)
     assert any(re.match(r"cell 1/1 floor x 3: \d+ streams, 0 not ok, TTFT", line) for line in lines)
-    report = lines[next(n for n, line in enumerate(lines) if line.strip() == "small") :]
-    assert any(line.startswith("Report: ") for line in report)
+    report = lines[next(n for n, line in enumerate(lines) if line.startswith("small  ")) :]
+    assert any(line.startswith("  Report: ") for line in report)
     assert not any(" open · " in line for line in report), "the line is gone when the report comes"
 
 
@@ -69,4 +69,4 @@ def test_quiet_is_quiet_on_a_terminal_too(tmp_path: Path) -> None:
     assert code == 0, output
     output = command.without_escapes(output)
     assert "cell 1/1" not in output
-    assert output.splitlines()[-1] == "Report: run/report.html"
+    assert output.splitlines()[-2:] == ["  Report: run/report.html", "  More: loadgen report run --details"]

@@ -159,8 +159,10 @@ def test_the_terminal_is_reported_plainly_in_a_pipe(ran: Ran) -> None:
     assert re.search(
         r"^cell 1/4 (floor|requests) x [12]: \d streams, 0 not ok, TTFT \d+ ms", out, re.MULTILINE
     )
-    assert "Thresholds" in out
-    assert out.splitlines()[-1] == f"Report: {ran.out / 'report.html'}"
+    assert re.search(r"^  ✓  ", out, re.MULTILINE)
+    assert max(map(len, out.partition("small  ")[2].splitlines()[:-2])) <= 80
+    assert not any(line != line.rstrip() for line in out.splitlines())
+    assert out.splitlines()[-2] == f"  Report: {ran.out / 'report.html'}"
 
 
 def test_report_makes_the_same_bytes_again(ran: Ran) -> None:
@@ -192,7 +194,7 @@ def test_a_threshold_that_fails_is_exit_code_1(ran: Ran) -> None:
     finally:
         (ran.out / "run.json").write_text(kept)
     assert again.returncode == 1
-    assert re.search(r"failed +ttft_p50_ms < 1", again.stdout)
+    assert re.search(r"✗  ttft_p50_ms < 1  worst ", again.stdout)
 
 
 def test_json_is_one_object_and_the_folder_gets_its_name_from_time_and_scenario(tmp_path: Path) -> None:
@@ -220,5 +222,5 @@ def test_the_smoke_scenario(tmp_path: Path) -> None:
     streams = loadgen.Run.load(out).streams()
     assert set(streams["outcome"]) == {"ok"}
     assert set(streams["client"]) == {"requests", "httpx-sync", "httpx-async", "aiohttp"}
-    assert process.stdout.splitlines()[-1] == f"Report: {out / 'report.html'}"
+    assert process.stdout.splitlines()[-2] == f"  Report: {out / 'report.html'}"
     assert "cell 1/" not in process.stdout

@@ -152,7 +152,7 @@ def test_hovering_tells_the_exact_value(opened):
       return [box.x + x_scale.compute(points.x[1]), box.y + y_scale.compute(points.y[1])];
     }""")
     tab.mouse.move(*spot)
-    tooltip = tab.get_by_text("requests, 20 streams")
+    tooltip = tab.locator(".bk-tooltip, .bk-Tooltip").get_by_text("requests, 20 streams")
     tooltip.wait_for()
     assert tooltip.is_visible()
 

@@ -158,6 +158,7 @@ class Metric:
     ``drawn``, ``tabled``: which columns are in charts, and in the report's tables.
     ``live``: which percentiles the Streaming tab shows; they need not be columns. Of scalars it shows tokens/s and CPU.
     ``short``: which columns are in the terminal's table, with a priority; the highest number is dropped first.
+    ``headline``: which columns are among the few that head a report: their place, and two lines of heading.
     ``heading``: what stands above it in a narrow table; the label where it is empty.
 
     A metric that a load, protocol or platform cannot have gives -1 or ``None`` there, and its columns stay empty.
@@ -182,6 +183,7 @@ class Metric:
     live: Ranks = ()
     tabled: Ranks = ()
     short: Mapping[Rank, int] = field(default_factory=dict)
+    headline: Mapping[Rank, tuple[int, str, str]] = field(default_factory=dict)
     heading: str = ""
 
     def __post_init__(self) -> None:
@@ -201,7 +203,7 @@ class Metric:
             raise ValueError(f"{self.key}: live names {impossible}, which the Streaming tab cannot show")
         if self.intervals and isinstance(self.formula, PerStream) and self.formula.streams is not included:
             raise ValueError(f"{self.key}: intervals come from resampling the included streams")
-        for name in ("intervals", "compared", "primary", "drawn", "tabled", "short"):
+        for name in ("intervals", "compared", "primary", "drawn", "tabled", "short", "headline"):
             if unknown := set(getattr(self, name)) - set(self.ranks):
                 raise ValueError(f"{self.key}: {name} names {unknown}, which is none of its columns")
 
@@ -323,6 +325,12 @@ def compared() -> list[Column]:
     """Return the columns that two runs are compared by, those that decide first."""
     found = [of for of in columns().values() if of.part == "value" and of.rank in of.metric.compared]
     return sorted(found, key=lambda of: not of.primary)
+
+
+def headline() -> list[Column]:
+    """Return the columns that head a report, in their order."""
+    found = [of for of in columns().values() if of.part == "value" and of.rank in of.metric.headline]
+    return sorted(found, key=lambda of: of.metric.headline[of.rank][0])
 
 
 def short() -> list[tuple[Column, int]]:

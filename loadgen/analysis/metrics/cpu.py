@@ -26,6 +26,7 @@ def cpu_s(repeats: Repeats) -> float | None:
 @cost(
     label="CPU per token", unit="µs", kind="cpu", compared=VALUE, primary=VALUE, drawn=VALUE, tabled=VALUE,
     short={None: 7}, heading="CPU µs/token",
+    headline={None: (8, "CPU", "µs/tok")},
 )  # fmt: skip
 def cpu_us_per_token(repeats: Repeats) -> float | None:
     """CPU time within the measured window, divided by the tokens that arrived in it."""

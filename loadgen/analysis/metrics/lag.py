@@ -10,6 +10,7 @@ from loadgen.analysis.metrics import PerToken, metric
 @metric(
     PerToken, label="lag", topic="latency", kind="latency", percentiles=(50, 99), intervals=(99,), count=True,
     compared=(99, 50), drawn=(50, 99), live=(50, 90, 99), tabled=(50, 99), short={50: 10, 99: 2},
+    headline={99: (5, "client adds (ms, p99)", "to receive")},
 )  # fmt: skip
 def lag(m: Measured) -> Times | None:
     """Delivery lag of each token: its arrival minus the server's own send time. Empty if the server writes no times,

@@ -15,6 +15,7 @@ latency = partial(metric, topic="latency", kind="latency")
 @latency(
     PerStream, label="TTFT", percentiles=(50, 90, 95, 99), intervals=(50, 99), count=True, compared=(50, 99),
     primary=(50,), drawn=(50, 99), live=(50, 90, 99), tabled=(50, 90, 99), short={50: 0, 90: 20, 99: 1},
+    headline={50: (1, "TTFT (ms)", "p50"), 95: (2, "TTFT (ms)", "p95")},
 )  # fmt: skip
 def ttft(m: Measured) -> Ints:
     """Time to first token: from just before the library is called to the first read that carries text."""
@@ -53,7 +54,10 @@ def tpot(m: Measured) -> Ints:
     return m.tpot
 
 
-@latency(PerStream, label="send delay", percentiles=(50, 99), compared=(99,), tabled=(99,))
+@latency(
+    PerStream, label="send delay", percentiles=(50, 99), compared=(99,), tabled=(99,),
+    headline={99: (4, "client adds (ms, p99)", "to send")},
+)  # fmt: skip
 def send_delay(m: Measured) -> Ints:
     """From the call of the library until the server had the request, by the server's own clock. It is the client's
     share of the TTFT.

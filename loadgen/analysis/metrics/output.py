@@ -34,6 +34,7 @@ def server_tokens(repeats: Repeats) -> int | None:
 @cost(
     label="tokens/s", unit="tokens/s", kind="rate", better="higher", compared=VALUE, live=VALUE, tabled=VALUE,
     short={None: 16},
+    headline={None: (3, "", "tok/s")},
 )  # fmt: skip
 def tokens_per_s(repeats: Repeats) -> float | None:
     """Tokens that arrived within the measured window, on any stream, divided by its length."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from loadgen.model import ClientId, Level
+from loadgen.model import Answer, ClientId, Level
+from loadgen.report.sentences.answer import paragraphs
 from loadgen.report.view import View
 
 
@@ -23,6 +24,13 @@ def summary(view: View) -> str:
 def findings(view: View) -> str:
     """Return ``findings.json``: every finding as data, with its values and intervals."""
     return _document(view, findings=data(view.findings))
+
+
+def result(view: View, verdict: str, code: int) -> str:
+    """Return what ``--json`` prints: the folder, the verdict, the answer in sentences, summaries and findings."""
+    answer = paragraphs(view.of(Answer))
+    head = {"run": str(view.run.folder), "verdict": verdict, "exit": code, "answer": answer}
+    return _document(view, **head, summaries=data(view.summaries), findings=data(view.findings))
 
 
 def _document(view: View, **parts: Any) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
+from itertools import groupby
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -16,9 +18,16 @@ from loadgen.report.text import plain
 
 TEXT_LIMIT = 2000  # characters of one text
 GAP = 2
+INDENT = 2
+SUMMARY_LINES = 23  # of a terminal with 24, below which there is a prompt
+MIN_SENTENCES = 2
 STYLES: Mapping[Tone, str] = {
     "": "", "quiet": "dim", "strong": "bold", "good": "green", "warn": "yellow", "bad": "bold red",
 }  # fmt: skip
+_JOINT = "\ue000"
+_UNITS = re.compile(
+    r"(?<=\d) (?=(%|ms|µs|s|KiB|MiB|tokens/s)(?!\w))"
+)  # a number and its unit stay on one line
 _ASCII = str.maketrans(
     {"–": "-", "−": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">=", "→": "->"}
     | {"✓": "+", "✗": "x", "±": "+-", "’": "'"}
@@ -54,6 +63,50 @@ def report(document: Document) -> OnScreen:
     return OnScreen(lines)
 
 
+def summary(document: Document) -> OnScreen:
+    """Return the last screen of a command: what was run, the answer, the figures, the verdicts.
+
+    Sentences of the answer flow together; the last ones are left out where there is no room for all. Two lines more
+    say where the report is.
+    """
+
+    def lines(screen: Screen) -> Iterable[RichText]:
+        inner = Screen(screen.width - INDENT, screen.ascii_only)
+        answer = [part for part in document.parts if part.id == "answer"]
+        others = [part for part in document.parts if part.id != "answer"]
+        rest = [line for part in others for line in _spaced(inner, part)]
+        texts = [block for part in answer for block in part.blocks if isinstance(block, blocks.Text)]
+        head = list(screen.wrapped(document.title, "strong"))
+        for keep in range(len(texts), MIN_SENTENCES - 1, -1):
+            told = list(_flowing(inner, texts[:keep]))
+            if len(head) + len(told) + len(rest) + 3 <= SUMMARY_LINES:
+                break
+        else:
+            told = list(_flowing(inner, texts[:MIN_SENTENCES]))
+        yield from head
+        yield RichText("")
+        yield from (RichText(" " * INDENT) + line for line in [*told, *rest])
+
+    return OnScreen(lines)
+
+
+def _flowing(screen: Screen, texts: Sequence[blocks.Text]) -> Iterator[RichText]:
+    """Yield failures by themselves, and the other sentences as one paragraph."""
+    for tone, of in groupby(texts, key=lambda text: text.tone):
+        yield from screen.wrapped(" ".join(text.text for text in of), tone)
+
+
+def _spaced(screen: Screen, part: blocks.Part) -> Iterator[RichText]:
+    """Yield the part's lines, a table with space around it."""
+    for block in part.blocks:
+        table = isinstance(block, Table)
+        if table:
+            yield RichText("")
+        yield from screen.lines(block)
+        if table:
+            yield RichText("")
+
+
 @dataclass(frozen=True, slots=True)
 class Screen:
     """A terminal of ``width`` cells; ``ascii_only`` where its encoding has nothing else."""
@@ -76,11 +129,12 @@ class Screen:
     ) -> Iterator[RichText]:
         """Yield the text's lines, indented; the first by ``first``."""
         first = indent if first is None else first
-        lines = self.text(text, tone).wrap(
-            Console(width=self.width), max(10, self.width - max(indent, first))
-        )
+        # rich breaks a line at a no-break space too
+        joined = RichText(_UNITS.sub(_JOINT, self.text(text).plain), style=STYLES[tone])
+        lines = joined.wrap(Console(width=self.width), max(10, self.width - max(indent, first)))
         for place, line in enumerate(lines):
-            yield RichText(" " * (indent if place else first)) + line
+            shown = RichText(line.plain.replace(_JOINT, " "), style=STYLES[tone])
+            yield RichText(" " * (indent if place else first)) + shown
 
     def all(self, found: Iterable[Block]) -> Iterator[RichText]:
         """Yield the lines of the blocks."""
@@ -162,17 +216,19 @@ class _Layout:
     indent: int
 
     def head(self) -> Iterator[RichText]:
-        above, names = [], []
-        before = ""
-        for place in self.shown:
-            column = self.table.columns[place]
-            above.append("" if column.above == before else column.above)
-            names.append(column.heading)
-            before = column.above
-        if any(above):
-            yield self._line([Cell(text, tone="quiet") for text in above])
-        if any(names):
-            yield self._line([Cell(text, tone="quiet") for text in names])
+        columns = [self.table.columns[place] for place in self.shown]
+        if any(column.above for column in columns):
+            line = RichText(" " * self.indent)
+            for above, of in groupby(self.shown, key=lambda place: self.table.columns[place].above):
+                places = list(of)
+                room = sum(self.widths[place] for place in places) + GAP * (len(places) - 1)
+                gap = " " * (GAP if places[0] != self.shown[0] else 0)
+                text = self.screen.text(above, "quiet")
+                pad = RichText(" " * max(0, room - text.cell_len))
+                line += RichText(gap) + (pad + text if len(places) == 1 else text + pad)
+            yield line
+        if any(column.heading for column in columns):
+            yield self._line([Cell(column.heading, tone="quiet") for column in columns])
 
     def row(self, row: Row) -> Iterator[RichText]:
         cells = list(blocks.cells(row))
@@ -206,13 +262,19 @@ def _shown(cell: Cell, notes: bool) -> str:
 
 
 def _widths(screen: Screen, table: Table, rows: Sequence[Sequence[Cell]], notes: bool) -> list[int]:
-    return [
+    """Return the width of each column; the last of several below one heading makes room for that."""
+    widths = [
         max(
-            *(cell_len(screen.encodable(head)) for head in (column.above, column.heading)),
+            cell_len(screen.encodable(column.heading)),
             *(screen.text(_shown(row[place], notes)).cell_len for row in rows),
         )
         for place, column in enumerate(table.columns)
     ]
+    for above, of in groupby(range(len(widths)), key=lambda place: table.columns[place].above):
+        places = list(of)
+        room = sum(widths[place] for place in places) + GAP * (len(places) - 1)
+        widths[places[-1]] += max(0, cell_len(screen.encodable(above)) - room)
+    return widths
 
 
 def _fitting(table: Table, widths: Sequence[int], room: int) -> list[int]:

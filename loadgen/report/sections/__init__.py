@@ -16,9 +16,12 @@ from loadgen.report.view import View
 
 SECTIONS: Sequence[str] = (
     "loadgen.report.sections.verdict:Verdict",
+    "loadgen.report.sections.answer:Answer",
+    "loadgen.report.sections.figures:Figures",
+    "loadgen.report.sections.thresholds:Thresholds",
+    "loadgen.report.sections.confidence:Confidence",
     "loadgen.report.sections.claims:Claims",
     "loadgen.report.sections.article:Article",
-    "loadgen.report.sections.thresholds:Thresholds",
     "loadgen.report.sections.delivery_lag:DeliveryLag",
     "loadgen.report.sections.metrics:Metrics",
     "loadgen.report.sections.costs:Costs",

@@ -30,6 +30,7 @@ from loadgen.report.language import _, plural
 from loadgen.report.sentences.validity import outcome
 from loadgen.report.text import number, percent
 
+COSTS = 3  # differences that are named
 CAUSES = 4  # kinds of failures that are named
 
 
@@ -105,7 +106,11 @@ def _who(clients: Sequence[ClientId]) -> str:
 
 
 def _costs(answers: Sequence[Differs]) -> str:
-    return _("They differ in cost: {differences}.").format(differences="; ".join(map(_difference, answers)))
+    first = sorted(
+        answers, key=lambda one: (not column(one.metric).metric.headline, -(one.ratio.value or 0.0))
+    )
+    largest = first[:COSTS]
+    return _("They differ in cost: {differences}.").format(differences="; ".join(map(_difference, largest)))
 
 
 def _differs(answers: Sequence[Differs]) -> str:

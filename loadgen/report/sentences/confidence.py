@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from loadgen.analysis.metrics import column
-from loadgen.model import Confidence, ConfidenceCause, Group
+from loadgen.model import Confidence, ConfidenceCause, Grade, Group, Summary
 from loadgen.model.confidence import (
     ControlDiffers,
     FewRounds,
@@ -13,6 +16,7 @@ from loadgen.model.confidence import (
     OtherPrograms,
     RoundsDiffer,
 )
+from loadgen.report.language import _
 from loadgen.report.text import number, percent, several
 
 GROUPS = {
@@ -54,3 +58,40 @@ def _range(low: float, high: float) -> str:
     """Return ``66-87``, or one number where both are the same."""
     ends = dict.fromkeys(f"{value:.0f}" if value >= 10 else number(value) for value in (low, high))
     return "-".join(ends)
+
+
+def strip(summaries: Sequence[Summary]) -> str:
+    """Return ``Confidence: memory and threads high, TTFT medium, p99 low``: of each group its lowest grade."""
+    names = {
+        Group.MEDIAN: _("median latency"),
+        Group.TAIL: _("p99"),
+        Group.CPU: _("CPU"),
+        Group.MEMORY: _("memory and threads"),
+    }
+    grades = list(Grade)
+    lowest: dict[Grade, list[str]] = {}
+    for group, name in names.items():
+        found = [grades.index(s.confidence[group].grade) for s in summaries if group in s.confidence]
+        if found:
+            lowest.setdefault(grades[max(found)], []).append(name)
+    parts = [f"{', '.join(lowest[grade])} {_(grade.value)}" for grade in Grade if grade in lowest]
+    return _("Confidence: {parts}").format(parts="; ".join(parts))
+
+
+def main_cause(summaries: Sequence[Summary]) -> str:
+    """Return the cause with the largest effect on any figure, over all measurements that have it; empty without one."""
+    by_kind: dict[type[ConfidenceCause], list[ConfidenceCause]] = {}
+    for summary in summaries:
+        for of in summary.confidence.values():
+            for why in of.causes:
+                by_kind.setdefault(type(why), []).append(why)
+    if not by_kind:
+        return ""
+    largest = max(by_kind.values(), key=lambda of: max(why.effect or 0.0 for why in of))
+    worst = max(largest, key=lambda why: why.effect or 0.0)
+    if isinstance(worst, OtherPrograms | Hypervisor):
+        lows, highs = zip(
+            *((w.low, w.high) for w in largest if isinstance(w, OtherPrograms | Hypervisor)), strict=True
+        )
+        worst = replace(worst, low=min(lows), high=max(highs))
+    return cause(worst)

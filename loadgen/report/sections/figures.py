@@ -1,0 +1,72 @@
+"""The few figures that matter most, of every client at every level, each with its ±."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from loadgen.analysis import effects, rounds
+from loadgen.analysis.metrics import Column as MetricColumn
+from loadgen.analysis.metrics import headline
+from loadgen.model import Summary, Validity
+from loadgen.report.blocks import Cell, Column, Table, Text, Tone
+from loadgen.report.columns import at, scaled, value_text
+from loadgen.report.language import _
+from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.text import number
+
+ALIKE = 0.10  # a ± that is wider than this share of the figure, and than what clients differ by, is greyed
+
+
+class Figures(Section):
+    id = "figures"
+    title = "The main figures"
+    short = "Figures"
+    forms = frozenset({"html", "markdown", "summary"})
+
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        if not view.summaries:
+            return
+        shown = [of for of in headline() if any(s.value(of.name) is not None for s in view.summaries)]
+        columns = [Column("" if form == "summary" else _("client"))]
+        for of in shown:
+            _place, above, heading = of.metric.headline[of.rank]
+            columns.append(Column(_(heading), _(above), tip=_(of.metric.description)))
+        groups = {
+            at(level) if view.sweeps else "": [
+                _row(s, shown, of_level, form) for s in _counted(of_level, form)
+            ]
+            for level, of_level in view.levels.items()
+        }
+        yield Table(columns, groups)
+        if form == "html":
+            yield Text(
+                _(
+                    "± is half of the 95 % interval over the rounds. Grey: it is wider than what the clients differ by."
+                ),
+                "quiet",
+            )
+
+
+def _counted(summaries: Sequence[Summary], form: Form) -> list[Summary]:
+    """Return the summaries; without A/A controls where room is short."""
+    return [s for s in summaries if form != "summary" or not s.client.control]
+
+
+def _row(
+    summary: Summary, columns: Sequence[MetricColumn], others: Sequence[Summary], form: Form
+) -> list[Cell]:
+    invalid = summary.validity is Validity.INVALID
+    label = f"{summary.client.label}{_(' (invalid)') if invalid else ''}"
+    return [Cell(label, client=summary.client), *(_cell(summary, of, others, form) for of in columns)]
+
+
+def _cell(summary: Summary, of: MetricColumn, others: Sequence[Summary], form: Form) -> Cell:
+    value = summary.value(of.name)
+    over = effects.mean(rounds.values(summary, of.name).values())
+    if value is None or over is None or over.high is None:
+        return Cell(value_text(of, value))
+    half = over.high - over.value
+    values = [v for s in others if not s.client.control and (v := s.value(of.name)) is not None]
+    wide = half > max(ALIKE * abs(value), max(values, default=0.0) - min(values, default=0.0))
+    tone: Tone = "quiet" if wide and form == "html" else ""
+    return Cell(value_text(of, value), "" if form == "summary" else f"±{number(scaled(of, half))}", tone)
