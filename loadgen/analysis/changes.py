@@ -23,7 +23,7 @@ from statistics import NormalDist
 from typing import Literal
 
 from loadgen.analysis import effects, rounds
-from loadgen.analysis.limits import BUSY_PERCENT
+from loadgen.analysis.machine import BUSY_PERCENT
 from loadgen.analysis.metrics import Column
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.model import ClientId, Level, Summary, Validity

@@ -12,7 +12,7 @@ This is the rule; it was stated before anything was measured with it, and is not
   floor, so that a ± up to the floor is always harmless.
 - Up to 10 % the confidence is high, up to 30 % medium, above low. Without an interval it is low for the tail, and
   medium or low for the others, by the shifts alone. A tail whose percentiles are missing or have a low sample size
-  is low.
+  is low, and so are the latencies of a starved client.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def plus_minus(summary: Summary, metric: str, noise: NoiseThresholds | None = No
 def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confidence]:
     """Return the confidence of each group that has a deciding figure."""
     found = {}
-    shifts = machine.shifts({name: summary.value(name) for name in summary})
+    known = {name: summary.value(name) for name in summary}
+    shifts, starved = machine.shifts(known), machine.starved(known)
     for group, metrics in DECIDING.items():
         present = [metric for metric in metrics if summary.value(metric) is not None]
         if not present and not (group is Group.TAIL and summary.value("ttft_p50_ms") is not None):
@@ -86,6 +87,10 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
         elif lacking and grade is Grade.HIGH:
             grade = Grade.MEDIUM
         causes = [*lacking, *_merged(shifted, widest, summary, group)]
+        if starved and group in machine.LATENCIES:
+            grade = Grade.LOW
+            causes = [cause for cause in causes if not isinstance(cause, OtherPrograms)]
+            causes.insert(0, _over_rounds(starved, summary))
         causes = [cause for cause in causes if cause.effect is None or cause.effect >= NEGLIGIBLE]
         found[group] = Confidence(
             group=group,

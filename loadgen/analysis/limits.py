@@ -6,7 +6,7 @@ The first of these that holds:
   than 50 ms.
 - ``client``: its process used 90 % of a core in the busiest second with streams open. One core is all that Python code
   can use under the GIL, whatever cores it was given.
-- ``machine``: other programs or the hypervisor kept the client waiting by more than such a budget
+- ``machine``: other programs or the hypervisor kept the client waiting by more than such a budget, or starved it
   (:mod:`loadgen.analysis.machine`).
 - ``client``: it started streams a second late or more; or its delivery lag or send delay is beyond the budget while it
   used 60 % of a core on average: threads that wait for the GIL are late without using all of it.
@@ -20,14 +20,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from loadgen.analysis import rounds
-from loadgen.analysis.machine import SIMULATOR_LATE_MS, TAIL_FACTOR
+from loadgen.analysis.machine import BUSY_PERCENT, MOSTLY_PERCENT, SIMULATOR_LATE_MS, TAIL_FACTOR, starved
 from loadgen.model import Limit, LimitEvidence, LimitFinding, Round, Run, Summary, Validity
-from loadgen.model.limit import BusyCore, DelayMetric, LateStarts, LongDelay, Queueing
+from loadgen.model.limit import BusyCore, DelayMetric, LateStarts, LongDelay, Queueing, Starved
 
 DELAY_MS = 5.0  # budget of a delay: this, and
 DELAY_SHARE = 0.10  # this share of the TTFT of the same percentile
-BUSY_PERCENT = 90.0  # of a core, in the busiest second
-MOSTLY_PERCENT = 60.0  # of a core, on average
 LATE_START_MS = 1000.0
 BROUGHT = 0.5  # share of the tokens/s of more streams from which on they do not merely wait
 WAITED = 1.5  # times the server's own TTFT at the level below
@@ -79,6 +77,9 @@ def _alone(summary: Summary) -> Iterator[Evidence]:
     busiest, mean = values.get("cpu_busiest_second_percent"), values.get("cpu_percent")
     if busiest is not None and busiest >= BUSY_PERCENT:
         yield Limit.CLIENT, BusyCore(busiest_second_percent=busiest, cpu_percent=mean)
+    if starved(values):
+        wanted = values["core_wanted_percent"] or 0.0
+        yield Limit.MACHINE, Starved(wanted_percent=wanted, cpu_percent=mean)
     metrics: tuple[DelayMetric, ...] = ("others_wait", "steal_wait")
     for metric in metrics:
         wait = values.get(f"{metric}_ms")

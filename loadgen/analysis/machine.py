@@ -9,14 +9,15 @@ judged by its effect, as a share of the figure that it shifts:
   ran counts likewise. The 99th percentile of a wait is taken as that of an exponential distribution: ln 100, or 4.6
   times its mean.
 - *Lateness.* The simulator's actual minus scheduled send time: its p50 shifts medians, its p99 the tail.
+- *Starvation.* A client on one thread that ran or waited to run for 90 % of the time, but got less than 60 % of its
+  core, is starved: streams queue up, and no share can be given.
 - *Steal.* CPU time may include what the hypervisor took, so its share of the CPU time used shifts CPU per token.
 
 Figures below 10 ms are treated as 10 ms, so that a shift of less than 1 ms is always harmless.
 
 A cell is *disturbed* when the machine alone shifted the median by more than 10 %, the tail by more than 30 % or CPU
-time by more than 10 %, or when the p99 of the simulator's lateness was above 50 ms. The bounds were stated before
-anything was measured, and a cell's latencies are never compared with those of other cells: what is chosen by its result
-is biased.
+time by more than 10 %, when it starved the client, or when the p99 of the simulator's lateness was above 50 ms. A
+cell's latencies are never compared with those of other cells: what is chosen by its result is biased.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ HIGH = 0.10  # share of a figure up to which its ± is harmless
 MEDIUM = 0.30  # and up to which it still tells something
 FLOOR_MS = 1.0  # a smaller shift of a latency is harmless
 SIMULATOR_LATE_MS = 50.0  # p99 of its lateness from which on nothing was measured as intended
+BUSY_PERCENT = 90.0  # of a core: all that a process can use
+MOSTLY_PERCENT = 60.0  # of a core: it is mostly used
 TAIL_FACTOR = math.log(100)  # from the mean of a wait to its 99th percentile
 DISTURBED: Mapping[Group, float] = {Group.MEDIAN: HIGH, Group.TAIL: MEDIUM, Group.CPU: HIGH}
 """Shares of the figures beyond which the machine's shift makes a cell disturbed."""
@@ -59,6 +62,8 @@ def values(parts: Sequence[Measured]) -> dict[str, float]:
         found |= {
             f"{name}_percent": 100 * use[name] / capacity for name in ("others", "steal") if name in use
         }
+    if wanted := [of for m in parts if (of := _wanted(m.recording)) is not None]:
+        found["core_wanted_percent"] = max(wanted)
     if wakeups := use["wakeups"]:
         waits = {"others": use.get("waited"), "steal": use.get("stolen")}
         found |= {f"{name}_wait_ms": ns / wakeups / 1e6 for name, ns in waits.items() if ns is not None}
@@ -68,6 +73,23 @@ def values(parts: Sequence[Measured]) -> dict[str, float]:
         if late:
             found[f"simulator_late_p{rank}_ms"] = fmean(late)
     return found
+
+
+def _wanted(recording: Recording) -> float | None:
+    """Return the percentage of the window in which an engine of one thread ran or waited to run."""
+    use = None if recording.mode == "threads" else _of_part(recording)
+    if use is None or recording.machine is None or "waited" not in use:
+        return None
+    return 100 * (use["own"] + use["waited"]) / recording.machine.window_ns
+
+
+def starved(known: Values) -> OtherPrograms | None:
+    """Return who starved the client; ``None`` where nobody did, or that is not known."""
+    wanted, own = known.get("core_wanted_percent"), known.get("cpu_share")
+    if wanted is None or own is None or wanted < BUSY_PERCENT or 100 * own >= MOSTLY_PERCENT:
+        return None
+    others = (known.get("others_percent") or 0.0) / 100
+    return OtherPrograms(low=others, high=others, wait_ms=known.get("others_wait_ms"))
 
 
 def _cpu_use(recordings: Sequence[Recording]) -> Counter[str]:
@@ -163,6 +185,8 @@ def disturbance(parts: Sequence[Measured]) -> tuple[float, tuple[ConfidenceCause
     late = known.get("simulator_late_p99_ms") or 0.0
     totals[Group.TAIL] = max(totals[Group.TAIL], late / SIMULATOR_LATE_MS)
     worst = max(totals, key=lambda group: totals[group])
+    if totals[worst] <= 1 and (others := starved(known)):
+        return (known["core_wanted_percent"] or 0.0) / BUSY_PERCENT, (others,)
     return totals[worst], by_effect(found[worst])
 
 

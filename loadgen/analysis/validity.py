@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from loadgen.analysis.machine import MEDIUM, SIMULATOR_LATE_MS
+from loadgen.analysis.machine import SIMULATOR_LATE_MS
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Group, Limit, Reason, Run, Summary, Validity, ValidityFinding, reasons
+from loadgen.model import Grade, Group, Limit, Reason, Run, Summary, Validity, ValidityFinding, reasons
 from loadgen.model.confidence import MACHINE
 
 # What makes a measurement suspect, and what invalid.
@@ -109,9 +109,10 @@ def settled(summary: Summary) -> Summary:
         if summary.limited_by is not Limit.CLIENT or not isinstance(reason, reasons.StartedLate)
     ]
     median = summary.confidence.get(Group.MEDIAN)
-    if median and median.plus_minus is not None and median.plus_minus > MEDIUM:
+    if median and median.grade is Grade.LOW:
         causes = tuple(cause for cause in median.causes if isinstance(cause, MACHINE))
-        if median.causes[:1] == causes[:1]:
+        others = [cause.effect or 0.0 for cause in median.causes if not isinstance(cause, MACHINE)]
+        if causes and (causes[0].effect is None or causes[0].effect >= max(others, default=0.0)):
             disturbed = reasons.MachineDisturbed(
                 validity=SUSPECT, plus_minus=median.plus_minus, causes=causes
             )

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from loadgen.analysis import machine
-from loadgen.analysis.limits import BUSY_PERCENT, DELAY_MS
+from loadgen.analysis.limits import DELAY_MS
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
@@ -153,7 +153,7 @@ def read(
         return sent_late
     if use <= 1:
         return replace(base, verdict="within")
-    saturated = cpu is not None and taken <= MAX_TAKEN and 100 * cpu > BUSY_PERCENT * (1 - taken)
+    saturated = cpu is not None and taken <= MAX_TAKEN and 100 * cpu > machine.BUSY_PERCENT * (1 - taken)
     if use >= FAR and saturated:
         return replace(base, verdict="over")
     disturbed = next(_disturbances(repeat), None)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loadgen import clients, store
-from loadgen.analysis.limits import BUSY_PERCENT, long_delays
+from loadgen.analysis.limits import long_delays
+from loadgen.analysis.machine import BUSY_PERCENT
 from loadgen.analysis.metrics import Scalar, metrics
 from loadgen.analysis.validity import LIVE_SUSPECT, SCHEDULE_LATE_SUSPECT_MS, SUSPECT
 from loadgen.distributed.coordinator import Assignment

@@ -64,6 +64,15 @@ class LongDelay(LimitEvidence):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Starved(LimitEvidence):
+    """The client ran or waited to run for ``wanted_percent`` of the time, and got ``cpu_percent`` of a core."""
+
+    kind: str = "starved"
+    wanted_percent: float
+    cpu_percent: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queueing(LimitEvidence):
     """More streams than at the level ``below`` brought hardly more tokens per second; they waited.
 

@@ -111,10 +111,13 @@ class SimulatorLate(Reason):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineDisturbed(Reason):
-    """Machine or simulator made the median latency uncertain by ± ``plus_minus`` (a share), the worst cause first."""
+    """Machine or simulator made the median latency uncertain by ± ``plus_minus`` (a share), the worst cause first.
+
+    ``plus_minus`` is ``None`` without an interval.
+    """
 
     kind: Literal["machine_disturbed"] = "machine_disturbed"
-    plus_minus: float
+    plus_minus: float | None
     causes: tuple[ConfidenceCause, ...]
 
 

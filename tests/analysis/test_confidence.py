@@ -174,6 +174,16 @@ def test_steal_is_a_share_of_the_cpu_time() -> None:
     assert of(CPU, steal_share=0.0005, cpu_us_per_token=100).grade is Grade.HIGH
 
 
+def test_a_starved_client_has_low_latencies_however_alike_the_rounds_are() -> None:
+    found = measured({}, {}, {}, others_share=0.7, run_wait_share=0.95, voluntary_per_token=10.0).confidence
+    for group in (MEDIAN, TAIL):
+        assert found[group].grade is Grade.LOW
+        first = found[group].causes[0]
+        assert isinstance(first, OtherPrograms)
+        assert (first.low, first.effect) == (pytest.approx(0.7), None)
+    assert found[CPU].grade is found[MEMORY].grade is Grade.HIGH
+
+
 def test_the_largest_effect_comes_first() -> None:
     found = of(TAIL, *[{"gap_ms": gap} for gap in (40, 60, 80)], server_late_p99_ms=10.0)
     assert kinds(found) == [RoundsDiffer, LateSimulator]

@@ -10,7 +10,7 @@ import pytest
 
 from loadgen.analysis import limits, summarise
 from loadgen.model import CpuSampleTable, Limit, LimitFinding, Recording, Summary
-from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing
+from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing, Starved
 from tests.synthetic import MS, ZERO, recording, run
 
 
@@ -121,6 +121,27 @@ def test_a_late_simulator_is_the_limit_before_anything_else() -> None:
     assert limited(server_late_p99_ms=29) is None  # 10 % of TTFT p99
     assert limited(server_late_p99_ms=51, ttft_ms=1000) is Limit.SIMULATOR
     assert limited(server_late_p99_ms=None) is None
+
+
+@pytest.mark.parametrize(
+    ("wait", "cost", "limit"),
+    [
+        (0.9, 60, Limit.MACHINE),
+        (0.7, 60, None),  # it had time to spare
+        (0.4, 370, None),  # it used most of its core itself
+        (None, 60, None),
+    ],
+)
+def test_a_machine_that_starves_the_client(wait: float | None, cost: float, limit: Limit | None) -> None:
+    how = {"others_share": 0.7, "run_wait_share": wait, "cpu_us_per_token": cost, "voluntary_per_token": 10.0}
+    assert limited(**how) is limit
+    if limit:
+        (found,) = evidence(**how).evidence
+        assert isinstance(found, Starved)
+        assert found.wanted_percent == pytest.approx(100, abs=3)
+        assert found.cpu_percent == pytest.approx(11, abs=3)
+        # threads wait for each other, which starves nobody
+        assert limited(**how, mode="threads") is None
 
 
 @pytest.mark.parametrize(("wait", "limit"), [(2.0, Limit.MACHINE), (0.01, None), (None, None)])

@@ -37,6 +37,8 @@ def attempt(number: int, **how: Any) -> Recording:
         ({"server_late_p99_ms": 60, "gap_ms": 5000, "ttft_ms": 5000}, True),
         ({"steal_share": 0.05, "cpu_us_per_token": 100}, True),  # 22 % of the CPU time
         ({"steal_share": 0.01, "cpu_us_per_token": 100}, False),
+        ({"others_share": 0.7, "run_wait_share": 0.9, "voluntary_per_token": 10.0}, True),  # starved
+        ({"others_share": 0.7, "run_wait_share": 0.7, "voluntary_per_token": 10.0}, False),
         ({"outcomes": {"reset": 200}}, False),  # failures are no disturbance
         ({**WAITS, "ended": "the engine died"}, False),
         ({"lag_us": 2_000_000, "send_delay_ms": 200}, False),  # its own delay

@@ -119,7 +119,8 @@ WAITS = {"others_share": 0.6, "run_wait_share": 9.0, "voluntary_per_token": 0.01
         (WAITS, SUSPECT),  # 430 ms at every wake-up
         ({**WAITS, "run_wait_share": 0.1}, Validity.VALID),  # 5 ms
         ({"others_share": 0.6}, Validity.VALID),  # no wait at all
-        ({**WAITS, "repeats": 2}, Validity.VALID),  # two rounds have no interval
+        ({**WAITS, "repeats": 2}, SUSPECT),  # shown without an interval too
+        ({"others_share": 0.7, "run_wait_share": 0.95}, SUSPECT),  # starved
     ],
 )
 def test_a_disturbed_median_is_suspect_and_nothing_less(how, found):

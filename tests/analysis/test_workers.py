@@ -57,7 +57,11 @@ def test_the_parts_together_are_the_whole(workers):
         if wanted.value is None:
             assert found.value is None, name
             continue
-        if name in ("cpu_share", "cpu_busiest_second_percent"):  # each part has a core of its own
+        if name in (
+            "cpu_share",
+            "cpu_busiest_second_percent",
+            "core_wanted_percent",
+        ):  # each part has a core of its own
             assert found.value == pytest.approx(wanted.value / workers, rel=1e-6)
             continue
         assert found.value == pytest.approx(wanted.value, rel=1e-12), name

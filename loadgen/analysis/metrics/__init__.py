@@ -60,8 +60,8 @@ METRICS: tuple[str, ...] = (
     *_in("output", "load_max_ms"),
     *_in("streams", "startup_streams"),
     *_in("latency", "startup_ttft", "start_delay"),
-    *_in("machine", "others_percent", "steal_percent", "others_wait_ms", "steal_wait_ms"),
-    *_in("machine", "simulator_late_p50_ms", "simulator_late_p99_ms"),
+    *_in("machine", "others_percent", "steal_percent", "core_wanted_percent"),
+    *_in("machine", "others_wait_ms", "steal_wait_ms", "simulator_late_p50_ms", "simulator_late_p99_ms"),
 )
 
 Rank = int | None  # a percentile; None: the value of a metric that has no percentiles

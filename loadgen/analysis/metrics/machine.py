@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from loadgen.analysis import machine
 from loadgen.analysis.metrics import Repeats
 from loadgen.analysis.metrics.usage import cost
@@ -21,6 +23,16 @@ def others_percent(repeats: Repeats) -> float | None:
 def steal_percent(repeats: Repeats) -> float | None:
     """CPU time that the hypervisor took on the engine's cores within the measured windows, in percent of them."""
     return _found(repeats, "steal_percent")
+
+
+@cost(label="CPU wanted", unit="%")
+def core_wanted_percent(repeats: Repeats) -> float | None:
+    """How long the engine ran or waited to run, in percent of the measured window; mean over the repeats, the largest
+    of the workers. Empty for a client on threads, which wait for each other too.
+    """
+    found = [machine.values(repeat.parts).get("core_wanted_percent") for repeat in repeats.included]
+    there = [percent for percent in found if percent is not None]
+    return fmean(there) if there else None
 
 
 @cost(label="wait for other programs", unit="ms")

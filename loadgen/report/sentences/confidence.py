@@ -38,7 +38,7 @@ def cause(why: ConfidenceCause) -> str:
     match why:
         case OtherPrograms() | Hypervisor():
             who = "other programs used" if isinstance(why, OtherPrograms) else "the hypervisor took"
-            wait = f", which delayed it by {number(why.wait_ms)} ms each time" if why.wait_ms else ""
+            wait = f" and kept it waiting {number(why.wait_ms)} ms each time" if why.wait_ms else ""
             return f"{who} {_range(100 * why.low, 100 * why.high)} % of the client's core{wait}"
         case LateSimulator():
             late = _range(why.low_ms, why.high_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.model import Limit, LimitEvidence, LimitFinding
-from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing
+from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing, Starved
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
 
@@ -45,6 +45,9 @@ def evidence(shown: LimitEvidence) -> str:
                 else (f", {100 * shown.delay_ms / shown.ttft_ms:.0f} % of TTFT p{shown.percentile}")
             )
             return f"{_DELAYS[shown.metric]} p{shown.percentile} is {shown.delay_ms:.1f} ms{of}{_cpu(shown)}"
+        case Starved():
+            got = "less" if shown.cpu_percent is None else f"{shown.cpu_percent:.0f} %"
+            return f"it wanted {shown.wanted_percent:.0f} % of a core and got {got}: others used it"
         case Queueing():
             return (
                 f"{number(shown.tokens_per_s)} tokens/s, at {shown.below} {number(shown.below_tokens_per_s)}; "

@@ -80,7 +80,8 @@ def _text(why: Reason) -> str:
         case reasons.SimulatorLate():
             return f"the simulator sent later than scheduled, p99 {why.late_p99_ms:.1f} ms"
         case reasons.MachineDisturbed():
-            return f"median latency is uncertain by ±{percent(why.plus_minus)}: {'; '.join(map(cause, why.causes))}"
+            by = "" if why.plus_minus is None else f" by ±{percent(why.plus_minus)}"
+            return f"median latency is uncertain{by}: {'; '.join(map(cause, why.causes))}"
         case reasons.ListenQueue():
             times = "once" if why.number == 1 else f"{why.number:,} times"
             return (
