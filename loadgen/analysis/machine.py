@@ -171,12 +171,15 @@ def _hypervisor(known: Values, effect: float, wait_ms: float | None = None) -> H
     return Hypervisor(low=share, high=share, wait_ms=wait_ms, effect=effect)
 
 
-def disturbance(parts: Sequence[Measured]) -> tuple[float, tuple[ConfidenceCause, ...]]:
+def disturbance(
+    parts: Sequence[Measured], of: Values | None = None
+) -> tuple[float, tuple[ConfidenceCause, ...]]:
     """Return how much one cell was disturbed, and by what, the largest effect first.
 
     The first is the shift of the group with the worst, as a multiple of its bound: above 1, the cell is disturbed.
+    Shifts are shares of the latencies ``of``, by default the cell's own.
     """
-    known = {**figures(parts), **values(parts)}
+    known = {**(of or figures(parts)), **values(parts)}
     found = shifts(known)
     totals = {
         group: math.fsum(cause.effect or 0.0 for cause in causes) / DISTURBED[group]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadgen.analysis.machine import disturbance
-from loadgen.analysis.repeats import Repeat, attempts_of, least_disturbed
-from loadgen.model import RemeasuredFinding, Run, Summary
+from loadgen.analysis.repeats import Repeat, attempts_of, disturbances, least_disturbed
+from loadgen.model import ConfidenceCause, RemeasuredFinding, Run, Summary
 from loadgen.model.remeasured import Attempt
 
 
@@ -17,7 +16,10 @@ def findings(run: Run, _: Iterable[Summary]) -> list[RemeasuredFinding]:
 
 def _finding(repeats: list[Repeat]) -> RemeasuredFinding:
     counted = least_disturbed(repeats)
-    attempts = [_attempt(repeat, included=repeat is counted) for repeat in repeats]
+    attempts = [
+        _attempt(repeat, size, causes, included=repeat is counted)
+        for repeat, (size, causes) in zip(repeats, disturbances(repeats), strict=True)
+    ]
     of = counted.recording
     return RemeasuredFinding(
         verdict="disturbed" if any(a.included and a.disturbance > 1 for a in attempts) else "undisturbed",
@@ -29,8 +31,7 @@ def _finding(repeats: list[Repeat]) -> RemeasuredFinding:
     )
 
 
-def _attempt(repeat: Repeat, *, included: bool) -> Attempt:
-    size, causes = disturbance(repeat.parts)
+def _attempt(repeat: Repeat, size: float, causes: tuple[ConfidenceCause, ...], *, included: bool) -> Attempt:
     clocks = (m.recording.clock for m in repeat.parts)
     return Attempt(
         attempt=repeat.recording.attempt,

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from loadgen.analysis.machine import disturbance
+from loadgen.analysis.machine import disturbance, figures
 from loadgen.analysis.measures import Ints, Measured
-from loadgen.model import ClientId, Level, Recording
+from loadgen.model import ClientId, ConfidenceCause, Level, Recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,19 @@ def least_disturbed(attempts: Sequence[Repeat]) -> Repeat:
     """
     if len(attempts) == 1:
         return attempts[0]
-    return min(attempts, key=lambda of: (any(m.recording.ended for m in of.parts), disturbance(of.parts)[0]))
+    cut = [any(m.recording.ended for m in of.parts) for of in attempts]
+    sizes = [size for size, _ in disturbances(attempts)]
+    return attempts[min(range(len(attempts)), key=lambda place: (cut[place], sizes[place]))]
+
+
+def disturbances(attempts: Sequence[Repeat]) -> list[tuple[float, tuple[ConfidenceCause, ...]]]:
+    """Return how much each attempt of one cell was disturbed, and by what, in shares of the same latencies.
+
+    These are the lowest of all attempts: a disturbed attempt has longer ones, of which a shift is a smaller share.
+    """
+    each = [figures(of.parts) for of in attempts]
+    lowest = {name: min((v for of in each if (v := of[name]) is not None), default=None) for name in each[0]}
+    return [disturbance(of.parts, lowest) for of in attempts]
 
 
 def _natural(recording: Recording) -> list[str | int]:

@@ -77,6 +77,14 @@ def test_the_least_disturbed_attempt_counts(late: tuple[float, ...], counted: in
     assert summary.value("ttft_p50_ms") == pytest.approx(100 * (counted + 1), rel=0.01)
 
 
+def test_an_attempt_gains_nothing_from_longer_latencies() -> None:
+    made = [attempt(0, server_late_p99_ms=30, gap_ms=500), attempt(1, server_late_p99_ms=20)]
+    (repeat,) = repeats_of(made)
+    assert repeat.recording.attempt == 1, "though 30 of 500 ms are less than 20 of 50"
+    (found,) = remeasured.findings(run(".", made), [])
+    assert [round(each.disturbance, 1) for each in found.attempts] == [2.1, 1.3]
+
+
 def test_an_attempt_that_was_cut_short_counts_only_without_another() -> None:
     cut = attempt(1, ended="interrupted")
     (repeat,) = repeats_of([attempt(0, server_late_p99_ms=30), cut])
