@@ -24,7 +24,7 @@ from loadgen.lab import engine
 from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, session
-from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, Scenario
+from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, RunInfo, Scenario
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores, available
 from loadgen.preflight.cores import cores as cores_of_one_engine
@@ -45,9 +45,10 @@ MEMORY_KIB: Final = 256  # per stream, engine and simulator together; no client 
 class SearchResult(RunResult):
     """The capacity of every client, and every step. ``failure`` is empty when the search could be finished.
 
-    ``ttft_one_stream_ms`` is the median TTFT of one stream, in ms, where the budget needs it.
+    ``ttft_one_stream_ms`` is the median TTFT of one stream, in ms, where the budget needs it. ``info`` is run.json.
     """
 
+    info: RunInfo
     budget: Budget
     cores: int
     rules: Rules
@@ -64,7 +65,9 @@ class SearchResult(RunResult):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the search as plain data, as ``limit.json`` and ``--json`` have it: clients are labels."""
-        return {key: value for key, value in _plain(self).items() if key not in RunResult.__slots__}
+        return {
+            key: value for key, value in _plain(self).items() if key not in (*RunResult.__slots__, "info")
+        }
 
 
 def _plain(value: Any) -> Any:
@@ -123,6 +126,7 @@ def find_limits(
         folder=ran.folder,
         interrupted=ran.interrupted,
         failure=ran.failure,
+        info=running.writer.info,
         budget=budget,
         cores=cores,
         rules=rules,

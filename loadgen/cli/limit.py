@@ -51,6 +51,7 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 @common.url_option
 @common.set_option
 @common.seed_option
+@common.lang_option
 @click.option("--quiet", is_flag=True, help="Print the result, but no steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the result and every step.")
 def command(
@@ -67,9 +68,13 @@ def command(
     """
     from contextlib import nullcontext
 
-    from loadgen.capacity import terminal
+    from loadgen.capacity import document, terminal
     from loadgen.capacity.measure import find_limits
     from loadgen.capacity.readings import Budget
+    from loadgen.report.language import _
+    from loadgen.report.renderers import html
+    from loadgen.report.renderers import terminal as as_text
+    from loadgen.report.write import put
     from loadgen.scenario import overrides_from_flags, with_clients
 
     planned = with_clients(
@@ -92,6 +97,10 @@ def command(
     if as_json:
         click.echo(json.dumps({"run": str(result.folder), "exit": code, **result.as_dict()}))
     else:
-        console.print(terminal.result(result.clients, result.crossings, budget, cores))
-        click.echo(f"Cells: {result.folder} (loadgen report {result.folder})")
+        console.print(as_text.summary(document.summary(result)))
+    page = result.folder / document.FILE
+    put(page, html.report(document.page(result)))
+    if not as_json:
+        click.echo("  " + _("Report: {path}").format(path=page))
+        click.echo("  " + _("Cells: loadgen report {folder}").format(folder=result.folder))
     sys.exit(code)

@@ -103,10 +103,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """Charts side by side: ``wide`` ones two in a row, ``many`` small ones. ``key`` explains the clients' marks."""
+    """Charts side by side: ``wide`` ones two in a row, ``many`` small ones, ``one`` in a row.
+
+    ``key`` explains the clients' marks.
+    """
 
     charts: Sequence[Chart]
-    layout: Literal["wide", "many"] = "wide"
+    layout: Literal["wide", "many", "one"] = "wide"
     key: bool = False
 
 

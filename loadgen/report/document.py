@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from loadgen.model import RunInfo
 from loadgen.report.blocks import Document, Form
 from loadgen.report.language import _, plural
 from loadgen.report.sections import parts
@@ -16,7 +17,7 @@ def document(view: View, form: Form) -> Document:
     return Document(
         title=view.run.info.scenario.name or view.run.folder.name,
         kind=_("Streaming load test"),
-        about=_about(view),
+        about=about(view.run.info, len({r.worker for r in view.run.recordings if r.worker})),
         parts=parts(view, form),
         styles=view.styles,
         footer=_(
@@ -51,16 +52,18 @@ def _what(view: View) -> Iterable[str]:
         ]
     )
     yield scenario.target.url or _("embedded simulator")
-    seconds = _seconds(info.started, info.ended)
-    if seconds is not None:
-        yield f"{seconds // 60}m{seconds % 60:02d}s" if seconds >= 60 else f"{seconds}s"
+    if time := took(info):
+        yield time
 
 
-def _seconds(started: str, ended: str | None) -> int | None:
+def took(info: RunInfo) -> str:
+    """Return how long the run took, such as ``1m32s``; empty where that is unknown."""
     try:
-        return round((datetime.fromisoformat(ended or "") - datetime.fromisoformat(started)).total_seconds())
+        ran = datetime.fromisoformat(info.ended or "") - datetime.fromisoformat(info.started)
     except ValueError:
-        return None
+        return ""
+    seconds = round(ran.total_seconds())
+    return f"{seconds // 60}m{seconds % 60:02d}s" if seconds >= 60 else f"{seconds}s"
 
 
 def html(view: View) -> str:
@@ -79,12 +82,11 @@ def _moment(stamp: str) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
-def _about(view: View) -> list[str]:
+def about(info: RunInfo, workers: int = 0) -> list[str]:
     """Return the lines below the title: when, the target, the protocol, the model, the machine, the workers."""
-    scenario, machine = view.run.info.scenario, view.run.info.machine
-    workers = len({r.worker for r in view.run.recordings if r.worker})
+    scenario, machine = info.scenario, info.machine
     found = (
-        _moment(view.run.info.started),
+        _moment(info.started),
         scenario.target.url or (_("the embedded simulator") if scenario.target.simulator else None),
         scenario.workload.protocol,
         scenario.workload.model,

@@ -34,6 +34,7 @@ def test_a_search_ends_with_a_bound_a_folder_and_its_steps(url: str, tmp_path: P
     assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in result["steps"])
     kept = json.loads((out / "limit.json").read_text())
     assert kept == {key: result[key] for key in kept}
+    assert "aiohttp carries at least 20 streams" in (out / "limit.html").read_text()
     again = invoke("report", out)
     assert again.returncode == 0, again.stderr
     assert "10 streams" in again.stdout

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bokeh.models import Line as LineGlyph
 from bokeh.models import Scatter, Segment
 
 from loadgen.model import Estimate, Level, Validity
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
+from loadgen.report.charts.style import ROOM, Chart, across, draw, ends, hover, plot
 from loadgen.report.client_style import ClientStyle
 from loadgen.report.text import interval, number, tick
 
@@ -53,8 +53,19 @@ class Line:
     aside: float = 0.0
 
 
-def line_chart(title: str, unit: str, lines: Sequence[Line], *, whole: bool = False) -> Chart | None:
-    """Return the chart; ``None`` where there are no points. ``whole``: all values are whole numbers."""
+def line_chart(
+    title: str,
+    unit: str,
+    lines: Sequence[Line],
+    *,
+    whole: bool = False,
+    budget: float | None = None,
+    height: int = HEIGHT,
+) -> Chart | None:
+    """Return the chart; ``None`` where there are no points. ``whole``: all values are whole numbers.
+
+    A dotted line crosses it at ``budget``.
+    """
     points = [point for line in lines for point in line.points]
     if not points:
         return None
@@ -62,8 +73,11 @@ def line_chart(title: str, unit: str, lines: Sequence[Line], *, whole: bool = Fa
     values = [point.value for point in points]
     least, most = max(0.0, min(values) / _INTERVAL_ROOM), max(values) * _INTERVAL_ROOM
     edges = [edge for point in points for edge in point.interval or () if least <= edge <= most]
-    y = axis([*values, *edges], unit, whole=whole)
-    made = plot(x, y, HEIGHT)
+    y = axis([*values, *edges, *([] if budget is None else [budget])], unit, whole=whole)
+    made = plot(x, y, height)
+    if budget is not None:
+        ends_at = {"x0": [x.start], "x1": [x.end], "y": [budget]}
+        draw(made, across(line_width=1.5, line_dash="dotted"), ends_at, "--ink")
     marks = []
     for line in lines:
         alpha, places = 0.6 if line.faint else 1.0, [_place(x, point, line.aside) for point in line.points]
@@ -93,7 +107,7 @@ def line_chart(title: str, unit: str, lines: Sequence[Line], *, whole: bool = Fa
         for line in lines
     )
     last = [(line.style, line.points[-1].value) for line in lines if line.points and not line.faint]
-    names = ends(y, HEIGHT, last)
+    names = ends(y, height, last)
     return Chart(title, unit, made, f"{title} in {unit} over {x.title}. {words}.", names, ROOM)
 
 
@@ -101,13 +115,17 @@ def level_axis(measured: Sequence[Level]) -> Axis:
     """Return the axis of levels, with ticks at what was run: at most ``TICKS`` of them."""
     title = "arrivals per second" if measured[0].streams is None else "streams at once"
     values = sorted({float(level.value) for level in measured})
-    labels = {value: tick(value) for value in values[:: -(-len(values) // TICKS)]}
     if len(values) == 1:
-        return Axis(values[0] - 1, values[0] + 1, False, labels, title)
+        return Axis(values[0] - 1, values[0] + 1, False, {values[0]: tick(values[0])}, title)
     log = values[-1] / values[0] > 4
     margin = (values[-1] - values[0]) * 0.05
     start, end = (values[0] / 1.15, values[-1] * 1.15) if log else (values[0] - margin, values[-1] + margin)
-    return Axis(start, end, log, labels, title)
+    bare = Axis(start, end, log, {}, title)
+    labels: dict[float, str] = {}
+    for value in values:
+        if not labels or bare.share(value) - bare.share(max(labels)) >= 1 / TICKS:
+            labels[value] = tick(value)
+    return replace(bare, labels=labels)
 
 
 def _place(x: Axis, point: Point, aside: float) -> float:

@@ -37,7 +37,7 @@ class Setup(Section):
             ]
             yield Facts({"": [(name, str(value)) for name, value in lines]})
             return
-        yield Facts(_facts(info) | _workers(view))
+        yield Facts(groups(info) | _workers(view))
         prompts = scenario.workload.prompts
         if prompts:
             yield Heading(_("Prompts"))
@@ -46,7 +46,7 @@ class Setup(Section):
             yield Text(_("and {n} more").format(n=len(prompts) - PROMPTS))
 
 
-def _facts(info: RunInfo) -> Groups:
+def groups(info: RunInfo) -> Groups:
     """Return run.json but for prompts and cells, by part: dotted names and values."""
     named = ("name", "state", "failure", "started", "ended", "url", "seed")
     parts: Groups = {_("run"): [(name, value) for name in named if (value := text(getattr(info, name)))]}

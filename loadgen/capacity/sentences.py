@@ -1,0 +1,218 @@
+"""What a search found, in words: the answer, what each client carries, why it ended, where curves cross."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import Final
+
+from loadgen.capacity.curves import Crossing, Limit
+from loadgen.capacity.measure import SearchResult
+from loadgen.capacity.readings import Bound, Budget, Obstacle
+from loadgen.capacity.search import Capacity
+from loadgen.model import ClientId
+from loadgen.report.language import _, plural
+from loadgen.report.sentences.answer import listed
+from loadgen.report.text import number, percent, plain
+
+LABEL_WIDTH: Final = 40
+
+
+def answer(found: SearchResult) -> list[str]:
+    """Return who carries how much, the most first, by what factor they differ, and what stopped them."""
+    ranked = sorted(found.clients, key=_streams, reverse=True)
+    known = [each for each in ranked if each.limit or each.at_least or each.below]
+    limited = [each for each in known if each.bound]
+    sentences = []
+    if known:
+        text = _("{where}, within the budget, {client} carries {amounts}.")
+        first, *others = known
+        amounts = [
+            _("{n} streams").format(n=_amount(first)),
+            *(f"{label(o.client)} {_amount(o)}" for o in others),
+        ]
+        where = plural(found.cores, "On one core", "On {n} cores")
+        sentences.append(text.format(where=where, client=label(first.client), amounts=listed(amounts)))
+        sentences += _factor(known[0], known[-1])
+    for over, of in groupby(sorted(limited, key=lambda each: str(each.bound)), key=lambda each: each.bound):
+        sentences.append(_beyond(over, listed(label(each.client) for each in of), found.budget))
+    for why, of in groupby((each for each in ranked if not each.bound), key=_ended):
+        text = _("{clients}: {why}.")
+        sentences.append(text.format(clients=listed(label(each.client) for each in of), why=why))
+    shown = [each for each in found.crossings if each.at or len(found.crossings) == 1]
+    return [*sentences, *map(crossing, shown)]
+
+
+def _amount(each: Capacity, unit: str = "{n}") -> str:
+    amount = unit.format(n=carries(each))
+    return f"{amount} ({interval(each.limit)})" if each.limit else amount
+
+
+def _factor(best: Capacity, least: Capacity) -> list[str]:
+    """Return how many times as many streams the best carries; nothing where that is not known."""
+    if best is least:
+        return []
+    names = {"best": label(best.client), "least": label(least.client)}
+    if _streams(least) and _low(best) > _high(least):
+        text = _("{best} carries {ratio} times as many as {least}.")
+        return [text.format(ratio=number(round(_streams(best) / _streams(least), 2)), **names)]
+    if best.limit and least.limit:
+        text = _("Their intervals overlap: which of {best} and {least} carries more cannot be told.")
+        return [text.format(**names)]
+    return []
+
+
+def _beyond(over: Bound | None, clients: str, budget: Budget) -> str:
+    """Return what happens to these clients with more streams."""
+    texts: dict[Bound | None, str] = {
+        "lag_p99": _("With more, over 1 % of the tokens of {clients} arrive more than {value} ms late."),
+        "errors": _("With more, over {value} % of the streams of {clients} fail."),
+        "ttft": _("With more, the median TTFT of {clients} is over {value} times that of one stream."),
+        "concurrency": _("With more, {clients} does not have all of them open at once."),
+    }
+    value = {"lag_p99": budget.lag_p99_ms, "errors": 100 * (budget.errors or 0), "ttft": budget.ttft}
+    return texts[over].format(clients=clients, value=f"{value.get(over or '') or 0:g}")
+
+
+def _ended(each: Capacity) -> str:
+    """Return why the search ended that did not find the client's limit, without figures."""
+    texts = {
+        "max_streams": _("more were not tried"),
+        "server": _("at {n} streams the simulator was the limit, not the client"),
+        "machine": _("at {n} streams the machine was the limit, not the client"),
+        "interrupted": _("the search was interrupted"),
+    }
+    return texts.get(each.stopped, _("{n} streams could not be measured")).format(n=f"{each.tried or 0:,}")
+
+
+def interval(limit: Limit) -> str:
+    """Return ``760 to 870``."""
+    return _("{low} to {high}").format(low=f"{limit.low:,.0f}", high=f"{limit.high:,.0f}")
+
+
+def _streams(each: Capacity) -> float:
+    return each.limit.streams if each.limit else float(each.at_least or 0)
+
+
+def _low(each: Capacity) -> float:
+    return each.limit.low if each.limit else float(each.at_least or 0)
+
+
+def _high(each: Capacity) -> float:
+    return each.limit.high if each.limit else float(each.below or math.inf)
+
+
+def describe(budget: Budget) -> str:
+    """Return the budget in words."""
+    parts = (
+        (budget.lag_p99_ms, 1, _("lag p99 at most {value} ms")),
+        (budget.errors, 100, _("errors at most {value} %")),
+        (budget.ttft, 1, _("TTFT p50 at most {value} times that of one stream")),
+    )
+    return ", ".join(text.format(value=f"{scale * of:g}") for of, scale, text in parts if of is not None)
+
+
+def carries(each: Capacity) -> str:
+    """Return the limit, or the bounds of it that are known."""
+    if each.limit:
+        return f"{each.limit.streams:,.0f}"
+    if each.at_least and each.below:
+        return _("{low} to {high}").format(low=f"{each.at_least:,}", high=f"{each.below:,}")
+    if each.at_least:
+        return _("at least {n}").format(n=f"{each.at_least:,}")
+    return _("fewer than {n}").format(n=f"{each.below:,}") if each.below else number(None)
+
+
+def stopped(each: Capacity) -> str:
+    """Return why the client carries no more, or why no more is known."""
+    if each.bound:
+        return bound(each.bound)
+    if each.stopped == "max_streams":
+        return _("more were not tried: --max-streams, or limits of files, ports, threads, memory")
+    if each.obstacle:
+        text = {
+            "server": _("the simulator is the limit at {n} streams: {why}"),
+            "machine": _("the machine is the limit at {n} streams: {why}"),
+        }.get(each.stopped, _("not measured at {n} streams: {why}"))
+        return text.format(n=f"{each.tried or 0:,}", why=reason(each.obstacle))
+    return _("interrupted") if each.stopped == "interrupted" else each.stopped
+
+
+def bound(name: Bound) -> str:
+    """Return what of the budget was exceeded."""
+    names: dict[Bound, str] = {
+        "lag_p99": _("lag p99"), "errors": _("errors"), "ttft": _("TTFT"),
+        "concurrency": _("target concurrency not reached"),
+    }  # fmt: skip
+    return names[name]
+
+
+def reason(obstacle: Obstacle) -> str:
+    """Return why a cell is not about the client."""
+    match obstacle.kind:
+        case "ended":
+            return plain(obstacle.text, 200)
+        case "missing":
+            return _missing(obstacle.bound)
+        case "other_processes":
+            share = percent(min(obstacle.share or 0, 1))
+            return _("other processes took {share} of the engine's core").format(share=share)
+        case "hypervisor":
+            return _("the hypervisor took {share} of the engine's core").format(
+                share=percent(min(obstacle.share or 0, 1))
+            )
+        case "listen_queue":
+            return _("the listen queue overflowed")
+    late = _("the simulator sent late, p99 {ms} ms").format(ms=f"{obstacle.late_p99_ms or 0:.1f}")
+    if obstacle.core is None:
+        return late
+    text = _("{late}; its core was {busy} in use, {others} by other processes")
+    return text.format(late=late, busy=percent(obstacle.core.busy), others=percent(obstacle.core.others))
+
+
+def _missing(of: Bound | None) -> str:
+    if of == "errors":
+        return _("errors not measured: no stream has ended")
+    if of == "ttft":
+        return _("TTFT not measured: no stream has one")
+    return _("lag p99 not measured: too few tokens with a send time of the server on this host's clock")
+
+
+def crossing(each: Crossing) -> str:
+    """Return one sentence on two curves."""
+    words = {
+        "one": label(each.one),
+        "other": label(each.other),
+        "low": f"{each.low:,}",
+        "high": f"{each.high:,}",
+    }
+    if each.lower is None:
+        text = _("{one} and {other} do not differ beyond the noise between {low} and {high} streams.")
+        return text.format(**words)
+    words["lower"] = label(each.lower)
+    if each.at is not None:
+        words |= {
+            "at": f"{each.at.streams:,.0f}",
+            "low": f"{each.at.low:,.0f}",
+            "high": f"{each.at.high:,.0f}",
+        }
+        text = _(
+            "{one} and {other} cross at {at} streams ({low} to {high}): below, {lower} uses less of the budget, "
+            "above more."
+        )
+    elif each.throughout:
+        text = _(
+            "{one} and {other} do not cross between {low} and {high} streams: {lower} used less of the budget "
+            "throughout."
+        )
+    else:
+        text = _(
+            "{one} and {other} do not cross between {low} and {high} streams: {lower} used less of the budget "
+            "wherever they differ beyond the noise."
+        )
+    return text.format(**words)
+
+
+def label(client: ClientId) -> str:
+    """Return the client's label, printable and not too long."""
+    return plain(client.label, LABEL_WIDTH)
