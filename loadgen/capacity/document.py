@@ -19,7 +19,6 @@ from loadgen.report.blocks import (
     Charts,
     Column,
     Document,
-    Facts,
     Part,
     Row,
     Table,
@@ -31,7 +30,7 @@ from loadgen.report.charts.style import Chart
 from loadgen.report.client_style import Styles, client_styles
 from loadgen.report.document import about, took
 from loadgen.report.language import _, plural
-from loadgen.report.sections.setup import groups
+from loadgen.report.sections.setup import configuration
 from loadgen.report.text import number, percent
 
 FILE: Final = "limit.html"  # in the run folder
@@ -66,7 +65,7 @@ def page(found: SearchResult) -> Document:
         Part("limits", _("How many streams each client carries"), limits, _("Limits")),
         *([Part("curve", _("The budget over the streams"), charts, _("Curve"))] if charts else []),
         Part("cells", _("Every cell"), [_cells(found)], folded=len(found.steps) > 60),
-        Part("setup", _("What was run, and where"), [Facts(groups(found.info))], _("Setup"), folded=True),
+        Part("setup", _("What was run, and where"), list(configuration(found.info)), _("Setup"), folded=True),
     ]
     return Document(
         title=found.info.name,

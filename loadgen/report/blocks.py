@@ -103,13 +103,13 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """Charts side by side: ``wide`` ones two in a row, ``many`` small ones, ``one`` in a row.
+    """Charts side by side: ``many`` small ones, as many ``wide`` ones as fit, at most ``two``, or ``one``.
 
     ``key`` explains the clients' marks.
     """
 
     charts: Sequence[Chart]
-    layout: Literal["wide", "many", "one"] = "wide"
+    layout: Literal["wide", "many", "two", "one"] = "wide"
     key: bool = False
 
 
@@ -134,18 +134,24 @@ Block = Text | Heading | Bullets | Verdict | Table | Facts | Charts | Markup | D
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section of a document. Without a title it stands above the navigation; ``folded`` until someone wants it."""
+    """A section of a document. ``top``, or without a title, it stands above the navigation; ``folded`` until someone
+    wants it.
+    """
 
     id: str
     title: str
     blocks: Sequence[Block]
     short: str = ""
     folded: bool = False
+    top: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A page: its title, what kind of page it is, the lines below the title, its parts, how clients are drawn."""
+    """A page: its title, what kind of page it is, the lines below the title, its parts, how clients are drawn.
+
+    ``files`` can be saved from the page: their text by name.
+    """
 
     title: str
     kind: str
@@ -153,6 +159,7 @@ class Document:
     about: Sequence[str] = ()
     styles: Styles = field(default_factory=dict)
     footer: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def cells(row: Row) -> Iterable[Cell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from loadgen.model import RunInfo
@@ -68,9 +69,9 @@ def took(info: RunInfo) -> str:
 
 def html(view: View) -> str:
     """Return ``report.html``."""
-    from loadgen.report.renderers import html
+    from loadgen.report.renderers import csv, html
 
-    return html.report(document(view, "html"))
+    return html.report(replace(document(view, "html"), files={"summary.csv": csv.summary(view)}))
 
 
 def _moment(stamp: str) -> str:

@@ -125,8 +125,8 @@ def test_pictures_of_claims_are_drawn_within_their_plots_and_their_text_is_whole
 
 def test_tables_and_axes_say_what_they_show(opened):
     tab = opened("sweep")
-    tab.locator("#metrics summary").click()
-    summary = tab.locator("#metrics table.summary").first
+    tab.locator("#figures summary").click()
+    summary = tab.locator("#figures details table.summary").first
     assert summary.locator("tbody tr:not(.level)").count() == 8
     first = summary.locator("tbody tr:not(.level)").first
     assert first.locator("th").inner_text().startswith("requests")

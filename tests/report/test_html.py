@@ -13,8 +13,8 @@ from loadgen.report.client_style import client_styles
 from loadgen.report.document import document
 from loadgen.report.renderers import html
 from loadgen.report.sections import sections as every_section
+from loadgen.report.sections.answer import Answer
 from loadgen.report.sections.setup import Setup
-from loadgen.report.sections.verdict import Verdict
 from loadgen.report.view import View
 from tests.report.runs import HOSTILE, html_of, page, page_of, run_of, shared_run
 from tests.synthetic import client_id
@@ -77,7 +77,7 @@ def test_the_page_nests_and_carries_every_section(sweep):
     assert (
         links[-len(sections) :] == sections == [s.id for s in every_section() if s.title and s.id in sections]
     )
-    assert {"metrics", "scaling", "distributions", "timeline", "usage", "setup", "order"} <= set(sections)
+    assert {"figures", "scaling", "distributions", "timeline", "usage", "quality", "setup"} <= set(sections)
 
 
 def test_the_page_is_small_and_the_same_every_time(sweep):
@@ -102,7 +102,7 @@ def repeated():
 def test_claims_come_first_and_every_section_nests(repeated):
     assert repeated.wrong == []
     sections = [a["id"] for tag, a in repeated.elements if tag == "section"]
-    assert {"claims", "noise", "article", "costs", "delivery_lag", "metrics"} <= set(sections)
+    assert {"claims", "article", "costs", "delivery_lag", "figures", "quality"} <= set(sections)
 
 
 def test_a_chart_has_its_values_as_text(repeated):
@@ -142,12 +142,6 @@ def test_tables_have_captions_and_scopes(sweep):
     }
 
 
-def test_one_concurrency_gives_dots_instead_of_curves():
-    text = "".join(Page(page_of("one")).text)
-    assert "The clients compared" in text
-    assert "Scaling with concurrency" not in text
-
-
 def test_nothing_succeeded_and_nothing_at_all_still_give_a_page():
     text = " ".join(Page(page_of("failed")).text)
     assert "it ended as refused" in text
@@ -173,7 +167,7 @@ def test_workers_are_named_and_a_lost_one_stands_in_plain_sight(sweep):
 def test_an_unfinished_run_counts_cells_and_not_their_parts():
     made = shared_run("/nowhere")
     info = replace(made.info, state="interrupted")
-    text = html_of(View(replace(made, info=info, recordings=made.recordings[:6]), [], []), Verdict())
+    text = html_of(View(replace(made, info=info, recordings=made.recordings[:6]), [], []), Answer())
     assert "The run was interrupted: 3 of 8 cells were measured" in text
 
 

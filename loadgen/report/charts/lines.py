@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bokeh.models import Line as LineGlyph
-from bokeh.models import Scatter, Segment
+from bokeh.models import Scatter, Segment, Text
 
 from loadgen.model import Estimate, Level, Validity
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import ROOM, Chart, across, draw, ends, hover, plot
+from loadgen.report.charts.style import FONT, ROOM, Chart, across, draw, ends, hover, plot
 from loadgen.report.client_style import ClientStyle
 from loadgen.report.text import interval, number, tick
 
@@ -53,6 +53,15 @@ class Line:
     aside: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """From that level on more streams bring hardly more; ``text`` says whose limit it is."""
+
+    level: Level
+    text: str
+    variable: str
+
+
 def line_chart(
     title: str,
     unit: str,
@@ -60,11 +69,12 @@ def line_chart(
     *,
     whole: bool = False,
     budget: float | None = None,
+    knees: Sequence[Knee] = (),
     height: int = HEIGHT,
 ) -> Chart | None:
     """Return the chart; ``None`` where there are no points. ``whole``: all values are whole numbers.
 
-    A dotted line crosses it at ``budget``.
+    A dotted line crosses it at ``budget``, and one goes up from each of the ``knees``.
     """
     points = [point for line in lines for point in line.points]
     if not points:
@@ -78,6 +88,12 @@ def line_chart(
     if budget is not None:
         ends_at = {"x0": [x.start], "x1": [x.end], "y": [budget]}
         draw(made, across(line_width=1.5, line_dash="dotted"), ends_at, "--ink")
+    for place, knee in enumerate(knees):
+        up = {"x": [knee.level.value], "low": [y.start], "high": [y.end], "text": [knee.text]}
+        draw(made, Segment(x0="x", y0="low", x1="x", y1="high", line_dash="dotted"), up, knee.variable)
+        label = Text(x="x", y="high", text="text", x_offset=-4, y_offset=12 * place, anchor="top_right")
+        label.update(text_font=FONT, text_font_size="11px")
+        draw(made, label, up, knee.variable)
     marks = []
     for line in lines:
         alpha, places = 0.6 if line.faint else 1.0, [_place(x, point, line.aside) for point in line.points]

@@ -1,23 +1,50 @@
-"""The drawn metrics over the levels, a line per client; dots where there is one level only."""
+"""Metrics over the levels, a line per client; dots where there is one level only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bokeh.models import Scatter
+from bokeh.models import Scatter, Segment
 
+from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import Column, Metric, column, metrics
 from loadgen.analysis.metrics.lag import lag, relative_lag
-from loadgen.model import Summary
+from loadgen.model import Estimate, Limit, Saturates, Summary, ThresholdFinding
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.lines import Line, Point, line_chart, point
+from loadgen.report.charts.lines import Knee, Line, Point, line_chart, point
 from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, across, draw, hover, plot
 from loadgen.report.client_style import Styles
-from loadgen.report.columns import column_title, rank_of, shown, title_of, unit_of
+from loadgen.report.columns import column_title, rank_of, scaled, shown, title_of, unit_of
+from loadgen.report.language import _
 from loadgen.report.text import number, plain
+from loadgen.report.view import View
 
 _ROW = 26
+LATENCY = "ttft_p95_ms"  # drawn first where no threshold is about a latency
+OVER_LEVELS = ("tokens_per_s", "rss_peak_mib", "cpu_percent")
+AT_ONE_LEVEL = ("tokens_per_s", "rss_per_stream_kib", "cpu_us_per_token")
+
+
+def pair(view: View) -> list[Chart]:
+    """Return latency and cost of each client: the latency with its threshold, the tokens per second, memory, CPU.
+
+    Where there are several levels, they have the level from which on more streams bring hardly more.
+    """
+    summaries = [s for s in view.by_level if not s.client.control]
+    latency, budget = _objective(view)
+    if not view.sweeps:
+        ranks = [latency.rank] if latency.rank == 50 else [50, latency.rank]
+        columns = [column(latency.metric.column(rank)) for rank in ranks if rank in latency.metric.ranks]
+        charts = [_dots(latency.metric, columns, summaries, view.styles, budget)]
+        of = [column(name) for name in AT_ONE_LEVEL]
+        charts += [_dots(each.metric, [each], summaries, view.styles) for each in of]
+    else:
+        knees = [_knee(finding, view.styles) for finding in view.of(Saturates)]
+        charts = [_curve(latency, summaries, view.styles, budget, knees)]
+        charts += [_curve(column(name), summaries, view.styles, None, knees) for name in OVER_LEVELS]
+    order = (0, 2, 1, 3)  # latency beside cost
+    return [chart for place in order if (chart := charts[place]) is not None]
 
 
 def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
@@ -32,10 +59,28 @@ def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     return _charts([m for m in metrics() if m.topic == "cost" and m.drawn], summaries, styles)
 
 
+def _objective(view: View) -> tuple[Column, float | None]:
+    """Return the latency to draw, and the value that the scenario requires of it."""
+    for finding in view.of(ThresholdFinding):
+        if finding.metric != "errors" and column(finding.metric).metric.kind == "latency":
+            return column(finding.metric), finding.value
+    enough = all(s.value(LATENCY) is not None for s in view.summaries)
+    return column(LATENCY if enough else "ttft_p50_ms"), None
+
+
+def _knee(finding: Saturates, styles: Styles) -> Knee:
+    texts: Mapping[Limit, str] = {
+        Limit.SERVER: _("server saturated"), Limit.CLIENT: _("client’s limit"),
+        Limit.SIMULATOR: _("simulator’s limit"), Limit.MACHINE: _("machine’s limit"),
+    }  # fmt: skip
+    style = styles.get(finding.client) if finding.client else None
+    return Knee(finding.below, texts[finding.limit], style.variable if style else "--ink")
+
+
 def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     drawn = [(m, [column(m.column(rank)) for rank in (lag if m is relative_lag else m).drawn]) for m in found]
     if len({s.level for s in summaries}) > 1:
-        charts = [_curve(each, summaries, styles) for _, columns in drawn for each in columns]
+        charts = [_curve(each, summaries, styles) for _metric, columns in drawn for each in columns]
     else:
         charts = [_dots(metric, columns, summaries, styles) for metric, columns in drawn]
     return [chart for chart in charts if chart is not None]
@@ -43,20 +88,33 @@ def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Style
 
 def _point(column: Column, summary: Summary, before: str = "") -> Point | None:
     of = shown(column, summary[column.name])
+    if of.low is None and (over := effects.mean(rounds.values(summary, column.name).values())):
+        of = Estimate(of.value, scaled(column, over.low), scaled(column, over.high))
     return point(summary.level, of, unit_of(column.metric), summary.validity, before)
 
 
-def _curve(column: Column, summaries: Sequence[Summary], styles: Styles) -> Chart | None:
+def _curve(
+    column: Column,
+    summaries: Sequence[Summary],
+    styles: Styles,
+    budget: float | None = None,
+    knees: Sequence[Knee] = (),
+) -> Chart | None:
     ordered = sorted(summaries, key=lambda s: s.level)
     lines = []
     for client, style in styles.items():
         if points := [p for s in ordered if s.client == client and (p := _point(column, s))]:
             lines.append(Line(style, style.label, points, style.dash))
-    return line_chart(column_title(column), unit_of(column.metric), lines, whole=column.whole)
+    title, unit = column_title(column), unit_of(column.metric)
+    return line_chart(title, unit, lines, whole=column.whole, budget=budget, knees=knees)
 
 
 def _dots(
-    metric: Metric, columns: Sequence[Column], summaries: Sequence[Summary], styles: Styles
+    metric: Metric,
+    columns: Sequence[Column],
+    summaries: Sequence[Summary],
+    styles: Styles,
+    budget: float | None = None,
 ) -> Chart | None:
     """Return a row for each client; of several percentiles, a line from the lowest to the highest."""
     unit, pair = unit_of(metric), len(columns) > 1
@@ -68,7 +126,7 @@ def _dots(
     values = [point.value for _, here in rows for _, point in here]
     if not values:
         return None
-    x = axis(values, unit, whole=metric.decimals == 0)
+    x = axis([*values, *([] if budget is None else [budget])], unit, whole=metric.decimals == 0)
     if not x.log:  # room for half a mark at 0
         x = replace(x, start=x.start - 0.015 * (x.end - x.start))
     places = {float(len(rows) - n): plain(style.label, 24) for n, (style, _) in enumerate(rows)}
@@ -77,6 +135,14 @@ def _dots(
     left = 16 + round(6.6 * max(map(len, places.values())))
     room = 92 if pair else 54
     made = plot(x, y, height, left=left, right=room, grid="xy" if x.log and not pair else "x")
+    if budget is not None:
+        ends_at = {"x": [budget], "low": [y.start], "high": [y.end]}
+        draw(
+            made,
+            Segment(x0="x", y0="low", x1="x", y1="high", line_width=1.5, line_dash="dotted"),
+            ends_at,
+            "--ink",
+        )
     drawn, marks, words = [], [], []
     for place, (style, here) in zip(places, rows, strict=True):
         own = [point.value for _, point in here]

@@ -87,7 +87,7 @@ def plot(x: Axis, y: Axis, height: int, *, left: int = 52, right: int = ROOM, gr
 
 def draw(made: Figure, glyph: Glyph, data: dict[str, Any], variable: str) -> Any:
     """Add a glyph in the colour of a CSS variable; return its renderer."""
-    names = [name for name in ("line_color", "fill_color") if name in glyph.properties()]
+    names = [name for name in ("line_color", "fill_color", "text_color") if name in glyph.properties()]
     glyph.tags = [f"{name}={variable}" for name in names if getattr(glyph, name) is not None]
     return made.add_glyph(ColumnDataSource(data), glyph)
 

@@ -15,25 +15,22 @@ from loadgen.report.sections.section import Section
 from loadgen.report.view import View
 
 SECTIONS: Sequence[str] = (
-    "loadgen.report.sections.verdict:Verdict",
     "loadgen.report.sections.answer:Answer",
+    "loadgen.report.sections.scaling:Scaling",
     "loadgen.report.sections.figures:Figures",
     "loadgen.report.sections.thresholds:Thresholds",
     "loadgen.report.sections.confidence:Confidence",
+    "loadgen.report.sections.metrics:Metrics",
+    "loadgen.report.sections.failures:Failures",
+    "loadgen.report.sections.delivery_lag:DeliveryLag",
+    "loadgen.report.sections.costs:Costs",
     "loadgen.report.sections.claims:Claims",
     "loadgen.report.sections.article:Article",
-    "loadgen.report.sections.delivery_lag:DeliveryLag",
-    "loadgen.report.sections.metrics:Metrics",
-    "loadgen.report.sections.costs:Costs",
-    "loadgen.report.sections.quality:Quality",
-    "loadgen.report.sections.noise:Noise",
-    "loadgen.report.sections.failures:Failures",
-    "loadgen.report.sections.scaling:Scaling",
     "loadgen.report.sections.distributions:Distributions",
     "loadgen.report.sections.timeline:Timeline",
     "loadgen.report.sections.usage:Usage",
+    "loadgen.report.sections.quality:Quality",
     "loadgen.report.sections.setup:Setup",
-    "loadgen.report.sections.order:Order",
     "loadgen.report.sections.glossary:Glossary",
 )
 
@@ -45,9 +42,16 @@ def sections() -> list[Section]:
 
 def parts(view: View, form: Form) -> list[Part]:
     """Return the sections that have something to say about this run, in that form."""
-    found = [section for section in sections() if form in section.forms]
-    made = (
-        Part(each.id, _(each.heading(view)), list(each.blocks(view, form)), _(each.short), each.folded)
-        for each in found
-    )
-    return [part for part in made if part.blocks]
+    found = [
+        Part(
+            id=each.id,
+            title=each.title and _(each.title),
+            blocks=list(each.blocks(view, form)),
+            short=each.short and _(each.short),
+            folded=each.folded,
+            top=each.top,
+        )
+        for each in sections()
+        if form in each.forms
+    ]
+    return [part for part in found if part.blocks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadgen.model import Answer as AnswerFinding
-from loadgen.model import Failures
+from loadgen.model import Failures, Run
 from loadgen.report.blocks import Text
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
@@ -16,9 +16,12 @@ SENTENCES = 4  # of the summary
 
 class Answer(Section):
     id = "answer"
+    top = True
     forms = frozenset({"html", "terminal", "markdown", "summary"})
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        if text := _unfinished(view.run):
+            yield Text(text, "warn")
         if not view.summaries:
             yield Text(_("Nothing was measured."), "bad")
             return
@@ -30,3 +33,18 @@ class Answer(Section):
         if form == "summary":
             others = others[: SENTENCES - len(failed)]
         yield from (Text(text, "strong" if form == "html" else "") for text in others)
+
+
+def _unfinished(run: Run) -> str:
+    """Return why the run is not complete, and how much of it was measured; empty where it is complete."""
+    states = {
+        "interrupted": _("The run was interrupted"), "failed": _("The run failed"),
+        "running": _("The run never ended"),
+    }  # fmt: skip
+    if run.info.state not in states:
+        return ""
+    measured, planned = len({r.index for r in run.recordings}), len(run.info.cells)
+    text = _("{run}: {measured} of {planned} cells were measured").format(
+        run=states[run.info.state], measured=measured, planned=planned
+    )
+    return f"{text} ({run.info.failure})." if run.info.failure else f"{text}."

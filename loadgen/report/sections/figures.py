@@ -8,9 +8,10 @@ from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import headline
 from loadgen.model import Summary, Validity
-from loadgen.report.blocks import Cell, Column, Table, Text, Tone
+from loadgen.report.blocks import Cell, Column, Details, Table, Text, Tone
 from loadgen.report.columns import at, scaled, value_text
 from loadgen.report.language import _
+from loadgen.report.sections import metrics
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.text import number
 
@@ -39,12 +40,11 @@ class Figures(Section):
         }
         yield Table(columns, groups)
         if form == "html":
-            yield Text(
-                _(
-                    "± is half of the 95 % interval over the rounds. Grey: it is wider than what the clients differ by."
-                ),
-                "quiet",
+            text = _(
+                "± is half of the 95 % interval over the rounds. Grey: it is wider than what the clients differ by."
             )
+            yield Text(text, "quiet")
+            yield Details(_("All metrics"), list(metrics.Metrics().blocks(view, form)))
 
 
 def _counted(summaries: Sequence[Summary], form: Form) -> list[Summary]:

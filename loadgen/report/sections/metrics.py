@@ -24,11 +24,10 @@ class Metrics(Section):
     id = "metrics"
     title = "All metrics"
     short = "Metrics"
-    folded = True
+    forms = frozenset({"terminal", "markdown"})  # a page has it below the main figures
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         if not view.summaries:
-            yield Text(_("Nothing was measured"), "strong")
             return
         if form == "html":
             for title, topics in TABLES:

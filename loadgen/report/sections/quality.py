@@ -1,15 +1,31 @@
-"""Why measurements are disturbed, incomplete or based on few values: notes on data quality."""
+"""How good the data are: confidence per group, whose limit was reached, what is not valid and why, drift and noise."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from loadgen.model import DriftFinding, Level, RemeasuredFinding, Summary, Validity
-from loadgen.report.blocks import Heading, Text, Tone, Verdict
+from loadgen.analysis.metrics import column
+from loadgen.model import (
+    Confidence,
+    DriftFinding,
+    Group,
+    Level,
+    LimitFinding,
+    NoiseFinding,
+    RemeasuredFinding,
+    Summary,
+    Validity,
+)
+from loadgen.report.blocks import Cell, Column, Heading, Table, Text, Tone, Verdict
+from loadgen.report.columns import at
 from loadgen.report.language import _
+from loadgen.report.sections import confidence
 from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.sentences import confidence as english
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.validity import reason
+from loadgen.report.text import NOT_MEASURED, percent
 
 TONES: Mapping[Validity, Tone] = {
     Validity.VALID: "good", Validity.SUSPECT: "warn", Validity.INVALID: "bad",
@@ -23,25 +39,77 @@ class Quality(Section):
     title = "Data quality"
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        alike = _alike(view)
-        brief = form == "terminal" and sum(len(reasons) for *_key, reasons in alike) > SHOWN
-        for (level, validity, reasons), of in alike.items():
-            if form == "terminal" and validity is Validity.VALID:
-                continue
-            names = ", ".join(s.client.label for s in of)
-            who = _("{clients} at {level}").format(clients=names, level=level)
-            if brief:
-                more = f" (+{len(reasons) - 1})" if len(reasons) > 1 else ""
-                yield Verdict(_(validity.value), f"{who}: {reasons[0]}{more}", TONES[validity])
-            else:
-                yield Verdict(_(validity.value), who, TONES[validity], reasons)
-        yield from (Text(sentences(again).statement) for again in view.of(RemeasuredFinding))
+        page = form == "html"
+        if page and view.summaries:
+            yield _counted(view.summaries)
+            yield from _confidence(view)
+        yield from _titled(_("Why not everything is valid"), list(_reasons(view, form)), page)
+        limits = [sentences(limit) for limit in view.of(LimitFinding)]
+        lines = [Verdict(_("limit"), of.statement, "quiet", of.details if page else ()) for of in limits]
+        yield from _titled(_("Whose limit was reached"), lines, page)
+        again = [sentences(one) for one in view.of(RemeasuredFinding)]
+        found = [Verdict(_("again"), of.statement, "quiet", of.details if page else ()) for of in again]
+        yield from _titled(_("Measured again"), found, page)
         drifts = view.of(DriftFinding)
-        if drifts:
-            yield Heading(_("Drift during the run"))
-        yield from (Text(sentences(f).statement) for f in (drifts[:DRIFTS] if form == "terminal" else drifts))
-        if form == "terminal" and len(drifts) > DRIFTS:
-            yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - DRIFTS), "quiet")
+        few = drifts if page else drifts[:DRIFTS]
+        yield from _titled(_("Drift during the run"), [Text(sentences(f).statement) for f in few], True)
+        if len(few) < len(drifts):
+            yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - len(few)), "quiet")
+        yield from _noise(view.of(NoiseFinding), form)
+
+
+def _titled(title: str, blocks: Sequence[Block], titled: bool) -> Iterable[Block]:
+    if blocks and titled:
+        yield Heading(title)
+    yield from blocks
+
+
+def _counted(summaries: Sequence[Summary]) -> Text:
+    """Return how many of the measurements are valid."""
+    counts = Counter(s.validity for s in summaries)
+    if counts[Validity.VALID] == len(summaries):
+        text = _("All {n} measurements are valid (one client at one level each)")
+        return Text(text.format(n=len(summaries)), "good")
+    parts = ", ".join(f"{counts[v]} {_(v.value)}" for v in Validity if counts[v])
+    tone: Tone = "bad" if counts[Validity.INVALID] else "warn"
+    return Text(_("{n} measurements: {parts}").format(n=len(summaries), parts=parts), tone)
+
+
+def _confidence(view: View) -> Iterable[Block]:
+    """Yield the grade and the ± of each group of figures, a row per measurement."""
+    groups = [group for group in Group if any(group in s.confidence for s in view.summaries)]
+    if not groups:
+        return
+    rows = {
+        at(level) if view.sweeps else "": [
+            [Cell(s.client.label, client=s.client), *(_grade(s.confidence.get(group)) for group in groups)]
+            for s in of_level
+        ]
+        for level, of_level in view.levels.items()
+    }
+    columns = [Column(_("client")), *(Column(_(english.GROUPS[group])) for group in groups)]
+    yield Table(columns, rows, _("Confidence in each group of figures, and its ±"))
+
+
+def _grade(of: Confidence | None) -> Cell:
+    if of is None:
+        return Cell(NOT_MEASURED)
+    return Cell(_(of.grade.value), english.width(of), confidence.TONES[of.grade])
+
+
+def _reasons(view: View, form: Form) -> Iterable[Verdict]:
+    alike = _alike(view)
+    brief = form == "terminal" and sum(len(reasons) for *_key, reasons in alike) > SHOWN
+    for (level, validity, reasons), of in alike.items():
+        if form == "terminal" and validity is Validity.VALID:
+            continue
+        names = ", ".join(s.client.label for s in of)
+        who = _("{clients} at {level}").format(clients=names, level=level)
+        if brief:
+            more = f" (+{len(reasons) - 1})" if len(reasons) > 1 else ""
+            yield Verdict(_(validity.value), f"{who}: {reasons[0]}{more}", TONES[validity])
+        else:
+            yield Verdict(_(validity.value), who, TONES[validity], reasons)
 
 
 def _alike(view: View) -> Mapping[tuple[Level, Validity, tuple[str, ...]], Sequence[Summary]]:
@@ -50,3 +118,23 @@ def _alike(view: View) -> Mapping[tuple[Level, Validity, tuple[str, ...]], Seque
     for s in (s for s in view.by_level if s.reasons):
         alike.setdefault((s.level, s.validity, tuple(map(reason, s.reasons))), []).append(s)
     return alike
+
+
+def _noise(found: Sequence[NoiseFinding], form: Form) -> Iterable[Block]:
+    """Yield how much two measurements of the same client differ."""
+    if not found or form == "markdown":
+        return
+    if form == "terminal":
+        yield Text(sentences(found[-1]).statement, "quiet")
+        return
+    yield Heading(_("Noise of this run"))
+    yield Text(
+        _(
+            "{client} was measured twice in each round, the second time as its A/A control; the difference between the "
+            "two estimates the noise. Differences smaller than these are noise."
+        ).format(client=found[0].client)
+    )
+    shown = [{column(each.metric).label: percent(each.threshold) for each in f.thresholds} for f in found]
+    names = dict.fromkeys(name for of in shown for name in of)
+    columns = [Column(_("metric")), *(Column(str(finding.level)) for finding in found)]
+    yield Table(columns, {"": [[_(name), *(of.get(name, NOT_MEASURED) for of in shown)] for name in names]})

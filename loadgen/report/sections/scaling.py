@@ -1,35 +1,33 @@
-"""The main metrics over the levels, a line per client; side by side where there is one level."""
+"""Latency and cost of every client: over the levels, or side by side where there is one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadgen.report.blocks import Charts, Heading, Text
+from loadgen.report.blocks import Block, Charts, Details, Heading, Text
 from loadgen.report.language import _
-from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.sections.section import Form, Section, View
 
 
 class Scaling(Section):
     id = "scaling"
-    title = "Scaling with concurrency"
-    short = "Scaling"
+    title = "Latency and cost per client"
+    short = "Charts"
     forms = frozenset({"html"})
 
-    def heading(self, view: View) -> str:
-        return self.title if view.sweeps else "The clients compared"
-
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        from loadgen.report.charts.scaling import costs, latencies
+        from loadgen.report.charts.scaling import costs, latencies, pair
 
-        shown = latencies(view.summaries, view.styles), costs(view.summaries, view.styles)
-        if not any(shown):
+        first = pair(view)
+        if not first:
             return
-        yield Charts(shown[0], key=True)
-        yield Heading(_("Client cost"))
-        yield Charts(shown[1])
-        yield Text(
+        yield Charts(first, "two", key=view.sweeps)
+        shown = latencies(view.summaries, view.styles), costs(view.summaries, view.styles)
+        notes = [
             _("Thin vertical lines are 95 % intervals; they are omitted without enough values.")
             if view.sweeps
-            else _("Two marks are p50 and p99; their values are beside them.")
-        )
-        yield Text(_("Axes are logarithmic where the values span more than one and a half decades."))
+            else _("Two marks are p50 and p99; their values are beside them."),
+            _("Axes are logarithmic where the values span more than one and a half decades."),
+        ]
+        more: list[Block] = [Charts(shown[0], key=True), Heading(_("Client cost")), Charts(shown[1])]
+        yield Details(_("All charts of this kind"), [*more, Text(" ".join(notes), "quiet")])

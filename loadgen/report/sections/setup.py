@@ -1,12 +1,13 @@
-"""What was run, and where: configuration, machine, versions, workers, prompts."""
+"""What was run, and where: what differs from the defaults, machine, versions, workers, prompts, the order of cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from loadgen.analysis.differences import facts, text
-from loadgen.model import RunInfo
-from loadgen.report.blocks import Bullets, Facts, Heading, Text
+from loadgen.model import Load, RunInfo, Scenario, Simulator, Target, Workload
+from loadgen.report.blocks import Bullets, Cell, Column, Details, Facts, Heading, Row, Table, Text
 from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
 
@@ -37,30 +38,50 @@ class Setup(Section):
             ]
             yield Facts({"": [(name, str(value)) for name, value in lines]})
             return
-        yield Facts(groups(info) | _workers(view))
-        prompts = scenario.workload.prompts
-        if prompts:
-            yield Heading(_("Prompts"))
-            yield Bullets(prompts[:PROMPTS])
-        if len(prompts) > PROMPTS:
-            yield Text(_("and {n} more").format(n=len(prompts) - PROMPTS))
+        yield from configuration(info)
+        if view.distributed:
+            yield Facts({_("workers"): _workers(view)})
+        if rows := _order(view):
+            columns = [
+                Column(_("cell")), Column(_("client"), text=True), Column(_("level")), Column(_("round")),
+                Column(_("ended early"), text=True),
+            ]  # fmt: skip
+            yield Details(_("Cells in the order in which they ran"), [Table(columns, {"": rows})])
 
 
-def groups(info: RunInfo) -> Groups:
-    """Return run.json but for prompts and cells, by part: dotted names and values."""
+def configuration(info: RunInfo) -> Iterable[Block]:
+    """Yield run.json but for its cells: first what differs from the defaults, then machine and versions."""
     named = ("name", "state", "failure", "started", "ended", "url", "seed")
-    parts: Groups = {_("run"): [(name, value) for name in named if (value := text(getattr(info, name)))]}
+    run = [(name, value) for name in named if (value := text(getattr(info, name)))]
+    usual = dict(facts(replace(info, scenario=_defaults(info.scenario))))
+    groups: Groups = {_("differs from the defaults"): [], _("as by default"): []}
     for path, value in facts(info):
         title, _dot, name = path.partition(".")
-        if shown := text(value):
-            parts.setdefault(_(title) if name else _("run"), []).append((name or path, shown))
-    return parts
+        if not (shown := text(value)):
+            continue
+        if title == "scenario":
+            title = _("as by default") if shown == text(usual.get(path)) else _("differs from the defaults")
+        groups.setdefault(title if name else _("run"), []).append((name or path, shown))
+    default = groups.pop(_("as by default"))
+    groups[_("run")] = run + groups.get(_("run"), [])
+    yield Facts(groups)
+    prompts = info.scenario.workload.prompts
+    if prompts:
+        yield Heading(_("Prompts"))
+        yield Bullets(prompts[:PROMPTS])
+    if len(prompts) > PROMPTS:
+        yield Text(_("and {n} more").format(n=len(prompts) - PROMPTS))
+    yield Details(_("Settings that are as by default"), [Facts({"": default})])
 
 
-def _workers(view: View) -> Groups:
-    """Return what each worker did, and what became of it; nothing where there were none."""
-    if not view.distributed:
-        return {}
+def _defaults(scenario: Scenario) -> Scenario:
+    """Return a scenario that sets nothing but what kind of target it has."""
+    target = Target(simulator=Simulator() if scenario.target.simulator else None)
+    return Scenario(name="", target=target, clients=(), levels=(), workload=Workload(prompts=(), load=Load()))
+
+
+def _workers(view: View) -> list[tuple[str, str]]:
+    """Return what each worker did, and what became of it."""
     shown = []
     for worker in dict.fromkeys(m.recording.worker for repeat in view.order for m in repeat.parts):
         parts = [part for part in view.run.recordings if part.worker == worker]
@@ -68,4 +89,28 @@ def _workers(view: View) -> Groups:
         cells = plural(len(parts), "{n} cell", "{n} cells")
         ended = dict.fromkeys(part.ended for part in parts if part.ended)
         shown.append((worker, "; ".join([f"{streams}, {cells}", *ended])))
-    return {_("workers"): shown}
+    return shown
+
+
+def _order(view: View) -> list[Row]:
+    """Return a row per cell, in the order in which they ran."""
+    rows: list[Row] = []
+    for place, repeat in enumerate(view.order, 1):
+        recording = repeat.recording
+        ended = [
+            f"{part.recording.worker}: {part.recording.ended}"
+            if part.recording.worker
+            else part.recording.ended
+            for part in repeat.parts
+            if part.recording.ended
+        ]
+        rows.append(
+            [
+                str(place),
+                Cell(recording.client.label, client=recording.client),
+                recording.level.label,
+                str(recording.repeat + 1),
+                "; ".join(ended),
+            ]
+        )
+    return rows

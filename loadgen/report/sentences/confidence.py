@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from loadgen.analysis.metrics import column
@@ -29,8 +29,12 @@ GROUPS = {
 
 def confidence(of: Confidence) -> str:
     """Return ``tail latency: low (±45 %)``."""
-    width = "" if of.plus_minus is None else f" (±{percent(of.plus_minus)})"
-    return f"{GROUPS[of.group]}: {of.grade}{width}"
+    return f"{GROUPS[of.group]}: {of.grade}" + (f" ({width(of)})" if of.plus_minus is not None else "")
+
+
+def width(of: Confidence) -> str:
+    """Return ``±45 %``; empty without an interval."""
+    return "" if of.plus_minus is None else f"±{percent(of.plus_minus)}"
 
 
 def cause(why: ConfidenceCause) -> str:
@@ -60,21 +64,29 @@ def _range(low: float, high: float) -> str:
     return "-".join(ends)
 
 
-def strip(summaries: Sequence[Summary]) -> str:
-    """Return ``Confidence: memory and threads high, TTFT medium, p99 low``: of each group its lowest grade."""
-    names = {
+def names() -> Mapping[Group, str]:
+    """Return what each group is called where room is short."""
+    return {
         Group.MEDIAN: _("median latency"),
         Group.TAIL: _("p99"),
         Group.CPU: _("CPU"),
         Group.MEMORY: _("memory and threads"),
     }
+
+
+def lowest(summaries: Sequence[Summary]) -> list[Confidence]:
+    """Return, of each group, the confidence with the lowest grade; of equal ones that with the widest interval."""
     grades = list(Grade)
-    lowest: dict[Grade, list[str]] = {}
-    for group, name in names.items():
-        found = [grades.index(s.confidence[group].grade) for s in summaries if group in s.confidence]
-        if found:
-            lowest.setdefault(grades[max(found)], []).append(name)
-    parts = [f"{', '.join(lowest[grade])} {_(grade.value)}" for grade in Grade if grade in lowest]
+    found = ([s.confidence[group] for s in summaries if group in s.confidence] for group in Group)
+    return [max(of, key=lambda c: (grades.index(c.grade), c.plus_minus or 0.0)) for of in found if of]
+
+
+def strip(summaries: Sequence[Summary]) -> str:
+    """Return ``Confidence: memory and threads high, TTFT medium, p99 low``: of each group its lowest grade."""
+    grades: dict[Grade, list[str]] = {}
+    for of in lowest(summaries):
+        grades.setdefault(of.grade, []).append(names()[of.group])
+    parts = [f"{', '.join(grades[grade])} {_(grade.value)}" for grade in Grade if grade in grades]
     return _("Confidence: {parts}").format(parts="; ".join(parts))
 
 
