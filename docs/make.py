@@ -1,0 +1,188 @@
+"""Make what the pages quote from the sample run, the commands and the metrics: ``python docs/make.py``.
+
+It stands between ``<!-- made by docs/make.py: NAME -->`` and ``<!-- end -->``. The charts need Chromium; they are drawn
+again where the run has changed, or with ``--charts``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from pathlib import Path
+from shutil import which
+from unittest.mock import patch
+
+import click
+from click.testing import CliRunner
+
+from loadgen import Run
+from loadgen.analysis.metrics import METRICS, Metric, metrics
+from loadgen.cli import cli
+from loadgen.report.blocks import Charts, Document, Part
+from loadgen.report.charts import scaling
+from loadgen.report.language import language
+from loadgen.report.renderers import html, markdown
+from loadgen.report.sections.answer import Answer
+from loadgen.report.sections.figures import Figures
+from loadgen.report.view import View
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = "reports/sample"
+PICTURES = "docs/images"
+DRAWN = ("TTFT", "Memory per stream", "Threads", "CPU per token")  # the README's charts
+BLOCK = re.compile(r"(<!-- made by docs/make\.py: (.+?) -->\n\n)(.*?)(\n<!-- end -->)", re.DOTALL)
+OTHER_COLUMNS = (
+    ("client", "The client with its options; `(A/A)` is the A/A control, the same client measured again."),
+    ("mode", "`threads`, `tasks` or `greenlets`: how its streams run."),
+    ("concurrency", "Target concurrency: streams at once."),
+    ("repeats", "Included repeats; an invalid repeat is excluded if others are not."),
+    ("validity", "`valid`, `suspect` (disturbed, or a low sample size) or `invalid`."),
+    ("reasons", "Why it is not valid, the most serious reason first."),
+    ("limited_by", "Whose limit was reached: `client`, `server`, `simulator` or `machine`; empty: nobody's."),
+    ("low_sample", "Columns whose percentile has a low sample size."),
+    ("outcomes", "Number of streams for each outcome."),
+)
+
+
+@cache
+def view() -> View:
+    """Return the sample run at its highest level, without the A/A control."""
+    full = Run.load(ROOT / SAMPLE).view
+    [*_, highest] = full.levels.values()
+    return View(full.run, [s for s in highest if not s.client.control], full.findings)
+
+
+def answer(lang: str) -> str:
+    """Return the run's answer in its sentences."""
+    with language(lang):
+        texts = [markdown.render(block) for block in Answer().blocks(view(), "summary")]
+    return "\n".join(f"> {text}\n>" for text in texts).removesuffix("\n>") + "\n"
+
+
+def rows(lang: str) -> str:
+    """Return the main figures, a row for each client."""
+    with language(lang):
+        [table] = Figures().blocks(view(), "summary")
+        return markdown.render(table) + "\n"
+
+
+def terminal(lang: str) -> str:
+    """Return what ``loadgen report`` prints; it writes nothing."""
+    with patch.object(Run, "report", lambda run: run.folder / "report.html"):
+        words = ["report", SAMPLE, *(["--lang", lang] if lang != "en" else [])]
+        ran = CliRunner(env={"COLUMNS": None, "LANG": None, "LC_ALL": None}).invoke(cli, words)
+    return f"```text\n$ loadgen {' '.join(words)}\n{ran.stdout}```\n"
+
+
+def charts() -> Charts:
+    """Return the charts of the README."""
+    drawn = [
+        *scaling.latencies(view().summaries, view().styles),
+        *scaling.costs(view().summaries, view().styles),
+    ]
+    return Charts([next(chart for chart in drawn if chart.title.startswith(title)) for title in DRAWN])
+
+
+def picture() -> str:
+    """Return the charts as a picture for light and dark; its text says what they show."""
+    words = " ".join(chart.alternative for chart in charts().charts)
+    dark, light = (f"{PICTURES}/clients-{scheme}.png" for scheme in ("dark", "light"))
+    return (
+        f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'
+        f'  <img src="{light}" alt="{words}">\n</picture>\n'
+    )
+
+
+def draw() -> None:
+    """Draw the charts with Chromium, as the report shows them."""
+    from playwright.sync_api import sync_playwright
+
+    part = Part("charts", "", [charts()])
+    with (
+        tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as page,
+        sync_playwright() as started,
+    ):
+        page.write(html.report(Document("charts", "", [part], styles=view().styles)))
+        page.flush()
+        chromium = started.chromium.launch(executable_path=which("chromium"))
+        for scheme in ("light", "dark"):
+            tab = chromium.new_page(
+                viewport={"width": 1000, "height": 800},
+                device_scale_factor=2,
+                color_scheme=scheme,
+                bypass_csp=True,
+            )
+            tab.goto(f"file://{page.name}")
+            tab.wait_for_selector("html[data-charts=ready]")
+            tab.add_style_tag(content="body { background: none; }")
+            tab.locator(".charts").screenshot(
+                path=ROOT / PICTURES / f"clients-{scheme}.png", omit_background=True
+            )
+        chromium.close()
+
+
+def commands() -> str:
+    """Return the help of every command."""
+    with click.Context(cli) as context:
+        names = cli.list_commands(context)
+    shown = [
+        (f"loadgen {name}", CliRunner().invoke(cli, [name, "--help"], terminal_width=100)) for name in names
+    ]
+    return "\n".join(f"## {title}\n\n```text\n{ran.stdout}```\n" for title, ran in shown)
+
+
+def metric_table() -> str:
+    """Return the rows for every metric, then for the columns that are none."""
+    lines = ["| columns | unit | better | description |", "|---|---|---|---|"]
+    lines += [
+        f"| {_columns(metric)} | {metric.unit} | {metric.better or ''} | {metric.description} |"
+        for metric in metrics()[: len(METRICS)]
+    ]
+    lines += ["", "These columns are not metrics:", "", "| column | description |", "|---|---|"]
+    lines += [f"| `{name}` | {description} |" for name, description in OTHER_COLUMNS]
+    return "\n".join(lines) + "\n"
+
+
+def _columns(metric: Metric) -> str:
+    return " ".join(f"`{metric.column(rank)}`" for rank in metric.ranks)
+
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "charts": picture,
+    "commands": commands,
+    "metrics": metric_table,
+    **{
+        f"{name} {lang}": partial(make, lang)
+        for name, make in {"answer": answer, "rows": rows, "terminal": terminal}.items()
+        for lang in ("en", "zh")
+    },
+}
+
+
+def pages() -> list[Path]:
+    """Return the pages in which something is made."""
+    return [
+        page
+        for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+        if BLOCK.search(page.read_text("utf-8"))
+    ]
+
+
+def made(page: Path) -> str:
+    """Return the page as it should be."""
+    return BLOCK.sub(lambda found: found[1] + MAKERS[found[2]]() + found[4], page.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    if "--charts" in sys.argv or picture() not in readme:
+        draw()
+    for page in pages():
+        page.write_text(made(page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
