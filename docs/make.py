@@ -129,7 +129,11 @@ def commands() -> str:
     with click.Context(cli) as context:
         names = cli.list_commands(context)
     shown = [
-        (f"loadgen {name}", CliRunner().invoke(cli, [name, "--help"], terminal_width=100)) for name in names
+        (
+            f"loadgen {name}",
+            CliRunner().invoke(cli, [name, "--help"], prog_name="loadgen", terminal_width=100),
+        )
+        for name in names
     ]
     return "\n".join(f"## {title}\n\n```text\n{ran.stdout}```\n" for title, ran in shown)
 
