@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import click
+import pandas as pd
 import pytest
 
+from docs import make
 from loadgen.cli import cli
 from loadgen.scenario import load
 from loadgen.scenario.source import parse
@@ -54,7 +56,7 @@ COMMANDS = [
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert any(where.startswith("README.md") for where, _ in SCENARIOS)
+    assert any(where.startswith("docs/scenario.md") for where, _ in SCENARIOS)
     assert {command.split()[1] for _, command in COMMANDS} >= {
         "run",
         "report",
@@ -124,3 +126,36 @@ def test_links_lead_somewhere(page: Path) -> None:
         to = (page.parent / path).resolve() if path else page
         assert to.exists(), link
         assert not anchor or anchor in anchors(to), link
+
+
+@pytest.mark.parametrize("page", make.pages(), ids=[str(page.relative_to(ROOT)) for page in make.pages()])
+def test_what_is_made_is_not_stale(page: Path) -> None:
+    assert page.read_text(encoding="utf-8") == make.made(page), "run: python docs/make.py"
+
+
+README, CHINESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
+
+
+def test_the_rows_of_the_readme_are_those_of_the_sample() -> None:
+    summary = pd.read_csv(ROOT / "reports" / "sample" / "summary.csv", index_col=["client", "concurrency"])
+    rows = re.findall(r"^\| ([\w-]+) ((?:\| [\d.,]+ )+)\|$", README, re.MULTILINE)
+    assert [client for client, _ in rows] == ["requests", "httpx-sync", "httpx-async", "aiohttp"]
+    columns = (
+        "ttft_p50_ms ttft_p95_ms tokens_per_s send_delay_p99_ms lag_p99_ms rss_per_stream_kib threads_peak"
+    )
+    for client, cells in rows:
+        shown = [float(cell.replace(",", "")) for cell in cells.strip("| ").split(" | ")]
+        measured = summary.loc[(client, 100), [*columns.split(), "cpu_us_per_token"]]
+        assert shown == pytest.approx(measured.tolist(), rel=0.006), client
+
+
+def test_both_readmes_have_the_same_commands_and_numbers() -> None:
+    def said(text: str) -> tuple[list[str], set[str], set[str]]:
+        code = [block[2] for block in FENCE.finditer(text)]
+        prose = make.BLOCK.sub("", FENCE.sub("", text))
+        plain = re.sub(r"`[^`]*`|\]\([^)]*\)", "", prose)
+        return code, set(re.findall(r"`loadgen [^`]+`", prose)), set(re.findall(r"\d[\d.,]*\d|\d", plain))
+
+    assert said(README) == said(CHINESE)
+    links = [set(re.findall(r"\]\((?!README)([^)]+)\)", text)) for text in (README, CHINESE)]
+    assert links[0] == links[1]
