@@ -11,6 +11,7 @@ from rich.console import Console
 from loadgen.analysis import compare
 from loadgen.analysis.differences import Difference
 from loadgen.model import Cause, ClientId, Delay, DelayFinding, Level, Summary
+from loadgen.report.blocks import Table
 from loadgen.report.comparison import ComparisonView, sentences
 from loadgen.report.comparison.document import ROWS, document
 from loadgen.report.renderers import html, markdown, terminal
@@ -65,6 +66,44 @@ def test_the_more_room_the_more_metrics() -> None:
         next(line for line in printed(width) if line.lstrip().startswith("client ")) for width in (80, 200)
     ]
     assert len(titles[0].split()) < len(titles[1].split())
+
+
+def of_clients(levels: tuple[int, ...] = (10, 100)) -> ComparisonView:
+    """Return requests against aiohttp, which is better in one figure."""
+    base = [steady("aiohttp", n) for n in levels]
+    head = [steady("requests", n, lag_p99_ms=60.0) for n in levels]
+    compared = compare.clients([*base, *head], ClientId("aiohttp"), ClientId("requests"))
+    return ComparisonView(compared, "aiohttp", "requests", base, head, of_clients=True)
+
+
+@pytest.mark.parametrize("form", ["html", "terminal", "markdown"])
+def test_of_two_clients_the_answer_is_first_and_no_verdict(form) -> None:
+    made = of_clients()
+    assert made.comparison.verdict == "worse"
+    first, *others = document(made, form).parts
+    texts = [block.text for block in first.blocks]
+    assert texts[0] == "aiohttp is better in lag p99, requests in nothing."
+    assert texts[1].startswith(
+        "At 100 streams aiohttp is better in lag p99 (20.0 ms against 60.0 ms, −67 %); no "
+    )
+    assert not any("Worse" in text for text in texts)
+    (table,) = (block for part in others for block in part.blocks if isinstance(block, Table))
+    assert [column.heading for column in table.columns[:4]] == ["metric", "aiohttp", "requests", "difference"]
+
+
+def test_who_is_better_may_depend_on_the_level() -> None:
+    base = [steady("aiohttp", 10, lag_p99_ms=60.0), steady("aiohttp", 100)]
+    head = [steady("requests", 10), steady("requests", 100, lag_p99_ms=60.0)]
+    compared = compare.clients([*base, *head], ClientId("aiohttp"), ClientId("requests"))
+    made = ComparisonView(compared, "aiohttp", "requests", base, head, of_clients=True)
+    assert sentences.answer(made)[0] == "Which is better in lag p99 depends on the level."
+
+
+def test_two_clients_that_are_alike() -> None:
+    alike = [steady(name, 10) for name in ("aiohttp", "requests")]
+    compared = compare.clients(alike, ClientId("aiohttp"), ClientId("requests"))
+    made = ComparisonView(compared, "aiohttp", "requests", alike[:1], alike[1:], of_clients=True)
+    assert sentences.answer(made) == ["Between requests and aiohttp nothing differs beyond the noise."]
 
 
 def test_what_others_wrote_stays_text() -> None:

@@ -1,4 +1,4 @@
-"""Every compared metric over the levels: a line for each client and side, base dashed, head solid."""
+"""Every compared metric over the levels: a line for each client and side; of two runs base dashed, head solid."""
 
 from __future__ import annotations
 
@@ -48,14 +48,12 @@ def _lines(column: Column, view: ComparisonView, styles: Styles) -> Iterator[Lin
             points = [p for s in sweep if (p := _point(column, s, plain(name, NAME))) is not None]
             if points:
                 style, base = styles[client], side == "base"
-                yield Line(
-                    style,
-                    f"{style.label}, {side}",
-                    points,
-                    dash="dashed" if base else "solid",
-                    faint=base,
-                    aside=-SIDE if base else SIDE,
-                )
+                aside = -SIDE if base else SIDE
+                if view.of_clients:
+                    yield Line(style, style.label, points, style.dash, aside=aside)
+                else:
+                    dash = "dashed" if base else "solid"
+                    yield Line(style, f"{style.label}, {side}", points, dash, faint=base, aside=aside)
 
 
 def _point(column: Column, summary: Summary, side: str) -> Point | None:

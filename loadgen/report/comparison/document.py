@@ -16,6 +16,7 @@ from loadgen.report.blocks import (
     Document,
     Form,
     Part,
+    Row,
     Table,
     Text,
     Tone,
@@ -36,37 +37,84 @@ LEGEND = "change in %, ± half of its 95 % interval; ✗ worse and ✓ better be
 
 
 def document(view: ComparisonView, form: Form) -> Document:
-    """Return the comparison for that form. In a terminal the verdict is the last line, where one looks first."""
+    """Return the comparison for that form.
+
+    Of two runs, the verdict is the last line in a terminal, where one looks first.
+    """
     compared = {client for c in view.comparison.changes for client in (c.base_client, c.client)}
     summaries = (*view.base_summaries, *view.head_summaries)
     styles = client_styles({s.client: s.mode for s in summaries if s.client in compared})
-    verdict = Part("verdict", "", [Text(text, tone) for text, tone in _verdict(view)])
     parts = [
-        Part("changes", _("What changed beyond the noise"), list(_called(view, form)), _("Changes")),
-        *(
-            [Part("charts", _("Every metric, base and head"), _charts(view, styles), _("Metrics"))]
-            if form == "html"
-            else []
-        ),
-        Part("all", _("All changes"), list(_all(view, form))),
-        Part("setup", _("What differs"), list(_setup(view, form)), folded=False),
+        part for part in (_of_clients if view.of_clients else _of_runs)(view, form, styles) if part.blocks
     ]
-    parts = [part for part in parts if part.blocks]
-    ordered = [*parts[::-1], verdict] if form == "terminal" else [verdict, *parts]
     return Document(
         title=sentences.title(view),
-        kind=_("Comparison of streaming load tests"),
-        parts=ordered,
+        kind=_("Comparison of two clients") if view.of_clients else _("Comparison of streaming load tests"),
+        parts=parts[::-1] if form == "terminal" and not view.of_clients else parts,
         styles=styles,
         footer=_("Made by `loadgen compare`."),
     )
 
 
-def _verdict(view: ComparisonView) -> Iterator[tuple[str, Tone]]:
-    if view.of_clients:
-        for text in sentences.answer(view):
-            yield text, "strong"
-    yield sentences.verdict(view.comparison), VERDICTS[view.comparison.verdict]
+def _of_runs(view: ComparisonView, form: Form, styles: Styles) -> list[Part]:
+    comparison = view.comparison
+    verdict = Text(sentences.verdict(comparison), VERDICTS[comparison.verdict])
+    note = _(
+        "Open marks are the base, filled marks the head: means over the repeats. Thin lines are their 95 % intervals, "
+        "each side by itself, from three repeats on. The intervals of the changes below also use the variance of the "
+        "other clients."
+    )
+    return [
+        Part("verdict", "", [verdict]),
+        Part("changes", _("What changed beyond the noise"), list(_called(view, form)), _("Changes")),
+        Part("charts", _("Every metric, base and head"), _charts(view, form, styles, note), _("Metrics")),
+        Part("all", _("All changes"), list(_all(view, form))),
+        Part("setup", _("What differs"), list(_setup(view, form))),
+    ]
+
+
+def _of_clients(view: ComparisonView, form: Form, styles: Styles) -> list[Part]:
+    """Return which client is better and by how much; whether one is worse is no verdict here."""
+    comparison = view.comparison
+    answer = [Text(text, "" if place else "strong") for place, text in enumerate(sentences.answer(view))]
+    if comparison.verdict == "cannot tell":
+        answer.append(Text(sentences.verdict(comparison), "warn"))
+    note = _(
+        "Means over the rounds; thin lines are 95 % intervals, each client by itself, from three rounds on."
+    )
+    how = [*sentences.delays(view)[:DELAYS], sentences.method(comparison), *sentences.notes(view)]
+    return [
+        Part("verdict", "", answer),
+        Part("changes", _("Side by side"), list(_sides(view, form)), _("Figures")),
+        Part("charts", _("Every metric"), _charts(view, form, styles, note), _("Charts")),
+        Part(
+            "setup",
+            "" if form == "terminal" else _("How they were compared"),
+            [Text(text, "quiet") for text in how if text],
+            _("Method"),
+        ),
+    ]
+
+
+def _sides(view: ComparisonView, form: Form) -> Iterator[Block]:
+    """Yield a row for each metric; but on a page only those that differ beyond the noise."""
+    names = _("metric"), view.base, view.head, _("difference"), _("95 % interval"), _("better")
+    columns = [Column(name, priority=place if place > 3 else 0) for place, name in enumerate(names)]
+    winners = {"better": view.head, "worse": view.base, "unknown": "?"}
+    groups: dict[str, list[Row]] = {}
+    for level, clients in view.cells.items():
+        rows = groups[at(level)] = []
+        for change in (change for changes in clients.values() for change in changes.values()):
+            differs, texts = change in view.called, sentences.row(change)
+            if differs or form == "html":
+                tone: Tone = "strong" if differs else "quiet"
+                by, winner = (
+                    Cell(texts.change, tone=tone),
+                    Cell(winners.get(change.verdict, NOT_MEASURED), tone=tone),
+                )
+                rows.append([texts.metric, texts.base, texts.head, by, texts.interval, winner])
+    if any(groups.values()):
+        yield Table(columns, {name: rows for name, rows in groups.items() if rows})
 
 
 def _called(view: ComparisonView, form: Form) -> Iterator[Block]:
@@ -94,18 +142,13 @@ def _row(change: Change) -> Sequence[Cell | str]:
     return [toned.get(place, text) for place, text in enumerate(texts)]
 
 
-def _charts(view: ComparisonView, styles: Styles) -> list[Block]:
+def _charts(view: ComparisonView, form: Form, styles: Styles, note: str) -> list[Block]:
+    if form != "html":
+        return []
     from loadgen.report.comparison.charts import charts
 
     found = charts(view, styles)
-    if not found:
-        return []
-    note = _(
-        "Open marks are the base, filled marks the head: means over the repeats. Thin lines are their 95 % intervals, "
-        "each side by itself, from three repeats on. The intervals of the changes below also use the variance of the "
-        "other clients."
-    )
-    return [Charts(found, key=len(styles) > 1), Text(note, "quiet")]
+    return [Charts(found, key=len(styles) > 1), Text(note, "quiet")] if found else []
 
 
 def _all(view: ComparisonView, form: Form) -> Iterator[Block]:

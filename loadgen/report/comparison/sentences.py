@@ -12,12 +12,13 @@ from loadgen.report.columns import scaled, unit_of
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _
 from loadgen.report.sentences import sentences
+from loadgen.report.sentences.answer import listed
 from loadgen.report.text import NOT_MEASURED, number, percent, plain, several
 
 FINDING_LIMIT = 1000
 NAME_LIMIT = 100  # characters of one name that others chose
 VERDICTS: Mapping[Outcome, str] = {"worse": "Worse", "not worse": "Not worse", "cannot tell": "Cannot tell"}
-ANSWERED = 4  # metrics of each kind in the answer
+ANSWERED = 5  # metrics of each kind in the answer
 _TENFOLD = 10.0
 
 
@@ -55,24 +56,60 @@ def headings() -> tuple[str, ...]:
 
 
 def answer(view: ComparisonView) -> list[str]:
-    """Return which of two clients is better in what, and by how much; a sentence per level."""
+    """Return which of two clients is better in what, then by how much: a sentence per level, the highest first."""
+    called = view.called
+    names = {"better": _name(view.head), "worse": _name(view.base)}  # who is better where head is that
+    if not called:
+        text = _("Between {head} and {base} nothing differs beyond the noise.")
+        return [text.format(head=names["better"], base=names["worse"])] if view.comparison.changes else []
     found = []
-    for level, clients in view.cells.items():
+    if len(view.cells) > 1:
+        better, worse = ({c.column for c in called if c.verdict == verdict} for verdict in names)
+        alone = {
+            verdict: [c for c in called if c.verdict == verdict and c.column not in better & worse]
+            for verdict in names
+        }
+        first, second = sorted(names, key=lambda verdict: not alone[verdict])
+        text = _("{first} is better in {metrics}, {second} in {others}.")
+        if alone[first]:
+            metrics, others = _metrics(alone[first]), _metrics(alone[second]) or _("nothing")
+            found.append(
+                text.format(first=names[first], metrics=metrics, second=names[second], others=others)
+            )
+        if both := _metrics(c for c in called if c.column in better & worse):
+            found.append(_("Which is better in {metrics} depends on the level.").format(metrics=both))
+    for level, clients in reversed(list(view.cells.items())):
+        parts = []
         for changes in clients.values():
-            parts = []
-            for verdict, text in (("better", _("better")), ("worse", _("worse"))):
-                of = [c for c in changes.values() if c.verdict == verdict]
-                if of:
-                    shown = ", ".join(f"{c.column.label} {change(c, c.change)}" for c in of[:ANSWERED])
-                    parts.append(f"{text}: {shown}")
-            if same := [c.column.label for c in changes.values() if c.verdict == "same"]:
-                parts.append(
-                    _("no difference beyond the noise: {metrics}").format(metrics=", ".join(same[:ANSWERED]))
-                )
-            if parts:
-                text = _("At {level}, {head} against {base}: {parts}.")
-                found.append(text.format(level=level, head=view.head, base=view.base, parts="; ".join(parts)))
+            for verdict, name in names.items():
+                if of := [c for c in called if c.verdict == verdict and c in changes.values()]:
+                    shown = listed([*map(advantage, of[:ANSWERED]), *_more(len(of) - ANSWERED)])
+                    parts.append(_("{client} is better in {metrics}").format(client=name, metrics=shown))
+            if same := _metrics(c for c in changes.values() if c.verdict == "same"):
+                parts.append(_("no difference beyond the noise in {metrics}").format(metrics=same))
+        found.append(_("At {level} {parts}.").format(level=level, parts="; ".join(parts)))
     return found
+
+
+def _metrics(changes: Iterable[Change]) -> str:
+    names = list(dict.fromkeys(change.column.label for change in changes))
+    return listed([*names[:ANSWERED], *_more(len(names) - ANSWERED)]) if names else ""
+
+
+def _more(n: int) -> list[str]:
+    return [_("{n} more").format(n=n)] if n > 0 else []
+
+
+def advantage(of: Change) -> str:
+    """Return ``memory per stream (13.7 KiB against 57.2 KiB, −76 %)``: the better side first, and against the other."""
+    better, other = (of.head, of.base) if of.verdict == "better" else (of.base, of.head)
+    by = of.change
+    if by is not None and of.verdict == "worse":
+        by = 1 / (1 + by) - 1 if of.relative else -by
+    text = _("{metric} ({value} against {other}, {change})")
+    return text.format(
+        metric=of.column.label, value=value(of, better), other=value(of, other), change=change(of, by)
+    )
 
 
 def title(view: ComparisonView) -> str:
