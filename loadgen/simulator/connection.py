@@ -212,6 +212,7 @@ class Connection:
         self._loop.watch(fd, self._ready, 0)
         self.sock.close()
         self.out.clear()
+        self._parser.close()
         self._busy = False
         if self.stream is not None:
             self.stream.release()

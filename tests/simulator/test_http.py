@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from loadgen.simulator.http import BODY_LIMIT, HEAD_LIMIT, HttpError, Parser
@@ -119,3 +122,19 @@ def test_a_body_in_chunks_has_a_bound() -> None:
     with pytest.raises(HttpError) as refused:
         parser.next()
     assert refused.value.status == 413
+
+
+def test_a_closed_parser_is_freed_without_the_cycle_collector() -> None:
+    class Watched(Parser):
+        pass
+
+    gc.disable()
+    try:
+        parser = Watched()
+        parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        freed = weakref.ref(parser)
+        parser.close()
+        del parser
+        assert freed() is None
+    finally:
+        gc.enable()
