@@ -66,7 +66,8 @@ def rows(lang: str) -> str:
     """Return the main figures, a row for each client."""
     with language(lang):
         [table] = Figures().blocks(view(), "summary")
-        return markdown.render(table) + "\n"
+        rendered = markdown.render(table)
+    return rendered.replace("|  |", f"| {'&nbsp;' * 20} |", 1) + "\n"  # no client's name is wrapped
 
 
 def terminal(lang: str) -> str:
