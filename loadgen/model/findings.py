@@ -103,3 +103,22 @@ class DelayFinding(Finding):
     tokens: int
     budget_ms: float
     delays: tuple[Delay, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TtftParts:
+    """Mean milliseconds until the server had the request, until it sent the first token, and until that was read."""
+
+    send_ms: float
+    server_ms: float
+    receive_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstTokenFinding(Finding):
+    """Where the TTFT of ``streams`` went: the ``mean`` of all, and of the ``slowest`` 5 %, ``None`` of too few."""
+
+    kind: str = "first_token"
+    streams: int
+    mean: TtftParts
+    slowest: TtftParts | None

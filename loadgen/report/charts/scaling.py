@@ -43,6 +43,7 @@ def pair(view: View) -> list[Chart]:
         knees = [_knee(finding, view.styles) for finding in view.of(Saturates)]
         charts = [_curve(latency, summaries, view.styles, budget, knees)]
         charts += [_curve(column(name), summaries, view.styles, None, knees) for name in OVER_LEVELS]
+        charts[-1] = charts[-1] and replace(charts[-1], unit=_("% of one core"))
     order = (0, 2, 1, 3)  # latency beside cost
     return [chart for place in order if (chart := charts[place]) is not None]
 
@@ -60,10 +61,11 @@ def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
 
 
 def _objective(view: View) -> tuple[Column, float | None]:
-    """Return the latency to draw, and the value that the scenario requires of it."""
+    """Return the latency to draw, and the value that the scenario requires of it; ``None``: nothing."""
     for finding in view.of(ThresholdFinding):
-        if finding.metric != "errors" and column(finding.metric).metric.kind == "latency":
-            return column(finding.metric), finding.value
+        of = column(finding.metric)
+        if of.metric.kind == "latency" and any(s.value(of.name) is not None for s in view.summaries):
+            return of, finding.value
     enough = all(s.value(LATENCY) is not None for s in view.summaries)
     return column(LATENCY if enough else "ttft_p50_ms"), None
 

@@ -37,7 +37,7 @@ class Mark:
 class Chart:
     """A figure with what the page says around it. ``alternative`` describes it in words, for screen readers.
 
-    ``marks`` stand in the ``room`` pixels at its right edge.
+    ``marks`` stand in the ``room`` pixels at its right edge. ``key`` explains colours: text and CSS variable.
     """
 
     title: str
@@ -46,6 +46,7 @@ class Chart:
     alternative: str
     marks: tuple[Mark, ...] = ()
     room: int = 0
+    key: tuple[tuple[str, str], ...] = ()
 
 
 def plot(x: Axis, y: Axis, height: int, *, left: int = 52, right: int = ROOM, grid: str = "y") -> Figure:

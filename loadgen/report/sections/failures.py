@@ -1,49 +1,59 @@
-"""Streams that failed, by client, level and outcome, with the most frequent errors."""
+"""Streams that failed, by client, level, outcome and status, with the most frequent errors, and when."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
-from loadgen.model import ClientId, Level, Outcome
-from loadgen.report.blocks import Cell, Column, Row, Table
+from loadgen.analysis.measures import Measured
+from loadgen.model import ClientId, Level
+from loadgen.report.blocks import Cell, Charts, Column, Row, Table
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences.validity import outcome
+from loadgen.report.text import NOT_MEASURED
 
 SHOWN = 4
 
 
 class Failures(Section):
     id = "failures"
-    title = "Failed streams, with the most frequent errors"
-    short = "Failures"
+    title = "Failures"
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        counts: dict[tuple[Level, ClientId, str], Counter[str]] = {}
+        counts: dict[tuple[Level, ClientId, str, int], Counter[str]] = {}
         for recording in view.run.recordings:
-            failed = recording.streams.rows(recording.streams.outcome != Outcome.OK.value)
-            for name, error in zip(failed.outcome.tolist(), failed.error.tolist(), strict=True):
-                counts.setdefault((recording.level, recording.client, name), Counter())[error] += 1
-        rows: list[Row] = []
-        for (level, client, name), errors in sorted(
-            counts.items(), key=lambda of: (of[0][0], of[0][1].label)
-        ):
-            texts = [f"{text} × {n:,}" for text, n in errors.most_common(SHOWN) if text]
-            if len(errors) > SHOWN:
-                texts.append(_("and {n} other errors").format(n=len(errors) - SHOWN))
-            rows.append(
-                [
-                    Cell(client.label, client=client),
-                    level.label,
-                    f"{errors.total():,}",
-                    Cell(outcome(name, 1)),
-                    "; ".join(texts),
-                ]
-            )
-        if rows:
-            columns = [
-                Column(_("client")), Column(_("level")), Column(_("streams")), Column(_("outcome"), text=True),
-                Column(_("errors"), text=True),
-            ]  # fmt: skip
-            yield Table(columns, {"": rows}, _("Failed streams by outcome, the warm-up included"))
+            failed = recording.streams.rows(Measured(recording).failed)
+            rows = zip(failed.outcome.tolist(), failed.status.tolist(), failed.error.tolist(), strict=True)
+            for name, status, error in rows:
+                key = recording.level, recording.client, name, status
+                counts.setdefault(key, Counter())[error] += 1
+        if not counts:
+            return
+        columns = [
+            Column(_("client")), Column(_("level")), Column(_("streams")), Column(_("outcome"), text=True),
+            Column(_("status"), priority=1), Column(_("errors"), text=True),
+        ]  # fmt: skip
+        ordered = sorted(counts.items(), key=lambda of: (of[0][0], of[0][1].label, -of[1].total()))
+        table_rows = [_row(*key, errors) for key, errors in ordered]
+        yield Table(columns, {"": table_rows}, _("Failed streams by outcome, the warm-up included"))
+        if form == "html":
+            from loadgen.report.charts.failures import failures
+
+            chart = failures(view.run.recordings, view.styles)
+            if chart:
+                yield Charts([chart], "one")
+
+
+def _row(level: Level, client: ClientId, name: str, status: int, errors: Counter[str]) -> Row:
+    texts = [f"{text} × {n:,}" for text, n in errors.most_common(SHOWN) if text]
+    if len(errors) > SHOWN:
+        texts.append(_("and {n} other errors").format(n=len(errors) - SHOWN))
+    return [
+        Cell(client.label, client=client),
+        level.label,
+        f"{errors.total():,}",
+        outcome(name, 1),
+        str(status) if status > 0 else NOT_MEASURED,
+        "; ".join(texts),
+    ]

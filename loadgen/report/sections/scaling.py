@@ -21,7 +21,7 @@ class Scaling(Section):
         first = pair(view)
         if not first:
             return
-        yield Charts(first, "two", key=view.sweeps)
+        yield Charts(first, "two")
         shown = latencies(view.summaries, view.styles), costs(view.summaries, view.styles)
         notes = [
             _("Thin vertical lines are 95 % intervals; they are omitted without enough values.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from loadgen.model import Cause, DelayFinding
 from loadgen.report.sentences import Sentences
@@ -48,3 +48,9 @@ def late(finding: DelayFinding) -> str:
 def causes(finding: DelayFinding) -> str:
     """Return the causes with their shares of the late tokens, the most frequent first."""
     return ", ".join(f"{percent(delay.share)} {CAUSES[delay.cause]}" for delay in finding.delays)
+
+
+def used(findings: Iterable[DelayFinding]) -> list[Cause]:
+    """Return the causes that the findings name, in their usual order."""
+    named = {delay.cause for finding in findings for delay in finding.delays}
+    return [cause for cause in Cause if cause in named]

@@ -1,0 +1,126 @@
+"""Stacked bars: a row for each measurement, divided into parts that have a palette of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bokeh.models import HBar
+
+from loadgen.model import ClientId, DelayFinding, FirstTokenFinding, Level, TtftParts
+from loadgen.report.charts.axes import Axis, axis
+from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, draw, hover, plot
+from loadgen.report.language import _
+from loadgen.report.sentences import delivery_lag as english
+from loadgen.report.text import number, percent, plain
+from loadgen.report.view import View
+
+ROWS = 24
+_ROW = 24
+_ROOM = 58
+LEAST_SCALE = 5.0  # percent of all tokens that the axis of late tokens reaches: fewer look as few as they are
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One bar: its parts from left to right, by name, and what stands at its right."""
+
+    label: str
+    parts: Mapping[str, float]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A kind of part: what it is called, and the CSS variable of its colour."""
+
+    label: str
+    variable: str
+
+
+def first_token(view: View, found: Sequence[FirstTokenFinding]) -> list[Chart | None]:
+    """Return the charts of the TTFT of all streams, and of the slowest."""
+    kinds = {
+        "send_ms": Part(_("client: to send"), "--send"), "server_ms": Part(_("server"), "--server"),
+        "receive_ms": Part(_("client: to receive"), "--receive"),
+    }  # fmt: skip
+
+    def stack(of: FirstTokenFinding, parts: TtftParts) -> Stack:
+        values: Mapping[str, float] = {kind: getattr(parts, kind) for kind in kinds}
+        return Stack(_where(view, of.client, of.level), values, number(sum(values.values())))
+
+    return [
+        stacks(_("TTFT, mean of all streams"), "ms", [stack(of, of.mean) for of in found], kinds),
+        stacks(
+            _("TTFT, mean of the slowest 5 %"),
+            "ms",
+            [stack(of, of.slowest) for of in found if of.slowest],
+            kinds,
+        ),
+    ]
+
+
+def late_tokens(view: View, found: Sequence[DelayFinding]) -> Chart | None:
+    """Return the chart of late tokens by cause, as shares of all tokens."""
+    kinds: Mapping[str, Part] = {
+        cause: Part(_(english.CAUSES[cause]), f"--{cause}") for cause in english.used(found)
+    }
+    rows = []
+    for of in found:
+        share = 100 * of.late / of.tokens
+        parts: dict[str, float] = {delay.cause: delay.share * share for delay in of.delays}
+        label = _where(view, of.client, of.level)
+        rows.append(
+            Stack(label, {cause: parts[cause] for cause in kinds if cause in parts}, percent(share / 100))
+        )
+    return stacks(_("Late tokens, by cause"), _("% of all tokens"), rows, kinds, LEAST_SCALE)
+
+
+def _where(view: View, client: ClientId | None, level: Level | None) -> str:
+    return f"{client}, {level}" if view.sweeps else str(client)
+
+
+def stacks(
+    title: str, unit: str, rows: Sequence[Stack], kinds: Mapping[str, Part], longest: float = 0.0
+) -> Chart | None:
+    """Return the chart of the last ``ROWS`` rows; ``None`` without any. The axis reaches ``longest`` at least."""
+    rows = rows[-ROWS:]
+    if not rows:
+        return None
+    x = axis([longest, *(sum(row.parts.values()) for row in rows)], unit, log=False)
+    places = {float(len(rows) - n): plain(row.label, 36) for n, row in enumerate(rows)}
+    y = Axis(0.4, len(rows) + 0.6, False, places)
+    height = BORDER_TOP + BORDER_BOTTOM + _ROW * len(rows)
+    made = plot(x, y, height, left=16 + round(6.4 * max(map(len, places.values()))), right=_ROOM, grid="x")
+    drawn = []
+    for kind, part in kinds.items():
+        bars: dict[str, list[object]] = {name: [] for name in ("y", "left", "right", "row", "text")}
+        for place, row in zip(places, rows, strict=True):
+            names = list(row.parts)
+            if not row.parts.get(kind):
+                continue
+            left = sum(row.parts[name] for name in names[: names.index(kind)])
+            text = f"{part.label}: {number(row.parts[kind])} {unit}"
+            bar = {"y": place, "left": left, "right": left + row.parts[kind], "row": row.label, "text": text}
+            for name, value in bar.items():
+                bars[name].append(value)
+        drawn.append(
+            draw(
+                made,
+                HBar(y="y", left="left", right="right", height=0.66, line_color=None),
+                bars,
+                part.variable,
+            )
+        )
+    hover(made, drawn, [("", "@row"), ("", "@text")])
+    marks = [
+        Mark(row.text, "--ink", 100 * (BORDER_TOP + _ROW * len(rows) * (1 - y.share(place))) / height)
+        for place, row in zip(places, rows, strict=True)
+    ]
+    words = "; ".join(
+        f"{row.label} {row.text}: "
+        + ", ".join(f"{kinds[kind].label} {number(value)}" for kind, value in row.parts.items())
+        for row in rows
+    )
+    key = tuple((part.label, part.variable) for part in kinds.values())
+    return Chart(title, unit, made, f"{title} in {unit}. {words}.", tuple(marks), _ROOM, key)
