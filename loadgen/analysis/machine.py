@@ -11,13 +11,16 @@ judged by its effect, as a share of the figure that it shifts:
 - *Lateness.* The simulator's actual minus scheduled send time: its p50 shifts medians, its p99 the tail.
 - *Starvation.* A client on one thread that ran or waited to run for 90 % of the time, but got less than 60 % of its
   core, is starved: streams queue up, and no share can be given.
+- *Late starts.* A client that used less than 60 % of a core started streams late, beyond what validity allows, while
+  others used 10 % or more of its core.
 - *Steal.* CPU time may include what the hypervisor took, so its share of the CPU time used shifts CPU per token.
 
 Figures below 10 ms are treated as 10 ms, so that a shift of less than 1 ms is always harmless.
 
 A cell is *disturbed* when the machine alone shifted the median by more than 10 %, the tail by more than 30 % or CPU
-time by more than 10 %, when it starved the client, or when the p99 of the simulator's lateness was above 50 ms. A
-cell's latencies are never compared with those of other cells: what is chosen by its result is biased.
+time by more than 10 %, when it starved the client or made it start streams late, or when the p99 of the simulator's
+lateness was above 50 ms. A cell's latencies are never compared with those of other cells: what is chosen by its
+result is biased.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from statistics import fmean
 
 import numpy as np
 
-from loadgen.analysis.measures import Measured, present
+from loadgen.analysis.measures import Ints, Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.model import Recording
 from loadgen.model.confidence import ConfidenceCause, Group, Hypervisor, LateSimulator, OtherPrograms
@@ -40,6 +43,8 @@ FLOOR_MS = 1.0  # a smaller shift of a latency is harmless
 SIMULATOR_LATE_MS = 50.0  # p99 of its lateness from which on nothing was measured as intended
 BUSY_PERCENT = 90.0  # of a core: all that a process can use
 MOSTLY_PERCENT = 60.0  # of a core: it is mostly used
+START_LATE_MS = 50.0  # p99 of start minus due; both this and
+START_LATE_SHARE = 0.10  # this share of the median TTFT
 TAIL_FACTOR = math.log(100)  # from the mean of a wait to its 99th percentile
 DISTURBED: Mapping[Group, float] = {Group.MEDIAN: HIGH, Group.TAIL: MEDIUM, Group.CPU: HIGH}
 """Shares of the figures beyond which the machine's shift makes a cell disturbed."""
@@ -139,7 +144,23 @@ def figures(parts: Sequence[Measured]) -> dict[str, float | None]:
         "itl": [m.gaps().values for m in parts],
     }
     found = {name: percentiles(np.concatenate(pool), (50, 99)) for name, pool in pools.items()}
+    found["start_delay"] = percentiles(present(np.concatenate([_start_delay(m) for m in parts])), (50, 99))
     return {f"{name}_p{rank}_ms": of[rank] for name, of in found.items() for rank in (50, 99)}
+
+
+def _start_delay(m: Measured) -> Ints:
+    return (m.streams.start - m.streams.due)[m.after_warmup]
+
+
+def started_late(known: Values) -> OtherPrograms | None:
+    """Return who made the client start streams late; ``None`` where nobody did, or it was its own doing."""
+    delay, ttft = known.get("start_delay_p99_ms"), known.get("ttft_p50_ms") or 0.0
+    if delay is None or delay <= max(START_LATE_MS, START_LATE_SHARE * ttft):
+        return None
+    others, own = (known.get("others_percent") or 0.0) / 100, known.get("cpu_share") or 0.0
+    if others < HIGH or 100 * own >= MOSTLY_PERCENT:
+        return None
+    return OtherPrograms(low=others, high=others, wait_ms=known.get("others_wait_ms"))
 
 
 def shifts(known: Values) -> dict[Group, list[ConfidenceCause]]:
@@ -190,6 +211,8 @@ def disturbance(
     worst = max(totals, key=lambda group: totals[group])
     if totals[worst] <= 1 and (others := starved(known)):
         return (known["core_wanted_percent"] or 0.0) / BUSY_PERCENT, (others,)
+    if totals[worst] <= 1 and (others := started_late(known)):
+        return (known["start_delay_p99_ms"] or 0.0) / START_LATE_MS, (others,)
     return totals[worst], by_effect(found[worst])
 
 

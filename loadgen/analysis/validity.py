@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from loadgen.analysis.machine import SIMULATOR_LATE_MS
+from loadgen.analysis.machine import SIMULATOR_LATE_MS, START_LATE_MS, START_LATE_SHARE
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
@@ -18,8 +18,6 @@ from loadgen.model.confidence import MACHINE
 LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
 LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
-SCHEDULE_LATE_SUSPECT_MS = 50.0  # p99 of start minus due; both this and
-SCHEDULE_LATE_SHARE = 0.10  # this share of the median TTFT
 FEW_STREAMS_SUSPECT = 10  # streams that are included
 MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
 
@@ -190,7 +188,7 @@ def _clocks(measured: Measured) -> Iterator[Reason]:
     rank = 50 if late[99] is None else 99
     worst = late[rank]
     ttft = percentiles(present(measured.ttft[measured.included]), [50])[50] or 0.0
-    if worst is not None and worst > max(SCHEDULE_LATE_SUSPECT_MS, SCHEDULE_LATE_SHARE * ttft):
+    if worst is not None and worst > max(START_LATE_MS, START_LATE_SHARE * ttft):
         yield reasons.StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
     if measured.clock_stepped:
         yield reasons.ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from loadgen import clients, store
 from loadgen.analysis.limits import long_delays
-from loadgen.analysis.machine import BUSY_PERCENT
+from loadgen.analysis.machine import BUSY_PERCENT, START_LATE_MS
 from loadgen.analysis.metrics import Scalar, metrics
-from loadgen.analysis.validity import LIVE_SUSPECT, SCHEDULE_LATE_SUSPECT_MS, SUSPECT
+from loadgen.analysis.validity import LIVE_SUSPECT, SUSPECT
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
 from loadgen.locust_ui.histograms import START_DELAY, Histograms
@@ -216,7 +216,7 @@ class Live:
             if peak < LIVE_SUSPECT * target:
                 yield reasons.ConcurrencyNotReached(validity=SUSPECT, peak=peak, target=target)
         late_ms = client.total.percentiles(START_DELAY, [99])[99]
-        if late_ms is not None and late_ms > SCHEDULE_LATE_SUSPECT_MS:
+        if late_ms is not None and late_ms > START_LATE_MS:
             yield reasons.StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
 
 

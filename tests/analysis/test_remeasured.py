@@ -39,6 +39,9 @@ def attempt(number: int, **how: Any) -> Recording:
         ({"steal_share": 0.01, "cpu_us_per_token": 100}, False),
         ({"others_share": 0.7, "run_wait_share": 0.9, "voluntary_per_token": 10.0}, True),  # starved
         ({"others_share": 0.7, "run_wait_share": 0.7, "voluntary_per_token": 10.0}, False),
+        ({"late_start_ms": 200, "others_share": 0.5, "run_wait_share": 0.0}, True),
+        ({"late_start_ms": 200, "others_share": 0.0, "run_wait_share": 0.0}, False),  # its own doing
+        ({"late_start_ms": 40, "others_share": 0.5, "run_wait_share": 0.0}, False),
         ({"outcomes": {"reset": 200}}, False),  # failures are no disturbance
         ({**WAITS, "ended": "the engine died"}, False),
         ({"lag_us": 2_000_000, "send_delay_ms": 200}, False),  # its own delay
