@@ -87,11 +87,17 @@ def runs(
 
 
 def clients(
-    summaries: Sequence[Summary], base: ClientId, head: ClientId, *, tolerance: float = TOLERANCE
+    summaries: Sequence[Summary],
+    base: ClientId,
+    head: ClientId,
+    *,
+    tolerance: float = TOLERANCE,
+    pairs: int = 1,
 ) -> Comparison:
     """Compare two clients of one run, ``head`` against ``base``, round by round.
 
-    Pairs of the run's other clients serve to estimate the noise.
+    Pairs of the run's other clients serve to estimate the noise. Where so many ``pairs`` are compared, the family-wise
+    error is that of all of them together.
     """
     levels = {client: {s.level: s for s in of} for client, of in rounds.sweeps(summaries).items()}
     others = [of for client, of in levels.items() if client not in (base, head)]
@@ -102,6 +108,7 @@ def clients(
         [NoiseThresholds(summaries)],
         paired=True,
         tolerance=tolerance,
+        families=pairs,
     )
 
 
@@ -129,6 +136,7 @@ def _compare(
     *,
     paired: bool,
     tolerance: float,
+    families: int = 1,
 ) -> Comparison:
     """Compare what both sides have; ``others`` are pairs that serve only to estimate the noise."""
     pairs = _pairs(base, head)
@@ -145,7 +153,7 @@ def _compare(
     tests = [result for result in found if isinstance(result, TestResult)]
     changes += [
         test.decide(significant=significant, comparisons=len(tests), tolerance=tolerance)
-        for test, significant in zip(tests, _holm([test.p for test in tests]), strict=True)
+        for test, significant in zip(tests, _holm([families * test.p for test in tests]), strict=True)
     ]
     changes.sort(key=_severity)
     verdict, reason, more = _verdict(changes, bool(lost))

@@ -8,6 +8,7 @@ package too.
 
 from loadgen.model.answer import Alike as Alike
 from loadgen.model.answer import Answer as Answer
+from loadgen.model.answer import Contrast as Contrast
 from loadgen.model.answer import Differs as Differs
 from loadgen.model.answer import Failures as Failures
 from loadgen.model.answer import Grows as Grows
@@ -16,6 +17,7 @@ from loadgen.model.answer import HoldsBack as HoldsBack
 from loadgen.model.answer import Measured as Measured
 from loadgen.model.answer import Objective as Objective
 from loadgen.model.answer import Saturates as Saturates
+from loadgen.model.answer import Scales as Scales
 from loadgen.model.answer import Undecided as Undecided
 from loadgen.model.argument import ArticleDifference as ArticleDifference
 from loadgen.model.argument import ArticleFinding as ArticleFinding

@@ -38,31 +38,40 @@ class Measured(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alike(Answer):
-    """All ``clients`` are the same in ``metrics`` (columns): every pair differs by less than ``within``, a share.
+    """``clients`` are the same in ``metrics`` (columns): every pair of them differs by less than ``within``, a share.
 
-    ``levels`` are those at which that holds.
+    ``levels`` are those at which that holds; ``all_clients``: no other client was measured.
     """
 
     kind: str = "alike"
     clients: tuple[ClientId, ...]
+    all_clients: bool
     levels: tuple[Level, ...]
-    everywhere: bool
+    all_levels: bool
     metrics: tuple[str, ...]
     within: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """``metric`` (a column) of two clients; ``ratio`` is the second's share of the first's."""
+
+    metric: str
+    best: Estimate
+    worst: Estimate
+    ratio: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Differs(Answer):
-    """``metric`` (a column) of ``worst`` is ``ratio`` times that of ``best``, at ``level``."""
+    """``best`` is better than ``worst`` at ``level``, in what it costs (``cost``) or in what its user sees."""
 
     kind: str = "differs"
     level: Level
-    metric: str
+    cost: bool
     best: ClientId
     worst: ClientId
-    best_value: Estimate
-    worst_value: Estimate
-    ratio: Estimate
+    contrasts: tuple[Contrast, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +85,9 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grows(Answer):
-    """What each further stream costs the cheapest and the dearest client, between two levels."""
+    """What each further stream costs the cheapest and the dearest client, over all levels."""
 
     kind: str = "grows"
-    lowest: Level
-    highest: Level
     least: Growth
     most: Growth
 
@@ -112,30 +119,47 @@ class Saturates(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scales(Answer):
+    """The only client reached no limit up to ``level``: tokens per second grew ``ratio`` times from ``below``."""
+
+    kind: str = "scales"
+    level: Level
+    below: Level
+    ratio: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Objective(Answer):
     """Up to which level a threshold holds with a client, its whole interval on the right side.
 
     ``holds``: the highest level up to which it does, ``None`` for none; ``fails``: the lowest at which the whole
-    interval is on the wrong side, ``None`` for none.
+    interval is on the wrong side, ``None`` for none. ``all_levels``: it holds at each.
     """
 
     kind: str = "objective"
-    text: str
+    metric: str
+    op: str
+    value: float
     client: ClientId
     holds: Level | None
     fails: Level | None
+    all_levels: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided(Answer):
-    """Whether ``metrics`` (columns) of the clients differ cannot be told at ``level``.
+    """Whether these clients differ from the others in ``metrics`` (columns) cannot be told from ``rounds``.
 
-    ``low`` and ``high`` (shares) bound the widest difference; ``None`` after one round. ``more_repeats`` would decide.
+    ``low`` and ``high`` (shares) bound the widest difference; ``None`` after one round. ``more_rounds`` like these
+    would decide; ``None``: too many. ``disturbed``: the machine is a cause of low confidence.
     """
 
     kind: str = "undecided"
     level: Level
+    clients: tuple[ClientId, ...]
     metrics: tuple[str, ...]
+    rounds: int
     low: float | None
     high: float | None
-    more_repeats: int | None
+    more_rounds: int | None
+    disturbed: bool

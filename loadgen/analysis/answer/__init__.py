@@ -14,13 +14,13 @@ from loadgen.model import Answer, Run, Summary
 
 RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
-    "loadgen.analysis.answer.measured:measured",
     "loadgen.analysis.answer.alike:alike",
     "loadgen.analysis.answer.differs:differs",
     "loadgen.analysis.answer.objective:objective",
     "loadgen.analysis.answer.saturates:saturates",
     "loadgen.analysis.answer.holds_back:holds_back",
     "loadgen.analysis.answer.grows:grows",
+    "loadgen.analysis.answer.measured:measured",
     "loadgen.analysis.answer.undecided:undecided",
 )
 

@@ -1,38 +1,40 @@
-"""Say in what all clients are alike."""
+"""Say in what clients are alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgen.analysis.answer.evidence import ALIKE, Evidence, is_alike
-from loadgen.model import Alike, Level
+from loadgen.analysis import rounds
+from loadgen.analysis.answer.evidence import ALIKE, Evidence
+from loadgen.model import Alike
 
 COLUMNS = ("ttft_p50_ms", "tokens_per_s", "total_p50_ms")
 """What users ask for first; where the first two are alike, the third adds nothing."""
 
 
 def alike(evidence: Evidence) -> Iterator[Alike]:
-    """Yield the metrics in which every pair of clients differs by less than ``ALIKE``, with its whole interval.
+    """Yield the metrics in which more than half of the clients, each pair of them, differ by less than ``ALIKE``.
 
     The levels are those at which the metrics of the highest are alike.
     """
-    if len(evidence.clients) < 2 or not evidence.levels:
+    if (highest := evidence.compared_at) is None:
         return
-    metrics = [column for column in COLUMNS if _are_alike(evidence, evidence.levels[-1], column)][:2]
-    if metrics:
-        levels = [
-            level for level in evidence.levels if all(_are_alike(evidence, level, one) for one in metrics)
-        ]
-        yield Alike(
-            clients=evidence.clients,
-            levels=tuple(levels),
-            everywhere=levels == evidence.levels,
-            metrics=tuple(metrics),
-            within=ALIKE,
-        )
-
-
-def _are_alike(evidence: Evidence, level: Level, column: str) -> bool:
-    changes = evidence.differences.get((level, column), {})
-    pairs = len(evidence.clients) * (len(evidence.clients) - 1) // 2
-    return len(changes) == pairs and all(map(is_alike, changes.values()))
+    groups = {column: evidence.most_alike(highest, column) for column in COLUMNS}
+    clients = next(filter(None, groups.values()), ())
+    if not clients:
+        return
+    metrics = [column for column in COLUMNS if evidence.are_alike(clients, highest, column)][:2]
+    levels = [
+        level
+        for level in evidence.levels
+        if all(evidence.are_alike(clients, level, column) for column in metrics)
+    ]
+    measured = {s.client for s in evidence.summaries if not s.client.control} - set(clients)
+    yield Alike(
+        clients=clients,
+        all_clients=all(client.name in rounds.YARDSTICKS for client in measured),
+        levels=tuple(levels),
+        all_levels=levels == evidence.levels,
+        metrics=tuple(metrics),
+        within=ALIKE,
+    )

@@ -3,58 +3,65 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from loadgen.analysis import effects, rounds
-from loadgen.analysis.answer.evidence import Evidence, is_different
-from loadgen.analysis.metrics import compared
-from loadgen.model import Differs, Estimate, Summary
+from loadgen.analysis.answer.evidence import Evidence, Pair, is_different, over_rounds
+from loadgen.analysis.changes import Change
+from loadgen.analysis.metrics import Column, compared
+from loadgen.model import Contrast, Differs, Estimate, Group, Level
 
-REDUNDANT = {  # a column -> another that says the same in other words
-    "total_p50_ms": "tokens_per_s",
-    "voluntary_switches_per_token": "switches_per_token",
-}
+REDUNDANT = {"total_p50_ms": "tokens_per_s"}  # a column -> another that says the same in other words
 DELAYS = ("lag", "relative_lag", "send_delay")  # the rule on what clients hold back is about these
+COSTS = (Group.CPU, Group.MEMORY)
+
+Ratios = Mapping[Pair, Estimate]
 
 
 def differs(evidence: Evidence) -> Iterator[Differs]:
-    """Yield each compared metric in which the best client differs from the worst, at the highest level."""
-    if len(evidence.clients) < 2 or not evidence.levels:
+    """Yield pairs of clients with all compared metrics in which one is better, until each metric was named.
+
+    Those that differ most are first. Latencies and costs are apart, each at the highest level.
+    """
+    if (level := evidence.compared_at) is None:
         return
-    level = evidence.levels[-1]
-    summaries = [evidence.at(client, level) for client in evidence.clients]
-    found = set()
+    found = {column.name: (column.group in COSTS, ratios) for column, ratios in _ratios(evidence, level)}
+    for cost in (False, True):
+        left = {name: of for name, (is_cost, of) in found.items() if is_cost is cost}
+        left = {name: of for name, of in left.items() if REDUNDANT.get(name) not in left}
+        while left:
+            best, worst = pair = max({pair for of in left.values() for pair in of}, key=_total(left))
+            one, other = (evidence.at(level)[client] for client in pair)
+            contrasts = [
+                Contrast(
+                    metric=name, best=over_rounds(one, name), worst=over_rounds(other, name), ratio=of[pair]
+                )
+                for name, of in left.items()
+                if pair in of
+            ]
+            yield Differs(level=level, cost=cost, best=best, worst=worst, contrasts=tuple(contrasts))
+            left = {name: of for name, of in left.items() if pair not in of}
+
+
+def _ratios(evidence: Evidence, level: Level) -> Iterator[tuple[Column, Ratios]]:
+    """Yield each column with the pairs (better, worse) that surely differ in it, and the second's share of the first."""
     for column in compared():
-        if column.metric.key in DELAYS or REDUNDANT.get(column.name) in found or column.metric.better is None:
+        if column.group is None or column.metric.better is None or column.metric.key in DELAYS:
             continue
-        known = [s for s in summaries if rounds.values(s, column.name)]
-        if len(known) < 2:
-            continue
-        sign = -1 if column.metric.better == "higher" else 1
-        ordered = sorted(known, key=lambda s: sign * _mean(s, column.name))
-        best, worst = ordered[0], ordered[-1]
-        changes = evidence.differences.get((level, column.name), {})
-        change = changes.get((best.client, worst.client)) or changes.get((worst.client, best.client))
-        if change is None or not is_different(change):
-            continue
-        found.add(column.name)
-        ratio = effects.times(rounds.contrast([worst], [best], column.name)) or Estimate()
-        yield Differs(
-            level=level,
-            metric=column.name,
-            best=best.client,
-            worst=worst.client,
-            best_value=_value(best, column.name),
-            worst_value=_value(worst, column.name),
-            ratio=Estimate(ratio.value, ratio.low, ratio.high, ratio.n),
-        )
+        changes = evidence.changes(level, column.name)
+        ratios = dict(_ratio(pair, change) for pair, change in changes.items() if is_different(change))
+        if ratios:
+            yield column, ratios
 
 
-def _mean(summary: Summary, column: str) -> float:
-    values = rounds.values(summary, column).values()
-    return math.fsum(values) / len(values)
+def _ratio(pair: Pair, change: Change) -> tuple[Pair, Estimate]:
+    value, low, high = (max(1 + (share or 0.0), 1e-9) for share in (change.change, change.low, change.high))
+    if change.badness > 0:
+        return pair, Estimate(value, low, high)
+    return pair[::-1], Estimate(1 / value, 1 / high, 1 / low)
 
 
-def _value(summary: Summary, column: str) -> Estimate:
-    over = effects.mean(rounds.values(summary, column).values())
-    return Estimate(summary.value(column), over.low if over else None, over.high if over else None)
+def _total(columns: Mapping[str, Ratios]) -> Callable[[Pair], float]:
+    """Return how much a pair differs in all columns together."""
+    return lambda pair: math.fsum(
+        abs(math.log(of[pair].value or 1.0)) for of in columns.values() if pair in of
+    )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from loadgen.analysis import compare, rounds
+from loadgen.analysis import compare, effects, rounds
 from loadgen.analysis.changes import Change
-from loadgen.model import ClientId, Level, Run, Summary
+from loadgen.model import ClientId, Estimate, Level, Run, Summary
 
 ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, with certainty, they differ
-_LOWER = 1 / (1 + ALIKE) - 1
+LOWER = 1 / (1 + ALIKE) - 1
 HARMLESS = 1.0  # milliseconds: a smaller difference of a latency is none
 
 Pair = tuple[ClientId, ClientId]
@@ -38,23 +39,50 @@ class Evidence:
 
     @cached_property
     def levels(self) -> Sequence[Level]:
-        """Return the levels at which every client was measured, the lowest first."""
-        each = [{s.level for s in sweep} for sweep in self.sweeps.values()]
-        return sorted(set.intersection(*each)) if each else []
+        """Return the levels at which two clients or more were measured, or the only one; the lowest first."""
+        clients = Counter(s.level for sweep in self.sweeps.values() for s in sweep)
+        return sorted(level for level, n in clients.items() if n >= min(2, len(self.sweeps)))
 
-    def at(self, client: ClientId, level: Level) -> Summary:
-        """Return the measurement of one client at one of :attr:`levels`. Raises StopIteration for others."""
-        return next(s for s in self.sweeps[client] if s.level == level)
+    @property
+    def compared_at(self) -> Level | None:
+        """Return the level at which clients are compared, the highest; ``None``: there is nothing to compare."""
+        return self.levels[-1] if len(self.clients) > 1 and self.levels else None
+
+    def at(self, level: Level) -> Mapping[ClientId, Summary]:
+        """Return the measurements at one level."""
+        return {s.client: s for sweep in self.sweeps.values() for s in sweep if s.level == level}
 
     @cached_property
     def differences(self) -> Mapping[tuple[Level, str], Mapping[Pair, Change]]:
         """Return, by level and compared column, how the second client of every pair differs from the first."""
         found: dict[tuple[Level, str], dict[Pair, Change]] = {}
-        for pair in combinations(self.clients, 2):
-            for change in compare.clients(self.summaries, *pair).changes:
-                if change.level in self.levels:
-                    found.setdefault((change.level, change.column.name), {})[pair] = change
+        pairs = list(combinations(self.clients, 2))
+        for pair in pairs:
+            for change in compare.clients(self.summaries, *pair, pairs=len(pairs)).changes:
+                found.setdefault((change.level, change.column.name), {})[pair] = change
         return found
+
+    def changes(self, level: Level, column: str) -> Mapping[Pair, Change]:
+        """Return how the second client of each pair differs from the first in one column."""
+        return self.differences.get((level, column), {})
+
+    def are_alike(self, clients: Iterable[ClientId], level: Level, column: str) -> bool:
+        """Return whether each pair of these clients differs, with its whole interval, by too little to matter."""
+        changes = self.changes(level, column)
+        return all(pair in changes and is_alike(changes[pair]) for pair in combinations(clients, 2))
+
+    def most_alike(self, level: Level, column: str) -> tuple[ClientId, ...]:
+        """Return more than half of the clients that are all alike; none where there are no such."""
+        group = list(self.clients)
+        while 2 * len(group) > len(self.clients) > 1:
+            if self.are_alike(group, level, column):
+                return tuple(group)
+            unlike = {c: sum(not self._pair_alike(c, other, level, column) for other in group) for c in group}
+            group.remove(max(group, key=unlike.__getitem__))
+        return ()
+
+    def _pair_alike(self, one: ClientId, other: ClientId, level: Level, column: str) -> bool:
+        return one == other or self.are_alike((c for c in self.clients if c in (one, other)), level, column)
 
 
 def is_alike(change: Change) -> bool:
@@ -64,13 +92,17 @@ def is_alike(change: Change) -> bool:
     if not change.relative:
         return change.base == change.head
     harmless = change.column.unit == "ms" and max(-change.low, change.high) * change.base < HARMLESS
-    return harmless or (change.low > _LOWER and change.high < ALIKE)
+    return harmless or (change.low > LOWER and change.high < ALIKE)
 
 
 def is_different(change: Change) -> bool:
     """Return whether a difference is beyond the noise, and its whole interval large enough to matter."""
     if change.low is None or change.high is None or change.verdict not in ("worse", "better"):
         return False
-    if not change.relative:
-        return True
-    return change.low > ALIKE or change.high < _LOWER
+    return not change.relative or change.low > ALIKE or change.high < LOWER
+
+
+def over_rounds(summary: Summary, column: str) -> Estimate:
+    """Return the figure of all rounds together, with the interval of its mean over rounds."""
+    found = effects.mean(rounds.values(summary, column).values()) or Estimate()
+    return Estimate(summary.value(column), found.low, found.high, found.n)

@@ -21,7 +21,7 @@ def grows(evidence: Evidence) -> Iterator[Grows]:
     least, most = ordered[0], ordered[-1]
     high, low = least.memory_kib.high, most.memory_kib.low
     if high is not None and low is not None and low > (1 + ALIKE) * max(high, 0.0):
-        yield Grows(lowest=evidence.levels[0], highest=evidence.levels[-1], least=least, most=most)
+        yield Grows(least=least, most=most)
 
 
 def _growth(sweep: Sequence[Summary]) -> Growth | None:

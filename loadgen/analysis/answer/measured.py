@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgen.analysis import effects, rounds
-from loadgen.analysis.answer.evidence import Evidence
-from loadgen.model import Estimate, Measured
+from loadgen.analysis.answer.evidence import Evidence, over_rounds
+from loadgen.model import Measured
 
 COLUMNS = ("ttft_p50_ms", "ttft_p95_ms", "itl_p99_ms", "tokens_per_s")
 
 
 def measured(evidence: Evidence) -> Iterator[Measured]:
     """Yield the figures at the highest level, with their intervals over the rounds, where there is one client only."""
-    if len(evidence.clients) != 1 or not evidence.levels:
+    if len(evidence.clients) != 1:
         return
-    summary = evidence.at(evidence.clients[0], evidence.levels[-1])
-    values = {}
-    for column in COLUMNS:
-        value = summary.value(column)
-        if value is not None:
-            over = effects.mean(rounds.values(summary, column).values())
-            bounds = (over.low, over.high) if over else (None, None)
-            values[column] = Estimate(value, *bounds, n=over.n if over else None)
+    ((client, summary),) = evidence.at(evidence.levels[-1]).items()
+    values = {c: over_rounds(summary, c) for c in COLUMNS if summary.value(c) is not None}
     if values:
-        yield Measured(client=summary.client, level=summary.level, values=values)
+        yield Measured(client=client, level=summary.level, values=values)

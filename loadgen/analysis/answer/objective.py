@@ -11,25 +11,31 @@ from loadgen.model import Objective, Summary, Threshold
 
 
 def objective(evidence: Evidence) -> Iterator[Objective]:
-    """Yield each threshold that holds at some levels of a client and fails at others, or at none."""
+    """Yield each threshold of several levels that fails with some client; all of them where there is one client."""
     if len(evidence.levels) < 2:
         return
     for threshold in evidence.run.info.scenario.thresholds:
-        if threshold.level is not None or threshold.metric == "errors":
+        if threshold.level is None and threshold.metric != "errors":
+            found = list(_of_clients(threshold, evidence))
+            if len(evidence.clients) == 1 or any(one.fails for one in found):
+                yield from found
+
+
+def _of_clients(threshold: Threshold, evidence: Evidence) -> Iterator[Objective]:
+    for client, sweep in evidence.sweeps.items():
+        if threshold.client not in (None, client.label, client.name):
             continue
-        for client, sweep in evidence.sweeps.items():
-            if threshold.client not in (None, client.label, client.name):
-                continue
-            sides = [_side(threshold, summary) for summary in sweep]
-            first_failing = next((n for n, side in enumerate(sides) if side is False), None)
-            if first_failing is None:
-                continue
-            held = next((n for n, side in enumerate(sides) if side is not True), len(sides))
+        sides = [_side(threshold, summary) for summary in sweep]
+        held = next((n for n, side in enumerate(sides) if side is not True), len(sides))
+        if held or False in sides:
             yield Objective(
-                text=threshold.text,
+                metric=threshold.metric,
+                op=threshold.op,
+                value=threshold.value,
                 client=client,
                 holds=sweep[held - 1].level if held else None,
-                fails=sweep[first_failing].level,
+                fails=sweep[sides.index(False)].level if False in sides else None,
+                all_levels=held == len(sides),
             )
 
 

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
-from loadgen.analysis.answer.evidence import Evidence, is_alike, is_different
-from loadgen.analysis.changes import MAX_REPEATS
-from loadgen.model import Undecided
+from loadgen.analysis import rounds
+from loadgen.analysis.answer.evidence import ALIKE, Evidence, Pair, is_alike, is_different
+from loadgen.analysis.changes import Change
+from loadgen.analysis.compare import MIN_REPEATS
+from loadgen.model import ClientId, Level, Undecided
+from loadgen.model.confidence import MACHINE
 
 COLUMNS = ("ttft_p50_ms", "tokens_per_s", "cpu_us_per_token", "rss_per_stream_kib")
+MAX_MORE = 20  # more rounds than so many are no advice
 
 
 def undecided(evidence: Evidence) -> Iterator[Undecided]:
-    """Yield the main metrics in which some clients are neither alike nor different with certainty, at the top level."""
-    if len(evidence.clients) < 2 or not evidence.levels:
+    """Yield the main metrics in which no pair of clients surely differs, but not all of them are alike either."""
+    if (level := evidence.compared_at) is None:
         return
-    level = evidence.levels[-1]
-    metrics, open_changes = [], []
+    metrics: dict[tuple[ClientId, ...], list[str]] = defaultdict(list)
     for column in COLUMNS:
-        changes = list(evidence.differences.get((level, column), {}).values())
-        if any(map(is_different, changes)):
-            continue
-        if unclear := [change for change in changes if not is_alike(change)]:
-            metrics.append(column)
-            open_changes += unclear
-    if not metrics:
-        return
-    bounded = [c for c in open_changes if c.low is not None and c.high is not None and c.relative]
-    widest = max(bounded, key=lambda c: (c.high or 0.0) - (c.low or 0.0), default=None)
-    more = max(change.more_repeats for change in open_changes)
-    yield Undecided(
+        changes = evidence.changes(level, column)
+        unclear = {client for pair, change in changes.items() if not is_alike(change) for client in pair}
+        if unclear and not any(map(is_different, changes.values())):
+            alike = evidence.most_alike(level, column)
+            metrics[tuple(c for c in evidence.clients if c in unclear and c not in alike)].append(column)
+    for clients, columns in metrics.items():
+        yield _undecided(evidence, level, clients, columns)
+
+
+def _undecided(
+    evidence: Evidence, level: Level, clients: tuple[ClientId, ...], columns: list[str]
+) -> Undecided:
+    found: list[Mapping[Pair, Change]] = [evidence.changes(level, column) for column in columns]
+    unclear = [change for changes in found for change in changes.values() if not is_alike(change)]
+    bounds = [(c.low, c.high) for c in unclear if c.low is not None and c.high is not None]
+    widest = max(bounds, key=lambda of: math.log1p(of[1]) - math.log1p(of[0]), default=(None, None))
+    summaries = evidence.at(level).values()
+    have = min(len(rounds.values(s, column)) for s in summaries for column in columns)
+    more = max((_needed(have, *of) for of in bounds), default=MIN_REPEATS) - have
+    causes = (why for s in summaries for of in s.confidence.values() for why in of.causes)
+    return Undecided(
         level=level,
-        metrics=tuple(metrics),
-        low=widest.low if widest else None,
-        high=widest.high if widest else None,
-        more_repeats=None if not more or more >= MAX_REPEATS else more,
+        clients=clients,
+        metrics=tuple(columns),
+        rounds=have,
+        low=widest[0],
+        high=widest[1],
+        more_rounds=math.ceil(more) if more <= MAX_MORE else None,
+        disturbed=any(isinstance(why, MACHINE) for why in causes),
     )
+
+
+def _needed(have: int, low: float, high: float) -> float:
+    """Return how many rounds like these make an interval so narrow that clients are alike, or surely are not."""
+    low, high = math.log1p(low), math.log1p(high)
+    room = abs(math.log1p(ALIKE) - abs(low + high) / 2)
+    return have * ((high - low) / 2 / room) ** 2 if room else math.inf
