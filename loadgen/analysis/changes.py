@@ -7,7 +7,8 @@ paired with round k of the other; else they are two independent samples of one v
 Three rounds tell little of a variance, so each is moderated by what is typical of the same metric of the other clients
 at the same level, in both runs, A/A controls included (Smyth 2004). That counts for ``PRIOR_DF`` degrees of freedom,
 and for less the more this client varies over its rounds than they do: divided by the square of the ratio of variances
-above ``UNSTEADY``, lest an unsteady client be held to the variance of steady ones. These constants were chosen by
+above ``UNSTEADY``, lest an unsteady client be held to the variance of steady ones; and a client whose variance is
+``WILD`` times as large, of which the machine took a round, tells nothing of the steady ones. These constants were chosen by
 simulation (clients alike; spreads of a factor 2; one client ten times as unsteady as all others; heavy tails; half of
 the variance shared by all clients of a round): intervals of 95 % cover 94 to 98 %.
 """
@@ -31,6 +32,7 @@ from loadgen.model import ClientId, Level, Summary, Validity
 SIGNIFICANCE = 0.05  # how often any metric at all is called different where none is
 PRIOR_DF = 6.0  # degrees of freedom for which the variances of the other clients count
 UNSTEADY = 1.5  # ratio of variances from which on they count for less
+WILD = 100.0  # ratio of variances from which on another client does not count
 MIN_CHANGE = 0.02  # a smaller change, as a share, is never called one
 MIN_CHANGE_MS = 0.1  # nor a smaller change of a latency
 MIN_CHANGE_KIB = 64.0  # nor one of the memory of a whole process
@@ -259,6 +261,7 @@ def _moderated(own: Samples, others: Sequence[Samples]) -> tuple[float, float]:
     """Return the variance, moderated by those of the other clients, and its degrees of freedom (Smyth 2004, "Linear
     models and empirical Bayes methods").
     """
+    others = [other for other in others if not own.within or other.within <= WILD * own.within]
     if not others:
         return own.variance, own.df
     usual = _typical([(other.within, other.within_df) for other in others])

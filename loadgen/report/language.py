@@ -30,6 +30,15 @@ def plural(n: int, one: str, more: str) -> str:
     return _translations(_language.get()).ngettext(one, more, n).format(n=f"{n:,}")
 
 
+def spelled(n: int) -> str:
+    """Return a number up to ten as a word in the current language, a larger one in digits."""
+    words = [
+        _("zero"), _("one"), _("two"), _("three"), _("four"), _("five"), _("six"), _("seven"), _("eight"),
+        _("nine"), _("ten"),
+    ]  # fmt: skip
+    return words[n] if 0 <= n < len(words) else f"{n:,}"
+
+
 def current() -> str:
     """Return the current language."""
     return _language.get()

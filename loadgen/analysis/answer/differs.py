@@ -43,7 +43,7 @@ def differs(evidence: Evidence) -> Iterator[Differs]:
 
 
 def _ratios(evidence: Evidence, level: Level) -> Iterator[tuple[Column, Ratios]]:
-    """Yield each column with the pairs (better, worse) that surely differ in it, and the second's share of the first."""
+    """Yield each column with the pairs (better, worse) that surely differ, and the second's share of the first."""
     for column in compared():
         if column.group is None or column.metric.better is None or column.metric.key in DELAYS:
             continue

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from loadgen.analysis.answer.undecided import MAX_MORE
 from loadgen.analysis.metrics import column
 from loadgen.model import (
     Alike,
     Answer,
-    ClientId,
+    Contrast,
     Differs,
     Estimate,
     Failures,
-    Group,
     Grows,
     Growth,
     HoldsBack,
@@ -23,30 +24,29 @@ from loadgen.model import (
     Measured,
     Objective,
     Saturates,
+    Scales,
     Undecided,
 )  # fmt: skip
 from loadgen.report.columns import unit_of, value_text
-from loadgen.report.language import _, plural
+from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.validity import outcome
 from loadgen.report.text import number, percent
 
-COSTS = 3  # differences that are named
+DIFFERENCES = 3  # that are named, of costs and of the rest
 CAUSES = 4  # kinds of failures that are named
+PLATEAU = 1.1  # times the tokens/s: more streams only wait
 
 
 def paragraphs(answers: Iterable[Answer]) -> list[str]:
     """Return the answers as sentences; those of one kind that belong together are one."""
-    found = []
-    for kind, of in groupby(answers, key=_group):
-        found.append(_SENTENCES[kind](list(of)))
-    return found
+    grouped = groupby(answers, key=lambda one: _SENTENCES[type(one)])
+    return [text for sentences, of in grouped for text in sentences(list(of))]
 
 
 def value(name: str, of: float | None) -> str:
     """Return a value of a column with its unit."""
     metric = column(name)
-    unit = unit_of(metric.metric)
-    return f"{value_text(metric, of)} {unit}".rstrip() if unit not in metric.label else value_text(metric, of)
+    return f"{value_text(metric, of)} {unit_of(metric.metric)}".rstrip()
 
 
 def listed(items: Iterable[str]) -> str:
@@ -55,84 +55,192 @@ def listed(items: Iterable[str]) -> str:
     return _("{items} and {last}").format(items=", ".join(first), last=last) if first else last
 
 
-def _group(answer: Answer) -> str:
-    if isinstance(answer, Differs):
-        cost = column(answer.metric).group in (Group.CPU, Group.MEMORY)
-        return "costs" if cost else "differs"
-    return answer.kind
+def _failures(answers: Sequence[Failures]) -> Iterator[str]:
+    for one in answers:
+        causes = [
+            f"{n:,} × {f'HTTP {status}' if status else outcome(kind, 1)}" for kind, status, n in one.causes
+        ]
+        more = ", …" if len(causes) > CAUSES else ""
+        yield _("{failed} of {streams} streams failed: {causes}.").format(
+            failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=", ".join(causes[:CAUSES]) + more
+        )
 
 
-def _failures(answers: Sequence[Failures]) -> str:
-    (one,) = answers
-    causes = [f"{n:,} × {f'HTTP {status}' if status else outcome(kind, 1)}" for kind, status, n in one.causes]
-    more = ", …" if len(causes) > CAUSES else ""
-    return _("{failed} of {streams} streams failed: {causes}.").format(
-        failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=", ".join(causes[:CAUSES]) + more
-    )
+def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
+    """Yield in what clients are alike, then what their users see them differ in, then what they cost."""
+    known: Level | None = None
+    for one in answers:
+        if isinstance(one, Alike):
+            known = one.levels[-1]
+            yield _alike(one)
+    for cost in (False, True):
+        pairs = [one for one in answers if isinstance(one, Differs) and one.cost is cost]
+        if not pairs:
+            continue
+        if cost:
+            text = _("They differ in cost: {what}.") if known else _("At {level} the costs differ: {what}.")
+        else:
+            text = _("They differ: {what}.") if known else _("At {level} the clients differ: {what}.")
+        known = pairs[0].level
+        yield text.format(level=_level(known), what=_differences(pairs, cost))
 
 
-def _measured(answers: Sequence[Measured]) -> str:
-    (one,) = answers
-    figures = [_figure(name, of) for name, of in one.values.items()]
-    return _("{client} at {level}: {figures}.").format(
-        client=one.client, level=_level(one.level), figures=", ".join(figures)
-    )
-
-
-def _figure(name: str, of: Estimate) -> str:
-    text = f"{_label(name)} {value(name, of.value)}"
-    if of.value is None or of.low is None or of.high is None:
-        return text
-    return f"{text} ±{number((of.high - of.low) / 2)}"
-
-
-def _alike(answers: Sequence[Alike]) -> str:
-    (one,) = answers
-    clients = _who(one.clients)
-    metrics = listed(map(_label, one.metrics))
-    if one.everywhere and len(one.levels) > 1:
-        text = _("At every level {clients} have the same {metrics} (within {share}).")
+def _alike(one: Alike) -> str:
+    if not one.all_clients or len(one.clients) == 2:
+        clients = listed(map(str, one.clients))
     else:
-        text = _("At {level} {clients} have the same {metrics} (within {share}).")
+        clients = _("all {n} clients").format(n=spelled(len(one.clients)))
+    if one.all_levels and len(one.levels) > 1:
+        text = _("At every level {clients} give the same {metrics} (within {share}).")
+    else:
+        text = _("At {level} {clients} give the same {metrics} (within {share}).")
     return text.format(
-        level=_level(one.levels[-1]), clients=clients, metrics=metrics, share=percent(one.within)
+        level=_level(one.levels[-1]),
+        clients=clients,
+        metrics=listed(map(_name, one.metrics)),
+        share=percent(one.within),
     )
 
 
-def _who(clients: Sequence[ClientId]) -> str:
-    if len(clients) == 2:
-        return listed(map(str, clients))
-    return _("all {n} clients").format(n=len(clients))
+def _differences(pairs: Sequence[Differs], cost: bool) -> str:
+    """Return the largest differences, both clients' figures side by side."""
+    room, found = DIFFERENCES, list[str]()
+    for pair in pairs:
+        named = sorted(pair.contrasts, key=_rank)[:room]
+        room -= len(named)
+        if not named:
+            continue
+        best = listed(_amount(each.metric, each.best.value) for each in named)
+        worst = listed(_short(each.metric, each.worst.value) for each in named)
+        text = (
+            _("{best_client} needs {best}, {worst_client} {worst}")
+            if cost and not found
+            else _("{best_client} {best}, {worst_client} {worst}")
+        )
+        found.append(text.format(best_client=pair.best, best=best, worst_client=pair.worst, worst=worst))
+    return "; ".join(found)
 
 
-def _costs(answers: Sequence[Differs]) -> str:
-    first = sorted(
-        answers, key=lambda one: (not column(one.metric).metric.headline, -(one.ratio.value or 0.0))
-    )
-    largest = first[:COSTS]
-    return _("They differ in cost: {differences}.").format(differences="; ".join(map(_difference, largest)))
+def _rank(of: Contrast) -> tuple[bool, float]:
+    return not column(of.metric).metric.headline, -abs(math.log(of.ratio.value or 1.0))
 
 
-def _differs(answers: Sequence[Differs]) -> str:
-    text = _("At {level} they differ in {differences}.")
-    return text.format(level=_level(answers[0].level), differences="; ".join(map(_difference, answers)))
+def _amount(name: str, of: float | None) -> str:
+    """Return ``13.7 KiB per stream``: the figure, and what it is of."""
+    texts: Mapping[str, str] = {
+        "threads_peak": "{value}",
+        "tokens_per_s": "{value}",
+        "rss_per_stream_kib": _("{value} per stream"),
+        "cpu_us_per_token": _("{value} of CPU per token"),
+        "switches_per_token": _("{value} context switches per token"),
+    }
+    return texts.get(name, "{label} {value}").format(label=_label(name), value=_short(name, of))
 
 
-def _difference(one: Differs) -> str:
-    best, worst = (value(one.metric, of.value) for of in (one.best_value, one.worst_value))
-    return _("{metric} {best} ({best_client}) to {worst} ({worst_client})").format(
-        metric=_label(one.metric), best=best, best_client=one.best, worst=worst, worst_client=one.worst
-    )
+def _short(name: str, of: float | None) -> str:
+    if name == "threads_peak":
+        return plural(round(of or 0.0), "{n} thread", "{n} threads")
+    return value_text(column(name), of) if name == "switches_per_token" else value(name, of)
 
 
-def _grows(answers: Sequence[Grows]) -> str:
-    (one,) = answers
-    return _("Each further stream costs {most_client} {most}, {least_client} {least}.").format(
-        most_client=one.most.client,
-        most=_growth(one.most),
-        least_client=one.least.client,
-        least=_growth(one.least),
-    )
+def _objective(answers: Sequence[Objective]) -> Iterator[str]:
+    alone = len({one.client for one in answers}) == 1
+    for (name, op, limit), of in groupby(answers, key=lambda one: (one.metric, one.op, one.value)):
+        parts = [
+            _range(one) if alone else _("with {client} {range}").format(client=one.client, range=_range(one))
+            for one in of
+        ]
+        unit = column(name).unit
+        bound = f"{limit / 1000:g} s" if unit == "ms" and limit >= 1000 else f"{limit:,g} {unit}".rstrip()
+        yield _("{threshold} holds {where}.").format(
+            threshold=f"{_label(name)} {op} {bound}", where="; ".join(parts)
+        )
+
+
+def _range(one: Objective) -> str:
+    holds, fails = (level and _level(level) for level in (one.holds, one.fails))
+    if not holds:
+        return _("at no level")
+    if one.all_levels:
+        return _("up to {holds}, the highest level").format(holds=holds)
+    if not fails:
+        return _("up to {holds}, above that it cannot be told").format(holds=holds)
+    return _("up to {holds} and fails at {fails}").format(holds=holds, fails=fails)
+
+
+def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
+    for one in answers:
+        wait = one.ratio.value is not None and one.ratio.value < PLATEAU
+        texts = {
+            Limit.SERVER: _("From {below} on more streams only wait: the server gives {rate}.")
+            if wait
+            else _("The server saturates between {below} and {level}: {rate}, {ratio} times as many."),
+            Limit.CLIENT: _(
+                "{client} reaches its own limit at {level}: {rate}, {ratio} times that of {below}."
+            ),
+            Limit.SIMULATOR: _(
+                "The simulator reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."
+            ),
+            Limit.MACHINE: _(
+                "The machine reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."
+            ),
+        }
+        yield texts[one.limit].format(
+            client=one.client,
+            level=_level(one.level),
+            below=_level(one.below),
+            rate=value("tokens_per_s", one.tokens_per_s.value),
+            ratio=number(one.ratio.value),
+        )
+
+
+def _scales(answers: Sequence[Scales]) -> Iterator[str]:
+    for one in answers:
+        yield _(
+            "The server keeps up to {level}: {times} times the streams bring {ratio} times the tokens/s."
+        ).format(
+            level=_level(one.level),
+            times=f"{one.level.value / one.below.value:,.3g}",
+            ratio=number(one.ratio.value),
+        )
+
+
+def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:
+    for (metric, level), of in groupby(answers, key=lambda one: (one.metric, one.level)):
+        clients = list(of)
+        texts = {
+            ("send_delay", True): _(
+                "{clients} sends late at {level}: up to {delay} (p99) pass before the server has the request."
+            ),
+            ("send_delay", False): _(
+                "At {level} {clients} send late: that long (p99) passes before the server has the request."
+            ),
+            ("lag", True): _(
+                "{clients} receives late at {level}: up to {delay} (p99) pass before it hands over a token."
+            ),
+            ("lag", False): _(
+                "At {level} {clients} receive late: that long (p99) passes before they hand over a token."
+            ),
+        }
+        delays = [value(f"{metric}_p99_ms", one.delay.value) for one in clients]
+        alone = len(clients) == 1
+        yield texts[metric, alone].format(
+            clients=clients[0].client
+            if alone
+            else listed(f"{one.client} ({delay})" for one, delay in zip(clients, delays, strict=True)),
+            delay=delays[0],
+            level=_level(level),
+        )
+
+
+def _grows(answers: Sequence[Grows]) -> Iterator[str]:
+    for one in answers:
+        yield _("Each further stream costs {least_client} {least}, {most_client} {most}.").format(
+            least_client=one.least.client,
+            least=_growth(one.least),
+            most_client=one.most.client,
+            most=_growth(one.most),
+        )
 
 
 def _growth(one: Growth) -> str:
@@ -144,76 +252,63 @@ def _growth(one: Growth) -> str:
     return _("{memory} and {threads}").format(memory=memory, threads=thread)
 
 
-def _holds_back(answers: Sequence[HoldsBack]) -> str:
-    return " ".join(map(_held, answers))
+def _measured(answers: Sequence[Measured]) -> Iterator[str]:
+    for one in answers:
+        yield _("{client} at {level}: {figures}.").format(
+            client=one.client,
+            level=_level(one.level),
+            figures=", ".join(_figure(name, of) for name, of in one.values.items()),
+        )
 
 
-def _held(one: HoldsBack) -> str:
-    text = (
-        _("{client} sends late at {level}: up to {delay} (p99) pass before the server has the request.")
-        if one.metric == "send_delay"
-        else _("{client} receives late at {level}: up to {delay} (p99) pass before it hands over a token.")
-    )
-    delay = f"{number(one.delay.value)} ms"
-    return text.format(client=one.client, level=_level(one.level), delay=delay)
+def _figure(name: str, of: Estimate) -> str:
+    half = "" if of.low is None or of.high is None else f" ±{number((of.high - of.low) / 2)}"
+    return f"{_amount(name, of.value)}{half}"
 
 
-def _saturates(answers: Sequence[Saturates]) -> str:
-    return " ".join(map(_saturated, answers))
+def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
+    for one in answers:
+        metrics = listed(map(_name, one.metrics))
+        rounds = plural(one.rounds, "{n} round", "{n} rounds")
+        if one.low is None or one.high is None:
+            text = _("{rounds} cannot tell whether the clients differ in {metrics}; use --repeats 3.")
+            yield text.format(metrics=metrics, rounds=rounds)
+            continue
+        text = (
+            _("{rounds} cannot tell whether {clients} may differ in {metrics} ({low} to {high}).")
+            if one.clients
+            else _("{rounds} cannot tell whether the clients differ in {metrics} ({low} to {high}).")
+        )
+        text = text.format(
+            rounds=rounds,
+            clients=listed(map(str, one.clients)) if one.clients else "",
+            metrics=metrics,
+            low=_signed(one.low),
+            high=_signed(one.high),
+        )
+        yield f"{text} {_what_would_decide(one)}"
 
 
-def _saturated(one: Saturates) -> str:
-    texts = {
-        Limit.SERVER: _(
-            "The server is saturated from {below} on: {level} bring {rate} tokens/s, ×{ratio}, and wait."
-        ),
-        Limit.CLIENT: _(
-            "{client} is at its own limit at {level}: {rate} tokens/s, ×{ratio} that of {below}."
-        ),
-        Limit.SIMULATOR: _(
-            "The simulator is at its limit at {level} with {client}: {rate} tokens/s, ×{ratio}."
-        ),
-        Limit.MACHINE: _("The machine is at its limit at {level} with {client}: {rate} tokens/s, ×{ratio}."),
-    }
-    return texts[one.limit].format(
-        client=one.client,
-        level=_level(one.level),
-        below=_level(one.below),
-        rate=number(one.tokens_per_s.value),
-        ratio=number(one.ratio.value),
-    )
-
-
-def _objective(answers: Sequence[Objective]) -> str:
-    found = []
-    for text, of in groupby(answers, key=lambda one: one.text):
-        parts = [
-            _("with {client} up to {level}").format(client=one.client, level=_level(one.holds))
-            if one.holds
-            else _("with {client} at no level").format(client=one.client)
-            for one in of
-        ]
-        found.append(_("{threshold} holds {where}.").format(threshold=text, where=", ".join(parts)))
-    return " ".join(found)
-
-
-def _undecided(answers: Sequence[Undecided]) -> str:
-    (one,) = answers
-    metrics = listed(map(_label, one.metrics))
-    if one.low is None or one.high is None:
-        text = _("Whether they differ in {metrics} cannot be told from one round; use --repeats 3.")
-        return text.format(metrics=metrics)
-    text = _("Whether they differ in {metrics} cannot be told: by {low} to {high}.").format(
-        metrics=metrics, low=_signed(one.low), high=_signed(one.high)
-    )
-    if one.more_repeats:
-        more = plural(one.more_repeats, "{n} more round would decide.", "{n} more rounds would decide.")
-        return f"{text} {more}"
-    return text
+def _what_would_decide(one: Undecided) -> str:
+    if one.more_rounds:
+        return plural(one.more_rounds, "About {n} more would decide.", "About {n} more would decide.")
+    if one.disturbed:
+        return _("A quieter machine would help more than more rounds.")
+    return _("Even {n} more would not decide.").format(n=MAX_MORE)
 
 
 def _signed(share: float) -> str:
     return ("−" if share < 0 else "+") + percent(abs(share))
+
+
+def _name(column_name: str) -> str:
+    """Return what the column is called in a sentence."""
+    names: Mapping[str, str] = {
+        "ttft_p50_ms": _("median TTFT"),
+        "total_p50_ms": _("median total time"),
+        "tokens_per_s": _("token rate"),
+    }
+    return names.get(column_name) or _label(column_name)
 
 
 def _label(name: str) -> str:
@@ -228,15 +323,15 @@ def _level(level: Level) -> str:
     return plural(level.streams, "{n} stream", "{n} streams")
 
 
-_SENTENCES: dict[str, Callable[[Any], str]] = {
-    "failures": _failures,
-    "measured": _measured,
-    "alike": _alike,
-    "costs": _costs,
-    "differs": _differs,
-    "grows": _grows,
-    "holds_back": _holds_back,
-    "saturates": _saturates,
-    "objective": _objective,
-    "undecided": _undecided,
+_SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
+    Failures: _failures,
+    Alike: _compared,
+    Differs: _compared,
+    Objective: _objective,
+    Saturates: _saturates,
+    Scales: _scales,
+    HoldsBack: _holds_back,
+    Grows: _grows,
+    Measured: _measured,
+    Undecided: _undecided,
 }
