@@ -7,8 +7,8 @@ paired with round k of the other; else they are two independent samples of one v
 Three rounds tell little of a variance, so each is moderated by what is typical of the same metric of the other clients
 at the same level, in both runs, A/A controls included (Smyth 2004). That counts for ``PRIOR_DF`` degrees of freedom,
 and for less the more this client varies over its rounds than they do: divided by the square of the ratio of variances
-above ``UNSTEADY``, lest an unsteady client be held to the variance of steady ones; and a client whose variance is
-``WILD`` times as large, of which the machine took a round, tells nothing of the steady ones. These constants were chosen by
+above ``UNSTEADY``, lest an unsteady client be held to the variance of steady ones. One that varies ``WILD`` times as
+much, since the machine spoilt a round of it, tells nothing of a steady client. These constants were chosen by
 simulation (clients alike; spreads of a factor 2; one client ten times as unsteady as all others; heavy tails; half of
 the variance shared by all clients of a round): intervals of 95 % cover 94 to 98 %.
 """

@@ -150,8 +150,9 @@ class Objective(Answer):
 class Undecided(Answer):
     """Whether these clients differ from the others in ``metrics`` (columns) cannot be told from ``rounds``.
 
-    ``low`` and ``high`` (shares) bound the widest difference; ``None`` after one round. ``more_rounds`` like these
-    would decide; ``None``: too many. ``disturbed``: the machine is a cause of low confidence.
+    No ``clients``: it is all of them. ``low`` and ``high`` (shares) bound the widest difference; ``None`` after one
+    round. ``more_rounds`` like these would decide; ``None``: too many. ``disturbed``: the machine is a cause of low
+    confidence.
     """
 
     kind: str = "undecided"

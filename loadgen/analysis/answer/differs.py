@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from loadgen.analysis.answer.evidence import Evidence, Pair, is_different, over_rounds
 from loadgen.analysis.changes import Change
@@ -20,16 +21,21 @@ Ratios = Mapping[Pair, Estimate]
 def differs(evidence: Evidence) -> Iterator[Differs]:
     """Yield pairs of clients with all compared metrics in which one is better, until each metric was named.
 
-    Those that differ most are first. Latencies and costs are apart, each at the highest level.
+    Those that differ most are first; of pairs that differ as much, the client that loses to the fewest. Latencies and
+    costs are apart, each at the highest level.
     """
     if (level := evidence.compared_at) is None:
         return
     found = {column.name: (column.group in COSTS, ratios) for column, ratios in _ratios(evidence, level)}
+    losses = Counter(worst for _, of in found.values() for _, worst in of)
     for cost in (False, True):
         left = {name: of for name, (is_cost, of) in found.items() if is_cost is cost}
         left = {name: of for name, of in left.items() if REDUNDANT.get(name) not in left}
         while left:
-            best, worst = pair = max({pair for of in left.values() for pair in of}, key=_total(left))
+            pairs = dict.fromkeys(pair for of in left.values() for pair in of)
+            best, worst = pair = max(
+                pairs, key=lambda pair: (_total(left, pair), losses[pair[1]] - losses[pair[0]])
+            )
             one, other = (evidence.at(level)[client] for client in pair)
             contrasts = [
                 Contrast(
@@ -60,8 +66,6 @@ def _ratio(pair: Pair, change: Change) -> tuple[Pair, Estimate]:
     return pair[::-1], Estimate(1 / value, 1 / high, 1 / low)
 
 
-def _total(columns: Mapping[str, Ratios]) -> Callable[[Pair], float]:
-    """Return how much a pair differs in all columns together."""
-    return lambda pair: math.fsum(
-        abs(math.log(of[pair].value or 1.0)) for of in columns.values() if pair in of
-    )
+def _total(columns: Mapping[str, Ratios], pair: Pair) -> float:
+    """Return how much a pair differs in all columns together; the same to the last digit counts as the same."""
+    return round(math.fsum(abs(math.log(of[pair].value or 1.0)) for of in columns.values() if pair in of), 9)

@@ -27,7 +27,8 @@ def undecided(evidence: Evidence) -> Iterator[Undecided]:
         unclear = {client for pair, change in changes.items() if not is_alike(change) for client in pair}
         if unclear and not any(map(is_different, changes.values())):
             alike = evidence.most_alike(level, column)
-            metrics[tuple(c for c in evidence.clients if c in unclear and c not in alike)].append(column)
+            others = [c for c in evidence.clients if alike and c in unclear and c not in alike]
+            metrics[tuple(others)].append(column)
     for clients, columns in metrics.items():
         yield _undecided(evidence, level, clients, columns)
 

@@ -1,0 +1,144 @@
+"""How does the server hold up: failures, the objective, saturation, the only client's figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadgen.analysis.answer.failures import failures
+from loadgen.analysis.answer.measured import measured
+from loadgen.analysis.answer.objective import objective
+from loadgen.analysis.answer.saturates import saturates
+from loadgen.model import Level, Limit, Saturates, Scales, Threshold, Validity
+from tests import synthetic
+from tests.analysis.answer.made import answers, made
+
+FAST = Threshold(text="ttft_p95_ms < 1000", metric="ttft_p95_ms", op="<", value=1000)
+NEAR = (900.0, 1000.0, 1100.0)
+
+
+def streams_of(answer):
+    return [level and level.streams for level in (answer.holds, answer.fails)]
+
+
+# ---------------------------------------------------------------------------------------------- failures
+
+
+def test_failures_are_counted_by_cause_the_most_frequent_first():
+    cells = [
+        synthetic.recording(streams=20, tokens=2, outcomes={"http_status": 3, "reset": 1}),
+        synthetic.recording(streams=20, tokens=2, outcomes={"reset": 4, "stopped": 5}, index=1),
+    ]
+    (one,) = answers(failures, recordings=cells)
+    assert (one.failed, one.streams) == (8, 40)
+    assert one.causes == (("reset", None, 5), ("http_status", 503, 3))
+
+
+def test_streams_that_ended_well_or_were_stopped_did_not_fail():
+    assert not answers(failures, recordings=[synthetic.recording(streams=20, tokens=2)])
+    assert not answers(
+        failures, recordings=[synthetic.recording(streams=9, tokens=2, outcomes={"stopped": 9})]
+    )
+
+
+# ---------------------------------------------------------------------------------------------- measured
+
+
+def test_the_only_client_is_told_with_its_intervals():
+    (one,) = answers(measured, made("aiohttp", 10), made("aiohttp", 100), made("aiohttp (A/A)", 100))
+    assert (str(one.client), one.level) == ("aiohttp", Level(streams=100))
+    ttft = one.values["ttft_p50_ms"]
+    assert ttft.low < ttft.value < ttft.high
+    assert "itl_p99_ms" not in one.values
+
+
+def test_one_round_has_no_interval_and_several_clients_or_none_are_not_told():
+    (one,) = answers(measured, made("aiohttp", rounds=1))
+    assert one.values["ttft_p50_ms"].low is None
+    assert not answers(measured, made("aiohttp"), made("requests"))
+    assert not answers(measured, made("aiohttp", validity=Validity.INVALID))
+
+
+# --------------------------------------------------------------------------------------------- objective
+
+
+@pytest.mark.parametrize(
+    ("ttft", "holds", "fails", "everywhere"),
+    [
+        ((300, 600, 2000), 10, 100, False),
+        ((300, NEAR, 2000), 1, 100, False),
+        ((300, 600, NEAR), 10, None, False),
+        ((300, 600, 900), 100, None, True),
+        ((1500, 600, 900), None, 1, False),
+    ],
+)
+def test_an_objective_holds_up_to_a_level_with_its_whole_interval(ttft, holds, fails, everywhere):
+    sweep = [made("aiohttp", n, ttft_p95_ms=of) for n, of in zip((1, 10, 100), ttft, strict=True)]
+    (one,) = answers(objective, *sweep, thresholds=[FAST])
+    assert streams_of(one) == [holds, fails]
+    assert one.all_levels is everywhere
+
+
+def test_nothing_is_said_of_an_objective_that_cannot_be_told_or_of_one_level():
+    near = [made("aiohttp", n, ttft_p95_ms=NEAR) for n in (1, 10)]
+    assert not answers(objective, *near, thresholds=[FAST])
+    assert not answers(objective, *(made("aiohttp", n, rounds=1) for n in (1, 10)), thresholds=[FAST])
+    assert not answers(objective, made("aiohttp"), thresholds=[FAST])
+    assert not answers(objective, made("aiohttp", 1), made("aiohttp", 10))
+
+
+def test_of_several_clients_an_objective_is_told_where_one_fails_it():
+    sweep = [made(client, n) for n in (1, 10) for client in ("aiohttp", "requests")]
+    assert not answers(objective, *sweep, thresholds=[FAST])
+    sweep[3] = made("requests", 10, ttft_p95_ms=2000)
+    found = answers(objective, *sweep, thresholds=[FAST])
+    assert {str(one.client): streams_of(one) for one in found} == {"aiohttp": [10, None], "requests": [1, 10]}
+    own = Threshold(text="", metric="ttft_p95_ms", op="<", value=1000, client="aiohttp")
+    assert not answers(objective, *sweep, thresholds=[own])
+
+
+# --------------------------------------------------------------------------------------------- saturates
+
+
+def sweep_of(client, rates, limit=None, **figures):
+    for n, rate in zip((1, 10, 100), rates, strict=True):
+        full = limit if rate < 10 * n else None
+        yield made(client, n, tokens_per_s=rate, limited_by=full, **figures)
+
+
+@pytest.mark.parametrize("limit", list(Limit))
+def test_the_first_level_that_brings_hardly_more_is_told_with_whose_limit_it_is(limit):
+    (one,) = answers(saturates, *sweep_of("aiohttp", (10, 100, 101), limit))
+    assert isinstance(one, Saturates)
+    assert (one.below.streams, one.level.streams, one.limit) == (10, 100, limit)
+    assert one.ratio.value == pytest.approx(1.01)
+    assert (one.client is None) is (limit is Limit.SERVER)
+
+
+def test_the_limit_of_the_server_is_told_once_and_that_of_each_client_by_itself():
+    found = answers(
+        saturates,
+        *sweep_of("aiohttp", (10, 100, 101), Limit.SERVER),
+        *sweep_of("requests", (10, 11, 12), Limit.SERVER),
+        *sweep_of("httpx-async", (10, 100, 101), Limit.CLIENT),
+    )
+    assert [(one.limit, one.below.streams) for one in found] == [(Limit.SERVER, 1), (Limit.CLIENT, 10)]
+
+
+def test_a_limit_that_cannot_be_told_is_not():
+    low, high = ((100, 100, 100), (50, 120, 400))
+    noisy = (
+        made("aiohttp", n, tokens_per_s=of, limited_by=Limit.SERVER) for n, of in ((10, low), (20, high))
+    )
+    assert not answers(saturates, *noisy)
+    once = (made("aiohttp", n, rounds=1, limited_by=Limit.SERVER) for n in (10, 100))
+    assert not answers(saturates, *once)
+
+
+def test_one_client_without_a_limit_scales():
+    (one,) = answers(saturates, *sweep_of("aiohttp", (10, 100, 990)))
+    assert isinstance(one, Scales)
+    assert (one.below.streams, one.level.streams) == (1, 100)
+    assert one.ratio.value == pytest.approx(99)
+    assert not answers(saturates, *sweep_of("aiohttp", (10, 100, 700)))
+    assert not answers(saturates, made("aiohttp"))
+    assert not answers(saturates, *sweep_of("aiohttp", (10, 100, 990)), *sweep_of("requests", (10, 100, 990)))
