@@ -305,7 +305,7 @@ def _name(column_name: str) -> str:
     """Return what the column is called in a sentence."""
     names: Mapping[str, str] = {
         "ttft_p50_ms": _("median TTFT"),
-        "total_p50_ms": _("median total time"),
+        "total_p50_ms": _("total time"),
         "tokens_per_s": _("token rate"),
     }
     return names.get(column_name) or _label(column_name)
