@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
@@ -54,6 +55,20 @@ lang_option = click.option(
     "--lang", type=click.Choice(("en", "zh")), expose_value=False, callback=_use_language,
     help="Language of report and terminal [default: that of the locale].",
 )  # fmt: skip
+
+
+def _need_pyarrow(_: click.Context, __: click.Parameter, wanted: bool) -> bool:
+    if wanted and find_spec("pyarrow") is None:
+        fail('pyarrow is not installed; install it: pip install "loadgen[parquet]"', ExitCode.BAD)
+    return wanted
+
+
+junit_option = click.option(
+    "--junit", type=FILE, metavar="FILE", help="Write JUnit XML: thresholds and validity."
+)
+parquet_option = click.option(
+    "--parquet", is_flag=True, callback=_need_pyarrow, help="Write Parquet files beside the CSV files."
+)
 url_option = click.option("--url", help="Target URL, in place of the scenario's.")
 
 
@@ -121,7 +136,13 @@ Form = Literal["summary", "details", "markdown", "json", "none"]
 
 
 def report_run(
-    folder: Path, console: Console, form: Form, settled: Callable[[ExitCode], ExitCode] = lambda code: code
+    folder: Path,
+    console: Console,
+    form: Form,
+    settled: Callable[[ExitCode], ExitCode] = lambda code: code,
+    *,
+    junit: Path | None = None,
+    parquet: bool = False,
 ) -> ExitCode:
     """Analyse the run, write its reports, print it in that form; return the exit code, ``settled``.
 
@@ -131,7 +152,8 @@ def report_run(
     from loadgen.report.document import document, summary
     from loadgen.report.language import _
     from loadgen.report.renderers import json, markdown, terminal
-    from loadgen.report.write import ReportError
+    from loadgen.report.renderers.junit import junit as as_junit
+    from loadgen.report.write import ReportError, put, write
 
     run = Run.load(folder)
     # what was measured is printed first: the files may not be written, on a full disk
@@ -146,7 +168,9 @@ def report_run(
         case "summary":
             console.print(terminal.summary(summary(run.view)))
     try:
-        path = run.report()
+        path = write(run.view, parquet=parquet)
+        if junit:
+            put(junit, as_junit(run.view))
     except ReportError as error:
         click.echo(f"loadgen: {error}", err=True)
         return settled(ExitCode.NOT_MEASURED)

@@ -38,6 +38,8 @@ UNPROTECTED: Final = (
     "--master-port", type=common.PORT,
     help="Port to listen on for workers [default: any; 5557 with --master].",
 )  # fmt: skip
+@common.junit_option
+@common.parquet_option
 @common.lang_option
 @click.option("--quiet", is_flag=True, help="Print the summary, but no progress.")
 @click.option(
@@ -48,7 +50,8 @@ UNPROTECTED: Final = (
 )
 def command(
     *, scenario: str, out: Path | None, settings: tuple[str, ...], workers: int | None, master: bool,
-    master_host: str, master_port: int | None, quiet: bool, as_json: bool, **flags: Any,
+    master_host: str, master_port: int | None, junit: Path | None, parquet: bool, quiet: bool, as_json: bool,
+    **flags: Any,
 ) -> None:  # fmt: skip
     """Measure SCENARIO. Print the answer; write the run folder.
 
@@ -95,7 +98,8 @@ def command(
             click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
         ran = lab_run(planned, out, listener, pool, judge=why_disturbed)
     try:
-        code = common.report_run(ran.folder, console, "json" if as_json else "summary", ran.exit_code)
+        form: common.Form = "json" if as_json else "summary"
+        code = common.report_run(ran.folder, console, form, ran.exit_code, junit=junit, parquet=parquet)
     except KeyboardInterrupt:
         common.fail(
             f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}",

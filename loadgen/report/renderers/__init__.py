@@ -6,12 +6,11 @@ is a function and a line here. HTML, Markdown and the terminal render a :class:`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pkgutil import resolve_name
 
 from loadgen.report.view import View
 
-FILES: Mapping[str, str] = {
+FILES: dict[str, str] = {
     "summary.csv": "loadgen.report.renderers.csv:summary",
     "summary.json": "loadgen.report.renderers.json:summary",
     "findings.json": "loadgen.report.renderers.json:findings",
@@ -19,9 +18,14 @@ FILES: Mapping[str, str] = {
     "samples.csv": "loadgen.report.renderers.csv:samples",
     "report.html": "loadgen.report.document:html",
 }
+PARQUET: dict[str, str] = {  # where they are asked for
+    "summary.parquet": "loadgen.report.renderers.parquet:summary",
+    "streams.parquet": "loadgen.report.renderers.parquet:streams",
+    "samples.parquet": "loadgen.report.renderers.parquet:samples",
+}
 
 
-def render(file: str, view: View) -> str:
-    """Return the content of that file of :data:`FILES`."""
-    text: str = resolve_name(FILES[file])(view)
-    return text
+def render(file: str, view: View) -> str | bytes:
+    """Return the content of that file of :data:`FILES` or :data:`PARQUET`."""
+    made: str | bytes = resolve_name((FILES | PARQUET)[file])(view)
+    return made

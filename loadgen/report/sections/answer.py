@@ -20,7 +20,7 @@ class Answer(Section):
     forms = frozenset({"html", "terminal", "markdown", "summary"})
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        if text := _unfinished(view.run):
+        if text := unfinished(view.run):
             yield Text(text, "warn")
         if not view.summaries:
             yield Text(_("Nothing was measured."), "bad")
@@ -35,7 +35,7 @@ class Answer(Section):
         yield from (Text(text, "strong" if form == "html" else "") for text in others)
 
 
-def _unfinished(run: Run) -> str:
+def unfinished(run: Run) -> str:
     """Return why the run is not complete, and how much of it was measured; empty where it is complete."""
     states = {
         "interrupted": _("The run was interrupted"), "failed": _("The run failed"),

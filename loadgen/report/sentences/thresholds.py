@@ -19,7 +19,7 @@ def sentences(finding: ThresholdFinding) -> Sentences:
     """
     failed = [result for result in finding.results if not result.held]
     held = [result for result in finding.results if result.held]
-    lines = [_line(finding, result) for result in (*failed, *(held if len(held) <= _FEW else ()))]
+    lines = [line(finding, result) for result in (*failed, *(held if len(held) <= _FEW else ()))]
     if len(held) > _FEW:
         lines.append(_("held in {n} of {all} measurements").format(n=len(held), all=len(finding.results)))
     return Sentences(statement(finding), tuple(lines) or (_("no measurement matches it"),))
@@ -46,7 +46,8 @@ def worst(finding: ThresholdFinding) -> str:
     )
 
 
-def _line(finding: ThresholdFinding, result: ThresholdResult) -> str:
+def line(finding: ThresholdFinding, result: ThresholdResult) -> str:
+    """Return what one result is, and whether it holds."""
     where = (
         _("{clients} at {level}").format(clients=result.client, level=result.level) + f": {finding.metric}"
     )
