@@ -4,25 +4,44 @@ from __future__ import annotations
 
 from loadgen.analysis.metrics import Column, Metric
 from loadgen.model import Estimate, Level
-from loadgen.report.language import _
+from loadgen.report.language import _, plural
 from loadgen.report.text import interval, number
 
 NARROW = 8  # characters of a heading that stay on one line
 
 
+def level_text(level: Level) -> str:
+    """Return ``100 streams``, or ``2.5 per second``."""
+    if level.streams is None:
+        return _("{rate} per second").format(rate=f"{level.value:,g}")
+    return plural(level.streams, "{n} stream", "{n} streams")
+
+
 def at(level: Level) -> str:
     """Return ``100 streams at once``, or ``2.5 per second``."""
-    return _("{level} at once").format(level=level) if level.rate is None else level.label
+    text = level_text(level)
+    return _("{level} at once").format(level=text) if level.rate is None else text
+
+
+def where(client: object, level: Level | None) -> str:
+    """Return ``aiohttp at 100 streams``; the client alone where there is no one level."""
+    return _("{clients} at {level}").format(clients=client, level=level_text(level)) if level else f"{client}"
+
+
+def label(of: Metric | Column) -> str:
+    """Return what people call it: ``memory per stream``, ``TTFT p99``."""
+    return _(of.label) if isinstance(of, Metric) else f"{_(of.metric.label)} {rank_of(of)}".rstrip()
 
 
 def unit_of(metric: Metric) -> str:
     """Return the unit that values are shown in; shares are percentages."""
-    return "%" if metric.unit == "share" else metric.unit
+    return "%" if metric.unit == "share" else _(metric.unit)
 
 
 def title_of(metric: Metric) -> str:
     """Return the label with a capital letter: ``Memory per stream``."""
-    return metric.label[:1].upper() + metric.label[1:]
+    text = label(metric)
+    return text[:1].upper() + text[1:]
 
 
 def column_title(column: Column) -> str:
@@ -33,7 +52,8 @@ def column_title(column: Column) -> str:
 def with_unit(of: Metric | Column) -> str:
     """Return ``memory per stream, KiB`` or ``TTFT p99, ms``: the unit only where the label does not name it."""
     unit = unit_of(of.metric if isinstance(of, Column) else of)
-    return f"{of.label}, {unit}" if unit and unit not in of.label else of.label
+    text = label(of)
+    return _("{metric}, {unit}").format(metric=text, unit=unit) if unit and unit not in text else text
 
 
 def rank_of(column: Column) -> str:
@@ -43,7 +63,7 @@ def rank_of(column: Column) -> str:
 
 def narrow(column: Column) -> tuple[str, str]:
     """Return the heading of a narrow column on two lines, such as ``TTFT`` above ``p99``."""
-    text = column.metric.heading or column.metric.label
+    text = _(column.metric.heading or column.metric.label)
     if column.rank is not None:
         return text, rank_of(column)
     cut = max(text.rfind(" "), text.rfind("/"))

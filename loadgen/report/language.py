@@ -22,12 +22,14 @@ _language: ContextVar[str] = ContextVar("language", default="en")
 
 def _(message: str) -> str:
     """Return the message in the current language; as it is where there is no translation."""
-    return _translations(_language.get()).gettext(message)
+    return message and _translations(_language.get()).gettext(
+        message
+    )  # of "" it is the head of the catalogue
 
 
-def plural(n: int, one: str, more: str) -> str:
+def plural(n: int, one: str, more: str, **values: object) -> str:
     """Return ``1 stream`` or ``1,000 streams`` in the current language; both messages have an ``{n}``."""
-    return _translations(_language.get()).ngettext(one, more, n).format(n=f"{n:,}")
+    return _translations(_language.get()).ngettext(one, more, n).format(n=f"{n:,}", **values)
 
 
 def spelled(n: int) -> str:

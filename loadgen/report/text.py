@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable
+
+from loadgen.report.language import _
 
 NOT_MEASURED = "–"
 _JOINERS = "\u200c\u200d"  # format characters that scripts and emoji need
@@ -55,13 +58,31 @@ def percent(share: float) -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """Return ``1.2 to 3.4``; empty where there is no interval."""
-    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
+    if low is None or high is None:
+        return ""
+    return _("{low} to {high}").format(low=number(low), high=number(high))
 
 
 def with_interval(value: float | None, low: float | None, high: float | None, unit: str = "") -> str:
     """Return ``2.0 % (1.2 to 3.4)``; without an interval the value alone."""
     between = interval(low, high)
     return f"{number(value)}{unit} ({between})" if between else f"{number(value)}{unit}"
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return ``a, b and c``; empty without items."""
+    *first, last = [*items] or [""]
+    return _("{items} and {last}").format(items=joined(first), last=last) if first else last
+
+
+def joined(items: Iterable[str]) -> str:
+    """Return ``a, b, c``."""
+    return _(", ").join(items)
+
+
+def clauses(items: Iterable[str]) -> str:
+    """Return ``a; b; c``."""
+    return _("; ").join(items)
 
 
 def percents(low: float | None, high: float | None) -> str:

@@ -6,7 +6,8 @@ from loadgen.report.charts.forest import Point, plot
 
 
 def made(*points, unit="times", line=1.0, direction="above"):
-    return plot("lag", unit, points, line=line, direction=direction, criterion="more supports it")
+    log, criterion = unit == "times", "more supports it"
+    return plot("lag", unit, points, line=line, direction=direction, criterion=criterion, log=log)
 
 
 @pytest.mark.parametrize("direction", ["above", "below"])

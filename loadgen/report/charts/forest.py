@@ -12,7 +12,8 @@ from typing import Literal
 
 from loadgen.report.charts import axes
 from loadgen.report.charts.axes import Axis
-from loadgen.report.text import with_interval
+from loadgen.report.language import _
+from loadgen.report.text import clauses, joined, with_interval
 
 FAR_TIMES = 4.0  # how far beyond all values the axis follows an interval: so many times on a logarithmic one,
 FAR_SHARE = 0.5  # this share of their range on a linear one
@@ -73,16 +74,16 @@ def plot(
     line: float,
     direction: Literal["above", "below", "within"],
     criterion: str,
+    log: bool,
 ) -> Plot:
-    """Return the points on one axis with the line; logarithmic for the unit ``times``. ``within``: 1 / line to line."""
-    log = unit == "times"
+    """Return the points on one axis with the line. ``within``: 1 / line to line."""
     axis = axis_of(points, [line, *([1.0] if log else [])], log=log)
     notes: dict[str, list[str]] = {}
     for point in points:
         notes.setdefault(point.note, []).append(point.label)
     if len(notes) == 1 and "" not in notes:
-        criterion, notes = f"{criterion}; {points[0].note}", {}
-    words = [f"{p.label} {with_interval(p.value, p.low, p.high)}, {WORDS[p.result]}" for p in points]
+        criterion, notes = clauses([criterion, points[0].note]), {}
+    words = [f"{p.label} {with_interval(p.value, p.low, p.high)}, {_(WORDS[p.result])}" for p in points]
     return Plot(
         title=title,
         unit=unit,
@@ -91,8 +92,8 @@ def plot(
         tint=_tint(axis, line, direction),
         ticks=ticks(axis),
         rows=tuple(row(point, axis) for point in points),
-        notes=tuple(f"{', '.join(of)}: {note}" for note, of in notes.items() if note),
-        alternative=f"{title}, {unit}, {criterion}: {'; '.join(words)}",
+        notes=tuple(f"{joined(of)}: {note}" for note, of in notes.items() if note),
+        alternative=f"{title}, {unit}, {criterion}: {clauses(words)}",
     )
 
 

@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 from loadgen.model import Estimate
 from loadgen.report import blocks, language
 from loadgen.report.blocks import Document
+from loadgen.report.columns import level_text
 from loadgen.report.sentences import sentences
 from loadgen.report.text import interval, number, percent, plain
 
@@ -144,5 +145,5 @@ def _environment() -> Environment:
     made.globals["_"] = language._
     made.filters |= {"code": _code, "count": "{:,}".format, "cut": plain, "dash": DASHES.get}
     made.filters |= {"interval": _interval, "number": number, "percent": percent, "sentences": sentences}
-    made.filters |= {"cells": blocks.cells, "kind": _kind, "runs": _runs}
+    made.filters |= {"level": level_text, "cells": blocks.cells, "kind": _kind, "runs": _runs}
     return made

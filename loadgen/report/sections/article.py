@@ -9,9 +9,10 @@ from typing import Any
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate
 from loadgen.report.blocks import Column, Markup, Table, Text
 from loadgen.report.charts.forest import Point, axis_of, place, row, ticks
+from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import article as english
-from loadgen.report.text import number
+from loadgen.report.text import clauses, number
 
 
 class Article(Section):
@@ -32,18 +33,20 @@ class Article(Section):
                 yield Markup("article.html", context)
                 continue
             sentences = english.sentences(finding)
-            yield Text(f"{sentences.statement}. {english.FIRST}")
+            yield Text(english.first(finding))
             rows = [
                 (
-                    english.SOURCES[one.source],
-                    f"×{number(one.article)}, here ×{number(one.ours.value if one.ours else None)}",
-                    f"{one.client} ÷ {one.baseline}: {english.METRICS[one.metric]}",
+                    _(english.SOURCES[one.source]),
+                    _("×{article}, here ×{ours}").format(
+                        article=number(one.article), ours=number(one.ours.value if one.ours else None)
+                    ),
+                    f"{one.client} ÷ {one.baseline}: {_(english.METRICS[one.metric])}",
                 )
                 for one in finding.differences
             ]
             yield Table([Column(""), Column("", text=True), Column("", text=True)], {"": rows})
             if not finding.differences:
-                yield Text("; ".join(sentences.details), "quiet")
+                yield Text(clauses(sentences.details), "quiet")
 
 
 def _differences(finding: ArticleFinding, metric: ArticleMetric) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def _differences(finding: ArticleFinding, metric: ArticleMetric) -> dict[str, An
     points = [_point(one) for one in found]
     axis = axis_of(points, [1.0, *(one.article for one in found)], log=True)
     return {
-        "name": english.METRICS[metric],
+        "name": _(english.METRICS[metric]),
         "line": place(axis, 1.0),
         "ticks": ticks(axis),
         "rows": [

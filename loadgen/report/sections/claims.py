@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from loadgen.model import ClaimEffect, ClaimFinding, ClaimStatement, Statement
 from loadgen.report.blocks import Bullets, Cell, Column, Markup, Row, Table, Text, Tone, Verdict
 from loadgen.report.charts import forest
+from loadgen.report.columns import level_text
+from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import claims as english
-from loadgen.report.text import with_interval
+from loadgen.report.text import clauses, joined, with_interval
 
 _FIRST = (
     "contradicts",
@@ -42,30 +44,36 @@ class Claims(Section):
             yield Markup("claims.html", {"findings": found, "english": english, "plot_of": _plot})
             return
         seen: set[str] = set()
-        yield Text(f"They are made in {english.ARTICLE}.", "quiet")
+        yield Text(_("They are made in {article}.").format(article=_(english.ARTICLE)), "quiet")
         columns = [Column(""), Column(""), Column(""), Column("", text=True)]
         for finding in found:
-            yield Verdict(finding.verdict, english.CLAIMS[finding.claim], TONES[finding.verdict])
+            yield Verdict(_(finding.verdict), _(english.CLAIMS[finding.claim]), TONES[finding.verdict])
             yield Table(columns, {"": [_row(one) for one in finding.statements if one.effects]})
             mixed = [english.statement(one) for one in finding.statements if one.verdict == "mixed"]
             new = [line for line in [*mixed, *english.reasons(finding)] if line not in seen]
             seen.update(new)
             if new:
-                yield Bullets(["; ".join(new)], "quiet")
+                yield Bullets([clauses(new)], "quiet")
 
 
 def _plot(tested: ClaimStatement) -> forest.Plot:
     """Return the effects on one axis; the level is in the title where it is the same for all."""
     one, levels = tested.statement, {effect.level for effect in tested.effects}
     level = next(iter(levels)) if len(levels) == 1 else None
+    name, above = _(english.MEASURES[one.measure]), english.criterion(one, _("more than"), _("less than"))
+    supports = (
+        _("{criterion} supports it; one is enough")
+        if one.decided_by == "any"
+        else _("{criterion} supports it")
+    )
     return forest.plot(
-        english.MEASURES[one.measure] + (f" at {level}" if level else ""),
-        "%" if one.unit == "share" else one.unit,
+        _("{metric} at {level}").format(metric=name, level=level_text(level)) if level else name,
+        "%" if one.unit == "share" else _(one.unit),
         [_point(one, effect, english.who(effect, level=len(levels) > 1)) for effect in tested.effects],
         line=_shown(one, one.line) or 0.0,
         direction=one.direction,
-        criterion=f"{english.criterion(one, 'more than', 'less than')} supports it"
-        + ("; one is enough" * (one.decided_by == "any")),
+        criterion=supports.format(criterion=above),
+        log=one.unit == "times",
     )
 
 
@@ -88,12 +96,13 @@ def _row(tested: ClaimStatement) -> Row:
     points = [_point(one, effect, english.who(effect)) for effect in tested.effects]
     point = decides(points, key=lambda point: _FIRST.index(point.result))
     others = [other.label for other in points if other is not point]
-    named = f"one of {len(points)} pairs" if tested.effects[0].baseline else f"also {', '.join(others)}"
+    text = _("one of {n} pairs") if tested.effects[0].baseline else _("also {clients}")
+    named = text.format(n=len(points), clients=joined(others))
     return (
-        Cell(tested.verdict, tone=TONES[tested.verdict]),
+        Cell(_(tested.verdict), tone=TONES[tested.verdict]),
         with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),
         english.criterion(one),
-        f"{english.MEASURES[one.measure]}: {point.label}"
+        f"{_(english.MEASURES[one.measure])}: {point.label}"
         + (f" ({named})" if others else "")
         + (f"; {point.note}" if point.note else ""),
     )

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from loadgen.model import DelayFinding, FirstTokenFinding
 from loadgen.report.blocks import Bullets, Cell, Charts, Column, Details, Row, Table, Text
+from loadgen.report.columns import level_text, where
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import delivery_lag as english
 from loadgen.report.sentences import sentences
-from loadgen.report.text import percent
+from loadgen.report.text import clauses, joined, percent
 
 
 class DeliveryLag(Section):
@@ -43,9 +44,12 @@ class DeliveryLag(Section):
             text = _("A token is late that arrived more than {budget} ms after the server sent it.")
             notes.append(text.format(budget=f"{late[0].budget_ms:g}"))
         if late and (on_time := _on_time(view, late)):
-            notes.append(_("No late tokens: {where}.").format(where="; ".join(on_time)))
+            notes.append(_("No late tokens: {where}.").format(where=clauses(on_time)))
         yield Text(" ".join(notes), "quiet")
-        lines = [f"{sentences(f).statement}. {'; '.join(sentences(f).details)}" for f in late]
+        text = _("{statement}. {details}")
+        lines = [
+            text.format(statement=of.statement, details=clauses(of.details)) for of in map(sentences, late)
+        ]
         if lines:
             yield Details(_("Late tokens as text"), [Bullets(lines)])
 
@@ -58,9 +62,10 @@ def _tables(found: list[DelayFinding]) -> Iterable[Block]:
     rows: list[Row] = []
     for finding in found:
         shares = {delay.cause: percent(delay.share) for delay in finding.delays}
-        where = _("{clients} at {level}").format(clients=finding.client, level=finding.level)
         late = percent(finding.late / finding.tokens)
-        rows.append([Cell(where), late, *(shares.get(cause, "") for cause in causes)])
+        rows.append(
+            [Cell(where(finding.client, finding.level)), late, *(shares.get(cause, "") for cause in causes)]
+        )
     yield Table(columns, {"": rows})
     yield Text(
         _(
@@ -77,5 +82,5 @@ def _on_time(view: View, late: Iterable[DelayFinding]) -> list[str]:
     found: dict[str, list[str]] = {}
     for s in view.by_level:
         if s.value("lag_n") and not s.client.control and (s.client, s.level) not in not_these:
-            found.setdefault(s.client.label, []).append(s.level.label)
-    return [_("{clients} at {level}").format(clients=c, level=", ".join(of)) for c, of in found.items()]
+            found.setdefault(s.client.label, []).append(level_text(s.level))
+    return [_("{clients} at {level}").format(clients=c, level=joined(of)) for c, of in found.items()]

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate, SourceKind
+from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import number
+from loadgen.report.text import clauses, joined, number
 
 ARTICLE = '"Exploring streaming HTTP responses …" (2025)'
-FIRST = f"The article is {ARTICLE}; ratios of times, there and here:"
 METRICS: Mapping[ArticleMetric, str] = {"ttft": "time to first chunk", "total": "total time"}
 SOURCES = {
     SourceKind.CLIENT: "the client",
@@ -32,23 +32,31 @@ MAX_RUNS = 10_000
 def sentences(finding: ArticleFinding) -> Sentences:
     """Return how many of the article's differences each source explains, and what this run shows about the sources."""
     if finding.missing:
-        who = ", ".join(map(str, finding.missing))
+        who = joined(map(str, finding.missing))
+        text = _("Undecided: {clients} not measured at one stream in two repeats or more")
         return Sentences(
-            "This run cannot explain the differences in the article's table",
-            (f"Undecided: {who} not measured at one stream in two repeats or more",),
+            _("This run cannot explain the differences in the article's table"), (text.format(clients=who),)
         )
-    counts = Counter(SOURCES[difference.source] for difference in finding.differences)
-    sources = ", ".join(f"{source}: {times}" for source, times in counts.items())
+    counts = Counter(_(SOURCES[difference.source]) for difference in finding.differences)
+    sources = joined(f"{source}: {times}" for source, times in counts.items())
     details = [_model(finding), *(_order(*order) for order in finding.orders.items())]
     if finding.tokens:
         shortest, longest = finding.tokens
-        details.append(f"Answers: {shortest:,}{f' to {longest:,}' if longest != shortest else ''} tokens")
+        lengths = f"{shortest:,}"
+        if longest != shortest:
+            lengths = _("{low} to {high}").format(low=lengths, high=f"{longest:,}")
+        details.append(_("Answers: {lengths} tokens").format(lengths=lengths))
     if finding.simulated:
-        details.append("Simulated: load times and lengths of answers are the scenario's, not a model's")
-    return Sentences(
-        f"What explains the {len(finding.differences)} differences in the article's table: {sources}",
-        tuple(details),
-    )
+        text = _("Simulated: load times and lengths of answers are the scenario's, not a model's")
+        details.append(text)
+    statement = _("What explains the {n} differences in the article's table: {sources}")
+    return Sentences(statement.format(n=len(finding.differences), sources=sources), tuple(details))
+
+
+def first(finding: ArticleFinding) -> str:
+    """Return what the finding says, where the article is, and what the rows below are."""
+    text = _("{statement}. The article is {article}; ratios of times, there and here:")
+    return text.format(statement=sentences(finding).statement, article=ARTICLE)
 
 
 def reason(difference: ArticleDifference) -> str:
@@ -57,45 +65,65 @@ def reason(difference: ArticleDifference) -> str:
     if difference.source is SourceKind.CLIENT or difference.own == "not_measured":
         return own
     if difference.source is SourceKind.UNEXPLAINED:
-        return f"no source makes more than {number(difference.largest)} times here; {own}"
-    return f"{REASONS[difference.source]}; {own}"
+        text = _("no source makes more than {ratio} times here; {own}")
+        return text.format(ratio=number(difference.largest), own=own)
+    return _("{reason}; {own}").format(reason=_(REASONS[difference.source]), own=own)
 
 
 def runs(difference: ArticleDifference) -> str:
     """Return how many runs a difference of the article's size, and of this run's, takes."""
-    return (
-        f"A difference of the article's size takes {_runs(difference.runs_article)} runs of each client to "
-        f"detect; one of this run's size takes {_runs(difference.runs_ours)}"
+    return _(
+        "A difference of the article's size takes {article} runs of each client to detect; one of this run's size "
+        "takes {ours}"
+    ).format(article=_runs(difference.runs_article), ours=_runs(difference.runs_ours))
+
+
+def ratios(finding: ArticleFinding) -> str:
+    """Return how many times two single runs differ by each source: ``total time, noise ×1.2; …``."""
+    return clauses(
+        f"{joined([_(METRICS[one.metric]), _(SOURCES[one.source])])} ×{number(one.ratio)}"
+        for one in finding.sources
     )
 
 
 def _own(difference: ArticleDifference) -> str:
-    return {
-        "reaches": "the client is slower here too, the server's own time apart, and the interval reaches as far",
-        "smaller": f"the client's part is {number(difference.own_ratio)} times here: beyond the noise, but smaller",
-        "opposite": f"{difference.client} itself takes less time than {difference.baseline} here",
-        "noise": "the two clients do not differ here beyond the noise",
-        "one_round": "one repeat gives no estimate of the noise",
-        "not_measured": "no repeat has both clients with the model loaded",
+    text = {
+        "reaches": _(
+            "the client is slower here too, the server's own time apart, and the interval reaches as far"
+        ),
+        "smaller": _("the client's part is {ratio} times here: beyond the noise, but smaller"),
+        "opposite": _("{client} itself takes less time than {baseline} here"),
+        "noise": _("the two clients do not differ here beyond the noise"),
+        "one_round": _("one repeat gives no estimate of the noise"),
+        "not_measured": _("no repeat has both clients with the model loaded"),
     }[difference.own]
+    return text.format(
+        ratio=number(difference.own_ratio), client=difference.client, baseline=difference.baseline
+    )
 
 
 def _model(finding: ArticleFinding) -> str:
     if not finding.cold:
-        return "Model: no stream waited for it to load"
-    waited = f"{finding.cold} of {finding.streams} streams waited for it to load"
-    return f"Model: {waited}, the longest {number(finding.load_s)} s; they are excluded from the rest"
+        return _("Model: no stream waited for it to load")
+    return _(
+        "Model: {cold} of {streams} streams waited for it to load, the longest {seconds} s; they are excluded from "
+        "the rest"
+    ).format(cold=finding.cold, streams=finding.streams, seconds=number(finding.load_s))
 
 
 def _order(metric: ArticleMetric, change: Estimate | None) -> str:
     if change is None or change.value is None or change.low is None or change.high is None:
-        return f"Order: its effect on the {METRICS[metric]} is unknown"
-    nothing = ", no evidence of an effect" if change.low <= 0 <= change.high else ""
-    bounds = f"{change.low:+.1%} to {change.high:+.1%}"
-    return f"Order: the {METRICS[metric]} changes by {change.value:+.1%} per place in a round ({bounds}){nothing}"
+        return _("Order: its effect on the {metric} is unknown").format(metric=_(METRICS[metric]))
+    text = (
+        _("Order: the {metric} changes by {change} per place in a round ({bounds}), no evidence of an effect")
+        if change.low <= 0 <= change.high
+        else _("Order: the {metric} changes by {change} per place in a round ({bounds})")
+    )
+    bounds = _("{low} to {high}").format(low=f"{change.low:+.1%}", high=f"{change.high:+.1%}")
+    return text.format(metric=_(METRICS[metric]), change=f"{change.value:+.1%}", bounds=bounds)
 
 
 def _runs(runs: int | None) -> str:
     if runs is None:
         return "–"
-    return f"{runs:,}" if runs <= MAX_RUNS else f"over {MAX_RUNS:,}"
+    return f"{runs:,}" if runs <= MAX_RUNS else _("over {n}").format(n=f"{MAX_RUNS:,}")

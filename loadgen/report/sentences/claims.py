@@ -17,8 +17,10 @@ from loadgen.model import (
     Statement,
 )
 from loadgen.model.argument import Excluded
+from loadgen.report.columns import level_text, where
+from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import number
+from loadgen.report.text import clauses, listed, number
 
 ARTICLE = 'the article "Exploring streaming HTTP responses …" (2025)'
 SCENARIO = "scenarios/sweep.yaml"
@@ -65,7 +67,9 @@ MEASURES = {
     "rss_per_stream_kib": "memory per stream",
 }
 _MODES: Mapping[tuple[Mode, ...], str] = {("threads",): "a sync client", ("tasks",): "an async client"}
-_TRUE_OF: Mapping[Result, str] = {"supports": "true of", "contradicts": "not of", "undecided": "undecided of"}
+_TRUE_OF: Mapping[Result, str] = {
+    "supports": "true of {clients}", "contradicts": "not of {clients}", "undecided": "undecided of {clients}",
+}  # fmt: skip
 SHORTFALLS = {
     Shortfall.NO_SYNC_CLIENT: "no sync client was measured",
     Shortfall.NO_ASYNC_CLIENT: "no async client was measured",
@@ -77,16 +81,23 @@ SHORTFALLS = {
 
 def sentences(finding: ClaimFinding) -> Sentences:
     """Return the claim, the verdict of each of its statements, and what there is to say about them."""
-    lines = [f"{one.verdict.capitalize()}: {statement(one)}" for one in finding.statements] + reasons(finding)
+    lines = [
+        _("{verdict}: {statement}").format(verdict=_(one.verdict).capitalize(), statement=statement(one))
+        for one in finding.statements
+    ]
+    lines += reasons(finding)
     if finding.excluded:
-        lines.append(f"Excluded, because not valid: {excluded(finding.excluded)}")
-    return Sentences(CLAIMS[finding.claim], tuple(lines))
+        text = _("Excluded, because not valid: {measurements}")
+        lines.append(text.format(measurements=excluded(finding.excluded)))
+    return Sentences(_(CLAIMS[finding.claim]), tuple(lines))
 
 
 def statement(one: ClaimStatement) -> str:
     """Return the statement; where it is mixed, of whom it is true and of whom it is not."""
-    text = STATEMENTS[one.statement.name]
-    return f"{text}: {'; '.join(_whom(one))}" if one.verdict == "mixed" else text
+    text = _(STATEMENTS[one.statement.name])
+    if one.verdict != "mixed":
+        return text
+    return _("{statement}: {of}").format(statement=text, of=clauses(_whom(one)))
 
 
 def _whom(one: ClaimStatement) -> Iterator[str]:
@@ -100,7 +111,7 @@ def _whom(one: ClaimStatement) -> Iterator[str]:
             if effect.result == result
         )
         if found := list(dict.fromkeys(names)):
-            yield f"{words} {_and(found)}"
+            yield _(words).format(clients=listed(found))
 
 
 def reasons(finding: ClaimFinding) -> list[str]:
@@ -109,62 +120,60 @@ def reasons(finding: ClaimFinding) -> list[str]:
     effects = [effect for part in finding.statements for effect in part.effects]
     once = bool(effects) and all(effect.estimate.low is None for effect in effects)
     return [
-        *(f"Undecided: {text}" for text in dict.fromkeys(missing)),
-        *(["Undecided: one repeat gives no estimate of the noise; use repeats: 3"] if once else []),
+        *(_("Undecided: {why}").format(why=why) for why in dict.fromkeys(missing)),
+        *([_("Undecided: one repeat gives no estimate of the noise; use repeats: 3")] if once else []),
     ]
 
 
 def not_decided(shortfalls: Sequence[Shortfall]) -> str:
     """Return the one line of a run that cannot decide the claims."""
-    why = " and ".join(SHORTFALLS[one] for one in shortfalls)
-    return (
-        f"The five claims about sync and async clients are undecided: {why}. "
-        f"To decide them: loadgen run {SCENARIO}"
-    )
+    return _(
+        "The five claims about sync and async clients are undecided: {why}. To decide them: loadgen run {scenario}"
+    ).format(why=_(" and ").join(_(SHORTFALLS[one]) for one in shortfalls), scenario=SCENARIO)
 
 
 def excluded(measurements: Sequence[Excluded]) -> str:
     """Return which measurements are not valid: ``aiohttp at 10 streams (suspect); requests at …``."""
-    return "; ".join(f"{one.client} at {one.level} ({one.validity.value})" for one in measurements)
+    return clauses(f"{where(one.client, one.level)} ({_(one.validity.value)})" for one in measurements)
 
 
 def who(effect: ClaimEffect, *, level: bool = False) -> str:
     """Return whose effect it is: ``aiohttp`` or ``aiohttp ÷ requests``; with ``level``, and where."""
     name = str(effect.client) if effect.baseline is None else f"{effect.client} ÷ {effect.baseline}"
-    return f"{name} at {effect.level}" if level and effect.level else name
+    return where(name, effect.level) if level and effect.level else name
 
 
 def criterion(one: Statement, above: str = ">", below: str = "<") -> str:
     """Return which values support the statement: ``> 0.9``, ``< 10 %`` or ``0.909 to 1.1``."""
     line = f"{100 * one.line:g} %" if one.unit == "share" else f"{one.line:g}"
     if one.direction == "within":
-        return f"{number(1 / one.line)} to {line}"
+        return _("{low} to {high}").format(low=number(1 / one.line), high=line)
     return f"{above if one.direction == 'above' else below} {line}"
 
 
 def note(effect: ClaimEffect) -> str:
     """Return why an effect is undecided, where the interval alone does not show it."""
     if effect.noise is not None:
-        return f"within the noise: one client differs from itself by up to {number(100 * effect.noise)} %"
+        text = _("within the noise: one client differs from itself by up to {share} %")
+        return text.format(share=number(100 * effect.noise))
     if effect.comparisons is not None:
-        return f"one of {effect.comparisons} comparisons: it may be so by chance"
+        return _("one of {n} comparisons: it may be so by chance").format(n=effect.comparisons)
     return ""
 
 
 def _missing(missing: Missing) -> str:
-    names = _and(list(map(str, missing.clients)))
+    names = listed(map(str, missing.clients))
     if missing.measure is not None:
-        return f"{MEASURES[missing.measure]} was not measured" + (f" for {names}" if names else "")
+        text = _("{measure} was not measured for {clients}") if names else _("{measure} was not measured")
+        return text.format(measure=_(MEASURES[missing.measure]), clients=names)
     if missing.modes:
-        names = _MODES.get(missing.modes, "both sync and async clients")
-    return f"there is no valid measurement of {names}{_range(missing)}"
+        names = _(_MODES.get(missing.modes, "both sync and async clients"))
+    return _("there is no valid measurement of {clients}{range}").format(clients=names, range=_range(missing))
 
 
 def _range(missing: Missing) -> str:
     if missing.max_streams is not None:
-        return f" at {Level(streams=missing.max_streams)}"
-    return "" if missing.min_streams == 1 else f" at {Level(streams=missing.min_streams)} or more"
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(", ".join(of) for of in (names[:-1], names[-1:]) if of)
+        return _(" at {level}").format(level=level_text(Level(streams=missing.max_streams)))
+    if missing.min_streams == 1:
+        return ""
+    return _(" at {level} or more").format(level=level_text(Level(streams=missing.min_streams)))

@@ -16,8 +16,9 @@ from loadgen.model.confidence import (
     OtherPrograms,
     RoundsDiffer,
 )
-from loadgen.report.language import _
-from loadgen.report.text import number, percent, several
+from loadgen.report.columns import label
+from loadgen.report.language import _, plural
+from loadgen.report.text import clauses, joined, number, percent
 
 GROUPS = {
     Group.MEDIAN: "median latency",
@@ -29,7 +30,8 @@ GROUPS = {
 
 def confidence(of: Confidence) -> str:
     """Return ``tail latency: low (±45 %)``."""
-    return f"{GROUPS[of.group]}: {of.grade}" + (f" ({width(of)})" if of.plus_minus is not None else "")
+    text = _("{group}: {grade}").format(group=_(GROUPS[of.group]), grade=_(of.grade.value))
+    return text + (f" ({width(of)})" if of.plus_minus is not None else "")
 
 
 def width(of: Confidence) -> str:
@@ -41,20 +43,38 @@ def cause(why: ConfidenceCause) -> str:
     """Return the cause as a clause, its figures in it."""
     match why:
         case OtherPrograms() | Hypervisor():
-            who = "other programs used" if isinstance(why, OtherPrograms) else "the hypervisor took"
-            wait = f" and kept it waiting {number(why.wait_ms)} ms each time" if why.wait_ms else ""
-            return f"{who} {_range(100 * why.low, 100 * why.high)} % of the client's core{wait}"
+            text = (
+                _("other programs used {share} % of the client's core")
+                if isinstance(why, OtherPrograms)
+                else _("the hypervisor took {share} % of the client's core")
+            )
+            share = text.format(share=_range(100 * why.low, 100 * why.high))
+            wait = _("{share} and kept it waiting {wait} ms each time")
+            return wait.format(share=share, wait=number(why.wait_ms)) if why.wait_ms else share
         case LateSimulator():
-            late = _range(why.low_ms, why.high_ms)
-            return f"the simulator sent late, p{why.percentile} {late} ms"
+            text = _("the simulator sent late, p{percentile} {late} ms")
+            return text.format(percentile=why.percentile, late=_range(why.low_ms, why.high_ms))
         case RoundsDiffer():
-            return f"{column(why.metric).label} differs between rounds for an unknown cause"
+            text = _("{metric} differs between rounds for an unknown cause")
+            return text.format(metric=label(column(why.metric)))
         case ControlDiffers():
-            return f"{column(why.metric).label} of one client, measured twice, differs for an unknown cause"
+            text = _("{metric} of one client, measured twice, differs for an unknown cause")
+            return text.format(metric=label(column(why.metric)))
         case FewRounds():
-            return f"{several(why.rounds, 'round')} only; an interval needs {why.needed}"
+            return plural(
+                why.rounds,
+                "{n} round only; an interval needs {needed}",
+                "{n} rounds only; an interval needs {needed}",
+                needed=why.needed,
+            )
         case FewValues():
-            return f"{column(why.metric).label} rests on {several(why.n, 'value')}; {why.needed:,} are needed"
+            return plural(
+                why.n,
+                "{metric} rests on {n} value; {needed} are needed",
+                "{metric} rests on {n} values; {needed} are needed",
+                metric=label(column(why.metric)),
+                needed=f"{why.needed:,}",
+            )
     raise TypeError(f"no sentence for {why}")
 
 
@@ -86,8 +106,8 @@ def strip(summaries: Sequence[Summary]) -> str:
     grades: dict[Grade, list[str]] = {}
     for of in lowest(summaries):
         grades.setdefault(of.grade, []).append(names()[of.group])
-    parts = [f"{', '.join(grades[grade])} {_(grade.value)}" for grade in Grade if grade in grades]
-    return _("Confidence: {parts}").format(parts="; ".join(parts))
+    parts = [f"{joined(grades[grade])} {_(grade.value)}" for grade in Grade if grade in grades]
+    return _("Confidence: {parts}").format(parts=clauses(parts))
 
 
 def main_cause(summaries: Sequence[Summary]) -> str:

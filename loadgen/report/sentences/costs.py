@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadgen.model import Cost, CostFinding, Resource
+from loadgen.report.columns import level_text
+from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import with_interval
+from loadgen.report.text import clauses, with_interval
 
-COSTS: Mapping[Resource, tuple[str, str]] = {  # what a resource is called, and what it is the cost of
-    "memory": ("KiB of memory", "additional stream"),
-    "threads": ("threads", "additional stream"),
-    "cpu_per_token": ("µs of CPU", "token"),
-    "switches": ("context switches", "token"),
-    "cpu_per_request": ("µs of CPU", "request"),
+COSTS: Mapping[Resource, tuple[str, str]] = {  # so much of a resource, and what costs it
+    "memory": ("{value} KiB of memory", "each additional stream costs {costs}"),
+    "threads": ("{value} threads", "each additional stream costs {costs}"),
+    "cpu_per_token": ("{value} µs of CPU", "each token costs {costs}"),
+    "switches": ("{value} context switches", "each token costs {costs}"),
+    "cpu_per_request": ("{value} µs of CPU", "each request costs {costs}"),
 }
 INSEPARABLE = "the CPU per token and per request cannot be told apart"
 
@@ -24,14 +26,20 @@ def sentences(finding: CostFinding) -> Sentences:
     for cost in finding.costs:
         if cost.separable:
             parts.setdefault(COSTS[cost.resource][1], []).append(_cost(cost))
-    lines = [f"each {what} costs {' and '.join(costs)}" for what, costs in parts.items()]
+    lines = [_(text).format(costs=_(" and ").join(costs)) for text, costs in parts.items()]
     if not all(cost.separable for cost in finding.costs):
-        lines.append(INSEPARABLE)
-    several = finding.lowest != finding.highest
-    where = f"from {finding.lowest} to {finding.highest}" if several else f"at {finding.lowest}"
-    return Sentences(f"{finding.client}, {where}: {'; '.join(lines)}")
+        lines.append(_(INSEPARABLE))
+    if finding.lowest == finding.highest:
+        text = _("{clients}, at {lowest}: {costs}")
+    else:
+        text = _("{clients}, from {lowest} to {highest}: {costs}")
+    lowest, highest = level_text(finding.lowest), level_text(finding.highest)
+    return Sentences(
+        text.format(clients=finding.client, lowest=lowest, highest=highest, costs=clauses(lines))
+    )
 
 
 def _cost(cost: Cost) -> str:
     growth = cost.growth
-    return f"{with_interval(growth.value, growth.low, growth.high)} {COSTS[cost.resource][0]}"
+    value = with_interval(growth.value, growth.low, growth.high)
+    return _(COSTS[cost.resource][0]).format(value=value)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from loadgen.model import Cause, DelayFinding
+from loadgen.report.columns import where
+from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import percent
+from loadgen.report.text import joined, percent
 
 CAUSES: Mapping[Cause, str] = {
     Cause.SERVER: "server sent late",
@@ -29,25 +31,37 @@ SHORT: Mapping[Cause, str] = {  # heads of columns
 
 def sentences(finding: DelayFinding) -> Sentences:
     """Return how many tokens were late and why; how late in the details."""
-    return Sentences(
-        f"{finding.client} at {finding.level}: {late(finding)} were more than {finding.budget_ms:g} ms late: "
-        f"{causes(finding)}",
-        tuple(
-            f"{CAUSES[delay.cause]}: {percent(delay.delay_share)} of the total delay, "
-            f"median {delay.median_ms:,.1f} ms, max {delay.max_ms:,.1f} ms"
-            for delay in finding.delays
-        ),
+    statement = _("{where}: {late} were more than {budget} ms late: {causes}").format(
+        where=where(finding.client, finding.level),
+        late=late(finding),
+        budget=f"{finding.budget_ms:g}",
+        causes=causes(finding),
     )
+    text = _("{cause}: {share} of the total delay, median {median} ms, max {max} ms")
+    details = (
+        text.format(
+            cause=_(CAUSES[delay.cause]),
+            share=percent(delay.delay_share),
+            median=f"{delay.median_ms:,.1f}",
+            max=f"{delay.max_ms:,.1f}",
+        )
+        for delay in finding.delays
+    )
+    return Sentences(statement, tuple(details))
 
 
 def late(finding: DelayFinding) -> str:
     """Return ``3 of 600 tokens (0.5 %)``."""
-    return f"{finding.late:,} of {finding.tokens:,} tokens ({percent(finding.late / finding.tokens)})"
+    return _("{late} of {tokens} tokens ({share})").format(
+        late=f"{finding.late:,}",
+        tokens=f"{finding.tokens:,}",
+        share=percent(finding.late / finding.tokens),
+    )
 
 
 def causes(finding: DelayFinding) -> str:
     """Return the causes with their shares of the late tokens, the most frequent first."""
-    return ", ".join(f"{percent(delay.share)} {CAUSES[delay.cause]}" for delay in finding.delays)
+    return joined(f"{percent(delay.share)} {_(CAUSES[delay.cause])}" for delay in finding.delays)
 
 
 def used(findings: Iterable[DelayFinding]) -> list[Cause]:

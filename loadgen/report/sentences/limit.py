@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from loadgen.model import Limit, LimitEvidence, LimitFinding
 from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing, Starved
+from loadgen.report.columns import level_text, where
+from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
 
@@ -25,7 +27,9 @@ _DELAYS = {
 def sentences(finding: LimitFinding) -> Sentences:
     """Return ``requests at 1,000 streams: limited by the client``, and a line for each figure that shows it."""
     return Sentences(
-        f"{finding.client} at {finding.level}: limited by {_LIMITS[finding.verdict]}",
+        _("{where}: limited by {limit}").format(
+            where=where(finding.client, finding.level), limit=_(_LIMITS[finding.verdict])
+        ),
         tuple(map(evidence, finding.evidence)),
     )
 
@@ -34,28 +38,49 @@ def evidence(shown: LimitEvidence) -> str:
     """Return what shows a limit, in one clause."""
     match shown:
         case BusyCore():
-            mean = "" if shown.cpu_percent is None else f", {shown.cpu_percent:.0f} % on average"
-            return f"it used {shown.busiest_second_percent:.0f} % of a core in its busiest second{mean}"
+            text = _("it used {share} % of a core in its busiest second")
+            busiest = text.format(share=f"{shown.busiest_second_percent:.0f}")
+            if shown.cpu_percent is None:
+                return busiest
+            mean = f"{shown.cpu_percent:.0f}"
+            return _("{busiest}, {mean} % on average").format(busiest=busiest, mean=mean)
         case LateStarts():
-            return f"it started streams {shown.late_ms / 1000:.1f} s late (p{shown.percentile}){_cpu(shown)}"
+            text = _("it started streams {seconds} s late (p{percentile})")
+            seconds = f"{shown.late_ms / 1000:.1f}"
+            return text.format(seconds=seconds, percentile=shown.percentile) + _cpu(shown)
         case LongDelay():
-            of = (
-                ""
-                if not shown.ttft_ms
-                else (f", {100 * shown.delay_ms / shown.ttft_ms:.0f} % of TTFT p{shown.percentile}")
+            text = (
+                _("{delay} p{percentile} is {ms} ms, {share} % of TTFT p{percentile}")
+                if shown.ttft_ms
+                else _("{delay} p{percentile} is {ms} ms")
             )
-            return f"{_DELAYS[shown.metric]} p{shown.percentile} is {shown.delay_ms:.1f} ms{of}{_cpu(shown)}"
+            share = 100 * shown.delay_ms / shown.ttft_ms if shown.ttft_ms else 0.0
+            return text.format(
+                delay=_(_DELAYS[shown.metric]),
+                percentile=shown.percentile,
+                ms=f"{shown.delay_ms:.1f}",
+                share=f"{share:.0f}",
+            ) + _cpu(shown)
         case Starved():
-            got = "less" if shown.cpu_percent is None else f"{shown.cpu_percent:.0f} %"
-            return f"it wanted {shown.wanted_percent:.0f} % of a core and got {got}: others used it"
+            got = _("less") if shown.cpu_percent is None else f"{shown.cpu_percent:.0f} %"
+            text = _("it wanted {wanted} % of a core and got {got}: others used it")
+            return text.format(wanted=f"{shown.wanted_percent:.0f}", got=got)
         case Queueing():
-            return (
-                f"{number(shown.tokens_per_s)} tokens/s, at {shown.below} {number(shown.below_tokens_per_s)}; "
-                f"the server's own TTFT p50 rose from {number(shown.below_ttft_ms)} to {number(shown.ttft_ms)} ms"
+            text = _(
+                "{rate} tokens/s, at {below} {rate_below}; the server's own TTFT p50 rose from {before} to {after} ms"
+            )
+            return text.format(
+                rate=number(shown.tokens_per_s),
+                below=level_text(shown.below),
+                rate_below=number(shown.below_tokens_per_s),
+                before=number(shown.below_ttft_ms),
+                after=number(shown.ttft_ms),
             )
     raise TypeError(f"no sentence for {shown}")
 
 
 def _cpu(shown: LateStarts | LongDelay) -> str:
     own = not isinstance(shown, LongDelay) or shown.metric in ("lag", "send_delay")
-    return f"; it used {shown.cpu_percent:.0f} % of a core" if own and shown.cpu_percent is not None else ""
+    if not own or shown.cpu_percent is None:
+        return ""
+    return _("; it used {share} % of a core").format(share=f"{shown.cpu_percent:.0f}")

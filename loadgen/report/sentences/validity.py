@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from loadgen.model import Outcome, Reason, ValidityFinding, reasons
+from loadgen.report.columns import where
+from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
 from loadgen.report.sentences.confidence import cause
-from loadgen.report.text import percent, several
+from loadgen.report.text import clauses, joined, percent
 
-_LISTEN_QUEUE = {"overflows": "overflowed", "drops": "dropped connections"}
-_OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
+OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
     Outcome.OK: ("ok", "ok"),
     Outcome.REFUSED: ("connection refused", "connections refused"),
     Outcome.UNRESOLVED: ("host name not resolved", "host names not resolved"),
@@ -31,75 +32,114 @@ _OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
 def sentences(finding: ValidityFinding) -> Sentences:
     """Return ``aiohttp at 100 streams is suspect``, and a line for each reason."""
     return Sentences(
-        f"{finding.client} at {finding.level} is {finding.verdict}", tuple(map(reason, finding.reasons))
+        _("{where} is {verdict}").format(
+            where=where(finding.client, finding.level), verdict=_(finding.verdict)
+        ),
+        tuple(map(reason, finding.reasons)),
     )
 
 
 def reason(why: Reason) -> str:
     """Return the reason in one sentence, led by the repeat and the workers that it is about."""
     if isinstance(why, reasons.RepeatExcluded):
-        against = "; ".join(map(reason, why.reasons))
-        return f"repeat {(why.repeat or 0) + 1} excluded; its failures still count: {against}"
-    about = [] if why.repeat is None else [f"repeat {why.repeat + 1}"]
-    if why.workers or isinstance(why, reasons.WorkerLost):
-        about.append(f"{'worker ' if isinstance(why, reasons.WorkerLost) else ''}{', '.join(why.workers)}")
-    return ": ".join([*about, _text(why)])
+        text = _("repeat {repeat} excluded; its failures still count: {reasons}")
+        return text.format(repeat=(why.repeat or 0) + 1, reasons=clauses(map(reason, why.reasons)))
+    about = [] if why.repeat is None else [_("repeat {repeat}").format(repeat=why.repeat + 1)]
+    workers = joined(why.workers)
+    if isinstance(why, reasons.WorkerLost):
+        about.append(_("worker {workers}").format(workers=workers))
+    elif workers:
+        about.append(workers)
+    return _(": ").join([*about, _text(why)])
 
 
 def _text(why: Reason) -> str:
     match why:
         case reasons.WorkerLost():
-            when = f"after {why.streams:,} of its streams had ended; they count"
-            return f"lost {when if why.streams else 'before any of its streams had ended'} ({why.ended})"
-        case reasons.EndedEarly():
-            return f"the cell ended early: {why.ended}"
-        case reasons.NothingAfterWarmup():
-            return (
-                f"no stream was due after the warm-up of {why.warmup_s:g} s: "
-                "lengthen load.duration or shorten load.warmup"
+            text = (
+                _("lost after {streams} of its streams had ended; they count ({ended})")
+                if why.streams
+                else _("lost before any of its streams had ended ({ended})")
             )
+            return text.format(streams=f"{why.streams:,}", ended=why.ended)
+        case reasons.EndedEarly():
+            return _("the cell ended early: {ended}").format(ended=why.ended)
+        case reasons.NothingAfterWarmup():
+            text = _(
+                "no stream was due after the warm-up of {seconds} s: lengthen load.duration or shorten load.warmup"
+            )
+            return text.format(seconds=f"{why.warmup_s:g}")
         case reasons.NoneCompleted():
-            return f"0 of {why.streams:,} streams completed ({_outcomes(why.outcomes)})"
+            text = _("0 of {streams} streams completed ({outcomes})")
+            return text.format(streams=f"{why.streams:,}", outcomes=_outcomes(why.outcomes))
         case reasons.StreamsFailed():
-            share = f"{100 * why.failed / why.streams:.1f} %"
-            return (
-                f"{why.failed:,} of {why.streams:,} streams failed ({share}: {_outcomes(why.outcomes)}); "
-                "latencies are those of the others"
+            text = _(
+                "{failed} of {streams} streams failed ({share} %: {outcomes}); latencies are those of the others"
+            )
+            return text.format(
+                failed=f"{why.failed:,}",
+                streams=f"{why.streams:,}",
+                share=f"{100 * why.failed / why.streams:.1f}",
+                outcomes=_outcomes(why.outcomes),
             )
         case reasons.ConcurrencyNotReached():
-            seen = "the server saw " if why.seen_by == "server" else ""
-            lost = " (not counting streams of a lost worker)" if why.worker_lost else ""
-            return f"target concurrency not reached: {seen}{why.peak:,} of {why.target:,} streams open{lost}"
-        case reasons.StartedLate():
-            return f"streams started later than scheduled, p{why.percentile} {why.late_ms:.1f} ms"
-        case reasons.ClockStepped():
-            return (
-                f"the wall clock moved by {why.step_ms:+.1f} ms against the monotonic clock: "
-                "no delivery lag; other metrics do not depend on it"
+            text = (
+                _("target concurrency not reached: the server saw {peak} of {target} streams open")
+                if why.seen_by == "server"
+                else _("target concurrency not reached: {peak} of {target} streams open")
             )
+            lost = _(" (not counting streams of a lost worker)") if why.worker_lost else ""
+            return text.format(peak=f"{why.peak:,}", target=f"{why.target:,}") + lost
+        case reasons.StartedLate():
+            text = _("streams started later than scheduled, p{percentile} {late} ms")
+            return text.format(percentile=why.percentile, late=f"{why.late_ms:.1f}")
+        case reasons.ClockStepped():
+            text = _(
+                "the wall clock moved by {step} ms against the monotonic clock: no delivery lag; other metrics do not "
+                "depend on it"
+            )
+            return text.format(step=f"{why.step_ms:+.1f}")
         case reasons.SimulatorLate():
-            return f"the simulator sent later than scheduled, p99 {why.late_p99_ms:.1f} ms"
+            text = _("the simulator sent later than scheduled, p99 {late} ms")
+            return text.format(late=f"{why.late_p99_ms:.1f}")
         case reasons.MachineDisturbed():
-            by = "" if why.plus_minus is None else f" by ±{percent(why.plus_minus)}"
-            return f"median latency is uncertain{by}: {'; '.join(map(cause, why.causes))}"
+            text = (
+                _("median latency is uncertain: {causes}")
+                if why.plus_minus is None
+                else _("median latency is uncertain by ±{share}: {causes}")
+            )
+            return text.format(share=percent(why.plus_minus or 0.0), causes=clauses(map(cause, why.causes)))
         case reasons.ListenQueue():
-            times = "once" if why.number == 1 else f"{why.number:,} times"
-            return (
-                f"the listen queue {_LISTEN_QUEUE[why.event]} {times}: some connects waited a second or more"
+            if why.event == "overflows":
+                return plural(
+                    why.number,
+                    "the listen queue overflowed once: some connects waited a second or more",
+                    "the listen queue overflowed {n} times: some connects waited a second or more",
+                )
+            return plural(
+                why.number,
+                "the listen queue dropped connections once: some connects waited a second or more",
+                "the listen queue dropped connections {n} times: some connects waited a second or more",
             )
         case reasons.FewStreams():
-            return (
-                f"only {several(why.streams, 'stream')} completed, at least {why.needed} are needed: "
-                "lengthen load.duration, or raise load.requests or repeats"
+            return plural(
+                why.streams,
+                "only {n} stream completed, at least {needed} are needed: lengthen load.duration, or raise "
+                "load.requests or repeats",
+                "only {n} streams completed, at least {needed} are needed: lengthen load.duration, or raise "
+                "load.requests or repeats",
+                needed=why.needed,
             )
     raise TypeError(f"no sentence for {why}")
 
 
 def outcome(name: str, n: int) -> str:
     """Return ``connection reset`` or ``connections reset``."""
-    return _OUTCOMES.get(name, (name, name))[n != 1]
+    return plural(n, *OUTCOMES[name]) if name in OUTCOMES else name
 
 
 def _outcomes(numbers: Mapping[str, int]) -> str:
     """Return ``3 connections reset, 1 HTTP error``."""
-    return ", ".join(several(n, *_OUTCOMES.get(name, (name, name))) for name, n in numbers.items())
+    return joined(
+        _("{n} {outcome}").format(n=f"{n:,}", outcome=outcome(name, n)) for name, n in numbers.items()
+    )
