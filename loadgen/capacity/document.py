@@ -28,7 +28,7 @@ from loadgen.report.blocks import (
 from loadgen.report.charts.lines import Line, Point, line_chart
 from loadgen.report.charts.style import Chart
 from loadgen.report.client_style import Styles, client_styles
-from loadgen.report.document import about, took
+from loadgen.report.document import about, target, took
 from loadgen.report.language import _, plural
 from loadgen.report.sections.setup import configuration
 from loadgen.report.text import number, percent
@@ -47,7 +47,7 @@ def summary(found: SearchResult) -> Document:
         info.name,
         plural(len(found.clients), "{n} client", "{n} clients"),
         plural(len(found.steps), "{n} cell", "{n} cells"),
-        info.scenario.target.url or _("embedded simulator"),
+        target(info.scenario),
         took(info),
     )
     title = "  ".join(filter(None, what))
@@ -186,8 +186,6 @@ def _cells(found: SearchResult) -> Table:
 
 
 def _cell(of: Reading, cores: int) -> Row:
-    verdict = {"within": _("within"), "over": _("over")}.get(of.verdict, _("does not count"))
-    why = bound(of.bound) if of.bound and of.verdict == "over" else reason(of.obstacle) if of.obstacle else ""
     return [
         f"{of.streams:,}",
         number(of.lag_p99_ms),
@@ -196,5 +194,12 @@ def _cell(of: Reading, cores: int) -> Row:
         number(of.live_peak),
         number(None) if of.cpu_share is None else f"{100 * cores * of.cpu_share:,.0f}",
         number(None) if of.use is None else percent(of.use),
-        Cell(f"{verdict}: {why}" if why else verdict, tone=TONES.get(of.verdict, "warn")),
+        verdict(of),
     ]
+
+
+def verdict(of: Reading) -> Cell:
+    """Return whether the cell was within the budget, and if not, why."""
+    word = {"within": _("within"), "over": _("over")}.get(of.verdict, _("does not count"))
+    why = bound(of.bound) if of.bound and of.verdict == "over" else reason(of.obstacle) if of.obstacle else ""
+    return Cell(f"{word}: {why}" if why else word, tone=TONES.get(of.verdict, "warn"))

@@ -199,6 +199,9 @@ class _Steps(Listener):
     def note(self, text: str) -> None:
         self._listener.note(text)
 
+    def interrupted(self) -> None:
+        self._listener.interrupted()
+
     def progress(self, progress: Progress) -> None:
         self._elapsed = progress.elapsed
         inside = self._load.warmup <= progress.elapsed <= (self._load.duration or 0.0)

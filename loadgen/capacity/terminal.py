@@ -1,95 +1,90 @@
-"""A search on the terminal while it runs."""
+"""A search on the terminal while it runs: a line for each cell, and on a terminal what is measured now."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from functools import partial
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from loadgen.capacity.readings import Reading
+from loadgen.capacity.document import verdict
+from loadgen.capacity.readings import Budget, Reading
 from loadgen.capacity.search import SearchListener
-from loadgen.capacity.sentences import bound, label, reason
+from loadgen.capacity.sentences import describe, label
 from loadgen.model import ClientId
-from loadgen.report.text import number, percent, plain
+from loadgen.report.blocks import Cell, Column, Table
+from loadgen.report.language import _, plural
+from loadgen.report.progress import paragraph
+from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
+from loadgen.report.text import number, percent
 
-STYLES: Final = {
-    "within": "green", "over": "red", "server": "yellow", "machine": "yellow", "unmeasured": "yellow",
-}  # fmt: skip
+WIDE = "9,999"  # as wide as any figure
 
 
 class Notes(SearchListener):
-    """Prints notes only."""
+    """Print messages only."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
 
+    def interrupted(self) -> None:
+        self.note(
+            _("Interrupted: this measurement ends, then what is known is printed. Ctrl-C again: end at once.")
+        )
+
     def note(self, text: str) -> None:
-        self._console.print(Text(plain(text)), soft_wrap=True)
+        paragraph(self._console, text, "warn", " " * INDENT)
 
 
 class Lines(Notes):
-    """Prints a line per cell; for a pipe or a log."""
+    """Print what is searched for, then a line for each cell."""
+
+    def __init__(self, console: Console, clients: Sequence[ClientId], budget: Budget, name: str = "") -> None:
+        super().__init__(console)
+        self._labels = [label(client) for client in clients]
+        several = plural(len(clients), "{n} client", "{n} clients")
+        text = _("the most streams within the budget: {budget}").format(budget=describe(budget))
+        paragraph(console, "  ".join(filter(None, [name, several])), "strong")
+        paragraph(console, text, "quiet")
+        console.print()
+        console.print(OnScreen(self._head))
 
     def step_ends(self, reading: Reading) -> None:
-        lag, errors, verdict = columns(reading)
-        self.note(f"{label(reading.client)} x {reading.streams:,}: lag p99 {lag}, errors {errors}: {verdict}")
+        self._console.print(OnScreen(partial(self._row, reading)))
+
+    def _head(self, screen: Screen) -> Iterator[Text]:
+        return (Text(" " * INDENT) + line for line in self._layout(screen).head())
+
+    def _row(self, of: Reading, screen: Screen) -> Iterator[Text]:
+        errors = number(None) if of.errors is None else percent(of.errors)
+        row = [label(of.client), f"{of.streams:,}", number(of.lag_p99_ms), errors, verdict(of)]
+        return (Text(" " * INDENT) + line for line in self._layout(screen).row(row))
+
+    def _layout(self, screen: Screen) -> Layout:
+        columns = [
+            Column(_("client")), Column(_("streams")), Column(_("p99 ms"), _("lag")), Column(_("errors")),
+            Column(_("verdict"), text=True),
+        ]  # fmt: skip
+        rows = [[each, WIDE, WIDE, WIDE, ""] for each in self._labels]
+        return Screen(screen.width - INDENT, screen.ascii_only).layout(Table(columns, {"": rows}))
 
 
-class OnTerminal(Notes):
-    """Shows a table that grows by a row per cell."""
+class OnTerminal(Lines):
+    """Print the same, and below it what is measured now."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._readings: list[Reading] = []
-        self._now = ""
-        self._live = Live(console=console, refresh_per_second=4, get_renderable=self._table)
+    def __init__(self, console: Console, clients: Sequence[ClientId], budget: Budget, name: str = "") -> None:
+        super().__init__(console, clients, budget, name)
+        self._live = Live(Text(), console=console, refresh_per_second=4, transient=True)
 
     def step_begins(self, client: ClientId, streams: int) -> None:
-        self._now = f"measuring {label(client)} x {streams:,}"
-
-    def step_ends(self, reading: Reading) -> None:
-        self._readings.append(reading)
+        now = plural(streams, "{n} stream", "{n} streams")
+        self._live.update(Text.assemble("\n", (f"{label(client)}, {now}", "bold"), ": ", _("measuring")))
 
     def __enter__(self) -> OnTerminal:
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._now = ""
         self._live.stop()
-
-    def _table(self) -> RenderableType:
-        return Group(steps(self._readings), Text(self._now, style="bold"))
-
-
-def steps(readings: Sequence[Reading]) -> Table:
-    """Return a table of every cell, by client and streams; cells of a step in the order measured."""
-    table = _table("client", "streams", "lag p99", "errors", "verdict")
-    clients = list(dict.fromkeys(each.client for each in readings))
-    before = None
-    for reading in sorted(readings, key=lambda each: (clients.index(each.client), each.streams)):
-        lag, errors, verdict = columns(reading)
-        client, before = "" if reading.client == before else label(reading.client), reading.client
-        style = STYLES[reading.verdict]
-        table.add_row(Text(client), f"{reading.streams:,}", lag, errors, Text(verdict, style=style))
-    return table
-
-
-def columns(reading: Reading) -> tuple[str, str, str]:
-    """Return lag, errors and verdict of one cell."""
-    lag = number(reading.lag_p99_ms) + (" ms" if reading.lag_p99_ms is not None else "")
-    errors = number(None) if reading.errors is None else percent(reading.errors)
-    if reading.bound and reading.verdict == "over":
-        return lag, errors, f"over: {bound(reading.bound)}"
-    return lag, errors, f"does not count: {reason(reading.obstacle)}" if reading.obstacle else reading.verdict
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for place, name in enumerate(names):
-        table.add_column(Text(name, style="bold"), justify="right" if 0 < place < 4 else "left")
-    return table

@@ -84,8 +84,11 @@ def command(
         lag_p99 = 0.01
     budget = Budget(lag_p99_ms=None if lag_p99 is None else lag_p99 * 1000, errors=errors, ttft=ttft)
     console = common.make_console()
-    live = terminal.OnTerminal(console) if console.is_terminal and not (quiet or as_json) else None
-    listener = live or (terminal.Notes() if quiet or as_json else terminal.Lines(console))
+    live, listener = None, terminal.Notes()
+    if not (quiet or as_json):
+        shown = terminal.OnTerminal if console.is_terminal else terminal.Lines
+        listener = shown(console, planned.clients, budget, planned.name)
+        live = listener if isinstance(listener, terminal.OnTerminal) else None
     with live or nullcontext():
         result = find_limits(
             planned, budget, listener,

@@ -41,7 +41,9 @@ UNPROTECTED: Final = (
 @common.junit_option
 @common.parquet_option
 @common.lang_option
-@click.option("--quiet", is_flag=True, help="Print the summary, but no progress.")
+@click.option(
+    "--quiet", is_flag=True, help="Print the summary; on a terminal also a bar, but no measurements."
+)
 @click.option(
     "--json",
     "as_json",
@@ -64,20 +66,31 @@ def command(
         raise click.UsageError("--master needs --workers N, the number of workers to wait for")
     if workers is not None:
         common.import_locust()
+    from loadgen.lab import plan
+    from loadgen.lab.masking import shareable
     from loadgen.lab.run import run as lab_run
     from loadgen.model import Listener
     from loadgen.preflight.machine import observe
-    from loadgen.report.progress import OnTerminal, Plain
+    from loadgen.report.progress import OnTerminal, Plain, announce
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
     planned = load(scenario, overrides)
     console = common.make_console()
-    live = OnTerminal if console.is_terminal else Plain
-    listener = Listener() if quiet or as_json else live(console)
-    if not (quiet or as_json) and (state := observe()) and state.warnings:
-        listener.note(f"This machine is not quiet: {state}. What it disturbs is measured again, or marked.")
+    listener = Listener()
+    if console.is_terminal and not as_json:
+        listener = OnTerminal(console, quiet=quiet)
+    elif not (quiet or as_json):
+        listener = Plain(console)
+    if not (quiet or as_json):
+        cells = plan.cells(shareable(planned), "", ())
+        seconds = sum(plan.seconds(cell, planned.target.simulator) for cell in cells)
+        announce(console, shareable(planned), cells, seconds)
+        if (state := observe()) and state.warnings:
+            listener.note(
+                f"This machine is not quiet: {state}. What it disturbs is measured again, or marked."
+            )
     if workers is None:
         ran = lab_run(planned, out, listener, judge=why_disturbed)
     else:

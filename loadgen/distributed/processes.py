@@ -147,7 +147,7 @@ def worker_pool(
 
     with ExitStack() as stack:
         # A KeyboardInterrupt here was lost at times, it seems in one of gevent's callbacks; a flag is not.
-        with interruptible(lambda _: None) as interrupted:
+        with interruptible(lambda: None) as interrupted:
             processes = stack.enter_context(local_workers(workers, host, port)) if start else []
             stack.callback(runner.quit)
             if not start:

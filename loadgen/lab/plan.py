@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from loadgen.model import Cell, Scenario
+from loadgen.model import Cell, Scenario, Simulator
 
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
+CELL_S = 0.9  # that a cell takes beside its streams: a process starts, its recording is saved
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:
@@ -46,6 +47,13 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                 )
                 planned.append(cell)
     return planned
+
+
+def seconds(cell: Cell, simulator: Simulator | None) -> float:
+    """Return about how long the cell takes; with a number of requests for another server, the least that it can."""
+    load, one = cell.workload.load, simulator.stream_s if simulator else 0.0
+    streaming = load.ramp + (load.requests or 1) * one if load.seconds is None else load.seconds + one
+    return streaming + CELL_S
 
 
 def _without_user(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:

@@ -29,8 +29,6 @@ from loadgen.preflight.requirements import require
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 
-CELL_COST = 0.7  # seconds that a cell takes beside its streams, for the estimate
-
 # Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it.
 Record = Callable[[Cell, Listener, Callable[[], bool]], Sequence[Recording]]
 
@@ -55,14 +53,8 @@ def run(
     """
     require(scenario.clients, max(level.streams or 0 for level in scenario.levels) if workers is None else 1)
     with session(scenario, listener, cores(), folder=folder, workers=workers) as running:
-        simulator = scenario.target.simulator
-        one = simulator.stream_s if simulator else 0.0
-        loads = [cell.workload.load for cell in running.cells]
-        streaming = (
-            load.ramp + (load.requests or 1) * one if load.seconds is None else load.seconds + one
-            for load in loads
-        )
-        listener.begin(running.cells, sum(streaming) + CELL_COST * len(loads))
+        seconds = [plan.seconds(cell, scenario.target.simulator) for cell in running.cells]
+        listener.begin(running.cells, seconds)
         try:
             for _, cells in groupby(running.cells, key=lambda cell: cell.repeat):
                 _measure(running, list(cells), judge, scenario.remeasure)
@@ -77,8 +69,7 @@ def _measure(running: Session, cells: Sequence[Cell], judge: Judge, remeasure: i
     while attempts and not running.interrupted():
         cell, why = attempts.popleft()
         if why:
-            where = f"{cell.client.label} at {cell.level.label}, round {cell.repeat + 1}"
-            running.listener.note(f"measured again: {where}, because {why}")
+            running.listener.again(cell, why)
         running.listener.cell_begins(cell)
         parts = running.writer.save(cell, running.record(cell))
         running.listener.cell_ends(parts)
@@ -180,7 +171,7 @@ def session(
             except target.TargetError as error:
                 raise target.TargetError(mask_cut(str(error), scenario.secrets)) from None
         engines = stack.enter_context(workers) if workers else _one_engine
-        interrupted = stack.enter_context(interruptible(listener.note))
+        interrupted = stack.enter_context(interruptible(listener.interrupted))
         saved = cells if planned else ()
         writer = RunWriter(
             scenario, url, saved, folder=folder, folder_name=folder_name, interrupted=interrupted
@@ -195,20 +186,20 @@ def _one_engine(cell: Cell, listener: Listener, interrupted: Callable[[], bool])
 
 
 @contextlib.contextmanager
-def interruptible(note: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def interruptible(notify: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Handle SIGINT and SIGTERM while the block runs; in another than the main thread, leave them alone.
 
-    Yield a function that returns whether the user has interrupted the run; it calls ``note`` after the first signal.
-    The second signal raises KeyboardInterrupt.
+    Yield a function that returns whether the user has interrupted the run; it calls ``notify`` once, after the first
+    signal. The second signal raises KeyboardInterrupt.
     """
-    received = noted = False
+    received = notified = False
 
     def interrupted() -> bool:
         # Not from the handler: it may run in the middle of another line that is being printed.
-        nonlocal noted
-        if received and not noted:
-            noted = True
-            note("interrupted: ending this cell, keeping what was measured; once more ends at once")
+        nonlocal notified
+        if received and not notified:
+            notified = True
+            notify()
         return received
 
     def handle(_: int, __: FrameType | None) -> None:

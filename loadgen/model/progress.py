@@ -22,8 +22,8 @@ class Progress:
 class Listener:
     """Hears how a run goes; this one shows nothing. Methods must return at once: streams are open meanwhile."""
 
-    def begin(self, cells: Sequence[Cell], seconds: float) -> None:
-        """Hear the plan, and how long it takes at least."""
+    def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
+        """Hear the plan, and about how long each cell takes."""
 
     def cell_begins(self, cell: Cell) -> None:
         """Hear that a cell starts."""
@@ -36,6 +36,12 @@ class Listener:
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
         """Hear that a cell has been saved, in a part for each engine."""
+
+    def again(self, cell: Cell, why: str) -> None:
+        """Hear that the cell will be measured again, because of what the machine did to it."""
+
+    def interrupted(self) -> None:
+        """Hear that the user ends the run: the current cell ends, and a second Ctrl-C ends at once."""
 
     def note(self, text: str) -> None:
         """Hear something that the user must know."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from loadgen.model import RunInfo
+from loadgen.model import Level, RunInfo, Scenario
 from loadgen.report.blocks import Document, Form
 from loadgen.report.language import _, plural
 from loadgen.report.sections import parts
+from loadgen.report.text import duration
 from loadgen.report.view import View
 
 
@@ -42,19 +43,29 @@ def _what(view: View) -> Iterable[str]:
     """Return what was run: the scenario, how much of it, against what, for how long."""
     info = view.run.info
     scenario = info.scenario
-    clients = [client for client in scenario.clients if not client.control]
-    levels = [level.label for level in view.levels] or [level.label for level in scenario.levels]
     yield scenario.name or view.run.folder.name
-    yield " × ".join(
+    yield size(scenario, list(view.levels) or scenario.levels)
+    yield target(scenario)
+    if time := took(info):
+        yield time
+
+
+def size(scenario: Scenario, levels: Sequence[Level]) -> str:
+    """Return ``4 clients × 1 stream to 100 streams × 3 rounds``."""
+    clients = sum(not client.control for client in scenario.clients)
+    between = _("{low} to {high}").format(low=levels[0].label, high=levels[-1].label)
+    return " × ".join(
         [
-            plural(len(clients), "{n} client", "{n} clients"),
-            levels[0] if len(levels) == 1 else _("{low} to {high}").format(low=levels[0], high=levels[-1]),
+            plural(clients, "{n} client", "{n} clients"),
+            levels[0].label if len(levels) == 1 else between,
             plural(scenario.repeats, "{n} round", "{n} rounds"),
         ]
     )
-    yield scenario.target.url or _("embedded simulator")
-    if time := took(info):
-        yield time
+
+
+def target(scenario: Scenario) -> str:
+    """Return the server that is measured."""
+    return scenario.target.url or _("embedded simulator")
 
 
 def took(info: RunInfo) -> str:
@@ -63,8 +74,7 @@ def took(info: RunInfo) -> str:
         ran = datetime.fromisoformat(info.ended or "") - datetime.fromisoformat(info.started)
     except ValueError:
         return ""
-    seconds = round(ran.total_seconds())
-    return f"{seconds // 60}m{seconds % 60:02d}s" if seconds >= 60 else f"{seconds}s"
+    return duration(ran.total_seconds())
 
 
 def html(view: View) -> str:

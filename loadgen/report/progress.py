@@ -1,109 +1,204 @@
-"""Show the progress of a run: one live line on a terminal, plain lines in a pipe."""
+"""Show the progress of a run: a line for each measurement, and on a terminal a bar below them."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
-from loadgen.model import Cell, Outcome, Recording, Stream
-from loadgen.model.progress import Listener, Progress
-from loadgen.report.text import plain
+from loadgen.analysis.answer.failures import failed
+from loadgen.analysis.metrics import Repeats, column
+from loadgen.analysis.repeats import attempts_of
+from loadgen.model import Cell, Listener, Recording, Scenario, Stream
+from loadgen.model.progress import Progress
+from loadgen.report import blocks, document
+from loadgen.report.bar import Bar
+from loadgen.report.blocks import Column, Table, Tone
+from loadgen.report.columns import value_text
+from loadgen.report.language import _, plural
+from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
+from loadgen.report.sentences.answer import paragraphs
+from loadgen.report.text import duration
 
-RECENT = 500  # ended streams that the medians shown are taken over
+AGAIN = "↻ "  # before what is measured again
+WIDE = "99,999"  # as wide as any figure
+LABEL = 15  # characters of a client's label; a longer one has its own line where there is no room
+FIGURES = ("ttft_p50_ms", "tokens_per_s", "send_delay_p99_ms", "lag_p99_ms")  # of the table of metrics
+
+T = TypeVar("T")
+
+
+def announce(console: Console, scenario: Scenario, cells: Sequence[Cell], seconds: float) -> None:
+    """Print what will be run, and about how long that takes. ``scenario`` is without its secrets."""
+    about = _("about {time}").format(time=duration(seconds))
+    title = "  ".join([scenario.name, document.size(scenario, scenario.levels), about])
+    what = [document.target(scenario), plural(len(cells), "{n} measurement", "{n} measurements")]
+    control = [_("{client} is the A/A control").format(client=c.client) for c in cells if c.client.control][
+        :1
+    ]
+    paragraph(console, title, "strong")
+    paragraph(console, "; ".join([*what, *control]), "quiet")
+
+
+def paragraph(console: Console, text: str, tone: Tone = "", first: str = "") -> None:
+    """Print text, wrapped and indented as far as ``first``, which stands before it."""
+
+    def lines(screen: Screen) -> Iterator[Text]:
+        wrapped = screen.wrapped(text, tone, indent=len(first), first=0)
+        for place, line in enumerate(wrapped):
+            yield screen.text("" if place else first, tone) + line
+
+    console.print(OnScreen(lines))
 
 
 class Plain(Listener):
-    """Print a line per cell and per note; for a pipe or a log."""
+    """Print a line for each measurement and for each message; for a pipe or a log."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._place = 0
-        self._recent: deque[tuple[float, float | None]] = deque(maxlen=RECENT)
+        self._causes: set[tuple[str, int | None]] = set()
+        self._whys: set[str] = set()
 
-    def begin(self, cells: Sequence[Cell], seconds: float) -> None:
-        self._cells = len(cells)
-        self._ends_at = time.monotonic() + seconds
-        self._print(f"{len(cells)} cells, at least {_clock(seconds)}")
-
-    def cell_begins(self, cell: Cell) -> None:
-        self._place += not cell.attempt
-        self._title = f"cell {self._place}/{self._cells} {cell.client.label} x {cell.max_streams}"
-        self._recent.clear()
-        self._rate = (0.0, 0)
-
-    def ended(self, streams: Sequence[Stream]) -> None:
-        for stream in streams:
-            if stream.outcome == Outcome.OK and (times := _first_token_ms(stream)):
-                self._recent.append(times)
+    def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:  # noqa: ARG002
+        self._rows = _Rows(cells)
+        self._below = 0
+        self._console.print()
+        self._console.print(OnScreen(self._rows.head))
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
-        outcomes = [outcome for part in parts for outcome in part.streams.outcome.tolist()]
-        failed = sum(outcome != Outcome.OK for outcome in outcomes)
-        ended = dict.fromkeys(plain(part.ended) for part in parts if part.ended)
-        text = "; ".join([f"{len(outcomes)} streams, {failed} not ok", *ended])
-        self._print(f"{self._title}: {text}{self._medians()}")
+        if self._console.is_terminal and self._below >= self._console.height - 6:
+            self._below = 0
+            self._console.print(OnScreen(self._rows.head))
+        self._below += 1
+        self._console.print(OnScreen(partial(self._rows.row, parts)))
+        for why in dict.fromkeys(part.ended for part in parts if part.ended):
+            self.note(why)
+        found = failed(parts)
+        causes = {(outcome, status) for outcome, status, _n in found.causes}
+        if causes - self._causes:
+            self.note(" ".join(paragraphs([found])), "bad")
+        self._causes |= causes
 
-    def note(self, text: str) -> None:
-        self._print(plain(text))
+    def again(self, cell: Cell, why: str) -> None:  # noqa: ARG002
+        kind = re.sub(r"[\d.,]+", "", why)  # a cause is named once, with the figures of the first cell
+        if kind not in self._whys:
+            self._whys.add(kind)
+            paragraph(self._console, _("Measured again, because {why}").format(why=why), "warn", AGAIN)
 
-    def _medians(self) -> str:
-        if not self._recent:
-            return ""
-        ttft = sorted(ttft for ttft, _ in self._recent)
-        lag = sorted(lag for _, lag in self._recent if lag is not None)
-        text = f", TTFT {ttft[len(ttft) // 2]:,.0f} ms"
-        return text + (f", first token's lag {lag[len(lag) // 2]:,.1f} ms" if lag else "")
+    def interrupted(self) -> None:
+        self.note(
+            _(
+                "Interrupted: this measurement ends, then what was measured is reported. Ctrl-C again: end at once."
+            )
+        )
 
-    def _print(self, text: str) -> None:
-        self._console.print(Text(text), soft_wrap=True)
+    def note(self, text: str, tone: Tone = "warn") -> None:
+        paragraph(self._console, text, tone, " " * INDENT)
 
 
 class OnTerminal(Plain):
-    """Print those lines, and below them one that is updated while a cell runs."""
+    """Print the same, and below it a bar and the running figures; if ``quiet``, the bar alone."""
 
-    def begin(self, cells: Sequence[Cell], seconds: float) -> None:
-        super().begin(cells, seconds)
-        self._live = Live(Text(""), console=self._console, refresh_per_second=4, transient=True)
-        self._live.start()
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        super().__init__(console)
+        self._quiet = quiet
+        self._bar = Bar(console, figures=not quiet)
+
+    def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
+        if not self._quiet:
+            super().begin(cells, seconds)
+        self._bar.begin(cells, seconds)
+
+    def cell_begins(self, cell: Cell) -> None:
+        self._bar.cell_begins(cell)
+
+    def ended(self, streams: Sequence[Stream]) -> None:
+        self._bar.ended(streams)
 
     def progress(self, progress: Progress) -> None:
-        before, tokens = self._rate
-        seconds = progress.elapsed - before
-        rate = max(0.0, (progress.tokens - tokens) / seconds) if seconds > 0 else 0.0
-        self._rate = (progress.elapsed, progress.tokens)
-        text = (
-            f"{progress.open:,} open · {rate:,.0f} tokens/s · {progress.ended:,} ended · {progress.failed:,} errors · "
-            f"about {_clock(max(0.0, self._ends_at - time.monotonic()))} left{self._medians()}"
-        )
-        self._live.update(Text.assemble((f"{self._title}  ", "bold"), text))
+        self._bar.progress(progress)
+
+    def cell_ends(self, parts: Sequence[Recording]) -> None:
+        if not self._quiet:
+            super().cell_ends(parts)
+
+    def again(self, cell: Cell, why: str) -> None:
+        if not self._quiet:
+            super().again(cell, why)
+
+    def interrupted(self) -> None:
+        super().interrupted()
+        self._bar.interrupted()
+
+    def note(self, text: str, tone: Tone = "warn") -> None:
+        if not self._quiet:
+            super().note(text, tone)
 
     def end(self) -> None:
-        self._live.stop()
+        self._bar.end()
 
 
-def _first_token_ms(stream: Stream) -> tuple[float, float | None] | None:
-    """Return the TTFT of one stream and the delivery lag of its first token, ``None`` without a server's stamp.
+class _Rows:
+    """The table of measurements, printed row by row: every column is as wide as any row of the run may need."""
 
-    ``None`` for a stream without tokens.
-    """
-    counts = memoryview(stream.counts).cast("H")
-    first = next((place for place, count in enumerate(counts) if count), None)
-    if first is None:
-        return None
-    arrival = memoryview(stream.arrivals).cast("q")[first]
-    lag = None
-    if stream.first_stamp_ns is not None:
-        # The clocks are compared properly at the cell's ends; for a live line, their present offset is enough.
-        lag = (arrival + time.time_ns() - time.perf_counter_ns() - stream.first_stamp_ns) / 1e6
-    return (arrival - stream.start) / 1e6, lag
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self._labels = {cell.client.label for cell in cells}
+        self._levels = {cell.level for cell in cells}
+        self._rounds = len({cell.repeat for cell in cells})
+        above = _("client adds p99 ms")
+        columns = (
+            Column(_("client")),
+            Column(_("streams") if all(level.streams for level in self._levels) else _("per s")),
+            Column(_("round"), priority=6),
+            Column(_("p50 ms"), _("TTFT"), priority=2),
+            Column(_("tok/s"), priority=5),
+            Column(_("to send"), above, priority=4),
+            Column(_("to receive"), above, priority=3),
+            Column(_("failures"), priority=1),
+        )
+        self._columns = self._shown(*columns)
 
+    def head(self, screen: Screen) -> Iterator[Text]:
+        """Yield the heading."""
+        for line in self._layout(screen).head():
+            yield Text(" " * INDENT) + line
 
-def _clock(seconds: float) -> str:
-    """Return seconds as ``1:15``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    def row(self, parts: Sequence[Recording], screen: Screen) -> Iterator[Text]:
+        """Yield the row of one measurement; before it its label, where that is too long for the column."""
+        of = parts[0]
+        ((repeat,),) = attempts_of(parts)
+        repeats = Repeats(included=(repeat,), all=(repeat,))
+        failures = failed(parts).failed
+        figures = [value_text(column(name), column(name).measured(repeats)) for name in FIGURES]
+        layout, label = self._layout(screen), screen.text(of.client.label)
+        mark = screen.text(AGAIN if of.attempt else " " * INDENT)
+        if label.cell_len > layout.widths[0]:
+            yield mark + label
+            label, mark = Text(), Text(" " * INDENT)
+        cells: list[str | blocks.Cell] = self._shown(
+            label.plain, f"{of.level.value:,g}", f"{of.repeat + 1}/{self._rounds}", *figures,
+            blocks.Cell(f"{failures:,}", tone="bad" if failures else ""),
+        )  # fmt: skip
+        for line in layout.row(cells):
+            yield mark + line
+
+    def _shown(self, client: T, level: T, round_: T, *others: T) -> list[T]:
+        """Return a row without the columns that would be the same in all."""
+        key = [level] * (len(self._levels) > 1) + [round_] * (self._rounds > 1)
+        return [client, *key, *others]
+
+    def _layout(self, screen: Screen) -> Layout:
+        level, rounds = max((f"{level.value:,g}" for level in self._levels), key=len), f"{self._rounds}"
+        for limit in (max(map(cell_len, self._labels)), LABEL):
+            labels = [label for label in self._labels if cell_len(label) <= limit] or [""]
+            figures = [WIDE] * (len(FIGURES) + 1)
+            rows = [self._shown(label, level, f"{rounds}/{rounds}", *figures) for label in labels]
+            layout = Screen(screen.width - INDENT, screen.ascii_only).layout(Table(self._columns, {"": rows}))
+            if len(layout.shown) == len(self._columns):
+                break
+        return layout

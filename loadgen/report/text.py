@@ -56,6 +56,14 @@ def percent(share: float) -> str:
     return f"{value:,.{0 if value >= 9.95 or value == round(value) else 1}f} %"
 
 
+def duration(seconds: float) -> str:
+    """Return ``32s``, ``1m32s`` or ``2h05m``."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes >= 60:
+        return f"{minutes // 60}h{minutes % 60:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
 def interval(low: float | None, high: float | None) -> str:
     """Return ``1.2 to 3.4``; empty where there is no interval."""
     if low is None or high is None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from loadgen import registry
 from loadgen.analysis.measures import Flags, Ints, Measured, Times
-from loadgen.analysis.percentiles import NEEDED
+from loadgen.analysis.percentiles import NEEDED, percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import Group
 
@@ -273,6 +273,15 @@ class Column:
         if self.metric.kind == "latency":
             return Group.MEDIAN if self.rank in (None, 50) else Group.TAIL
         return GROUPS.get(self.metric.kind)
+
+    def measured(self, repeats: Repeats) -> float | None:
+        """Return the value over these repeats; ``None`` where they have too few for a percentile, or none."""
+        formula = self.metric.formula
+        if isinstance(formula, Scalar):
+            return formula.value(repeats)
+        assert self.rank is not None
+        vectors = [formula.times(part).values for part in repeats.parts]
+        return percentiles(np.concatenate(vectors), [self.rank])[self.rank] if vectors else None
 
 
 _added: list[Metric] = []

@@ -29,7 +29,7 @@ _UNITS = re.compile(
     r"(?<=\d) (?=(%|ms|µs|s|KiB|MiB|tokens/s)(?!\w))"
 )  # a number and its unit stay on one line
 _ASCII = str.maketrans(
-    {"–": "-", "−": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">=", "→": "->"}
+    {"↻": "*", "–": "-", "−": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">=", "→": "->"}
     | {"✓": "+", "✗": "x", "±": "+-", "’": "'"}
 )
 
@@ -183,17 +183,9 @@ class Screen:
 
     @lines.register
     def _(self, block: Table) -> Iterator[RichText]:
-        """Drop notes, then columns, until the rows fit; a last column of text is wrapped."""
-        rows = [list(blocks.cells(row)) for group in block.groups.values() for row in group]
-        if not rows:
+        if not any(block.groups.values()):
             return
-        indent = 2 if any(block.groups) else 0
-        for notes in (True, False):
-            widths = _widths(self, block, rows, notes)
-            if sum(widths) + GAP * (len(widths) - 1) + indent <= self.width:
-                break
-        shown = _fitting(block, widths, self.width - indent)
-        layout = _Layout(self, block, shown, {place: widths[place] for place in shown}, notes, indent)
+        layout = self.layout(block)
         if block.caption:
             yield self.text(block.caption, "strong")
         yield from layout.head()
@@ -203,9 +195,23 @@ class Screen:
             for row in group:
                 yield from layout.row(row)
 
+    def layout(self, block: Table) -> Layout:
+        """Return where its columns stand: notes are dropped, then columns, until the rows that it has fit.
+
+        A last column of text is wrapped.
+        """
+        rows = [list(blocks.cells(row)) for group in block.groups.values() for row in group]
+        indent = 2 if any(block.groups) else 0
+        for notes in (True, False):
+            widths = _widths(self, block, rows, notes)
+            if sum(widths) + GAP * (len(widths) - 1) + indent <= self.width:
+                break
+        shown = _fitting(block, widths, self.width - indent)
+        return Layout(self, block, shown, {place: widths[place] for place in shown}, notes, indent)
+
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """Which columns of a table are shown, how wide each is, and whether notes are."""
 
     screen: Screen

@@ -35,7 +35,7 @@ def why_disturbed(parts: Sequence[Recording]) -> str:
         return ""
     ((repeat,),) = attempts_of(parts)
     size, causes = disturbance(repeat.parts)
-    return _causes(causes) if size > 1 else ""
+    return cause(causes[0]) if size > 1 and causes else ""
 
 
 def _causes(causes: Sequence[ConfidenceCause]) -> str:

@@ -1,0 +1,144 @@
+"""The bar below the progress of a run: how much is done, how long the rest takes, and what the streams do now."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from loadgen.model import Cell, Level, Listener, Outcome, Stream
+from loadgen.model.progress import Progress
+from loadgen.report.language import _, plural
+from loadgen.report.text import duration, plain
+
+RECENT = 500  # ended streams that the median shown is taken over
+WIDTH = 40
+
+
+class TimeLeft:
+    """How much of a run is done. Cells are expected to take as long as those before them at the same level did."""
+
+    def __init__(
+        self, cells: Sequence[Cell], seconds: Sequence[float], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._planned = {cell.index: each for cell, each in zip(cells, seconds, strict=True)}
+        self._rest = list(cells)
+        self._now: Cell | None = None
+        self._took: dict[Level, list[float]] = {}
+        self._over = [0.0]  # by how much longer than planned cells took
+        self._start = self._began = clock()
+
+    def cell_begins(self, cell: Cell) -> None:
+        """Note that a cell begins, and that the one before has ended."""
+        if self._now:
+            took = self._clock() - self._began
+            self._took.setdefault(self._now.level, []).append(took)
+            self._over.append(took - self._planned[self._now.index])
+        self._now, self._began = cell, self._clock()
+        self._rest = [each for each in self._rest if each.index != cell.index]
+
+    @property
+    def seconds(self) -> float:
+        """Return about how many seconds are left."""
+        current = self._expected(self._now) - (self._clock() - self._began) if self._now else 0.0
+        return max(0.0, current) + sum(map(self._expected, self._rest))
+
+    @property
+    def share(self) -> float:
+        """Return how much of the time has passed, 0..1."""
+        passed = self._clock() - self._start
+        return passed / max(passed + self.seconds, 1e-9)
+
+    def _expected(self, cell: Cell) -> float:
+        if cell.level in self._took:
+            return fmean(self._took[cell.level])
+        return max(0.0, self._planned[cell.index] + fmean(self._over[1:] or self._over))
+
+
+class Bar(Listener):
+    """A bar on a terminal, and below it running ``figures`` where wanted; both are gone when the run ends."""
+
+    def __init__(self, console: Console, *, figures: bool) -> None:
+        self._console = console
+        self._figures = figures
+        self._ends = False
+        self._place = 0
+        self._text = Text()
+
+    def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
+        self._cells = len(cells)
+        self._rounds = len({cell.repeat for cell in cells})
+        self._left = TimeLeft(cells, seconds)
+        self._live = Live(
+            console=self._console, refresh_per_second=4, transient=True, get_renderable=self._renderable
+        )
+        self._live.start()
+
+    def cell_begins(self, cell: Cell) -> None:
+        self._place += not cell.attempt
+        self._left.cell_begins(cell)
+        self._now = cell
+        self._ttft: deque[float] = deque(maxlen=RECENT)
+        self._before = (0.0, 0)
+        self._text = self._titled(_("starting"))
+
+    def ended(self, streams: Sequence[Stream]) -> None:
+        times = (_ttft_ms(stream) for stream in streams if stream.outcome == Outcome.OK)
+        self._ttft += [each for each in times if each is not None]
+
+    def progress(self, progress: Progress) -> None:
+        before, tokens = self._before
+        self._before = (progress.elapsed, progress.tokens)
+        seconds = progress.elapsed - before
+        rate = max(0.0, (progress.tokens - tokens) / seconds) if seconds > 0 else 0.0
+        ttft = sorted(self._ttft)
+        self._text = self._titled(
+            _("{n} open").format(n=f"{progress.open:,}"),
+            _("{n} tok/s").format(n=f"{rate:,.0f}"),
+            *([_("TTFT {n} ms").format(n=f"{ttft[len(ttft) // 2]:,.0f}")] if ttft else []),
+            failures=progress.failed,
+        )
+
+    def interrupted(self) -> None:
+        self._ends = True
+
+    def end(self) -> None:
+        self._live.stop()
+
+    def _titled(self, *parts: str, failures: int | None = None) -> Text:
+        cell = self._now
+        where = [plain(cell.client), cell.level.label]
+        if self._rounds > 1:
+            where.append(_("round {round}").format(round=cell.repeat + 1))
+        if cell.attempt:
+            where.append(_("again"))
+        text = Text.assemble((", ".join(where), "bold"), ": ", ", ".join(parts))
+        if failures is not None:
+            shown = plural(failures, "{n} failure", "{n} failures")
+            text.append(", ").append(shown, style="bold red" if failures else "")
+        return text
+
+    def _renderable(self) -> RenderableType:
+        left = _("about {time} left").format(time=duration(max(1.0, self._left.seconds)))
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_row(
+            ProgressBar(total=1.0, completed=self._left.share, width=min(WIDTH, self._console.width // 2)),
+            _("{n} of {all}").format(n=self._place, all=self._cells),
+            _("interrupted, ending") if self._ends else left,
+        )
+        return Group("", line, self._text) if self._figures else line
+
+
+def _ttft_ms(stream: Stream) -> float | None:
+    """Return the TTFT of one stream; ``None`` for one without tokens."""
+    counts = memoryview(stream.counts).cast("H")
+    first = next((place for place, count in enumerate(counts) if count), None)
+    return None if first is None else (memoryview(stream.arrivals).cast("q")[first] - stream.start) / 1e6
