@@ -59,7 +59,13 @@ class Lines(Notes):
 
     def _row(self, of: Reading, screen: Screen) -> Iterator[Text]:
         errors = number(None) if of.errors is None else percent(of.errors)
-        row = [label(of.client), f"{of.streams:,}", number(of.lag_p99_ms), errors, verdict(of)]
+        row: list[str | Cell] = [
+            label(of.client),
+            f"{of.streams:,}",
+            number(of.lag_p99_ms),
+            errors,
+            verdict(of),
+        ]
         return (Text(" " * INDENT) + line for line in self._layout(screen).row(row))
 
     def _layout(self, screen: Screen) -> Layout:

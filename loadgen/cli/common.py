@@ -156,19 +156,30 @@ def report_run(
     from loadgen.report.write import ReportError, put, write
 
     run = Run.load(folder)
+
+    def waiting(text: str) -> contextlib.AbstractContextManager[object]:
+        shown = console.is_terminal and form not in ("json", "markdown")
+        return console.status(text, spinner="line") if shown else contextlib.nullcontext()
+
     # what was measured is printed first: the files may not be written, on a full disk
-    match form:
-        case "markdown":
-            click.echo(markdown.report(document(run.view, "markdown")), nl=False)
-        case "json":
-            code = settled(run.exit_code)
-            click.echo(json.result(run.view, VERDICTS[code], code), nl=False)
-        case "details":
-            console.print(terminal.report(document(run.view, "terminal")))
-        case "summary":
-            console.print(terminal.summary(summary(run.view)))
+    with waiting(_("Analysing what was measured")):
+        match form:
+            case "markdown":
+                text = markdown.report(document(run.view, "markdown"))
+            case "json":
+                code = settled(run.exit_code)
+                text = json.result(run.view, VERDICTS[code], code)
+            case "details":
+                screen = terminal.report(document(run.view, "terminal"))
+            case "summary":
+                screen = terminal.summary(summary(run.view))
+    if form in ("json", "markdown"):
+        click.echo(text, nl=False)
+    elif form != "none":
+        console.print(screen)
     try:
-        path = write(run.view, parquet=parquet)
+        with waiting(_("Writing the report")):
+            path = write(run.view, parquet=parquet)
         if junit:
             put(junit, as_junit(run.view))
     except ReportError as error:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from loadgen.model import Cell, Scenario, Simulator
 
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
-CELL_S = 0.9  # that a cell takes beside its streams: a process starts, its recording is saved
+CELL_S = 0.7  # that a cell takes beside its streams: a process starts, its recording is saved
 
 
 def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:

@@ -51,9 +51,9 @@ def _what(view: View) -> Iterable[str]:
 
 
 def size(scenario: Scenario, levels: Sequence[Level]) -> str:
-    """Return ``4 clients × 1 stream to 100 streams × 3 rounds``."""
+    """Return ``4 clients × 1 to 100 streams × 3 rounds``."""
     clients = sum(not client.control for client in scenario.clients)
-    between = _("{low} to {high}").format(low=levels[0].label, high=levels[-1].label)
+    between = _("{low} to {high}").format(low=f"{levels[0].value:,g}", high=levels[-1].label)
     return " × ".join(
         [
             plural(clients, "{n} client", "{n} clients"),

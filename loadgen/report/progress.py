@@ -66,14 +66,16 @@ class Plain(Listener):
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:  # noqa: ARG002
         self._rows = _Rows(cells)
-        self._below = 0
+        self._head()
+
+    def _head(self) -> None:
+        self._below = 0  # rows
         self._console.print()
         self._console.print(OnScreen(self._rows.head))
 
     def cell_ends(self, parts: Sequence[Recording]) -> None:
         if self._console.is_terminal and self._below >= self._console.height - 6:
-            self._below = 0
-            self._console.print(OnScreen(self._rows.head))
+            self._head()
         self._below += 1
         self._console.print(OnScreen(partial(self._rows.row, parts)))
         for why in dict.fromkeys(part.ended for part in parts if part.ended):
@@ -96,6 +98,9 @@ class Plain(Listener):
                 "Interrupted: this measurement ends, then what was measured is reported. Ctrl-C again: end at once."
             )
         )
+
+    def end(self) -> None:
+        self._console.print()
 
     def note(self, text: str, tone: Tone = "warn") -> None:
         paragraph(self._console, text, tone, " " * INDENT)
@@ -141,6 +146,8 @@ class OnTerminal(Plain):
 
     def end(self) -> None:
         self._bar.end()
+        if not self._quiet:
+            super().end()
 
 
 class _Rows:
