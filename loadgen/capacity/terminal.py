@@ -30,9 +30,8 @@ class Notes(SearchListener):
         self._console = console or Console(stderr=True)
 
     def interrupted(self) -> None:
-        self.note(
-            _("Interrupted: this measurement ends, then what is known is printed. Ctrl-C again: end at once.")
-        )
+        text = _("Interrupted. This measurement ends now, then what is known is printed.")
+        self.note(f"{text} {_('Ctrl-C again ends at once.')}")
 
     def note(self, text: str) -> None:
         paragraph(self._console, text, "warn", " " * INDENT)
@@ -94,3 +93,4 @@ class OnTerminal(Lines):
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+        self._console.print()

@@ -78,7 +78,7 @@ class Plain(Listener):
             self._head()
         self._below += 1
         self._console.print(OnScreen(partial(self._rows.row, parts)))
-        for why in dict.fromkeys(part.ended for part in parts if part.ended):
+        for why in dict.fromkeys(part.ended for part in parts if part.ended not in ("", "interrupted")):
             self.note(why)
         found = failed(parts)
         causes = {(outcome, status) for outcome, status, _n in found.causes}
@@ -93,11 +93,8 @@ class Plain(Listener):
             paragraph(self._console, _("Measured again, because {why}").format(why=why), "warn", AGAIN)
 
     def interrupted(self) -> None:
-        self.note(
-            _(
-                "Interrupted: this measurement ends, then what was measured is reported. Ctrl-C again: end at once."
-            )
-        )
+        text = _("Interrupted. This measurement ends now, then what was measured is reported.")
+        self.note(f"{text} {_('Ctrl-C again ends at once.')}")
 
     def end(self) -> None:
         self._console.print()

@@ -8,19 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadgen.capacity.readings import Obstacle, Reading
-from loadgen.capacity.terminal import Lines, OnTerminal, steps
+from loadgen.capacity.readings import Budget, Obstacle, Reading
+from loadgen.capacity.terminal import Lines, OnTerminal
 from loadgen.model import ClientId
 
-
-def printed(shown: Any) -> str:
-    console = Console(file=io.StringIO(), width=160)
-    console.print(shown)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-AIOHTTP, REQUESTS, FLOOR = (ClientId(name) for name in ("aiohttp", "requests", "floor"))
+AIOHTTP, REQUESTS = ClientId("aiohttp"), ClientId("requests")
+BUDGET = Budget(lag_p99_ms=10.0, errors=0.01, ttft=None)
 
 
 def reading(streams: int = 512, **changes: Any) -> Reading:
@@ -32,13 +25,10 @@ def reading(streams: int = 512, **changes: Any) -> Reading:
 
 
 @pytest.mark.parametrize(
-    ("cell", "line"),
+    ("cell", "row"),
     [
-        (reading(), "aiohttp x 512: lag p99 4.00 ms, errors 0 %: within"),
-        (
-            reading(1024, verdict="over", lag_p99_ms=40.0),
-            "aiohttp x 1,024: lag p99 40.0 ms, errors 0 %: over: lag p99",
-        ),
+        (reading(), "aiohttp 512 4.00 0 % within"),
+        (reading(1024, verdict="over", lag_p99_ms=40.0), "aiohttp 1,024 40.0 0 % over: lag p99"),
         (
             reading(
                 verdict="unmeasured",
@@ -46,31 +36,45 @@ def reading(streams: int = 512, **changes: Any) -> Reading:
                 errors=None,
                 obstacle=Obstacle(kind="ended", text="it\x1b[2J died"),
             ),
-            "aiohttp x 512: lag p99 –, errors –: does not count: it\\x1b[2J died",
+            "aiohttp 512 – – does not count: it\\x1b[2J died",
         ),
     ],
 )
-def test_a_pipe_gets_a_line_per_cell(cell: Reading, line: str) -> None:
+def test_a_pipe_gets_a_line_per_cell(cell: Reading, row: str) -> None:
     file = io.StringIO()
-    watcher = Lines(Console(file=file, width=40))
+    watcher = Lines(Console(file=file, width=80), [AIOHTTP], BUDGET, "limit")
     watcher.step_begins(AIOHTTP, 512)
     watcher.step_ends(cell)
-    assert file.getvalue() == line + "\n"
+    first, *_, last = file.getvalue().splitlines()
+    assert first == "limit  1 client"
+    assert " ".join(last.split()) == row
 
 
-def test_a_terminal_gets_a_table_that_grows() -> None:
+def test_rows_are_aligned_and_a_long_verdict_is_wrapped() -> None:
     file = io.StringIO()
-    with OnTerminal(Console(file=file, width=100, force_terminal=True)) as watcher:
+    watcher = Lines(Console(file=file, width=60), [AIOHTTP, REQUESTS], BUDGET)
+    watcher.step_ends(reading())
+    watcher.step_ends(
+        reading(64, client=REQUESTS, verdict="machine", obstacle=Obstacle(kind="ended", text="why " * 20))
+    )
+    lines = file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    assert not any(line != line.rstrip() for line in lines)
+    (within,) = (line for line in lines if line.endswith("within"))
+    start = within.index("within")
+    below = lines[lines.index(within) + 1 :]
+    assert below[0][start:].startswith("does not count: why")
+    assert all(line[:start].isspace() for line in below[1:])
+
+
+def test_a_terminal_gets_a_line_per_cell_and_what_is_measured_now() -> None:
+    file = io.StringIO()
+    with OnTerminal(
+        Console(file=file, width=100, force_terminal=True), [AIOHTTP, REQUESTS], BUDGET
+    ) as watcher:
         watcher.step_begins(AIOHTTP, 512)
         watcher.step_ends(reading())
         watcher.step_ends(reading(64, client=REQUESTS))
     last = file.getvalue().rpartition("client")[2]
     assert "aiohttp" in last
     assert "requests" in last
-    assert "measuring" not in last
-
-
-def test_steps_stand_by_client_and_streams() -> None:
-    reported = [reading(512), reading(8, client=FLOOR), reading(64)]
-    rows = [line.split()[:2] for line in printed(steps(reported)).splitlines()[1:]]
-    assert rows == [["aiohttp", "64"], ["512", "4.00"], ["floor", "8"]]

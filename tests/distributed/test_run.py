@@ -301,7 +301,7 @@ def test_two_interrupts_end_it_at_once_and_leave_no_process(tmp_path: Path) -> N
             os.kill(pids[-1], signal.SIGSTOP)  # an engine that answers no command must not keep us
             interrupt(process)
             assert process.stdout is not None
-            until(lambda: "once more ends at once" in process.stdout.readline(), "the note")
+            until(lambda: "Interrupted" in process.stdout.readline(), "the note")
             begun = time.monotonic()
             interrupt(process)
             code, stdout, stderr = ended(process)

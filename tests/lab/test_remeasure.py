@@ -44,8 +44,8 @@ class Notes(Listener):
         self.texts: list[str] = []
         self.measured: list[tuple[int, int]] = []
 
-    def note(self, text: str) -> None:
-        self.texts.append(text)
+    def again(self, cell: Cell, why: str) -> None:
+        self.texts.append(f"{cell.index} {cell.attempt}: {why}")
 
     def cell_begins(self, cell: Cell) -> None:
         self.measured.append((cell.index, cell.attempt))
@@ -70,8 +70,7 @@ def test_a_disturbed_cell_is_measured_again_at_the_end_of_its_round(tmp_path: Pa
     verdicts = iter(["", "a neighbour", "", "", ""])
     notes, found = ran(tmp_path, lambda _: next(verdicts))
     assert notes.measured == [(1, 0), (2, 0), (2, 1), (3, 0), (4, 0)]
-    (note,) = notes.texts
-    assert note.endswith("at 2 streams, round 1, because a neighbour")
+    assert notes.texts == ["2 1: a neighbour"]
     assert [(cell.index, cell.attempt) for cell in found.info.cells] == notes.measured
     assert [(of.index, of.attempt) for of in found.recordings] == notes.measured
     assert all(cell.ended == "" for cell in found.info.cells)

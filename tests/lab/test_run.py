@@ -64,9 +64,9 @@ def test_the_first_recording_of_a_cell_has_the_log_of_its_simulator_even_if_it_h
 
 
 def test_the_first_signal_ends_a_run_in_order_and_the_second_at_once() -> None:
-    notes: list[str] = []
+    notes: list[None] = []
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with interruptible(notes.append) as interrupted:
+    with interruptible(lambda: notes.append(None)) as interrupted:
         assert not interrupted()
         os.kill(os.getpid(), signal.SIGTERM)
         assert notes == [], "not from within the handler"
@@ -82,7 +82,7 @@ def test_another_thread_leaves_the_signals_alone() -> None:
     found: list[object] = []
 
     def inside() -> None:
-        with interruptible(lambda _: None) as interrupted:
+        with interruptible(lambda: None) as interrupted:
             found.extend([interrupted(), signal.getsignal(signal.SIGINT)])
 
     before = signal.getsignal(signal.SIGINT)
