@@ -92,7 +92,7 @@ def line_chart(
         up = {"x": [knee.level.value], "low": [y.start], "high": [y.end], "text": [knee.text]}
         draw(made, Segment(x0="x", y0="low", x1="x", y1="high", line_dash="dotted"), up, knee.variable)
         label = Text(x="x", y="high", text="text", x_offset=-4, y_offset=12 * place, anchor="top_right")
-        label.update(text_font=FONT, text_font_size="11px")
+        label.update(text_font={"value": FONT}, text_font_size="11px")  # a name alone would be a column
         draw(made, label, up, knee.variable)
     marks = []
     for line in lines:
