@@ -28,7 +28,7 @@ def answer(found: SearchResult) -> list[str]:
         text = _("{where}, within the budget, {client} carries {amounts}.")
         first, *others = known
         amounts = [
-            _("{n} streams").format(n=_amount(first)),
+            _amount(first, _("{n} streams")),
             *(f"{label(o.client)} {_amount(o)}" for o in others),
         ]
         where = plural(found.cores, "On one core", "On {n} cores")
