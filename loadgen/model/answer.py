@@ -28,7 +28,7 @@ class Failures(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Answer):
-    """The main figures of the only client, at its highest level; keyed by column."""
+    """The main figures of the only client at the only level; keyed by column."""
 
     kind: str = "measured"
     client: ClientId

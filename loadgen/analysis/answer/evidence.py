@@ -10,6 +10,7 @@ from itertools import combinations
 
 from loadgen.analysis import compare, effects, rounds
 from loadgen.analysis.changes import Change
+from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import ClientId, Estimate, Level, Run, Summary
 
 ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, with certainty, they differ
@@ -42,6 +43,11 @@ class Evidence:
         """Return the levels at which two clients or more were measured, or the only one; the lowest first."""
         clients = Counter(s.level for sweep in self.sweeps.values() for s in sweep)
         return sorted(level for level, n in clients.items() if n >= min(2, len(self.sweeps)))
+
+    @cached_property
+    def repeats(self) -> Sequence[Repeat]:
+        """Return the repeats that count, of each cell one attempt, those of A/A controls and yardsticks too."""
+        return repeats_of(self.run.recordings)
 
     @property
     def compared_at(self) -> Level | None:

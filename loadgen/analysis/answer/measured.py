@@ -1,4 +1,4 @@
-"""Report the main figures of the only client."""
+"""Report the main figures of the only client at the only level."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ COLUMNS = ("ttft_p50_ms", "ttft_p95_ms", "itl_p99_ms", "tokens_per_s")
 
 
 def measured(evidence: Evidence) -> Iterator[Measured]:
-    """Yield the figures at the highest level, with their intervals over the rounds, where there is one client only."""
-    if len(evidence.clients) != 1:
+    """Yield the figures of one client at one level, with their intervals over the rounds."""
+    if len(evidence.clients) != 1 or len(evidence.levels) != 1:
         return
-    ((client, summary),) = evidence.at(evidence.levels[-1]).items()
-    values = {c: over_rounds(summary, c) for c in COLUMNS if summary.value(c) is not None}
+    ((client, summary),) = evidence.at(evidence.levels[0]).items()
+    values = {name: of for name in COLUMNS if (of := over_rounds(summary, name)).low is not None}
     if values:
         yield Measured(client=client, level=summary.level, values=values)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.answer.evidence import Evidence
+from loadgen.analysis.metrics import PerStream, column
 from loadgen.analysis.thresholds import OPERATORS
 from loadgen.model import Objective, Summary, Threshold
 
@@ -25,24 +26,52 @@ def _of_clients(threshold: Threshold, evidence: Evidence) -> Iterator[Objective]
     for client, sweep in evidence.sweeps.items():
         if threshold.client not in (None, client.label, client.name):
             continue
-        sides = [_side(threshold, summary) for summary in sweep]
-        held = next((n for n, side in enumerate(sides) if side is not True), len(sides))
-        if held or False in sides:
+        sides = [(summary.level, _side(threshold, summary, evidence)) for summary in sweep]
+        fails = min((level for level, side in sides if side is False), default=None)
+        holds = [level for level, side in sides if side and (fails is None or level < fails)]
+        if holds or fails:
             yield Objective(
                 metric=threshold.metric,
                 op=threshold.op,
                 value=threshold.value,
                 client=client,
-                holds=sweep[held - 1].level if held else None,
-                fails=sweep[sides.index(False)].level if False in sides else None,
-                all_levels=held == len(sides),
+                holds=max(holds, default=None),
+                fails=fails,
+                all_levels=max(holds, default=None) == sweep[-1].level,
             )
 
 
-def _side(threshold: Threshold, summary: Summary) -> bool | None:
-    """Return whether it holds or fails with the whole interval over the rounds; ``None``: it spans the line."""
+def _side(threshold: Threshold, summary: Summary, evidence: Evidence) -> bool | None:
+    """Return whether it holds or fails with the whole interval; ``None``: it spans the line, or there is none.
+
+    The interval is that over the rounds; where they are too short for the percentile, that of the share of streams
+    beyond the line.
+    """
     found = effects.mean(rounds.values(summary, threshold.metric).values())
-    if found is None or found.low is None or found.high is None:
+    if found and found.low is not None and found.high is not None:
+        within = {OPERATORS[threshold.op](bound, threshold.value) for bound in (found.low, found.high)}
+        return within.pop() if len(within) == 1 else None
+    return _by_share(threshold, summary, evidence)
+
+
+def _by_share(threshold: Threshold, summary: Summary, evidence: Evidence) -> bool | None:
+    """Return whether fewer streams are beyond the line than the percentile allows (Clopper & Pearson 1934)."""
+    from scipy.special import betaincinv
+
+    of = column(threshold.metric)
+    if of.rank is None or not isinstance(of.metric.formula, PerStream):
         return None
-    within = {OPERATORS[threshold.op](bound, threshold.value) for bound in (found.low, found.high)}
-    return within.pop() if len(within) == 1 else None
+    numbers = {each.repeat for each in summary.rounds}
+    parts = [
+        part
+        for repeat in evidence.repeats
+        if (repeat.recording.client, repeat.recording.level) == (summary.client, summary.level)
+        and repeat.recording.repeat in numbers
+        for part in repeat.parts
+    ]
+    beyond = [of.metric.formula.times(part).values > threshold.value * 1e6 for part in parts]
+    n, k, tail = sum(map(len, beyond)), sum(int(each.sum()) for each in beyond), (1 - effects.CONFIDENCE) / 2
+    allowed, under = 1 - of.rank / 100, threshold.op.startswith("<")
+    if k < n and betaincinv(k + 1, n - k, 1 - tail) < allowed:
+        return under
+    return not under if k and betaincinv(k, n - k + 1, tail) > allowed else None

@@ -18,8 +18,13 @@ MAX_MORE = 20  # more rounds than so many are no advice
 
 
 def undecided(evidence: Evidence) -> Iterator[Undecided]:
-    """Yield the main metrics in which no pair of clients surely differs, but not all of them are alike either."""
+    """Yield the main metrics in which no pair of clients surely differs, but not all of them are alike either.
+
+    Of one client it is yielded, without metrics, that one round tells nothing.
+    """
     if (level := evidence.compared_at) is None:
+        if evidence.levels and max(s.repeats for of in evidence.sweeps.values() for s in of) < 2:
+            yield _undecided(evidence, evidence.levels[-1], (), [])
         return
     metrics: dict[tuple[ClientId, ...], list[str]] = defaultdict(list)
     for column in COLUMNS:
@@ -41,7 +46,7 @@ def _undecided(
     bounds = [(c.low, c.high) for c in unclear if c.low is not None and c.high is not None]
     widest = max(bounds, key=lambda of: math.log1p(of[1]) - math.log1p(of[0]), default=(None, None))
     summaries = evidence.at(level).values()
-    have = min(len(rounds.values(s, column)) for s in summaries for column in columns)
+    have = min((len(rounds.values(s, column)) for s in summaries for column in columns), default=1)
     more = max((_needed(have, *of) for of in bounds), default=MIN_REPEATS) - have
     causes = (why for s in summaries for of in s.confidence.values() for why in of.causes)
     return Undecided(

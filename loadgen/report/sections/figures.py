@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import headline
 from loadgen.model import Summary, Validity
-from loadgen.report.blocks import Cell, Column, Details, Table, Text, Tone
+from loadgen.report.blocks import Cell, Column, Details, Row, Table, Text, Tone
 from loadgen.report.columns import at, scaled, value_text
 from loadgen.report.language import _
 from loadgen.report.sections import metrics
@@ -28,16 +29,16 @@ class Figures(Section):
         if not view.summaries:
             return
         shown = [of for of in headline() if any(s.value(of.name) is not None for s in view.summaries)]
-        columns = [Column("" if form == "summary" else _("client"))]
+        counted = _counted(view.by_level, form)
+        alone = view.sweeps and len({s.client for s in counted}) == 1
+        columns = [Column(counted[0].client.label if alone else "" if form == "summary" else _("client"))]
         for of in shown:
             _place, above, heading = of.metric.headline[of.rank]
             columns.append(Column(_(heading), _(above), tip=_(of.metric.description)))
-        groups = {
-            at(level) if view.sweeps else "": [
-                _row(s, shown, of_level, form) for s in _counted(of_level, form)
-            ]
-            for level, of_level in view.levels.items()
-        }
+        groups: dict[str, list[Row]] = defaultdict(list)
+        for s in counted:
+            row = _row(s, str(s.level) if alone else s.client.label, shown, view.levels[s.level], form)
+            groups[at(s.level) if view.sweeps and not alone else ""].append(row)
         yield Table(columns, groups)
         if form == "html":
             text = _(
@@ -53,10 +54,10 @@ def _counted(summaries: Sequence[Summary], form: Form) -> list[Summary]:
 
 
 def _row(
-    summary: Summary, columns: Sequence[MetricColumn], others: Sequence[Summary], form: Form
-) -> list[Cell]:
+    summary: Summary, name: str, columns: Sequence[MetricColumn], others: Sequence[Summary], form: Form
+) -> Row:
     invalid = summary.validity is Validity.INVALID
-    label = f"{summary.client.label}{_(' (invalid)') if invalid else ''}"
+    label = f"{name}{_(' (invalid)') if invalid else ''}"
     return [Cell(label, client=summary.client), *(_cell(summary, of, others, form) for of in columns)]
 
 

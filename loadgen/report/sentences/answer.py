@@ -160,7 +160,7 @@ def _objective(answers: Sequence[Objective]) -> Iterator[str]:
 def _range(one: Objective) -> str:
     holds, fails = (level and _level(level) for level in (one.holds, one.fails))
     if not holds:
-        return _("at no level")
+        return _("at no level: it fails at {fails}").format(fails=fails)
     if one.all_levels:
         return _("up to {holds}, the highest level").format(holds=holds)
     if not fails:
@@ -268,8 +268,11 @@ def _figure(name: str, of: Estimate) -> str:
 
 def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
     for one in answers:
-        metrics = listed(map(_name, one.metrics))
+        metrics = listed(map(_name, one.metrics)) if one.metrics else ""
         rounds = plural(one.rounds, "{n} round", "{n} rounds")
+        if not one.metrics:
+            yield _("One round has no ±, so nothing follows from it; use --repeats 3.")
+            continue
         if one.low is None or one.high is None:
             text = _("{rounds} cannot tell whether the clients differ in {metrics}; use --repeats 3.")
             yield text.format(metrics=metrics, rounds=rounds)

@@ -8,6 +8,7 @@ from loadgen.analysis.answer.failures import failures
 from loadgen.analysis.answer.measured import measured
 from loadgen.analysis.answer.objective import objective
 from loadgen.analysis.answer.saturates import saturates
+from loadgen.analysis.answer.undecided import undecided
 from loadgen.model import Level, Limit, Saturates, Scales, Threshold, Validity
 from tests import synthetic
 from tests.analysis.answer.made import answers, made
@@ -44,18 +45,24 @@ def test_streams_that_ended_well_or_were_stopped_did_not_fail():
 
 
 def test_the_only_client_is_told_with_its_intervals():
-    (one,) = answers(measured, made("aiohttp", 10), made("aiohttp", 100), made("aiohttp (A/A)", 100))
+    (one,) = answers(measured, made("aiohttp"), made("aiohttp (A/A)"))
     assert (str(one.client), one.level) == ("aiohttp", Level(streams=100))
     ttft = one.values["ttft_p50_ms"]
     assert ttft.low < ttft.value < ttft.high
     assert "itl_p99_ms" not in one.values
 
 
-def test_one_round_has_no_interval_and_several_clients_or_none_are_not_told():
-    (one,) = answers(measured, made("aiohttp", rounds=1))
-    assert one.values["ttft_p50_ms"].low is None
+def test_figures_without_interval_or_of_several_clients_or_levels_are_not_told():
+    assert not answers(measured, made("aiohttp", rounds=1))
     assert not answers(measured, made("aiohttp"), made("requests"))
+    assert not answers(measured, made("aiohttp", 10), made("aiohttp", 100))
     assert not answers(measured, made("aiohttp", validity=Validity.INVALID))
+
+
+def test_one_round_of_one_client_tells_nothing():
+    (one,) = answers(undecided, made("aiohttp", 1, rounds=1), made("aiohttp", 10, rounds=1))
+    assert (one.metrics, one.rounds) == ((), 1)
+    assert not answers(undecided, made("aiohttp", 1), made("aiohttp", 10))
 
 
 # --------------------------------------------------------------------------------------------- objective
@@ -66,6 +73,9 @@ def test_one_round_has_no_interval_and_several_clients_or_none_are_not_told():
     [
         ((300, 600, 2000), 10, 100, False),
         ((300, NEAR, 2000), 1, 100, False),
+        ((NEAR, 600, 2000), 10, 100, False),
+        ((NEAR, NEAR, 2000), None, 100, False),
+        ((None, 600, 2000), 10, 100, False),
         ((300, 600, NEAR), 10, None, False),
         ((300, 600, 900), 100, None, True),
         ((1500, 600, 900), None, 1, False),
@@ -76,6 +86,20 @@ def test_an_objective_holds_up_to_a_level_with_its_whole_interval(ttft, holds, f
     (one,) = answers(objective, *sweep, thresholds=[FAST])
     assert streams_of(one) == [holds, fails]
     assert one.all_levels is everywhere
+
+
+@pytest.mark.parametrize(
+    ("streams", "slow", "said"), [(100, 0, True), (100, 20, False), (100, 5, None), (20, 0, None)]
+)
+def test_where_rounds_are_too_short_for_the_percentile_the_share_of_slow_streams_decides(streams, slow, said):
+    cells = [synthetic.recording(streams=streams - slow, tokens=2, ttft_ms=300, concurrency=10)]
+    if slow:
+        cells.append(
+            synthetic.recording(streams=slow, tokens=2, ttft_ms=1500, concurrency=10, repeat=1, index=1)
+        )
+    sweep = [made("aiohttp", n, rounds=2, ttft_p95_ms=None if n == 10 else 2000) for n in (10, 20)]
+    (one,) = answers(objective, *sweep, thresholds=[FAST], recordings=cells)
+    assert streams_of(one) == {True: [10, 20], False: [None, 10], None: [None, 20]}[said]
 
 
 def test_nothing_is_said_of_an_objective_that_cannot_be_told_or_of_one_level():
