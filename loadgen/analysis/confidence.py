@@ -8,8 +8,9 @@ This is the rule; it was stated before anything was measured with it, and is not
   mean; or the noise threshold of the A/A control at that level, where that is wider. The ± of a group is that
   of its widest deciding figure, plus the shifts by machine and simulator, which rounds cannot show
   (:mod:`loadgen.analysis.machine`).
-- Figures below ten times a floor (1 ms, 1 KiB, 1 MiB, 1 µs per token, one thread) are treated as ten times the
-  floor, so that a ± up to the floor is always harmless.
+- Figures below ten times a floor (1 ms, 1 MiB, 1 µs per token, one thread; of memory per stream 64 KiB, the resolution
+  of a process's memory, divided by the number of streams, or 1 KiB if that is more) are treated as ten times the floor, so
+  that a ± up to the floor is always harmless.
 - Up to 10 % the confidence is high, up to 30 % medium, above low. Without an interval it is low for the tail, and
   medium or low for the others, by the shifts alone. A tail whose percentiles are missing or have a low sample size
   is low, and so are the latencies of a starved client.
@@ -22,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from loadgen.analysis import effects, machine, rounds
+from loadgen.analysis.changes import MIN_CHANGE_KIB
 from loadgen.analysis.machine import HIGH, MEDIUM
 from loadgen.analysis.metrics import column
 from loadgen.analysis.noise import NoiseThresholds
@@ -110,8 +112,11 @@ def _width(summary: Summary, metric: str, noise: NoiseThresholds | None) -> _Wid
     found = effects.mean(rounds.values(summary, metric).values())
     if found is None or found.n is None or found.n < MIN_ROUNDS or found.high is None:
         return None
-    floor = FLOORS.get(column(metric).metric.unit, 0.0) / HIGH
-    scale = max(abs(found.value), floor)
+    unit = column(metric).metric.unit
+    floor = FLOORS.get(unit, 0.0)
+    if unit == "KiB":  # per stream
+        floor = max(floor, MIN_CHANGE_KIB / summary.level.value)
+    scale = max(abs(found.value), floor / HIGH)
     if not scale:
         return _Width(0.0, RoundsDiffer(metric=metric, effect=0.0))
     share = (found.high - found.value) / scale

@@ -86,6 +86,9 @@ def test_below_the_floor_a_wide_interval_is_harmless() -> None:
     tiny = [{"ttft_ms": ttft, "gap_ms": 0.0, "tokens": 2} for ttft in (0.3, 0.5, 0.7)]
     assert of(MEDIAN, *tiny).grade is Grade.HIGH
     assert of(MEMORY, *({"rss_per_stream_kib": kib} for kib in (0.1, 0.3, 0.5))).grade is Grade.HIGH
+    few_pages = [{"rss_per_stream_kib": kib} for kib in (80, 96, 112)]
+    assert of(MEMORY, *few_pages, concurrency=1, streams=20).grade is Grade.HIGH
+    assert of(MEMORY, *few_pages).grade is not Grade.HIGH
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
