@@ -9,8 +9,8 @@ This is the rule; it was stated before anything was measured with it, and is not
   of its widest deciding figure, plus the shifts by machine and simulator, which rounds cannot show
   (:mod:`loadgen.analysis.machine`).
 - Figures below ten times a floor (1 ms, 1 MiB, 1 µs per token, one thread; of memory per stream 64 KiB, the resolution
-  of a process's memory, divided by the number of streams, or 1 KiB if that is more) are treated as ten times the floor, so
-  that a ± up to the floor is always harmless.
+  of a process's memory, divided by the number of streams, or 1 KiB if that is more) are treated as ten times the
+  floor, so that a ± up to the floor is always harmless.
 - Up to 10 % the confidence is high, up to 30 % medium, above low. Without an interval it is low for the tail, and
   medium or low for the others, by the shifts alone. A tail whose percentiles are missing or have a low sample size
   is low, and so are the latencies of a starved client.
