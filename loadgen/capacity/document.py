@@ -40,7 +40,7 @@ TONES: Final[dict[str, Tone]] = {"within": "good", "over": "bad"}
 
 def summary(found: SearchResult) -> Document:
     """Return what the command prints last: the answer, then a row per client."""
-    table: list[Block] = [_limits(found), Text(_budget(found), "quiet")]
+    table: list[Block] = [_limits(found, brief=True), Text(_budget(found), "quiet")]
     answer = [Text(text) for text in sentences.answer(found)]
     info = found.info
     what = (
@@ -83,7 +83,7 @@ def _budget(found: SearchResult) -> str:
     return _("Budget: {budget}").format(budget=describe(found.budget))
 
 
-def _limits(found: SearchResult) -> Table:
+def _limits(found: SearchResult, *, brief: bool = False) -> Table:
     streams = plural(found.cores, "streams on one core", "streams on {n} cores")
     names = _("client"), streams, _("95 % interval"), _("cells"), _("stopped by")
     columns = [Column(name, text=place in (0, 4), priority=place == 3) for place, name in enumerate(names)]
@@ -91,7 +91,8 @@ def _limits(found: SearchResult) -> Table:
     for each in found.clients:
         between = sentences.interval(each.limit) if each.limit else number(None)
         first = Cell(label(each.client), client=each.client)
-        rows.append([first, carries(each), between, f"{each.cells:,}", stopped(each)])
+        why = f"{stopped(each)}: {reason(each.obstacle)}" if each.obstacle and not brief else stopped(each)
+        rows.append([first, carries(each), between, f"{each.cells:,}", why])
     return Table(columns, {"": rows})
 
 

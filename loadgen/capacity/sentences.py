@@ -124,18 +124,16 @@ def carries(each: Capacity) -> str:
 
 
 def stopped(each: Capacity) -> str:
-    """Return why the client carries no more, or why no more is known."""
+    """Return what stopped the client, or its search before that."""
     if each.bound:
         return bound(each.bound)
-    if each.stopped == "max_streams":
-        return _("more were not tried: --max-streams, or limits of files, ports, threads, memory")
-    if each.obstacle:
-        text = {
-            "server": _("the simulator is the limit at {n} streams: {why}"),
-            "machine": _("the machine is the limit at {n} streams: {why}"),
-        }.get(each.stopped, _("not measured at {n} streams: {why}"))
-        return text.format(n=f"{each.tried or 0:,}", why=reason(each.obstacle))
-    return _("interrupted") if each.stopped == "interrupted" else each.stopped
+    texts = {
+        "max_streams": _("--max-streams, or limits of this machine"),
+        "server": _("the simulator at {n}"),
+        "machine": _("the machine at {n}"),
+        "interrupted": _("interrupted"),
+    }
+    return texts.get(each.stopped, _("not measured at {n}")).format(n=f"{each.tried or 0:,}")
 
 
 def bound(name: Bound) -> str:

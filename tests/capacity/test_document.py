@@ -148,12 +148,12 @@ def test_what_others_wrote_stays_text() -> None:
         (
             one(at_least=128, stopped="server", tried=256, obstacle=LATE),
             "at least 128",
-            "the simulator is the limit at 256 streams: the simulator sent late, p99 60.0 ms",
+            "the simulator at 256",
         ),
         (
             one(at_least=128, stopped="machine", tried=256, obstacle=Obstacle(kind="hypervisor", share=0.2)),
             "at least 128",
-            "the machine is the limit at 256 streams: the hypervisor took 20 % of the engine's core",
+            "the machine at 256",
         ),
     ],
 )
