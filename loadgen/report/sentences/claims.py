@@ -66,8 +66,8 @@ MEASURES = {
     "threads_peak": "threads",
     "rss_per_stream_kib": "memory per stream",
 }
-_MODES: Mapping[tuple[Mode, ...], str] = {("threads",): "a sync client", ("tasks",): "an async client"}
-_TRUE_OF: Mapping[Result, str] = {
+MODES: Mapping[tuple[Mode, ...], str] = {("threads",): "a sync client", ("tasks",): "an async client"}
+TRUE_OF: Mapping[Result, str] = {
     "supports": "true of {clients}", "contradicts": "not of {clients}", "undecided": "undecided of {clients}",
 }  # fmt: skip
 SHORTFALLS = {
@@ -104,7 +104,7 @@ def _whom(one: ClaimStatement) -> Iterator[str]:
     results: dict[ClientId, set[Result]] = {}
     for effect in one.effects:
         results.setdefault(effect.client, set()).add(effect.result)
-    for result, words in _TRUE_OF.items():
+    for result, words in TRUE_OF.items():
         names = (
             str(effect.client) if len(results[effect.client]) == 1 else who(effect)
             for effect in one.effects
@@ -167,7 +167,8 @@ def _missing(missing: Missing) -> str:
         text = _("{measure} was not measured for {clients}") if names else _("{measure} was not measured")
         return text.format(measure=_(MEASURES[missing.measure]), clients=names)
     if missing.modes:
-        names = _(_MODES.get(missing.modes, "both sync and async clients"))
+        known = missing.modes in MODES
+        names = _(MODES[missing.modes]) if known else _("both sync and async clients")
     return _("there is no valid measurement of {clients}{range}").format(clients=names, range=_range(missing))
 
 

@@ -68,12 +68,13 @@ def cause(why: ConfidenceCause) -> str:
                 needed=why.needed,
             )
         case FewValues():
+            needed = f"{why.needed:,}"
             return plural(
                 why.n,
                 "{metric} rests on {n} value; {needed} are needed",
                 "{metric} rests on {n} values; {needed} are needed",
                 metric=label(column(why.metric)),
-                needed=f"{why.needed:,}",
+                needed=needed,
             )
     raise TypeError(f"no sentence for {why}")
 

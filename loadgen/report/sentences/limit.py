@@ -9,13 +9,13 @@ from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number
 
-_LIMITS = {
+LIMITS = {
     Limit.CLIENT: "the client",
     Limit.SERVER: "the server",
     Limit.SIMULATOR: "the simulator",
     Limit.MACHINE: "the machine",
 }
-_DELAYS = {
+DELAYS = {
     "lag": "delivery lag",
     "send_delay": "send delay",
     "others_wait": "the wait for other programs",
@@ -28,7 +28,7 @@ def sentences(finding: LimitFinding) -> Sentences:
     """Return ``requests at 1,000 streams: limited by the client``, and a line for each figure that shows it."""
     return Sentences(
         _("{where}: limited by {limit}").format(
-            where=where(finding.client, finding.level), limit=_(_LIMITS[finding.verdict])
+            where=where(finding.client, finding.level), limit=_(LIMITS[finding.verdict])
         ),
         tuple(map(evidence, finding.evidence)),
     )
@@ -56,7 +56,7 @@ def evidence(shown: LimitEvidence) -> str:
             )
             share = 100 * shown.delay_ms / shown.ttft_ms if shown.ttft_ms else 0.0
             return text.format(
-                delay=_(_DELAYS[shown.metric]),
+                delay=_(DELAYS[shown.metric]),
                 percentile=shown.percentile,
                 ms=f"{shown.delay_ms:.1f}",
                 share=f"{share:.0f}",

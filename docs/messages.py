@@ -1,0 +1,105 @@
+"""Bring the catalogues of translations up to date with the code: ``python docs/messages.py``.
+
+Messages that the code no longer has are dropped; new ones are added without a translation, and listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+import loadgen
+from loadgen.analysis.metrics import METRICS, Metric, metrics
+from loadgen.argument.claims import CLAIMS
+from loadgen.model import Grade, Validity
+from loadgen.model.argument import ClaimVerdict
+from loadgen.report.charts import forest
+from loadgen.report.comparison.sentences import VERDICTS
+from loadgen.report.language import LANGUAGES
+from loadgen.report.sections import costs as cost_table
+from loadgen.report.sections import sections
+from loadgen.report.sections.metrics import TABLES
+from loadgen.report.sentences import article, claims, confidence, costs, delivery_lag, limit, validity
+
+PACKAGE = Path(loadgen.__file__).parent
+LOCALE = PACKAGE / "report" / "locale"
+KEYWORDS: Mapping[str, Any] = {"_": None, "plural": (2, 3)}
+SOURCES = (("**.py", "python"), ("**.html", "jinja2.ext:babel_extract"))
+
+Message = str | tuple[str, str]  # one with a plural is a pair
+
+
+def messages() -> list[Message]:
+    """Return every message that can be shown: those in the code, and the texts of the tables that it shows."""
+    found = {
+        message
+        for *_place, message, _comments, _context in extract_from_dir(PACKAGE, SOURCES, keywords=KEYWORDS)
+    }
+    plural = {message for message in found if isinstance(message, tuple)} | {*validity.OUTCOMES.values()}
+    return sorted((found | {*_texts(_tables())} | plural) - {"", *(one for one, _more in plural)}, key=str)
+
+
+def _tables() -> Iterator[object]:
+    """Yield what is shown through ``_(variable)``: a text, or whatever holds some."""
+    for metric in metrics()[: len(METRICS)]:
+        yield from _of_metric(metric)
+    yield from ((section.title, section.short) for section in sections())
+    yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES)
+    yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS)
+    yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
+    yield from (
+        claims.MODES,
+        claims.TRUE_OF,
+        forest.WORDS,
+        {one.unit for of in CLAIMS.values() for one in of} - {"share"},
+    )
+    yield from (article.METRICS, article.SOURCES, article.REASONS)
+    yield from (delivery_lag.CAUSES, delivery_lag.SHORT, limit.LIMITS, limit.DELAYS)
+
+
+def _of_metric(metric: Metric) -> Iterator[object]:
+    yield metric.label, metric.heading, metric.unit.replace("share", "")
+    yield [lines for _place, *lines in metric.headline.values()]
+    if metric.tabled or metric.headline:
+        yield metric.description
+
+
+def _texts(table: object) -> Iterator[str]:
+    if isinstance(table, str):
+        yield str(table)
+    elif isinstance(table, Mapping):
+        yield from _texts([*table.values()])
+    elif isinstance(table, Iterable):
+        for each in table:
+            yield from _texts(each)
+
+
+def catalogue(language: str) -> Catalog:
+    """Return the catalogue of that language as it is."""
+    with (LOCALE / f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def updated(language: str) -> Catalog:
+    """Return the catalogue with exactly the messages of the code; new ones have an empty translation."""
+    before, made = catalogue(language), Catalog(locale=language)
+    for message in messages():
+        there = before.get(message[0] if isinstance(message, tuple) else message)
+        made.add(message, string=there.string if there and there.id == message else None)
+    return made
+
+
+if __name__ == "__main__":
+    for name in LANGUAGES[1:]:
+        found = updated(name)
+        with (LOCALE / f"{name}.po").open("wb") as out:
+            write_po(out, found, omit_header=True, width=0, sort_output=True)
+        for entry in found:
+            if entry.id and not entry.string:
+                click.echo(f"{name}: no translation: {entry.id}")
