@@ -12,8 +12,7 @@ from loadgen.capacity.readings import Bound, Budget, Obstacle
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
 from loadgen.report.language import _, plural
-from loadgen.report.sentences.answer import listed
-from loadgen.report.text import number, percent, plain
+from loadgen.report.text import listed, number, percent, plain
 
 LABEL_WIDTH: Final = 40
 

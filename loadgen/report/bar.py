@@ -15,8 +15,9 @@ from rich.text import Text
 
 from loadgen.model import Cell, Level, Listener, Outcome, Stream
 from loadgen.model.progress import Progress
+from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
-from loadgen.report.text import duration, plain
+from loadgen.report.text import duration, joined, plain
 
 RECENT = 500  # ended streams that the median shown is taken over
 WIDTH = 40
@@ -115,15 +116,15 @@ class Bar(Listener):
 
     def _titled(self, *parts: str, failures: int | None = None) -> Text:
         cell = self._now
-        where = [plain(cell.client), cell.level.label]
+        where = [plain(cell.client), level_text(cell.level)]
         if self._rounds > 1:
             where.append(_("round {round}").format(round=cell.repeat + 1))
         if cell.attempt:
             where.append(_("again"))
-        text = Text.assemble((", ".join(where), "bold"), ": ", ", ".join(parts))
+        text = Text.assemble((joined(where), "bold"), _(": "), joined(parts))
         if failures is not None:
             shown = plural(failures, "{n} failure", "{n} failures")
-            text.append(", ").append(shown, style="bold red" if failures else "")
+            text.append(_(", ")).append(shown, style="bold red" if failures else "")
         return text
 
     def _renderable(self) -> RenderableType:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from loadgen.model import Level, RunInfo, Scenario
 from loadgen.report.blocks import Document, Form
+from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.sections import parts
 from loadgen.report.text import duration
@@ -53,11 +54,11 @@ def _what(view: View) -> Iterable[str]:
 def size(scenario: Scenario, levels: Sequence[Level]) -> str:
     """Return ``4 clients × 1 to 100 streams × 3 rounds``."""
     clients = sum(not client.control for client in scenario.clients)
-    between = _("{low} to {high}").format(low=f"{levels[0].value:,g}", high=levels[-1].label)
+    between = _("{low} to {high}").format(low=f"{levels[0].value:,g}", high=level_text(levels[-1]))
     return " × ".join(
         [
             plural(clients, "{n} client", "{n} clients"),
-            levels[0].label if len(levels) == 1 else between,
+            level_text(levels[0]) if len(levels) == 1 else between,
             plural(scenario.repeats, "{n} round", "{n} rounds"),
         ]
     )
@@ -90,7 +91,7 @@ def _moment(stamp: str) -> str:
         moment = datetime.fromisoformat(stamp).astimezone(UTC)
     except ValueError:
         return stamp
-    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    return _("{moment.day} {moment:%B %Y, %H:%M} UTC").format(moment=moment)
 
 
 def about(info: RunInfo, workers: int = 0) -> list[str]:

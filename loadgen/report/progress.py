@@ -23,7 +23,7 @@ from loadgen.report.columns import value_text
 from loadgen.report.language import _, plural
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
 from loadgen.report.sentences.answer import paragraphs
-from loadgen.report.text import duration
+from loadgen.report.text import clauses, duration
 
 AGAIN = "↻ "  # before what is measured again
 WIDE = "99,999"  # as wide as any figure
@@ -42,7 +42,7 @@ def announce(console: Console, scenario: Scenario, cells: Sequence[Cell], second
         :1
     ]
     paragraph(console, title, "strong")
-    paragraph(console, "; ".join([*what, *control]), "quiet")
+    paragraph(console, clauses([*what, *control]), "quiet")
 
 
 def paragraph(console: Console, text: str, tone: Tone = "", first: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -98,9 +99,9 @@ def percents(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else interval(100 * low, 100 * high)
 
 
-def several(n: int, one: str, more: str = "") -> str:
-    """Return ``1 stream`` or ``1,000 streams``; ``more`` is the plural where it is not ``one`` with an s."""
-    return f"{n:,} {one if n == 1 else more or one + 's'}"
+def flowing(texts: Iterable[str]) -> str:
+    """Return sentences as one paragraph; none has a space after a full stop that is wide itself."""
+    return re.sub("(?<=[。；：！？]) ", "", " ".join(texts))
 
 
 def tick(value: float) -> str:

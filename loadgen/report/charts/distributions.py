@@ -14,7 +14,8 @@ from loadgen.model import ClientId
 from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
 from loadgen.report.client_style import Styles
-from loadgen.report.text import number
+from loadgen.report.language import _
+from loadgen.report.text import clauses, number
 
 HEIGHT = 250
 POINTS = 160
@@ -31,7 +32,7 @@ def distributions(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
         ttft.setdefault(client, []).append(present(measured.ttft[measured.included]))
         gaps.setdefault(client, []).append(measured.gaps().values)
     charts = []
-    for title, pooled in (("Time to first token (TTFT)", ttft), ("Inter-token latency (ITL)", gaps)):
+    for title, pooled in ((_("Time to first token (TTFT)"), ttft), (_("Inter-token latency (ITL)"), gaps)):
         values = {label: np.sort(np.concatenate(parts)) / 1e6 for label, parts in pooled.items()}
         chart = _chart(title, {label: v for label, v in values.items() if len(v)}, styles)
         if chart:
@@ -69,12 +70,18 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
             draw(made, Line(x="x", y="y", line_width=1.75, line_dash=style.dash), data, style.variable)
         )
     hover(made, drawn, [("", "@client"), ("", "@text")])
-    words = "; ".join(
-        f"{styles[label].label}: half within {number(float(values[(len(values) - 1) // 2]))} ms, "
-        f"slowest {number(float(values[-1]))} ms, n = {len(values):,}"
+    text = _("{client}: half within {half} ms, slowest {slowest} ms, n = {n}")
+    words = clauses(
+        text.format(
+            client=styles[label].label,
+            half=number(float(values[(len(values) - 1) // 2])),
+            slowest=number(float(values[-1])),
+            n=f"{len(values):,}",
+        )
         for label, values in ordered.items()
     )
-    return Chart(title, "ms", made, f"Distribution of {title} as percentiles. {words}.")
+    alternative = _("Distribution of {title} as percentiles. {values}.").format(title=title, values=words)
+    return Chart(title, "ms", made, alternative)
 
 
 def _line(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,8 +12,9 @@ from loadgen.model import Recording
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, draw, hover, plot
 from loadgen.report.client_style import Styles
+from loadgen.report.columns import level_text
 from loadgen.report.language import _
-from loadgen.report.text import number, plain
+from loadgen.report.text import clauses, joined, number, plain
 
 CROSSES = 2000  # of one client
 MINUTES = 300  # seconds of a run from which on its axis has minutes
@@ -49,7 +50,7 @@ def failures(recordings: Sequence[Recording], styles: Styles) -> Chart | None:
         own = [r for r in shown if r.client == client]
         left = [(_wall(r, r.start) - begin) / scale for r in own]
         right = [(_wall(r, int(r.streams.end.max())) - begin) / scale for r in own]
-        names = [f"{r.level}, {_('round')} {r.repeat + 1}" for r in own]
+        names = [_cell(r) for r in own]
         cells = {
             "y": [place] * len(own),
             "left": left,
@@ -65,15 +66,21 @@ def failures(recordings: Sequence[Recording], styles: Styles) -> Chart | None:
         crosses = {
             "x": [(_wall(r, int(r.streams.end[row])) - begin) / scale for r, row in rows],
             "y": [place] * len(rows),
-            "client": [f"{r.level}, {_('round')} {r.repeat + 1}" for r, _row in rows],
+            "client": [_cell(r) for r, _row in rows],
             "text": [plain(f"{r.streams.outcome[row]} {r.streams.error[row]}", 120) for r, row in rows],
         }
         mark = Scatter(x="x", y="y", size=8, marker="x", line_width=1.5, line_alpha=0.7)
         drawn.append(draw(made, mark, crosses, "--alarm"))
     hover(made, drawn, [("", "@client"), ("", "@text")])
     title = _("When streams failed")
-    alternative = f"{title}: {'; '.join(words)}, within {number(last * 1e9 / scale)} {unit}."
+    alternative = _("{title}: {clients}, within {time} {unit}.").format(
+        title=title, clients=clauses(words), time=number(last * 1e9 / scale), unit=unit
+    )
     return Chart(title, _("a bar is a cell, a cross the end of a failed stream"), made, alternative)
+
+
+def _cell(of: Recording) -> str:
+    return joined([level_text(of.level), _("round {round}").format(round=of.repeat + 1)])
 
 
 def _failed(recording: Recording) -> Flags:

@@ -12,7 +12,9 @@ from loadgen.model import Estimate, Level, Validity
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import FONT, ROOM, Chart, across, draw, ends, hover, plot
 from loadgen.report.client_style import ClientStyle
-from loadgen.report.text import interval, number, tick
+from loadgen.report.columns import level_text
+from loadgen.report.language import _
+from loadgen.report.text import clauses, interval, joined, number, tick
 
 HEIGHT = 226
 TICKS = 5
@@ -34,8 +36,9 @@ def point(level: Level, of: Estimate, unit: str, validity: Validity, before: str
     if of.value is None:
         return None
     bounds = None if of.low is None or of.high is None else (of.low, of.high)
-    between = f" (95 % interval {interval(*bounds)})" if bounds else ""
-    return Point(level, of.value, bounds, f"{before}{number(of.value)} {unit}{between}, {validity}")
+    between = _(" (95 % interval {interval})").format(interval=interval(*bounds)) if bounds else ""
+    text = joined([f"{before}{number(of.value)} {unit}{between}", _(validity.value)])
+    return Point(level, of.value, bounds, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def line_chart(
         data = {
             "x": places,
             "y": [point.value for point in line.points],
-            "client": [f"{line.style.label}, {point.level}" for point in line.points],
+            "client": [joined([line.style.label, level_text(point.level)]) for point in line.points],
             "text": [point.text for point in line.points],
         }
         known = [
@@ -118,18 +121,23 @@ def line_chart(
             mark.fill_color = None
         marks.append(draw(made, mark, data, line.style.variable))
     hover(made, marks, [("", "@client"), ("", "@text")])
-    words = "; ".join(
-        f"{line.label}: " + ", ".join(f"{number(p.value)} at {p.level.value:,g}" for p in line.points)
+    value_at = _("{value} at {level}")
+    words = clauses(
+        f"{line.label}: "
+        + joined(value_at.format(value=number(p.value), level=f"{p.level.value:,g}") for p in line.points)
         for line in lines
     )
     last = [(line.style, line.points[-1].value) for line in lines if line.points and not line.faint]
+    alternative = _("{title} in {unit} over {axis}. {values}.").format(
+        title=title, unit=unit, axis=x.title, values=words
+    )
     names = ends(y, height, last)
-    return Chart(title, unit, made, f"{title} in {unit} over {x.title}. {words}.", names, ROOM)
+    return Chart(title, unit, made, alternative, names, ROOM)
 
 
 def level_axis(measured: Sequence[Level]) -> Axis:
     """Return the axis of levels, with ticks at what was run: at most ``TICKS`` of them."""
-    title = "arrivals per second" if measured[0].streams is None else "streams at once"
+    title = _("arrivals per second") if measured[0].streams is None else _("streams at once")
     values = sorted({float(level.value) for level in measured})
     if len(values) == 1:
         return Axis(values[0] - 1, values[0] + 1, False, {values[0]: tick(values[0])}, title)

@@ -17,7 +17,7 @@ from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, 
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import column_title, rank_of, scaled, shown, title_of, unit_of
 from loadgen.report.language import _
-from loadgen.report.text import number, plain
+from loadgen.report.text import clauses, number, plain
 from loadgen.report.view import View
 
 _ROW = 26
@@ -165,4 +165,11 @@ def _dots(
         drawn.append(draw(made, Scatter(x="x", y="y", size=9, marker=style.marker), data, style.variable))
     hover(made, drawn, [("", "@client"), ("", "@text")])
     title = title_of(metric) + (f", {ranks[0]} – {ranks[-1]}" if pair else "")
-    return Chart(title, unit, made, f"{title} in {unit}. {'; '.join(words)}.", tuple(marks), room)
+    return Chart(
+        title,
+        unit,
+        made,
+        _("{title} in {unit}. {values}.").format(title=title, unit=unit, values=clauses(words)),
+        tuple(marks),
+        room,
+    )

@@ -10,9 +10,10 @@ from bokeh.models import HBar
 from loadgen.model import ClientId, DelayFinding, FirstTokenFinding, Level, TtftParts
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, draw, hover, plot
+from loadgen.report.columns import level_text
 from loadgen.report.language import _
 from loadgen.report.sentences import delivery_lag as english
-from loadgen.report.text import number, percent, plain
+from loadgen.report.text import clauses, joined, number, percent, plain
 from loadgen.report.view import View
 
 ROWS = 24
@@ -77,7 +78,7 @@ def late_tokens(view: View, found: Sequence[DelayFinding]) -> Chart | None:
 
 
 def _where(view: View, client: ClientId | None, level: Level | None) -> str:
-    return f"{client}, {level}" if view.sweeps else str(client)
+    return joined([str(client), level_text(level)]) if view.sweeps and level else str(client)
 
 
 def stacks(
@@ -100,7 +101,9 @@ def stacks(
             if not row.parts.get(kind):
                 continue
             left = sum(row.parts[name] for name in names[: names.index(kind)])
-            text = f"{part.label}: {number(row.parts[kind])} {unit}"
+            text = _("{label}: {value} {unit}").format(
+                label=part.label, value=number(row.parts[kind]), unit=unit
+            )
             bar = {"y": place, "left": left, "right": left + row.parts[kind], "row": row.label, "text": text}
             for name, value in bar.items():
                 bars[name].append(value)
@@ -117,10 +120,18 @@ def stacks(
         Mark(row.text, "--ink", 100 * (BORDER_TOP + _ROW * len(rows) * (1 - y.share(place))) / height)
         for place, row in zip(places, rows, strict=True)
     ]
-    words = "; ".join(
+    words = clauses(
         f"{row.label} {row.text}: "
-        + ", ".join(f"{kinds[kind].label} {number(value)}" for kind, value in row.parts.items())
+        + joined(f"{kinds[kind].label} {number(value)}" for kind, value in row.parts.items())
         for row in rows
     )
     key = tuple((part.label, part.variable) for part in kinds.values())
-    return Chart(title, unit, made, f"{title} in {unit}. {words}.", tuple(marks), _ROOM, key)
+    return Chart(
+        title,
+        unit,
+        made,
+        _("{title} in {unit}. {values}.").format(title=title, unit=unit, values=words),
+        tuple(marks),
+        _ROOM,
+        key,
+    )

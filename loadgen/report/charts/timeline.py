@@ -14,7 +14,8 @@ from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import Chart, across, draw, hover, plot
 from loadgen.report.client_style import ClientStyle, Styles
-from loadgen.report.text import number, several
+from loadgen.report.language import _, plural
+from loadgen.report.text import flowing, joined, number
 
 Floats = NDArray[np.float64]
 
@@ -67,23 +68,28 @@ def timeline(repeats: Sequence[Repeat], styles: Styles) -> Timeline:
     silence = max(5 * usual, 0.1)
     ticks = axis([begin, finish], zero=False, log=False, count=4)
     within = {t: label for t, label in ticks.labels.items() if begin <= t <= finish}
-    x = Axis(begin, finish, False, within, "s since the cell began")
+    x = Axis(begin, finish, False, within, _("{unit} since the cell began").format(unit=_("s")))
     charts = tuple(_chart(shown, x, silence, styles[shown.client]) for shown in shown_all)
     most = max(s.open for s in shown_all)
     rows = max(len(s.start) for s in shown_all)
-    middle = "open in the middle of the measured window"
-    chosen_how = (
-        f"{rows:,} streams, evenly chosen from the {most:,} that were {middle}"
+    text = (
+        _(
+            "{rows} streams, evenly chosen from the {open} that were open in the middle of the measured window, one "
+            "per row, in the order of their starts."
+        )
         if most > rows
-        else f"The streams that were {middle}, or nearest to it"
+        else _(
+            "The streams that were open in the middle of the measured window, or nearest to it, one per row, in the "
+            "order of their starts."
+        )
     )
-    caption = (
-        f"{chosen_how}, one per row, in the order of their starts. A dot is an arrival of text, a thin grey "
-        f"line the wait for the first token, a red line a gap of over {number(silence * 1000)} ms, a red cross "
-        "the end of a failed stream. A gap at the same time in all rows is a stall of the client or the server; "
-        "a gap in one row is a delay of that stream only."
+    marks = _(
+        "A dot is an arrival of text, a thin grey line the wait for the first token, a red line a gap of over {gap} "
+        "ms, a red cross the end of a failed stream. A gap at the same time in all rows is a stall of the client or "
+        "the server; a gap in one row is a delay of that stream only."
     )
-    return Timeline(charts, caption)
+    chosen_how = text.format(rows=f"{rows:,}", open=f"{most:,}")
+    return Timeline(charts, flowing([chosen_how, marks.format(gap=number(silence * 1000))]))
 
 
 def _span(shown: Sequence[_Shown]) -> tuple[float, float]:
@@ -148,11 +154,12 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     draw(made, across(), waits, "--wait")
     before, after, row, length = _silences(shown)
     long = length > silence
+    without = _("{gap} ms without a token")
     stalls = {
         "x0": before[long].astype(np.float32),
         "x1": after[long].astype(np.float32),
         "y": row[long].astype(np.float32),
-        "text": [f"{number(1000 * value)} ms without a token" for value in length[long].tolist()],
+        "text": [without.format(gap=number(1000 * value)) for value in length[long].tolist()],
     }
     red = draw(made, across(line_width=1.5), stalls, "--alarm")
     inside = _inside(shown, x.start, x.end)
@@ -163,10 +170,19 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     draw(made, Scatter(x="x", y="y", size=6, marker="x", line_width=1.5), crosses, "--alarm")
     hover(made, [red], [("", "@text")])
     gaps = int(long.sum())
-    silences = f"{several(gaps, 'gap')} over {number(silence * 1000)} ms"
-    failures = f", {int(shown.failed.sum()):,} failed" if shown.failed.any() else ""
-    alternative = (
-        f"{style.label}: {rows:,} rows of token arrivals from {number(x.start)} to {number(x.end)} s, "
-        f"{silences}{failures}, longest gap {number(1000 * float(length.max())) if len(length) else '–'} ms."
+    over = number(silence * 1000)
+    found = [plural(gaps, "{n} gap over {over} ms", "{n} gaps over {over} ms", over=over)]
+    if shown.failed.any():
+        found.append(_("{n} failed").format(n=f"{int(shown.failed.sum()):,}"))
+    text = _(
+        "{client}: {rows} rows of token arrivals from {start} to {end} s, {found}, longest gap {gap} ms."
     )
-    return Chart(style.label, f"{silences}{failures}", made, alternative)
+    alternative = text.format(
+        client=style.label,
+        rows=f"{rows:,}",
+        start=number(x.start),
+        end=number(x.end),
+        found=joined(found),
+        gap=number(1000 * float(length.max()) if len(length) else None),
+    )
+    return Chart(style.label, joined(found), made, alternative)

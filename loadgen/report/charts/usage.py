@@ -14,7 +14,8 @@ from loadgen.model import Recording
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
 from loadgen.report.client_style import ClientStyle, Styles
-from loadgen.report.text import number
+from loadgen.report.language import _
+from loadgen.report.text import clauses, joined, number
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -31,40 +32,56 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
     """
     repeats = [repeat for repeat in repeats if repeat.recording.client in styles]
     kinds: tuple[tuple[str, str, Callable[[Repeat], Line]], ...] = (
-        ("Streams open", "streams", _open),
+        (_("Streams open"), _("streams"), _open),
         (
-            "Memory (RSS)",
+            _("Memory (RSS)"),
             "MiB",
             lambda repeat: _added(repeat, lambda of: _column(of, of.samples.rss_kib, 1024)),
         ),
-        ("Threads", "threads", lambda repeat: _added(repeat, lambda of: _column(of, of.samples.threads, 1))),
-        ("CPU", "% of one core", lambda repeat: _added(repeat, _cpu)),
+        (
+            _("Threads"),
+            _("threads"),
+            lambda repeat: _added(repeat, lambda of: _column(of, of.samples.threads, 1)),
+        ),
+        (_("CPU"), _("% of one core"), lambda repeat: _added(repeat, _cpu)),
     )
     found = {
         (title, unit): [(repeat.recording, own) for repeat in repeats if len((own := line(repeat))[0])]
         for title, unit, line in kinds
     }
     last = [float(at[-1]) for lines in found.values() for _, (at, _) in lines]
-    x = axis(last, "s since the cell began", log=False)
+    x = axis(last, _("{unit} since the cell began").format(unit=_("s")), log=False)
     return [_chart(title, unit, x, lines, styles) for (title, unit), lines in found.items() if lines]
 
 
 def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], styles: Styles) -> Chart:
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
-    y = axis(values, unit, count=3, whole=title in ("Streams open", "Threads"))
+    y = axis(values, unit, count=3, whole=unit in (_("streams"), _("threads")))
     made = plot(x, y, HEIGHT)
     drawn, words = [], []
     last: dict[ClientStyle, float] = {}
     for recording, (at, value) in lines:
         style = styles[recording.client]
-        cell = f"{style.label}, repeat {recording.repeat + 1}"
+        cell = joined([style.label, _("repeat {repeat}").format(repeat=recording.repeat + 1)])
         data = {"x": at.astype(np.float32), "y": value.astype(np.float32), "cell": [cell] * len(at)}
         glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
         drawn.append(draw(made, glyph, data, style.variable))
         last.setdefault(style, float(value[-1]))
-        words.append(f"{cell}: up to {number(float(value.max()))}")
-    hover(made, drawn, [("", "@cell"), ("", f"@y{{0,0.[0]}} {unit} at @x{{0.0}} s")])
-    alternative = f"{title} in {unit} over time. {'; '.join(words)}."
+        words.append(_("{cell}: up to {most}").format(cell=cell, most=number(float(value.max()))))
+    hover(
+        made,
+        drawn,
+        [
+            ("", "@cell"),
+            (
+                "",
+                _("{value} {unit} at {seconds} s").format(value="@y{0,0.[0]}", unit=unit, seconds="@x{0.0}"),
+            ),
+        ],
+    )
+    alternative = _("{title} in {unit} over time. {values}.").format(
+        title=title, unit=unit, values=clauses(words)
+    )
     apart = len(set(last.values())) > 1  # names beside one and the same point are useless
     marks = ends(y, HEIGHT, list(last.items())) if apart else ()
     return Chart(title, unit, made, alternative, marks, ROOM)

@@ -8,12 +8,11 @@ from typing import NamedTuple
 from loadgen.analysis.changes import MAX_REPEATS, MIN_CHANGE, SIGNIFICANCE, Change
 from loadgen.analysis.compare import CellKey, Comparison, Outcome
 from loadgen.analysis.differences import Difference
-from loadgen.report.columns import scaled, unit_of
+from loadgen.report.columns import label, level_text, scaled, unit_of, where
 from loadgen.report.comparison.view import ComparisonView
-from loadgen.report.language import _
+from loadgen.report.language import _, plural
 from loadgen.report.sentences import sentences
-from loadgen.report.sentences.answer import listed
-from loadgen.report.text import NOT_MEASURED, number, percent, plain, several
+from loadgen.report.text import NOT_MEASURED, clauses, flowing, joined, listed, number, percent, plain
 
 FINDING_LIMIT = 1000
 NAME_LIMIT = 100  # characters of one name that others chose
@@ -38,10 +37,10 @@ class Row(NamedTuple):
 def row(of: Change) -> Row:
     """Return the change as text; ``~`` marks a level that is disturbed or has few samples."""
     return Row(
-        verdict="within noise" if of.verdict == "same" else of.verdict,
+        verdict=_("within noise") if of.verdict == "same" else _(of.verdict),
         client=_name(of.client),
         level=f"{of.level.value:,g}{'~' if of.suspect else ''}",
-        metric=of.column.label,
+        metric=label(of.column),
         base=value(of, of.base),
         head=value(of, of.head),
         change=change(of, of.change),
@@ -87,12 +86,12 @@ def answer(view: ComparisonView) -> list[str]:
                     parts.append(_("{client} is better in {metrics}").format(client=name, metrics=shown))
             if same := _metrics(c for c in changes.values() if c.verdict == "same"):
                 parts.append(_("no difference beyond the noise in {metrics}").format(metrics=same))
-        found.append(_("At {level} {parts}.").format(level=level, parts="; ".join(parts)))
+        found.append(_("At {level} {parts}.").format(level=level_text(level), parts=clauses(parts)))
     return found
 
 
 def _metrics(changes: Iterable[Change]) -> str:
-    names = list(dict.fromkeys(change.column.label for change in changes))
+    names = list(dict.fromkeys(label(change.column) for change in changes))
     return listed([*names[:ANSWERED], *_more(len(names) - ANSWERED)]) if names else ""
 
 
@@ -108,22 +107,28 @@ def advantage(of: Change) -> str:
         by = 1 / (1 + by) - 1 if of.relative else -by
     text = _("{metric} ({value} against {other}, {change})")
     return text.format(
-        metric=of.column.label, value=value(of, better), other=value(of, other), change=change(of, by)
+        metric=label(of.column), value=value(of, better), other=value(of, other), change=change(of, by)
     )
 
 
 def title(view: ComparisonView) -> str:
     """Return ``HEAD against BASE``."""
-    return f"{_name(view.head)} against {_name(view.base)}"
+    return _("{head} against {base}").format(head=_name(view.head), base=_name(view.base))
 
 
 def verdict(comparison: Comparison) -> str:
     """Return the verdict, its reason and what would decide, in a sentence or two."""
     more = comparison.more_repeats
-    text = f"{VERDICTS[comparison.verdict]}: {reason(comparison)}."
+    text = _("{verdict}: {reason}.").format(
+        verdict=_(VERDICTS[comparison.verdict]), reason=reason(comparison)
+    )
     if more is None:
-        return f"{text} Over {MAX_REPEATS:,} more repeats would be needed: reduce the noise on the machine first."
-    return f"{text} {several(more, 'more repeat')} of both would decide." if more else text
+        over = _("Over {n} more repeats would be needed: reduce the noise on the machine first.")
+        return flowing([text, over.format(n=f"{MAX_REPEATS:,}")])
+    if not more:
+        return text
+    one = plural(more, "{n} more repeat of both would decide.", "{n} more repeats of both would decide.")
+    return flowing([text, one])
 
 
 def reason(comparison: Comparison) -> str:
@@ -131,36 +136,50 @@ def reason(comparison: Comparison) -> str:
     match comparison.reason:
         case "regression":
             worse = comparison.called("worse")
-            clients = ", ".join(dict.fromkeys(_name(c.client) for c in worse))
-            return f"{several(len(worse), 'regression')} of {clients} beyond the noise"
+            return plural(
+                len(worse),
+                "{n} regression of {clients} beyond the noise",
+                "{n} regressions of {clients} beyond the noise",
+                clients=joined(dict.fromkeys(_name(c.client) for c in worse)),
+            )
         case "no_regression":
-            return "no metric is worse beyond the noise"
+            return _("no metric is worse beyond the noise")
         case "nothing_valid":
-            return "no client is valid in both at the same level"
+            return _("no client is valid in both at the same level")
         case "one_repeat":
-            return "one side has one repeat only, so its noise is unknown"
+            return _("one side has one repeat only, so its noise is unknown")
         case "invalid_in_head":
-            return f"invalid in HEAD but not in BASE: {cells(comparison.lost)}"
+            return _("invalid in HEAD but not in BASE: {cells}").format(cells=cells(comparison.lost))
         case "noise":
             first, *others = comparison.undecided
             most = first.high or 0.0
-            up_to = f"up to {percent(most)}" if most < _TENFOLD else "more than tenfold"
-            rest = f", as may {several(len(others), 'other')}" if others else ""
-            return (
-                f"{first.column.label} of {_name(first.client)} at {first.level} may be worse by {up_to}"
-                f"{rest}; the regression tolerance is {percent(comparison.tolerance)}"
+            up_to = (
+                _("up to {share}").format(share=percent(most)) if most < _TENFOLD else _("more than tenfold")
             )
+            may = _("{metric} of {clients} may be worse by {up_to}").format(
+                metric=label(first.column), clients=where(_name(first.client), first.level), up_to=up_to
+            )
+            rest = plural(len(others), ", as may {n} other", ", as may {n} others") if others else ""
+            tolerance = _("; the regression tolerance is {share}").format(share=percent(comparison.tolerance))
+            return f"{may}{rest}{tolerance}"
 
 
 def method(comparison: Comparison) -> str:
     """Return how the verdict was reached; empty where nothing was tested."""
     if not comparison.comparisons:
         return ""
-    pairs = "repeat by repeat" if comparison.paired else "as independent samples: their schedules differ"
-    return (
-        f"{several(comparison.comparisons, 'comparison')} {pairs}; intervals of 95 %. A change counts when it is "
-        f"significant over all of them together (Holm, {percent(SIGNIFICANCE)}), beyond the noise threshold, and at "
-        f"least {percent(MIN_CHANGE)}."
+    n = plural(comparison.comparisons, "{n} comparison", "{n} comparisons")
+    text = _(
+        "{comparisons} {how}; intervals of 95 %. A change counts when it is significant over all of them together "
+        "(Holm, {significance}), beyond the noise threshold, and at least {least}."
+    )
+    return text.format(
+        comparisons=n,
+        how=_("repeat by repeat")
+        if comparison.paired
+        else _("as independent samples: their schedules differ"),
+        significance=percent(SIGNIFICANCE),
+        least=percent(MIN_CHANGE),
     )
 
 
@@ -170,15 +189,19 @@ def notes(view: ComparisonView) -> list[str]:
     suspect = [(c.client, c.level) for c in comparison.changes if c.suspect]
     unknown = [(c.client, c.level) for c in comparison.called("unknown")]
     texts = (
-        ("Invalid, not compared", cells(comparison.invalid)),
-        ("Disturbed or low sample size, compared all the same (marked ~)", cells(suspect)),
-        ("Too few repeats to test some metrics (marked ?)", cells(unknown)),
-        (f"Only in {view.base}", cells(comparison.only_base)),
-        (f"Only in {view.head}", cells(comparison.only_head)),
+        (_("Invalid, not compared: {cells}"), comparison.invalid),
+        (_("Disturbed or low sample size, compared all the same (marked ~): {cells}"), suspect),
+        (_("Too few repeats to test some metrics (marked ?): {cells}"), unknown),
+        (_("Only in {side}: {cells}"), comparison.only_base),
+        (_("Only in {side}: {cells}"), comparison.only_head),
     )
-    lines = [f"{text}: {names}" for text, names in texts if names]
-    if everywhere := "; ".join(column.label for column in comparison.worse_everywhere):
-        lines.insert(0, f"Every client became worse in {everywhere}: check the machine and the server first")
+    sides = ("", "", "", view.base, view.head)
+    lines = [
+        text.format(side=side, cells=cells(of)) for (text, of), side in zip(texts, sides, strict=True) if of
+    ]
+    if everywhere := clauses(label(column) for column in comparison.worse_everywhere):
+        text = _("Every client became worse in {metrics}: check the machine and the server first")
+        lines.insert(0, text.format(metrics=everywhere))
     return [plain(line, 1000) for line in lines]
 
 
@@ -186,8 +209,9 @@ def cells(keys: Iterable[CellKey]) -> str:
     """Return ``aiohttp at 1 stream, 10 streams; requests at 10 streams``."""
     levels: dict[str, dict[str, None]] = {}
     for client, level in sorted(set(keys), key=lambda key: (key[0].label, key[1])):
-        levels.setdefault(_name(client), {})[level.label] = None
-    return "; ".join(f"{client} at {', '.join(of)}" for client, of in levels.items())
+        levels.setdefault(_name(client), {})[level_text(level)] = None
+    at = _("{clients} at {level}")
+    return clauses(at.format(clients=client, level=joined(of)) for client, of in levels.items())
 
 
 def delays(view: ComparisonView) -> list[str]:

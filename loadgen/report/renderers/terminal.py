@@ -14,7 +14,7 @@ from rich.text import Text as RichText
 
 from loadgen.report import blocks
 from loadgen.report.blocks import Block, Cell, Document, Row, Table, Tone
-from loadgen.report.text import plain
+from loadgen.report.text import flowing, plain
 
 TEXT_LIMIT = 2000  # characters of one text
 GAP = 2
@@ -93,7 +93,7 @@ def summary(document: Document) -> OnScreen:
 def _flowing(screen: Screen, texts: Sequence[blocks.Text]) -> Iterator[RichText]:
     """Yield failures by themselves, and the other sentences as one paragraph."""
     for tone, of in groupby(texts, key=lambda text: text.tone):
-        yield from screen.wrapped(" ".join(text.text for text in of), tone)
+        yield from screen.wrapped(flowing(text.text for text in of), tone)
 
 
 def _spaced(screen: Screen, part: blocks.Part) -> Iterator[RichText]:

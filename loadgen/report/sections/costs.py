@@ -9,7 +9,7 @@ from loadgen.report.blocks import Cell, Column, Table, Text
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import costs as english
-from loadgen.report.text import interval, number
+from loadgen.report.text import interval, joined, number
 
 RESOURCES = {  # its title, the units of its growth and of its fixed part
     "memory": ("Memory", "KiB per stream", "fixed, MiB"),
@@ -49,7 +49,12 @@ class Costs(Section):
         yield Table(columns, {"": rows})
         inseparable = [f.client.label for f in found if not all(cost.separable for cost in f.costs)]
         if inseparable:
-            yield Text(f"{', '.join(inseparable)}: {english.INSEPARABLE} in this run", "quiet")
+            yield Text(
+                _("{clients}: {what} in this run").format(
+                    clients=joined(inseparable), what=_(english.INSEPARABLE)
+                ),
+                "quiet",
+            )
         if page:
             yield Text(
                 _(

@@ -11,7 +11,7 @@ from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import delivery_lag as english
 from loadgen.report.sentences import sentences
-from loadgen.report.text import clauses, joined, percent
+from loadgen.report.text import clauses, flowing, joined, percent
 
 
 class DeliveryLag(Section):
@@ -45,7 +45,7 @@ class DeliveryLag(Section):
             notes.append(text.format(budget=f"{late[0].budget_ms:g}"))
         if late and (on_time := _on_time(view, late)):
             notes.append(_("No late tokens: {where}.").format(where=clauses(on_time)))
-        yield Text(" ".join(notes), "quiet")
+        yield Text(flowing(notes), "quiet")
         text = _("{statement}. {details}")
         lines = [
             text.format(statement=of.statement, details=clauses(of.details)) for of in map(sentences, late)

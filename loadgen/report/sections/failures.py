@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from loadgen.analysis.measures import Measured
 from loadgen.model import ClientId, Level
 from loadgen.report.blocks import Cell, Charts, Column, Row, Table
+from loadgen.report.columns import level_text
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import NOT_MEASURED
+from loadgen.report.text import NOT_MEASURED, clauses
 
 SHOWN = 4
 
@@ -51,9 +52,9 @@ def _row(level: Level, client: ClientId, name: str, status: int, errors: Counter
         texts.append(_("and {n} other errors").format(n=len(errors) - SHOWN))
     return [
         Cell(client.label, client=client),
-        level.label,
+        level_text(level),
         f"{errors.total():,}",
         outcome(name, 1),
         str(status) if status > 0 else NOT_MEASURED,
-        "; ".join(texts),
+        clauses(texts),
     ]

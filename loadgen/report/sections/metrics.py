@@ -8,10 +8,11 @@ from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import Topic, column, metrics, short
 from loadgen.model import Summary
 from loadgen.report.blocks import Cell, Column, Table, Text, Tone
-from loadgen.report.columns import interval_text, metric_heading, narrow, value_text
+from loadgen.report.columns import interval_text, level_text, metric_heading, narrow, value_text
 from loadgen.report.language import _
 from loadgen.report.sections.quality import TONES
 from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.text import clauses
 
 VALIDITY_PRIORITY = 2
 TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
@@ -36,7 +37,7 @@ class Metrics(Section):
             yield _table(view, short(), "")
         low = any(each.low_sample for s in view.summaries for each in s.values())
         legend = _("TTFT, ITL, total and lag in ms; – not measured")
-        yield Text(f"{legend}; {_('~ low sample size')}" if low else legend, "quiet")
+        yield Text(clauses([legend, _("~ low sample size")]) if low else legend, "quiet")
 
 
 def _table(view: View, shown: Sequence[tuple[MetricColumn, int]], caption: str, wide: bool = False) -> Table:
@@ -50,7 +51,7 @@ def _table(view: View, shown: Sequence[tuple[MetricColumn, int]], caption: str, 
         Column(_("validity"), "", VALIDITY_PRIORITY),
     ]
     groups = {
-        level.label: [
+        level_text(level): [
             [
                 Cell(s.client.label, client=s.client),
                 *(_cell(s, of, wide) for of, _priority in shown),

@@ -18,14 +18,14 @@ from loadgen.model import (
     Validity,
 )
 from loadgen.report.blocks import Cell, Column, Heading, Table, Text, Tone, Verdict
-from loadgen.report.columns import at
+from loadgen.report.columns import at, label, level_text, where
 from loadgen.report.language import _
 from loadgen.report.sections import confidence
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import confidence as english
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.validity import reason
-from loadgen.report.text import NOT_MEASURED, percent
+from loadgen.report.text import NOT_MEASURED, joined, percent
 
 TONES: Mapping[Validity, Tone] = {
     Validity.VALID: "good", Validity.SUSPECT: "warn", Validity.INVALID: "bad",
@@ -70,7 +70,7 @@ def _counted(summaries: Sequence[Summary]) -> Text:
     if counts[Validity.VALID] == len(summaries):
         text = _("All {n} measurements are valid (one client at one level each)")
         return Text(text.format(n=len(summaries)), "good")
-    parts = ", ".join(f"{counts[v]} {_(v.value)}" for v in Validity if counts[v])
+    parts = joined(f"{counts[v]} {_(v.value)}" for v in Validity if counts[v])
     tone: Tone = "bad" if counts[Validity.INVALID] else "warn"
     return Text(_("{n} measurements: {parts}").format(n=len(summaries), parts=parts), tone)
 
@@ -103,11 +103,14 @@ def _reasons(view: View, form: Form) -> Iterable[Verdict]:
     for (level, validity, reasons), of in alike.items():
         if form == "terminal" and validity is Validity.VALID:
             continue
-        names = ", ".join(s.client.label for s in of)
-        who = _("{clients} at {level}").format(clients=names, level=level)
+        who = where(joined(s.client.label for s in of), level)
         if brief:
             more = f" (+{len(reasons) - 1})" if len(reasons) > 1 else ""
-            yield Verdict(_(validity.value), f"{who}: {reasons[0]}{more}", TONES[validity])
+            yield Verdict(
+                _(validity.value),
+                _("{where}: {reason}").format(where=who, reason=reasons[0] + more),
+                TONES[validity],
+            )
         else:
             yield Verdict(_(validity.value), who, TONES[validity], reasons)
 
@@ -134,7 +137,10 @@ def _noise(found: Sequence[NoiseFinding], form: Form) -> Iterable[Block]:
             "two estimates the noise. Differences smaller than these are noise."
         ).format(client=found[0].client)
     )
-    shown = [{column(each.metric).label: percent(each.threshold) for each in f.thresholds} for f in found]
+    shown = [{label(column(each.metric)): percent(each.threshold) for each in f.thresholds} for f in found]
     names = dict.fromkeys(name for of in shown for name in of)
-    columns = [Column(_("metric")), *(Column(str(finding.level)) for finding in found)]
-    yield Table(columns, {"": [[_(name), *(of.get(name, NOT_MEASURED) for of in shown)] for name in names]})
+    columns = [
+        Column(_("metric")),
+        *(Column(level_text(finding.level) if finding.level else "") for finding in found),
+    ]
+    yield Table(columns, {"": [[name, *(of.get(name, NOT_MEASURED) for of in shown)] for name in names]})

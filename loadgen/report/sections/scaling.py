@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from loadgen.report.blocks import Block, Charts, Details, Heading, Text
 from loadgen.report.language import _
 from loadgen.report.sections.section import Form, Section, View
+from loadgen.report.text import flowing
 
 
 class Scaling(Section):
@@ -30,4 +31,4 @@ class Scaling(Section):
             _("Axes are logarithmic where the values span more than one and a half decades."),
         ]
         more: list[Block] = [Charts(shown[0], key=True), Heading(_("Client cost")), Charts(shown[1])]
-        yield Details(_("All charts of this kind"), [*more, Text(" ".join(notes), "quiet")])
+        yield Details(_("All charts of this kind"), [*more, Text(flowing(notes), "quiet")])

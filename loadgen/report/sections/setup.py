@@ -8,8 +8,10 @@ from dataclasses import replace
 from loadgen.analysis.differences import facts, text
 from loadgen.model import Load, RunInfo, Scenario, Simulator, Target, Workload
 from loadgen.report.blocks import Bullets, Cell, Column, Details, Facts, Heading, Row, Table, Text
+from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.text import clauses, joined
 
 PROMPTS = 5
 
@@ -31,7 +33,11 @@ class Setup(Section):
                 (_("Target"), f"{target}, {scenario.workload.protocol}, {scenario.workload.model}"),
                 (
                     _("Machine"),
-                    f"{machine.processor}, {machine.cores} cores, Python {info.versions.get('python')}",
+                    _("{processor}, {cores} cores, Python {python}").format(
+                        processor=machine.processor,
+                        cores=machine.cores,
+                        python=info.versions.get("python"),
+                    ),
                 ),
                 (_("Started"), info.started),
                 ("loadgen", info.loadgen),
@@ -88,7 +94,7 @@ def _workers(view: View) -> list[tuple[str, str]]:
         streams = plural(sum(len(part.streams) for part in parts), "{n} stream", "{n} streams")
         cells = plural(len(parts), "{n} cell", "{n} cells")
         ended = dict.fromkeys(part.ended for part in parts if part.ended)
-        shown.append((worker, "; ".join([f"{streams}, {cells}", *ended])))
+        shown.append((worker, clauses([joined([streams, cells]), *ended])))
     return shown
 
 
@@ -108,9 +114,9 @@ def _order(view: View) -> list[Row]:
             [
                 str(place),
                 Cell(recording.client.label, client=recording.client),
-                recording.level.label,
+                level_text(recording.level),
                 str(recording.repeat + 1),
-                "; ".join(ended),
+                clauses(ended),
             ]
         )
     return rows

@@ -27,10 +27,10 @@ from loadgen.model import (
     Scales,
     Undecided,
 )  # fmt: skip
-from loadgen.report.columns import unit_of, value_text
+from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import number, percent
+from loadgen.report.text import clauses, flowing, joined, listed, number, percent
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 CAUSES = 4  # kinds of failures that are named
@@ -49,12 +49,6 @@ def value(name: str, of: float | None) -> str:
     return f"{value_text(metric, of)} {unit_of(metric.metric)}".rstrip()
 
 
-def listed(items: Iterable[str]) -> str:
-    """Return ``a, b and c``."""
-    *first, last = items
-    return _("{items} and {last}").format(items=", ".join(first), last=last) if first else last
-
-
 def _failures(answers: Sequence[Failures]) -> Iterator[str]:
     for one in answers:
         causes = [
@@ -62,7 +56,7 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
         ]
         more = ", …" if len(causes) > CAUSES else ""
         yield _("{failed} of {streams} streams failed: {causes}.").format(
-            failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=", ".join(causes[:CAUSES]) + more
+            failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=joined(causes[:CAUSES]) + more
         )
 
 
@@ -82,7 +76,7 @@ def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
         else:
             text = _("They differ: {what}.") if known else _("At {level} the clients differ: {what}.")
         known = pairs[0].level
-        yield text.format(level=_level(known), what=_differences(pairs, cost))
+        yield text.format(level=level_text(known), what=_differences(pairs, cost))
 
 
 def _alike(one: Alike) -> str:
@@ -95,7 +89,7 @@ def _alike(one: Alike) -> str:
     else:
         text = _("At {level} {clients} give the same {metrics} (within {share}).")
     return text.format(
-        level=_level(one.levels[-1]),
+        level=level_text(one.levels[-1]),
         clients=clients,
         metrics=listed(map(_name, one.metrics)),
         share=percent(one.within),
@@ -118,7 +112,7 @@ def _differences(pairs: Sequence[Differs], cost: bool) -> str:
             else _("{best_client} {best}, {worst_client} {worst}")
         )
         found.append(text.format(best_client=pair.best, best=best, worst_client=pair.worst, worst=worst))
-    return "; ".join(found)
+    return clauses(found)
 
 
 def _rank(of: Contrast) -> tuple[bool, float]:
@@ -134,7 +128,7 @@ def _amount(name: str, of: float | None) -> str:
         "cpu_us_per_token": _("{value} of CPU per token"),
         "switches_per_token": _("{value} context switches per token"),
     }
-    return texts.get(name, "{label} {value}").format(label=_label(name), value=_short(name, of))
+    return texts.get(name, "{label} {value}").format(label=label(column(name)), value=_short(name, of))
 
 
 def _short(name: str, of: float | None) -> str:
@@ -153,12 +147,12 @@ def _objective(answers: Sequence[Objective]) -> Iterator[str]:
         unit = column(name).unit
         bound = f"{limit / 1000:g} s" if unit == "ms" and limit >= 1000 else f"{limit:,g} {unit}".rstrip()
         yield _("{threshold} holds {where}.").format(
-            threshold=f"{_label(name)} {op} {bound}", where="; ".join(parts)
+            threshold=f"{label(column(name))} {op} {bound}", where=clauses(parts)
         )
 
 
 def _range(one: Objective) -> str:
-    holds, fails = (level and _level(level) for level in (one.holds, one.fails))
+    holds, fails = (level and level_text(level) for level in (one.holds, one.fails))
     if not holds:
         return _("at no level: it fails at {fails}").format(fails=fails)
     if one.all_levels:
@@ -187,8 +181,8 @@ def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
         }
         yield texts[one.limit].format(
             client=one.client,
-            level=_level(one.level),
-            below=_level(one.below),
+            level=level_text(one.level),
+            below=level_text(one.below),
             rate=value("tokens_per_s", one.tokens_per_s.value),
             ratio=number(one.ratio.value),
         )
@@ -199,7 +193,7 @@ def _scales(answers: Sequence[Scales]) -> Iterator[str]:
         yield _(
             "The server keeps up to {level}: {times} times the streams bring {ratio} times the tokens/s."
         ).format(
-            level=_level(one.level),
+            level=level_text(one.level),
             times=f"{one.level.value / one.below.value:,.3g}",
             ratio=number(one.ratio.value),
         )
@@ -229,7 +223,7 @@ def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:
             if alone
             else listed(f"{one.client} ({delay})" for one, delay in zip(clients, delays, strict=True)),
             delay=delays[0],
-            level=_level(level),
+            level=level_text(level),
         )
 
 
@@ -256,8 +250,8 @@ def _measured(answers: Sequence[Measured]) -> Iterator[str]:
     for one in answers:
         yield _("{client} at {level}: {figures}.").format(
             client=one.client,
-            level=_level(one.level),
-            figures=", ".join(_figure(name, of) for name, of in one.values.items()),
+            level=level_text(one.level),
+            figures=joined(_figure(name, of) for name, of in one.values.items()),
         )
 
 
@@ -289,7 +283,7 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
             low=_signed(one.low),
             high=_signed(one.high),
         )
-        yield f"{text} {_what_would_decide(one)}"
+        yield flowing([text, _what_would_decide(one)])
 
 
 def _what_would_decide(one: Undecided) -> str:
@@ -311,19 +305,7 @@ def _name(column_name: str) -> str:
         "total_p50_ms": _("total time"),
         "tokens_per_s": _("token rate"),
     }
-    return names.get(column_name) or _label(column_name)
-
-
-def _label(name: str) -> str:
-    of = column(name)
-    label = _(of.metric.label)
-    return label if of.rank is None else f"{label} p{of.rank}"
-
-
-def _level(level: Level) -> str:
-    if level.streams is None:
-        return _("{rate} per second").format(rate=f"{level.value:g}")
-    return plural(level.streams, "{n} stream", "{n} streams")
+    return names.get(column_name) or label(column(column_name))
 
 
 _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {

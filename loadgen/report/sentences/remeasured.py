@@ -7,26 +7,40 @@ from collections.abc import Sequence
 from loadgen.analysis.machine import disturbance
 from loadgen.analysis.repeats import attempts_of
 from loadgen.model import ConfidenceCause, Recording, RemeasuredFinding
+from loadgen.report.columns import where
+from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
 from loadgen.report.sentences.confidence import cause
-from loadgen.report.text import several
+from loadgen.report.text import clauses
 
 MAX_CAUSES = 2
 
 
 def sentences(finding: RemeasuredFinding) -> Sentences:
     """Return that a cell was measured again, how often and how long; why, of each attempt, in the details."""
+    seconds = f"{finding.seconds:.0f}"
     again = len(finding.attempts) - 1
     counted = next((each.attempt for each in finding.attempts if each.included), 0) + 1
-    state = "undisturbed" if finding.verdict == "undisturbed" else "disturbed least, but still disturbed"
-    return Sentences(
-        f"{finding.client} at {finding.level}, round {finding.repeat + 1}, was measured again "
-        f"{several(again, 'time')} ({finding.seconds:.0f} s); attempt {counted} counts: {state}",
-        tuple(
-            f"attempt {each.attempt + 1}: {_causes(each.causes) if each.disturbance > 1 else 'undisturbed'}"
-            for each in finding.attempts
-        ),
+    state = (
+        _("undisturbed") if finding.verdict == "undisturbed" else _("disturbed least, but still disturbed")
     )
+    statement = plural(
+        again,
+        "{where}, round {round}, was measured again {n} time ({seconds} s); attempt {attempt} counts: {state}",
+        "{where}, round {round}, was measured again {n} times ({seconds} s); attempt {attempt} counts: {state}",
+        where=where(finding.client, finding.level),
+        round=finding.repeat + 1,
+        seconds=seconds,
+        attempt=counted,
+        state=state,
+    )
+    details = (
+        _("attempt {n}: {causes}").format(
+            n=each.attempt + 1, causes=_causes(each.causes) if each.disturbance > 1 else _("undisturbed")
+        )
+        for each in finding.attempts
+    )
+    return Sentences(statement, tuple(details))
 
 
 def why_disturbed(parts: Sequence[Recording]) -> str:
@@ -39,4 +53,4 @@ def why_disturbed(parts: Sequence[Recording]) -> str:
 
 
 def _causes(causes: Sequence[ConfidenceCause]) -> str:
-    return "; ".join(map(cause, causes[:MAX_CAUSES]))
+    return clauses(map(cause, causes[:MAX_CAUSES]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from loadgen.model import ThresholdFinding, ThresholdResult
+from loadgen.report.columns import level_text, where
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number, percent
@@ -40,7 +41,11 @@ def worst(finding: ThresholdFinding) -> str:
     pick = max if finding.op.startswith("<") else min
     result = pick(measured, key=lambda of: of.value or 0.0)
     held = sum(each.held for each in finding.results)
-    where = "" if held == len(finding.results) else f", {result.client}, {result.level}"
+    where = (
+        ""
+        if held == len(finding.results)
+        else _(", {client}, {level}").format(client=result.client, level=level_text(result.level))
+    )
     return _("worst {value}{where}; held in {n} of {all}").format(
         value=_value(finding, result), where=where, n=held, all=len(finding.results)
     )
@@ -48,15 +53,13 @@ def worst(finding: ThresholdFinding) -> str:
 
 def line(finding: ThresholdFinding, result: ThresholdResult) -> str:
     """Return what one result is, and whether it holds."""
-    where = (
-        _("{clients} at {level}").format(clients=result.client, level=result.level) + f": {finding.metric}"
-    )
+    what = _("{where}: {metric}").format(where=where(result.client, result.level), metric=finding.metric)
     if result.value is None:
-        return _("{what} was not measured").format(what=where)
-    value = _("{what} is {value}").format(what=where, value=_value(finding, result))
+        return _("{what} was not measured").format(what=what)
+    value = _("{what} is {value}").format(what=what, value=_value(finding, result))
     if result.reason == "invalid":
         return _("{value}, but the measurement is invalid").format(value=value)
-    return f"{value}: {_('held') if result.held else _('failed')}"
+    return _("{value}: {held}").format(value=value, held=_("held") if result.held else _("failed"))
 
 
 def _value(finding: ThresholdFinding, result: ThresholdResult) -> str:
