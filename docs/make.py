@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import chdir
 from functools import cache, partial
 from pathlib import Path
 from shutil import which
@@ -72,7 +73,7 @@ def rows(lang: str) -> str:
 
 def terminal(lang: str) -> str:
     """Return what ``loadgen report`` prints; it writes nothing."""
-    with patch.object(Run, "report", lambda run: run.folder / "report.html"):
+    with chdir(ROOT), patch("loadgen.report.write.write", lambda view, **_: view.run.folder / "report.html"):
         words = ["report", SAMPLE, *(["--lang", lang] if lang != "en" else [])]
         ran = CliRunner(env={"COLUMNS": None, "LANG": None, "LC_ALL": None}).invoke(cli, words)
     return f"```text\n$ loadgen {' '.join(words)}\n{ran.stdout}```\n"
