@@ -24,7 +24,8 @@ def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
         for client, sweep in evidence.sweeps.items():
             for summary in reversed(sweep):
                 delay = effects.never_negative(rounds.values(summary, column).values())
-                budget = max(DELAY_MS, DELAY_SHARE * (summary.value("ttft_p99_ms") or 0.0))
+                ttft = next((of for rank in (99, 95, 50) if (of := summary.value(f"ttft_p{rank}_ms"))), 0.0)
+                budget = max(DELAY_MS, DELAY_SHARE * ttft)
                 if delay is None or delay.low is None or delay.low <= budget:
                     continue
                 if summary.limited_by is not Limit.MACHINE:

@@ -56,7 +56,7 @@ def _undecided(
         rounds=have,
         low=widest[0],
         high=widest[1],
-        more_rounds=math.ceil(more) if more <= MAX_MORE else None,
+        more_rounds=max(1, math.ceil(more)) if more <= MAX_MORE else None,
         disturbed=any(isinstance(why, MACHINE) for why in causes),
     )
 

@@ -20,6 +20,8 @@ TEXT_LIMIT = 2000  # characters of one text
 GAP = 2
 INDENT = 2
 SUMMARY_LINES = 23  # of a terminal with 24, below which there is a prompt
+SUMMARY_ROWS = 7  # of its table; more make it longer
+FOOTER_LINES = 2  # where the report is, and how to see more
 MIN_SENTENCES = 2
 STYLES: Mapping[Tone, str] = {
     "": "", "quiet": "dim", "strong": "bold", "good": "green", "warn": "yellow", "bad": "bold red",
@@ -66,25 +68,25 @@ def report(document: Document) -> OnScreen:
 def summary(document: Document) -> OnScreen:
     """Return the last screen of a command: what was run, the answer, the figures, the verdicts.
 
-    Sentences of the answer flow together; the last ones are left out where there is no room for all. Two lines more
-    say where the report is.
+    Sentences of the answer flow together; the last ones are left out where there is no room for all.
     """
 
     def lines(screen: Screen) -> Iterable[RichText]:
         inner = Screen(screen.width - INDENT, screen.ascii_only)
-        answer = [part for part in document.parts if part.id == "answer"]
-        others = [part for part in document.parts if part.id != "answer"]
-        rest = [line for part in others for line in _spaced(inner, part)]
-        texts = [block for part in answer for block in part.blocks if isinstance(block, blocks.Text)]
-        head = list(screen.wrapped(document.title, "strong"))
-        for keep in range(len(texts), MIN_SENTENCES - 1, -1):
-            told = list(_flowing(inner, texts[:keep]))
-            if len(head) + len(told) + len(rest) + 3 <= SUMMARY_LINES:
-                break
-        else:
-            told = list(_flowing(inner, texts[:MIN_SENTENCES]))
+        answer = [block for part in document.parts if part.id == "answer" for block in part.blocks]
+        texts = [block for block in answer if isinstance(block, blocks.Text)]
+        others = [block for part in document.parts if part.id != "answer" for block in part.blocks]
+        rows = sum(
+            len(group) for block in others if isinstance(block, Table) for group in block.groups.values()
+        )
+        head = [*screen.wrapped(document.title, "strong"), RichText("")]
+        rest = list(_spaced(inner, others))
+        room = SUMMARY_LINES - FOOTER_LINES + max(0, rows - SUMMARY_ROWS) - len(head) - len(rest)
+        told = list(_flowing(inner, texts))
+        while len(told) > room and len(texts) > MIN_SENTENCES:
+            texts.pop()
+            told = list(_flowing(inner, texts))
         yield from head
-        yield RichText("")
         yield from (RichText(" " * INDENT) + line for line in [*told, *rest])
 
     return OnScreen(lines)
@@ -96,15 +98,11 @@ def _flowing(screen: Screen, texts: Sequence[blocks.Text]) -> Iterator[RichText]
         yield from screen.wrapped(flowing(text.text for text in of), tone)
 
 
-def _spaced(screen: Screen, part: blocks.Part) -> Iterator[RichText]:
-    """Yield the part's lines, a table with space around it."""
-    for block in part.blocks:
-        table = isinstance(block, Table)
-        if table:
-            yield RichText("")
-        yield from screen.lines(block)
-        if table:
-            yield RichText("")
+def _spaced(screen: Screen, found: Iterable[Block]) -> Iterator[RichText]:
+    """Yield the lines of blocks, a table with space around it."""
+    for block in found:
+        space = [RichText("")] if isinstance(block, Table) else []
+        yield from (*space, *screen.lines(block), *space)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +238,10 @@ class Layout:
         cells = list(blocks.cells(row))
         found = [cells[place] for place in self.shown]
         last = self.table.columns[self.shown[-1]]
-        if not last.text or len(self.shown) == 1:
+        if len(found) == 1:
+            yield from self.screen.wrapped(_shown(found[0], self.notes), found[0].tone, indent=self.indent)
+            return
+        if not last.text:
             yield self._line(found)
             return
         before = self._line([*found[:-1], Cell("")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from loadgen.analysis import rounds
 from loadgen.model import Confidence as GroupConfidence
 from loadgen.model import Grade
 from loadgen.report.blocks import Bullets, Text, Tone, Verdict
@@ -22,7 +23,7 @@ class Confidence(Section):
     forms = frozenset({"html", "terminal", "markdown", "summary"})
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        counted = [s for s in view.by_level if s.confidence and not s.client.control]
+        counted = [s for s in rounds.valid(view.by_level) if s.confidence]
         if not counted:
             return
         highest = [s for s in counted if s.level == counted[-1].level]

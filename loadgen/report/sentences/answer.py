@@ -191,7 +191,7 @@ def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
 def _scales(answers: Sequence[Scales]) -> Iterator[str]:
     for one in answers:
         yield _(
-            "The server keeps up to {level}: {times} times the streams bring {ratio} times the tokens/s."
+            "Up to {level} the server keeps up: {times} times the streams bring {ratio} times the tokens/s."
         ).format(
             level=level_text(one.level),
             times=f"{one.level.value / one.below.value:,.3g}",
@@ -272,9 +272,9 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
             yield text.format(metrics=metrics, rounds=rounds)
             continue
         text = (
-            _("{rounds} cannot tell whether {clients} may differ in {metrics} ({low} to {high}).")
+            _("{rounds} cannot tell for sure whether {clients} may differ in {metrics} ({low} to {high}).")
             if one.clients
-            else _("{rounds} cannot tell whether the clients differ in {metrics} ({low} to {high}).")
+            else _("{rounds} cannot tell for sure whether the clients differ in {metrics} ({low} to {high}).")
         )
         text = text.format(
             rounds=rounds,
