@@ -32,8 +32,8 @@ def run_of(clients=CLIENTS, levels=(20,), rounds=3, thresholds=THRESHOLDS, **fig
     cells = [
         synthetic.recording(
             client=client, mode=mode, concurrency=n, repeat=repeat, index=repeat * 100 + place, streams=max(40, 2 * n),
-            tokens=10, jitter=0.05, seed=repeat * 100 + place, rss_per_stream_kib=20.0 + place + 40 * (mode == "threads"), ramp_ms=200,
-            **figures,
+            tokens=10, jitter=0.05, seed=repeat * 100 + place, ramp_ms=200,
+            rss_per_stream_kib=20.0 + place + 40 * (mode == "threads"), **figures,
         )
         for repeat in range(rounds)
         for place, (n, client, mode) in enumerate((n, *client) for n in levels for client in clients)

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from loadgen.model import ThresholdFinding
 from loadgen.report.blocks import Verdict
-from loadgen.report.language import _
+from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.thresholds import worst
 
-SHOWN = 3  # lines below a threshold that failed, at the top of a page
+SHOWN = 3  # lines below a threshold that failed, at the top of a page; of a summary, thresholds that held
 
 
 class Thresholds(Section):
@@ -21,7 +21,14 @@ class Thresholds(Section):
     forms = frozenset({"html", "terminal", "markdown", "summary"})
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        for finding in view.of(ThresholdFinding):
+        found = view.of(ThresholdFinding)
+        if form == "summary" and len(found) > SHOWN:
+            held_ones = [finding for finding in found if finding.verdict == "held"]
+            found = [finding for finding in found if finding not in held_ones]
+            if held_ones:
+                n = len(held_ones)
+                yield Verdict("✓", plural(n, "{n} threshold held", "{n} thresholds held"), "good")
+        for finding in found:
             held, english = finding.verdict == "held", sentences(finding)
             if form in ("html", "summary"):
                 details = () if held or form == "summary" else english.details[:SHOWN]

@@ -49,7 +49,7 @@ def cause(why: ConfidenceCause) -> str:
                 else _("the hypervisor took {share} % of the client's core")
             )
             share = text.format(share=_range(100 * why.low, 100 * why.high))
-            wait = _("{share} and kept it waiting {wait} ms each time")
+            wait = _("{share}; each wait took {wait} ms")
             return wait.format(share=share, wait=number(why.wait_ms)) if why.wait_ms else share
         case LateSimulator():
             text = _("the simulator sent late, p{percentile} {late} ms")

@@ -35,8 +35,8 @@ SENTENCES = [
             plus_minus=0.42,
             causes=(OtherPrograms(low=0.66, high=0.87, wait_ms=3.21, effect=0.4),),
         ),
-        "median latency is uncertain by ±42 %: other programs used 66-87 % of the client's core "
-        "and kept it waiting 3.21 ms each time",
+        "median latency is uncertain by ±42 %: other programs used 66-87 % of the client's core; "
+        "each wait took 3.21 ms",
     ),
 ]
 
