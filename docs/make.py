@@ -14,17 +14,19 @@ from contextlib import chdir
 from functools import cache, partial
 from pathlib import Path
 from shutil import which
+from typing import Literal
 from unittest.mock import patch
 
 import click
 from click.testing import CliRunner
 
 from loadgen import Run
-from loadgen.analysis.metrics import METRICS, Metric, metrics
+from loadgen.analysis.metrics import METRICS, Metric, column, metrics
 from loadgen.cli import cli
 from loadgen.report.blocks import Charts, Document, Part
 from loadgen.report.charts import scaling
-from loadgen.report.language import language
+from loadgen.report.columns import title_of
+from loadgen.report.language import LANGUAGES, language
 from loadgen.report.renderers import html, markdown
 from loadgen.report.sections.answer import Answer
 from loadgen.report.sections.figures import Figures
@@ -33,7 +35,8 @@ from loadgen.report.view import View
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = "reports/sample"
 PICTURES = "docs/images"
-DRAWN = ("TTFT", "Memory per stream", "Threads", "CPU per token")  # the README's charts
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+DRAWN = ("ttft_p50_ms", "rss_per_stream_kib", "threads_peak", "cpu_us_per_token")  # the README's charts
 BLOCK = re.compile(r"(<!-- made by docs/make\.py: (.+?) -->\n\n)(.*?)(\n<!-- end -->)", re.DOTALL)
 OTHER_COLUMNS = (
     ("client", "The client with its options; `(A/A)` is the A/A control, the same client measured again."),
@@ -81,48 +84,48 @@ def terminal(lang: str) -> str:
 
 def charts() -> Charts:
     """Return the charts of the README."""
-    drawn = [
-        *scaling.latencies(view().summaries, view().styles),
-        *scaling.costs(view().summaries, view().styles),
-    ]
-    return Charts([next(chart for chart in drawn if chart.title.startswith(title)) for title in DRAWN])
+    shown = view().summaries, view().styles
+    drawn = [*scaling.latencies(*shown), *scaling.costs(*shown)]
+    titles = [title_of(column(name).metric) for name in DRAWN]
+    return Charts([next(chart for chart in drawn if chart.title.startswith(title)) for title in titles])
 
 
-def picture() -> str:
+def picture(lang: str) -> str:
     """Return the charts as a picture for light and dark; its text says what they show."""
-    words = " ".join(chart.alternative for chart in charts().charts)
-    dark, light = (f"{PICTURES}/clients-{scheme}.png" for scheme in ("dark", "light"))
+    with language(lang):
+        words = " ".join(chart.alternative for chart in charts().charts)
+    dark, light = (f"{PICTURES}/clients-{scheme}-{lang}.png" for scheme in SCHEMES)
     return (
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'
         f'  <img src="{light}" alt="{words}">\n</picture>\n'
     )
 
 
-def draw() -> None:
+def draw(lang: str) -> None:
     """Draw the charts with Chromium, as the report shows them."""
     from playwright.sync_api import sync_playwright
 
-    part = Part("charts", "", [charts()])
+    with language(lang):
+        page = html.report(Document("", "", [Part("charts", "", [charts()])], styles=view().styles))
     with (
-        tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as page,
+        tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file,
         sync_playwright() as started,
     ):
-        page.write(html.report(Document("charts", "", [part], styles=view().styles)))
-        page.flush()
+        file.write(page)
+        file.flush()
         chromium = started.chromium.launch(executable_path=which("chromium"))
-        for scheme in ("light", "dark"):
+        for scheme in SCHEMES:
             tab = chromium.new_page(
                 viewport={"width": 1000, "height": 800},
                 device_scale_factor=2,
                 color_scheme=scheme,
                 bypass_csp=True,
             )
-            tab.goto(f"file://{page.name}")
+            tab.goto(f"file://{file.name}")
             tab.wait_for_selector("html[data-charts=ready]")
             tab.add_style_tag(content="body { background: none; }")
-            tab.locator(".charts").screenshot(
-                path=ROOT / PICTURES / f"clients-{scheme}.png", omit_background=True
-            )
+            path = ROOT / PICTURES / f"clients-{scheme}-{lang}.png"
+            tab.locator(".charts").screenshot(path=path, omit_background=True)
         chromium.close()
 
 
@@ -157,13 +160,12 @@ def _columns(metric: Metric) -> str:
 
 
 MAKERS: Mapping[str, Callable[[], str]] = {
-    "charts": picture,
     "commands": commands,
     "metrics": metric_table,
     **{
         f"{name} {lang}": partial(make, lang)
-        for name, make in {"answer": answer, "rows": rows, "terminal": terminal}.items()
-        for lang in ("en", "zh")
+        for name, make in {"answer": answer, "charts": picture, "rows": rows, "terminal": terminal}.items()
+        for lang in LANGUAGES
     },
 }
 
@@ -183,9 +185,10 @@ def made(page: Path) -> str:
 
 
 def main() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    if "--charts" in sys.argv or picture() not in readme:
-        draw()
+    before = "".join(page.read_text(encoding="utf-8") for page in pages())
+    for lang in LANGUAGES:
+        if "--charts" in sys.argv or picture(lang) not in before:
+            draw(lang)
     for page in pages():
         page.write_text(made(page), encoding="utf-8")
 
