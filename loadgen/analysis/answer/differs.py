@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from loadgen.analysis.answer.evidence import Evidence, Pair, is_different, over_rounds
+from loadgen.analysis.answer.evidence import Evidence, Pair, over_rounds
 from loadgen.analysis.changes import Change
 from loadgen.analysis.metrics import Column, compared
 from loadgen.model import Contrast, Differs, Estimate, Group, Level
@@ -53,8 +53,7 @@ def _ratios(evidence: Evidence, level: Level) -> Iterator[tuple[Column, Ratios]]
     for column in compared():
         if column.group is None or column.metric.better is None or column.metric.key in DELAYS:
             continue
-        changes = evidence.changes(level, column.name)
-        ratios = dict(_ratio(pair, change) for pair, change in changes.items() if is_different(change))
+        ratios = dict(_ratio(pair, change) for pair, change in evidence.different(level, column.name).items())
         if ratios:
             yield column, ratios
 

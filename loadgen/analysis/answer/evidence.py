@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from loadgen.analysis import compare, effects, rounds
+from loadgen.analysis import compare, effects, metrics, rounds
 from loadgen.analysis.changes import Change
 from loadgen.analysis.repeats import Repeat, repeats_of
-from loadgen.model import ClientId, Estimate, Level, Run, Summary
+from loadgen.model import ClientId, Estimate, Group, Level, Limit, Run, Summary
 
 ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, with certainty, they differ
 LOWER = 1 / (1 + ALIKE) - 1
@@ -71,6 +71,20 @@ class Evidence:
     def changes(self, level: Level, column: str) -> Mapping[Pair, Change]:
         """Return how the second client of each pair differs from the first in one column."""
         return self.differences.get((level, column), {})
+
+    def different(self, level: Level, column: str) -> dict[Pair, Change]:
+        """Return the differences of one column that are beyond the noise, and with the whole interval matter.
+
+        Those of a client that the machine held up are the machine's doing, but for memory and threads.
+        """
+        held_up = set[ClientId]()
+        if metrics.column(column).group is not Group.MEMORY:
+            held_up = {client for client, s in self.at(level).items() if s.limited_by is Limit.MACHINE}
+        return {
+            pair: change
+            for pair, change in self.changes(level, column).items()
+            if is_different(change) and not held_up & set(pair)
+        }
 
     def are_alike(self, clients: Iterable[ClientId], level: Level, column: str) -> bool:
         """Return whether each pair of these clients differs, with its whole interval, by too little to matter."""

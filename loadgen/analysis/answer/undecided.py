@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from loadgen.analysis import rounds
-from loadgen.analysis.answer.evidence import ALIKE, Evidence, Pair, is_alike, is_different
+from loadgen.analysis.answer.evidence import ALIKE, Evidence, Pair, is_alike
 from loadgen.analysis.changes import Change
 from loadgen.analysis.compare import MIN_REPEATS
 from loadgen.model import ClientId, Level, Undecided
@@ -30,7 +30,7 @@ def undecided(evidence: Evidence) -> Iterator[Undecided]:
     for column in COLUMNS:
         changes = evidence.changes(level, column)
         unclear = {client for pair, change in changes.items() if not is_alike(change) for client in pair}
-        if unclear and not any(map(is_different, changes.values())):
+        if unclear and not evidence.different(level, column):
             alike = evidence.most_alike(level, column)
             others = [c for c in evidence.clients if alike and c in unclear and c not in alike]
             metrics[tuple(others)].append(column)

@@ -30,7 +30,7 @@ from loadgen.model import (
 from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import clauses, flowing, joined, listed, number, percent
+from loadgen.report.text import clauses, joined, listed, number, percent
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 CAUSES = 4  # kinds of failures that are named
@@ -262,33 +262,34 @@ def _figure(name: str, of: Estimate) -> str:
 
 def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
     for one in answers:
-        metrics = listed(map(_name, one.metrics)) if one.metrics else ""
-        rounds = plural(one.rounds, "{n} round", "{n} rounds")
         if not one.metrics:
             yield _("One round has no ±, so nothing follows from it; use --repeats 3.")
             continue
         if one.low is None or one.high is None:
-            text = _("{rounds} cannot tell whether the clients differ in {metrics}; use --repeats 3.")
-            yield text.format(metrics=metrics, rounds=rounds)
-            continue
-        text = (
-            _("{rounds} cannot tell for sure whether {clients} may differ in {metrics} ({low} to {high}).")
-            if one.clients
-            else _("{rounds} cannot tell for sure whether the clients differ in {metrics} ({low} to {high}).")
-        )
+            text = _(
+                "Whether the clients differ in {metrics} cannot be told from one round; use --repeats 3."
+            )
+        elif one.clients:
+            text = _(
+                "Whether {clients} may differ in {metrics} cannot be told from {n} rounds ({low} to {high})."
+            )
+        else:
+            text = _(
+                "Whether the clients differ in {metrics} cannot be told from {n} rounds ({low} to {high})."
+            )
         text = text.format(
-            rounds=rounds,
             clients=listed(map(str, one.clients)) if one.clients else "",
-            metrics=metrics,
-            low=_signed(one.low),
-            high=_signed(one.high),
+            metrics=listed(map(_name, one.metrics)),
+            n=spelled(one.rounds),
+            low=_signed(one.low or 0.0),
+            high=_signed(one.high or 0.0),
         )
-        yield flowing([text, _what_would_decide(one)])
+        yield text if one.low is None else f"{text} {_what_would_decide(one)}"
 
 
 def _what_would_decide(one: Undecided) -> str:
     if one.more_rounds:
-        return plural(one.more_rounds, "About {n} more would decide.", "About {n} more would decide.")
+        return _("About {n} more would decide.").format(n=spelled(one.more_rounds))
     if one.disturbed:
         return _("A quieter machine would help more than more rounds.")
     return _("Even {n} more would not decide.").format(n=MAX_MORE)

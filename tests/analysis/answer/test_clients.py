@@ -146,6 +146,14 @@ def test_clients_are_compared_at_the_highest_level_that_two_of_them_have():
     assert {one.level for one in found} == {Level(streams=100)}
 
 
+def test_what_the_machine_did_to_a_client_is_none_of_its_differences_but_for_memory():
+    slow = made("aiohttp", factor=3.0, limited_by=Limit.MACHINE)
+    (one,) = answers(differs, made("requests"), slow)
+    assert {c.metric for c in one.contrasts} == {"rss_per_stream_kib", "threads_peak"}
+    (one,) = answers(undecided, made("requests"), slow)
+    assert set(one.metrics) == {"ttft_p50_ms", "tokens_per_s", "cpu_us_per_token"}
+
+
 # -------------------------------------------------------------------------------------------- holds back
 
 
