@@ -159,6 +159,7 @@ def _range(one: Objective) -> str:
         return _("up to {holds}, the highest level").format(holds=holds)
     if not fails:
         return _("up to {holds}, above that it cannot be told").format(holds=holds)
+    fails = f"{one.fails.streams:,}" if one.fails and one.fails.streams else fails
     return _("up to {holds} and fails at {fails}").format(holds=holds, fails=fails)
 
 
