@@ -136,7 +136,7 @@ def commands() -> str:
     shown = [
         (
             f"loadgen {name}",
-            CliRunner().invoke(cli, [name, "--help"], prog_name="loadgen", terminal_width=100),
+            CliRunner().invoke(cli, [name, "--help"], prog_name="loadgen", terminal_width=80),
         )
         for name in names
     ]
