@@ -164,3 +164,12 @@ class Undecided(Answer):
     high: float | None
     more_rounds: int | None
     disturbed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldUp(Answer):
+    """The machine held up these clients at ``level``, so their latency and CPU cannot be told."""
+
+    kind: str = "held_up"
+    level: Level
+    clients: tuple[ClientId, ...]

@@ -72,14 +72,17 @@ class Evidence:
         """Return how the second client of each pair differs from the first in one column."""
         return self.differences.get((level, column), {})
 
+    def held_up(self, level: Level) -> tuple[ClientId, ...]:
+        """Return the clients that the machine held up: their latency and CPU are its doing."""
+        return tuple(client for client, s in self.at(level).items() if s.limited_by is Limit.MACHINE)
+
     def different(self, level: Level, column: str) -> dict[Pair, Change]:
         """Return the differences of one column that are beyond the noise, and with the whole interval matter.
 
-        Those of a client that the machine held up are the machine's doing, but for memory and threads.
+        Those of a client that the machine held up count for memory and threads only.
         """
-        held_up = set[ClientId]()
-        if metrics.column(column).group is not Group.MEMORY:
-            held_up = {client for client, s in self.at(level).items() if s.limited_by is Limit.MACHINE}
+        memory = metrics.column(column).group is Group.MEMORY
+        held_up = set[ClientId]() if memory else set(self.held_up(level))
         return {
             pair: change
             for pair, change in self.changes(level, column).items()

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from loadgen.analysis import rounds
 from loadgen.analysis.answer.evidence import ALIKE, Evidence, Pair, is_alike
 from loadgen.analysis.changes import Change
 from loadgen.analysis.compare import MIN_REPEATS
-from loadgen.model import ClientId, Level, Undecided
+from loadgen.model import ClientId, HeldUp, Level, Undecided
 from loadgen.model.confidence import MACHINE
 
 COLUMNS = ("ttft_p50_ms", "tokens_per_s", "cpu_us_per_token", "rss_per_stream_kib")
 MAX_MORE = 20  # more rounds than so many are no advice
 
 
-def undecided(evidence: Evidence) -> Iterator[Undecided]:
+def undecided(evidence: Evidence) -> Iterator[Undecided | HeldUp]:
     """Yield the main metrics in which no pair of clients surely differs, but not all of them are alike either.
 
-    Of one client it is yielded, without metrics, that one round tells nothing.
+    Of clients that the machine held up that alone is yielded; of one client, without metrics, that one round tells
+    nothing.
     """
     if (level := evidence.compared_at) is None:
         if evidence.levels and max(s.repeats for of in evidence.sweeps.values() for s in of) < 2:
             yield _undecided(evidence, evidence.levels[-1], (), [])
         return
+    held_up = evidence.held_up(level)
+    if held_up:
+        yield HeldUp(level=level, clients=held_up)
     metrics: dict[tuple[ClientId, ...], list[str]] = defaultdict(list)
     for column in COLUMNS:
         changes = evidence.changes(level, column)
-        unclear = {client for pair, change in changes.items() if not is_alike(change) for client in pair}
+        unclear = {client for pair in _unclear(changes, held_up) for client in pair}
         if unclear and not evidence.different(level, column):
             alike = evidence.most_alike(level, column)
             others = [c for c in evidence.clients if alike and c in unclear and c not in alike]
@@ -42,7 +46,7 @@ def _undecided(
     evidence: Evidence, level: Level, clients: tuple[ClientId, ...], columns: list[str]
 ) -> Undecided:
     found: list[Mapping[Pair, Change]] = [evidence.changes(level, column) for column in columns]
-    unclear = [change for changes in found for change in changes.values() if not is_alike(change)]
+    unclear = [of for changes in found for of in _unclear(changes, evidence.held_up(level)).values()]
     bounds = [(c.low, c.high) for c in unclear if c.low is not None and c.high is not None]
     widest = max(bounds, key=lambda of: math.log1p(of[1]) - math.log1p(of[0]), default=(None, None))
     summaries = evidence.at(level).values()
@@ -59,6 +63,14 @@ def _undecided(
         more_rounds=max(1, math.ceil(more)) if more <= MAX_MORE else None,
         disturbed=any(isinstance(why, MACHINE) for why in causes),
     )
+
+
+def _unclear(changes: Mapping[Pair, Change], held_up: Collection[ClientId]) -> dict[Pair, Change]:
+    return {
+        pair: change
+        for pair, change in changes.items()
+        if not is_alike(change) and not any(client in held_up for client in pair)
+    }
 
 
 def _needed(have: int, low: float, high: float) -> float:

@@ -18,6 +18,7 @@ from loadgen.model import (
     Failures,
     Grows,
     Growth,
+    HeldUp,
     HoldsBack,
     Level,
     Limit,
@@ -261,6 +262,14 @@ def _figure(name: str, of: Estimate) -> str:
     return f"{_amount(name, of.value)}{half}"
 
 
+def _held_up(answers: Sequence[HeldUp]) -> Iterator[str]:
+    for one in answers:
+        text = _(
+            "The machine was too busy for {clients} at {level}; only a quieter one tells its latency and CPU."
+        )
+        yield text.format(clients=listed(map(str, one.clients)), level=level_text(one.level))
+
+
 def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
     for one in answers:
         if not one.metrics:
@@ -320,5 +329,6 @@ _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     HoldsBack: _holds_back,
     Grows: _grows,
     Measured: _measured,
+    HeldUp: _held_up,
     Undecided: _undecided,
 }
