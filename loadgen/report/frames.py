@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns, metrics
 from loadgen.model import Recording, Run, SampleTable, Summary
+from loadgen.report.language import language
 from loadgen.report.sentences.validity import reason
 
 _CELL = ("cell", "client", "concurrency", "repeat")
@@ -31,6 +32,12 @@ SAMPLE_COLUMNS = (
     "attempt",
 )
 
+
+@language("en")  # whatever the report is in: scripts read them
+def _reasons(summary: Summary) -> str:
+    return "; ".join(map(reason, summary.reasons))
+
+
 # The columns of a summary that are no metrics.
 _KEYS: Mapping[str, Callable[[Summary], Any]] = {
     "client": lambda summary: summary.client.label,
@@ -38,7 +45,7 @@ _KEYS: Mapping[str, Callable[[Summary], Any]] = {
     "concurrency": lambda summary: summary.level.streams,
     "repeats": lambda summary: summary.repeats,
     "validity": lambda summary: summary.validity.value,
-    "reasons": lambda summary: "; ".join(map(reason, summary.reasons)),
+    "reasons": _reasons,
     "limited_by": lambda summary: summary.limited_by.value if summary.limited_by else "",
     "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
     "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),

@@ -89,6 +89,11 @@ def joined(items: Iterable[str]) -> str:
     return _(", ").join(items)
 
 
+def beside(first: str, second: str) -> str:
+    """Return ``a, b`` of two things of different kinds."""
+    return _("{first}, {second}").format(first=first, second=second)
+
+
 def clauses(items: Iterable[str]) -> str:
     """Return ``a; b; c``."""
     return _("; ").join(items)

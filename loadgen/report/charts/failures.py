@@ -14,7 +14,7 @@ from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, draw, 
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
-from loadgen.report.text import clauses, joined, number, plain
+from loadgen.report.text import beside, clauses, number, plain
 
 CROSSES = 2000  # of one client
 MINUTES = 300  # seconds of a run from which on its axis has minutes
@@ -80,7 +80,7 @@ def failures(recordings: Sequence[Recording], styles: Styles) -> Chart | None:
 
 
 def _cell(of: Recording) -> str:
-    return joined([level_text(of.level), _("round {round}").format(round=of.repeat + 1)])
+    return beside(level_text(of.level), _("round {round}").format(round=of.repeat + 1))
 
 
 def _failed(recording: Recording) -> Flags:

@@ -14,7 +14,7 @@ from loadgen.report.charts.style import FONT, ROOM, Chart, across, draw, ends, h
 from loadgen.report.client_style import ClientStyle
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
-from loadgen.report.text import clauses, interval, joined, number, tick
+from loadgen.report.text import beside, clauses, interval, joined, number, tick
 
 HEIGHT = 226
 TICKS = 5
@@ -37,7 +37,7 @@ def point(level: Level, of: Estimate, unit: str, validity: Validity, before: str
         return None
     bounds = None if of.low is None or of.high is None else (of.low, of.high)
     between = _(" (95 % interval {interval})").format(interval=interval(*bounds)) if bounds else ""
-    text = joined([f"{before}{number(of.value)} {unit}{between}", _(validity.value)])
+    text = beside(f"{before}{number(of.value)} {unit}{between}", _(validity.value))
     return Point(level, of.value, bounds, text)
 
 
@@ -103,7 +103,7 @@ def line_chart(
         data = {
             "x": places,
             "y": [point.value for point in line.points],
-            "client": [joined([line.style.label, level_text(point.level)]) for point in line.points],
+            "client": [beside(line.style.label, level_text(point.level)) for point in line.points],
             "text": [point.text for point in line.points],
         }
         known = [

@@ -13,7 +13,7 @@ from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, 
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
 from loadgen.report.sentences import delivery_lag as english
-from loadgen.report.text import clauses, joined, number, percent, plain
+from loadgen.report.text import beside, clauses, joined, number, percent, plain
 from loadgen.report.view import View
 
 ROWS = 24
@@ -78,7 +78,7 @@ def late_tokens(view: View, found: Sequence[DelayFinding]) -> Chart | None:
 
 
 def _where(view: View, client: ClientId | None, level: Level | None) -> str:
-    return joined([str(client), level_text(level)]) if view.sweeps and level else str(client)
+    return beside(str(client), level_text(level)) if view.sweeps and level else str(client)
 
 
 def stacks(

@@ -15,7 +15,7 @@ from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
 from loadgen.report.client_style import ClientStyle, Styles
 from loadgen.report.language import _
-from loadgen.report.text import clauses, joined, number
+from loadgen.report.text import beside, clauses, number
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -62,7 +62,7 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
     last: dict[ClientStyle, float] = {}
     for recording, (at, value) in lines:
         style = styles[recording.client]
-        cell = joined([style.label, _("repeat {repeat}").format(repeat=recording.repeat + 1)])
+        cell = beside(style.label, _("repeat {repeat}").format(repeat=recording.repeat + 1))
         data = {"x": at.astype(np.float32), "y": value.astype(np.float32), "cell": [cell] * len(at)}
         glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
         drawn.append(draw(made, glyph, data, style.variable))
