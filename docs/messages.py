@@ -42,7 +42,7 @@ def messages() -> list[Message]:
         for *_place, message, _comments, _context in extract_from_dir(PACKAGE, SOURCES, keywords=KEYWORDS)
     }
     plural = {message for message in found if isinstance(message, tuple)} | {*validity.OUTCOMES.values()}
-    return sorted((found | {*_texts(_tables())} | plural) - {"", *(one for one, _more in plural)}, key=str)
+    return sorted((found | {*texts(_tables())} | plural) - {"", *(one for one, _more in plural)}, key=str)
 
 
 def _tables() -> Iterator[object]:
@@ -50,6 +50,7 @@ def _tables() -> Iterator[object]:
     for metric in metrics()[: len(METRICS)]:
         yield from _of_metric(metric)
     yield from ((section.title, section.short) for section in sections())
+    yield "machine", "versions"  # of run.json
     yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES)
     yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
@@ -70,14 +71,14 @@ def _of_metric(metric: Metric) -> Iterator[object]:
         yield metric.description
 
 
-def _texts(table: object) -> Iterator[str]:
+def texts(table: object) -> Iterator[str]:
     if isinstance(table, str):
         yield str(table)
     elif isinstance(table, Mapping):
-        yield from _texts([*table.values()])
+        yield from texts([*table.values()])
     elif isinstance(table, Iterable):
         for each in table:
-            yield from _texts(each)
+            yield from texts(each)
 
 
 def catalogue(language: str) -> Catalog:

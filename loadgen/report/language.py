@@ -7,29 +7,50 @@ may order them as it likes: ``_("{client} failed").format(client=client)``. The 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
 from io import BytesIO
+from string import Formatter
 
 LANGUAGES = ("en", "zh")
+WIDE = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60"  # characters as wide as two, for a regular expression
 
-_language: ContextVar[str] = ContextVar("language", default="en")
+_languages = ["en"]  # the last is the current one, in all threads
+_NO_SPACE = re.compile(f"(?<=[{WIDE}]) (?=[{WIDE}])")
+_SPACE = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9%)])(?=[\u4e00-\u9fff])")
+
+
+class _Chinese(str):
+    """A message in Chinese: beside a value, a space stands between Chinese and Latin letters, and no other."""
+
+    def format(self, *args: object, **values: object) -> str:
+        text = ""
+        for literal, name, spec, _conversion in Formatter().parse(self):
+            value = "" if name is None else f"{{{name}:{spec}}}".format(*args, **values)
+            for piece in (literal, value):
+                edge = _SPACE.sub(" ", _NO_SPACE.sub("", text[-2:] + piece[:2]))
+                text = text[:-2] + edge + piece[2:]
+        return text
 
 
 def _(message: str) -> str:
     """Return the message in the current language; as it is where there is no translation."""
-    return message and _translations(_language.get()).gettext(
-        message
-    )  # of "" it is the head of the catalogue
+    if not message:
+        return ""  # of which the translation is the head of the catalogue
+    return _made(_translations(current()).gettext(message))
 
 
 def plural(n: int, one: str, more: str, **values: object) -> str:
     """Return ``1 stream`` or ``1,000 streams`` in the current language; both messages have an ``{n}``."""
-    return _translations(_language.get()).ngettext(one, more, n).format(n=f"{n:,}", **values)
+    return _made(_translations(current()).ngettext(one, more, n)).format(n=f"{n:,}", **values)
+
+
+def _made(text: str) -> str:
+    return _Chinese(text) if current() == "zh" else text
 
 
 def spelled(n: int) -> str:
@@ -43,7 +64,7 @@ def spelled(n: int) -> str:
 
 def current() -> str:
     """Return the current language."""
-    return _language.get()
+    return _languages[-1]
 
 
 @contextmanager
@@ -51,17 +72,19 @@ def language(name: str) -> Iterator[None]:
     """Use that language until the block ends. Raises ValueError for one without a catalogue."""
     if name not in LANGUAGES:
         raise ValueError(f"no such language: {name!r}; there are {', '.join(LANGUAGES)}")
-    token = _language.set(name)
+    _languages.append(name)
     try:
         yield
     finally:
-        _language.reset(token)
+        _languages.pop()
 
 
 def preferred(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the language of the user's locale, ``en`` where there is no catalogue for it."""
+    """Return the language of the user's locale, ``en`` where there is no catalogue for it, or it is not UTF-8."""
     locale = next((v for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := environment.get(name))), "")
-    return locale[:2] if locale[:2] in LANGUAGES else "en"
+    name, _dot, encoding = locale.partition(".")
+    usable = name[:2] in LANGUAGES and encoding.partition("@")[0].lower() in ("", "utf-8", "utf8")
+    return name[:2] if usable else "en"
 
 
 @cache

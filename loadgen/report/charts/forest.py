@@ -92,7 +92,9 @@ def plot(
         tint=_tint(axis, line, direction),
         ticks=ticks(axis),
         rows=tuple(row(point, axis) for point in points),
-        notes=tuple(f"{joined(of)}: {note}" for note, of in notes.items() if note),
+        notes=tuple(
+            _("{where}: {reason}").format(where=joined(of), reason=note) for note, of in notes.items() if note
+        ),
         alternative=f"{title}, {unit}, {criterion}: {clauses(words)}",
     )
 

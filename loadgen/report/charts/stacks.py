@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bokeh.models import HBar
+from rich.cells import cell_len
 
 from loadgen.model import ClientId, DelayFinding, FirstTokenFinding, Level, TtftParts
 from loadgen.report.charts.axes import Axis, axis
@@ -92,7 +93,9 @@ def stacks(
     places = {float(len(rows) - n): plain(row.label, 36) for n, row in enumerate(rows)}
     y = Axis(0.4, len(rows) + 0.6, False, places)
     height = BORDER_TOP + BORDER_BOTTOM + _ROW * len(rows)
-    made = plot(x, y, height, left=16 + round(6.4 * max(map(len, places.values()))), right=_ROOM, grid="x")
+    made = plot(
+        x, y, height, left=16 + round(6.4 * max(map(cell_len, places.values()))), right=_ROOM, grid="x"
+    )
     drawn = []
     for kind, part in kinds.items():
         bars: dict[str, list[object]] = {name: [] for name in ("y", "left", "right", "row", "text")}

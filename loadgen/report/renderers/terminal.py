@@ -14,6 +14,7 @@ from rich.text import Text as RichText
 
 from loadgen.report import blocks
 from loadgen.report.blocks import Block, Cell, Document, Row, Table, Tone
+from loadgen.report.language import WIDE
 from loadgen.report.text import flowing, plain
 
 TEXT_LIMIT = 2000  # characters of one text
@@ -26,10 +27,20 @@ MIN_SENTENCES = 2
 STYLES: Mapping[Tone, str] = {
     "": "", "quiet": "dim", "strong": "bold", "good": "green", "warn": "yellow", "bad": "bold red",
 }  # fmt: skip
-_JOINT = "\ue000"
-_UNITS = re.compile(
-    r"(?<=\d) (?=(%|ms|µs|s|KiB|MiB|tokens/s)(?!\w))"
-)  # a number and its unit stay on one line
+_JOINT, _BREAK = (
+    "\ue000",
+    "\x1f",
+)  # where a line must not break, and where it may: rich takes the latter for a space
+_UNITS = re.compile(  # a number stays on one line with its unit, or with its measure word
+    rf"(?<=\d) (?=(%|ms|µs|s|KiB|MiB|tokens/s)(?!\w)|[{WIDE}])"
+)
+_OPEN, _CLOSE = (
+    "（《“「",
+    "，。；：！？、）》”」…%",
+)  # no line ends with the former, none begins with the latter
+_BREAKS = re.compile(  # before and after Chinese characters
+    rf"(?<=[{WIDE}])(?<![{_OPEN}])(?![{_CLOSE}\s{_JOINT}])|(?<![{_OPEN}\s{_JOINT}])(?=[{WIDE}])(?![{_CLOSE}])"
+)
 _ASCII = str.maketrans(
     {"↻": "*", "–": "-", "−": "-", "µ": "u", "…": "...", "×": "x", "÷": "/", "≤": "<=", "≥": ">=", "→": "->"}
     | {"✓": "+", "✗": "x", "±": "+-", "’": "'"}
@@ -128,10 +139,10 @@ class Screen:
         """Yield the text's lines, indented; the first by ``first``."""
         first = indent if first is None else first
         # rich breaks a line at a no-break space too
-        joined = RichText(_UNITS.sub(_JOINT, self.text(text).plain), style=STYLES[tone])
+        joined = RichText(_BREAKS.sub(_BREAK, _UNITS.sub(_JOINT, self.text(text).plain)), style=STYLES[tone])
         lines = joined.wrap(Console(width=self.width), max(10, self.width - max(indent, first)))
         for place, line in enumerate(lines):
-            shown = RichText(line.plain.replace(_JOINT, " "), style=STYLES[tone])
+            shown = RichText(line.plain.replace(_JOINT, " ").replace(_BREAK, ""), style=STYLES[tone])
             yield RichText(" " * (indent if place else first)) + shown
 
     def all(self, found: Iterable[Block]) -> Iterator[RichText]:

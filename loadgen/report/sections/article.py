@@ -40,7 +40,9 @@ class Article(Section):
                     _("×{article}, here ×{ours}").format(
                         article=number(one.article), ours=number(one.ours.value if one.ours else None)
                     ),
-                    f"{one.client} ÷ {one.baseline}: {_(english.METRICS[one.metric])}",
+                    _("{clients}: {metric}").format(
+                        clients=f"{one.client} ÷ {one.baseline}", metric=_(english.METRICS[one.metric])
+                    ),
                 )
                 for one in finding.differences
             ]

@@ -98,11 +98,10 @@ def _row(tested: ClaimStatement) -> Row:
     others = [other.label for other in points if other is not point]
     text = _("one of {n} pairs") if tested.effects[0].baseline else _("also {clients}")
     named = text.format(n=len(points), clients=joined(others))
+    whose = _("{metric}: {clients}").format(metric=_(english.MEASURES[one.measure]), clients=point.label)
     return (
         Cell(_(tested.verdict), tone=TONES[tested.verdict]),
         with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),
         english.criterion(one),
-        f"{_(english.MEASURES[one.measure])}: {point.label}"
-        + (f" ({named})" if others else "")
-        + (f"; {point.note}" if point.note else ""),
+        clauses(filter(None, [f"{whose} ({named})" if others else whose, point.note])),
     )

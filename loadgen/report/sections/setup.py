@@ -67,7 +67,7 @@ def configuration(info: RunInfo) -> Iterable[Block]:
             continue
         if title == "scenario":
             title = _("as by default") if shown == text(usual.get(path)) else _("differs from the defaults")
-        groups.setdefault(title if name else _("run"), []).append((name or path, shown))
+        groups.setdefault(_(title) if name else _("run"), []).append((name or path, shown))
     default = groups.pop(_("as by default"))
     groups[_("run")] = run + groups.get(_("run"), [])
     yield Facts(groups)

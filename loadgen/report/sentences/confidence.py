@@ -107,7 +107,10 @@ def strip(summaries: Sequence[Summary]) -> str:
     grades: dict[Grade, list[str]] = {}
     for of in lowest(summaries):
         grades.setdefault(of.grade, []).append(names()[of.group])
-    parts = [f"{joined(grades[grade])} {_(grade.value)}" for grade in Grade if grade in grades]
+    text = _("{groups} {grade}")
+    parts = [
+        text.format(groups=joined(grades[grade]), grade=_(grade.value)) for grade in Grade if grade in grades
+    ]
     return _("Confidence: {parts}").format(parts=clauses(parts))
 
 
