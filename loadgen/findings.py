@@ -17,6 +17,7 @@ PROVIDERS = (
     "loadgen.analysis.answer:findings",
     "loadgen.argument.claims:findings",
     "loadgen.argument.costs:findings",
+    "loadgen.argument.extrapolation:findings",
     "loadgen.argument.article:findings",
     "loadgen.analysis.noise:findings",
     "loadgen.analysis.drift:findings",

@@ -33,6 +33,7 @@ from loadgen.model.argument import ClaimVerdict as ClaimVerdict
 from loadgen.model.argument import Cost as Cost
 from loadgen.model.argument import CostFinding as CostFinding
 from loadgen.model.argument import Excluded as Excluded
+from loadgen.model.argument import ExtrapolationFinding as ExtrapolationFinding
 from loadgen.model.argument import Missing as Missing
 from loadgen.model.argument import Resource as Resource
 from loadgen.model.argument import Result as Result

@@ -141,6 +141,20 @@ class CostFinding(Finding):
     costs: tuple[Cost, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtrapolationFinding(Finding):
+    """What ``level``, more streams than ``measured``, would cost one client; each stream as busy as at ``pace``."""
+
+    kind: Literal["extrapolation"] = "extrapolation"
+    client: ClientId
+    level: Level
+    measured: Level
+    pace: Level
+    memory_mib: Estimate
+    threads: Estimate
+    cores: Estimate
+
+
 class SourceKind(StrEnum):
     """What makes two single runs differ."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from loadgen.model import Level, RunInfo, Scenario
@@ -17,6 +16,8 @@ from loadgen.report.view import View
 
 def document(view: View, form: Form) -> Document:
     """Return the run's report for that form."""
+    from loadgen.report.renderers import csv
+
     return Document(
         title=view.run.info.scenario.name or view.run.folder.name,
         kind=_("Streaming load test"),
@@ -27,6 +28,7 @@ def document(view: View, form: Form) -> Document:
             "The data of this page is in `summary.csv`, `streams.csv`, `samples.csv` and `run.json` beside it. "
             "`loadgen report` makes them again from the run folder."
         ),
+        files={"summary.csv": csv.summary(view)} if form == "html" else {},
     )
 
 
@@ -80,9 +82,9 @@ def took(info: RunInfo) -> str:
 
 def html(view: View) -> str:
     """Return ``report.html``."""
-    from loadgen.report.renderers import csv, html
+    from loadgen.report.renderers import html
 
-    return html.report(replace(document(view, "html"), files={"summary.csv": csv.summary(view)}))
+    return html.report(document(view, "html"))
 
 
 def _moment(stamp: str) -> str:

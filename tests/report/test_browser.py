@@ -3,10 +3,12 @@
 import os
 import shutil
 import time
+from xml.etree import ElementTree
 
 import pytest
 
-from tests.report.runs import page_of
+from loadgen.report.renderers import csv
+from tests.report.runs import RUNS, page_of, view
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -186,20 +188,57 @@ def test_a_finger_on_a_chart_scrolls_the_page(opened):
 
 def test_printing_gives_light_pictures_and_leaves_the_page_as_it_was(opened):
     tab = opened("one", scheme="dark")
-    pictures = tab.evaluate("""async () => {
+    pictures, scheme = tab.evaluate("""async () => {
       dispatchEvent(new Event('beforeprint'));
       const found = [...document.querySelectorAll('.canvas > img')];
       await Promise.all(found.map((img) => img.decode()));
-      const narrowest = Math.min(...found.map((img) => img.naturalWidth));
-      return [found.length, narrowest, document.documentElement.dataset.scheme];
+      return [found.map((img) => decodeURIComponent(img.src)), document.documentElement.dataset.scheme];
     }""")
-    assert pictures[0] == tab.locator(".chart[role=img]").count()
-    assert pictures[1] > 100
-    assert pictures[2] == "light"
+    assert len(pictures) == tab.locator(".chart[role=img]").count()
+    assert scheme == "light"
+    ours = {style.label: style for style in view(RUNS["one"]()).styles.values()}
+    assert all(style.light in "".join(pictures) for style in ours.values())
+    assert not any(style.dark in "".join(pictures) for style in ours.values())
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.locator(".canvas > img").count() == 0
     assert tab.pdf().startswith(b"%PDF")
     assert all(pixels > 200 for pixels in tab.evaluate(PAINTED))
+
+
+def saved(tab, button):
+    with tab.expect_download() as download:
+        button.click()
+    return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+def test_charts_the_answer_and_the_table_can_be_saved(opened):
+    tab = opened("sweep", scheme="dark")
+    buttons = tab.locator("figure").first.locator(".save button")
+    name, svg = saved(tab, buttons.nth(0))
+    assert name == "sweep-TTFT-p50.svg"
+    texts = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+    assert {"TTFT p50", "ms", "aiohttp", "streams at once"} <= {text.text for text in texts}
+    for button, expected in (
+        (buttons.nth(1), "sweep-TTFT-p50.png"),
+        (tab.locator("[data-picture]"), "sweep.png"),
+    ):
+        name, png = saved(tab, button)
+        assert (name, png[:4]) == (expected, b"\x89PNG")
+    name, table = saved(tab, tab.locator("[data-file]"))
+    assert (name, table.decode()) == ("summary.csv", csv.summary(view(RUNS["sweep"]())))
+
+
+def test_pictures_of_foreign_text_are_well_formed(opened):
+    tab = opened("hostile")
+    _, svg = saved(tab, tab.locator("figure").first.locator(".save button").nth(0))
+    assert not list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}script"))
+
+
+def test_the_first_screen_has_the_answer_how_far_to_believe_it_and_the_first_charts(opened):
+    tab = opened("repeated")
+    ends = {part: tab.locator(f"#{part}").bounding_box() for part in ("answer", "confidence", "scaling")}
+    assert ends["answer"]["y"] < ends["confidence"]["y"] < ends["scaling"]["y"]
+    assert tab.locator("#scaling figure").first.bounding_box()["y"] < 800
 
 
 def test_foreign_text_runs_nothing(opened):

@@ -127,7 +127,10 @@ def line_chart(
         + joined(value_at.format(value=number(p.value), level=f"{p.level.value:,g}") for p in line.points)
         for line in lines
     )
-    last = [(line.style, line.points[-1].value) for line in lines if line.points and not line.faint]
+    shown = [line for line in lines if line.points and not line.faint]
+    last = [(line.style.short, line.style.variable, line.points[-1].value) for line in shown]
+    if budget is not None:
+        last.append((f"{number(budget)} {unit}", "--ink", budget))
     alternative = _("{title} in {unit} over {axis}. {values}.").format(
         title=title, unit=unit, axis=x.title, values=words
     )

@@ -42,7 +42,9 @@ def pair(view: View) -> list[Chart]:
     else:
         knees = [_knee(finding, view.styles) for finding in view.of(Saturates)]
         charts = [_curve(latency, summaries, view.styles, budget, knees)]
-        charts += [_curve(column(name), summaries, view.styles, None, knees) for name in OVER_LEVELS]
+        for name in OVER_LEVELS:
+            marked = knees if name == "tokens_per_s" else ()
+            charts.append(_curve(column(name), summaries, view.styles, None, marked))
         charts[-1] = charts[-1] and replace(charts[-1], unit=_("% of one core"))
     order = (0, 2, 1, 3)  # latency beside cost
     return [chart for place in order if (chart := charts[place]) is not None]

@@ -16,7 +16,6 @@ from bokeh.models.glyph import Glyph
 from bokeh.plotting import figure as Figure
 
 from loadgen.report.charts.axes import Axis
-from loadgen.report.client_style import ClientStyle
 
 BORDER_TOP = 8
 BORDER_BOTTOM = 44
@@ -106,16 +105,19 @@ def hover(made: Figure, renderers: Sequence[Any], tips: Sequence[tuple[str, str]
 _LINE = 13.0  # pixels that a name beside a line takes
 
 
-def ends(y: Axis, height: int, lines: Sequence[tuple[ClientStyle, float]]) -> tuple[Mark, ...]:
-    """Return the names beside the ends of the lines, moved apart where they would collide; none of too many."""
+def ends(y: Axis, height: int, lines: Sequence[tuple[str, str, float]]) -> tuple[Mark, ...]:
+    """Return names beside the ends of lines, moved apart where they would collide; none of too many.
+
+    A line has its name, its CSS variable and its last value.
+    """
     room = height - BORDER_TOP - BORDER_BOTTOM
     if len(lines) * _LINE > height:
         return ()
-    placed = sorted(((room * y.share(value), style) for style, value in lines), key=lambda item: item[0])
-    spots = _apart([spot for spot, _ in placed], _LINE, room)
+    placed = sorted(lines, key=lambda line: y.share(line[2]))
+    spots = _apart([room * y.share(value) for _text, _variable, value in placed], _LINE, room)
     return tuple(
-        Mark(style.short, style.variable, 100 * (BORDER_TOP + room - spot) / height)
-        for spot, (_, style) in zip(spots, placed, strict=True)
+        Mark(text, variable, 100 * (BORDER_TOP + room - spot) / height)
+        for spot, (text, variable, _value) in zip(spots, placed, strict=True)
     )
 
 

@@ -83,7 +83,8 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
         title=title, unit=unit, values=clauses(words)
     )
     apart = len(set(last.values())) > 1  # names beside one and the same point are useless
-    marks = ends(y, HEIGHT, list(last.items())) if apart else ()
+    named = [(style.short, style.variable, value) for style, value in last.items()]
+    marks = ends(y, HEIGHT, named) if apart else ()
     return Chart(title, unit, made, alternative, marks, ROOM)
 
 

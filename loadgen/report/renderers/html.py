@@ -74,8 +74,16 @@ class _Page:
             {"target": f"chart-{place}", "item": _renumbered(json_item(chart.figure), numbers)}
             for place, chart in enumerate(self._charts)
         ]
-        text = json.dumps(items, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-        return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+        return _json(items)
+
+    def files(self) -> Markup:
+        """Return the files that can be saved, as JSON that may stand inside a script element."""
+        return _json(dict(self._shared["document"].files))
+
+
+def _json(value: Any) -> Markup:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def _renumbered(value: Any, numbers: dict[str, str]) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from loadgen.model import CostFinding, Estimate
-from loadgen.report.blocks import Cell, Column, Table, Text
+from loadgen.model import CostFinding, Estimate, ExtrapolationFinding
+from loadgen.report.blocks import Cell, Column, Heading, Table, Text
+from loadgen.report.columns import at, level_text
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import costs as english
@@ -63,8 +64,41 @@ class Costs(Section):
                     "the requests that started and the seconds that passed in each 20 ms of the measured windows, by "
                     "non-negative least squares over all levels of a round; its fixed part is that per second. The "
                     "small numbers are 95 % intervals over the rounds, where there are several."
-                )
+                ),
+                "quiet",
             )
+            yield from _extrapolated(view.of(ExtrapolationFinding))
+
+
+def _extrapolated(found: Sequence[ExtrapolationFinding]) -> Iterable[Block]:
+    """Yield what more streams than were measured would cost, a row per client."""
+    if not found:
+        return
+    levels = sorted({one.level for one in found})
+    by = {(one.client, one.level): one for one in found}
+    columns = [Column(_("client"))]
+    for level in levels:
+        columns += [Column(name, at(level)) for name in (_("memory, MiB"), _("threads"), _("CPU cores"))]
+    rows = []
+    for client in dict.fromkeys(one.client for one in found):
+        cells = [Cell(client.label, client=client)]
+        for level in levels:
+            one = by.get((client, level))
+            estimates = (one.memory_mib, one.threads, one.cores) if one else (Estimate(),) * 3
+            cells += [Cell(number(of.value), _half(of)) for of in estimates]
+        rows.append(cells)
+    yield Heading(_("Extrapolated, not measured"))
+    yield Table(columns, {"": rows})
+    text = _(
+        "Straight lines continued from at most {level}, where nothing but the server limits more streams; CPU at the "
+        "pace of each stream there. One Python process hardly uses more than one core: more cores need more processes. "
+        "± is half of the 95 % interval over the rounds; it says nothing of whether the lines go on straight."
+    )
+    yield Text(text.format(level=level_text(max(one.measured for one in found))), "quiet")
+
+
+def _half(of: Estimate) -> str:
+    return "" if of.low is None or of.high is None else f"±{number((of.high - of.low) / 2)}"
 
 
 def _cell(estimate: Estimate) -> Cell:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from loadgen.analysis.measures import Measured
 from loadgen.model import ClientId, Level
 from loadgen.report.blocks import Cell, Charts, Column, Row, Table
-from loadgen.report.columns import level_text
+from loadgen.report.columns import at
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences.validity import outcome
@@ -32,12 +32,14 @@ class Failures(Section):
         if not counts:
             return
         columns = [
-            Column(_("client")), Column(_("level")), Column(_("streams")), Column(_("outcome"), text=True),
+            Column(_("client")), Column(_("streams")), Column(_("outcome"), text=True),
             Column(_("status"), priority=1), Column(_("errors"), text=True),
         ]  # fmt: skip
         ordered = sorted(counts.items(), key=lambda of: (of[0][0], of[0][1].label, -of[1].total()))
-        table_rows = [_row(*key, errors) for key, errors in ordered]
-        yield Table(columns, {"": table_rows}, _("Failed streams by outcome, the warm-up included"))
+        groups: dict[str, list[Row]] = {}
+        for (level, client, name, status), errors in ordered:
+            groups.setdefault(at(level), []).append(_row(client, name, status, errors))
+        yield Table(columns, groups, _("Failed streams by outcome, the warm-up included"))
         if form == "html":
             from loadgen.report.charts.failures import failures
 
@@ -46,13 +48,12 @@ class Failures(Section):
                 yield Charts([chart], "one")
 
 
-def _row(level: Level, client: ClientId, name: str, status: int, errors: Counter[str]) -> Row:
+def _row(client: ClientId, name: str, status: int, errors: Counter[str]) -> Row:
     texts = [f"{text} × {n:,}" for text, n in errors.most_common(SHOWN) if text]
     if len(errors) > SHOWN:
         texts.append(_("and {n} other errors").format(n=len(errors) - SHOWN))
     return [
         Cell(client.label, client=client),
-        level_text(level),
         f"{errors.total():,}",
         outcome(name, 1),
         str(status) if status > 0 else NOT_MEASURED,

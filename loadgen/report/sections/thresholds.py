@@ -31,12 +31,14 @@ class Thresholds(Section):
         for finding in found:
             held, english = finding.verdict == "held", sentences(finding)
             if form in ("html", "summary"):
-                details = () if held or form == "summary" else english.details[:SHOWN]
+                failed = [result for result in finding.results if not result.held]
+                needed = form == "html" and (len(failed) > 1 or any(result.reason for result in failed))
+                more = english.details[: min(len(failed), SHOWN)] if needed else ()
                 yield Verdict(
                     "✓" if held else "✗",
                     f"{english.statement}  {worst(finding)}",
                     "good" if held else "bad",
-                    details,
+                    more,
                 )
             else:
                 yield Verdict(
