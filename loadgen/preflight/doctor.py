@@ -24,11 +24,15 @@ class Check(NamedTuple):
     fatal: bool = False
 
 
-def checks(streams: int) -> list[Check]:
-    """Return every check of whether this machine can run, and measure, so many simultaneous streams."""
+def checks(streams: int) -> Iterator[Check]:
+    """Yield every check of whether this machine can run, and measure, so many simultaneous streams."""
     each = os_limits.Needs(files=1, thread=True)
-    found = [Check(str(limit), limit.ok, limit.fatal) for limit in os_limits.limits(streams, each)]
-    return [*found, _cores(), *_machine(), _clock(), _wall_clock(), _proc(), _port()]
+    for limit in os_limits.limits(streams, each):
+        yield Check(str(limit), limit.ok, limit.fatal)
+    yield _cores()
+    yield from _machine()
+    for check in (_clock, _wall_clock, _proc, _port):
+        yield check()
 
 
 def _cores() -> Check:

@@ -98,12 +98,15 @@ def test_doctor() -> None:
         "port 11434",
     ):
         assert what in ran.stdout
-    assert all(re.match(r"(ok  |LOW |note)  \S", line) for line in ran.stdout.splitlines())
+    *checks, empty, verdict = ran.stdout.splitlines()
+    assert all(re.match(r"(ok  |LOW |note|    )  \S", line) for line in checks)
+    assert max(map(len, checks)) <= 80
+    assert (empty, "1 stream at once" in verdict) == ("", True)
     ran = command.invoke("doctor", "--streams", "1000000000")
     assert ran.returncode == 1
-    assert re.search(
-        r"^LOW   ephemeral ports: [\d,]+, which is [\d,]+ short of 1,000,000,000; widen it", ran.stdout, re.M
-    )
+    text = " ".join(ran.stdout.split())
+    assert re.search(r"LOW ephemeral ports: [\d,]+, which is [\d,]+ short of 1,000,000,000; widen it", text)
+    assert text.endswith("raise what is LOW.")
 
 
 # ------------------------------------------------------------------------------------------- simulate
