@@ -126,6 +126,12 @@ def make_console() -> Console:
     return console
 
 
+def waiting(console: Console, text: str, *, quiet: bool = False) -> contextlib.AbstractContextManager[object]:
+    """Show on a terminal what goes on, until the block ends."""
+    shown = console.is_terminal and not quiet
+    return console.status(text, spinner="line") if shown else contextlib.nullcontext()
+
+
 VERDICTS: Final = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "threshold failed",
@@ -157,12 +163,9 @@ def report_run(
 
     run = Run.load(folder)
 
-    def waiting(text: str) -> contextlib.AbstractContextManager[object]:
-        shown = console.is_terminal and form not in ("json", "markdown")
-        return console.status(text, spinner="line") if shown else contextlib.nullcontext()
-
+    quiet = form in ("json", "markdown", "none")
     # what was measured is printed first: the files may not be written, on a full disk
-    with waiting(_("Analysing what was measured")):
+    with waiting(console, _("Analysing what was measured"), quiet=quiet):
         match form:
             case "markdown":
                 text = markdown.report(document(run.view, "markdown"))
@@ -178,7 +181,7 @@ def report_run(
     elif form != "none":
         console.print(screen)
     try:
-        with waiting(_("Writing the report")):
+        with waiting(console, _("Writing the report"), quiet=quiet):
             path = write(run.view, parquet=parquet)
         if junit:
             put(junit, as_junit(run.view))

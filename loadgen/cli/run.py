@@ -12,6 +12,8 @@ from loadgen.cli import common
 from loadgen.exit_code import ExitCode
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from loadgen.model import Scenario
 
 UNPROTECTED: Final = (
@@ -66,12 +68,10 @@ def command(
         raise click.UsageError("--master needs --workers N, the number of workers to wait for")
     if workers is not None:
         common.import_locust()
-    from loadgen.lab import plan
     from loadgen.lab.masking import shareable
     from loadgen.lab.run import run as lab_run
     from loadgen.model import Listener
-    from loadgen.preflight.machine import observe
-    from loadgen.report.progress import OnTerminal, Plain, announce
+    from loadgen.report.progress import OnTerminal, Plain
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
 
@@ -79,18 +79,10 @@ def command(
     planned = load(scenario, overrides)
     console = common.make_console()
     listener = Listener()
-    if console.is_terminal and not as_json:
-        listener = OnTerminal(console, quiet=quiet)
-    elif not (quiet or as_json):
-        listener = Plain(console)
-    if not (quiet or as_json):
-        cells = plan.cells(shareable(planned), "", ())
-        seconds = sum(plan.seconds(cell, planned.target.simulator) for cell in cells)
-        announce(console, shareable(planned), cells, seconds)
-        if (state := observe()) and state.warnings:
-            listener.note(
-                f"This machine is not quiet: {state}. What it disturbs is measured again, or marked."
-            )
+    if not as_json and (console.is_terminal or not quiet):
+        warning = "" if quiet else machine_warning(console)
+        shown = OnTerminal if console.is_terminal else Plain
+        listener = shown(console, shareable(planned), warning, quiet=quiet)
     if workers is None:
         ran = lab_run(planned, out, listener, judge=why_disturbed)
     else:
@@ -121,6 +113,18 @@ def command(
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
     sys.exit(code)
+
+
+def machine_warning(console: Console) -> str:
+    """Sample the machine; return what would disturb the figures; empty where nothing would."""
+    from loadgen.preflight.machine import observe
+    from loadgen.report.language import _
+
+    with common.waiting(console, _("Checking the machine")):
+        state = observe()
+    if state is None or not state.warnings:
+        return ""
+    return f"This machine is not quiet: {state}. What it disturbs is measured again, or marked."
 
 
 def refuse_to_send_secrets(scenario: Scenario, url: str | None, settings: tuple[str, ...]) -> None:

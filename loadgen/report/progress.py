@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def announce(console: Console, scenario: Scenario, cells: Sequence[Cell], seconds: float) -> None:
-    """Print what will be run, and about how long that takes. ``scenario`` is without its secrets."""
+    """Print what will be run, and about how long that takes."""
     about = _("about {time}").format(time=duration(seconds))
     title = "  ".join([scenario.name, document.size(scenario, scenario.levels), about])
     what = [document.target(scenario), plural(len(cells), "{n} measurement", "{n} measurements")]
@@ -57,15 +57,23 @@ def paragraph(console: Console, text: str, tone: Tone = "", first: str = "") -> 
 
 
 class Plain(Listener):
-    """Print a line for each measurement and for each message; for a pipe or a log."""
+    """Print what will be run, a line for each measurement, and messages; for a pipe or a log.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    ``scenario`` is without its secrets; ``warning`` is about the machine.
+    """
+
+    def __init__(
+        self, console: Console, scenario: Scenario, warning: str = "", *, quiet: bool = False
+    ) -> None:
+        self._console, self._scenario, self._warning, self._quiet = console, scenario, warning, quiet
         self._causes: set[tuple[str, int | None]] = set()
         self._whys: set[str] = set()
 
-    def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:  # noqa: ARG002
+    def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         self._rows = _Rows(cells)
+        announce(self._console, self._scenario, cells, sum(seconds))
+        if self._warning:
+            self.note(self._warning)
         self._head()
 
     def _head(self) -> None:
@@ -106,9 +114,10 @@ class Plain(Listener):
 class OnTerminal(Plain):
     """Print the same, and below it a bar and the running figures; if ``quiet``, the bar alone."""
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
-        super().__init__(console)
-        self._quiet = quiet
+    def __init__(
+        self, console: Console, scenario: Scenario, warning: str = "", *, quiet: bool = False
+    ) -> None:
+        super().__init__(console, scenario, warning, quiet=quiet)
         self._bar = Bar(console, figures=not quiet)
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:

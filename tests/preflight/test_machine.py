@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from loadgen.cli import cli
+from loadgen.lab.plan import cells
+from loadgen.model import Listener, Scenario
 from loadgen.preflight import doctor, machine
 from loadgen.preflight.machine import (
     BusyCores,
@@ -130,7 +132,8 @@ def test_run_says_it_first_and_nothing_under_quiet(
     class Stopped(Exception):
         pass
 
-    def lab_run(*_: object, **__: object) -> Iterator[None]:
+    def lab_run(scenario: Scenario, _: object, listener: Listener, **__: object) -> None:
+        listener.begin(cells(scenario, "", ()), [1.0])
         raise Stopped
 
     monkeypatch.setattr("loadgen.lab.run.run", lab_run)

@@ -38,11 +38,11 @@ def measured(cell: Cell, **changes: object) -> Recording:
 
 def lines(parts: Sequence[Recording], width: int = 80, scenario: Scenario = SCENARIO) -> list[str]:
     file = io.StringIO()
-    shown = Plain(Console(file=file, width=width))
+    shown = Plain(Console(file=file, width=width), scenario)
     shown.begin(cells(scenario), [])
     for part in parts:
         shown.cell_ends([part])
-    return file.getvalue().splitlines()
+    return file.getvalue().splitlines()[2:]
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -90,7 +90,7 @@ def test_a_cell_that_broke_off_says_why() -> None:
 
 def test_what_is_measured_again_is_marked_and_a_common_cause_is_named_once() -> None:
     file = io.StringIO()
-    shown = Plain(Console(file=file, width=100))
+    shown = Plain(Console(file=file, width=100), SCENARIO)
     again = [replace(cell, attempt=1) for cell in cells()[:2]]
     shown.begin(cells(), [])
     for cell, share in zip(again, (70, 71), strict=True):
