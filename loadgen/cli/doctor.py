@@ -16,8 +16,8 @@ def command(streams: int) -> None:
     """Check this machine. Open files, ports, threads, cores, clock, listen queue."""
     from loadgen.preflight.doctor import checks
     from loadgen.report.blocks import Block, Text, Verdict
+    from loadgen.report.language import plural
     from loadgen.report.renderers.terminal import OnScreen
-    from loadgen.report.text import several
 
     console = make_console()
 
@@ -35,7 +35,7 @@ def command(streams: int) -> None:
             notes += 1
             show(Verdict("note", check.text, "warn"))
     console.print()
-    at_once = f"{several(streams, 'stream')} at once"
+    at_once = f"{plural(streams, '{n} stream', '{n} streams')} at once"
     if low:
         show(Text(f"This machine cannot run {at_once}: raise what is LOW.", "bad"))
     elif notes:
