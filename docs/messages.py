@@ -29,7 +29,7 @@ from loadgen.report.sentences import article, claims, confidence, costs, deliver
 
 PACKAGE = Path(loadgen.__file__).parent
 LOCALE = PACKAGE / "report" / "locale"
-KEYWORDS: Mapping[str, Any] = {"_": None, "plural": (2, 3)}
+KEYWORDS: Mapping[str, Any] = {"_": None, "translate": None, "plural": (2, 3)}
 SOURCES = (("**.py", "python"), ("**.html", "jinja2.ext:babel_extract"))
 
 Message = str | tuple[str, str]  # one with a plural is a pair
@@ -50,7 +50,7 @@ def _tables() -> Iterator[object]:
     for metric in metrics()[: len(METRICS)]:
         yield from _of_metric(metric)
     yield from ((section.title, section.short) for section in sections())
-    yield "machine", "versions"  # of run.json
+    yield "machine", "versions", "the clients' core", "the simulator's core"
     yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES)
     yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from loadgen.cli.common import FILE, Renamed, fail, make_console
+from loadgen.cli.common import FILE, Renamed, fail, lang_option, make_console
 from loadgen.exit_code import ExitCode
 
 
@@ -28,6 +28,7 @@ from loadgen.exit_code import ExitCode
 @click.option("--markdown", metavar="FILE|-", help="Write a verdict and a table for a pull request.")
 @click.option("--html", "page", type=FILE, metavar="FILE", help="Write an HTML page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@lang_option
 def command(
     base: Path, head: Path | None, labels: tuple[str, ...], tolerance: float,
     force: bool, markdown: str | None, page: Path | None, as_json: bool,

@@ -119,12 +119,14 @@ def machine_warning(console: Console) -> str:
     """Sample the machine; return what would disturb the figures; empty where nothing would."""
     from loadgen.preflight.machine import observe
     from loadgen.report.language import _
+    from loadgen.report.text import clauses
 
     with common.waiting(console, _("Checking the machine")):
         state = observe()
     if state is None or not state.warnings:
         return ""
-    return f"This machine is not quiet: {state}. What it disturbs is measured again, or marked."
+    text = _("This machine is not quiet: {why}. What it disturbs is measured again, or marked.")
+    return text.format(why=clauses(each.sentence(_) for each in state.warnings))
 
 
 def refuse_to_send_secrets(scenario: Scenario, url: str | None, settings: tuple[str, ...]) -> None:

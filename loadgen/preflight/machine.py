@@ -23,6 +23,8 @@ SAMPLE_S: Final = float(os.environ.get("LOADGEN_MACHINE_SAMPLE_S", "2"))
 INTERVAL_S: Final = 0.1
 BUSY: Final = 0.10  # share of a core that other programs use
 STOLEN: Final = 0.02  # share of the time that the hypervisor took
+Translate = Callable[[str], str]
+
 GOVERNORS: Final = Path("/sys/devices/system/cpu")
 
 
@@ -42,6 +44,13 @@ class Reading:
 class MachineWarning:
     """Something that would disturb a measurement."""
 
+    def sentence(self, translate: Translate = str) -> str:
+        """Return it as a clause; ``translate`` returns a message in the reader's language."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.sentence()
+
 
 @dataclass(frozen=True, slots=True)
 class BusyCores(MachineWarning):
@@ -49,9 +58,13 @@ class BusyCores(MachineWarning):
 
     shares: Mapping[str, float]
 
-    def __str__(self) -> str:
-        each = " and ".join(f"{100 * share:.0f} % of {core}" for core, share in self.shares.items())
-        return f"other programs use {each}"
+    def sentence(self, translate: Translate = str) -> str:
+        each = translate("{share} % of {core}")
+        used = (
+            each.format(share=f"{100 * share:.0f}", core=translate(core))
+            for core, share in self.shares.items()
+        )
+        return translate("other programs use {cores}").format(cores=translate(" and ").join(used))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +73,10 @@ class StolenTime(MachineWarning):
 
     share: float
 
-    def __str__(self) -> str:
-        return f"the hypervisor takes {100 * self.share:.0f} % of the CPU time"
+    def sentence(self, translate: Translate = str) -> str:
+        return translate("the hypervisor takes {share} % of the CPU time").format(
+            share=f"{100 * self.share:.0f}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +87,11 @@ class Overload(MachineWarning):
     load: float
     runnable: float | None
 
-    def __str__(self) -> str:
-        now = "" if self.runnable is None else f", {self.runnable:.1f} processes run now"
-        return f"the load average is {self.load:.1f} on {self.cores} cores{now}"
+    def sentence(self, translate: Translate = str) -> str:
+        text = translate("the load average is {load} on {cores} cores")
+        if self.runnable is not None:
+            text = translate("the load average is {load} on {cores} cores, {n} processes run now")
+        return text.format(load=f"{self.load:.1f}", cores=self.cores, n=f"{self.runnable or 0:.1f}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +100,9 @@ class FrequencyScaling(MachineWarning):
 
     governors: tuple[str, ...]
 
-    def __str__(self) -> str:
-        return f"the CPU frequency is not fixed (governor {', '.join(self.governors)})"
+    def sentence(self, translate: Translate = str) -> str:
+        text = translate("the CPU frequency is not fixed (governor {governors})")
+        return text.format(governors=", ".join(self.governors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +192,9 @@ def _warnings(
 
 def _name(core: int) -> str:
     """Return what a run uses the core for."""
-    for use, of in (("clients'", cores().engine), ("simulator's", cores().simulator)):
+    for name, of in (("the clients' core", cores().engine), ("the simulator's core", cores().simulator)):
         if core in of:
-            return f"the {use} core"
+            return name
     return f"core {core}"
 
 
