@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from loadgen.model import CostFinding, Estimate, ExtrapolationFinding
+from loadgen.model import Cost, CostFinding, Estimate, ExtrapolationFinding
 from loadgen.report.blocks import Cell, Column, Heading, Table, Text
 from loadgen.report.columns import at, level_text
 from loadgen.report.language import _
@@ -33,21 +33,22 @@ class Costs(Section):
             return
         page = form == "html"
         columns = [Column(_("client"))]
-        for title, growth, fixed in RESOURCES.values():
-            columns.append(Column(_(growth), _(title)))
+        rows = [[Cell(finding.client.label, client=finding.client)] for finding in found]
+        by: list[dict[str, Cost]] = [{cost.resource: cost for cost in f.costs} for f in found]
+        for resource, (title, growth, fixed) in RESOURCES.items():
+            costs = [of.get(resource) for of in by]
+            growths = [cost.growth if cost else Estimate() for cost in costs]
+            if all(estimate.value is None for estimate in growths):
+                continue
+            shown = [(growth, growths)]
             if page and fixed:
-                columns.append(Column(_(fixed), _(title)))
-        rows = []
-        for finding in found:
-            estimates: dict[str, tuple[Estimate, Estimate]] = {
-                cost.resource: (cost.growth, cost.fixed) for cost in finding.costs
-            }
-            cells = [Cell(finding.client.label, client=finding.client)]
-            for resource, (*_title, fixed) in RESOURCES.items():
-                pair = estimates.get(resource, (Estimate(), Estimate()))
-                cells += map(_cell, pair if page and fixed else pair[:1])
-            rows.append(cells)
-        yield Table(columns, {"": rows})
+                shown.append((fixed, [cost.fixed if cost else Estimate() for cost in costs]))
+            for heading, estimates in shown:
+                columns.append(Column(_(heading), _(title)))
+                for row, estimate in zip(rows, estimates, strict=True):
+                    row.append(_cell(estimate))
+        if len(columns) > 1:
+            yield Table(columns, {"": rows})
         inseparable = [f.client.label for f in found if not all(cost.separable for cost in f.costs)]
         if inseparable:
             yield Text(
@@ -56,7 +57,7 @@ class Costs(Section):
                 ),
                 "quiet",
             )
-        if page:
+        if page and len(columns) > 1:
             yield Text(
                 _(
                     "Memory and threads are slopes over the streams, context switches over the tokens per second, of "
@@ -67,6 +68,7 @@ class Costs(Section):
                 ),
                 "quiet",
             )
+        if page:
             yield from _extrapolated(view.of(ExtrapolationFinding))
 
 
@@ -85,7 +87,7 @@ def _extrapolated(found: Sequence[ExtrapolationFinding]) -> Iterable[Block]:
         for level in levels:
             one = by.get((client, level))
             estimates = (one.memory_mib, one.threads, one.cores) if one else (Estimate(),) * 3
-            cells += [Cell(number(of.value), _half(of)) for of in estimates]
+            cells += [Cell(_amount(of.value), _half(of)) for of in estimates]
         rows.append(cells)
     yield Heading(_("Extrapolated, not measured"))
     yield Table(columns, {"": rows})
@@ -95,6 +97,11 @@ def _extrapolated(found: Sequence[ExtrapolationFinding]) -> Iterable[Block]:
         "± is half of the 95 % interval over the rounds; it says nothing of whether the lines go on straight."
     )
     yield Text(text.format(level=level_text(max(one.measured for one in found))), "quiet")
+
+
+def _amount(value: float | None) -> str:
+    """Return the number, a whole one without digits after the point."""
+    return number(round(value) if value is not None and abs(value - round(value)) < 0.005 else value)
 
 
 def _half(of: Estimate) -> str:

@@ -34,7 +34,8 @@ class Figures(Section):
         columns = [Column(counted[0].client.label if alone else "" if form == "summary" else _("client"))]
         for of in shown:
             _place, above, heading = of.metric.headline[of.rank]
-            columns.append(Column(_(heading), _(above), tip=_(of.metric.description)))
+            text = _(heading) if form == "summary" else _whole(heading)
+            columns.append(Column(text, _(above), tip=_(of.metric.description)))
         groups: dict[str, list[Row]] = defaultdict(list)
         for s in counted:
             row = _row(s, str(s.level) if alone else s.client.label, shown, view.levels[s.level], form)
@@ -46,6 +47,14 @@ class Figures(Section):
             )
             yield Text(text, "quiet")
             yield Details(_("All metrics"), list(metrics.Metrics().blocks(view, form)))
+
+
+def _whole(heading: str) -> str:
+    """Return a heading without abbreviations, where there is room."""
+    words = {
+        "tok/s": _("tokens/s"), "KiB/str": _("KiB per stream"), "thr": _("threads"), "µs/tok": _("µs per token"),
+    }  # fmt: skip
+    return words.get(heading, _(heading))
 
 
 def _counted(summaries: Sequence[Summary], form: Form) -> list[Summary]:

@@ -31,4 +31,4 @@ class Scaling(Section):
             _("Axes are logarithmic where the values span more than one and a half decades."),
         ]
         more: list[Block] = [Charts(shown[0], key=True), Heading(_("Client cost")), Charts(shown[1])]
-        yield Details(_("All charts of this kind"), [*more, Text(flowing(notes), "quiet")])
+        yield Details(_("More charts"), [*more, Text(flowing(notes), "quiet")])
