@@ -76,7 +76,6 @@ class Bar(Listener):
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         self._cells = len(cells)
-        self._rounds = len({cell.repeat for cell in cells})
         self._left = TimeLeft(cells, seconds)
         self._live = Live(
             console=self._console, refresh_per_second=4, transient=True, get_renderable=self._renderable
@@ -117,8 +116,6 @@ class Bar(Listener):
     def _titled(self, *parts: str, failures: int | None = None) -> Text:
         cell = self._now
         where = [plain(cell.client), level_text(cell.level)]
-        if self._rounds > 1:
-            where.append(_("round {round}").format(round=cell.repeat + 1))
         if cell.attempt:
             where.append(_("again"))
         text = Text.assemble((joined(where), "bold"), _(": "), joined(parts))
