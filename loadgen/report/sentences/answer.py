@@ -66,7 +66,7 @@ def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
     known: Level | None = None
     for one in answers:
         if isinstance(one, Alike):
-            known = one.levels[-1]
+            known = None if _everywhere(one) else one.levels[-1]
             yield _alike(one)
     for cost in (False, True):
         pairs = [one for one in answers if isinstance(one, Differs) and one.cost is cost]
@@ -80,12 +80,16 @@ def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
         yield text.format(level=level_text(known), what=_differences(pairs, cost))
 
 
+def _everywhere(one: Alike) -> bool:
+    return one.all_levels and len(one.levels) > 1
+
+
 def _alike(one: Alike) -> str:
     if not one.all_clients or len(one.clients) == 2:
         clients = listed(map(str, one.clients))
     else:
         clients = _("all {n} clients").format(n=spelled(len(one.clients)))
-    if one.all_levels and len(one.levels) > 1:
+    if _everywhere(one):
         text = _("At every level {clients} give the same {metrics} (within {share}).")
     else:
         text = _("At {level} {clients} give the same {metrics} (within {share}).")

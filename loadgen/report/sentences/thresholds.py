@@ -40,14 +40,18 @@ def worst(finding: ThresholdFinding) -> str:
         return _("not measured")
     pick = max if finding.op.startswith("<") else min
     result = pick(measured, key=lambda of: of.value or 0.0)
-    held = sum(each.held for each in finding.results)
-    where = (
-        ""
-        if held == len(finding.results)
-        else _(", {client}, {level}").format(client=result.client, level=level_text(result.level))
-    )
+    held, every = sum(each.held for each in finding.results), len(finding.results)
+    if held == len(measured) < every:
+        text = _("not measured in {n} of {all}; worst {value}")
+        return text.format(n=every - held, all=every, value=_value(finding, result))
+    if held == every:
+        where = ""
+    elif len({each.level for each in finding.results}) == 1:
+        where = _(", {client}").format(client=result.client)
+    else:
+        where = _(", {client}, {level}").format(client=result.client, level=level_text(result.level))
     return _("worst {value}{where}; held in {n} of {all}").format(
-        value=_value(finding, result), where=where, n=held, all=len(finding.results)
+        value=_value(finding, result), where=where, n=held, all=every
     )
 
 

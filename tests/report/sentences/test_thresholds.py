@@ -4,6 +4,7 @@ from typing import Literal
 
 from loadgen.model import ClientId, Level, ThresholdFinding, ThresholdResult
 from loadgen.report.sentences import sentences
+from loadgen.report.sentences.thresholds import worst
 
 
 def result(
@@ -54,3 +55,10 @@ def test_many_that_held_are_counted() -> None:
 
 def test_nothing_matches() -> None:
     assert sentences(finding()).details == ("no measurement matches it",)
+
+
+def test_the_worst_value_is_told_with_where_it_is_or_that_others_were_not_measured() -> None:
+    assert worst(finding(result(1, 0.5), result(10, 2.0))) == "worst 2 %, aiohttp, 10 streams; held in 1 of 2"
+    assert worst(finding(result(10, 2.0))) == "worst 2 %, aiohttp; held in 0 of 1"
+    assert worst(finding(result(1, 0.5))) == "worst 0.5 %; held in 1 of 1"
+    assert worst(finding(result(1, None), result(10, 0.5))) == "not measured in 1 of 2; worst 0.5 %"
