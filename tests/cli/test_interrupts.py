@@ -160,7 +160,7 @@ def test_what_was_measured_before_a_kill_can_be_reported(tmp_path: Path) -> None
     (out / "arrivals" / ".0002.npz").write_bytes((out / "arrivals" / "0001.npz").read_bytes()[:1000])
     ran = command.invoke("report", out)
     assert ran.returncode == 0, ran.stderr
-    assert "The run never ended: 1 of 2 cells were measured\n" in ran.stdout
+    assert "The run never ended: 1 of 2 cells were measured" in ran.stdout
     assert f"Report: {out / 'report.html'}" in ran.stdout
     run = loadgen.Run.load(out)
     assert run.info.state == "running"
