@@ -13,10 +13,11 @@ from loadgen.analysis import effects, rounds
 from loadgen.model import Estimate, ExtrapolationFinding, Level, Limit, Round, Run, Summary
 
 STREAMS = (1_000, 10_000)
+MAX_TIMES = 100  # as far as this beyond the highest level: what one stream costs says little of a thousand
 
 
 def findings(_: Run, summaries: Sequence[Summary]) -> list[ExtrapolationFinding]:
-    """Return a finding for each client with a closed loop, and each of ``STREAMS`` beyond its highest level."""
+    """Return a finding for each client with a closed loop, and each of ``STREAMS`` in reach of its highest level."""
     closed = [s for s in rounds.valid(summaries) if s.level.streams is not None]
     found = []
     for client, sweep in rounds.sweeps(closed).items():
@@ -26,7 +27,8 @@ def findings(_: Run, summaries: Sequence[Summary]) -> list[ExtrapolationFinding]
             _lines(sweep, "threads_peak", "threads_added"),
         )
         shares = [cpu / 100 / pace.level.value for cpu in rounds.values(pace, "cpu_percent").values()]
-        for streams in (n for n in STREAMS if n > sweep[-1].level.value):
+        highest = sweep[-1].level.value
+        for streams in (n for n in STREAMS if highest < n <= MAX_TIMES * highest):
             found.append(
                 ExtrapolationFinding(
                     client=client,

@@ -38,8 +38,11 @@ def test_memory_threads_and_cores_go_on_straight(levels):
     assert many[1_000].cores.value == pytest.approx(40e-6 * tokens_per_s, rel=0.1)
 
 
-def test_only_what_is_beyond_the_levels_is_extrapolated():
-    assert list(found(10, 1_000, repeats=1)) == [10_000]
+@pytest.mark.parametrize(
+    ("highest", "streams"), [(1, []), (10, [1_000]), (100, [1_000, 10_000]), (1_000, [10_000])]
+)
+def test_only_what_is_within_reach_of_the_highest_level_is_extrapolated(highest, streams):
+    assert list(found(highest, repeats=1)) == streams
 
 
 def test_one_round_has_no_interval():
