@@ -71,7 +71,9 @@ def rows(lang: str) -> str:
     with language(lang):
         [table] = Figures().blocks(view(), "summary")
         rendered = markdown.render(table)
-    return rendered.replace("|  |", f"| {'&nbsp;' * 20} |", 1) + "\n"  # no client's name is wrapped
+    head, rule, *clients = rendered.splitlines()
+    unbroken = [re.sub(r"(?<=\w)-(?=\w)", "&#8209;", row) for row in clients]  # no name is wrapped
+    return "\n".join([head, rule, *unbroken, ""])
 
 
 def terminal(lang: str) -> str:
