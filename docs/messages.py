@@ -20,6 +20,7 @@ from loadgen.argument.claims import CLAIMS
 from loadgen.model import Grade, Validity
 from loadgen.model.argument import ClaimVerdict
 from loadgen.report.charts import forest
+from loadgen.report.comparison.document import LEGEND, SIGNS
 from loadgen.report.comparison.sentences import VERDICTS
 from loadgen.report.language import LANGUAGES
 from loadgen.report.sections import costs as cost_table
@@ -51,7 +52,7 @@ def _tables() -> Iterator[object]:
         yield from _of_metric(metric)
     yield from ((section.title, section.short) for section in sections())
     yield "machine", "versions", "the clients' core", "the simulator's core"
-    yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES)
+    yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES, LEGEND, [*SIGNS])
     yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
     yield from (
@@ -67,7 +68,7 @@ def _tables() -> Iterator[object]:
 def _of_metric(metric: Metric) -> Iterator[object]:
     yield metric.label, metric.heading, metric.unit.replace("share", "")
     yield [lines for _place, *lines in metric.headline.values()]
-    if metric.tabled or metric.headline:
+    if metric.tabled or metric.headline or metric.short:
         yield metric.description
 
 

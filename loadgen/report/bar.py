@@ -17,7 +17,7 @@ from loadgen.model import Cell, Level, Listener, Outcome, Stream
 from loadgen.model.progress import Progress
 from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
-from loadgen.report.text import duration, joined, plain
+from loadgen.report.text import beside, duration, plain
 
 RECENT = 500  # ended streams that the median shown is taken over
 WIDTH = 40
@@ -118,10 +118,10 @@ class Bar(Listener):
         where = [plain(cell.client), level_text(cell.level)]
         if cell.attempt:
             where.append(_("again"))
-        text = Text.assemble((joined(where), "bold"), _(": "), joined(parts))
+        text = Text.assemble((beside(*where), "bold"), _(": "), beside(*parts))
         if failures is not None:
             shown = plural(failures, "{n} failure", "{n} failures")
-            text.append(_(", ")).append(shown, style="bold red" if failures else "")
+            text.append(beside("", "")).append(shown, style="bold red" if failures else "")
         return text
 
     def _renderable(self) -> RenderableType:

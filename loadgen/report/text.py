@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import reduce
 
 from loadgen.report.language import _
 
@@ -89,9 +90,9 @@ def joined(items: Iterable[str]) -> str:
     return _(", ").join(items)
 
 
-def beside(first: str, second: str) -> str:
-    """Return ``a, b`` of two things of different kinds."""
-    return _("{first}, {second}").format(first=first, second=second)
+def beside(*texts: str) -> str:
+    """Return ``a, b`` of things of different kinds."""
+    return reduce(lambda first, second: _("{first}, {second}").format(first=first, second=second), texts)
 
 
 def clauses(items: Iterable[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from string import Formatter
 
@@ -15,23 +16,30 @@ from rich.console import Console
 
 import loadgen
 from docs import messages
+from loadgen.capacity.document import page as limit_page
+from loadgen.capacity.document import summary as limit_summary
 from loadgen.report import language as of_language
+from loadgen.report.blocks import Document, Form, Part, Text
+from loadgen.report.comparison.document import document as comparison_document
 from loadgen.report.document import document, summary
 from loadgen.report.language import LANGUAGES, _, language, plural, preferred
-from loadgen.report.renderers import FILES, markdown, render, terminal
-from loadgen.report.renderers import html as page
+from loadgen.report.renderers import FILES, html, markdown, render, terminal
 from loadgen.report.renderers.terminal import Screen
 from loadgen.report.sentences import SENTENCES, sentences
+from loadgen.report.sentences.validity import reason
 from loadgen.report.view import View
-from tests.report import runs
+from tests.analysis.test_validity import CASES
+from tests.capacity import test_document
+from tests.report import runs, test_comparison
 from tests.test_sample import SAMPLE
 
 OTHERS = LANGUAGES[1:]
 ENGLISH = re.compile(r"[A-Za-z’']{2,}(?:,? [A-Za-z’']{2,})+")
-# What stays as it is: a title, commands, units, and what the scenario, the machine and the style sheet say.
+# What stays as it is: a title, commands, names, and what the scenario, the machine, a server or an engine say.
 FOREIGN = {
-    "Exploring streaming HTTP responses", "loadgen report", "token CPU", "Say hello", "AMD EPYC",
-    "requests, httpx", "sync, httpx", "async, aiohttp", "generate, qwen",
+    "Exploring streaming HTTP responses", "loadgen report", "loadgen compare", "loadgen run scenarios", "token CPU", "Say hello", "AMD EPYC",
+    "requests, httpx", "sync, httpx", "async, aiohttp", "aiohttp, requests, httpx", "async, httpx", "generate, qwen",
+    "short introduction to asynchronous programming in Python", "the engine was killed", "refused it ended as refused", "it was not heard of for", "worker host",
 }  # fmt: skip
 
 
@@ -58,32 +66,74 @@ def view() -> View:
     return loadgen.Run.load(SAMPLE).view
 
 
-def test_nothing_english_is_left_in_a_report(view: View) -> None:
+Made = Iterator[tuple[Form, Document]]
+
+
+def sample() -> Made:
+    yield from _report(loadgen.Run.load(SAMPLE).view)
+
+
+def every_section() -> Made:
+    for run in (runs.repeated_run, runs.shared_run, runs.failed_run):
+        yield from _report(runs.view(run("run")))
+
+
+def _report(of: View) -> Made:
+    yield from ((form, document(of, form)) for form in ("html", "terminal", "markdown"))
+    yield "summary", summary(of)
+    found = [sentences(each) for each in of.findings if each.kind in SENTENCES]
+    yield from _sentences(text for one in found for text in (one.statement, *one.details))
+
+
+def comparison() -> Made:
+    of_runs = test_comparison.view()
+    for of in (of_runs, replace(of_runs, of_clients=True)):
+        yield from ((form, comparison_document(of, form)) for form in ("html", "terminal", "markdown"))
+
+
+def limit() -> Made:
+    result = test_document.whole(**test_document.FOUR)
+    yield from (("html", limit_page(result)), ("summary", limit_summary(result)))
+
+
+def validity() -> Made:
+    yield from _sentences(reason(why) for _how, why in CASES.values() if why)
+
+
+def _sentences(found: Iterable[str]) -> Made:
+    yield "terminal", Document("", "", [Part("", "", [Text(text) for text in found])])
+
+
+@pytest.mark.parametrize("made", [sample, every_section, comparison, limit, validity])
+def test_nothing_english_is_left(made: Callable[[], Made]) -> None:
     with language("zh"):
-        made = page.report(document(view, "html"))
-        texts = [
-            *_texts(made),
-            markdown.report(document(view, "markdown")),
-            _printed(terminal.report(document(view, "terminal"))),
-            _printed(terminal.summary(summary(view))),
-        ]
-        for finding in (each for each in view.findings if each.kind in SENTENCES):
-            texts += [sentences(finding).statement, *sentences(finding).details]
-    assert '<html lang="zh-Hans">' in made
-    assert {found[0] for text in texts for found in ENGLISH.finditer(text)} <= FOREIGN
+        texts = [text for form, of in made() for text in _shown(form, of)]
+    phrases = {found[0] for text in texts for found in ENGLISH.finditer(text)}
+    assert {phrase for phrase in phrases if not any(phrase in known for known in FOREIGN)} == set()
+
+
+def _shown(form: Form, of: Document) -> Iterator[str]:
+    if form == "html":
+        page = html.report(of)
+        assert '<html lang="zh-Hans">' in page
+        yield from _texts(page)
+    elif form == "markdown":
+        yield markdown.report(of)
+    else:
+        yield _printed(terminal.summary(of) if form == "summary" else terminal.report(of), 1000)
 
 
 def _texts(made: str) -> Iterator[str]:
     """Yield what a page shows: its text, its labels, the texts of its charts."""
     bare = re.sub(r"<(script|style).*?</\1>", "", made, flags=re.DOTALL)
-    yield from map(html.unescape, re.findall(r'(?:aria-label|title)="([^"]*)"', bare))
-    yield from map(html.unescape, re.split(r"<[^>]+>", bare))
+    yield from map(unescape, re.findall(r'(?:aria-label|title)="([^"]*)"', bare))
+    yield from map(unescape, re.split(r"<[^>]+>", bare))
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', made, re.DOTALL)
     assert data
     yield from (text for text in messages.texts(json.loads(data[1])) if "sans-serif" not in text)
 
 
-def _printed(shown: terminal.OnScreen, width: int = 80) -> str:
+def _printed(shown: terminal.OnScreen, width: int) -> str:
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(shown)

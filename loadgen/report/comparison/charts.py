@@ -16,7 +16,7 @@ from loadgen.report.client_style import Styles
 from loadgen.report.columns import column_title, shown, unit_of
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _
-from loadgen.report.text import plain
+from loadgen.report.text import beside, plain
 
 NAME = 60
 SIDE = 0.008  # of the axis, by which head is right of base, so that neither hides the other
@@ -54,7 +54,7 @@ def _lines(column: Column, view: ComparisonView, styles: Styles) -> Iterator[Lin
                     yield Line(style, style.label, points, style.dash, aside=aside)
                 else:
                     dash = "dashed" if base else "solid"
-                    yield Line(style, f"{style.label}, {_(side)}", points, dash, faint=base, aside=aside)
+                    yield Line(style, beside(style.label, _(side)), points, dash, faint=base, aside=aside)
 
 
 def _point(column: Column, summary: Summary, side: str) -> Point | None:
