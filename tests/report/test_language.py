@@ -36,11 +36,12 @@ from tests.test_sample import SAMPLE
 OTHERS = LANGUAGES[1:]
 ENGLISH = re.compile(r"[A-Za-z’']{2,}(?:,? [A-Za-z’']{2,})+")
 # What stays as it is: a title, commands, names, and what the scenario, the machine, a server or an engine say.
-FOREIGN = {
-    "Exploring streaming HTTP responses", "loadgen report", "loadgen compare", "loadgen run scenarios", "token CPU", "Say hello", "AMD EPYC",
-    "requests, httpx", "sync, httpx", "async, aiohttp", "aiohttp, requests, httpx", "async, httpx", "generate, qwen",
-    "short introduction to asynchronous programming in Python", "the engine was killed", "refused it ended as refused", "it was not heard of for", "worker host",
-}  # fmt: skip
+FOREIGN = (
+    "Exploring streaming HTTP responses", "loadgen report", "loadgen compare", "loadgen run scenarios", "token CPU",
+    "Say hello", "AMD EPYC", "requests, httpx", "sync, httpx", "async, aiohttp", "aiohttp, requests, httpx",
+    "async, httpx", "generate, qwen", "short introduction to asynchronous programming in Python", "worker host",
+    "the engine was killed", "refused it ended as refused", "it was not heard of for",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OTHERS)
