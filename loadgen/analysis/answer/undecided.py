@@ -14,7 +14,7 @@ from loadgen.model import ClientId, HeldUp, Level, Undecided
 from loadgen.model.confidence import MACHINE
 
 COLUMNS = ("ttft_p50_ms", "tokens_per_s", "cpu_us_per_token", "rss_per_stream_kib")
-MAX_MORE = 20  # more rounds than so many are no advice
+MAX_MORE = 10  # more rounds than so many are no advice
 
 
 def undecided(evidence: Evidence) -> Iterator[Undecided | HeldUp]:

@@ -12,7 +12,6 @@ from loadgen.analysis.metrics import column
 from loadgen.model import (
     Alike,
     Answer,
-    Contrast,
     Differs,
     Estimate,
     Failures,
@@ -102,11 +101,13 @@ def _alike(one: Alike) -> str:
 
 
 def _differences(pairs: Sequence[Differs], cost: bool) -> str:
-    """Return the largest differences, both clients' figures side by side."""
-    room, found = DIFFERENCES, list[str]()
+    """Return the largest differences in main figures, else in others, both clients' values side by side."""
+    every = [each for pair in pairs for each in pair.contrasts]
+    main = [each for each in every if column(each.metric).metric.headline] or every
+    chosen = sorted(main, key=lambda of: -abs(math.log(of.ratio.value or 1.0)))[:DIFFERENCES]
+    found = list[str]()
     for pair in pairs:
-        named = sorted(pair.contrasts, key=_rank)[:room]
-        room -= len(named)
+        named = [each for each in chosen if each in pair.contrasts]
         if not named:
             continue
         best = listed(_amount(each.metric, each.best.value) for each in named)
@@ -118,10 +119,6 @@ def _differences(pairs: Sequence[Differs], cost: bool) -> str:
         )
         found.append(text.format(best_client=pair.best, best=best, worst_client=pair.worst, worst=worst))
     return clauses(found)
-
-
-def _rank(of: Contrast) -> tuple[bool, float]:
-    return not column(of.metric).metric.headline, -abs(math.log(of.ratio.value or 1.0))
 
 
 def _amount(name: str, of: float | None) -> str:
@@ -310,7 +307,7 @@ def _what_would_decide(one: Undecided) -> str:
 
 
 def _signed(share: float) -> str:
-    return ("−" if share < 0 else "+") + percent(abs(share))
+    return ">+1,000 %" if share > 10 else ("−" if share < 0 else "+") + percent(abs(share))
 
 
 def _name(column_name: str) -> str:
