@@ -36,7 +36,7 @@
     for (const {host, view} of charts) {
       const picture = document.createElement("img");
       picture.alt = "";
-      host.style.width = `${Math.min(host.offsetWidth, 440)}px`;
+      host.style.width = `${Math.min(host.offsetWidth, host.closest(".one") ? 700 : 440)}px`;
       view.compute_layout();
       picture.src = `data:image/svg+xml,${encodeURIComponent(view.export("svg", false).ctx.get_serialized_svg(true))}`;
       host.append(picture);
