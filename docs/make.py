@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import chdir
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from shutil import which
@@ -23,7 +24,7 @@ from click.testing import CliRunner
 from loadgen import Run
 from loadgen.analysis.metrics import METRICS, Metric, column, metrics
 from loadgen.cli import cli
-from loadgen.report.blocks import Charts, Document, Part
+from loadgen.report.blocks import Charts, Document, Part, Table, cells
 from loadgen.report.charts import scaling
 from loadgen.report.columns import title_of
 from loadgen.report.language import LANGUAGES, language
@@ -67,13 +68,19 @@ def answer(lang: str) -> str:
 
 
 def rows(lang: str) -> str:
-    """Return the main figures, a row for each client."""
+    """Return the main figures, a row for each client, each on one line."""
     with language(lang):
-        [table] = Figures().blocks(view(), "summary")
-        rendered = markdown.render(table)
-    head, rule, *clients = rendered.splitlines()
-    unbroken = [re.sub(r"(?<=\w)-(?=\w)", "&#8209;", row) for row in clients]  # no name is wrapped
-    return "\n".join([head, rule, *unbroken, ""])
+        [table] = Figures().blocks(view(), "markdown")
+        clients = [
+            [replace(cell, note="") for cell in cells(row)] for of in table.groups.values() for row in of
+        ]
+        rendered = markdown.render(Table(table.columns, {"": clients}))
+    return (
+        re.sub(
+            r"^\| \w+(?:-\w+)+", lambda name: name[0].replace("-", "&#8209;"), rendered, flags=re.MULTILINE
+        )
+        + "\n"
+    )
 
 
 def terminal(lang: str) -> str:

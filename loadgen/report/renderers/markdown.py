@@ -76,7 +76,7 @@ def _(block: blocks.Table) -> str:
         for row in of
     ]
     head = [" ".join(filter(None, (column.above, column.heading))) for column in columns]
-    rules = ["---" if column.text or not place else "--:" for place, column in enumerate(columns)]
+    rules = ["---" if column.text or place <= grouped else "--:" for place, column in enumerate(columns)]
     body = [[f"{cell.text} ({cell.note})" if cell.note else cell.text for cell in row] for row in rows]
     lines = [[*map(escaped, head)], rules, *([*map(escaped, row)] for row in body)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) if rows else ""
