@@ -48,10 +48,10 @@ class Setup(Section):
         if view.distributed:
             yield Facts({_("workers"): _workers(view)})
         if rows := _order(view):
-            columns = [
-                Column(_("cell")), Column(_("client"), text=True), Column(_("level")), Column(_("round")),
-                Column(_("ended early"), text=True),
-            ]  # fmt: skip
+            headings = _("cell"), _("client"), _("level"), _("round"), _("ended early")
+            if not any(row[-1] for row in rows):
+                rows = [row[:-1] for row in rows]
+            columns = [Column(headings[n], text=n in (1, 4)) for n in range(len(rows[0]))]
             yield Details(_("Cells in the order in which they ran"), [Table(columns, {"": rows})])
 
 
