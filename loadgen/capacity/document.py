@@ -31,7 +31,7 @@ from loadgen.report.client_style import Styles, client_styles
 from loadgen.report.document import about, target, took
 from loadgen.report.language import _, plural
 from loadgen.report.sections.setup import configuration
-from loadgen.report.text import number, percent
+from loadgen.report.text import joined, number, percent
 
 FILE: Final = "limit.html"  # in the run folder
 HEIGHT: Final = 320  # of the chart
@@ -91,7 +91,11 @@ def _limits(found: SearchResult, *, brief: bool = False) -> Table:
     for each in found.clients:
         between = sentences.interval(each.limit) if each.limit else number(None)
         first = Cell(label(each.client), client=each.client)
-        why = f"{stopped(each)}: {reason(each.obstacle)}" if each.obstacle and not brief else stopped(each)
+        why = (
+            _("{where}: {reason}").format(where=stopped(each), reason=reason(each.obstacle))
+            if each.obstacle and not brief
+            else stopped(each)
+        )
         rows.append([first, carries(each), between, f"{each.cells:,}", why])
     return Table(columns, {"": rows})
 
@@ -101,7 +105,7 @@ def _method(found: SearchResult) -> list[Block]:
         "Each limit is where a line through the cells of a client crosses the budget; the interval is every crossing "
         "that fits them as well. Cells that something else than the client disturbed do not count."
     )
-    return [Text(f"{_budget(found)}. {text}", "quiet")]
+    return [Text(_("{statement}. {details}").format(statement=_budget(found), details=text), "quiet")]
 
 
 def _charts(found: SearchResult, styles: Styles) -> list[Block]:
@@ -162,7 +166,7 @@ def _chart(
 
 def _point(streams: int, values: Sequence[float], unit: str) -> Point:
     mean = geometric_mean(values) if min(values) > 0 else sum(values) / len(values)
-    cells = ", ".join(map(number, sorted(values)))
+    cells = joined(map(number, sorted(values)))
     several = (min(values), max(values)) if len(values) > 1 else None
     return Point(
         Level(streams=streams),
@@ -203,4 +207,7 @@ def verdict(of: Reading) -> Cell:
     """Return whether the cell was within the budget, and if not, why."""
     word = {"within": _("within"), "over": _("over")}.get(of.verdict, _("does not count"))
     why = bound(of.bound) if of.bound and of.verdict == "over" else reason(of.obstacle) if of.obstacle else ""
-    return Cell(f"{word}: {why}" if why else word, tone=TONES.get(of.verdict, "warn"))
+    return Cell(
+        _("{where}: {reason}").format(where=word, reason=why) if why else word,
+        tone=TONES.get(of.verdict, "warn"),
+    )

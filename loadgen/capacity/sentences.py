@@ -12,7 +12,7 @@ from loadgen.capacity.readings import Bound, Budget, Obstacle
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
 from loadgen.report.language import _, plural
-from loadgen.report.text import listed, number, percent, plain
+from loadgen.report.text import joined, listed, number, percent, plain
 
 LABEL_WIDTH: Final = 40
 
@@ -108,7 +108,7 @@ def describe(budget: Budget) -> str:
         (budget.errors, 100, _("errors at most {value} %")),
         (budget.ttft, 1, _("TTFT p50 at most {value} times that of one stream")),
     )
-    return ", ".join(text.format(value=f"{scale * of:g}") for of, scale, text in parts if of is not None)
+    return joined(text.format(value=f"{scale * of:g}") for of, scale, text in parts if of is not None)
 
 
 def carries(each: Capacity) -> str:

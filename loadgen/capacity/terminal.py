@@ -18,7 +18,7 @@ from loadgen.report.blocks import Cell, Column, Table
 from loadgen.report.language import _, plural
 from loadgen.report.progress import paragraph
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
-from loadgen.report.text import number, percent
+from loadgen.report.text import beside, flowing, number, percent
 
 WIDE = "9,999"  # as wide as any figure
 
@@ -31,7 +31,7 @@ class Notes(SearchListener):
 
     def interrupted(self) -> None:
         text = _("Interrupted. This measurement ends now, then what is known is printed.")
-        self.note(f"{text} {_('Ctrl-C again ends at once.')}")
+        self.note(flowing([text, _("Ctrl-C again ends at once.")]))
 
     def note(self, text: str) -> None:
         paragraph(self._console, text, "warn", " " * INDENT)
@@ -85,7 +85,7 @@ class OnTerminal(Lines):
 
     def step_begins(self, client: ClientId, streams: int) -> None:
         now = plural(streams, "{n} stream", "{n} streams")
-        self._live.update(Text.assemble("\n", (f"{label(client)}, {now}", "bold"), ": ", _("measuring")))
+        self._live.update(Text.assemble("\n", (beside(label(client), now), "bold"), _(": "), _("measuring")))
 
     def __enter__(self) -> OnTerminal:
         self._live.start()

@@ -23,7 +23,7 @@ from loadgen.report.columns import value_text
 from loadgen.report.language import _, plural
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
 from loadgen.report.sentences.answer import paragraphs
-from loadgen.report.text import clauses, duration
+from loadgen.report.text import clauses, duration, flowing
 
 AGAIN = "↻ "  # before what is measured again
 WIDE = "99,999"  # as wide as any figure
@@ -91,7 +91,7 @@ class Plain(Listener):
         found = failed(parts)
         causes = {(outcome, status) for outcome, status, _n in found.causes}
         if causes - self._causes:
-            self.note(" ".join(paragraphs([found])), "bad")
+            self.note(flowing(paragraphs([found])), "bad")
         self._causes |= causes
 
     def again(self, cell: Cell, why: str) -> None:  # noqa: ARG002
@@ -102,7 +102,7 @@ class Plain(Listener):
 
     def interrupted(self) -> None:
         text = _("Interrupted. This measurement ends now, then what was measured is reported.")
-        self.note(f"{text} {_('Ctrl-C again ends at once.')}")
+        self.note(flowing([text, _("Ctrl-C again ends at once.")]))
 
     def end(self) -> None:
         self._console.print()

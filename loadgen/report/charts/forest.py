@@ -13,7 +13,7 @@ from typing import Literal
 from loadgen.report.charts import axes
 from loadgen.report.charts.axes import Axis
 from loadgen.report.language import _
-from loadgen.report.text import clauses, joined, with_interval
+from loadgen.report.text import beside, clauses, joined, with_interval
 
 FAR_TIMES = 4.0  # how far beyond all values the axis follows an interval: so many times on a logarithmic one,
 FAR_SHARE = 0.5  # this share of their range on a linear one
@@ -83,7 +83,7 @@ def plot(
         notes.setdefault(point.note, []).append(point.label)
     if len(notes) == 1 and "" not in notes:
         criterion, notes = clauses([criterion, points[0].note]), {}
-    words = [f"{p.label} {with_interval(p.value, p.low, p.high)}, {_(WORDS[p.result])}" for p in points]
+    words = [beside(f"{p.label} {with_interval(p.value, p.low, p.high)}", _(WORDS[p.result])) for p in points]
     return Plot(
         title=title,
         unit=unit,

@@ -30,7 +30,7 @@ from loadgen.model import (
 from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import clauses, joined, listed, number, percent
+from loadgen.report.text import clauses, flowing, joined, listed, number, percent
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 CAUSES = 4  # kinds of failures that are named
@@ -295,7 +295,7 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
             low=_signed(one.low or 0.0),
             high=_signed(one.high or 0.0),
         )
-        yield text if one.low is None else f"{text} {_what_would_decide(one)}"
+        yield text if one.low is None else flowing([text, _what_would_decide(one)])
 
 
 def _what_would_decide(one: Undecided) -> str:
