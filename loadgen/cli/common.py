@@ -48,12 +48,15 @@ seed_option = click.option(
 def _use_language(context: click.Context, _: click.Parameter, name: str | None) -> None:
     from loadgen.report.language import language, preferred
 
-    context.with_resource(language(name or preferred()))
+    try:
+        context.with_resource(language(name or preferred()))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 lang_option = click.option(
-    "--lang", type=click.Choice(("en", "zh")), expose_value=False, callback=_use_language,
-    help="Language of report and terminal [default: that of the locale].",
+    "--lang", metavar="LANGUAGE", expose_value=False, callback=_use_language,
+    help="Language of report and terminal: en, zh [default: that of the locale].",
 )  # fmt: skip
 
 

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
-from importlib import resources
 from io import BytesIO
+from pathlib import Path
 from string import Formatter
 
-LANGUAGES = ("en", "zh")
+_CATALOGUES = Path(__file__).with_name("locale")
+LANGUAGES = ("en", *sorted(each.stem for each in _CATALOGUES.glob("*.po")))
 WIDE = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60"  # characters as wide as two, for a regular expression
 
 _languages = ["en"]  # the last is the current one, in all threads
@@ -94,8 +95,8 @@ def _translations(name: str) -> NullTranslations:
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
-    text = resources.files(__package__).joinpath("locale", f"{name}.po").read_bytes()
     compiled = BytesIO()
-    write_mo(compiled, read_po(BytesIO(text), locale=name))
+    with (_CATALOGUES / f"{name}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=name))
     compiled.seek(0)
     return GNUTranslations(compiled)
