@@ -9,8 +9,8 @@ from bokeh.models import HBar, Scatter
 
 from loadgen.analysis.measures import Flags, Measured
 from loadgen.model import Recording
-from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, draw, hover, plot
+from loadgen.report.charts.axes import axis
+from loadgen.report.charts.style import Chart, draw, hover, row_plot
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
@@ -18,7 +18,6 @@ from loadgen.report.text import beside, clauses, number, plain
 
 CROSSES = 2000  # of one client
 MINUTES = 300  # seconds of a run from which on its axis has minutes
-_ROW = 26
 
 
 def failures(recordings: Sequence[Recording], styles: Styles) -> Chart | None:
@@ -36,17 +35,9 @@ def failures(recordings: Sequence[Recording], styles: Styles) -> Chart | None:
     last = max(_wall(r, int(r.streams.end.max())) - begin for r in shown) / 1e9
     unit, scale = (_("min"), 60e9) if last > MINUTES else (_("s"), 1e9)
     x = axis([last * 1e9 / scale], _("{unit} since the run began").format(unit=unit), log=False, count=6)
-    places = {float(len(clients) - n): plain(styles[client].label, 24) for n, client in enumerate(clients)}
-    made = plot(
-        x,
-        Axis(0.4, len(clients) + 0.6, False, places),
-        BORDER_TOP + BORDER_BOTTOM + _ROW * len(clients),
-        left=16 + round(6.6 * max(map(len, places.values()))),
-        right=14,
-        grid="x",
-    )
+    made, tops = row_plot([styles[client].label for client in clients], x, 14)
     drawn, words = [], []
-    for place, client in zip(places, clients, strict=True):
+    for place, client in zip(tops, clients, strict=True):
         own = [r for r in shown if r.client == client]
         left = [(_wall(r, r.start) - begin) / scale for r in own]
         right = [(_wall(r, int(r.streams.end.max())) - begin) / scale for r in own]

@@ -11,16 +11,15 @@ from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import Column, Metric, column, metrics
 from loadgen.analysis.metrics.lag import lag, relative_lag
 from loadgen.model import Estimate, Limit, Saturates, Summary, ThresholdFinding
-from loadgen.report.charts.axes import Axis, axis
+from loadgen.report.charts.axes import axis
 from loadgen.report.charts.lines import Knee, Line, Point, line_chart, point
-from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, across, draw, hover, plot
+from loadgen.report.charts.style import Chart, Mark, across, draw, hover, row_plot
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import column_title, rank_of, scaled, shown, title_of, unit_of
 from loadgen.report.language import _
 from loadgen.report.text import clauses, number, plain
 from loadgen.report.view import View
 
-_ROW = 26
 LATENCY = "ttft_p95_ms"  # drawn first where no threshold is about a latency
 OVER_LEVELS = ("tokens_per_s", "rss_peak_mib", "cpu_percent")
 AT_ONE_LEVEL = ("tokens_per_s", "rss_per_stream_kib", "cpu_us_per_token")
@@ -133,14 +132,11 @@ def _dots(
     x = axis([*values, *([] if budget is None else [budget])], unit, whole=metric.decimals == 0)
     if not x.log:  # room for half a mark at 0
         x = replace(x, start=x.start - 0.015 * (x.end - x.start))
-    places = {float(len(rows) - n): plain(style.label, 24) for n, (style, _) in enumerate(rows)}
-    y = Axis(0.4, len(rows) + 0.6, False, places)
-    height = BORDER_TOP + BORDER_BOTTOM + _ROW * len(rows)
-    left = 16 + round(6.6 * max(map(len, places.values())))
     room = 92 if pair else 54
-    made = plot(x, y, height, left=left, right=room, grid="xy" if x.log and not pair else "x")
+    labels = [plain(style.label, 24) for style, _here in rows]
+    made, tops = row_plot(labels, x, room, grid="xy" if x.log and not pair else "x")
     if budget is not None:
-        ends_at = {"x": [budget], "low": [y.start], "high": [y.end]}
+        ends_at = {"x": [budget], "low": [0.4], "high": [len(rows) + 0.6]}
         draw(
             made,
             Segment(x0="x", y0="low", x1="x", y1="high", line_width=1.5, line_dash="dotted"),
@@ -148,14 +144,13 @@ def _dots(
             "--ink",
         )
     drawn, marks, words = [], [], []
-    for place, (style, here) in zip(places, rows, strict=True):
+    for place, (style, here) in zip(tops, rows, strict=True):
         own = [point.value for _, point in here]
         text = " – ".join(map(number, own)) or number(None)
         if pair and len(here) == 1:
             text = f"{here[0][0]} {text}"
         words.append(f"{style.label} {text}")
-        top = BORDER_TOP + _ROW * len(rows) * (1 - y.share(place))
-        marks.append(Mark(text, "--ink", 100 * top / height))
+        marks.append(Mark(text, "--ink", tops[place]))
         if not here:
             continue
         if len(here) > 1 or not (pair or x.log):

@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bokeh.models import HBar
-from rich.cells import cell_len
 
 from loadgen.model import ClientId, DelayFinding, FirstTokenFinding, Level, TtftParts
-from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import BORDER_BOTTOM, BORDER_TOP, Chart, Mark, draw, hover, plot
+from loadgen.report.charts.axes import axis
+from loadgen.report.charts.style import Chart, Mark, draw, hover, row_plot
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
 from loadgen.report.sentences import delivery_lag as english
-from loadgen.report.text import beside, clauses, joined, number, percent, plain
+from loadgen.report.text import beside, clauses, joined, number, percent
 from loadgen.report.view import View
 
 ROWS = 24
-_ROW = 24
 _ROOM = 58
 LEAST_SCALE = 5.0  # percent of all tokens that the axis of late tokens reaches: fewer look as few as they are
 
@@ -90,16 +88,11 @@ def stacks(
     if not rows:
         return None
     x = axis([longest, *(sum(row.parts.values()) for row in rows)], unit, log=False)
-    places = {float(len(rows) - n): plain(row.label, 36) for n, row in enumerate(rows)}
-    y = Axis(0.4, len(rows) + 0.6, False, places)
-    height = BORDER_TOP + BORDER_BOTTOM + _ROW * len(rows)
-    made = plot(
-        x, y, height, left=16 + round(6.4 * max(map(cell_len, places.values()))), right=_ROOM, grid="x"
-    )
+    made, tops = row_plot([row.label for row in rows], x, _ROOM)
     drawn = []
     for kind, part in kinds.items():
         bars: dict[str, list[object]] = {name: [] for name in ("y", "left", "right", "row", "text")}
-        for place, row in zip(places, rows, strict=True):
+        for place, row in zip(tops, rows, strict=True):
             names = list(row.parts)
             if not row.parts.get(kind):
                 continue
@@ -119,10 +112,7 @@ def stacks(
             )
         )
     hover(made, drawn, [("", "@row"), ("", "@text")])
-    marks = [
-        Mark(row.text, "--ink", 100 * (BORDER_TOP + _ROW * len(rows) * (1 - y.share(place))) / height)
-        for place, row in zip(places, rows, strict=True)
-    ]
+    marks = [Mark(row.text, "--ink", top) for row, top in zip(rows, tops.values(), strict=True)]
     words = clauses(
         f"{row.label} {row.text}: "
         + joined(f"{kinds[kind].label} {number(value)}" for kind, value in row.parts.items())

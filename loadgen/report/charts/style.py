@@ -7,18 +7,21 @@ Axes and grids read their variables (``--bk-…``) themselves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d, Segment
 from bokeh.models.glyph import Glyph
 from bokeh.plotting import figure as Figure
+from rich.cells import cell_len
 
 from loadgen.report.charts.axes import Axis
+from loadgen.report.text import plain
 
 BORDER_TOP = 8
 BORDER_BOTTOM = 44
+_ROW = 26
 ROOM = 104  # at the right, for names beside the ends of lines
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
@@ -83,6 +86,21 @@ def plot(x: Axis, y: Axis, height: int, *, left: int = 52, right: int = ROOM, gr
     made.xgrid[0].visible = "x" in grid
     made.ygrid[0].visible = "y" in grid
     return made
+
+
+def row_plot(
+    labels: Sequence[str], x: Axis, right: int, *, grid: str = "x"
+) -> tuple[Figure, Mapping[float, float]]:
+    """Return an empty figure with a row for each label, the first on top.
+
+    With it the place of each row, and where its middle is as a percentage of the figure's height.
+    """
+    count = len(labels)
+    places = {float(count - n): plain(label, 36) for n, label in enumerate(labels)}
+    y, height = Axis(0.4, count + 0.6, False, places), BORDER_TOP + BORDER_BOTTOM + _ROW * count
+    left = 16 + round(6.5 * max(map(cell_len, places.values())))
+    tops = {at: 100 * (BORDER_TOP + _ROW * count * (1 - y.share(at))) / height for at in places}
+    return plot(x, y, height, left=left, right=right, grid=grid), tops
 
 
 def draw(made: Figure, glyph: Glyph, data: dict[str, Any], variable: str) -> Any:

@@ -29,6 +29,13 @@ class Glossary(Section):
                 ),
             ),
             (
+                _("±, confidence"),
+                _(
+                    "± is half of the 95 % interval over the rounds. The confidence in a group of figures is high "
+                    "where the ± of none of its main figures is wider than 10 %, medium up to 30 %, and low above."
+                ),
+            ),
+            (
                 _("Threads, tasks"),
                 _(
                     "How a client’s streams are driven: a thread for each (sync libraries), or a task for each on one "
