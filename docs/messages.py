@@ -5,9 +5,10 @@ Messages that the code no longer has are dropped; new ones are added without a t
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 from babel.messages import Catalog
@@ -30,20 +31,26 @@ from loadgen.report.sentences import article, claims, confidence, costs, deliver
 
 PACKAGE = Path(loadgen.__file__).parent
 LOCALE = PACKAGE / "report" / "locale"
-KEYWORDS: Mapping[str, Any] = {"_": None, "translate": None, "plural": (2, 3)}
-SOURCES = (("**.py", "python"), ("**.html", "jinja2.ext:babel_extract"))
+TEMPLATES = (("**.html", "jinja2.ext:babel_extract"),)
+MARKS = ("_", "translate", "plural")
 
 Message = str | tuple[str, str]  # one with a plural is a pair
 
 
 def messages() -> list[Message]:
     """Return every message that can be shown: those in the code, and the texts of the tables that it shows."""
-    found = {
-        message
-        for *_place, message, _comments, _context in extract_from_dir(PACKAGE, SOURCES, keywords=KEYWORDS)
-    }
-    plural = {message for message in found if isinstance(message, tuple)} | {*validity.OUTCOMES.values()}
-    return sorted((found | {*texts(_tables())} | plural) - {"", *(one for one, _more in plural)}, key=str)
+    found = {*_marked(), *validity.OUTCOMES.values(), *texts(_tables())}
+    found |= {message for *_place, message, _comments, _context in extract_from_dir(PACKAGE, TEMPLATES)}
+    return sorted(found - {"", *(message[0] for message in found if isinstance(message, tuple))}, key=str)
+
+
+def _marked() -> Iterator[Message]:
+    """Yield what modules mark; not by babel, which sees inside f-strings with some versions of Python only."""
+    for file in PACKAGE.rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in MARKS:
+                found = tuple(texts(each.value for each in call.args if isinstance(each, ast.Constant)))
+                yield from {found} if len(found) == 2 else found
 
 
 def _tables() -> Iterator[object]:

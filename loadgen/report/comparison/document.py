@@ -26,7 +26,7 @@ from loadgen.report.columns import at, narrow, scaled
 from loadgen.report.comparison import sentences
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _
-from loadgen.report.text import NOT_MEASURED
+from loadgen.report.text import NOT_MEASURED, flowing
 
 DELAYS = 3
 ROWS = 10  # changes in Markdown
@@ -129,9 +129,8 @@ def _called(view: ComparisonView, form: Form) -> Iterator[Block]:
         yield Table(columns, {"": [_row(change) for change in changes]})
     if form == "markdown" and changes:
         counted = _("{n} comparisons are within noise.").format(n=len(view.comparison.called("same")))
-        yield Text(
-            f"{_('{n} more are called worse or better;').format(n=more)} {counted}" if more > 0 else counted
-        )
+        others = _("{n} more are called worse or better;").format(n=more)
+        yield Text(flowing([others, counted]) if more > 0 else counted)
     delays = sentences.delays(view)[:DELAYS]
     yield from (Text(_("In HEAD, {text}").format(text=text)) for text in delays)
 

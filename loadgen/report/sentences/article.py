@@ -38,7 +38,8 @@ def sentences(finding: ArticleFinding) -> Sentences:
             _("This run cannot explain the differences in the article's table"), (text.format(clients=who),)
         )
     counts = Counter(_(SOURCES[difference.source]) for difference in finding.differences)
-    sources = joined(f"{source}: {times}" for source, times in counts.items())
+    count = _("{source}: {n}")
+    sources = joined(count.format(source=source, n=times) for source, times in counts.items())
     details = [_model(finding), *(_order(*order) for order in finding.orders.items())]
     if finding.tokens:
         shortest, longest = finding.tokens
