@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from loadgen.model import ArticleDifference, ArticleFinding, ArticleMetric, Estimate, SourceKind
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import clauses, joined, number
+from loadgen.report.text import clauses, flowing, joined, number
 
 ARTICLE = '"Exploring streaming HTTP responses …" (2025)'
 METRICS: Mapping[ArticleMetric, str] = {"ttft": "time to first chunk", "total": "total time"}
@@ -79,12 +79,17 @@ def runs(difference: ArticleDifference) -> str:
     ).format(article=_runs(difference.runs_article), ours=_runs(difference.runs_ours))
 
 
-def ratios(finding: ArticleFinding) -> str:
-    """Return how many times two single runs differ by each source: ``total time, noise ×1.2; …``."""
-    return clauses(
+def key(finding: ArticleFinding) -> str:
+    """Return what the marks are, and how many times two single runs differ by each source."""
+    marks = _("◇ the article, ● this run; the line is ×1, no difference.")
+    if not finding.sources:
+        return marks
+    ratios = clauses(
         f"{joined([_(METRICS[one.metric]), _(SOURCES[one.source])])} ×{number(one.ratio)}"
         for one in finding.sources
     )
+    text = _("What makes two single runs differ here, by up to how many times: {sources}.")
+    return flowing([marks, text.format(sources=ratios)])
 
 
 def _own(difference: ArticleDifference) -> str:
