@@ -7,7 +7,7 @@ from functools import singledispatch
 
 from loadgen.report import blocks
 from loadgen.report.blocks import Block, Cell, Document
-from loadgen.report.text import plain
+from loadgen.report.text import clauses, plain
 
 TEXT = 1000
 
@@ -52,7 +52,7 @@ def _(block: blocks.Bullets) -> str:
 
 @render.register
 def _(block: blocks.Verdict) -> str:
-    return _list([f"{block.word}: {'; '.join((block.statement, *block.details))}"])
+    return _list([f"{block.word}: {clauses((block.statement, *block.details))}"])
 
 
 @render.register
