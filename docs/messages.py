@@ -62,12 +62,8 @@ def _tables() -> Iterator[object]:
     yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES, LEGEND, [*SIGNS])
     yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
-    yield from (
-        claims.MODES,
-        claims.TRUE_OF,
-        forest.WORDS,
-        {one.unit for of in CLAIMS.values() for one in of} - {"share"},
-    )
+    yield from (claims.MODES, claims.TRUE_OF, forest.WORDS)
+    yield {one.unit for of in CLAIMS.values() for one in of} - {"share"}
     yield from (article.METRICS, article.SOURCES, article.REASONS)
     yield from (delivery_lag.CAUSES, delivery_lag.SHORT, limit.LIMITS, limit.DELAYS)
 

@@ -27,17 +27,13 @@ MIN_SENTENCES = 2
 STYLES: Mapping[Tone, str] = {
     "": "", "quiet": "dim", "strong": "bold", "good": "green", "warn": "yellow", "bad": "bold red",
 }  # fmt: skip
-_JOINT, _BREAK = (
-    "\ue000",
-    "\x1f",
-)  # where a line must not break, and where it may: rich takes the latter for a space
+_JOINT = "\ue000"  # a space at which no line breaks
+_BREAK = "\x1f"  # where a line may break without a space: rich takes it for one, of no width
 _UNITS = re.compile(  # a number stays on one line with its unit, or with its measure word
     rf"(?<=\d) (?=(%|ms|µs|s|KiB|MiB|tokens/s)(?!\w)|[{WIDE}])"
 )
-_OPEN, _CLOSE = (
-    "（《“「",
-    "，。；：！？、）》”」…%",
-)  # no line ends with the former, none begins with the latter
+_OPEN = "（《“「"  # no line ends with them
+_CLOSE = "，。；：！？、）》”」…%"  # no line begins with them
 _BREAKS = re.compile(  # before and after Chinese characters
     rf"(?<=[{WIDE}])(?<![{_OPEN}])(?![{_CLOSE}\s{_JOINT}])|(?<![{_OPEN}\s{_JOINT}])(?=[{WIDE}])(?![{_CLOSE}])"
 )
