@@ -92,9 +92,10 @@ def clients(
     head: ClientId,
     *,
     tolerance: float = TOLERANCE,
+    columns: Sequence[Column] | None = None,
     pairs: int = 1,
 ) -> Comparison:
-    """Compare two clients of one run, ``head`` against ``base``, round by round.
+    """Compare two clients of one run, ``head`` against ``base``, round by round, in ``columns`` (by default all).
 
     Pairs of the run's other clients serve to estimate the noise. Where so many ``pairs`` are compared, the family-wise
     error is that of all of them together.
@@ -108,6 +109,7 @@ def clients(
         [NoiseThresholds(summaries)],
         paired=True,
         tolerance=tolerance,
+        columns=columns,
         families=pairs,
     )
 
@@ -136,6 +138,7 @@ def _compare(
     *,
     paired: bool,
     tolerance: float,
+    columns: Sequence[Column] | None = None,
     families: int = 1,
 ) -> Comparison:
     """Compare what both sides have; ``others`` are pairs that serve only to estimate the noise."""
@@ -147,7 +150,7 @@ def _compare(
         result_of(pair, column, peers, thresholds, paired=paired)
         for pair in pairs
         if _is_valid(pair)
-        for column in compared()
+        for column in (compared() if columns is None else columns)
     ]
     changes = [result for result in found if isinstance(result, Change)]
     tests = [result for result in found if isinstance(result, TestResult)]

@@ -6,13 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from loadgen.analysis.answer.evidence import Evidence, Pair, over_rounds
+from loadgen.analysis.answer.evidence import Evidence, Pair, named, over_rounds
 from loadgen.analysis.changes import Change
-from loadgen.analysis.metrics import Column, compared
+from loadgen.analysis.metrics import Column
 from loadgen.model import Contrast, Differs, Estimate, Group, Level
 
 REDUNDANT = {"total_p50_ms": "tokens_per_s"}  # a column -> another that says the same in other words
-DELAYS = ("lag", "relative_lag", "send_delay")  # the rule on what clients hold back is about these
 COSTS = (Group.CPU, Group.MEMORY)
 
 Ratios = Mapping[Pair, Estimate]
@@ -50,8 +49,8 @@ def differs(evidence: Evidence) -> Iterator[Differs]:
 
 def _ratios(evidence: Evidence, level: Level) -> Iterator[tuple[Column, Ratios]]:
     """Yield each column with the pairs (better, worse) that surely differ, and the second's share of the first."""
-    for column in compared():
-        if column.group is None or column.metric.better is None or column.metric.key in DELAYS:
+    for column in named():
+        if column.metric.better is None:
             continue
         ratios = dict(_ratio(pair, change) for pair, change in evidence.different(level, column.name).items())
         if ratios:

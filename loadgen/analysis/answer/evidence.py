@@ -17,6 +17,8 @@ ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, wit
 LOWER = 1 / (1 + ALIKE) - 1
 HARMLESS = 1.0  # milliseconds: a smaller difference of a latency is none
 
+DELAYS = ("lag", "relative_lag", "send_delay")
+
 Pair = tuple[ClientId, ClientId]
 
 
@@ -60,14 +62,21 @@ class Evidence:
 
     @cached_property
     def differences(self) -> Mapping[tuple[Level, str], Mapping[Pair, Change]]:
-        """Return, by level and compared column, how the second client of every pair differs from the first."""
+        """Return, by level and column that answers name, how the second client of every pair differs from the first.
+
+        The error of all of them together is that of one level: the answer is about one.
+        """
         found: dict[tuple[Level, str], dict[Pair, Change]] = {}
         pairs = list(combinations(self.clients, 2))
         for pair in pairs:
             # one that the machine held up tells nothing of how much the others vary
             known = [s for s in self.summaries if s.client in pair or s.limited_by is not Limit.MACHINE]
-            for change in compare.clients(known, *pair, pairs=len(pairs)).changes:
-                found.setdefault((change.level, change.column.name), {})[pair] = change
+            for level in self.levels:
+                at_level = [s for s in known if s.level == level]
+                if len({s.client for s in at_level} & set(pair)) == len(pair):
+                    of = compare.clients(at_level, *pair, columns=named(), pairs=len(pairs))
+                    for change in of.changes:
+                        found.setdefault((level, change.column.name), {})[pair] = change
         return found
 
     def changes(self, level: Level, column: str) -> Mapping[Pair, Change]:
@@ -108,6 +117,11 @@ class Evidence:
 
     def _pair_alike(self, one: ClientId, other: ClientId, level: Level, column: str) -> bool:
         return one == other or self.are_alike((c for c in self.clients if c in (one, other)), level, column)
+
+
+def named() -> list[metrics.Column]:
+    """Return the compared columns that answers may name: what clients hold back has a rule of its own."""
+    return [of for of in metrics.compared() if of.group is not None and of.metric.key not in DELAYS]
 
 
 def is_alike(change: Change) -> bool:

@@ -280,6 +280,8 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
             text = _(
                 "Whether the clients differ in {metrics} cannot be told from one round; use --repeats 3."
             )
+        elif one.low > 0 or one.high < 0:
+            text = _("The clients seem to differ in {metrics} ({low} to {high}), but not beyond doubt.")
         elif one.clients:
             text = _(
                 "Whether {clients} may differ in {metrics} cannot be told from {n} rounds ({low} to {high})."
