@@ -82,7 +82,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[CostFinding]:
 def fit(intervals: Floats) -> tuple[float, float, float] | None:
     """Return the CPU per token, per request and per second of intervals with columns ``CPU, tokens, requests, s``.
 
-    ``None`` where they cannot be told apart.
+    ``None`` where they cannot be separated.
     """
     from scipy.optimize import nnls
 

@@ -56,7 +56,7 @@ def _factor(best: Capacity, least: Capacity) -> list[str]:
         text = _("{best} carries {ratio} times as many as {least}.")
         return [text.format(ratio=number(round(_streams(best) / _streams(least), 2)), **names)]
     if best.limit and least.limit:
-        text = _("Their intervals overlap: which of {best} and {least} carries more cannot be told.")
+        text = _("Their intervals overlap: it is not clear which of {best} and {least} carries more.")
         return [text.format(**names)]
     return []
 

@@ -148,7 +148,7 @@ class Objective(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided(Answer):
-    """Whether these clients differ from the others in ``metrics`` (columns) cannot be told from ``rounds``.
+    """Whether these clients differ from the others in ``metrics`` (columns) is not clear from ``rounds``.
 
     No ``clients``: it is all of them. ``low`` and ``high`` (shares) bound the widest difference; ``None`` after one
     round. ``more_rounds`` like these would decide; ``None``: too many. ``disturbed``: the machine is a cause of low
@@ -168,7 +168,7 @@ class Undecided(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldUp(Answer):
-    """The machine held up these clients at ``level``, so their latency and CPU cannot be told."""
+    """The machine held up these clients at ``level``, so their latency and CPU are not known."""
 
     kind: str = "held_up"
     level: Level

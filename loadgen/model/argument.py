@@ -119,7 +119,7 @@ class ClaimFinding(Finding):
 class Cost:
     """What one resource costs: its growth per stream, token or request, and its fixed part, each in its unit.
 
-    ``separable`` is false, and there is no estimate, where the costs per token and per request cannot be told apart.
+    ``separable`` is false, and there is no estimate, where the costs per token and per request cannot be separated.
     """
 
     resource: Resource

@@ -27,7 +27,7 @@ class Grade(StrEnum):
 class ConfidenceCause:
     """One thing that makes figures uncertain. ``effect`` is a share of the figure (0.1 is 10 %).
 
-    ``effect`` is ``None`` where it cannot be told: a lack of rounds or of values.
+    ``effect`` is ``None`` where it is unknown: a lack of rounds or of values.
     """
 
     kind: str

@@ -17,6 +17,7 @@ ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, wit
 LOWER = 1 / (1 + ALIKE) - 1
 HARMLESS = 1.0  # milliseconds: a smaller difference of a latency is none
 
+# what clients hold back has a rule of its own
 DELAYS = ("lag", "relative_lag", "send_delay")
 
 Pair = tuple[ClientId, ClientId]
@@ -120,7 +121,7 @@ class Evidence:
 
 
 def named() -> list[metrics.Column]:
-    """Return the compared columns that answers may name: what clients hold back has a rule of its own."""
+    """Return the compared columns that answers may name."""
     return [of for of in metrics.compared() if of.group is not None and of.metric.key not in DELAYS]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from loadgen.analysis.answer.evidence import Evidence
 from loadgen.model import Failures, Outcome, Recording
 
@@ -23,9 +25,9 @@ def failed(recordings: Iterable[Recording]) -> Failures:
     for recording in recordings:
         table = recording.streams
         streams += len(table)
-        for outcome, status in zip(table.outcome.tolist(), table.status.tolist(), strict=True):
-            if outcome not in (Outcome.OK, Outcome.STOPPED):
-                causes[outcome, int(status) if outcome == Outcome.HTTP_STATUS else None] += 1
+        rows = table.rows(~np.isin(table.outcome, [Outcome.OK.value, Outcome.STOPPED.value]))
+        for outcome, status in zip(rows.outcome.tolist(), rows.status.tolist(), strict=True):
+            causes[outcome, int(status) if outcome == Outcome.HTTP_STATUS else None] += 1
     return Failures(
         failed=causes.total(), streams=streams, causes=tuple((*cause, n) for cause, n in causes.most_common())
     )

@@ -1,4 +1,4 @@
-"""Say what cannot be told, and what would decide it."""
+"""Report what is undecided, and what would decide it."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _range(one: Objective) -> str:
     if one.all_levels:
         return _("up to {holds}, the highest level").format(holds=holds)
     if not fails:
-        return _("up to {holds}, above that it cannot be told").format(holds=holds)
+        return _("up to {holds}, above that it is not clear").format(holds=holds)
     fails = f"{one.fails.streams:,}" if one.fails and one.fails.streams else fails
     return _("up to {holds} and fails at {fails}").format(holds=holds, fails=fails)
 
@@ -278,17 +278,17 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
             continue
         if one.low is None or one.high is None:
             text = _(
-                "Whether the clients differ in {metrics} cannot be told from one round; use --repeats 3."
+                "It is not clear from one round whether the clients differ in {metrics}; use --repeats 3."
             )
         elif one.low > 0 or one.high < 0:
             text = _("The clients seem to differ in {metrics} ({low} to {high}), but not beyond doubt.")
         elif one.clients:
             text = _(
-                "Whether {clients} may differ in {metrics} cannot be told from {n} rounds ({low} to {high})."
+                "It is not clear from {n} rounds whether {clients} differ in {metrics} ({low} to {high})."
             )
         else:
             text = _(
-                "Whether the clients differ in {metrics} cannot be told from {n} rounds ({low} to {high})."
+                "It is not clear from {n} rounds whether the clients differ in {metrics} ({low} to {high})."
             )
         text = text.format(
             clients=listed(map(str, one.clients)) if one.clients else "",

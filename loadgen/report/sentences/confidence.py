@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+from loadgen.analysis.common import causes
 from loadgen.analysis.metrics import column
 from loadgen.model import Confidence, ConfidenceCause, Grade, Group, Summary
 from loadgen.model.confidence import (
@@ -115,19 +115,6 @@ def strip(summaries: Sequence[Summary]) -> str:
 
 
 def main_cause(summaries: Sequence[Summary]) -> str:
-    """Return the cause with the largest effect on any figure, over all measurements that have it; empty without one."""
-    by_kind: dict[type[ConfidenceCause], list[ConfidenceCause]] = {}
-    for summary in summaries:
-        for of in summary.confidence.values():
-            for why in of.causes:
-                by_kind.setdefault(type(why), []).append(why)
-    if not by_kind:
-        return ""
-    largest = max(by_kind.values(), key=lambda of: max(why.effect or 0.0 for why in of))
-    worst = max(largest, key=lambda why: why.effect or 0.0)
-    if isinstance(worst, OtherPrograms | Hypervisor):
-        lows, highs = zip(
-            *((w.low, w.high) for w in largest if isinstance(w, OtherPrograms | Hypervisor)), strict=True
-        )
-        worst = replace(worst, low=min(lows), high=max(highs))
-    return cause(worst)
+    """Return the first cause of these measurements; empty where confidence is high."""
+    found = causes(summaries)
+    return cause(found[0]) if found else ""

@@ -17,7 +17,7 @@ COSTS: Mapping[Resource, tuple[str, str]] = {  # so much of a resource, and what
     "switches": ("{value} context switches", "each token costs {costs}"),
     "cpu_per_request": ("{value} µs of CPU", "each request costs {costs}"),
 }
-INSEPARABLE = "the CPU per token and per request cannot be told apart"
+INSEPARABLE = "the CPU per token and per request cannot be separated"
 
 
 def sentences(finding: CostFinding) -> Sentences:

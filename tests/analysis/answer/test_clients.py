@@ -1,4 +1,4 @@
-"""Which client: who is alike, who differs, who holds back, whose cost grows, what cannot be told."""
+"""Which client: who is alike, who differs, who holds back, whose cost grows, what is undecided."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_what_the_machine_did_to_a_client_is_none_of_its_differences_but_for_mem
         ((220.0, 223.0, 226.0), Limit.CLIENT, True),
         ((220.0, 223.0, 226.0), Limit.MACHINE, False),  # the machine's doing
         ((30.0, 31.0, 32.0), None, False),  # within a tenth of the TTFT
-        ((20.0, 223.0, 426.0), None, False),  # cannot be told
+        ((20.0, 223.0, 426.0), None, False),  # undecided
         ((223.0,), None, False),
     ],
 )
