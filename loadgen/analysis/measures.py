@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.analysis.parts import Parts, parts
 from loadgen.model import Outcome, Recording, StreamTable
 
 Ints = NDArray[np.int64]
@@ -108,6 +109,11 @@ class Measured:
     def total(self) -> Ints:
         """Return the time from the start to the end."""
         return _between(self.streams.start, self.streams.end)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """Return where the time of each stream went."""
+        return parts(self.streams, self.send_delay, self.first_token, self.last_token)
 
     @cached_property
     def tokens(self) -> Ints:

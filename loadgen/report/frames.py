@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns, metrics
+from loadgen.analysis.parts import NAMES
 from loadgen.model import Recording, Run, SampleTable, Summary
 from loadgen.report.language import language
 from loadgen.report.sentences.validity import reason
@@ -22,7 +23,7 @@ STREAM_COLUMNS = (
     *_CELL, "stream", "outcome", "status", "due_ms", "start_ms", "headers_ms", "first_byte_ms", "ttft_ms", "total_ms",
     "tokens", "bytes", "reads", "error", "worker", "slot", "warmup", "text_events", "tpot_ms", "lag_max_ms",
     "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
-    "server_decode_ms", "attempt",
+    "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES),
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -59,7 +60,8 @@ def streams_frame(run: Run) -> pd.DataFrame:
     ``due_ms``, ``start_ms``, ``headers_ms`` and ``first_byte_ms`` are marks, counted from the cell's start;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
     reported. ``lag_max_ms`` is NA after a clock step, and where the server runs on another host. From ``attempt`` 1 on
-    a cell was measured again; only the least disturbed attempt counts.
+    a cell was measured again; only the least disturbed attempt counts. The last columns are the parts of the time
+    (:mod:`loadgen.analysis.parts`): up to ``unsplit_ms`` they add up to the TTFT, all together to the total.
     """
     before: Counter[tuple[int, int]] = Counter()
     frames = []
@@ -121,6 +123,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
     times = {
         "ttft": m.ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay, "server_total": of.total_ns,
         "server_load": of.load_ns, "server_prompt": of.prompt_ns, "server_decode": of.decode_ns,
+        **{name: getattr(m.parts, name) for name in NAMES},
     }  # fmt: skip
     found = {
         **of.columns,

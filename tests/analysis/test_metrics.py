@@ -172,8 +172,8 @@ def test_draws_are_made_only_where_they_are_used(monkeypatch: pytest.MonkeyPatch
     assert two["ttft_p50_ms"].low is not None
     assert drawn.count("weights") == 1
     assert (
-        len([ranks for ranks in drawn if ranks]) == 1 + 4
-    )  # of TTFT, ITL, total and lag: those with intervals
+        len([ranks for ranks in drawn if ranks]) == 1 + 5
+    )  # of TTFT, ITL, total, queue and lag: those with intervals
 
 
 # ------------------------------------------------------------------- a metric of another package

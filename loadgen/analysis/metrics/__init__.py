@@ -52,6 +52,8 @@ METRICS: tuple[str, ...] = (
     *_in("streams", "live_mean"),
     *_in("output", "events_per_read", "text_events", "server_tokens"),
     *_in("latency", "headers", "tpot", "send_delay"),
+    *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
+    *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_mean"),
     *_in("lag", "relative_lag"),
     *_in("cpu", "cpu_percent", "cpu_share", "run_wait_percent", "cpu_busiest_second_percent"),
     *_in("switches", "switches_per_token"),

@@ -1,0 +1,85 @@
+"""Where the time of every stream went, from the client's marks and what the server reports of it.
+
+The TTFT is send delay + load + queue + prompt + first decode; the total is the TTFT + decode + rest. Both hold exactly,
+for every stream with a token:
+
+- ``load``, ``prompt``: durations that the server reports.
+- ``queue``: what it reports nothing about, ``total - load - prompt - decode`` of its own durations, as far as that lies
+  before the first token. With Ollama it is the wait for a slot, and some 35 ms of its own work.
+- ``first_decode``: what is then left of the TTFT: the first token is decoded, and reaches the client.
+- ``decode``, ``rest``: from the first to the last token, and from there to the end, by the client's marks.
+- ``unsplit``: what is left of the TTFT where the send delay, the queue or the prompt is not known, so that it is not
+  ``first_decode`` alone. A server that reports nothing leaves the whole TTFT here.
+
+What is left can be short of zero. By up to ``ROUNDING_NS`` that is rounding: the parts are cut where the TTFT ends. By
+more, the durations contradict what the client saw; no part takes that up. The stream is ``contradicted``: its TTFT is
+unsplit, and reported as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.model import StreamTable
+
+Ints = NDArray[np.int64]
+
+ROUNDING_NS = 1_000_000
+BEFORE_FIRST: Final = (
+    "send",
+    "load",
+    "queue",
+    "prompt",
+    "first_decode",
+    "unsplit",
+)  # they add up to the TTFT
+AFTER_FIRST: Final = ("decode", "rest")
+NAMES: Final = (*BEFORE_FIRST, *AFTER_FIRST)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A value per stream of each part, nanoseconds; -1 where there is none. Those that are there add up."""
+
+    send: Ints
+    load: Ints
+    queue: Ints
+    prompt: Ints
+    first_decode: Ints
+    unsplit: Ints
+    decode: Ints
+    rest: Ints
+    contradicted: NDArray[np.bool_]
+
+
+def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints) -> Parts:
+    """Return where the time of each stream went; marks and delays are -1 where there are none."""
+    there = first_token >= 0
+    ttft = first_token - of.start
+    known = {"send": send_delay, "load": of.load_ns, "prompt": of.prompt_ns}
+    has_queue = (of.total_ns >= 0) & (of.prompt_ns >= 0) & (of.decode_ns >= 0)
+    # Ollama leaves out what is zero
+    waited = of.total_ns - of.prompt_ns - of.decode_ns - np.maximum(of.load_ns, 0)
+    left = ttft - np.maximum(list(known.values()), 0).sum(axis=0)
+    contradicted = there & ((left < -ROUNDING_NS) | (has_queue & (waited < -ROUNDING_NS)))
+    split = there & ~contradicted
+
+    left, found = ttft, dict[str, Ints]()
+    for name, each in known.items():
+        found[name] = np.where(split & (each >= 0), np.minimum(each, left), -1)
+        left = left - np.maximum(found[name], 0)
+    found["queue"] = np.where(split & has_queue, np.clip(waited, 0, left), -1)
+    left = left - np.maximum(found["queue"], 0)
+    whole = split & has_queue & (send_delay >= 0)
+    return Parts(
+        **found,
+        first_decode=np.where(whole, left, -1),
+        unsplit=np.where(there & ~whole, left, -1),
+        decode=np.where(there, last_token - first_token, -1),
+        rest=np.where(there, of.end - last_token, -1),
+        contradicted=contradicted,
+    )
