@@ -19,6 +19,8 @@ from loadgen.exit_code import ExitCode
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from loadgen.model import Scenario
+
 PIPED_COLUMNS: Final = 80
 MASTER_PORT: Final = 5557
 COUNT: Final = click.IntRange(min=1)
@@ -104,6 +106,12 @@ def fail(message: object, code: ExitCode) -> NoReturn:
     """Print the message and exit with ``code``."""
     click.echo(f"loadgen: {message}", err=True)
     sys.exit(code)
+
+
+def warn(scenario: Scenario) -> None:
+    """Print the warnings about a valid scenario."""
+    for warning in scenario.warnings:
+        click.echo(f"{warning} (warning)", err=True)
 
 
 def import_locust() -> None:

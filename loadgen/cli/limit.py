@@ -80,6 +80,7 @@ def command(
     planned = with_clients(
         scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"
     )
+    common.warn(planned)
     if lag_p99 is None and ttft is None:
         lag_p99 = 0.01
     budget = Budget(lag_p99_ms=None if lag_p99 is None else lag_p99 * 1000, errors=errors, ttft=ttft)

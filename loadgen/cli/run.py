@@ -77,6 +77,7 @@ def command(
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
     planned = load(scenario, overrides)
+    common.warn(planned)
     console = common.make_console()
     listener = Listener()
     if not as_json and (console.is_terminal or not quiet):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loadgen.cli.common import COUNT, PORT, import_locust, scenario_argument
+from loadgen.cli.common import COUNT, PORT, import_locust, scenario_argument, warn
 
 WEB_PORT = 8089
 
@@ -33,6 +33,7 @@ def command(
     from loadgen.scenario import load
 
     planned = load(scenario)
+    warn(planned)
     serve(
         scenario,
         client or planned.clients[0].label,

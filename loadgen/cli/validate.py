@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from loadgen.cli import common
 from loadgen.cli.common import scenario_argument, set_option
 
 
@@ -11,9 +12,11 @@ from loadgen.cli.common import scenario_argument, set_option
 @scenario_argument
 @set_option
 def command(scenario: str, settings: tuple[str, ...]) -> None:
-    """Check a scenario file. Print every error with its file, its line and a remedy."""
+    """Check a scenario file. Print every error and warning with its file, its line and a remedy."""
     from loadgen.lab.plan import cells
     from loadgen.scenario import load
 
-    count = len(cells(load(scenario, settings), "", ()))
+    found = load(scenario, settings)
+    common.warn(found)
+    count = len(cells(found, "", ()))
     click.echo(f"{scenario}: valid; cells to run: {count}")

@@ -23,6 +23,7 @@ def shareable(scenario: Scenario) -> Scenario:
         workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
         source=None if scenario.source is None else mask(Path(scenario.source).name, secrets),
+        warnings=(),
         secrets=frozenset(),
     )
 
@@ -46,6 +47,7 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
         model=mask(workload.model, secrets),
         prompts=_of_value(workload.prompts, secrets),
         options=_of_value(workload.options, secrets),
+        body=_of_value(workload.body, secrets),
     )
 
 

@@ -122,7 +122,8 @@ class Timeouts:
 class Workload:
     """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
 
-    ``options`` are the protocol's own, such as ``num_predict``; ``stream=False`` requests each answer as a whole.
+    ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
+    where ``None`` removes a key. ``stream=False`` requests each answer as a whole.
     """
 
     prompts: tuple[str, ...]
@@ -131,6 +132,7 @@ class Workload:
     model: str = "qwen3:1.7b"
     stream: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
 
 
@@ -150,8 +152,9 @@ class Threshold:
 class Scenario:
     """What to measure: the validated YAML, with files read and environment references filled in.
 
-    ``remeasure`` is how often a cell that the machine disturbed is measured again. ``secrets`` are the values that came
-    from the environment or a credential header; they appear nowhere on disk or screen.
+    ``remeasure`` is how often a cell that the machine disturbed is measured again. ``warnings`` are about what
+    is valid, and hardly meant. ``secrets`` are the values that came from the environment or a credential header;
+    they appear nowhere on disk or screen.
     """
 
     name: str
@@ -165,4 +168,5 @@ class Scenario:
     answers: Literal["article"] | None = None  # the report compares the run with its table
     seed: int = 0
     source: str | None = None
+    warnings: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)

@@ -16,9 +16,18 @@ _ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"
 
 
 def post(cell: Cell, path: str, accept: str, body: dict[str, Any]) -> Request:
-    """Return the POST of ``body``; ``path`` is added to the path of the target's URL, whose query is kept."""
+    """Return the POST of ``body``, with the scenario's own fields merged into it."""
+    own = cell.workload.body
+    merged = {key: value for key, value in {**body, **own}.items() if value is not None or key not in own}
+    return ask(cell, path, accept, merged)
+
+
+def ask(cell: Cell, path: str, accept: str, body: dict[str, Any] | None = None) -> Request:
+    """Return a POST of ``body`` as it is, or a GET; ``path`` is added to the path of the target's URL."""
     target = urlsplit(cell.url)
     url = target._replace(path=target.path.rstrip("/") + path).geturl()
+    if body is None:
+        return Request("GET", url, {"Accept": accept, **cell.headers}, b"")
     headers = {"Content-Type": "application/json", "Accept": accept, **cell.headers}
     return Request("POST", url, headers, json.dumps(body, ensure_ascii=False).encode())
 

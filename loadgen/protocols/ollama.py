@@ -14,7 +14,7 @@ import msgspec
 
 from loadgen.model import Cell, Request, Usage
 from loadgen.protocols import encoder, ndjson, stamps
-from loadgen.protocols.encoder import Ending, post, to_json
+from loadgen.protocols.encoder import Ending, ask, post, to_json
 from loadgen.protocols.events import PARSE_ERRORS, Decoder, End, Error, Event, Int64, Token, Undecodable
 from loadgen.protocols.lines import MAX_BODY, MAX_LINE, excerpt
 
@@ -81,7 +81,7 @@ class Generate:
         return post(cell, self.path, _NDJSON, body)
 
     def probe(self, cell: Cell) -> Request | None:
-        return post(cell, "/api/show", _NDJSON, {"model": cell.workload.model})
+        return ask(cell, "/api/show", _NDJSON, {"model": cell.workload.model})
 
     def decoder(self, stream: bool) -> Decoder:
         # The one object of `stream: false` is read as a line; it may be a large one.

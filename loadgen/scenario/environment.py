@@ -16,7 +16,13 @@ _REFERENCE: Final = re.compile(
     r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<bad>\{))"
 )
 # Where a value may be secret. All other keys hold numbers, or words that every table shows.
-_MAY_BE_SECRET: Final[set[Path]] = {("target", "url"), ("target", "headers"), ("prompts",), ("options",)}
+_MAY_BE_SECRET: Final[set[Path]] = {
+    ("target", "url"),
+    ("target", "headers"),
+    ("prompts",),
+    ("options",),
+    ("body",),
+}
 
 
 class Filled(str):
@@ -107,7 +113,7 @@ def secrets(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
         value = at(data, path)[1]
         is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
         may_be = bool({path[:1], path[:2]} & _MAY_BE_SECRET)
-        if may_be and not (path[0] == "options" and is_number):
+        if may_be and not (path[0] in ("options", "body") and is_number):
             url = str(value) if path == ("target", "url") else ""
             found |= {each for each in values if not (url and _is_address(each, url))}
     return found

@@ -14,10 +14,10 @@ from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
 from loadgen.model import Scenario, Simulator, Target, Timeouts, Workload
-from loadgen.scenario import environment, thresholds
+from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
-from loadgen.scenario.problems import Problem, ScenarioError, masked
+from loadgen.scenario.problems import Problem, ScenarioError, dotted, masked
 from loadgen.scenario.shape import ScenarioShape, choose_key
 from loadgen.scenario.source import BAD, Document, at, kind, parse
 from loadgen.scenario.values import is_text, shown
@@ -128,6 +128,7 @@ def _resolve(
             model=shape.model,
             stream=shape.stream,
             options=shape.options,
+            body=shape.body,
             timeouts=Timeouts(**dict(shape.timeouts)),
         ),
         repeats=shape.repeats,
@@ -138,6 +139,10 @@ def _resolve(
         answers=shape.answers,
         seed=shape.seed,
         source=str(path),
+        warnings=tuple(
+            mask(str(Problem(document.place(path), dotted(path), wrong, right)), hidden)
+            for path, wrong, right in fields.misplaced(shape.protocol, shape.options, shape.body)
+        ),
         secrets=frozenset(secrets),
     )
 

@@ -22,7 +22,7 @@ from loadgen import protocols
 from loadgen.loads import LOADS
 from loadgen.model import ClientId, Level, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.model.scenario import FAULTS
-from loadgen.scenario import values, variants
+from loadgen.scenario import fields, values, variants
 from loadgen.scenario.problems import Path, dotted, nearest
 from loadgen.scenario.thresholds import threshold
 from loadgen.scenario.values import (
@@ -256,6 +256,11 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
 
 
+def _body(body: dict[str, Any]) -> Found:
+    if body.get("stream") is not None:
+        yield ("stream",), "is set by the scenario's own key", "stream: true or false, beside body"
+
+
 def _each_once(levels: list[int]) -> Found:
     return values.twice(levels, "each number once")
 
@@ -276,6 +281,12 @@ class ScenarioShape(_Shape):
     stream: Boolean = key(True, "false requests the answer as a whole, not as a stream.")
     options: Annotated[dict[str, Any], BeforeValidator(values.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
+    )
+    body: Annotated[dict[str, Any], BeforeValidator(values.options), checked(_body)] = key(
+        {},
+        "Merged into the top level of each request; null removes a key.",
+        {"think": False},
+        {"stream_options": None},
     )
     prompts: Annotated[list[Text], Field(min_length=1), WrapValidator(values.prompts)] = key(
         ...,
@@ -339,6 +350,8 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
 def choose_key(path: Path) -> str:
     """Return what would be right in place of the unknown key at ``path``."""
     inside = tuple(part for part in path[:-1] if isinstance(part, str))
+    if not inside and (field := fields.where(str(path[-1]))):
+        return f"did you mean {field}?"
     word, known = str(path[-1]), list(SHAPES[inside].model_fields)
     near = nearest(word, known)
     if near is None:

@@ -259,7 +259,7 @@ def _prompts_file(value: dict[str, Any]) -> Found:
 def options(value: Any) -> dict[str, Any]:
     """Return the protocol's own options, as they are."""
     if not isinstance(value, dict):
-        raise wrong(f"is {kind(value)}", "a mapping, such as {num_predict: 100}")
+        raise wrong(f"is {kind(value)}", "a mapping, such as {key: value}")
     found: list[tuple[Path, str, str]] = []
 
     def plain(value: Any, at: Path) -> Any:

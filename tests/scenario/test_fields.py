@@ -1,0 +1,102 @@
+"""Fields of requests: where they go, and what is said of those that would be ignored."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from loadgen import protocols
+from loadgen.model import Cell
+from tests.lab.cells import cell
+from tests.scenario.conftest import Fail
+from tests.scenario.conftest import Load as Loader
+
+# protocol, key of the scenario, its value -> the paths warned of, and what is offered
+MISPLACED = [
+    ("ollama-generate", "options", "{think: false}", {"options.think": "body.think"}),
+    ("ollama-chat", "options", "{format: json, top_p: 1}", {"options.format": "body.format"}),
+    (
+        "ollama-chat",
+        "options",
+        "{keep_alive: 0, system: x, tools: []}",
+        {
+            "options.keep_alive": "body.keep_alive",
+            "options.system": "body.system",
+            "options.tools": "body.tools",
+        },
+    ),
+    ("ollama-generate", "options", "{max_tokens: 5}", {"options.max_tokens": "options.num_predict"}),
+    ("ollama-generate", "options", "{num_predcit: 5}", {"options.num_predcit": "options.num_predict"}),
+    ("ollama-generate", "options", "{reasoning_effort: low}", {"options.reasoning_effort": "body.think"}),
+    ("ollama-generate", "body", "{num_predict: 5}", {"body.num_predict": "options.num_predict"}),
+    ("ollama-chat", "body", "{seed: 5, think: false}", {"body.seed": "options.seed"}),
+    ("ollama-chat", "body", "{max_completion_tokens: 5}", {"body.max_completion_tokens": "options.num_predict"}),
+    ("ollama-chat", "body", "{options: {raw: true}}", {"body.options.raw": "body.raw"}),
+    ("openai-chat", "options", "{num_predict: 5}", {"options.num_predict": "options.max_tokens"}),
+    ("openai-chat", "body", "{keep_alive: 5m, top_k: 3}", {"body.keep_alive": "leave it out"}),
+    ("openai-chat", "body", "{format: json}", {"body.format": "body.response_format"}),
+]  # fmt: skip
+SOUND = [
+    ("ollama-generate", "options", "{num_predict: 5, temperature: 0, stop: [a], num_thread: 2}"),
+    ("ollama-chat", "body", "{think: false, keep_alive: 5m, format: json, x_gateway: a}"),
+    ("openai-chat", "options", "{max_tokens: 5, temperature: 0}"),
+    ("openai-chat", "body", "{stream_options: null, top_k: 3}"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "key", "value", "wanted"), MISPLACED)
+def test_misplaced_fields_are_warned_of(
+    loaded: Loader, protocol: str, key: str, value: str, wanted: dict[str, str]
+) -> None:
+    warnings = loaded(protocol=protocol, **{key: value}).warnings
+    assert len(warnings) == len(wanted)
+    for warning, (path, right) in zip(warnings, wanted.items(), strict=True):
+        assert f"s.yaml:8: {path}: " in warning
+        assert right in warning
+
+
+@pytest.mark.parametrize(("protocol", "key", "value"), SOUND)
+def test_fields_in_their_place_are_not(loaded: Loader, protocol: str, key: str, value: str) -> None:
+    assert not loaded(protocol=protocol, **{key: value}).warnings
+
+
+@pytest.mark.parametrize(
+    ("key", "right"),
+    [("num_predict", "options.num_predict"), ("think", "body.think"), ("max_tokens", "options.num_predict"),
+     ("format", "body.format"), ("prompt", "prompts")],
+)  # fmt: skip
+def test_a_field_at_the_top_of_the_scenario_has_a_place(failed: Fail, key: str, right: str) -> None:
+    [problem] = failed(**{key: "5"})
+    assert problem.right == f"did you mean {right}?"
+
+
+def body_of(protocol: str, **changes: object) -> dict[str, object]:
+    made: Cell = cell(protocol=protocol, **changes)
+    body: dict[str, object] = json.loads(protocols.load(protocol).request(made, "hello").body)
+    return body
+
+
+@pytest.mark.parametrize("protocol", protocols.BUILTIN)
+def test_body_adds_replaces_and_removes(protocol: str) -> None:
+    plain = body_of(protocol)
+    changed = body_of(protocol, body={"think": False, "model": None, "extra": {"a": None}})
+    assert changed == {key: value for key, value in plain.items() if key != "model"} | {
+        "think": False, "extra": {"a": None},
+    }  # fmt: skip
+
+
+def test_a_server_that_refuses_stream_options_gets_none() -> None:
+    assert "stream_options" in body_of("openai-chat")
+    assert "stream_options" not in body_of("openai-chat", body={"stream_options": None})
+
+
+def test_the_probe_is_not_changed_by_body() -> None:
+    probe = protocols.load("ollama-chat").probe(cell(protocol="ollama-chat", body={"think": False}))
+    assert probe
+    assert json.loads(probe.body) == {"model": "m"}
+
+
+def test_stream_has_a_key_of_its_own(failed: Fail) -> None:
+    [problem] = failed(body="{stream: false}")
+    assert problem.key == "body.stream"
