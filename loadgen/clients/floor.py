@@ -4,6 +4,7 @@ It implements only the HTTP/1.1 that a streamed response needs, and no TLS.
 """
 
 import asyncio
+import select
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 
 from loadgen.clients import Failures, Info, Sink
 from loadgen.model import Cell, Outcome, Request
+
+RACE = "keep-alive race: the server closed a reused connection before the first byte of an answer"
+SWITCHING_PROTOCOLS = 101  # the one 1xx after which no answer comes
 
 
 class Floor:
@@ -55,13 +59,22 @@ class Floor:
         idle = self._idle[address]
         while idle:
             connection = idle.pop()
-            if connection.reusable:
+            if connection.is_usable():
                 return connection
             connection.close()
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeout):
             _, connection = await loop.create_connection(lambda: _Connection(loop, self._parser), *address)
         return connection
+
+
+def readable(fd: int) -> Callable[[], bool]:
+    """Return what tells, in one system call, whether a descriptor has bytes or an end to be read."""
+    if not hasattr(select, "poll"):  # Windows
+        return lambda: bool(select.select([fd], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return lambda: bool(poll.poll(0))
 
 
 class _Connection(asyncio.Protocol):
@@ -77,19 +90,27 @@ class _Connection(asyncio.Protocol):
         self._complete = False
         self._framed = False
         self._error: Exception | None = None
+        self._received = self._reused = False
         self.reusable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._is_readable = readable(transport.get_extra_info("socket").fileno())
 
     def close(self) -> None:
         self.reusable = False
         self._transport.abort()
 
+    def is_usable(self) -> bool:
+        """Return whether the next request may be sent: neither an end nor bytes have come since the last answer."""
+        # The loop may not have seen yet what the kernel has.
+        return self.reusable and not self._transport.is_closing() and not self._is_readable()
+
     def send(self, path: str, host: str, request: Request) -> None:
         self._parser = self._make_parser(self)
         self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
+        self._received = False
         headers = {"Host": host, **request.headers, "Content-Length": len(request.body)}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._transport.write(
@@ -130,6 +151,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         on_data = self._on_data
+        self._received = True
         try:
             self._feed(data)
             if on_data is not None:
@@ -144,6 +166,8 @@ class _Connection(asyncio.Protocol):
         self.reusable = False
         if self._code and not self._framed and exc is None:
             self._complete = True  # a body without length or chunks ends with the connection
+        if self._reused and not self._received:
+            exc = ConnectionResetError(RACE) if exc else EOFError(RACE)
         self._error = self._error or exc or EOFError("the connection was closed inside the response")
         self._wake()
 
@@ -153,13 +177,19 @@ class _Connection(asyncio.Protocol):
             self._framed = True
 
     def on_headers_complete(self) -> None:
-        self._code = self._parser.get_status_code()
+        status = self._parser.get_status_code()
+        self._interim = 100 <= status < 200 and status != SWITCHING_PROTOCOLS
+        if not self._interim:
+            self._code = status
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        self._complete = True
+        if self._interim:  # the answer follows
+            self._framed = False
+            return
+        self._complete = self._reused = True
         self.reusable = self._parser.should_keep_alive()
         self._feed = self._unrequested
 

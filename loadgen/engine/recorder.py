@@ -28,6 +28,10 @@ _OS_ERRORS: Failures = (
 )
 
 
+class Interim(Exception):
+    """An interim response (1xx) in the place of an answer: the connection must not be used again."""
+
+
 def do_nothing() -> None:
     """Stand in for ``abort`` while a stream cannot be ended from outside: before the headers its library times it."""
 
@@ -64,9 +68,14 @@ class StreamRecorder:
         self._start = perf_counter_ns()
 
     def on_headers(self, status: int) -> None:
-        """Mark the headers, which the library has handed over."""
+        """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
         self._headers = perf_counter_ns()
         self._status = status
+        if status < 200:
+            # The answer is still to come, and must not be read as that of the connection's next request.
+            self._outcome = Outcome.HTTP_STATUS
+            self._error = f"the library took the interim response {status} for the answer"
+            raise Interim(self._error)
         if not 200 <= status < 300:
             self._outcome = Outcome.HTTP_STATUS
             self._body = bytearray()

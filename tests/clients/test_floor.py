@@ -1,0 +1,87 @@
+"""``floor`` and the connections that a server closes while they are idle, or as a request comes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from loadgen.clients import Sink
+from loadgen.clients.floor import RACE, Floor
+from loadgen.engine.recorder import classify
+from loadgen.model import ClientId, Load, Outcome, Request
+from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, says
+from tests.clients.measuring import record, rows
+from tests.clients.raw import Gone, Raw, Wire
+from tests.lab.cells import cell
+
+ANSWER = CHUNKED + chunk(TOKEN) + chunk(END) + LAST
+
+
+def fin(wire: Wire) -> None:
+    wire.sock.shutdown(socket.SHUT_WR)
+
+
+def rst(wire: Wire) -> None:
+    wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # Closing, without waking the thread that reads it: that one holds the descriptor.
+    wire.sock.shutdown(socket.SHUT_RD)
+    wire.sock.close()
+
+
+def stray(wire: Wire) -> None:
+    wire.send(ANSWER)
+
+
+@pytest.mark.parametrize("happens", [fin, rst, stray])
+def test_a_connection_whose_end_the_loop_has_not_seen_is_not_used(happens: Callable[[Wire], None]) -> None:
+    wires: list[Wire] = []
+
+    def handler(wire: Wire) -> None:
+        wires.append(wire)
+        wire.send(ANSWER)
+
+    async def two_streams(server: Raw) -> list[bytes]:
+        client = Floor(cell(url=server.url))
+        request = Request("POST", f"{server.url}/api", {}, b'{"prompt": "a"}')
+        bodies: list[bytes] = []
+        for _ in range(2):
+            body: list[bytes] = []
+            await client.stream(request, Sink(lambda _: None, lambda _: None, body.append))
+            bodies.append(b"".join(body))
+            with suppress(OSError):
+                happens(wires[-1])
+        for connection in itertools.chain(*client._idle.values()):
+            connection.close()
+        await asyncio.sleep(0)
+        return bodies
+
+    with Raw({"a": handler}) as server:
+        assert asyncio.run(two_streams(server)) == [TOKEN + END] * 2
+        assert server.connections == 2
+
+
+def test_a_request_that_an_end_met_on_its_way_is_named() -> None:
+    def leaves(wire: Wire) -> None:
+        raise Gone
+
+    kinds = ("leaves", "good", "leaves", "good", "resets", "good", "resets")
+    handlers = {"good": says(ANSWER), "leaves": leaves, "resets": lambda wire: wire.reset()}
+    with Raw(handlers) as server:
+        client = ClientId("floor")
+        made = cell(client=client, url=server.url, prompts=kinds, concurrency=1, load=Load(requests=7))
+        found = rows(record(made))
+    cut, ok, reset = Outcome.TRUNCATED, Outcome.OK, Outcome.RESET
+    assert [row.outcome for row in found] == [cut, ok, cut, ok, reset, ok, reset]
+    assert [RACE in row.error for row in found] == [False, False, True, False, True, False, True]
+
+
+def test_its_outcomes() -> None:
+    failures = Floor(cell()).failures
+    assert classify(EOFError(RACE), failures) == Outcome.TRUNCATED
+    assert classify(ConnectionResetError(RACE), failures) == Outcome.RESET
