@@ -60,7 +60,7 @@ def _tables() -> Iterator[object]:
     yield from ((section.title, section.short) for section in sections())
     yield "machine", "versions", "the clients' core", "the simulator's core"
     yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES, LEGEND, [*SIGNS])
-    yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS)
+    yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS, confidence.HALTED)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
     yield from (claims.MODES, claims.TRUE_OF, forest.WORDS)
     yield {one.unit for of in CLAIMS.values() for one in of} - {"share"}

@@ -13,7 +13,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from loadgen.model import CpuSample, Sample
@@ -90,6 +90,46 @@ class CpuSampler:
         if self._schedstat is not None:
             os.close(self._schedstat)
             self._schedstat = None
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a signal or a debugger has stopped the process."""
+    return _stat(pid)[:1] in (["T"], ["t"])
+
+
+class Throttling:
+    """Reads how long CPU quotas have kept a process from running: those of its control group and the groups above."""
+
+    def __init__(self, pid: int, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> None:
+        self._files = [path / "cpu.stat" for path in _groups(pid, root, proc) if _has_quota(path)]
+
+    def read(self) -> int:
+        """Return nanoseconds so far, summed over cores."""
+        total = 0
+        for path in self._files:
+            with contextlib.suppress(OSError, ValueError):
+                found = dict(line.split() for line in path.read_text().splitlines())
+                total += int(found.get("throttled_time", 0)) + 1000 * int(found.get("throttled_usec", 0))
+        return total
+
+
+def _groups(pid: int, root: Path, proc: Path) -> Iterator[Path]:
+    """Yield the folders of the groups that limit the CPU of a process, of either version of control groups."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in (proc / str(pid) / "cgroup").read_text().splitlines():
+            number, controllers, name = line.split(":", 2)
+            if number != "0" and "cpu" not in controllers.split(","):
+                continue
+            top = root / controllers
+            group = top / name.strip("/")
+            yield from (path for path in (group, *group.parents) if path.is_relative_to(top))
+
+
+def _has_quota(group: Path) -> bool:
+    for name, unlimited in (("cpu.max", "max"), ("cpu.cfs_quota_us", "-1")):
+        with contextlib.suppress(OSError):
+            return (group / name).read_text().split()[0] != unlimited
+    return False
 
 
 def reset_peak(pid: int) -> None:
@@ -172,9 +212,13 @@ def _number(text: str | None) -> int | None:
 
 
 def _cpu_ns(pid: int) -> int | None:
+    numbers = _stat(pid)
+    return (int(numbers[11]) + int(numbers[12])) * _TICK_NS if numbers else None
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields after the name of the program, which is in brackets and may contain anything."""
     try:
-        # The name of the program is in brackets and may contain anything.
-        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(numbers[11]) + int(numbers[12])) * _TICK_NS
-    except (OSError, ValueError, IndexError):
-        return None
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -204,3 +205,31 @@ def test_listen_queue_and_clock_can_be_read() -> None:
     assert min(queue) >= 0
     (mark, wall), (later, wall_later) = proc.clock_tie(), proc.clock_tie()
     assert abs((wall_later - wall) - (later - mark)) < 50e6
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "files", "ns"),
+    [
+        # version 2: the quota may be that of a group above
+        ("0::/a/b", {"a/cpu.max": "50000 100000", "a/cpu.stat": "usage_usec 9\nthrottled_usec 70"}, 70_000),
+        ("0::/a/b", {"a/b/cpu.max": "max 100000", "a/b/cpu.stat": "throttled_usec 70"}, 0),
+        ("0::/", {"cpu.max": "50000 100000", "cpu.stat": "nr_throttled 2\nthrottled_usec 7"}, 7000),
+        # version 1
+        (
+            "5:devices:/x\n1:cpu,cpuacct:/a\n0::/",
+            {"cpu,cpuacct/a/cpu.cfs_quota_us": "20000", "cpu,cpuacct/a/cpu.stat": "throttled_time 12"},
+            12,
+        ),
+        ("1:cpu:/a", {"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.stat": "throttled_time 12"}, 0),
+        ("", {}, 0),
+        ("nonsense", {}, 0),
+    ],
+)
+def test_quotas_are_read_in_both_versions(
+    tmp_path: Path, cgroup: str, files: dict[str, str], ns: int
+) -> None:
+    for name, text in {"proc/7/cgroup": cgroup, **{f"fs/{n}": t for n, t in files.items()}}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert proc.Throttling(7, tmp_path / "fs", tmp_path / "proc").read() == ns

@@ -13,7 +13,7 @@ This is the rule; it was stated before anything was measured with it, and is not
   floor, so that a ± up to the floor is always harmless.
 - Up to 10 % the confidence is high, up to 30 % medium, above low. Without an interval it is low for the tail, and
   medium or low for the others, by the shifts alone. A tail whose percentiles are missing or have a low sample size
-  is low, and so are the latencies of a starved client.
+  is low, and so are the latencies of a client that was starved or halted.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from loadgen.model.confidence import (
     ControlDiffers,
     FewRounds,
     FewValues,
+    Halted,
     Hypervisor,
     LateSimulator,
     OtherPrograms,
@@ -73,7 +74,7 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
     """Return the confidence of each group that has a deciding figure."""
     found = {}
     known = {name: summary.value(name) for name in summary}
-    shifts, starved = machine.shifts(known), machine.starved(known)
+    shifts, held_up = machine.shifts(known), machine.halted(known) or machine.starved(known)
     for group, metrics in DECIDING.items():
         present = [metric for metric in metrics if summary.value(metric) is not None]
         if not present and not (group is Group.TAIL and summary.value("ttft_p50_ms") is not None):
@@ -89,10 +90,10 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
         elif lacking and grade is Grade.HIGH:
             grade = Grade.MEDIUM
         causes = [*lacking, *_merged(shifted, widest, summary, group)]
-        if starved and group in machine.LATENCIES:
+        if held_up and group in machine.LATENCIES:
             grade = Grade.LOW
-            causes = [cause for cause in causes if not isinstance(cause, OtherPrograms)]
-            causes.insert(0, _over_rounds(starved, summary))
+            causes = [cause for cause in causes if not isinstance(cause, type(held_up))]
+            causes.insert(0, _over_rounds(held_up, summary))
         causes = [cause for cause in causes if cause.effect is None or cause.effect >= NEGLIGIBLE]
         found[group] = Confidence(
             group=group,
@@ -151,6 +152,9 @@ def _over_rounds(cause: ConfidenceCause, summary: Summary) -> ConfidenceCause:
             return replace(cause, low=low / 100, high=high / 100)
         case Hypervisor():
             low, high = _range(summary, "steal_percent", cause.low * 100)
+            return replace(cause, low=low / 100, high=high / 100)
+        case Halted():
+            low, high = _range(summary, f"{cause.how}_percent", cause.low * 100)
             return replace(cause, low=low / 100, high=high / 100)
         case LateSimulator():
             low, high = _range(summary, f"simulator_late_p{cause.percentile}_ms", cause.low_ms)

@@ -8,6 +8,8 @@ request was on the way. For each token delayed beyond the budget, these parts of
     other sends while the request was on the way,
 ``connect``
     the time until the server had the request, minus what is explained below,
+``stopped``, ``throttled``
+    the time in which a signal or a debugger had stopped the engine, or a CPU quota kept it from running,
 ``gc``
     collections of the engine's garbage collector within the wait,
 ``cpu``
@@ -20,8 +22,8 @@ request was on the way. For each token delayed beyond the budget, these parts of
     how much older it is than the last token of its read.
 
 The first that explains half of the delay is its cause. Where only several together do, it is the one that explains
-most; the rest stays ``unexplained``. Turns of the loop and collections are known exactly, CPU and run-queue waits from
-samples a hundredth of a second apart.
+most; the rest stays ``unexplained``. Turns of the loop and collections are known exactly, the others from samples a
+hundredth of a second apart.
 """
 
 from __future__ import annotations
@@ -142,7 +144,7 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     spent = _engine(m.recording)
     server, connect, *_, coalesced = explained = np.zeros((len(CAUSES) - 1, len(late)))
     server[:] = sent_late[late]
-    *explained[2:5], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
+    *explained[2:-1], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
     coalesced[:] = lag[late] - lag[last]
     # A first one waited before, until the server had the request.
     first = np.flatnonzero(np.isin(late, begins, assume_unique=True))
@@ -152,7 +154,7 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     *before, busy_before = spent(begun, had, None if share is None else share[first])
     server[first] += hung
     connect[first] = np.maximum(had - begun - hung - busy_before, 0)
-    explained[2:5, first] += before
+    explained[2:-1, first] += before
 
     together = server + connect + coalesced + busy
     together[first] += busy_before
@@ -201,8 +203,8 @@ def _waiting(m: Measured, lags: Times, seen: Ints, begins: NDArray[np.intp], sen
 
 def _engine(recording: Recording) -> Callable[[Ints, Ints, Floats | None], Floats]:
     """Return a function of the begin and end of intervals, and of the share that each thread waited, where every
-    stream has one. It returns a row each: how much of the intervals the engine collected garbage, was ready to run but
-    did not, was busy with something else, and was not idle.
+    stream has one. It returns a row each: how much of the intervals the engine was stopped, was throttled, collected
+    garbage, was ready to run but did not, was busy with something else, and was not idle.
     """
     samples = recording.cpu_samples
     cpu = samples.at, samples.cpu_ns
@@ -210,20 +212,23 @@ def _engine(recording: Recording) -> Callable[[Ints, Ints, Floats | None], Float
     at, wait = samples.at[known], samples.run_wait_ns[known]
     # The kernel counts a wait when it ends: what exceeds the time since the last sample belongs to before it.
     waits = at, np.maximum.accumulate((wait - at)[::-1])[::-1] + at
-    collections, turns = _pauses(recording, "gc_pause"), _pauses(recording, "loop_pause")
+    stops, quotas, collections, turns = (
+        _pauses(recording, kind) for kind in ("stopped", "throttled", "gc_pause", "loop_pause")
+    )
 
     def spent(begin: Ints, end: Ints, share: Floats | None) -> Floats:
-        length = end - begin
+        stopped, throttled = _within(stops, begin, end), _within(quotas, begin, end)
+        length = np.maximum(end - begin - stopped - throttled, 0)
         ran = _within(cpu, begin, end)
         if share is not None:
-            waited = np.minimum(share * length, length - ran)
+            waited = np.minimum(share * length, np.maximum(length - ran, 0))
         else:
             until = at[np.minimum(np.searchsorted(at, end), len(at) - 1)] if len(at) else end
             waited = np.minimum(_within(waits, begin, np.maximum(until, end)), length)
         # asyncio's own loop always reports one turn: that in which the engine waited for its start.
         worked = _within(turns, begin, end) if len(turns[0]) else ran
-        busy = np.minimum(np.maximum(waited + ran, worked), length)
-        return np.stack([_within(collections, begin, end), waited, worked, busy])
+        busy = stopped + throttled + np.minimum(np.maximum(waited + ran, worked), length)
+        return np.stack([stopped, throttled, _within(collections, begin, end), waited, worked, busy])
 
     return spent
 

@@ -4,6 +4,7 @@ The first of these that holds:
 
 - ``simulator``: it sent late by more than its budget (5 ms, and 10 % of the TTFT of the same percentile), or by more
   than 50 ms.
+- ``machine``: the client was halted: stopped, or throttled by a CPU quota (:mod:`loadgen.analysis.machine`).
 - ``client``: its process used 90 % of a core in the busiest second with streams open. One core is all that Python code
   can use under the GIL, whatever cores it was given.
 - ``machine``: other programs or the hypervisor kept the client waiting by more than such a budget, or starved it
@@ -20,9 +21,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from loadgen.analysis import rounds
-from loadgen.analysis.machine import BUSY_PERCENT, MOSTLY_PERCENT, SIMULATOR_LATE_MS, TAIL_FACTOR, starved
+from loadgen.analysis.machine import (
+    BUSY_PERCENT,
+    MOSTLY_PERCENT,
+    SIMULATOR_LATE_MS,
+    TAIL_FACTOR,
+    halted,
+    starved,
+)
 from loadgen.model import Limit, LimitEvidence, LimitFinding, Round, Run, Summary, Validity
-from loadgen.model.limit import BusyCore, DelayMetric, LateStarts, LongDelay, Queueing, Starved
+from loadgen.model.limit import BusyCore, DelayMetric, HaltedEngine, LateStarts, LongDelay, Queueing, Starved
 
 DELAY_MS = 5.0  # budget of a delay: this, and
 DELAY_SHARE = 0.10  # this share of the TTFT of the same percentile
@@ -74,6 +82,8 @@ def _alone(summary: Summary) -> Iterator[Evidence]:
     late = {rank: values.get(f"simulator_late_p{rank}_ms") for rank in (99, 50)}
     for shown in _beyond(values, "simulator_late", late, SIMULATOR_LATE_MS):
         yield Limit.SIMULATOR, shown
+    if halt := halted(values):
+        yield Limit.MACHINE, HaltedEngine(how=halt.how, percent=100 * halt.high)
     busiest, mean = values.get("cpu_busiest_second_percent"), values.get("cpu_percent")
     if busiest is not None and busiest >= BUSY_PERCENT:
         yield Limit.CLIENT, BusyCore(busiest_second_percent=busiest, cpu_percent=mean)
@@ -104,12 +114,16 @@ def _beyond(
     delays: Mapping[int, float | None],
     at_most: float = float("inf"),
 ) -> Iterator[LongDelay]:
-    """Yield the delay at the first percentile at which it is beyond its budget, or above ``at_most``."""
+    """Yield the delay at the first percentile at which it is beyond its budget, or above ``at_most``.
+
+    Where too few streams have that percentile of the TTFT, its median takes the place; where none has a TTFT, there
+    is nothing of which a share could be harmless.
+    """
     for rank, delay in delays.items():
-        ttft = values.get(f"ttft_p{rank}_ms")
+        ttft = next((of for r in (rank, 95, 90, 50) if (of := values.get(f"ttft_p{r}_ms"))), None)
         if delay is None:
             continue
-        if delay > at_most or (ttft and delay > max(DELAY_MS, DELAY_SHARE * ttft)):
+        if delay > min(at_most, max(DELAY_MS, DELAY_SHARE * (ttft or 0.0))):
             yield LongDelay(
                 metric=metric,
                 percentile=rank,

@@ -11,6 +11,8 @@ judged by its effect, as a share of the figure that it shifts:
 - *Lateness.* The simulator's actual minus scheduled send time: its p50 shifts medians, its p99 the tail.
 - *Starvation.* A client on one thread that ran or waited to run for 90 % of the time, but got less than 60 % of its
   core, is starved: streams queue up, and no share can be given.
+- *Halts.* A client that was stopped, or throttled by a CPU quota, for 1 % or more of the time with streams open is
+  halted: the 99th percentile lies within, and no share can be given.
 - *Late starts.* A client that used less than 60 % of a core started streams late, beyond what validity allows, while
   others used 10 % or more of its core.
 - *Steal.* CPU time may include what the hypervisor took, so its share of the CPU time used shifts CPU per token.
@@ -18,9 +20,9 @@ judged by its effect, as a share of the figure that it shifts:
 Figures below 10 ms are treated as 10 ms, so that a shift of less than 1 ms is always harmless.
 
 A cell is *disturbed* when the machine alone shifted the median by more than 10 %, the tail by more than 30 % or CPU
-time by more than 10 %, when it starved the client or made it start streams late, or when the p99 of the simulator's
-lateness was above 50 ms. A cell's latencies are never compared with those of other cells: what is chosen by its
-result is biased.
+time by more than 10 %, when it starved or halted the client or made it start streams late, or when the p99 of the
+simulator's lateness was above 50 ms. A cell's latencies are never compared with those of other cells: what is chosen
+by its result is biased.
 """
 
 from __future__ import annotations
@@ -34,8 +36,17 @@ import numpy as np
 
 from loadgen.analysis.measures import Ints, Measured, present
 from loadgen.analysis.percentiles import percentiles
-from loadgen.model import Recording
-from loadgen.model.confidence import ConfidenceCause, Group, Hypervisor, LateSimulator, OtherPrograms
+from loadgen.model import PAUSES, Recording
+from loadgen.model.confidence import (
+    HALTS,
+    ConfidenceCause,
+    Group,
+    Halt,
+    Halted,
+    Hypervisor,
+    LateSimulator,
+    OtherPrograms,
+)
 
 HIGH = 0.10  # share of a figure up to which its ± is harmless
 MEDIUM = 0.30  # and up to which it still tells something
@@ -45,6 +56,7 @@ BUSY_PERCENT = 90.0  # of a core: all that a process can use
 MOSTLY_PERCENT = 60.0  # of a core: it is mostly used
 START_LATE_MS = 50.0  # p99 of start minus due; both this and
 START_LATE_SHARE = 0.10  # this share of the median TTFT
+HALTED_PERCENT = 1.0  # of the time with streams open, from which on the 99th percentile is that of the halt
 TAIL_FACTOR = math.log(100)  # from the mean of a wait to its 99th percentile
 DISTURBED: Mapping[Group, float] = {Group.MEDIAN: HIGH, Group.TAIL: MEDIUM, Group.CPU: HIGH}
 """Shares of the figures beyond which the machine's shift makes a cell disturbed."""
@@ -72,6 +84,9 @@ def values(parts: Sequence[Measured]) -> dict[str, float]:
     if wakeups := use["wakeups"]:
         waits = {"others": use.get("waited"), "steal": use.get("stolen")}
         found |= {f"{name}_wait_ms": ns / wakeups / 1e6 for name, ns in waits.items() if ns is not None}
+    for how in HALTS:
+        if halts := [of for m in parts if (of := _halted_percent(m, how)) is not None]:
+            found[f"{how}_percent"] = max(halts)
     for rank in (50, 99):
         logs = [m.recording.server for m in parts if m.recording.server]
         late = [ms for log in logs if (ms := log.late_p50_ms if rank == 50 else log.late_p99_ms) is not None]
@@ -86,6 +101,24 @@ def _wanted(recording: Recording) -> float | None:
     if use is None or recording.machine is None or "waited" not in use:
         return None
     return 100 * (use["own"] + use["waited"]) / recording.machine.window_ns
+
+
+def _halted_percent(m: Measured, how: Halt) -> float | None:
+    """Return the percentage of the time with streams open in which the engine was stopped or throttled."""
+    if not len(m.streams) or not len(m.recording.cpu_samples):
+        return None
+    begin, end = m.streams.start.min(), m.streams.end.max()
+    pauses = m.recording.pauses.rows(m.recording.pauses.kind == PAUSES.index(how))
+    halted = np.clip(pauses.end, begin, end) - np.clip(pauses.begin, begin, end)
+    return float(100 * halted.sum() / max(end - begin, 1))
+
+
+def halted(known: Values) -> Halted | None:
+    """Return what halted the client; ``None`` where nothing did for long, or that is not known."""
+    found = {how: known.get(f"{how}_percent") or 0.0 for how in HALTS}
+    how = max(HALTS, key=found.__getitem__)
+    share = found[how] / 100
+    return Halted(how=how, low=share, high=share) if found[how] >= HALTED_PERCENT else None
 
 
 def starved(known: Values) -> OtherPrograms | None:
@@ -209,6 +242,8 @@ def disturbance(
     late = known.get("simulator_late_p99_ms") or 0.0
     totals[Group.TAIL] = max(totals[Group.TAIL], late / SIMULATOR_LATE_MS)
     worst = max(totals, key=lambda group: totals[group])
+    if halt := halted(known):
+        return max(totals[worst], 100 * halt.high / HALTED_PERCENT), (halt,)
     if totals[worst] <= 1 and (others := starved(known)):
         return (known["core_wanted_percent"] or 0.0) / BUSY_PERCENT, (others,)
     if totals[worst] <= 1 and (others := started_late(known)):

@@ -163,8 +163,9 @@ class Engine:
     def take(self) -> Rows:
         """Return the rows received since the last call, and drop them here."""
         sampler = self._sampler
-        rows = Rows(self._streams, sampler.samples, self._pauses, sampler.cpu_samples)
-        self._streams, sampler.samples, self._pauses, sampler.cpu_samples = [], [], [], []
+        rows = Rows(self._streams, sampler.samples, self._pauses + sampler.pauses, sampler.cpu_samples)
+        self._streams, sampler.samples, sampler.cpu_samples = [], [], []
+        self._pauses, sampler.pauses = [], []
         return rows
 
     def recording(self) -> RecordingInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadgen import proc
-from loadgen.model import CpuSample, Machine, Sample
+from loadgen.model import CpuSample, Machine, Pause, Sample
 
 Counters = tuple[int, int] | None
 
@@ -18,6 +18,7 @@ class Sampler:
         self.edges: list[Sample] = []
         self.samples: list[Sample] = []
         self.cpu_samples: list[CpuSample] = []
+        self.pauses: list[Pause] = []  # in which the engine was not let run
         self._pid = pid
         self._cores = cores
         self._machine: list[
@@ -25,7 +26,11 @@ class Sampler:
         ] = []  # at the edges: CPU of the cores, listen queues
         self._memory = proc.MemoryCounter(pid)
         self._cpu = proc.CpuSampler(pid)
-        self.close = self._cpu.close
+        self._throttling = proc.Throttling(pid)
+        self._throttled_ns = self._throttling.read()
+        self._last = CpuSample(0, 0, None)
+        self._ran_at = 0  # when it last used CPU
+        self._stopped_at: int | None = None
 
     def begin(self) -> None:
         """Record the baseline, and reset the peak of memory."""
@@ -49,6 +54,33 @@ class Sampler:
         """Take a sample of the process's CPU alone, which costs a few microseconds."""
         if (sample := self._cpu.read()) is not None:
             self.cpu_samples.append(sample)
+            self._watch(sample)
+
+    def _watch(self, sample: CpuSample) -> None:
+        """Record how long the engine was stopped or throttled, which like a wait is known when it ends."""
+        throttled = self._throttling.read()
+        if throttled > self._throttled_ns and self._ran_at:
+            # the time is that of all cores on which the group was throttled
+            begin = max(self._ran_at, sample.at - (throttled - self._throttled_ns))
+            self.pauses.append(Pause("throttled", begin, sample.at))
+        self._throttled_ns = throttled
+        idle = sample.cpu_ns == self._last.cpu_ns
+        stopped = idle and proc.is_stopped(self._pid)
+        if stopped and self._stopped_at is None:
+            self._stopped_at = self._last.at
+        elif not stopped and self._stopped_at is not None:
+            self.pauses.append(Pause("stopped", self._stopped_at, sample.at))
+            self._stopped_at = None
+        if not idle:
+            self._ran_at = sample.at
+        self._last = sample
+
+    def close(self) -> None:
+        """End the sampling; a stop that goes on ends with it."""
+        self._cpu.close()
+        if self._stopped_at is not None:
+            self.pauses.append(Pause("stopped", self._stopped_at, self._last.at))
+            self._stopped_at = None
 
     def machine(self) -> Machine | None:
         """Return what the machine did between the two edges; ``None`` without both."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+Halt = Literal["stopped", "throttled"]
+HALTS: tuple[Halt, ...] = ("stopped", "throttled")
 
 
 class Group(StrEnum):
@@ -68,6 +72,19 @@ class LateSimulator(ConfidenceCause):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Halted(ConfidenceCause):
+    """The engine did not run for ``low`` to ``high`` of the time with streams open (shares), over the rounds.
+
+    ``how``: a signal or a debugger stopped it, or a CPU quota of its control group throttled it.
+    """
+
+    kind: str = "halted"
+    how: Halt
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundsDiffer(ConfidenceCause):
     """The rounds differ in ``metric`` (a column) for an unknown cause."""
 
@@ -102,7 +119,7 @@ class FewValues(ConfidenceCause):
     needed: int
 
 
-MACHINE = (OtherPrograms, Hypervisor, LateSimulator)
+MACHINE = (OtherPrograms, Hypervisor, LateSimulator, Halted)
 """Causes that are the doing of the machine or the simulator, not of the client."""
 
 

@@ -73,6 +73,8 @@ class Cause(StrEnum):
 
     SERVER = "server"  # the server sent it late
     CONNECT = "connect"  # the request waited for a connection
+    STOPPED = "stopped"  # a signal or a debugger stopped the engine
+    THROTTLED = "throttled"  # a CPU quota kept the engine from running
     GC = "gc"  # a garbage collection of the engine
     CPU = "cpu"  # the engine was ready to run and waited for CPU
     BUSY = "busy"  # the event loop, or another thread with the GIL, was busy

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from loadgen.model.clients import ClientId
+from loadgen.model.confidence import Halt
 from loadgen.model.findings import Finding
 from loadgen.model.level import Level
 
@@ -61,6 +62,15 @@ class LongDelay(LimitEvidence):
     delay_ms: float
     ttft_ms: float | None = None
     cpu_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltedEngine(LimitEvidence):
+    """The engine was stopped or throttled for ``percent`` of the time with streams open."""
+
+    kind: str = "halted"
+    how: Halt
+    percent: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-PAUSES = ("gc_pause", "loop_pause")  # the kinds of Pause
+PAUSES = ("gc_pause", "loop_pause", "stopped", "throttled")  # the kinds of Pause
 
 
 class Outcome(StrEnum):
@@ -85,9 +85,11 @@ class Sample:
 
 
 class Pause(NamedTuple):
-    """A time in which the whole engine was busy with a garbage collection, or with one iteration of asyncio's loop."""
+    """A time in which the whole engine did nothing else: it collected garbage, ran one iteration of asyncio's loop,
+    was stopped by a signal or a debugger, or was throttled because its control group had used up its CPU quota.
+    """
 
-    kind: Literal["gc_pause", "loop_pause"]
+    kind: Literal["gc_pause", "loop_pause", "stopped", "throttled"]
     begin: int
     end: int
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import limits, summarise
-from loadgen.model import CpuSampleTable, Limit, LimitFinding, Recording, Summary
-from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing, Starved
+from loadgen.model import CpuSampleTable, Limit, LimitFinding, Pause, Recording, Summary, Validity
+from loadgen.model.limit import BusyCore, HaltedEngine, LateStarts, LongDelay, Queueing, Starved
+from loadgen.store import table_of_pauses
 from tests.synthetic import MS, ZERO, recording, run
 
 
@@ -208,3 +209,26 @@ def test_controls_have_a_limit_and_no_finding() -> None:
     (summary,) = summarise(held)
     assert summary.limited_by is Limit.CLIENT
     assert limits.findings(held, [summary]) == []
+
+
+@pytest.mark.parametrize("streams", [9, 40, 99, 200])
+def test_a_long_lag_is_judged_however_few_the_streams(streams: int) -> None:
+    how = {"streams": streams, "concurrency": 9, "lag_us": 60_000, "cpu_us_per_token": 5300, "tokens": 20}
+    assert limited(**how) is Limit.CLIENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "ms", "limit"),
+    [("stopped", 500, Limit.MACHINE), ("throttled", 500, Limit.MACHINE), ("stopped", 50, None)],
+)
+def test_an_engine_that_was_not_let_run_is_the_machines_doing(
+    kind: str, ms: int, limit: Limit | None
+) -> None:
+    busy = with_cpu(recording(), *[10] * 20, *[100 if limit else 10] * 15, *[10] * 35)  # it catches up
+    made = replace(busy, pauses=table_of_pauses([Pause(kind, ZERO, ZERO + ms * MS)]))  # type: ignore[arg-type]
+    (summary,) = measured(made)
+    assert summary.limited_by is limit
+    assert summary.validity is (Validity.SUSPECT if limit else Validity.VALID)
+    if limit:
+        (found,) = limits.findings(run(".", [made]), [summary])
+        assert found.evidence[0] == HaltedEngine(how=kind, percent=pytest.approx(ms / 65, rel=0.05))  # type: ignore[arg-type]

@@ -63,6 +63,7 @@ METRICS: tuple[str, ...] = (
     *_in("streams", "startup_streams"),
     *_in("latency", "startup_ttft", "start_delay"),
     *_in("machine", "others_percent", "steal_percent", "core_wanted_percent"),
+    *_in("machine", "stopped_percent", "throttled_percent"),
     *_in("machine", "others_wait_ms", "steal_wait_ms", "simulator_late_p50_ms", "simulator_late_p99_ms"),
 )
 

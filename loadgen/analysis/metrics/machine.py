@@ -49,6 +49,22 @@ def steal_wait_ms(repeats: Repeats) -> float | None:
     return _found(repeats, "steal_wait_ms")
 
 
+@cost(label="stopped", unit="%")
+def stopped_percent(repeats: Repeats) -> float | None:
+    """How long the engine was stopped by a signal or a debugger, in percent of the time with streams open; the worst
+    of repeats and workers.
+    """
+    return _found(repeats, "stopped_percent")
+
+
+@cost(label="throttled", unit="%")
+def throttled_percent(repeats: Repeats) -> float | None:
+    """How long a CPU quota of its control group kept the engine from running, in percent of the time with streams open;
+    the worst of repeats and workers.
+    """
+    return _found(repeats, "throttled_percent")
+
+
 @cost(label="simulator late p50", unit="ms")
 def simulator_late_p50_ms(repeats: Repeats) -> float | None:
     """The simulator's actual minus scheduled send time, p50; mean over the repeats. Empty for another server."""

@@ -11,6 +11,7 @@ from loadgen.model.confidence import (
     ControlDiffers,
     FewRounds,
     FewValues,
+    Halted,
     Hypervisor,
     LateSimulator,
     OtherPrograms,
@@ -25,6 +26,11 @@ GROUPS = {
     Group.TAIL: "tail latency",
     Group.CPU: "CPU and context switches",
     Group.MEMORY: "memory and threads",
+}
+
+HALTED = {
+    "stopped": "the client’s process was stopped (by a signal or a debugger) for {share} % of the time",
+    "throttled": "a CPU quota (of a container or a service) kept the client from running for {share} % of the time",
 }
 
 
@@ -51,6 +57,8 @@ def cause(why: ConfidenceCause) -> str:
             share = text.format(share=_range(100 * why.low, 100 * why.high))
             wait = _("{share}; each wait took {wait} ms")
             return wait.format(share=share, wait=number(why.wait_ms)) if why.wait_ms else share
+        case Halted():
+            return _(HALTED[why.how]).format(share=_range(100 * why.low, 100 * why.high))
         case LateSimulator():
             text = _("the simulator sent late, p{percentile} {late} ms")
             return text.format(percentile=why.percentile, late=_range(why.low_ms, why.high_ms))

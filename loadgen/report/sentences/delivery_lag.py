@@ -13,6 +13,8 @@ from loadgen.report.text import joined, percent
 CAUSES: Mapping[Cause, str] = {
     Cause.SERVER: "server sent late",
     Cause.CONNECT: "waiting for a connection",
+    Cause.STOPPED: "client process stopped",
+    Cause.THROTTLED: "throttled by a CPU quota",
     Cause.GC: "garbage collection",
     Cause.CPU: "waiting for CPU",
     Cause.BUSY: "event loop or GIL busy",
@@ -23,6 +25,8 @@ SHORT: Mapping[Cause, str] = {  # heads of columns
     **CAUSES,
     Cause.SERVER: "server",
     Cause.CONNECT: "connect",
+    Cause.STOPPED: "stopped",
+    Cause.THROTTLED: "throttled",
     Cause.GC: "GC",
     Cause.BUSY: "loop or GIL busy",
     Cause.COALESCED: "coalesced",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from loadgen.model import Limit, LimitEvidence, LimitFinding
-from loadgen.model.limit import BusyCore, LateStarts, LongDelay, Queueing, Starved
+from loadgen.model.limit import BusyCore, HaltedEngine, LateStarts, LongDelay, Queueing, Starved
 from loadgen.report.columns import level_text, where
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
+from loadgen.report.sentences.confidence import HALTED
 from loadgen.report.text import number
 
 LIMITS = {
@@ -61,6 +62,9 @@ def evidence(shown: LimitEvidence) -> str:
                 ms=f"{shown.delay_ms:.1f}",
                 share=f"{share:.0f}",
             ) + _cpu(shown)
+        case HaltedEngine():
+            text = HALTED[shown.how]
+            return _(text).format(share=f"{shown.percent:.1f}")
         case Starved():
             got = _("less") if shown.cpu_percent is None else f"{shown.cpu_percent:.0f} %"
             text = _("it wanted {wanted} % of a core and got {got}: others used it")
