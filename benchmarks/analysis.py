@@ -49,15 +49,13 @@ print(json.dumps({
 
 def measure(tokens: int) -> dict[str, float]:
     """Make a run of about ``tokens`` token arrivals and measure a process that summarises it."""
-    from loadgen import store
     from tests import synthetic
 
     cells = len(CLIENTS) * REPEATS
     streams = max(1, tokens // TOKENS_PER_STREAM // cells)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run"
-        store.create(folder, synthetic.run(folder, []).info)
-        light = []
+        recordings = []
         for index in range(cells):
             client, mode = CLIENTS[index % len(CLIENTS)]
             recording = synthetic.recording(
@@ -73,9 +71,8 @@ def measure(tokens: int) -> dict[str, float]:
                 ramp_ms=2000,
                 warmup_ms=1000,
             )
-            store.save(folder, recording)
-            light.append(recording)
-        store.write_info(folder, synthetic.run(folder, light).info)
+            recordings.append(recording)
+        synthetic.save(folder, synthetic.run(folder, recordings).info, recordings)
         done = subprocess.run(
             [sys.executable, "-c", CHILD, str(folder)],
             check=True,

@@ -30,7 +30,7 @@ class Run(model.Run):
     def load(cls, folder: str | Path) -> Self:
         """Read the run in ``folder``. Raises :class:`loadgen.store.StoreError` where none can be read."""
         run = store.load(folder)
-        return cls(folder=run.folder, info=run.info, recordings=run.recordings)
+        return cls(folder=run.folder, info=run.info, recordings=run.recordings, left_out=run.left_out)
 
     def summary(self) -> pd.DataFrame:
         """Return a row per client and level; the columns are those of ``summary.csv``, units in their names."""

@@ -32,4 +32,5 @@ PROVIDERS = (
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[Finding]:
     """Return what every provider finds, in the order of the table."""
-    return [found for path in PROVIDERS for found in registry.load(path, "", path)(run, summaries)]
+    made = (found for path in PROVIDERS for found in registry.load(path, "", path)(run, summaries))
+    return [*made, *run.left_out]

@@ -11,6 +11,7 @@ from loadgen.model import ClientId, CpuSampleTable, PauseTable, RunInfo
 
 _CONTROL = " (A/A)"
 _TABLES = {"spells": "pauses", "pace": "cpu_samples"}
+_OLD_TABLES = {new: old for old, new in _TABLES.items()}
 _LATER_STREAM_COLUMNS = ("run_wait_ns", "end_stamp_ns")
 _LATER_TABLES = {"pauses": PauseTable, "cpu_samples": CpuSampleTable}
 
@@ -35,6 +36,14 @@ def info(plain: dict[str, Any]) -> dict[str, Any]:
             for cell in plain["cells"]
         ],
     }
+
+
+def on_disk(column: str) -> str:
+    """Return the name that format 1 has for a column."""
+    if column == "streams.text_events":
+        return "streams.tokens"
+    table, _, name = column.partition(".")
+    return f"{_OLD_TABLES.get(table, table)}.{name}"
 
 
 def recording(meta: dict[str, Any], columns: dict[str, Any], run: RunInfo) -> None:

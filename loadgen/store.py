@@ -14,18 +14,21 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from loadgen import files, format1, model
-from loadgen.model import Recording, RecordingInfo, Run, RunInfo, Stream, Table
+from loadgen.gate import BadData, archive, tables, values
+from loadgen.model import CellInfo, Recording, RecordingInfo, Run, RunInfo, Stream, Table
 
 FORMAT = 2
 INFO = "run.json"
 ARRIVALS = "arrivals"
+MAX_INFO_BYTES = 64 << 20
+MAX_RECORDING_BYTES = 2 << 30
+_FILE = re.compile(rf"{ARRIVALS}/\w[\w.~+-]*\.npz", re.ASCII)
 _TABLES: Mapping[str, type[Table]] = {
     "streams": model.StreamTable,
     "arrivals": model.ArrivalTable,
@@ -192,54 +195,101 @@ def _file_name(recording: Recording) -> str:
 
 
 def load(folder: Path | str) -> Run:
-    """Return the run in ``folder``, its recordings in the order run, parts of a cell by worker. Raises StoreError."""
+    """Return the run in ``folder``, its recordings in the order run, parts of a cell by worker.
+
+    Only files that run.json lists are read. A damaged one is in ``left_out`` of the run, and the others are there.
+    Raises StoreError where run.json cannot be read, or none of the files.
+    """
     folder = Path(folder)
-    with _reading(folder / INFO) as path:
-        plain = msgspec.json.decode(path.read_bytes())
-        found = plain.get("format") if isinstance(plain, dict) else None
+    with _reading(folder / INFO):
+        data = archive.content(folder / INFO, MAX_INFO_BYTES)
+        found = values.from_json(data, _Format).format
         if found not in (1, FORMAT):
-            raise StoreError(f"{path}: format {found!r}; this loadgen reads formats 1 and {FORMAT}")
-        info = msgspec.convert(format1.info(plain) if found == 1 else plain, RunInfo)
-    recordings = [_load(path, info, old=found == 1) for path in recordings_in(folder)]
-    order = {(cell.index, cell.attempt): place for place, cell in enumerate(info.cells)}
-    recordings.sort(key=lambda each: order.get((each.index, each.attempt), len(order)))
-    return Run(folder=folder, info=info, recordings=tuple(recordings))
+            raise BadData("", f"format {found!r}; this loadgen reads formats 1 and {FORMAT}")
+        if found == 1:
+            info = values.from_plain(format1.info(values.from_json(data, dict[str, Any])), RunInfo)
+        else:
+            info = values.from_json(data, RunInfo)
+        _check_info(info)
+    recordings, left_out = list[Recording](), list[model.LeftOut]()
+    for cell in info.cells:
+        for name in sorted(cell.files):
+            try:
+                with _reading(folder / name):
+                    recordings.append(_load(folder / name, cell, info, old=found == 1))
+            except StoreError as error:
+                reason = str(error).removeprefix(f"{folder / name}: ")
+                left_out.append(model.LeftOut(client=cell.client, level=cell.level, file=name, reason=reason))
+    if left_out and not recordings:
+        raise StoreError(f"{folder / left_out[0].file}: {left_out[0].reason}")
+    return Run(folder=folder, info=info, recordings=tuple(recordings), left_out=tuple(left_out))
 
 
-def recordings_in(folder: Path) -> list[Path]:
-    """Return the files of the recordings, by the number of the cell (10000 after 9999), then by worker."""
-    paths = {path: re.match(r"\d+", path.name) for path in (folder / ARRIVALS).glob("*.npz")}
-    numbers = {path: int(found[0]) for path, found in paths.items() if found}
-    return sorted(numbers, key=lambda path: (numbers[path], path.name))
+class _Format(msgspec.Struct):
+    format: Any = None
 
 
-def _load(path: Path, info: RunInfo, *, old: bool) -> Recording:
-    with _reading(path):
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as packed:
-            columns = {name: packed[name] for name in packed.files}
-        meta = msgspec.json.decode(columns.pop("meta").tobytes())
-        if old:
-            format1.recording(meta, columns, info)
-        for name in _TEXTS:
-            texts = np.array(meta.pop(f"{name}s"), dtype=object)
-            columns[f"streams.{name}"] = texts[columns[f"streams.{name}"]]
-        return _recording(
-            msgspec.convert(meta, RecordingInfo),
+def _check_info(info: RunInfo) -> None:
+    """Raise BadData where cells are listed twice, or files outside of ``arrivals/``."""
+    cells, names = set[tuple[int, int]](), set[str]()
+    for place, cell in enumerate(info.cells):
+        if (key := (cell.index, cell.attempt)) in cells:
+            raise BadData(f"cells[{place}].index", f"is {cell.index} twice")
+        cells.add(key)
+        for at, name in enumerate(cell.files):
+            if not _FILE.fullmatch(name) or name in names:
+                raise BadData(f"cells[{place}].files[{at}]", "is listed twice, or no file of arrivals/")
+            names.add(name)
+
+
+def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
+    needed = tables.required(_TABLES)
+    dtypes = {name: tables.DTYPES.get(name, ("int64",)) for name in needed}
+    dtypes |= dict.fromkeys((f"streams.{name}" for name in _TEXTS), ("int32",))
+    dtypes = {format1.on_disk(name) if old else name: kinds for name, kinds in dtypes.items()}
+    dtypes["meta"] = ("uint8",)
+    columns = archive.columns(path, MAX_RECORDING_BYTES, dtypes)
+    if "meta" not in columns:
+        raise BadData("meta", "is missing")
+    meta = values.from_json(columns.pop("meta").tobytes(), dict[str, Any])
+    if old:
+        format1.recording(meta, columns, info)
+    for name, must in needed.items():
+        if must and name not in columns:
+            raise BadData(name, "is missing")
+    for name in _TEXTS:
+        if (column := f"streams.{name}") in columns:
+            columns[column] = tables.texts(name, columns[column], meta.pop(f"{name}s", None))
+    recording = values.from_plain(meta, RecordingInfo, "meta")
+    for field in ("index", "attempt", "client", "level", "repeat", "mode"):
+        if getattr(recording, field) != getattr(cell, field):
+            raise BadData(f"meta.{field}", f"is not that of cell {cell.index} in {INFO}")
+    tables.check(columns, recording)
+    found = {
+        table: kind(
             **{
-                name: kind(**{field.name: columns[f"{name}.{field.name}"] for field in fields(kind)})
-                for name, kind in _TABLES.items()
-            },
+                field.name: columns[key]
+                for field in fields(kind)
+                if (key := f"{table}.{field.name}") in columns
+            }
         )
+        for table, kind in _TABLES.items()
+    }
+    return _recording(recording, **found)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Path]:
-    """Turn every error of the block into a StoreError that names the file."""
+def _reading(path: Path) -> Iterator[None]:
+    """Turn an error of the block into a StoreError that names the file."""
     try:
-        yield path
+        yield
     except FileNotFoundError as error:
+        if path.name != INFO:
+            raise StoreError(f"{path}: is missing") from error
         raise StoreError(f"{path.parent}: not a run folder: {path.name} is missing") from error
-    except KeyError as error:
-        raise StoreError(f"{path}: cannot be read: {error} is missing") from error
-    except (OSError, EOFError, BadZipFile, ValueError, LookupError, TypeError, msgspec.MsgspecError) as error:
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except BadData as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # of format 1, which has no types
+        raise StoreError(f"{path}: cannot be read: {error!r} of format 1") from error

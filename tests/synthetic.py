@@ -382,3 +382,17 @@ def run(
         ),
     )
     return Run(folder=Path(folder), info=replace(made, **info), recordings=tuple(recordings))
+
+
+def save(folder: Path, info: RunInfo, recordings: Sequence[Recording]) -> Path:
+    """Write a run folder whose run.json lists the recordings, after the cells that ``info`` has and they have not."""
+    store.create(folder, info)
+    cells = {(cell.index, cell.attempt): cell for cell in info.cells}
+    for r in recordings:
+        plain = CellInfo(
+            index=r.index, client=r.client, mode=r.mode, level=r.level, repeat=r.repeat, attempt=r.attempt
+        )
+        cell = cells.get((r.index, r.attempt), plain)
+        cells[r.index, r.attempt] = replace(cell, files=(*cell.files, store.save(folder, r)))
+    store.write_info(folder, replace(info, cells=tuple(cells.values())))
+    return folder

@@ -59,9 +59,13 @@ def command(
     from loadgen.report.comparison.document import document
     from loadgen.report.renderers import html, terminal
     from loadgen.report.renderers import markdown as as_markdown
+    from loadgen.report.sections.answer import left_out
     from loadgen.report.write import put
 
     runs = [store.load(folder) for folder in (base, head) if folder is not None]
+    for run in runs:
+        if run.left_out:
+            click.echo(f"loadgen: {run.folder}: {left_out(run)}", err=True)
     summaries = [analysis.summarise(each) for each in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):

@@ -57,6 +57,7 @@ from loadgen.model.findings import DelayFinding as DelayFinding
 from loadgen.model.findings import DriftFinding as DriftFinding
 from loadgen.model.findings import Finding as Finding
 from loadgen.model.findings import FirstTokenFinding as FirstTokenFinding
+from loadgen.model.findings import LeftOut as LeftOut
 from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import TtftParts as TtftParts

@@ -124,3 +124,12 @@ class FirstTokenFinding(Finding):
     streams: int
     mean: TtftParts
     slowest: TtftParts | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut(Finding):
+    """A recording that could not be read: the ``file`` of the run folder, and the ``reason``, which names the field."""
+
+    kind: str = "left_out"
+    file: str
+    reason: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from loadgen.model.clients import ClientId, Mode
+from loadgen.model.findings import LeftOut
 from loadgen.model.level import Level
 from loadgen.model.recording import Recording
 from loadgen.model.scenario import Scenario
@@ -71,8 +72,9 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run on disk. ``info`` is run.json."""
+    """A run on disk. ``info`` is run.json; ``left_out`` are the recordings that could not be read."""
 
     folder: Path
     info: RunInfo
     recordings: tuple[Recording, ...]
+    left_out: tuple[LeftOut, ...] = ()

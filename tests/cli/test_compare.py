@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from loadgen import store
 from loadgen.model import Recording
 from tests import synthetic
 from tests.cli.command import invoke
@@ -55,11 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
     def make(name: str, recordings: list[Recording], **info: Any) -> Path:
         path = tmp_path_factory.mktemp("runs") / name
-        made = synthetic.run(path, recordings, **info)
-        store.create(path, made.info)
-        for recording in recordings:
-            store.save(path, recording)
-        return path
+        return synthetic.save(path, synthetic.run(path, recordings, **info).info, recordings)
 
     return make
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen import store
+from loadgen import clients, store
 from loadgen.lab import plan
 from loadgen.lab.lifecycle import CellError, RunWriter
 from loadgen.model import Cell, ClientId, Level, Load, Recording, RunInfo, Scenario, Target, Workload
@@ -40,7 +40,8 @@ def recording(cell: Cell, **changes: object) -> Recording:
     made = synthetic.recording(
         index=cell.index, client=cell.client.label, concurrency=2, streams=3, outcomes={"reset": 1}
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    same = {"level": cell.level, "repeat": cell.repeat, "mode": clients.info(cell.client.name).mode}
+    return replace(made, **same | changes)  # type: ignore[arg-type]
 
 
 def on_disk(folder: Path) -> RunInfo:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from loadgen.model import Answer as AnswerFinding
 from loadgen.model import Failures, Run
 from loadgen.report.blocks import Text
-from loadgen.report.language import _
+from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences.answer import paragraphs
 
@@ -36,7 +36,23 @@ class Answer(Section):
 
 
 def unfinished(run: Run) -> str:
-    """Return why the run is not complete, and how much of it was measured; empty where it is complete."""
+    """Return why the run is not complete, and how much of it is here; empty where all of it is."""
+    return " ".join(filter(None, (_not_ended(run), left_out(run))))
+
+
+def left_out(run: Run) -> str:
+    """Return how many recordings could not be read, and why not the first; empty where there are none."""
+    if not run.left_out:
+        return ""
+    first = run.left_out[0]
+    return plural(
+        len(run.left_out),
+        "{n} recording could not be read and is left out: {file}: {reason}.",
+        "{n} recordings could not be read and are left out, the first {file}: {reason}.",
+    ).format(file=first.file, reason=first.reason)
+
+
+def _not_ended(run: Run) -> str:
     states = {
         "interrupted": _("The run was interrupted"), "failed": _("The run failed"),
         "running": _("The run never ended"),

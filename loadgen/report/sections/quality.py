@@ -10,6 +10,7 @@ from loadgen.model import (
     Confidence,
     DriftFinding,
     Group,
+    LeftOut,
     Level,
     LimitFinding,
     NoiseFinding,
@@ -44,6 +45,8 @@ class Quality(Section):
             yield _counted(view.summaries)
             yield from _confidence(view)
         yield from _titled(_("Why not everything is valid"), list(_reasons(view, form)), page)
+        unread = [Verdict(_("left out"), each.file, "bad", (each.reason,)) for each in view.of(LeftOut)]
+        yield from _titled(_("What could not be read"), unread, page)
         limits = [sentences(limit) for limit in view.of(LimitFinding)]
         lines = [Verdict(_("limit"), of.statement, "quiet", of.details if page else ()) for of in limits]
         yield from _titled(_("Whose limit was reached"), lines, page)
