@@ -30,8 +30,8 @@ class Simulator:
     """How the embedded server answers. Times are seconds, fractions 0..1.
 
     ``ttft`` and ``gap`` are means; ``jitter`` is the coefficient of variation (standard deviation divided by
-    mean) of both. A request waits for one of ``parallel`` slots, first come first served; when ``max_queue``
-    already wait, it is answered 503.
+    mean) of both. A request waits for its model, where ``max_queue`` may wait and the next is answered 503; then for
+    one of ``parallel`` slots, first come first served and without bound.
     """
 
     ttft: float = 0.3
@@ -40,7 +40,7 @@ class Simulator:
     jitter: float = 0.0
     distribution: Literal["constant", "uniform", "lognormal", "gamma"] = "lognormal"
     prefill: float = 0.0  # seconds added to the time to first token per token of the prompt
-    load: float = 0.0  # seconds the first request waits for the model to load
+    load: float = 0.0  # seconds that a model takes to load
     parallel: int | None = None
     max_queue: int = 512
     models: tuple[str, ...] = ()  # empty: every model is known

@@ -99,7 +99,7 @@ class SimulatorShape(_Shape):
     load: Duration = key(_SIMULATOR.load, "How long the first request waits for the model to load.", "2s")
     parallel: Count | None = key(None, "Requests answered at once; the others wait in a queue. Default: all.")
     max_queue: Annotated[int, Field(ge=0, le=1_000_000), INTEGER] = key(
-        _SIMULATOR.max_queue, "Requests that may wait; the next is answered 503."
+        _SIMULATOR.max_queue, "Requests that may wait for the model to load; the next is answered 503."
     )
     models: list[Text] = key([], "Known models; others get a 404. Default: all are known.")
     split: Fraction = key(

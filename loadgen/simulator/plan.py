@@ -20,6 +20,7 @@ PLAIN, SPLIT, MERGE = range(3)
 _DRAWN: Final = 1 << 15
 GAP_MASK: Final = _DRAWN - 1
 _NS: Final = 1_000_000_000
+RESIDENT_NS: Final = (50_000_000, 80_000_000)  # measured with a real Ollama
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Plan:
 
     ``ttft_ns``: from its slot to its first token, without the prefill. ``at``: where its gaps and frames
     begin in the planner's tables. ``text``: where its text begins among the corpus's tokens. ``fault``: what
-    goes wrong, if anything, after the share ``point`` (0..1) of its tokens.
+    goes wrong, if anything, after the share ``point`` (0..1) of its tokens. ``resident_ns``: what Ollama
+    reports as load of a model that is in memory, since that includes its scheduling.
     """
 
     ttft_ns: int
@@ -36,6 +38,7 @@ class Plan:
     text: int
     fault: str | None
     point: float
+    resident_ns: int
 
     def tokens_before_fault(self, tokens: int) -> int:
         """Return how many of ``tokens`` precede the fault: at least one, and not all where there are two."""
@@ -70,10 +73,11 @@ class Planner:
         ttft = round(self._spec.ttft * _NS * self._draw(random))
         at, text = random.randrange(_DRAWN), random.randrange(len(TOKENS))
         [fault], point = random.choices(self._faults, cum_weights=self._fault_bounds), random.random()
+        resident = random.randint(*RESIDENT_NS)
         if text_seed is not None:
             random.seed(f"text:{text_seed}")
             text = random.randrange(len(TOKENS))
-        return Plan(ttft, at, text, fault, point)
+        return Plan(ttft, at, text, fault, point, resident)
 
     def duration_ns(self, plan: Plan, tokens: int) -> int:
         """Return the time from the first to the last of ``tokens`` tokens."""

@@ -20,25 +20,22 @@ _MAX_LOADED: Final = 3
 
 
 class Slots:
-    """``parallel`` slots (``None``: no limit) with a queue, first come first served."""
+    """``parallel`` slots (``None``: no limit) with a queue without end, first come first served."""
 
-    __slots__ = ("_max_queue", "_parallel", "_queue", "busy")
+    __slots__ = ("_parallel", "_queue", "busy")
 
-    def __init__(self, parallel: int | None, max_queue: int) -> None:
-        self._parallel, self._max_queue = parallel, max_queue
+    def __init__(self, parallel: int | None) -> None:
+        self._parallel = parallel
         self._queue: deque[Callable[[], None]] = deque()
         self.busy = 0
 
-    def take(self, begin: Callable[[], None]) -> bool:
-        """Call ``begin`` when a slot is free, now or later; return False when the queue is full."""
+    def take(self, begin: Callable[[], None]) -> None:
+        """Call ``begin`` when a slot is free, now or later."""
         if self._parallel is None or self.busy < self._parallel:
             self.busy += 1
             begin()
-        elif len(self._queue) < self._max_queue:
-            self._queue.append(begin)
         else:
-            return False
-        return True
+            self._queue.append(begin)
 
     def leave(self, begin: Callable[[], None]) -> None:
         """Remove ``begin`` from the queue."""
@@ -108,7 +105,7 @@ class State:
         self.spec = spec
         self.loop = loop
         self.planner = Planner(spec)
-        self.slots = Slots(spec.parallel, spec.max_queue)
+        self.slots = Slots(spec.parallel)
         self.models = Models(spec.load)
         self.log = Log()
 

@@ -48,14 +48,14 @@ class Inference:
 
 
 class Stream:
-    """An inference request: takes a slot or queues for one, or is refused, as planned.
+    """An inference request: waits for its model, then for a slot; or is refused, as planned or by a full queue.
 
     ``connection`` is ``None`` once it is over; the wheel may still hold it then.
     """
 
     __slots__ = (
         "_act", "_add", "_at", "_begun", "_blocked", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
-        "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
+        "_has_slot", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
         "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens",
         "_wanted", "connection",
     )  # fmt: skip
@@ -80,7 +80,7 @@ class Stream:
         self._act: Callable[[Stream, Connection], None] | None = Stream._admit
         self._due = self._begun = self._first_sent = self._load_ns = 0
         self._sent = self._stop = self._merged = self._poured = 0
-        self._queued = self._blocked = False
+        self._queued = self._has_slot = self._blocked = False
         self._loaded: Loaded | None = None
         if self._fault in STATUS:
             self._refuse(connection, self._fault)
@@ -91,19 +91,28 @@ class Stream:
             self._admit(connection)
 
     def _admit(self, connection: Connection) -> None:
-        self._queued = True
-        if not self._state.slots.take(self._begin):
-            self._queued = False
+        """Wait in the scheduler's queue, which has an end, while the model loads."""
+        now, state = monotonic_ns(), self._state
+        self._loaded = state.models.use(full_name(self._wanted.encoder.model), now)
+        self._load_ns = max(0, self._loaded.ready - now)
+        if not self._load_ns:
+            self._queue(connection)
+        elif self._loaded.users - 1 > state.spec.max_queue:  # the first is not in the queue: it loads
             self._refuse(connection, "status_503")
+        else:
+            self._act = Stream._queue
+            self._add(self._loaded.ready, self.step)
+
+    def _queue(self, _: Connection) -> None:
+        """Wait for a slot, in a queue without end."""
+        self._queued = True
+        self._state.slots.take(self._begin)
 
     def _begin(self) -> None:
-        """Use the slot: the model loads, the prompt is read, and the first token becomes due."""
+        """Use the slot: the prompt is read, and the first token becomes due."""
         state, plan = self._state, self._plan
-        now = monotonic_ns()
-        self._queued = False
-        self._loaded = state.models.use(full_name(self._wanted.encoder.model), now)
-        self._begun = max(now, self._loaded.ready)
-        self._load_ns = self._begun - now
+        self._queued, self._has_slot = False, True
+        self._begun = monotonic_ns()
         self._due = self._begun + plan.ttft_ns + round(state.spec.prefill * self._prompt_tokens * 1e9)
         self._stop = plan.tokens_before_fault(self._tokens) if self._fault else self._tokens
         if not self._wanted.stream:
@@ -306,11 +315,14 @@ class Stream:
 
     def _ending(self, now: int, stamp: bytes, *, done: bool = True) -> Ending:
         epoch, sent = self._loop.epoch, self._sent
+        resident = min(
+            self._plan.resident_ns, self._plan.ttft_ns // 2
+        )  # which is part of the time to first token
         usage = Usage(  # total is queue, load, prompt and decoding
             total_ns=now - epoch - self._received,
-            load_ns=self._load_ns,
+            load_ns=self._load_ns + resident,
             prompt_tokens=self._prompt_tokens,
-            prompt_ns=self._first_sent - epoch - self._begun,
+            prompt_ns=self._first_sent - epoch - self._begun - resident,
             tokens=sent,
             decode_ns=now - self._first_sent if sent else 0,
         )
@@ -332,4 +344,6 @@ class Stream:
         if self._loaded is not None:
             self._loaded.release(monotonic_ns(), self._wanted.keep_ns)
             self._loaded = None
+        if self._has_slot:
+            self._has_slot = False
             self._state.slots.free()

@@ -111,7 +111,9 @@ def _ps(state: State, *_: object) -> dict[str, Any]:
     for name, loaded in state.models.loaded(now).items():
         since = now if loaded.users else loaded.idle_since
         ends_ns = state.loop.epoch + since + (_FOR_EVER_NS if loaded.keep_ns is None else loaded.keep_ns)
-        expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ends_ns // 10**9))
+        expires = (
+            time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ends_ns // 10**9)) + f".{ends_ns % 10**9:09d}Z"
+        )
         more = {"expires_at": expires, "size_vram": _SIZE, "context_length": CONTEXT}
         models.append(_describe(name) | more)
     return {"models": models}
