@@ -38,13 +38,18 @@ _TABLES: Mapping[str, type[Table]] = {
     "cpu_samples": model.CpuSampleTable,
 }
 # The columns of `streams` that are fields of a stream, and those that are fields of its usage, with the field.
-_OF_STREAM = ("slot", "due", "start", "headers", "end", "status", "first_stamp_ns", "run_wait_ns")
+_OF_STREAM = (
+    *("slot", "due", "start", "headers", "end", "status", "first_stamp_ns", "run_wait_ns"),
+    *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
+)
 _OF_USAGE = {
     **{name: name for name in ("total_ns", "load_ns", "prompt_tokens", "prompt_ns", "decode_ns")},
     "server_tokens": "tokens",
+    "server_thinking_tokens": "thinking_tokens",
     "end_stamp_ns": "at_ns",
 }
-_TEXTS = ("outcome", "error")  # columns of `streams` that are numbers on disk, with a list of their texts
+# Columns of `streams` that are numbers on disk, with a list of their texts.
+_TEXTS = ("outcome", "error", "finish_reason")
 _AnyTable = TypeVar("_AnyTable", bound=Table)
 
 
@@ -75,6 +80,7 @@ def table_of_streams(
         stamped=_column(len(each) for each in stamps),
         outcome=np.array([str(row.outcome) for row in rows], dtype=object),
         error=np.array([row.error for row in rows], dtype=object),
+        finish_reason=np.array([row.usage.finish_reason for row in rows], dtype=object),
     )
     return (
         table,

@@ -106,6 +106,11 @@ class Measured:
         return _between(self.streams.start, self.first_token)
 
     @cached_property
+    def answer_ttft(self) -> Ints:
+        """Return the time from the start to the first output that is no thinking."""
+        return _between(self.streams.start, self.streams.first_answer)
+
+    @cached_property
     def total(self) -> Ints:
         """Return the time from the start to the end."""
         return _between(self.streams.start, self.streams.end)

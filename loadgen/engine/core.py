@@ -12,7 +12,7 @@ from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder, do_nothing
 from loadgen.engine.system import totals
 from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
-from loadgen.protocols import Protocol
+from loadgen.protocols import Bounded, Protocol
 
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
 PULSE_INTERVAL_NS = 500_000_000
@@ -57,6 +57,8 @@ class Engine:
             return None
         number = next(self._numbers)
         decoder = self._protocol.decoder(self.cell.workload.stream)
+        if isinstance(decoder, Bounded):
+            decoder.max_bytes = self.cell.workload.max_message
         recorder = StreamRecorder(number, arrival.slot or 0, arrival.due, decoder)
         self.open[number] = recorder
         return recorder

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 
 from loadgen.clients import Failures
-from loadgen.model import Outcome, Stream, Timeouts, Usage
+from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
 MAX_ERROR_BYTES = 2048  # kept of the body of an unsuccessful response
+_ANSWER, _THINKING = Output.ANSWER, Output.THINKING
 MAX_COUNT = 0xFFFF  # text events that a row of arrivals can hold
 
 _OS_ERRORS: Failures = (
@@ -55,6 +56,8 @@ class StreamRecorder:
     _error: str = ""
     _body: bytearray | None = None
     _usage: Usage = field(default_factory=Usage)
+    _first_answer: int | None = None
+    _other: dict[Output, int] = field(default_factory=dict)  # text events that carry no answer, of each kind
     _first_stamp: int | None = None
     _size: int = 0
     _arrivals: array[int] = field(default_factory=lambda: array("q"))
@@ -96,7 +99,7 @@ class StreamRecorder:
             events: Sequence[Event] = self._feed(data)
         except Undecodable as error:
             events, failure = error.events, error
-        count = self._take(events)
+        count = self._take(events, now)
         try:
             self._counts.append(count)
         except OverflowError:  # such a read takes several rows
@@ -106,12 +109,17 @@ class StreamRecorder:
         if failure is not None:
             raise failure
 
-    def _take(self, events: Sequence[Event]) -> int:
-        """Keep what the events hold; return how many of them have text."""
+    def _take(self, events: Sequence[Event], now: int) -> int:
+        """Keep what the events of the read at ``now`` hold; return how many of them have output."""
         count = 0
         for event in events:
             if type(event) is Token:
                 count += 1
+                kind = event.kind
+                if kind is not _ANSWER:
+                    self._other[kind] = self._other.get(kind, 0) + 1
+                if self._first_answer is None and kind is not _THINKING:
+                    self._first_answer = now
                 stamp = event.stamp_ns
                 if stamp is not None:
                     self._stamp(stamp)
@@ -139,8 +147,8 @@ class StreamRecorder:
         self._end = perf_counter_ns()
         if self._body is not None:
             return
-        if count := self._take(self.decoder.eof()):
-            self._counts[-1] += count
+        if events := self.decoder.eof():
+            self._counts[-1] += self._take(events, self._arrivals[-1])
         if self._outcome is None:
             self._outcome = Outcome.TRUNCATED
             self._error = "the body ended before the protocol's end"
@@ -185,6 +193,8 @@ class StreamRecorder:
             first_stamp_ns=self._first_stamp if stamped else None,
             usage=self._usage,
             run_wait_ns=self.run_wait_ns,
+            first_answer=self._first_answer,
+            **{f"{kind}_events": count for kind, count in self._other.items()},
         )
 
 

@@ -88,9 +88,11 @@ from loadgen.model.scenario import Target as Target
 from loadgen.model.scenario import Threshold as Threshold
 from loadgen.model.scenario import Timeouts as Timeouts
 from loadgen.model.scenario import Workload as Workload
+from loadgen.model.stream import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES
 from loadgen.model.stream import PAUSES as PAUSES
 from loadgen.model.stream import CpuSample as CpuSample
 from loadgen.model.stream import Outcome as Outcome
+from loadgen.model.stream import Output as Output
 from loadgen.model.stream import Pause as Pause
 from loadgen.model.stream import Sample as Sample
 from loadgen.model.stream import Stream as Stream

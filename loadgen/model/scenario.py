@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
+from loadgen.model.stream import MAX_MESSAGE_BYTES
 
 # What the simulator can do wrong.
 FAULTS: Final[dict[str, str]] = {
@@ -123,7 +124,8 @@ class Workload:
     """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
 
     ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
-    where ``None`` removes a key. ``stream=False`` requests each answer as a whole.
+    where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes of
+    a line, an event or a whole answer.
     """
 
     prompts: tuple[str, ...]
@@ -134,6 +136,7 @@ class Workload:
     options: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
+    max_message: int = MAX_MESSAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

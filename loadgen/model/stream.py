@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+MAX_MESSAGE_BYTES = 64 << 20  # of a line, an event or a whole answer, which is kept until its end has come
 PAUSES = ("gc_pause", "loop_pause", "stopped", "throttled")  # the kinds of Pause
+
+
+class Output(StrEnum):
+    """What an event of output carries; each kind starts the clock of the first token and feeds the idle timeout."""
+
+    ANSWER = "answer"  # text of the answer
+    REFUSAL = "refusal"
+    TOOL_CALL = "tool_call"
+    THINKING = "thinking"  # text of the reasoning before the answer
 
 
 class Outcome(StrEnum):
@@ -41,6 +51,8 @@ class Usage:
     tokens: int | None = None
     decode_ns: int | None = None
     at_ns: int | None = None  # its clock at that event, since the epoch
+    thinking_tokens: int | None = None  # of ``tokens``
+    finish_reason: str = ""  # why the answer ended, in the server's own word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +61,8 @@ class Stream:
 
     ``arrivals`` is the ``perf_counter_ns`` of every read (int64), ``counts`` how many text events each read
     completed (uint16), ``stamps`` the server's own time of each text event, in microseconds after
-    ``first_stamp_ns`` (int32; int64 when a stream outlasts it). All little-endian bytes.
+    ``first_stamp_ns`` (int32; int64 when a stream outlasts it). All little-endian bytes. A text event carries output
+    of any kind; those that are no answer are counted apart. ``first_answer``: the first that is no thinking.
     """
 
     slot: int
@@ -67,6 +80,10 @@ class Stream:
     first_stamp_ns: int | None  # nanoseconds since the epoch
     usage: Usage
     run_wait_ns: int | None = None  # its thread was runnable but not running; None where it shares a thread
+    first_answer: int | None = None
+    thinking_events: int = 0
+    tool_call_events: int = 0
+    refusal_events: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

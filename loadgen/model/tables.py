@@ -35,7 +35,8 @@ class Table:
 class StreamTable(Table):
     """A row per stream: the scalar fields of :class:`Stream` and :class:`Usage`.
 
-    ``reads`` rows of ``arrivals`` and ``stamped`` rows of ``stamps`` are the stream's own, in order.
+    ``reads`` rows of ``arrivals`` and ``stamped`` rows of ``stamps`` are the stream's own, in order. Columns that older
+    runs lack may be left out; nothing of them was measured.
     """
 
     slot: Ints
@@ -59,6 +60,22 @@ class StreamTable(Table):
     stamped: Ints
     outcome: NDArray[Any]  # text
     error: NDArray[Any]  # text
+    first_answer: Ints = None  # type: ignore[assignment]
+    thinking_events: Ints = None  # type: ignore[assignment]
+    tool_call_events: Ints = None  # type: ignore[assignment]
+    refusal_events: Ints = None  # type: ignore[assignment]
+    server_thinking_tokens: Ints = None  # type: ignore[assignment]
+    finish_reason: NDArray[Any] = None  # type: ignore[assignment] # text
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            if column is None:
+                object.__setattr__(self, name, self._missing("" if name == "finish_reason" else -1))
+
+    def _missing(self, value: str | int) -> NDArray[Any]:
+        import numpy as np  # not in an engine
+
+        return np.full(len(self), value, dtype=object if value == "" else np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

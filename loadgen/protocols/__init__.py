@@ -7,7 +7,7 @@ Protocols of other packages come through the entry-point group ``loadgen.protoco
 from __future__ import annotations
 
 from loadgen import registry
-from loadgen.protocols.events import Decoder, End, Error, Event, Protocol, Token, Undecodable
+from loadgen.protocols.events import Bounded, Decoder, End, Error, Event, Protocol, Token, Undecodable
 
 GROUP = "loadgen.protocols"
 
@@ -34,5 +34,5 @@ def is_simulated(name: str) -> bool:
     return getattr(load(name), "simulated", False)
 
 
-__all__ = ["Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable"]
+__all__ = ["Bounded", "Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable"]
 __all__ += ["BUILTIN", "is_simulated", "load", "names"]

@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from loadgen.model import Cell, Request, Usage
+from loadgen.model import Cell, Output, Request, Usage
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """One event that carries text, thinking text included. ``stamp_ns``: the server's send time, if it has one."""
+    """One event that carries output of any kind. ``stamp_ns``: the server's send time, if it has one.
+
+    An event of several kinds counts as the first of them in ``Output``.
+    """
 
     stamp_ns: int | None
+    kind: Output = Output.ANSWER
 
 
 class End(msgspec.Struct, frozen=True):
@@ -31,10 +35,6 @@ class Error(msgspec.Struct, frozen=True):
 Event = Token | End | Error
 
 
-# A whole number that tables and frames can hold.
-Int64 = typing.Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-
-
 class Undecodable(ValueError):
     """Bytes that the protocol does not allow; the message has the reason and their beginning.
 
@@ -43,9 +43,6 @@ class Undecodable(ValueError):
 
     events: Sequence[Event] = ()
 
-
-# What msgspec raises for JSON that does not fit: UnicodeDecodeError for bad UTF-8, RecursionError for deep nesting.
-PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # What one frame means: appends its events, and returns whether the stream has ended. Raises Undecodable.
 Read = Callable[[bytes, list[Event]], bool]
@@ -59,6 +56,13 @@ class Decoder(typing.Protocol):
 
     def eof(self) -> list[Event]:
         """Return the events that only the end of the body completes. Raises Undecodable."""
+
+
+@typing.runtime_checkable
+class Bounded(typing.Protocol):
+    """A decoder that keeps no more than ``max_bytes`` of a line, an event or a whole answer."""
+
+    max_bytes: int
 
 
 class Protocol(typing.Protocol):

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
+from loadgen.model import MAX_MESSAGE_BYTES
 from loadgen.protocols.events import Event, Read, Undecodable
-
-# The `context` of a real last line can take a megabyte; no line of a stream is longer than this.
-MAX_LINE = 4 << 20
-MAX_BODY = 64 << 20  # of an answer that comes as a whole
 
 
 class LineDecoder:
-    """Decode lines: ``read`` gets each, blank ones only where ``blank``, until it returns that the stream has ended.
+    """Decode lines: ``read`` gets each that is not blank, until it returns that the stream has ended.
 
-    Keeps no more than ``max_line`` bytes and one read in memory; a longer line is undecodable.
+    Keeps no more than ``max_bytes`` and one read in memory; a longer line is undecodable.
     """
 
-    __slots__ = ("_blank", "_ended", "_max_line", "_parts", "_read", "_size")
+    __slots__ = ("_ended", "_parts", "_read", "_size", "max_bytes")
+    _blank = False  # whether ``read`` gets blank lines too
 
-    def __init__(self, read: Read, max_line: int = MAX_LINE, *, blank: bool = False) -> None:
-        self._read, self._max_line, self._blank = read, max_line, blank
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self.max_bytes = MAX_MESSAGE_BYTES
         self._ended = False
         self._parts: list[bytes] = []  # of a line whose LF has not come
         self._size = 0
@@ -45,7 +44,7 @@ class LineDecoder:
 
     def _split(self, data: bytes) -> Iterable[bytes]:
         """Return the lines that ``data`` completes, without their LF, which must be iterated to the end."""
-        cut, limit = data.find(b"\n"), self._max_line
+        cut, limit = data.find(b"\n"), self.max_bytes
         if cut < 0:
             self._keep(data)
             return ()
@@ -71,15 +70,16 @@ class LineDecoder:
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
-        if self._size > self._max_line:
-            raise too_long("a line", self._max_line, [*self._parts, data])
+        if self._size > self.max_bytes:
+            raise too_long("a line", self.max_bytes, [*self._parts, data])
         self._parts.append(data)
 
 
 def too_long(what: str, limit: int, parts: Iterable[bytes]) -> Undecodable:
     """Return the error of ``what``, which came in ``parts`` and is longer than ``limit`` bytes."""
     start = b"".join(part[:81] for part in parts)
-    return Undecodable(f"{what} longer than {limit >> 20} MiB: {excerpt(start)}")
+    size = f"{limit >> 20} MiB" if limit % (1 << 20) == 0 else f"{limit >> 10} KiB"
+    return Undecodable(f"{what} longer than {size} (max_message): {excerpt(start)}")
 
 
 def excerpt(data: bytes) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from loadgen.protocols.events import Event
+from loadgen.protocols.lenient import is_json
 from loadgen.protocols.lines import LineDecoder
 
 
@@ -19,11 +18,6 @@ class Decoder(LineDecoder):
         rest = self._take_rest()
         if self._ended or not rest or rest.isspace():
             return events
-        try:
-            msgspec.json.decode(rest, type=msgspec.Raw)
-        except msgspec.DecodeError:
-            return events
-        except RecursionError:
-            pass
-        self._read(rest, events)
+        if is_json(rest):
+            self._read(rest, events)
         return events

@@ -1,22 +1,20 @@
 """Ollama: one JSON object per line, ``done: true`` in the last, a send time in each.
 
-Decoding gives Token for every object with text (``response``, ``content`` or ``thinking``), End for the one
-that is done, Error for ``{"error": …}`` inside a 200.
+Decoding gives Token for every object with output (``response``, ``content``, ``thinking`` or ``tool_calls``), End for
+the one that is done, Error for one that reports an error inside a 200.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
-from loadgen.model import Cell, Request, Usage
-from loadgen.protocols import encoder, ndjson, stamps
+from loadgen.model import Cell, Output, Request, Usage
+from loadgen.protocols import encoder, errors, lenient, ndjson, raw, stamps
 from loadgen.protocols.encoder import Ending, ask, post, to_json
-from loadgen.protocols.events import PARSE_ERRORS, Decoder, End, Error, Event, Int64, Token, Undecodable
-from loadgen.protocols.lines import MAX_BODY, MAX_LINE, excerpt
+from loadgen.protocols.events import Decoder, End, Error, Event, Token
 
 Kind = Literal["generate", "chat"]
 _NDJSON = "application/x-ndjson"
@@ -27,44 +25,72 @@ _USAGE = {  # in its objects, and in ours
 }  # fmt: skip
 
 
-class _Text(msgspec.Struct, gc=False):
-    content: str | None = None
-    thinking: str | None = None
+class _Message(msgspec.Struct, gc=False):
+    content: Any = None
+    thinking: Any = None
+    tool_calls: Any = None
+    refusal: Any = None
 
 
 class _Object(msgspec.Struct, gc=False):
-    response: str | None = None  # of generate
-    thinking: str | None = None
-    message: _Text | None = None  # of chat
-    created_at: str = ""
-    done: bool = False
+    response: Any = None  # of generate
+    thinking: Any = None
+    message: _Message | str | None = None  # of chat; a text is an error
+    created_at: Any = None
+    done: bool | None = False
+    done_reason: Any = None
     error: Any = None
-    total_duration: Int64 | None = None
-    load_duration: Int64 | None = None
-    prompt_eval_count: Int64 | None = None
-    prompt_eval_duration: Int64 | None = None
-    eval_count: Int64 | None = None
-    eval_duration: Int64 | None = None
+    total_duration: Any = None
+    load_duration: Any = None
+    prompt_eval_count: Any = None
+    prompt_eval_duration: Any = None
+    eval_count: Any = None
+    eval_duration: Any = None
 
 
 _PARSER = msgspec.json.Decoder(_Object)
 
 
 def _read(line: bytes, events: list[Event]) -> bool:
-    try:
-        item = _PARSER.decode(line)
-    except PARSE_ERRORS as error:
-        raise Undecodable(f"{error}: {excerpt(line)}") from None
-    if item.error is not None:
-        events.append(Error(item.error if isinstance(item.error, str) else json.dumps(item.error)))
+    item = lenient.parse(_PARSER, line)
+    text, message = item.response, item.message
+    kind: Output | None = None
+    if type(text) is str and text:
+        kind = Output.ANSWER
+    elif type(message) is _Message:
+        text = message.content
+        if type(text) is str and text:
+            kind = Output.ANSWER
+        else:
+            kind = lenient.output(text, message.thinking, message.tool_calls, message.refusal)
+    if kind is None:
+        kind = lenient.output(text, item.thinking)
+    if kind is not None:
+        events.append(Token(stamps.parse(item.created_at), kind))
+    if (item.error or not (kind or item.done)) and (error := errors.said(line)) is not None:
+        events.append(Error(error))
         return True
-    message = item.message
-    if item.response or item.thinking or (message and (message.content or message.thinking)):
-        events.append(Token(stamps.parse(item.created_at)))
     if item.done:
-        usage = {field: getattr(item, key) for key, field in _USAGE.items()}
-        events.append(End(Usage(**usage, at_ns=stamps.parse(item.created_at))))
-    return item.done
+        events.append(End(_usage(item)))
+    return bool(item.done)
+
+
+def _whole(body: bytes, events: list[Event]) -> bool:
+    """Read the one object of an answer, or the lines of a server that streams nevertheless."""
+    if lenient.is_json(body):
+        return _read(body, events)
+    lines = ndjson.Decoder(_read)
+    events += lines.feed(body)
+    events += lines.eof()
+    return True
+
+
+def _usage(item: _Object) -> Usage:
+    found = {
+        field: (lenient.duration if field.endswith("_ns") else lenient.count)(getattr(item, key))
+        for key, field in _USAGE.items()
+    }
+    return Usage(**found, at_ns=stamps.parse(item.created_at), finish_reason=lenient.word(item.done_reason))
 
 
 class Generate:
@@ -84,8 +110,7 @@ class Generate:
         return ask(cell, "/api/show", _NDJSON, {"model": cell.workload.model})
 
     def decoder(self, stream: bool) -> Decoder:
-        # The one object of `stream: false` is read as a line; it may be a large one.
-        return ndjson.Decoder(_read, MAX_LINE if stream else MAX_BODY)
+        return ndjson.Decoder(_read) if stream else raw.Decoder(_whole)
 
     def question(self, prompt: str) -> dict[str, Any]:
         return {"prompt": prompt}

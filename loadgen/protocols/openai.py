@@ -1,118 +1,157 @@
 """OpenAI chat completions: server-sent events, ``data: [DONE]`` at the end.
 
-A delta that is role-only, empty or null is no token; text in ``reasoning`` or ``reasoning_content`` is one. The
+A delta that is role-only, empty or null is no token; text, reasoning, tool calls and refusals are. The
 server sends no times (``created`` counts seconds), so delivery lag is unknown. ``stream: false`` is one object.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from loadgen.model import Cell, Request, Usage
-from loadgen.protocols import encoder, raw, sse
+from loadgen.model import Cell, Output, Request, Usage
+from loadgen.protocols import encoder, errors, lenient, raw, sse
 from loadgen.protocols.encoder import Ending, post, to_json
-from loadgen.protocols.events import PARSE_ERRORS, Decoder, End, Error, Event, Int64, Token, Undecodable
-from loadgen.protocols.lines import excerpt
+from loadgen.protocols.events import Decoder, End, Error, Event, Token
 
 _EVENT_STREAM = "text/event-stream"
 
 
 class _Text(msgspec.Struct, gc=False):
-    content: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
+    content: Any = None
+    refusal: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    reasoning: Any = None
+    reasoning_content: Any = None
+    audio: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
     delta: _Text | None = None
     message: _Text | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: Int64 | None = None
-    completion_tokens: Int64 | None = None
-
-
-_Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-
-
-class _Timings(msgspec.Struct, gc=False):
-    prompt_ms: _Milliseconds | None = None
-    predicted_ms: _Milliseconds | None = None
-    predicted_n: Int64 | None = None
+    text: Any = None  # of completions
+    finish_reason: Any = None
+    error: Any = None
 
 
 class _Completion(msgspec.Struct, gc=False):
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    timings: _Timings | None = None
+    choices: list[_Choice | None] | None = None
+    usage: Any = None
+    timings: Any = None
     error: Any = None
 
 
 _PARSER = msgspec.json.Decoder(_Completion)
+_TOKENS = {kind: Token(None, kind) for kind in Output}
+_ORDER = [None, *Output].index
 
 
 class _Reader:
     """Reads the events of one stream, or its one object."""
 
-    __slots__ = ("_usage",)
+    __slots__ = ("_usage", "finish_reason")
 
     def __init__(self) -> None:
+        self.finish_reason = ""
         self._usage = Usage()
 
     def event(self, message: bytes, events: list[Event]) -> bool:
-        if message == b"[DONE]":
-            events.append(End(self._usage))
-            return True
-        choices = self._choices(message, events)
-        if choices is not None and any(_has_text(choice.delta) for choice in choices):
-            events.append(Token(None))
-        return choices is None
+        return self.end(events) if message.startswith(b"[DONE]") else self._read(message, events) is None
 
-    def whole(self, body: bytes, events: list[Event]) -> bool:
-        if choices := self._choices(body, events):
-            if any(_has_text(choice.message) for choice in choices):
-                events.append(Token(None))
-            events.append(End(self._usage))
+    def failed(self, message: bytes, events: list[Event]) -> bool:
+        """Append the error of an event whose type says that it is one."""
+        events.append(
+            Error(errors.said(message) or message.decode(errors="replace") or "an event of type error")
+        )
         return True
 
-    def _choices(self, message: bytes, events: list[Event]) -> list[_Choice] | None:
-        """Return the choices, with their usage noted; ``None`` for an error that the server reports."""
-        try:
-            item = _PARSER.decode(message)
-        except PARSE_ERRORS as error:
-            raise Undecodable(f"{error}: {excerpt(message)}") from None
-        reported = item.error
-        if reported is None:
-            if item.usage or item.timings:
-                self._usage = _usage(item, self._usage)
-            return item.choices
-        if isinstance(reported, dict) and isinstance(reported.get("message"), str):
-            reported = reported["message"]
-        events.append(Error(reported if isinstance(reported, str) else json.dumps(reported)))
-        return None
+    def whole(self, body: bytes, events: list[Event]) -> bool:
+        item = self._read(body, events)
+        return item is None or (bool(item.choices) and self.end(events))
+
+    def end(self, events: list[Event]) -> bool:
+        """Append the end; return that it is one."""
+        events.append(End(replace(self._usage, finish_reason=self.finish_reason)))
+        return True
+
+    def _read(self, message: bytes, events: list[Event]) -> _Completion | None:
+        """Append the output or the error of ``message``; return its object, ``None`` where it is an error."""
+        item = lenient.parse(_PARSER, message)
+        output, failed = None, item.error or not item.choices
+        for choice in item.choices or ():
+            if choice is None:
+                continue
+            kind = _output(choice)
+            if output is None or (kind and _ORDER(kind) < _ORDER(output)):
+                output = kind
+            if choice.finish_reason or choice.error:
+                self.finish_reason = lenient.word(choice.finish_reason) or self.finish_reason
+                failed = failed or choice.error or self.finish_reason == "error"
+        if output:
+            events.append(_TOKENS[output])
+        if item.usage or item.timings:
+            self._usage = _usage(item, self._usage)
+        if failed and (error := errors.said(message)) is not None:
+            events.append(Error(error))
+            return None
+        return item
 
 
-def _has_text(text: _Text | None) -> bool:
-    return text is not None and bool(text.content or text.reasoning or text.reasoning_content)
+def _output(choice: _Choice) -> Output | None:
+    """Return the kind of output that a choice carries."""
+    text = choice.delta or choice.message
+    if text is None:
+        return lenient.output(choice.text)
+    content = text.content
+    if type(content) is str and content:
+        return Output.ANSWER
+    return lenient.output(
+        content or text.audio,
+        text.reasoning or text.reasoning_content,
+        text.tool_calls or text.function_call,
+        text.refusal,
+    )
 
 
 def _usage(item: _Completion, known: Usage) -> Usage:
     """Return what is known of the usage after ``item``: its counts, and llama.cpp's timings."""
-    counts, timings = item.usage, item.timings
-    if counts:
-        known = replace(known, prompt_tokens=counts.prompt_tokens, tokens=counts.completion_tokens)
-    elif timings:
-        known = replace(known, tokens=timings.predicted_n)
-    if timings:
-        times = {"prompt_ns": timings.prompt_ms, "decode_ns": timings.predicted_ms}
-        known = replace(known, **{field: round(ms * 1e6) for field, ms in times.items() if ms is not None})
-    return known
+    counts, timings = _mapping(item.usage), _mapping(item.timings)
+    details = _mapping(counts.get("completion_tokens_details"))
+    found: dict[str, Any] = {
+        "prompt_tokens": lenient.count(counts.get("prompt_tokens")),
+        "tokens": lenient.count(counts.get("completion_tokens")),
+        "thinking_tokens": lenient.count(details.get("reasoning_tokens")),
+        "prompt_ns": lenient.duration(timings.get("prompt_ms"), 1_000_000),
+        "decode_ns": lenient.duration(timings.get("predicted_ms"), 1_000_000),
+    }
+    if found["tokens"] is None and known.tokens is None:
+        found["tokens"] = lenient.count(timings.get("predicted_n"))
+    # What is not reported, or 0, takes nothing back.
+    return replace(known, **{field: v for field, v in found.items() if v or getattr(known, field) is None})
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+class _Decoder(sse.Decoder):
+    """Decode a stream; its end is ``[DONE]``, or where that does not come, the body's own after a ``finish_reason``."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self) -> None:
+        self._reader = _Reader()
+        super().__init__(self._reader.event, self._reader.failed)
+
+    def eof(self) -> list[Event]:
+        events = super().eof()
+        if self._reader.finish_reason and not self._ended:
+            self._ended = self._reader.end(events)
+        return events
 
 
 class Chat:
@@ -133,8 +172,7 @@ class Chat:
         return None
 
     def decoder(self, stream: bool) -> Decoder:
-        reader = _Reader()
-        return sse.Decoder(reader.event) if stream else raw.Decoder(reader.whole)
+        return _Decoder() if stream else raw.Decoder(_Reader().whole)
 
 
 @dataclass(frozen=True)

@@ -1,50 +1,97 @@
-"""Server-sent events: ``data:`` lines, a blank line after each event. Types and ids of events are ignored."""
+"""Server-sent events as WHATWG writes them: lines that end with LF, CR or CRLF, a blank one after each event."""
 
 from __future__ import annotations
 
-from loadgen.protocols.events import Event, Read, Undecodable
-from loadgen.protocols.lines import MAX_LINE, LineDecoder, excerpt, too_long
+from loadgen.protocols.events import Error, Event, Read, Undecodable
+from loadgen.protocols.lines import LineDecoder, too_long
 
-_OTHER_FIELDS = (b":", b"event:", b"id:", b"retry:")
+_BOM = b"\xef\xbb\xbf"
 
 
 class Decoder(LineDecoder):
     """Decode server-sent events: ``read`` gets the data of each, until it returns that the stream has ended.
 
-    An event without its closing blank line is discarded, as the format demands.
+    ``failed`` gets those of the type ``error`` in its place, where it is given. Events without data are heartbeats.
     """
 
-    __slots__ = ()
+    __slots__ = ("_after_cr", "_data", "_event", "_failed", "_held", "_type")
+    _blank = True
 
-    def __init__(self, read: Read) -> None:
-        super().__init__(_by_line(read), blank=True)
+    def __init__(self, read: Read, failed: Read | None = None) -> None:
+        super().__init__(self._line)
+        self._event, self._failed = read, failed
+        self._after_cr = False
+        self._type = b""
+        self._data: list[bytes] = []  # of the event whose blank line has not come
+        self._held = 0
 
+    def feed(self, data: bytes) -> list[Event]:
+        if self._after_cr or b"\r" in data:
+            data = self._without_cr(data)
+        return super().feed(data)
 
-def _by_line(read: Read) -> Read:
-    """Return what reads lines and calls ``read`` at the end of each event."""
-    data: list[bytes] = []
-    size = 0
+    def eof(self) -> list[Event]:
+        # The format discards an event without its blank line; what ends the stream counts nevertheless.
+        events: list[Event] = []
+        if not self._ended:
+            try:
+                rest = self._take_rest()
+                self._ended = self._line(rest, events) or self._line(b"", events)
+            except Undecodable:  # it was cut short
+                return []
+        return events[-1:] if self._ended else []
 
-    def read_line(line: bytes, events: list[Event]) -> bool:
-        nonlocal size
-        line = line.removesuffix(b"\r")
+    def _line(self, line: bytes, events: list[Event]) -> bool:
+        if line.startswith(b"data: "):
+            return self._add(line[6:])
         if not line:
-            if data:
-                message = b"\n".join(data)
-                data.clear()
-                size = 0
-                return read(message, events)
-        elif line.startswith(b"data:"):
-            value = line[5:].removeprefix(b" ")
-            data.append(value)
-            size += len(value) + 1
-            if size > MAX_LINE:
-                raise too_long("an event", MAX_LINE, data)
-        elif not line.startswith(_OTHER_FIELDS):
-            raise Undecodable(f"not a server-sent event: {excerpt(line)}")
+            return self._dispatch(events) if self._data or self._type else False
+        name, _, value = line.removeprefix(_BOM).partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            return self._add(value)
+        if name == b"event":
+            self._type = value
+        elif name == b"error":  # as llama.cpp writes it
+            self._type = name
+            return self._add(value)
+        elif name.startswith(b"{"):
+            return self._stray(line, events)
         return False
 
-    return read_line
+    def _add(self, value: bytes) -> bool:
+        self._data.append(value)
+        self._held += len(value) + 1
+        if self._held > self.max_bytes:
+            raise too_long("an event", self.max_bytes, self._data)
+        return False
+
+    def _dispatch(self, events: list[Event]) -> bool:
+        message, kind = b"\n".join(self._data), self._type
+        self._data.clear()
+        self._held, self._type = 0, b""
+        if kind == b"error" and self._failed:
+            return self._failed(message, events)
+        return bool(message.strip()) and self._event(message, events)
+
+    def _stray(self, line: bytes, events: list[Event]) -> bool:
+        """Append the error that JSON outside of any event reports; whatever else it has does not count."""
+        found: list[Event] = []
+        try:
+            self._event(line, found)
+        except Undecodable:
+            return False
+        events += (event for event in found if isinstance(event, Error))
+        return bool(events) and isinstance(events[-1], Error)
+
+    def _without_cr(self, data: bytes) -> bytes:
+        """Return the data with LF in place of CR and CRLF, which may be cut in two."""
+        if self._after_cr and data[:1] == b"\n":
+            data = data[1:]
+            self._after_cr = False
+        if data:
+            self._after_cr = data[-1:] == b"\r"
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def event(data: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 # From 1970. Times beyond it, such as Go's zero time, do not fit 64 bits of nanoseconds.
 _MAX_SECONDS = 9_223_372_035
@@ -17,7 +18,7 @@ def _second(head: str, zone: str = "+00:00") -> int:
     return second * 1_000_000_000
 
 
-def parse(text: str) -> int | None:
+def parse(text: Any) -> int | None:
     """Return nanoseconds since the epoch; None where ``text`` is no such time (``2026-01-31T12:00:00.123456789Z``)."""
     try:
         if text[29:] == "Z":  # most of them
@@ -25,5 +26,5 @@ def parse(text: str) -> int | None:
         zone = "+00:00" if text.endswith("Z") else text[-6:]
         fraction = text[20 : -1 if text.endswith("Z") else -6]
         return _second(text[:19], zone) + int(fraction[:9].ljust(9, "0"))
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, TypeError, AttributeError):  # also what is no text
         return None

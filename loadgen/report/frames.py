@@ -23,7 +23,8 @@ STREAM_COLUMNS = (
     *_CELL, "stream", "outcome", "status", "due_ms", "start_ms", "headers_ms", "first_byte_ms", "ttft_ms", "total_ms",
     "tokens", "bytes", "reads", "error", "worker", "slot", "warmup", "text_events", "tpot_ms", "lag_max_ms",
     "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
-    "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES),
+    "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
+    "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -121,9 +122,9 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
     of = m.streams
     marks = {"due": of.due, "start": of.start, "headers": of.headers, "first_byte": m.first_byte}
     times = {
-        "ttft": m.ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay, "server_total": of.total_ns,
-        "server_load": of.load_ns, "server_prompt": of.prompt_ns, "server_decode": of.decode_ns,
-        **{name: getattr(m.parts, name) for name in NAMES},
+        "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
+        "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,
+        "server_decode": of.decode_ns, **{name: getattr(m.parts, name) for name in NAMES},
     }  # fmt: skip
     found = {
         **of.columns,
@@ -173,7 +174,7 @@ def _array(values: Any, dtype: Any) -> Any:
 def _dtype(name: str) -> str:
     if name.endswith("_ms"):
         return "Float64"
-    texts = ("client", "outcome", "error", "worker")
+    texts = ("client", "outcome", "error", "worker", "finish_reason")
     return "string" if name in texts else "boolean" if name == "warmup" else "Int64"
 
 

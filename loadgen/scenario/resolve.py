@@ -130,6 +130,7 @@ def _resolve(
             options=shape.options,
             body=shape.body,
             timeouts=Timeouts(**dict(shape.timeouts)),
+            max_message=shape.max_message,
         ),
         repeats=shape.repeats,
         remeasure=shape.remeasure,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from loadgen import clients, protocols
 from loadgen.scenario import thresholds, variants
 from loadgen.scenario.shape import ScenarioShape
-from loadgen.scenario.values import SIZE_SCHEMA
+from loadgen.scenario.values import SIZE_SCHEMA, with_unit
 
 _REFERENCE: Final = {
     "description": "A value from the environment.",
@@ -75,6 +75,8 @@ def _readable(value: dict[str, Any]) -> dict[str, Any]:
     if any("(ms|s|m|h)" in choice.get("pattern", "") for choice in choices) and about.get("default"):
         seconds = about["default"]
         about["default"] = f"{seconds * 1000:g}ms" if seconds < 1 else f"{seconds:g}s"
+    if any("MiB" in choice.get("pattern", "") for choice in choices) and about.get("default"):
+        about["default"] = with_unit(about["default"])
     if about.get("default", ...) is None:
         del about["default"]
     if all("$ref" in choice or choice.get("type") in ("object", "array") for choice in choices):

@@ -20,7 +20,7 @@ from pydantic import (
 
 from loadgen import protocols
 from loadgen.loads import LOADS
-from loadgen.model import ClientId, Level, Load, Simulator, Stage, Threshold, Timeouts
+from loadgen.model import MAX_MESSAGE_BYTES, ClientId, Level, Load, Simulator, Stage, Threshold, Timeouts
 from loadgen.model.scenario import FAULTS
 from loadgen.scenario import fields, values, variants
 from loadgen.scenario.problems import Path, dotted, nearest
@@ -32,6 +32,7 @@ from loadgen.scenario.values import (
     Duration,
     Found,
     Fraction,
+    MessageSize,
     PositiveDuration,
     Text,
     check,
@@ -316,6 +317,11 @@ class ScenarioShape(_Shape):
         2, "How often a cell that the machine disturbed is measured again, at the end of its round.", 0
     )
     timeouts: TimeoutsShape = key(TimeoutsShape, "When a stream fails.")
+    max_message: MessageSize = key(
+        MAX_MESSAGE_BYTES,
+        "The largest line, event or whole answer; a stream with a larger one fails.",
+        "64MiB",
+    )
     thresholds: list[_Threshold] = key(
         [],
         "What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",

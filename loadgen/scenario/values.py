@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidatorFunctionWr
 from pydantic_core import PydanticCustomError
 
 from loadgen.clients import SIZES
+from loadgen.clients import size as bytes_of
 from loadgen.scenario.environment import Filled, FilledPlain, meaning
 from loadgen.scenario.problems import Path, choose
 from loadgen.scenario.source import BAD, kind, with_leaves
@@ -104,18 +105,19 @@ def size(value: Any, least: int, most: int, step: int) -> str:
     found = float(match["number"]) * SIZES[match["unit"]]
     if not least <= found <= most:
         problem = f"{text} is too {'small' if found < least else 'large'}"
-        raise wrong(problem, f"from {_with_unit(least)} to {_with_unit(most)}")
+        raise wrong(problem, f"from {with_unit(least)} to {with_unit(most)}")
     if found % step:
-        right = f"such as {_with_unit(-(-found // step) * step)}"
-        raise wrong(f"{text} is not a multiple of {_with_unit(step)}", right)
-    return _with_unit(found)
+        right = f"such as {with_unit(-(-found // step) * step)}"
+        raise wrong(f"{text} is not a multiple of {with_unit(step)}", right)
+    return with_unit(found)
 
 
 def _quantity(value: Any) -> re.Match[str] | None:
     return _QUANTITY.fullmatch(str(value).strip()) if isinstance(value, str | int | float) else None
 
 
-def _with_unit(size: float) -> str:
+def with_unit(size: float) -> str:
+    """Return ``256KiB`` for so many bytes."""
     unit = max((unit for unit in SIZES if size % SIZES[unit] == 0), key=lambda unit: SIZES[unit])
     return f"{size / SIZES[unit]:.0f}{unit}"
 
@@ -297,5 +299,10 @@ PositiveDuration = Annotated[
     float, BeforeValidator(duration), checked(_positive), WithJsonSchema(_DURATION_SCHEMA["anyOf"][0])
 ]
 Fraction = Annotated[float, BeforeValidator(fraction), WithJsonSchema(_FRACTION_SCHEMA)]
+MessageSize = Annotated[
+    int,
+    BeforeValidator(lambda value: bytes_of(size(value, 1 << 10, 1 << 40, 1 << 10))),
+    WithJsonSchema(SIZE_SCHEMA),
+]
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]

@@ -78,6 +78,7 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
         stamps=b"",
         first_stamp_ns=None,
         usage=Usage(tokens=2),
+        first_answer=1_200,
     )
 
 

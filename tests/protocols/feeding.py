@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from loadgen import protocols
+from loadgen.model import MAX_MESSAGE_BYTES
 from loadgen.protocols import Event, Undecodable
 
 
@@ -15,14 +16,20 @@ class Made(NamedTuple):
     undecodable: bool
 
 
-def decode(protocol: str, pieces: Iterable[bytes], *, stream: bool = True) -> Made:
-    events, error = outcome(protocol, stream, pieces)
+def decode(
+    protocol: str, pieces: Iterable[bytes], *, stream: bool = True, max_bytes: int = MAX_MESSAGE_BYTES
+) -> Made:
+    events, error = outcome(protocol, stream, pieces, max_bytes)
     return Made(events, bool(error))
 
 
-def outcome(protocol: str, stream: bool, pieces: Iterable[bytes]) -> tuple[list[Event], str]:
+def outcome(
+    protocol: str, stream: bool, pieces: Iterable[bytes], max_bytes: int = MAX_MESSAGE_BYTES
+) -> tuple[list[Event], str]:
     """Return the events and the error, which is empty where all is decodable."""
     decoder = protocols.load(protocol).decoder(stream)
+    assert isinstance(decoder, protocols.Bounded)
+    decoder.max_bytes = max_bytes
     events: list[Event] = []
     try:
         for piece in pieces:

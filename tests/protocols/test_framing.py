@@ -10,11 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loadgen import protocols
+from loadgen.model import MAX_MESSAGE_BYTES
 from loadgen.protocols import End, Token, Undecodable
-from loadgen.protocols.lines import MAX_BODY, MAX_LINE
 from tests.protocols.feeding import outcome
 
 MIB = 1 << 20
+MAX_LINE = 4 * MIB
 # What a body begins with, what fills it, and how it ends.
 TEXT = {
     ("ollama-generate", True): (b'{"response":"', b'"}\n', b'{"done":true}\n'),
@@ -57,26 +58,41 @@ def test_cutting_a_large_body_changes_nothing(
 ) -> None:
     begin, close, end = TEXT[name, stream]
     data = b"".join(begin + fill * (length // len(fill)) + close for length in lengths) + end
-    assert outcome(name, stream, cut(data, steps)) == outcome(name, stream, [data])
+    assert outcome(name, stream, cut(data, steps), MAX_LINE) == outcome(name, stream, [data], MAX_LINE)
 
 
 @pytest.mark.parametrize(("name", "stream"), TEXT)
 @pytest.mark.parametrize("step", [1 << 16, 1 << 30])
-def test_a_whole_body_is_no_line(name: str, stream: bool, step: int) -> None:
+def test_the_bound_is_that_of_the_setting(name: str, stream: bool, step: int) -> None:
     begin, close, end = TEXT[name, stream]
     data = begin + b"x" * (5 * MIB) + close + end
-    events, error = outcome(name, stream, cut(data, [step]))
-    if stream:
-        assert (events, error.partition(" longer")[0]) == ([], "a line")
-    else:
-        assert ([type(event) for event in events], error) == ([Token, End], "")
+    events, error = outcome(name, stream, cut(data, [step]), len(data))
+    assert ([type(event) for event in events], error) == ([Token, End], "")
+    events, error = outcome(name, stream, cut(data, [step]), MAX_LINE)
+    assert (events, error.partition(" (")[0]) == ([], f"a {'line' if stream else 'body'} longer than 4 MiB")
 
 
 @pytest.mark.parametrize("name", protocols.BUILTIN)
-def test_a_whole_body_is_bounded(name: str) -> None:
-    decoder = protocols.load(name).decoder(False)
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_is_kept_is_bounded(name: str, stream: bool) -> None:
+    decoder = protocols.load(name).decoder(stream)
     block = b" " * MAX_LINE
-    for _ in range(MAX_BODY // MAX_LINE):
+    for _ in range(MAX_MESSAGE_BYTES // MAX_LINE):
         assert decoder.feed(block) == []
-    with pytest.raises(Undecodable, match="longer than 64 MiB"):
+    with pytest.raises(Undecodable, match=r"longer than 64 MiB \(max_message\)"):
         decoder.feed(b" ")
+
+
+@pytest.mark.parametrize("name", ["ollama-generate", "ollama-chat", "openai-chat"])
+@pytest.mark.parametrize("break_", [b"\n", b"\r\n", b"\n\n"])
+def test_a_whole_body_may_have_lines(name: str, break_: bytes) -> None:
+    begin, close, end = TEXT[name, False]
+    data = (begin + b"x" + close + end).replace(b",", b"," + break_ + b"  ").replace(b"{", b"{" + break_)
+    events, error = outcome(name, False, [break_ + data + break_ * 5_000], 1 << 20)
+    assert ([type(event) for event in events], error) == ([Token, End], "")
+
+
+def test_a_long_last_line_loses_no_text() -> None:
+    context = b'{"done":true,"context":[' + b"1," * 2_750_000 + b"1]}\n"
+    events, error = outcome("ollama-generate", True, cut(b'{"response":"Hi"}\n' + context, [1 << 16]))
+    assert ([type(event) for event in events], error) == ([Token, End], "")

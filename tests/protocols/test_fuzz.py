@@ -96,7 +96,7 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
     data += encoder.final(Ending(usage, render(sent[-1]).encode(), context=context))
     expected: list[Event] = [Token(at) for text, at in zip(texts, sent, strict=False) if text]
     made = decode(f"ollama-{kind}", pieces(data, places))
-    assert made == ([*expected, End(replace(usage, at_ns=sent[-1]))], False)
+    assert made == ([*expected, End(replace(usage, at_ns=sent[-1], finish_reason="stop"))], False)
 
 
 @given(st.integers(0, 9_223_372_000_000_000_000))

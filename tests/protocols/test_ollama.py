@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Usage
+from loadgen.model import Output, Usage
 from loadgen.protocols import End, Error, Event, Token
 from loadgen.protocols.encoder import Ending
-from loadgen.protocols.lines import MAX_LINE
 from loadgen.protocols.ollama import Encoder, Kind
 from tests.lab.cells import cell
 from tests.protocols.feeding import Made, cuts, decode
 
+MAX_LINE = 4 << 20
 NOON = 1_769_860_800_000_000_000  # 2026-01-31T12:00:00Z
 G, C = "ollama-generate", "ollama-chat"
 
@@ -32,10 +32,13 @@ def full_end() -> bytes:
     )
 
 
-FULL = End(Usage(5_000_000_000, 1, 26, 130_000_000, 259, 4_232_710_000, NOON + 1_000_000_000))
+FULL = End(
+    Usage(5_000_000_000, 1, 26, 130_000_000, 259, 4_232_710_000, NOON + 1_000_000_000, finish_reason="stop")
+)
 BARE = End(Usage(at_ns=NOON))
 NOON_LINE = object_line("2026-01-31T12:00:00Z")
 AT_NOON = Token(NOON)
+TOOL = Token(None, Output.TOOL_CALL)
 
 CASES: dict[str, tuple[str, bytes, list[Event], bool]] = {
     "nine digits": (G, object_line("2026-01-31T12:00:00.123456789Z"), [Token(NOON + 123_456_789)], False),
@@ -63,7 +66,7 @@ CASES: dict[str, tuple[str, bytes, list[Event], bool]] = {
     "thinking": (
         G,
         b'{"created_at":"2026-01-31T12:00:00Z","response":"","thinking":"hm"}\n',
-        [AT_NOON],
+        [Token(NOON, Output.THINKING)],
         False,
     ),
     "empty text": (G, b'{"created_at":"2026-01-31T12:00:00Z","response":"","done":false}\n', [], False),
@@ -77,11 +80,16 @@ CASES: dict[str, tuple[str, bytes, list[Event], bool]] = {
     "chat, thinking": (
         C,
         b'{"created_at":"2026-01-31T12:00:00Z","message":{"role":"assistant","content":"","thinking":"x"}}\n',
-        [AT_NOON],
+        [Token(NOON, Output.THINKING)],
         False,
     ),
     "chat, role only": (C, b'{"message":{"role":"assistant"},"done":false}\n', [], False),
-    "chat, tool call": (C, b'{"message":{"role":"assistant","content":"","tool_calls":[{}]}}\n', [], False),
+    "chat, tool call": (
+        C,
+        b'{"message":{"role":"assistant","content":"","tool_calls":[{}]}}\n',
+        [TOOL],
+        False,
+    ),
     "chat, no message": (C, b'{"done":false}\n', [], False),
     "full end": (G, full_end(), [FULL], False),
     "end with zeros left out": (
@@ -98,7 +106,7 @@ CASES: dict[str, tuple[str, bytes, list[Event], bool]] = {
         [AT_NOON, Error("out of memory")],
         False,
     ),
-    "error, object": (G, b'{"error":{"message":"no"}}\n', [Error('{"message": "no"}')], False),
+    "error, object": (G, b'{"error":{"message":"no"}}\n', [Error("no")], False),
     "error without LF": (G, b'{"error":"no"}', [Error("no")], False),
     "error is null": (G, b'{"error":null,"response":"a"}\n', [Token(None)], False),
     "broken JSON": (G, NOON_LINE + b'{"model":"m","created\n' + NOON_LINE, [AT_NOON], True),
@@ -107,11 +115,16 @@ CASES: dict[str, tuple[str, bytes, list[Event], bool]] = {
     "two objects in a line": (G, b'{"done":false}{"done":false}\n', [], True),
     "text is a number": (G, NOON_LINE + b'{"response":5}\n', [AT_NOON], True),
     "done is a string": (G, b'{"done":"true"}\n', [], True),
-    "time is a number": (G, b'{"created_at":1,"response":"a"}\n', [], True),
-    "message is a string": (C, b'{"message":"Hi"}\n', [], True),
-    "figure is a string": (G, b'{"done":true,"eval_count":"3"}\n', [], True),
-    "figure beyond 64 bits": (G, b'{"done":true,"eval_count":9223372036854775808}\n', [], True),
-    "figure far beyond 64 bits": (G, b'{"done":true,"eval_count":' + b"9" * 40 + b"}\n", [], True),
+    "time is a number": (G, b'{"created_at":1,"response":"a"}\n', [Token(None)], False),
+    "message is a string": (C, b'{"message":"Hi"}\n', [Error("Hi")], False),
+    "figure is a string": (G, b'{"done":true,"eval_count":"3"}\n', [End(Usage(tokens=3))], False),
+    "figure beyond 64 bits": (G, b'{"done":true,"eval_count":9223372036854775808}\n', [End(Usage())], False),
+    "figure far beyond 64 bits": (
+        G,
+        b'{"done":true,"eval_count":' + b"9" * 40 + b"}\n",
+        [End(Usage())],
+        False,
+    ),
     "bad UTF-8": (G, NOON_LINE + b'{"response":"\xff\xfe"}\n', [AT_NOON], True),
     "UTF-8 cut short": (G, b'{"response":"\xe4\xbd"}\n', [], True),
     "characters of two to four bytes": (
@@ -176,13 +189,15 @@ def test_a_line_may_be_as_long_as_the_limit_and_no_longer_however_it_comes(size:
     line = b'{"response":"' + b"x" * (size - 15) + b'"}'
     assert len(line) == size
     data = NOON_LINE + line + b"\n" + full_end()
-    made = decode(G, (data[at : at + step] for at in range(0, len(data), step)))
+    made = decode(G, (data[at : at + step] for at in range(0, len(data), step)), max_bytes=MAX_LINE)
     expected = [AT_NOON] if size > MAX_LINE else [AT_NOON, Token(None), FULL]
     assert made == Made(expected, size > MAX_LINE)
 
 
 def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
     decoder = protocols.load(G).decoder(True)
+    assert isinstance(decoder, protocols.Bounded)
+    decoder.max_bytes = MAX_LINE
     block = b"x" * (1 << 16)
     decoder.feed(b'{"response":"')
     for _ in range(MAX_LINE // len(block) - 1):
@@ -193,7 +208,9 @@ def test_a_line_that_never_ends_is_undecodable_at_the_limit() -> None:
 
 def test_a_context_of_a_hundred_thousand_tokens_is_read() -> None:
     ending = Ending(Usage(tokens=3), b"2026-01-31T12:00:00Z", context=range(100_000, 200_000))
-    assert decode(G, [Encoder("m", "generate").final(ending)]).events == [End(Usage(tokens=3, at_ns=NOON))]
+    assert decode(G, [Encoder("m", "generate").final(ending)]).events == [
+        End(Usage(tokens=3, at_ns=NOON, finish_reason="stop"))
+    ]
 
 
 @pytest.mark.parametrize("end", [b"\n", b""])
@@ -219,7 +236,9 @@ def test_what_is_encoded_is_read_again(kind: Kind, text: str) -> None:
     data = Encoder('ein Modell: "ü"', kind).token(text, stamp)
     data += Encoder("m", kind).final(Ending(usage, stamp, "length", [1, 2], text))
     token: list[Event] = [Token(NOON + 7)] if text else []
-    last_event = End(Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7))
+    last_event = End(
+        Usage(total_ns=9, prompt_ns=4, tokens=2, decode_ns=1, at_ns=NOON + 7, finish_reason="length")
+    )
     assert decode(f"ollama-{kind}", [data]).events == [*token, *token, last_event]
     first, last = (json.loads(line) for line in data.split(b"\n")[:2])
     assert first["model"] == 'ein Modell: "ü"'

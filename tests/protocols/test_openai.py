@@ -7,14 +7,16 @@ import json
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Usage
+from loadgen.model import Output, Usage
 from loadgen.protocols import End, Error, Event, Token
-from loadgen.protocols.lines import MAX_LINE
 from tests.lab.cells import cell
 from tests.protocols.feeding import Made, cuts, decode
 
+MAX_LINE = 4 << 20
 NAME = "openai-chat"
 TOKEN = Token(None)
+THINKING, TOOL = Token(None, Output.THINKING), Token(None, Output.TOOL_CALL)
+STOPPED = End(Usage(finish_reason="stop"))
 END = End(Usage())
 ROLE = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
 TEXT = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":null}]}\n\n'
@@ -28,14 +30,14 @@ def delta(text: str) -> bytes:
 
 
 CASES: dict[str, tuple[bytes, list[Event], bool]] = {
-    "a whole answer": (ROLE + TEXT + TEXT + STOP + DONE, [TOKEN, TOKEN, END], False),
+    "a whole answer": (ROLE + TEXT + TEXT + STOP + DONE, [TOKEN, TOKEN, STOPPED], False),
     "role only, content null": (delta('{"role":"assistant","content":null}') + TEXT, [TOKEN], False),
     "role only, no content": (delta('{"role":"assistant"}'), [], False),
-    "empty delta": (STOP, [], False),
+    "empty delta": (STOP, [STOPPED], False),
     "delta is null": (b'data: {"choices":[{"delta":null}]}\n\n', [], False),
-    "reasoning": (delta('{"reasoning":"hm"}') + delta('{"reasoning_content":"hm"}'), [TOKEN, TOKEN], False),
+    "reasoning": (delta('{"reasoning":"hm"}') + delta('{"reasoning_content":"hm"}'), [THINKING] * 2, False),
     "reasoning empty": (delta('{"content":"","reasoning":""}'), [], False),
-    "tool call": (delta('{"tool_calls":[{"function":{"name":"f"}}]}'), [], False),
+    "tool call": (delta('{"tool_calls":[{"function":{"name":"f"}}]}'), [TOOL], False),
     "two choices at once": (
         b'data: {"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]}\n\n',
         [TOKEN],
@@ -57,10 +59,10 @@ CASES: dict[str, tuple[bytes, list[Event], bool]] = {
     ),
     "usage, then timings": (
         USAGE + b'data: {"timings":{"predicted_ms":1}}\n\n' + DONE,
-        [End(Usage(prompt_tokens=7, decode_ns=1_000_000))],
+        [End(Usage(prompt_tokens=7, tokens=2, decode_ns=1_000_000))],
         False,
     ),
-    "timings of an age": (b'data: {"timings":{"prompt_ms":1e308}}\n\n', [], True),
+    "timings of an age": (b'data: {"timings":{"prompt_ms":1e308}}\n\n' + DONE, [END], False),
     "CRLF": (
         (TEXT + USAGE + DONE).replace(b"\n", b"\r\n"),
         [TOKEN, End(Usage(prompt_tokens=7, tokens=2))],
@@ -76,7 +78,7 @@ CASES: dict[str, tuple[bytes, list[Event], bool]] = {
         False,
     ),
     "more blank lines": (b"\n\n\n" + TEXT + b"\n\n\n" + DONE, [TOKEN, END], False),
-    "no blank line at the end": (TEXT + b"data: [DONE]\n", [TOKEN], False),
+    "no blank line at the end": (TEXT + b"data: [DONE]\n", [TOKEN, END], False),
     "cut short": (TEXT + TEXT[:20], [TOKEN], False),
     "no end": (TEXT, [TOKEN], False),
     "nothing": (b"", [], False),
@@ -89,14 +91,18 @@ CASES: dict[str, tuple[bytes, list[Event], bool]] = {
     "error of no known shape": (b'data: {"error":{"code":1}}\n\n', [Error('{"code": 1}')], False),
     "after the end": (DONE + b"<html>\n\ndata: }\n\n" + TEXT + DONE, [END], False),
     "after an error": (b'data: {"error":"no"}\n\n' + b"oops\ndata: }\n\n", [Error("no")], False),
-    "JSON without data:": (TEXT + b'{"error":"no"}\n', [TOKEN], True),
+    "JSON without data:": (TEXT + b'{"error":"no"}\n', [TOKEN, Error("no")], False),
     "broken JSON": (TEXT + b'data: {"choices":[\n\n' + TEXT, [TOKEN], True),
     "not an object": (b"data: [1]\n\n", [], True),
     "choices is a string": (b'data: {"choices":"a"}\n\n', [], True),
-    "choices is null": (b'data: {"choices":null}\n\n', [], True),
-    "content is a list": (delta('{"content":[]}'), [], True),
-    "figure beyond 64 bits": (b'data: {"usage":{"prompt_tokens":1' + b"0" * 30 + b"}}\n\n", [], True),
-    "bad UTF-8": (TEXT + delta('{"content":"a"}').replace(b"a", b"\xff"), [TOKEN], True),
+    "choices is null": (b'data: {"choices":null}\n\n', [], False),
+    "content is a list": (delta('{"content":[]}'), [], False),
+    "figure beyond 64 bits": (
+        b'data: {"usage":{"prompt_tokens":1' + b"0" * 30 + b"}}\n\n" + DONE,
+        [END],
+        False,
+    ),
+    "bad UTF-8": (TEXT + delta('{"content":"é"}').replace(b"\xc3", b"\xff"), [TOKEN], True),
     "other line separators in a string": (delta('{"content":"\u0085\u2028\u2029"}'), [TOKEN], False),
 }
 
@@ -119,7 +125,7 @@ WHOLE: dict[str, tuple[bytes, list[Event], bool]] = {
     "with LF": (ANSWER + b"\n", [TOKEN, TWO], False),
     "over several lines": (ANSWER.replace(b",", b",\r\n  "), [TOKEN, TWO], False),
     "empty content": (b'{"choices":[{"message":{"content":null}}]}', [END], False),
-    "reasoning": (b'{"choices":[{"message":{"reasoning_content":"hm"}}]}', [TOKEN, END], False),
+    "reasoning": (b'{"choices":[{"message":{"reasoning_content":"hm"}}]}', [THINKING, END], False),
     "error": (b'{"error":{"message":"no"}}', [Error("no")], False),
     "no choices": (b'{"object":"chat.completion"}', [], False),
     "nothing": (b" \n", [], False),
@@ -138,7 +144,8 @@ def test_a_whole_answer(data: bytes, events: list[Event], undecodable: bool) -> 
 @pytest.mark.parametrize("step", [1 << 14, MAX_LINE + 1, 1 << 30])
 def test_an_event_of_ten_megabytes_is_undecodable(step: int) -> None:
     data = TEXT + b'data: {"x":"' + b"x" * 10_000_000 + b'"}\n\n' + DONE
-    assert decode(NAME, (data[at : at + step] for at in range(0, len(data), step))) == Made([TOKEN], True)
+    pieces = (data[at : at + step] for at in range(0, len(data), step))
+    assert decode(NAME, pieces, max_bytes=MAX_LINE) == Made([TOKEN], True)
 
 
 def feed_for_ever(decoder: protocols.Decoder, block: bytes) -> None:
@@ -149,6 +156,8 @@ def feed_for_ever(decoder: protocols.Decoder, block: bytes) -> None:
 @pytest.mark.parametrize("line", [b"data: " + b"x" * 1000 + b"\n", b"data:\n"])
 def test_an_event_that_never_ends_is_undecodable_near_the_limit(line: bytes) -> None:
     decoder = protocols.load(NAME).decoder(True)
+    assert isinstance(decoder, protocols.Bounded)
+    decoder.max_bytes = MAX_LINE
     block = line * (1 + (1 << 16) // len(line))
     for _ in range(MAX_LINE // len(block) - 1):
         assert decoder.feed(block) == []
