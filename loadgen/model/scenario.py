@@ -124,8 +124,8 @@ class Workload:
     """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
 
     ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
-    where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes of
-    a line, an event or a whole answer.
+    where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes
+    of a line, an event or a whole answer.
     """
 
     prompts: tuple[str, ...]
