@@ -21,7 +21,7 @@ PROVIDERS = (
     "loadgen.argument.article:findings",
     "loadgen.analysis.noise:findings",
     "loadgen.analysis.drift:findings",
-    "loadgen.analysis.first_token:findings",
+    "loadgen.analysis.time_parts:findings",
     "loadgen.analysis.delivery_lag:findings",
     "loadgen.analysis.validity:findings",
     "loadgen.analysis.limits:findings",

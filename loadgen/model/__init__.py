@@ -56,11 +56,11 @@ from loadgen.model.findings import Delay as Delay
 from loadgen.model.findings import DelayFinding as DelayFinding
 from loadgen.model.findings import DriftFinding as DriftFinding
 from loadgen.model.findings import Finding as Finding
-from loadgen.model.findings import FirstTokenFinding as FirstTokenFinding
 from loadgen.model.findings import LeftOut as LeftOut
 from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
-from loadgen.model.findings import TtftParts as TtftParts
+from loadgen.model.findings import Part as Part
+from loadgen.model.findings import TimeFinding as TimeFinding
 from loadgen.model.findings import Validity as Validity
 from loadgen.model.level import Level as Level
 from loadgen.model.limit import Limit as Limit

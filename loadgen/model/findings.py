@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -107,23 +108,31 @@ class DelayFinding(Finding):
     delays: tuple[Delay, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TtftParts:
-    """Mean milliseconds until the server had the request, until it sent the first token, and until that was read."""
+class Part(StrEnum):
+    """A part of the time of a stream, in the order in which they pass; those before ``DECODE`` are the TTFT."""
 
-    send_ms: float
-    server_ms: float
-    receive_ms: float
+    SEND = "send"  # until the server had the request
+    LOAD = "load"  # of the model
+    QUEUE = "queue"  # the server reports nothing about it
+    PROMPT = "prompt"  # it is evaluated
+    FIRST_DECODE = "first_decode"  # the first token is decoded and sent
+    UNSPLIT = "unsplit"  # what the server reports too little about
+    RECEIVE = "receive"  # until the client had the first token
+    DECODE = "decode"  # from the first to the last token
+    REST = "rest"  # until the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FirstTokenFinding(Finding):
-    """Where the TTFT of ``streams`` went: the ``mean`` of all, and of the ``slowest`` 5 %, ``None`` of too few."""
+class TimeFinding(Finding):
+    """Where the time of ``streams`` went: the ``mean`` ms of each part, and of those with the longest TTFT (``slowest``
+    5 %, ``None`` of too few). Of ``contradicted`` streams, the server's durations exceed the TTFT; it is not divided.
+    """
 
-    kind: str = "first_token"
+    kind: str = "time"
     streams: int
-    mean: TtftParts
-    slowest: TtftParts | None
+    contradicted: int
+    mean: Mapping[Part, float]
+    slowest: Mapping[Part, float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,16 @@ from loadgen.model import (
     Delay,
     DelayFinding,
     Estimate,
-    FirstTokenFinding,
     Level,
     Limit,
+    Part,
     Saturates,
     ThresholdFinding,
-    TtftParts,
+    TimeFinding,
 )
 from loadgen.report.charts.failures import failures
 from loadgen.report.charts.scaling import pair
-from loadgen.report.charts.stacks import first_token, late_tokens
+from loadgen.report.charts.stacks import late_tokens, times
 from tests.report.runs import failed_run, run_of, view
 from tests.synthetic import ZERO, client_id, recording
 
@@ -82,14 +82,22 @@ def test_bars_of_late_tokens_are_shares_of_all_tokens(sweep, share, axis):
     assert chart.figure.x_range.end == pytest.approx(axis, rel=0.1)
 
 
+TIME = TimeFinding(
+    client=AIOHTTP, level=Level(streams=20), streams=9, contradicted=0, slowest=None,
+    mean={Part.SEND: 1.0, Part.FIRST_DECODE: 80.0, Part.RECEIVE: 2.0, Part.DECODE: 500.0},
+)  # fmt: skip
+
+
+def test_the_bars_of_parts_end_at_the_ttft_and_at_the_total(sweep):
+    ends = [max(b["right"][0] for b in drawn(c, "left", "right")) for c in times(sweep, [TIME]) if c]
+    assert ends == [83, 583]
+
+
 def test_parts_have_a_palette_that_is_not_the_clients(sweep):
-    finding = FirstTokenFinding(
-        client=AIOHTTP, level=Level(streams=20), streams=9, mean=TtftParts(1.0, 80.0, 2.0), slowest=None
-    )
-    charts = [late_tokens(sweep, [late(0.1, gc=1.0)]), *filter(None, first_token(sweep, [finding]))]
-    assert len(charts) == 2
+    charts = [late_tokens(sweep, [late(0.1, gc=1.0)]), *filter(None, times(sweep, [TIME]))]
+    assert len(charts) == 3
     used = {variable for chart in charts for _, variable in chart.key}
-    assert used == {"--gc", "--send", "--server", "--receive"}
+    assert used == {"--gc", "--send", "--first-decode", "--receive", "--decode"}
     assert not used & {style.variable for style in sweep.styles.values()}
 
 

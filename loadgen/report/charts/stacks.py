@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from bokeh.models import HBar
 
-from loadgen.model import ClientId, DelayFinding, FirstTokenFinding, Level, TtftParts
+from loadgen.model import ClientId, DelayFinding, Level, TimeFinding
+from loadgen.model import Part as Kind
 from loadgen.report.charts.axes import axis
 from loadgen.report.charts.style import Chart, Mark, draw, hover, row_plot
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
-from loadgen.report.sentences import delivery_lag as english
+from loadgen.report.sentences import delivery_lag as delays
+from loadgen.report.sentences import times as english
 from loadgen.report.text import beside, clauses, joined, number, percent
 from loadgen.report.view import View
 
@@ -38,32 +40,39 @@ class Part:
     variable: str
 
 
-def first_token(view: View, found: Sequence[FirstTokenFinding]) -> list[Chart | None]:
-    """Return the charts of the TTFT of all streams, and of the slowest."""
-    kinds = {
-        "send_ms": Part(_("client: to send"), "--send"), "server_ms": Part(_("server"), "--server"),
-        "receive_ms": Part(_("client: to receive"), "--receive"),
-    }  # fmt: skip
+def times(view: View, found: Sequence[TimeFinding]) -> list[Chart | None]:
+    """Return the charts of the TTFT and the total of all streams, and of the TTFT of the slowest, by part."""
 
-    def stack(of: FirstTokenFinding, parts: TtftParts) -> Stack:
-        values: Mapping[str, float] = {kind: getattr(parts, kind) for kind in kinds}
-        return Stack(_where(view, of.client, of.level), values, number(sum(values.values())))
+    def chart(title: str, rows: Sequence[tuple[TimeFinding, Mapping[Kind, float]]]) -> Chart | None:
+        kinds: Mapping[str, Part] = {
+            part: Part(_(text), f"--{part.replace('_', '-')}")
+            for part, text in english.PARTS.items()
+            if any(part in parts for _of, parts in rows)
+        }
+        bars = [
+            Stack(
+                _where(view, of.client, of.level),
+                {str(part): ms for part, ms in parts.items()},
+                number(sum(parts.values())),
+            )
+            for of, parts in rows
+        ]
+        return stacks(title, "ms", bars, kinds)
 
     return [
-        stacks(_("TTFT, mean of all streams"), "ms", [stack(of, of.mean) for of in found], kinds),
-        stacks(
+        chart(_("TTFT, mean of all streams"), [(of, english.ttft(of.mean)) for of in found]),
+        chart(
             _("TTFT, mean of the slowest 5 %"),
-            "ms",
-            [stack(of, of.slowest) for of in found if of.slowest],
-            kinds,
+            [(of, english.ttft(of.slowest)) for of in found if of.slowest],
         ),
+        chart(_("Total, mean of all streams"), [(of, of.mean) for of in found]),
     ]
 
 
 def late_tokens(view: View, found: Sequence[DelayFinding]) -> Chart | None:
     """Return the chart of late tokens by cause, as shares of all tokens."""
     kinds: Mapping[str, Part] = {
-        cause: Part(_(english.CAUSES[cause]), f"--{cause}") for cause in english.used(found)
+        cause: Part(_(delays.CAUSES[cause]), f"--{cause}") for cause in delays.used(found)
     }
     rows = []
     for of in found:

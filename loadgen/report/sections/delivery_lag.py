@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from loadgen.model import DelayFinding, FirstTokenFinding
+from loadgen.model import DelayFinding, TimeFinding
 from loadgen.report.blocks import Bullets, Cell, Charts, Column, Details, Row, Table, Text
 from loadgen.report.columns import level_text, where
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import delivery_lag as english
 from loadgen.report.sentences import sentences
-from loadgen.report.text import clauses, flowing, joined, percent
+from loadgen.report.sentences.times import PARTS, contradictions, ttft
+from loadgen.report.text import clauses, flowing, joined, number, percent
 
 
 class DeliveryLag(Section):
@@ -22,13 +23,14 @@ class DeliveryLag(Section):
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         late = sorted(view.of(DelayFinding), key=lambda finding: finding.level or 0)
+        first = sorted(view.of(TimeFinding), key=lambda finding: finding.level or 0)
         if form == "terminal":
+            yield from _times(first)
             yield from _tables(late)
             return
-        from loadgen.report.charts.stacks import first_token, late_tokens
+        from loadgen.report.charts.stacks import late_tokens, times
 
-        first = sorted(view.of(FirstTokenFinding), key=lambda finding: finding.level or 0)
-        charts = [chart for chart in (*first_token(view, first), late_tokens(view, late)) if chart]
+        charts = [chart for chart in (*times(view, first), late_tokens(view, late)) if chart]
         if not charts:
             return
         yield Charts(charts, "two")
@@ -37,9 +39,12 @@ class DeliveryLag(Section):
             notes.append(
                 _(
                     "The client’s parts of the TTFT are the send delay, until the server has the request, and the "
-                    "delivery lag, until the client has the token that the server sent. They are means, so they add up."
+                    "delivery lag, until the client has the token that the server sent. Load and prompt are what the "
+                    "server reports; the queue is what it reports nothing about, in the time before the first token. "
+                    "They are means, so they add up."
                 )
             )
+            notes += contradictions(first)
         if late:
             text = _("A token is late that arrived more than {budget} ms after the server sent it.")
             notes.append(text.format(budget=f"{late[0].budget_ms:g}"))
@@ -52,6 +57,20 @@ class DeliveryLag(Section):
         ]
         if lines:
             yield Details(_("Late tokens as text"), [Bullets(lines)])
+
+
+def _times(found: Sequence[TimeFinding]) -> Iterable[Block]:
+    """Yield the mean time of each part, as far as any of the measurements has it."""
+    used = [part for part in PARTS if any(part in of.mean for of in found)]
+    if not used:
+        return
+    columns = [Column(_("mean, ms")), Column(_("TTFT")), *(Column(_(PARTS[part])) for part in used)]
+    rows: list[Row] = []
+    for of in found:
+        parts = (number(of.mean[part]) if part in of.mean else "" for part in used)
+        rows.append([Cell(where(of.client, of.level)), number(sum(ttft(of.mean).values())), *parts])
+    yield Table(columns, {"": rows})
+    yield from (Text(text, "quiet") for text in contradictions(found))
 
 
 def _tables(found: list[DelayFinding]) -> Iterable[Block]:

@@ -17,6 +17,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "article": "loadgen.report.sentences.article:sentences",
     "noise": "loadgen.report.sentences.noise:sentences",
     "drift": "loadgen.report.sentences.drift:sentences",
+    "time": "loadgen.report.sentences.times:sentences",
     "delivery_lag": "loadgen.report.sentences.delivery_lag:sentences",
     "threshold": "loadgen.report.sentences.thresholds:sentences",
     "validity": "loadgen.report.sentences.validity:sentences",

@@ -1,0 +1,75 @@
+"""How the time divides into the client's part and the parts that the server reports."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from loadgen import analysis
+from loadgen.analysis.time_parts import findings
+from loadgen.model import Part, Recording
+from tests import synthetic
+
+
+def found(*recordings: Recording):
+    run = synthetic.run("/nowhere", list(recordings))
+    return findings(run, analysis.summarise(run))
+
+
+def total(parts):
+    return sum(parts.values())
+
+
+def test_the_parts_are_what_the_client_and_the_server_did_and_add_up_to_the_total():
+    made = synthetic.recording(ttft_ms=100, send_delay_ms=7, lag_us=2000, streams=200, tokens=20)
+    # the server reports the prompt up to the first token; of 100 ms it has 60, after a queue of 33
+    reported = replace(made.streams, prompt_ns=made.streams.prompt_ns - 40_000_000)
+    (one,) = found(replace(made, streams=reported))
+    assert one.streams == 200
+    assert (one.contradicted, one.mean.keys()) == (
+        0,
+        set(Part) - {Part.LOAD, Part.UNSPLIT, Part.FIRST_DECODE},
+    )
+    assert one.mean[Part.SEND] == pytest.approx(7, abs=0.1)
+    assert one.mean[Part.QUEUE] == pytest.approx(33, abs=0.1)
+    assert one.mean[Part.PROMPT] == pytest.approx(60, abs=0.1)
+    assert one.mean[Part.RECEIVE] == pytest.approx(2, abs=0.1)
+    assert one.mean[Part.DECODE] == pytest.approx(950, abs=0.1)
+    assert total(one.mean) == pytest.approx(100 + 950 + 2 + 0.1, abs=0.1)
+
+
+def test_the_slowest_are_divided_apart_where_there_are_enough():
+    (one,) = found(synthetic.recording(ttft_ms=100, jitter=0.5, streams=200))
+    assert one.slowest[Part.PROMPT] > 1.5 * one.mean[Part.PROMPT]
+    (few,) = found(synthetic.recording(concurrency=5, streams=10))
+    assert few.slowest is None
+
+
+@pytest.mark.parametrize("unknown", [{"same_host": False}, {"clock_step_ns": 10**12}])
+def test_without_the_servers_clock_the_clients_part_is_not_told_apart(unknown):
+    (one,) = found(synthetic.recording(ttft_ms=100, lag_us=2000, **unknown))
+    assert not {Part.SEND, Part.RECEIVE} & one.mean.keys()
+    assert one.mean[Part.UNSPLIT] == pytest.approx(2, abs=0.1)
+
+
+def test_a_server_that_reports_nothing_divides_nothing():
+    made = synthetic.recording(stamped=False, send_delay_ms=5)
+    silent = np.full(len(made.streams), -1)
+    silent = dict.fromkeys(("total_ns", "prompt_ns", "decode_ns", "end_stamp_ns"), silent)
+    assert found(replace(made, streams=replace(made.streams, **silent))) == []
+
+
+def test_contradictions_are_counted_and_not_divided():
+    made = synthetic.recording(ttft_ms=100, streams=20, concurrency=20)
+    absurd = replace(made.streams, prompt_ns=made.streams.prompt_ns * np.where(np.arange(20) < 5, 10, 1))
+    (one,) = found(replace(made, streams=absurd))
+    assert one.contradicted == 5
+    assert one.mean[Part.UNSPLIT] == pytest.approx(25, abs=0.1)
+    assert min(one.mean.values()) >= 0
+
+
+def test_failed_streams_and_controls_do_not_count():
+    made = synthetic.recording(streams=50, outcomes={"reset": 10})
+    control = replace(made, client=replace(made.client, control=True), index=1)
+    (one,) = found(made, control)
+    assert (one.client, one.streams) == (made.client, 40)
