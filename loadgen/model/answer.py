@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadgen.model.clients import ClientId
-from loadgen.model.estimate import Estimate
+from loadgen.model.estimate import NOT_MEASURED, Estimate
 from loadgen.model.findings import Finding
 from loadgen.model.level import Level
 from loadgen.model.limit import Limit
@@ -107,7 +107,9 @@ class HoldsBack(Answer):
 class Saturates(Answer):
     """From ``below`` to ``level``, tokens per second grew ``ratio`` times only; ``limit`` is whose limit that is.
 
-    ``client`` is ``None`` where it is the server's, and all clients show it.
+    ``client`` is ``None`` where it is the server's, and all clients show it. ``waits``: from ``below`` to ``level``,
+    the highest, more streams only wait; about ``served`` are served at once there. ``verdict`` is ``undecided`` where
+    the rounds are too few or too different to be sure.
     """
 
     kind: str = "saturates"
@@ -116,6 +118,8 @@ class Saturates(Answer):
     limit: Limit
     tokens_per_s: Estimate
     ratio: Estimate
+    waits: bool = False
+    served: Estimate = NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from loadgen.analysis.answer.saturates import PLATEAU
 from loadgen.analysis.answer.undecided import MAX_MORE
 from loadgen.analysis.metrics import column
 from loadgen.model import (
@@ -34,7 +35,6 @@ from loadgen.report.text import clauses, flowing, joined, listed, number, percen
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 CAUSES = 4  # kinds of failures that are named
-PLATEAU = 1.1  # times the tokens/s: more streams only wait
 
 
 def paragraphs(answers: Iterable[Answer]) -> list[str]:
@@ -167,11 +167,13 @@ def _range(one: Objective) -> str:
 
 def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
     for one in answers:
-        wait = one.ratio.value is not None and one.ratio.value < PLATEAU
+        if one.waits:
+            yield flowing(_waits(one))
+            continue
         texts = {
-            Limit.SERVER: _("From {below} on more streams only wait: the server gives {rate}.")
-            if wait
-            else _("The server saturates between {below} and {level}: {rate}, {ratio} times as many."),
+            Limit.SERVER: _(
+                "The server saturates between {below} and {level}: {rate}, {ratio} times as many."
+            ),
             Limit.CLIENT: _(
                 "{client} reaches its own limit at {level}: {rate}, {ratio} times that of {below}."
             ),
@@ -188,6 +190,29 @@ def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
             below=level_text(one.below),
             rate=value("tokens_per_s", one.tokens_per_s.value),
             ratio=number(one.ratio.value),
+        )
+
+
+def _waits(one: Saturates) -> Iterator[str]:
+    """Yield that more streams only wait, how many are served at once, and what is not certain of it."""
+    rate = value("tokens_per_s", one.tokens_per_s.value)
+    if one.verdict:
+        text = _("{below} → {level} seem only to wait: {rate} from {below} on.")
+    elif (one.ratio.high or 1.0) < 1 / PLATEAU:
+        text = _(
+            "{below} → {level} only wait, and the server slows down: {rate}, {ratio} times that of {below}."
+        )
+    else:
+        text = _("{below} → {level} only wait: {rate} from {below} on.")
+    below = f"{one.below.value:,g}"
+    yield text.format(below=below, level=level_text(one.level), rate=rate, ratio=number(one.ratio.value))
+    if one.served.value is not None:
+        yield _("About {n} are served at once.").format(n=spelled(max(1, round(one.served.value))))
+    if one.verdict:
+        yield (
+            _("One round cannot tell; use --repeats 3.")
+            if one.ratio.high is None
+            else _("The rounds differ too much to be sure.")
         )
 
 

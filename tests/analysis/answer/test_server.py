@@ -154,8 +154,43 @@ def test_a_limit_that_cannot_be_told_is_not():
         made("aiohttp", n, tokens_per_s=of, limited_by=Limit.SERVER) for n, of in ((10, low), (20, high))
     )
     assert not answers(saturates, *noisy)
-    once = (made("aiohttp", n, rounds=1, limited_by=Limit.SERVER) for n in (10, 100))
-    assert not answers(saturates, *once)
+
+
+# tokens/s at 1, 4, 8 and 16 streams; from which on they only wait, and whether that is certain
+GROWS, STEADY, WIDE = (20, 60, 61, 60), (60, 60, 61, 60), (20, (50, 60, 70), (40, 60, 80), (45, 60, 75))
+
+
+@pytest.mark.parametrize(
+    ("rates", "figures", "below", "verdict"),
+    [
+        (GROWS, {}, 4, ""),
+        (STEADY, {}, 1, ""),
+        ((20, 40, 60, 61), {}, 8, ""),
+        ((20, 60, 60, 40), {}, 4, ""),  # the server slows down
+        (WIDE, {}, 4, "undecided"),
+        (GROWS, {"rounds": 1}, 4, "undecided"),
+        ((20, 60, 70, 80), {}, None, ""),  # 33 % more from 4 on, 14 % from 8 on
+        ((20, 60, 62, 68), {}, 8, ""),  # 13 % more from 4 on
+        (GROWS, {"live_mean": 3.0}, None, ""),  # the streams were not in flight
+    ],
+)
+def test_from_which_level_on_more_streams_only_wait(rates, figures, below, verdict):
+    figures = {"served_mean": 8.0} | figures
+    sweep = [
+        made("aiohttp", n, tokens_per_s=rate, **{"live_mean": 0.99 * n} | figures)
+        for n, rate in zip((1, 4, 8, 16), rates, strict=True)
+    ]
+    found = [one for one in answers(saturates, *sweep) if isinstance(one, Saturates)]
+    assert [(one.below.streams, one.level.streams, one.verdict) for one in found] == (
+        [(below, 16, verdict)] if below else []
+    )
+    assert all((one.waits, one.served.value, one.limit) == (True, 8.0, Limit.SERVER) for one in found)
+
+
+@pytest.mark.parametrize("limit", [Limit.CLIENT, Limit.MACHINE, Limit.SIMULATOR])
+def test_what_the_client_or_the_machine_holds_up_does_not_wait_for_the_server(limit):
+    sweep = [made("aiohttp", n, tokens_per_s=60, limited_by=limit if n == 16 else None) for n in (4, 8, 16)]
+    assert not any(one.waits for one in answers(saturates, *sweep) if isinstance(one, Saturates))
 
 
 def test_one_client_without_a_limit_scales():
