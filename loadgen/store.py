@@ -1,17 +1,17 @@
 """The run folder: ``run.json`` and, per cell, ``arrivals/NNNN.npz``; everything else in it is derived.
 
 A cell that was measured again has one for each attempt, ``arrivals/NNNN+1.npz``; one that was spread over workers has
-one for each of them, ``arrivals/NNNN-<worker>.npz``. Columns, units and types are described in ``docs/run-folder.md``.
-Files appear complete or not at all.
+one for each of them, ``arrivals/NNNN-<worker>.npz``; a long one has several, ``arrivals/NNNN.1.npz`` after the first.
+Columns, units and types are described in ``docs/run-folder.md``. Files appear complete or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -51,6 +51,7 @@ _OF_USAGE = {
 # Columns of `streams` that are numbers on disk, with a list of their texts.
 _TEXTS = ("outcome", "error", "finish_reason")
 _AnyTable = TypeVar("_AnyTable", bound=Table)
+Tables = Mapping[str, Table]  # by their names in a recording
 
 
 class StoreError(Exception):
@@ -102,6 +103,66 @@ def table_of(kind: type[_AnyTable], rows: Iterable[model.Sample | model.CpuSampl
     return kind(**{field.name: _column(getattr(row, field.name) for row in kept) for field in fields(kind)})
 
 
+def tables_of(
+    streams: Iterable[Stream] = (),
+    samples: Iterable[model.Sample] = (),
+    pauses: Iterable[model.Pause] = (),
+    cpu_samples: Iterable[model.CpuSample] = (),
+) -> Tables:
+    """Return the tables of a recording."""
+    table, arrivals, stamps = table_of_streams(streams)
+    return {
+        "streams": table,
+        "arrivals": arrivals,
+        "stamps": stamps,
+        "samples": table_of(model.SampleTable, samples),
+        "pauses": table_of_pauses(pauses),
+        "cpu_samples": table_of(model.CpuSampleTable, cpu_samples),
+    }
+
+
+def size(of: Tables) -> int:
+    """Return about how many bytes the tables take in a file."""
+    errors: Sequence[str] = of["streams"].columns["error"].tolist()
+    return sum(column.nbytes for table in of.values() for column in table.columns.values()) + sum(
+        map(len, errors)
+    )
+
+
+def joined(parts: Sequence[Tables]) -> Tables:
+    """Return the rows of all parts, at least one, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    return {
+        name: kind(
+            **{
+                field.name: np.concatenate([part[name].columns[field.name] for part in parts])
+                for field in fields(kind)
+            }
+        )
+        for name, kind in _TABLES.items()
+    }
+
+
+def recording(info: RecordingInfo, of: Tables) -> Recording:
+    """Return the recording with these tables, streams in the order in which they started."""
+    streams, arrivals, stamps = (of[name] for name in ("streams", "arrivals", "stamps"))
+    columns = streams.columns
+    order = np.lexsort((columns["slot"], columns["start"]))
+    if (np.diff(order) != 1).any():
+        streams = streams.rows(order)
+        arrivals = arrivals.rows(_rows_of(columns["reads"], order))
+        stamps = stamps.rows(_rows_of(columns["stamped"], order))
+    return _recording(info, **{**of, "streams": streams, "arrivals": arrivals, "stamps": stamps})
+
+
+def _rows_of(counts: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of the streams in that order; each has as many as ``counts`` says, one after the other."""
+    begins, number = (np.cumsum(counts) - counts)[order], counts[order]
+    rows: NDArray[np.int64] = np.repeat(begins - (np.cumsum(number) - number), number)
+    return rows + np.arange(len(rows))
+
+
 def filled(
     info: RecordingInfo,
     streams: Iterable[Stream],
@@ -110,16 +171,7 @@ def filled(
     cpu_samples: Iterable[model.CpuSample] = (),
 ) -> Recording:
     """Return the recording with its tables, streams in the order in which they started."""
-    table, arrivals, stamps = table_of_streams(sorted(streams, key=lambda each: (each.start, each.slot)))
-    return _recording(
-        info,
-        streams=table,
-        arrivals=arrivals,
-        stamps=stamps,
-        samples=table_of(model.SampleTable, samples),
-        pauses=table_of_pauses(pauses),
-        cpu_samples=table_of(model.CpuSampleTable, cpu_samples),
-    )
+    return recording(info, tables_of(streams, samples, pauses, cpu_samples))
 
 
 def _recording(info: RecordingInfo, **tables: Any) -> Recording:
@@ -197,7 +249,8 @@ def _file_name(recording: Recording) -> str:
     if safe != worker:
         safe += f"~{hashlib.sha256(worker.encode()).hexdigest()[:16]}"
     attempt = f"+{recording.attempt}" if recording.attempt else ""
-    return f"{recording.index:04d}{attempt}{'-' if worker else ''}{safe}.npz"
+    number = f".{recording.number}" if recording.number else ""
+    return f"{recording.index:04d}{attempt}{number}{'-' if worker else ''}{safe}.npz"
 
 
 def load(folder: Path | str) -> Run:
@@ -219,13 +272,9 @@ def load(folder: Path | str) -> Run:
         _check_info(info)
     recordings, left_out = list[Recording](), list[model.LeftOut]()
     for cell in info.cells:
-        for name in sorted(cell.files):
-            try:
-                with _reading(folder / name):
-                    recordings.append(_load(folder / name, cell, info, old=found == 1))
-            except StoreError as error:
-                reason = str(error).removeprefix(f"{folder / name}: ")
-                left_out.append(model.LeftOut(client=cell.client, level=cell.level, file=name, reason=reason))
+        loaded, bad = _load_cell(folder, cell, info, old=found == 1)
+        recordings += loaded
+        left_out += bad
     if left_out and not recordings:
         raise StoreError(f"{folder / left_out[0].file}: {left_out[0].reason}")
     return Run(folder=folder, info=info, recordings=tuple(recordings), left_out=tuple(left_out))
@@ -248,6 +297,39 @@ def _check_info(info: RunInfo) -> None:
             names.add(name)
 
 
+def load_cell(folder: Path, cell: CellInfo, info: RunInfo) -> list[Recording]:
+    """Return the recordings of one cell of a run of today's format. Raises StoreError."""
+    found, bad = _load_cell(folder, cell, info, old=False)
+    if bad:
+        raise StoreError(f"{folder / bad[0].file}: {bad[0].reason}")
+    return found
+
+
+def _load_cell(
+    folder: Path, cell: CellInfo, info: RunInfo, *, old: bool
+) -> tuple[list[Recording], list[model.LeftOut]]:
+    """Return the recordings of a cell, those of several files joined, and the files that cannot be read."""
+    parts: dict[str, list[Recording]] = {}
+    left_out = []
+    for name in sorted(cell.files):
+        try:
+            with _reading(folder / name):
+                found = _load(folder / name, cell, info, old=old)
+            parts.setdefault(found.worker, []).append(found)
+        except StoreError as error:
+            reason = str(error).removeprefix(f"{folder / name}: ")
+            left_out.append(model.LeftOut(client=cell.client, level=cell.level, file=name, reason=reason))
+    return [_whole(cell, sorted(each, key=lambda file: file.number)) for each in parts.values()], left_out
+
+
+def _whole(cell: CellInfo, files: Sequence[Recording]) -> Recording:
+    """Return the recording in these files. The last one has what is not in tables, but users of Locust come and go."""
+    if len(files) == 1:
+        return files[0]
+    of = joined([{name: getattr(file, name) for name in _TABLES} for file in files])
+    return _recording(replace(files[-1], level=cell.level), **of)
+
+
 def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
     needed = tables.required(_TABLES)
     dtypes = {name: tables.DTYPES.get(name, ("int64",)) for name in needed}
@@ -268,7 +350,8 @@ def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
             columns[column] = tables.texts(name, columns[column], meta.pop(f"{name}s", None))
     recording = values.from_plain(meta, RecordingInfo, "meta")
     for field in ("index", "attempt", "client", "level", "repeat", "mode"):
-        if getattr(recording, field) != getattr(cell, field):
+        kept = field == "level" and len(cell.files) > 1  # before the number of Locust's users was known
+        if getattr(recording, field) != getattr(cell, field) and not kept:
             raise BadData(f"meta.{field}", f"is not that of cell {cell.index} in {INFO}")
     tables.check(columns, recording)
     found = {

@@ -24,6 +24,7 @@ from loadgen.lab import engine
 from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, session
+from loadgen.lab.spool import Keep
 from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, RunInfo, Scenario
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores, available
@@ -221,7 +222,10 @@ class _Steps(Listener):
 
 
 def one_engine_per_core(
-    cell: Cell, listener: Listener, interrupted: Callable[[], bool]
+    cell: Cell,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    keep: Keep,  # noqa: ARG001 - a step is short
 ) -> Sequence[Recording]:
     """Run a cell with one engine on each of its cores; the slots are dealt in turn."""
 

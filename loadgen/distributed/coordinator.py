@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import gevent
@@ -14,8 +15,8 @@ from loadgen import clients, store
 from loadgen.distributed import messages
 from loadgen.distributed.transport import LOCAL, Transport
 from loadgen.distributed.worker import fingerprint
-from loadgen.lab.engine import Rows
-from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Scenario
+from loadgen.lab.spool import Spool
+from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Sample, Scenario
 from loadgen.scenario import Override
 
 CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are connected
@@ -36,7 +37,8 @@ class Assignment:
     cell: int
     slots: tuple[int, ...] | None
     recording: RecordingInfo | None = None
-    rows: Rows = field(default_factory=lambda: Rows([], [], [], []))
+    spool: Spool = field(default_factory=Spool)
+    sample: Sample | None = None  # the last one
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     requested: int = field(init=False)
     most_requested: int = field(init=False)
@@ -55,18 +57,21 @@ class Assignment:
         return not self.done and not self.lost
 
     def add(self, update: messages.Update) -> None:
+        """Add what a worker has sent. Raises StoreError."""
         self.updated_at = time.monotonic()
         self.recording = update.recording
-        self.rows.streams.extend(update.rows.streams)
-        self.rows.samples.extend(update.rows.samples)
-        self.rows.pauses.extend(update.rows.pauses)
-        self.rows.cpu_samples.extend(update.rows.cpu_samples)
+        self.sample = next(reversed(update.rows.samples), self.sample)
         self.outcomes.update(stream.outcome for stream in update.rows.streams)
         self.requested, self.most_requested = update.requested, update.most_requested
         self.open, self.tokens, self.done = update.open, update.tokens, update.done
+        level = Level(streams=max(self.most_requested, 1)) if self.slots is None else update.recording.level
+        self.spool.add(update.rows, partial(self._own, update.recording, level))
 
     def filled(self, cell: Cell) -> Recording:
-        """Return the recording of ``cell``, with its tables; an empty one where nothing was sent."""
+        """Return the recording of ``cell``, less what has been kept; an empty one where nothing was sent.
+
+        Raises StoreError.
+        """
         load = cell.workload.load
         begin = int(load.warmup * 1e9)
         info = self.recording or RecordingInfo(
@@ -81,14 +86,16 @@ class Assignment:
             window=(begin, max(begin, int((load.seconds or 0.0) * 1e9))),
             clock=((0, 0), (0, 0)),
         )
-        info = replace(
+        return self.spool.recording(self._own(info, Level(streams=max(cell.max_streams, 1))))
+
+    def _own(self, info: RecordingInfo, level: Level) -> RecordingInfo:
+        return replace(
             info,
-            level=Level(streams=max(cell.max_streams, 1)),
+            level=level,
             ended=self.lost or info.ended,
             worker=self.worker,
             share=self.most_requested if self.worker else None,
         )
-        return store.filled(info, *self.rows)
 
 
 class Coordinator:
@@ -105,10 +112,12 @@ class Coordinator:
     ) -> None:
         self.assignments: list[Assignment] = []
         self.most_requested: dict[int, int] = {}  # cell index -> the most streams requested at one time
+        self.failure: store.StoreError | None = None  # what was sent cannot be saved
         self._transport, self._note, self._updated = transport, note, updated
         self._job = messages.Job(0, "", (), "", None)
         self._ending = False
         self._late_cells: Sequence[Cell] = ()  # of workers that connect during the job
+        self._keep: Callable[[Cell, Recording], None] | None = None
         self._names = {LOCAL: ""}  # node -> its name in tables and files, of workers that can take work
         transport.on(messages.UPDATE, self._update)
         transport.on(messages.HELLO, self._hello)
@@ -172,8 +181,9 @@ class Coordinator:
         cells: Sequence[Cell],
         *,
         scheduled: bool,
+        keep: Callable[[Cell, Recording], None] | None = None,
     ) -> None:
-        """Give every worker its part of ``cells``, which run at the same time.
+        """Give every worker its part of ``cells``, which run at the same time; with ``keep`` save what they send.
 
         ``scheduled``: the cells' own schedule; otherwise users of Locust are the streams, and workers may join later.
         """
@@ -184,7 +194,7 @@ class Coordinator:
             fingerprint=fingerprint(scenario),
             url=url,
         )
-        self._ending, self._late_cells = False, () if scheduled else cells
+        self._ending, self._late_cells, self._keep = False, () if scheduled else cells, keep
         self.assignments, self.most_requested = [], {}
         nodes = self.nodes()
         for place, node in enumerate(nodes):
@@ -196,7 +206,11 @@ class Coordinator:
         slots = {cell.index: None if own is None else tuple(own) for cell, own in work if own is None or own}
         if not slots:
             return
-        self.assignments += [Assignment(self._names[node], node, cell, own) for cell, own in slots.items()]
+        for cell, _ in work:
+            if cell.index in slots:
+                spool = Spool(partial(self._keep, cell) if self._keep else None)
+                own = slots[cell.index]
+                self.assignments.append(Assignment(self._names[node], node, cell.index, own, spool=spool))
         neighbours = [other for other in self.nodes() if _host(other) == _host(node)]
         place = neighbours.index(node) if node in neighbours else 0
         job = msgspec.structs.replace(self._job, place=place, slots=slots)
@@ -215,7 +229,10 @@ class Coordinator:
         if assignment.lost:  # it was only slow, and others have its streams now
             self._transport.send(messages.END, messages.pack(messages.End(update.job, 0.0)), node)
             return
-        assignment.add(update)
+        try:
+            assignment.add(update)
+        except store.StoreError as error:
+            self.failure = error
         requested = sum(each.most_requested for each in of_cell if not each.lost)
         self.most_requested[update.cell] = max(self.most_requested.get(update.cell, 0), requested)
         self._updated(assignment, update)

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from loadgen.lab.engine import Rows
+from loadgen.lab.spool import Rows
 from loadgen.model import RecordingInfo
 
 # Types of message. From the master:

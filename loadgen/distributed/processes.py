@@ -24,6 +24,7 @@ from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S, Worker
 from loadgen.lab.engine import longest
 from loadgen.lab.lifecycle import CellError
 from loadgen.lab.run import Record, interruptible
+from loadgen.lab.spool import Keep
 from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Scenario
 from loadgen.preflight.requirements import Refused
 from loadgen.scenario import Override
@@ -125,13 +126,15 @@ def worker_pool(
         Transport(runner), listener.note, lambda _, update: listener.ended(update.rows.streams)
     )
 
-    def record(cell: Cell, _: Listener, interrupted: Callable[[], bool]) -> Sequence[Recording]:
+    def record(cell: Cell, _: Listener, interrupted: Callable[[], bool], keep: Keep) -> Sequence[Recording]:
         """Run ``cell``; return a recording for each worker. Raises CellError where none could start."""
         url = cell.url if scenario.target.simulator is not None else None
-        coordinator.begin(scenario, overrides, url, [cell], scheduled=True)
+        coordinator.begin(scenario, overrides, url, [cell], scheduled=True, keep=lambda _, part: keep(part))
         began = reported = time.monotonic()
         while not coordinator.over():
             gevent.sleep(CHECK_INTERVAL_S)
+            if coordinator.failure is not None:
+                raise coordinator.failure
             now = time.monotonic()
             if now - reported > UPDATE_INTERVAL_S:
                 reported = now

@@ -34,8 +34,8 @@ def main() -> None:
         drive(engine, kind, commands, lambda: _start(engine, outbox, commands))
         engine.close()
     except Exception as error:
-        outbox.send(Failed(f"{type(error).__name__}: {error}"))
         outbox.drain()
+        outbox.send(Failed(f"{type(error).__name__}: {error}"))
     # Threads may still wait in a library, and tearing down a thousand streams would be for nothing.
     sys.stderr.flush()
     os._exit(0)

@@ -17,7 +17,9 @@ from loadgen.protocols import Bounded, Protocol
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
 PULSE_INTERVAL_NS = 500_000_000
 STOP_TIMEOUT_NS = 1_000_000_000  # streams get so long to end after a stop, or after their timeout
-MAX_BATCH = 256  # streams encoded at one check, so that it never blocks the loop for long
+FLUSH_INTERVAL_NS = 5_000_000  # between two batches while more streams wait to be sent
+MIN_BATCH = 256  # streams encoded at once; more where many wait, so that they leave as fast as they end,
+MAX_BATCH_BYTES = 4 << 20  # and fewer where they are long, so that it never blocks the loop for long
 
 
 class Engine:
@@ -38,7 +40,7 @@ class Engine:
         self._stopped_at: int | None = None
         self._until = 0
         self._edges: list[int] = []
-        self._next_check = self._next_pulse = 0
+        self._next_check = self._next_pulse = self._next_flush = 0
 
     def start(self, start: int) -> None:
         """Begin the load; its times count from ``start``."""
@@ -46,7 +48,7 @@ class Engine:
         self.dispatcher.start(start)
         self._until = FOREVER if load.is_commanded else start + int((load.seconds or 0) * 1e9)
         self._edges = [start + int(load.warmup * 1e9), *([] if load.seconds is None else [self._until])]
-        self._next_check = self._next_pulse = start
+        self._next_check = self._next_pulse = self._next_flush = start
         self.pauses.start()
 
     # -- streams
@@ -119,7 +121,8 @@ class Engine:
     def seconds_to_wake(self) -> float:
         """Return how long the driver may wait for a command before it must check again."""
         due = self.dispatcher.next_due
-        soonest = min(self._next_check, *self._edges[:1], self._next_check if due is None else due)
+        planned = min(self._next_check, self._next_flush)
+        soonest = min(planned, *self._edges[:1], planned if due is None else due)
         return max(0.0, (soonest - perf_counter_ns()) / 1e9)
 
     def check(self, now: int) -> None:
@@ -127,6 +130,9 @@ class Engine:
         while self._edges and self._edges[0] <= now:
             self._edges.pop(0)
             self._outbox.send(Edge(totals(perf_counter_ns())))
+        if now >= self._next_flush:
+            waits = self._flush()
+            self._next_flush = now + (FLUSH_INTERVAL_NS if waits else CHECK_INTERVAL_NS)
         if now < self._next_check:
             return
         self._next_check = now + CHECK_INTERVAL_NS
@@ -135,7 +141,6 @@ class Engine:
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_INTERVAL_NS
             self._outbox.send(Pulse(now, len(watched), sum(recorder.text_events for recorder in watched)))
-        self._flush()
         for recorder in watched:
             if recorder.expired is None:
                 if self._stopped_at is not None or self.dispatcher.must_end(recorder.slot, now):
@@ -145,23 +150,29 @@ class Engine:
             if recorder.expired is not None:
                 recorder.abort()
 
-    def _flush(self) -> None:
-        """Send the pauses and a batch of the streams that have ended."""
+    def _flush(self) -> bool:
+        """Send the pauses and a batch of the streams that have ended; return whether more is to be sent."""
         if pauses := self.pauses.take():
             self._outbox.send(Pauses(pauses))
-        if batch := [self._ended.popleft() for _ in range(min(MAX_BATCH, len(self._ended)))]:
+        batch: list[Stream] = []
+        most, size = max(MIN_BATCH, len(self._ended) // 4), 0
+        while self._ended and len(batch) < most and size < MAX_BATCH_BYTES:
+            stream = self._ended.popleft()
+            batch.append(stream)
+            size += len(stream.arrivals) + len(stream.counts) + len(stream.stamps)
+        if batch:
             self._outbox.send(Streams(batch))
+        return bool(self._ended) or not self._outbox.write()
 
     def close(self) -> None:
-        """Send all that is left, the streams that are still open too."""
+        """Send all that is left, the streams that are still open too, however long the parent takes."""
         self.pauses.close()
+        self._outbox.drain()
         for recorder in list(self.open.values()):
             recorder.expired = recorder.expired or Outcome.STOPPED
             self._keep(recorder)
         if self._edges or self.cell.workload.load.seconds is None:
             self._outbox.send(Edge(totals(perf_counter_ns())))
-        self._flush()
-        while self._ended:
-            self._flush()
+        while self._flush():
+            pass
         self._outbox.send(Done())
-        self._outbox.drain()

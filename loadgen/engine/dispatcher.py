@@ -10,7 +10,8 @@ from loadgen.loads import arrivals
 from loadgen.loads.closed import spread
 from loadgen.model import FOREVER, Arrival, Cell
 
-FAILURE_PAUSE_NS = 250_000_000  # a slot waits after a failure, or a dead server turns it into a busy loop
+FAILURE_PAUSE_NS = 250_000_000  # a slot waits after a failure, or a dead server turns it into a busy loop,
+MAX_DOUBLINGS = 5  # and twice as long after each further one, up to 8 s; longer by up to half, seeded
 MAX_BURST = 5  # slots that a command starts at one instant; more are spread over BURST_SPREAD_S
 BURST_SPREAD_S = 1.0
 ENDLESS = FOREVER, FOREVER
@@ -33,6 +34,7 @@ class Dispatcher:
         self._count = 0
         # slot -> when it starts no more streams, and when the stream it still has must end
         self._running: dict[int, tuple[int, int]] = {}
+        self._failures: dict[int, int] = {}  # slot -> how many of its streams failed since one succeeded
         self._stopped = False
         self._start = 0
         self._slots = set(range(cell.max_streams) if cell.slots is None else cell.slots)
@@ -113,9 +115,9 @@ class Dispatcher:
     def next_after(self, arrival: Arrival, ok: bool, now: int) -> Arrival | None:
         """Return what the slot runs after ``arrival``, which has ended; ``None`` when the slot has left."""
         assert arrival.slot is not None
-        due = now if ok else now + FAILURE_PAUSE_NS
         left = None if arrival.streams is None else arrival.streams - 1
         with self._lock:
+            due = now + self._pause(arrival.slot, ok)
             if self._stopped:
                 pass
             elif left == 0:
@@ -126,6 +128,15 @@ class Dispatcher:
                 return arrival._replace(due=due, prompt=arrival.prompt + 1, streams=left)
             del self._running[arrival.slot]
             return None
+
+    def _pause(self, slot: int, ok: bool) -> int:
+        """Return how long the slot waits after a stream that has ended."""
+        if ok:
+            self._failures.pop(slot, None)
+            return 0
+        failures = self._failures[slot] = self._failures.get(slot, 0) + 1
+        chance = random.Random(f"{self._cell.seed}/{self._cell.repeat}/{slot}/{failures}/failures").random()
+        return int(FAILURE_PAUSE_NS * 2 ** min(failures - 1, MAX_DOUBLINGS) * (1 + chance / 2))
 
     def must_end(self, slot: int, now: int) -> bool:
         """Return whether a stream of that slot must be ended now, because fewer are wanted."""

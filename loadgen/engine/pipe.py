@@ -17,6 +17,7 @@ except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
 
 PIPE_BYTES = 1 << 20
+MAX_UNREAD_BYTES = 256 << 20  # kept for a parent that does not read; then the engine ends
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -101,21 +102,25 @@ class Outbox:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def send(self, frame: Frame) -> None:
-        """Write the frame, or keep what the pipe does not take yet."""
+        """Write the frame, or keep what the pipe does not take yet. Raises BufferError when that is too much."""
+        if len(self._rest) > MAX_UNREAD_BYTES:
+            raise BufferError(f"loadgen has left {MAX_UNREAD_BYTES >> 20} MiB of the engine's reports unread")
         self._rest += encode(frame)
-        self._write()
+        self.write()
 
-    def _write(self) -> None:
+    def write(self) -> bool:
+        """Write what the pipe takes now; return whether that is all."""
         while self._rest:
             try:
                 del self._rest[: os.write(self._fd, self._rest)]
             except BlockingIOError:
-                return
+                return False
+        return True
 
     def drain(self) -> None:
         """Write what is left, however long the parent takes."""
         os.set_blocking(self._fd, True)
-        self._write()
+        self.write()
 
 
 class Commands:

@@ -15,16 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
 
-from loadgen import clients, model, proc, store
+from loadgen import clients, model, proc
 from loadgen.engine.pipe import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.sampler import Sampler
-from loadgen.model import Cell, Listener, Outcome, Progress, Recording, RecordingInfo, Sample, Stream
+from loadgen.lab.spool import Keep, Rows, Spool
+from loadgen.model import Cell, Listener, Outcome, Progress, Recording, RecordingInfo, Stream
 
 SAMPLE_INTERVAL_S: Final = 0.1
 CPU_SAMPLE_INTERVAL_S: Final = 0.01
@@ -37,20 +38,18 @@ DROPPED: Final = {
 }
 
 
-def record(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> Recording:
-    """Run ``cell`` with one engine, to its end or until ``interrupted()``, and return all that it left."""
+def record(
+    cell: Cell, listener: Listener, interrupted: Callable[[], bool], keep: Keep | None = None
+) -> Recording:
+    """Run ``cell`` with one engine, to its end or until ``interrupted()``, and return what it left.
+
+    With ``keep`` that is saved while it runs, and returned without the files that are full by then.
+    """
+    spool = Spool(keep)
     with contextlib.closing(Engine(cell, listener)) as engine:
-        engine.run(interrupted)
-    return store.filled(engine.recording(), *engine.take())
-
-
-class Rows(NamedTuple):
-    """Rows of the tables of a recording."""
-
-    streams: list[Stream]
-    samples: list[Sample]
-    pauses: list[model.Pause]
-    cpu_samples: list[model.CpuSample]
+        engine.run(interrupted, lambda: spool.add(engine.take(), engine.recording))
+    spool.add(engine.take(), engine.recording)
+    return spool.recording(engine.recording())
 
 
 class Engine:
@@ -84,8 +83,11 @@ class Engine:
         self.pid = self._process.pid
         self._sampler = Sampler(self.pid, cell.cores)
 
-    def run(self, interrupted: Callable[[], bool]) -> None:
-        """Drive the cell to its end, or until ``interrupted()``; what went wrong is in ``ended``."""
+    def run(self, interrupted: Callable[[], bool], sampled: Callable[[], None] = lambda: None) -> None:
+        """Drive the cell to its end, or until ``interrupted()``; what went wrong is in ``ended``.
+
+        ``sampled`` is called after every sample, ten times a second.
+        """
         assert self._process.stdout is not None
         out = self._process.stdout.fileno()
         self._write(msgspec.json.encode(self.cell))
@@ -112,6 +114,7 @@ class Engine:
                 next_sample = max(next_sample + SAMPLE_INTERVAL_S, now)
                 if self.start:
                     self._sampler.sample(self._open)
+                    sampled()
             if interrupted() and not stopped:
                 if not self.start:  # an engine that waits for its start takes no other command
                     self.ended = "interrupted"

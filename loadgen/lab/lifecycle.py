@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,6 +70,7 @@ class RunWriter:
     ) -> None:
         self._secrets = scenario.secrets
         self._interrupted = interrupted
+        self._lock = threading.Lock()
         started = datetime.now(UTC)
         self.info = RunInfo(
             format=store.FORMAT,
@@ -86,33 +88,54 @@ class RunWriter:
         self.folder = folder or _new_folder(folder_name or scenario.name, started)
         store.create(self.folder, self.info)
 
+    def keep(self, cell: Cell, part: Recording) -> None:
+        """Save what an engine has left so far of ``cell``, which goes on. Raises StoreError."""
+        self._add(replace(_cell_info(cell), files=(self._save(cell, part)[1],)))
+
     def save(self, cell: Cell, parts: Sequence[Recording]) -> Sequence[Recording]:
         """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.
 
         A cell that was not planned is added to ``run.json``, with its level; an attempt that was saved before is
-        replaced. Raises StoreError.
+        replaced. Parts that were kept while the cell ran are returned whole. Raises StoreError.
         """
-        parts = [replace(masked(part, self._secrets), attempt=cell.attempt) for part in parts]
+        saved = [self._save(cell, part) for part in parts]
         done = replace(
             _cell_info(cell),
-            ended="; ".join(dict.fromkeys(part.ended for part in parts if part.ended)),
+            ended="; ".join(dict.fromkeys(part.ended for part, _ in saved if part.ended)),
             at=_utc(datetime.now(UTC)),
-            files=tuple(store.save(self.folder, part) for part in parts),
-            workers=tuple(part.worker for part in parts if part.worker),
+            files=tuple(name for _, name in saved),
+            workers=tuple(part.worker for part, _ in saved if part.worker),
         )
-        cells = list(self.info.cells)
-        known = [(each.index, each.attempt) for each in cells]
-        if (own := (done.index, done.attempt)) in known:
-            cells[known.index(own)] = done
-        else:  # in the order run
-            cells.insert(
-                max((n for n, each in enumerate(cells, 1) if each.ended is not None), default=0), done
-            )
-        levels, scenario = {each.level for each in cells}, self.info.scenario
-        if levels != set(scenario.levels):
-            scenario = replace(scenario, levels=tuple(sorted(levels)))
-        self._write(cells=tuple(cells), scenario=scenario)
-        return parts
+        done = self._add(done)
+        if any(part.number for part, _ in saved):
+            return store.load_cell(self.folder, done, self.info)
+        return [part for part, _ in saved]
+
+    def _save(self, cell: Cell, part: Recording) -> tuple[Recording, str]:
+        part = replace(masked(part, self._secrets), attempt=cell.attempt)
+        return part, store.save(self.folder, part)
+
+    def _add(self, cell: CellInfo) -> CellInfo:
+        """Put the state of a cell into ``run.json``; return it with all files. Parts are kept in their own threads."""
+        with self._lock:
+            cells = list(self.info.cells)
+            known = [(each.index, each.attempt) for each in cells]
+            if (own := (cell.index, cell.attempt)) in known:
+                before = cells[known.index(own)]
+                kept = before.files if before.ended is None else ()
+                cell = replace(cell, files=tuple(dict.fromkeys((*kept, *cell.files))))
+                if cell == before:
+                    return cell
+                cells[known.index(own)] = cell
+            else:  # in the order run
+                cells.insert(
+                    max((n for n, each in enumerate(cells, 1) if each.ended is not None), default=0), cell
+                )
+            levels, scenario = {each.level for each in cells}, self.info.scenario
+            if levels != set(scenario.levels):
+                scenario = replace(scenario, levels=tuple(sorted(levels)))
+            self._write(cells=tuple(cells), scenario=scenario)
+            return cell
 
     @property
     def result(self) -> RunResult:

@@ -22,6 +22,7 @@ from typing import Self
 from loadgen.engine.system import raise_open_files
 from loadgen.lab import engine, plan
 from loadgen.lab.lifecycle import RunResult, RunWriter
+from loadgen.lab.spool import Keep
 from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simulator
 from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, cores, pinned
@@ -29,8 +30,9 @@ from loadgen.preflight.requirements import require
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 
-# Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it.
-Record = Callable[[Cell, Listener, Callable[[], bool]], Sequence[Recording]]
+# Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it, without
+# what has been kept meanwhile.
+Record = Callable[[Cell, Listener, Callable[[], bool], Keep], Sequence[Recording]]
 
 # Returns what the machine did to a cell, in words, if it must be measured again; otherwise an empty text.
 Judge = Callable[[Sequence[Recording]], str]
@@ -96,11 +98,12 @@ class Session:
 
         The first recording has the simulator's log. Raises SimulatorError.
         """
+        keep = partial(self.writer.keep, cell)
         if self.embedded is None:
-            return self.engines(cell, self.listener, stop or self.interrupted)
+            return self.engines(cell, self.listener, stop or self.interrupted, keep)
         self.embedded.reset(self.listener.note)
         cell = replace(cell, url=self.embedded.process.url)
-        first, *others = self.engines(cell, self.listener, stop or self.interrupted)
+        first, *others = self.engines(cell, self.listener, stop or self.interrupted, keep)
         return [replace(first, server=self.embedded.log()), *others]
 
 
@@ -181,8 +184,10 @@ def session(
         yield Session(cells, interrupted, embedded, writer, engines, listener)
 
 
-def _one_engine(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> Sequence[Recording]:
-    return [engine.record(cell, listener, interrupted)]
+def _one_engine(
+    cell: Cell, listener: Listener, interrupted: Callable[[], bool], keep: Keep
+) -> Sequence[Recording]:
+    return [engine.record(cell, listener, interrupted, keep)]
 
 
 @contextlib.contextmanager

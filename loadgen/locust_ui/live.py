@@ -38,12 +38,12 @@ class _Engine:
 
     def tick(self) -> None:
         """Set the values, and the rates since the last row between the updates that arrived last."""
-        assignment, samples = self.assignment, self.assignment.rows.samples
+        assignment = self.assignment
         if assignment.updated_at > self.at:
             tokens = assignment.tokens - self.tokens
             self.values["tokens_per_s"] = max(0.0, tokens / (assignment.updated_at - self.at))
             self.at, self.tokens = assignment.updated_at, assignment.tokens
-        before, now = self.sample, samples[-1] if samples else self.sample
+        before, now = self.sample, assignment.sample or self.sample
         cpu = None
         if now.cpu_ns is not None and before.cpu_ns is not None:
             cpu = 100 * (now.cpu_ns - before.cpu_ns) / max(now.at - before.at, 1)
@@ -159,7 +159,7 @@ class Live:
                     "client": client.style.label,
                     "state": "lost" if engine.assignment.lost else state,
                     "open": engine.assignment.open,
-                    "streams": len(engine.assignment.rows.streams),
+                    "streams": engine.assignment.outcomes.total(),
                     **engine.values,
                 }
                 for client in self._known()

@@ -113,7 +113,9 @@ class Session:
         self._plan = plan
         self._options.client = plan.client  # Locust sends it to the users
         self.live.begin(self._writer.folder.name, plan.scenario.name, plan.cells)
-        self.coordinator.begin(plan.scenario, plan.overrides, url, plan.cells, scheduled=plan.scheduled)
+        self.coordinator.begin(
+            plan.scenario, plan.overrides, url, plan.cells, scheduled=plan.scheduled, keep=self._writer.keep
+        )
         # Preparing took time that is not part of the run.
         self.environment.stats.total.start_time = time.time()
         if self.environment.shape_class is not None:

@@ -23,8 +23,8 @@ class Table:
         """Return the columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    def rows(self, selected: NDArray[np.bool_] | slice) -> Self:
-        """Return a table of the selected rows; a slice copies nothing."""
+    def rows(self, selected: NDArray[np.bool_ | np.int64] | slice) -> Self:
+        """Return a table of the selected rows: those of a mask, by number, or a slice, which copies nothing."""
         return type(self)(**{name: column[selected] for name, column in self.columns.items()})
 
     def __len__(self) -> int:

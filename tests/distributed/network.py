@@ -15,7 +15,7 @@ from loadgen.distributed import worker as worker_module
 from loadgen.distributed.coordinator import Coordinator
 from loadgen.distributed.transport import Handler, Transport
 from loadgen.distributed.worker import EngineController, Worker
-from loadgen.lab.engine import Rows
+from loadgen.lab.spool import Rows
 from loadgen.model import Cell, Outcome, RecordingInfo, Stream, Usage
 
 DEADLINE_S = 20.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.distributed import messages
-from loadgen.lab.engine import Rows
+from loadgen.lab.spool import Rows
 from loadgen.model import (
     PAUSES,
     ClientId,

@@ -31,6 +31,9 @@ class Kept(Outbox):
     def send(self, frame: Frame) -> None:
         self.frames.append(frame)
 
+    def write(self) -> bool:
+        return True
+
     def drain(self) -> None: ...
 
     def streams(self) -> list[tuple[int, Outcome]]:
@@ -295,12 +298,49 @@ def test_the_driver_waits_no_longer_than_until_something_is_due(clock: Clock) ->
     assert made.engine.seconds_to_wake() == 0
 
 
-def test_a_check_sends_no_more_than_a_batch(clock: Clock) -> None:
-    made = Driven(concurrency=core.MAX_BATCH + 5)
-    for recorder in made.begin():
+def ended(made: Driven, number: int) -> None:
+    for recorder in made.begin()[:number]:
         recorder.on_data(END)
         made.end(recorder)
+
+
+def test_a_check_sends_no_more_than_a_batch(clock: Clock) -> None:
+    made = Driven(concurrency=core.MIN_BATCH + 5)
+    ended(made, core.MIN_BATCH + 5)
     made.check(0)
-    assert len(made.outbox.streams()) == core.MAX_BATCH
+    assert len(made.outbox.streams()) == core.MIN_BATCH
     made.engine.close()
-    assert len(made.outbox.streams()) == core.MAX_BATCH + 5
+    assert len(made.outbox.streams()) == core.MIN_BATCH + 5
+
+
+def test_long_streams_are_sent_in_smaller_batches(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "MAX_BATCH_BYTES", 100)
+    made = Driven(concurrency=30)
+    ended(made, 30)
+    made.check(0)
+    assert 0 < len(made.outbox.streams()) <= 10
+
+
+@pytest.mark.parametrize("interval_ms", [1, 100, 1000], ids=lambda ms: f"a check every {ms} ms")
+@pytest.mark.parametrize("rate", [1000, 5000, 20_000])
+def test_streams_leave_as_fast_as_they_end(clock: Clock, rate: int, interval_ms: int) -> None:
+    """Also where the loop is so busy that it seldom checks."""
+    most, ends_per_check, now = 0, rate * interval_ms // 1000, 0
+    made = Driven(concurrency=ends_per_check)
+    for _ in range(20):
+        ended(made, ends_per_check)
+        made.engine.dispatcher.start(now)
+        made.check(now)
+        most = max(most, len(made.engine._ended))
+        now = clock.now = now + interval_ms * 1_000_000
+    assert most <= max(4 * ends_per_check, rate // 5, core.MIN_BATCH)
+
+
+def test_a_driver_wakes_soon_while_streams_wait_to_be_sent(clock: Clock) -> None:
+    made = Driven(concurrency=core.MIN_BATCH + 5)
+    ended(made, core.MIN_BATCH + 5)
+    made.check(0)
+    assert made.engine.seconds_to_wake() == core.FLUSH_INTERVAL_NS / 1e9
+    made.check(core.FLUSH_INTERVAL_NS)
+    assert len(made.outbox.streams()) == core.MIN_BATCH + 5
+    assert made.engine.seconds_to_wake() > core.FLUSH_INTERVAL_NS / 1e9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
 import threading
 from collections import Counter
@@ -87,11 +88,45 @@ def test_a_slot_makes_its_number_of_requests() -> None:
     assert made.dispatcher.running == 1
 
 
-def test_a_slot_pauses_after_a_failure() -> None:
-    made = Slots(load=Load(duration=1.0))
+def waits(made: Slots, ends: str) -> list[int]:
+    """How long the slot waits after each of its streams: ``.`` succeeded, ``x`` failed."""
+    return [(made.end(0, SECOND, ok=each == ".") or 0) - SECOND for each in ends]
+
+
+def test_a_slot_waits_longer_after_each_failure_in_a_row() -> None:
+    made = Slots(load=Load(duration=100.0))
     made.start(0)
-    assert made.end(0, 5, ok=False) == 5 + FAILURE_PAUSE_NS
-    assert made.end(0, SECOND - FAILURE_PAUSE_NS, ok=False) is None
+    found = [waited / FAILURE_PAUSE_NS for waited in waits(made, "xxxxxxxxx.x..xx")]
+    planned = [1, 2, 4, 8, 16, 32, 32, 32, 32, 0, 1, 0, 0, 1, 2]
+    assert all(
+        least <= waited < 1.5 * least or waited == least == 0
+        for waited, least in zip(found, planned, strict=True)
+    )
+    assert made.end(0, 100 * SECOND - FAILURE_PAUSE_NS, ok=False) is None
+
+
+def test_the_waits_are_drawn_from_the_seed_apart_for_each_slot() -> None:
+    drawn = set()
+    for seed in (0, 0, 1):
+        made = Slots(concurrency=2, seed=seed, load=Load(duration=100.0))
+        made.start(0)
+        drawn |= {made.end(slot, 0, ok=False) for slot in (0, 1)}
+    assert len(drawn) == 4
+
+
+def test_a_thousand_slots_leave_a_server_that_fails_alone() -> None:
+    """One that closes every connection at once gets a few hundred connections a second, not thousands."""
+    slots, seconds = 1000, 30
+    made = Slots(concurrency=slots, load=Load(duration=float(seconds)))
+    made.start(0)
+    due = [(0, slot) for slot in range(slots)]
+    began = []
+    while due:
+        now, slot = heapq.heappop(due)
+        began.append(now)
+        if (after := made.end(slot, now, ok=False)) is not None:
+            heapq.heappush(due, (after, slot))
+    assert sum(now > seconds * SECOND / 2 for now in began) / (seconds / 2) < 250
 
 
 def test_slots_take_the_prompts_in_turn() -> None:
@@ -244,7 +279,7 @@ def test_a_surplus_slot_that_is_wanted_again_goes_on() -> None:
 def test_a_surplus_slot_that_waits_starts_no_stream() -> None:
     made = commanded(1)
     made.start(0)
-    assert made.end(0, SECOND, ok=False) == SECOND + FAILURE_PAUSE_NS
+    assert (made.end(0, SECOND, ok=False) or 0) >= SECOND + FAILURE_PAUSE_NS
     made.dispatcher.resize(0, SECOND + 5, 10 * SECOND)
     assert not made.dispatcher.admit(made.now[0])
     made.dispatcher.resize(1, SECOND + 6, SECOND + 6)

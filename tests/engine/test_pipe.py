@@ -78,3 +78,24 @@ def test_the_outbox_never_blocks_before_it_is_drained(pipe: tuple[int, int]) -> 
         frames_read += decoder.feed(os.read(reader, 100_000))
     drained.join()
     assert frames_read == frames
+
+
+def test_reports_that_nobody_reads_are_bounded(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was accepted before is still sent, in whole frames."""
+    monkeypatch.setattr("loadgen.engine.pipe.MAX_UNREAD_BYTES", 1_000_000)
+    reader, writer = pipe
+    outbox, sent = Outbox(writer), 5
+    for _ in range(sent):
+        outbox.send(Failed("x" * 500_000))
+    with pytest.raises(BufferError, match="unread"):
+        outbox.send(Failed("x" * 500_000))
+    drained = threading.Thread(target=outbox.drain)
+    drained.start()
+    found: list[Frame] = []
+    decoder = Reader()
+    while len(found) < sent:
+        found += decoder.feed(os.read(reader, 100_000))
+    drained.join()
+    assert found == [Failed("x" * 500_000)] * sent

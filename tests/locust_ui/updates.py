@@ -9,7 +9,7 @@ from typing import Any
 
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
-from loadgen.lab.engine import Rows
+from loadgen.lab.spool import Rows
 from loadgen.model import Cell, Outcome, RecordingInfo, Sample, Stream, Usage
 
 MS = 1_000_000
