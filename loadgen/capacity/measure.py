@@ -225,7 +225,7 @@ def one_engine_per_core(
     cell: Cell,
     listener: Listener,
     interrupted: Callable[[], bool],
-    keep: Keep,  # noqa: ARG001 - a step is short
+    keep: Keep | None = None,  # noqa: ARG001 - a step is short
 ) -> Sequence[Recording]:
     """Run a cell with one engine on each of its cores; the slots are dealt in turn."""
 

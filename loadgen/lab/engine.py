@@ -133,7 +133,7 @@ class Engine:
             case Ready():
                 self._sampler.begin()
                 self.start = time.perf_counter_ns() + LEAD_NS
-                self.ended = "the engine has not ended"
+                self.ended = "loadgen itself was ended before the engine"
                 self.command(start=self.start)
             case Edge(totals):
                 self._sampler.edge(totals)
@@ -176,10 +176,10 @@ class Engine:
         cell, sampler, load = self.cell, self._sampler, self.cell.workload.load
         start = self.start or self._clock[0][0]
         begin = start + int(load.warmup * 1e9)
-        if load.seconds is not None and self.ended != "interrupted":
-            end = start + int(load.seconds * 1e9)
-        else:
-            end = max(begin, self._last_end)
+        end = max(begin, self._last_end)
+        if load.seconds is not None:
+            planned = start + int(load.seconds * 1e9)
+            end = min(end, planned) if self.ended else planned
         return RecordingInfo(
             index=cell.index,
             client=replace(cell.client, python=None),

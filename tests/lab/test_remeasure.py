@@ -51,7 +51,7 @@ class Notes(Listener):
         self.measured.append((cell.index, cell.attempt))
 
 
-def engines(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> list[Recording]:
+def engines(cell: Cell, listener: Listener, interrupted: Callable[[], bool], *_: object) -> list[Recording]:
     """Stand in for an engine."""
     made = synthetic.recording(index=cell.index, client=cell.client.label, concurrency=2, streams=2)
     return [replace(made, repeat=cell.repeat)]
@@ -124,7 +124,9 @@ def test_a_real_cell_is_measured_again_once_and_kept(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_measuring_again_too(tmp_path: Path) -> None:
     calls = 0
 
-    def interrupting(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> list[Recording]:
+    def interrupting(
+        cell: Cell, listener: Listener, interrupted: Callable[[], bool], *_: object
+    ) -> list[Recording]:
         nonlocal calls
         calls += 1
         if calls == 2:

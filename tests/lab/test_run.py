@@ -47,7 +47,9 @@ def test_the_first_recording_of_a_cell_has_the_log_of_its_simulator_even_if_it_h
         def note(self, text: str) -> None:
             notes.append(text)
 
-    def two_engines(cell: Cell, listener: Listener, interrupted: Callable[[], bool]) -> list[Recording]:
+    def two_engines(
+        cell: Cell, listener: Listener, interrupted: Callable[[], bool], *_: object
+    ) -> list[Recording]:
         urls.append(cell.url)
         return [replace(synthetic.recording(index=cell.index), server=None)] * 2
 
