@@ -28,6 +28,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
         for name in ("index", "repeat", "attempt")
     },
     "RecordingInfo.share": _COUNT,
+    "RecordingInfo.number": _COUNT,
     "Scenario.repeats": (1, 10**6),
     "Scenario.seed": (0, 2**63 - 1),
     "RunInfo.seed": (0, 2**63 - 1),

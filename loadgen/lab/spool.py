@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -37,7 +37,8 @@ class Spool:
         self._number = 0  # of the file that is written now
         self._saved_at = time.monotonic()
         self._writer = ThreadPoolExecutor(1)  # a slow disk must not stop the sampling
-        self._saving: Future[None] | None = None
+        self._saving: Future[store.Tables] | None = None
+        self._unjoined = 0  # how many tables the file that is being saved was made of, and goes on with
 
     def add(self, rows: Rows, info: Callable[[], RecordingInfo]) -> None:
         """Add rows, and save where that is due; ``info`` returns the recording as of now. Raises StoreError."""
@@ -51,23 +52,28 @@ class Spool:
         if full or (now > self._saved_at + SAVE_INTERVAL_S and (self._saving is None or self._saving.done())):
             self._wait()
             part = replace(info(), number=self._number)
-            self._saving = self._writer.submit(self._save, self._keep, self._tables, part)
-            self._saved_at = now
-            # A list of its own: the one before is being saved.
-            self._tables = [store.tables_of()] if full else list(self._tables)
+            self._saving = self._writer.submit(_save, self._keep, [*self._tables], part)
+            self._saved_at, self._unjoined = now, len(self._tables)
             if full:
-                self._number, self._bytes = self._number + 1, 0
-
-    def _save(self, keep: Keep, tables: list[store.Tables], info: RecordingInfo) -> None:
-        keep(store.recording(info, store.joined(tables)))
+                self._tables, self._bytes, self._unjoined = [store.tables_of()], 0, 0
+                self._number += 1
 
     def _wait(self) -> None:
         """Wait for the file that is being saved. Raises StoreError, also when called again."""
         if self._saving is not None:
-            self._saving.result()
+            joined = self._saving.result()
+            if self._unjoined:
+                self._tables[: self._unjoined] = [joined]
+            self._saving = None
 
     def recording(self, info: RecordingInfo) -> Recording:
         """Return the recording with the rows that are in no finished file; save nothing more. Raises StoreError."""
         self._wait()
         self._keep = None
         return store.recording(replace(info, number=self._number), store.joined(self._tables))
+
+
+def _save(keep: Keep, tables: Sequence[store.Tables], info: RecordingInfo) -> store.Tables:
+    joined = store.joined(tables)
+    keep(store.recording(info, joined))
+    return joined
