@@ -130,6 +130,8 @@ OUTSIDE: dict[str, set[str]] = {
         "niquests",
         "httptools",
         "pydantic",
+        "yarl",
+        "certifi",
     },
     "interpreters": set(),
     "format1": {"numpy"},
@@ -169,7 +171,8 @@ OWN: dict[str, set[str]] = {
     "loadgen.clients.niquests": {"niquests"},
     "loadgen.clients.openai": {"openai", "httpx2"},
     "loadgen.clients.requests": {"requests"},
-    "loadgen.clients.aiohttp": {"aiohttp"},
+    "loadgen.clients.aiohttp": {"aiohttp", "yarl"},
+    "loadgen.clients.trust": {"certifi"},
     "loadgen.clients.floor": {"httptools"},
 }
 

@@ -1,8 +1,9 @@
 """aiohttp's ClientSession, on an event loop."""
 
+from functools import partial
 from typing import ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -13,6 +14,7 @@ class Aiohttp:
 
     def __init__(self, cell: Cell) -> None:
         import aiohttp
+        import yarl
 
         self.failures: Failures = (
             (aiohttp.ConnectionTimeoutError, "", Outcome.CONNECT_TIMEOUT),
@@ -24,17 +26,22 @@ class Aiohttp:
             (aiohttp.ClientResponseError, "", Outcome.UNDECODABLE),
         )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, ssl=trust.context(cell.url)),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=cell.workload.timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
         )
+        self._url = partial(yarl.URL, encoded=True)  # else it writes the URL in a form of its own
         self._native = choice(cell.client, "lines") == "native"
 
     async def stream(self, request: Request, sink: Sink) -> None:
         async with self._session.request(
-            request.method, request.url, headers=request.headers, data=request.body, allow_redirects=False
+            request.method,
+            self._url(request.url),
+            headers=request.headers,
+            data=request.body,
+            allow_redirects=False,
         ) as response:
             sink.headers(response.status)
             on_data, body = sink.data, response.content

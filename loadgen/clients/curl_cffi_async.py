@@ -4,12 +4,12 @@ It reports the status with the first byte of the body, not with the headers.
 """
 
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
 from loadgen.model import Cell, Outcome, Request
 
-OPTIONS: dict[str, Any] = {"accept_encoding": None, "stream": True}
+OPTIONS: dict[str, Any] = {"accept_encoding": None, "stream": True, "quote": False}
 TOTAL_TIMEOUT_MARGIN_MS = 1000  # the library's total timeout is that much later than the engine's
 
 
@@ -46,6 +46,7 @@ class CurlCffiAsync:
             allow_redirects=False,
             discard_cookies=True,
             trust_env=False,
+            verify=cast(Any, trust.certificates(cell.url) or True),
         )
         self._read: Any = _lines if choice(cell.client, "lines") == "native" else Response.aiter_content
 

@@ -46,7 +46,7 @@ class Floor:
         path = url.path + ("?" + url.query if url.query else "")
         connection = await self._connect(address)
         try:
-            connection.send(path, url.netloc.rpartition("@")[2], request)
+            connection.send(path, url.netloc.rpartition("@")[2].removesuffix(":80"), request)
             sink.headers(await connection.status())
             await connection.body(sink.data)
         finally:

@@ -10,7 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
 from loadgen.model import Cell, Mode, Outcome, Request
 
 
@@ -87,7 +87,7 @@ def settings(httpx: Any, cell: Cell, mode: Mode) -> dict[str, Any]:
     return {
         "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read),
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        "verify": httpx.create_ssl_context(trust_env=False),
+        "verify": trust.context(cell.url),
         "trust_env": False,
     }
 

@@ -31,12 +31,12 @@ class _Openai(Sdk):
             (json.JSONDecodeError, "", Outcome.UNDECODABLE),
             (UnicodeDecodeError, "", Outcome.UNDECODABLE),
         )
-        mode, url = self.INFO.mode, cell.url.rstrip("/")
+        mode = self.INFO.mode
         sdk: Any = openai.OpenAI if mode == "threads" else openai.AsyncOpenAI
         http: Any = httpx2.Client if mode == "threads" else httpx2.AsyncClient
         own = settings(httpx2, cell, mode)
         client = sdk(
-            base_url=url if url.endswith("/v1") else f"{url}/v1",
+            base_url=cell.url,
             api_key="-",  # removed by the hooks
             timeout=own["timeout"],
             max_retries=0,
@@ -45,9 +45,9 @@ class _Openai(Sdk):
         self._send = client.chat.completions.create
 
     def _arguments(self, request: Request) -> dict[str, Any]:
-        body = super()._arguments(request)
-        own = {name: body.pop(name) for name in ("model", "messages", "stream")}
-        return {**own, "extra_body": body}
+        body = {"model": "", "messages": [], **json.loads(request.body)}
+        own = {name: body.pop(name) for name in ("model", "messages")}
+        return {**own, "stream": self._is_stream, "extra_body": body}
 
     def _encode(self, part: Any) -> bytes:
         body: bytes = part.to_json(indent=None, warnings=False).encode()

@@ -8,7 +8,7 @@ import socket
 import threading
 from typing import Any, ClassVar
 
-from loadgen.clients import Failures, Info, Sink
+from loadgen.clients import Failures, Info, Sink, trust
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -31,19 +31,20 @@ class Pycurl:
             (pycurl.error, f"({pycurl.E_FTP_WEIRD_SERVER_REPLY}, ", Outcome.UNDECODABLE),
         )
         self._connect_ms = round(cell.workload.timeouts.connect * 1000)
+        self._certificates = trust.certificates(cell.url)
         self._local = threading.local()
 
     def stream(self, request: Request, sink: Sink) -> None:
         handle: _Handle | None = getattr(self._local, "handle", None)
         if handle is None:
-            handle = self._local.handle = _Handle(self._connect_ms)
+            handle = self._local.handle = _Handle(self._connect_ms, self._certificates)
         handle.perform(request, sink)
 
 
 class _Handle:
     """An easy handle with the socket of its connection."""
 
-    def __init__(self, connect_ms: int) -> None:
+    def __init__(self, connect_ms: int, certificates: str | None) -> None:
         import pycurl
 
         self._pycurl = pycurl
@@ -52,6 +53,8 @@ class _Handle:
         self._status = 0
         self._error: Exception | None = None
         self._curl: Any = pycurl.Curl()
+        if certificates:
+            self._curl.setopt(pycurl.CAPATH if os.path.isdir(certificates) else pycurl.CAINFO, certificates)
         for option, value in (
             (pycurl.CONNECTTIMEOUT_MS, connect_ms),
             (pycurl.NOSIGNAL, 1),  # signals are for the main thread

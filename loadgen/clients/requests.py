@@ -6,7 +6,7 @@ from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
 from loadgen.clients.urllib3 import chunks, failures, socket_of
 from loadgen.model import Cell, Request
 
@@ -27,6 +27,7 @@ class Requests:
         timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
         self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
         self._read = _lines if choice(cell.client, "lines") == "native" else self._chunks
+        self._certificates, self._trust = trust.certificates(cell.url), trust.context(cell.url)
         self._local = threading.local()
         shared = cell.client.options.get("session") == "shared"
         self._shared = self._session(cell.max_streams) if shared else None
@@ -60,7 +61,9 @@ class Requests:
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # requests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0)
+        adapter = HTTPAdapter(max_retries=0)
+        adapter.init_poolmanager(1, connections, ssl_context=self._trust)
+        adapter.cert_verify = lambda *_: None  # type: ignore[method-assign] # it would add those of certifi
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         return session

@@ -1,10 +1,11 @@
 """What the SDKs of Ollama and OpenAI share: they are built on httpx or httpx2 and deliver objects, not bytes.
 
-Event hooks of httpx set the headers of a request, and report those of its response. The SDK encodes the body of the
-request itself, with the same values. Each object is encoded again for the common decoder, which takes a few
+Event hooks of httpx put the request that every client sends in the place of the SDK's, which encodes one all the same,
+and report the headers of its response. Each object is encoded again for the common decoder, which takes a few
 microseconds and counts as the client's.
 """
 
+import inspect
 import json
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -28,9 +29,10 @@ class Sdk:
         self._current: ContextVar[tuple[Request, Sink]] = ContextVar("current")  # of this thread or task
 
     def _arguments(self, request: Request) -> dict[str, Any]:
-        """Return the arguments of ``_send``."""
-        body: dict[str, Any] = json.loads(request.body)
-        return body
+        """Return the arguments of ``_send``, those of the request's fields that it knows."""
+        known = inspect.signature(self._send).parameters
+        body = {name: value for name, value in json.loads(request.body).items() if name in known}
+        return {**body, "stream": self._is_stream}
 
     def _encode(self, part: Any) -> bytes:
         """Return an object of the SDK as the server sends it."""
@@ -48,7 +50,10 @@ class Sdk:
     def _on_request(self, sent: Any) -> None:
         for name in self.UNWANTED:
             sent.headers.pop(name, None)
-        sent.headers.update(self._current.get()[0].headers)
+        request = self._current.get()[0]
+        sent.headers.update({**request.headers, "Content-Length": str(len(request.body))})
+        sent.url = type(sent.url)(request.url)
+        sent.stream = type(sent.stream)(request.body)
 
     def _on_response(self, response: Any) -> None:
         sink = self._current.get()[1]

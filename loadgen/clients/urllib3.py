@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice
+from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -29,6 +29,7 @@ class Urllib3:
             maxsize=cell.max_streams,
             timeout=urllib3.Timeout(connect=timeouts.connect, read=min(timeouts.first_token, timeouts.total)),
             retries=False,
+            ssl_context=trust.context(cell.url),
         )
         self._options: dict[str, Any] = {"preload_content": False, "decode_content": False, "redirect": False}
         self._read = iter if choice(cell.client, "lines") == "native" else chunks

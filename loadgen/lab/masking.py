@@ -19,7 +19,7 @@ def shareable(scenario: Scenario) -> Scenario:
     shown = {name: MASK if is_secret_name(name) else mask(value, secrets) for name, value in headers}
     return replace(
         scenario,
-        target=replace(target, url=url, headers=shown),
+        target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown),
         workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
         source=None if scenario.source is None else mask(Path(scenario.source).name, secrets),

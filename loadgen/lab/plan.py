@@ -40,6 +40,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     level=level,
                     repeat=repeat,
                     url=url,
+                    path=scenario.target.path,
                     headers=headers,
                     workload=replace(workload, load=replace(load, ramp=ramp), stream=stream),
                     seed=scenario.seed,

@@ -28,6 +28,7 @@ class Cell:
     seed: int
     cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any
     attempt: int = 0
+    path: str = field(default="", repr=False)  # of every request, in place of the URL's and the protocol's
     slots: tuple[int, ...] | None = None  # those of the cell's slots that are this engine's; None: all
 
     @property

@@ -58,12 +58,16 @@ class Simulator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the streams go: a URL with headers, or the embedded simulator (then ``url`` is ``None``)."""
+    """Where the streams go: a URL with headers, or the embedded simulator (then ``url`` is ``None``).
+
+    ``path`` is the exact path of each request, in place of the URL's and the protocol's; "" for these.
+    """
 
     # Not in the repr, which tracebacks of others print: both may hold credentials.
     url: str | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulator: Simulator | None = None
+    path: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from loadgen import protocols
+from loadgen.clients import trust
 from loadgen.model import Cell, Request
 
 REFUSALS = {400, 401, 403, 404, 405, 410, 501}  # no load changes these; 429 and 5xx may pass
@@ -55,10 +56,9 @@ def _place(request: Request) -> str:
 def _send(request: Request, seconds: float, until: float) -> tuple[int | None, str]:
     """Return the status and the beginning of the body; ``None`` and "" where no answer came by ``until``."""
     url = urlsplit(request.url)
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.hostname or "", url.port, timeout=seconds)
     place = _place(request)
     try:
+        connection = _connection(request.url, seconds)
         _within(until, connection.connect)
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror | UnicodeError):  # the latter for what cannot be a name
@@ -90,6 +90,14 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
         raise TargetError(f"{place}: the answer is not HTTP: {message}") from error
     finally:
         connection.close()
+
+
+def _connection(url: str, seconds: float) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, parts.port, timeout=seconds)
+    return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=trust.context(url))
 
 
 def _within(until: float, action: Callable[[], T]) -> T:

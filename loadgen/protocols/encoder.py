@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from loadgen.model import Cell, Request, Usage
 
+_QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 # What could end a script element or a line of JavaScript.
 _ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def post(cell: Cell, path: str, accept: str, body: dict[str, Any]) -> Request:
-    """Return the POST of ``body``, with the scenario's own fields merged into it."""
+    """Return the POST of ``body``, with the scenario's own fields merged into it, at its own path if it has one."""
     own = cell.workload.body
     merged = {key: value for key, value in {**body, **own}.items() if value is not None or key not in own}
-    return ask(cell, path, accept, merged)
+    request = ask(cell, path, accept, merged)
+    if not cell.path:
+        return request
+    exact, asks, query = cell.path.partition("?")
+    url = urlsplit(request.url)
+    exact = url._replace(path=exact, query=query if asks else url.query).geturl()
+    return replace(request, url=normal(exact))
 
 
 def ask(cell: Cell, path: str, accept: str, body: dict[str, Any] | None = None) -> Request:
     """Return a POST of ``body`` as it is, or a GET; ``path`` is added to the path of the target's URL."""
     target = urlsplit(cell.url)
-    url = target._replace(path=target.path.rstrip("/") + path).geturl()
+    url = normal(target._replace(path=target.path.rstrip("/") + path).geturl())
     if body is None:
         return Request("GET", url, {"Accept": accept, **cell.headers}, b"")
     headers = {"Content-Type": "application/json", "Accept": accept, **cell.headers}
     return Request("POST", url, headers, json.dumps(body, ensure_ascii=False).encode())
+
+
+def normal(url: str) -> str:
+    """Return the URL in the one form in which every library leaves it: no unreserved character as ``%XX``."""
+    return _QUOTED.sub(lambda match: _plain(chr(int(match[1], 16))), url)
+
+
+def _plain(char: str) -> str:
+    return char if char.isascii() and (char.isalnum() or char in "-._~") else f"%{ord(char):02X}"
 
 
 def to_json(value: Any) -> bytes:

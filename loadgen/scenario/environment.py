@@ -18,6 +18,7 @@ _REFERENCE: Final = re.compile(
 # Where a value may be secret. All other keys hold numbers, or words that every table shows.
 _MAY_BE_SECRET: Final[set[Path]] = {
     ("target", "url"),
+    ("target", "path"),
     ("target", "headers"),
     ("prompts",),
     ("options",),

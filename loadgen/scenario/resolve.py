@@ -116,6 +116,7 @@ def _resolve(
         name=shape.name,
         target=Target(
             url=shape.target.url,
+            path=shape.target.path,
             headers=shape.target.headers,
             simulator=Simulator(**{**dict(spec), "models": tuple(spec.models)}) if spec else None,
         ),

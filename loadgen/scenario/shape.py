@@ -143,9 +143,22 @@ class TargetShape(_Shape):
     url: Annotated[str, BeforeValidator(values.url)] | None = key(
         None, "The server's address, without the protocol's path.", "http://127.0.0.1:11434"
     )
+    path: Annotated[str, BeforeValidator(values.path)] = key(
+        "",
+        "The exact path of every request, with its query if it has one, in place of the URL's and the protocol's.",
+        "/openai/deployments/small/chat/completions?api-version=2024-10-21",
+    )
     headers: Annotated[dict[str, str], BeforeValidator(values.headers)] = key(
         {}, "Sent with every request.", {"Authorization": "Bearer ${API_KEY}"}
     )
+
+    def problems(self) -> Found:
+        if self.path and self.simulator is not None:
+            yield (
+                ("path",),
+                "the simulator has its own paths",
+                "leave it out, or a url in place of the simulator",
+            )
 
 
 def _arrivals() -> list[str]:

@@ -184,6 +184,9 @@ def name(value: Any) -> str:
     return name
 
 
+_PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*")
+
+
 def url(value: Any) -> str:
     """Return the URL of a server. It may hold a password, so messages never show it."""
     url = text(value)
@@ -203,7 +206,26 @@ def url(value: Any) -> str:
         raise wrong("has no host or port to connect to", right)
     if parts.fragment:
         raise wrong("has a fragment (#), which is never sent", right)
+    _check_path(parts._replace(scheme="", netloc="").geturl(), f"{right}, others as %XX")
     return url
+
+
+def path(value: Any) -> str:
+    """Return the path of a request, and its query. It may hold a key, so messages never show it."""
+    path = text(value)
+    right = "such as /v1/chat/completions, other characters as %XX"
+    if not path.startswith("/"):
+        raise wrong("is not the path of a request", right)
+    _check_path(path, right)
+    return path
+
+
+def _check_path(path: str, right: str) -> None:
+    """Raise where libraries would send another path or query than this one."""
+    if not _PATH.fullmatch(path):
+        raise wrong("has a character that a URL cannot hold in its path or query", right)
+    if {".", ".."} & set(path.partition("?")[0].split("/")):
+        raise wrong("has . or .. in its path, which some libraries take out", right)
 
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

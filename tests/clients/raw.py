@@ -18,6 +18,7 @@ class Received(NamedTuple):
     path: str
     headers: dict[str, str]  # names in lower case
     body: bytes
+    method: str = "POST"
 
     @property
     def prompt(self) -> str:
@@ -133,4 +134,5 @@ def _receive(sock: socket.socket, number: int) -> Received | None:
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     while len(body) < int(headers["content-length"]):
         body += sock.recv(65536)
-    return Received(number, first.split(" ")[1], headers, body)
+    method, path, _ = first.split(" ")
+    return Received(number, path, headers, body, method)
