@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.analysis import plausible
 from loadgen.analysis.parts import Parts, parts
 from loadgen.model import Outcome, Recording, StreamTable
 
@@ -116,14 +117,19 @@ class Measured:
         return _between(self.streams.start, self.streams.end)
 
     @cached_property
+    def reported(self) -> StreamTable:
+        """Return the streams without the server's figures that cannot be."""
+        return plausible.reported(self.streams, self.first_token, self.last_token)
+
+    @cached_property
     def parts(self) -> Parts:
         """Return where the time of each stream went."""
-        return parts(self.streams, self.send_delay, self.first_token, self.last_token)
+        return parts(self.reported, self.send_delay, self.first_token, self.last_token)
 
     @cached_property
     def tokens(self) -> Ints:
         """Return the server's own count of tokens where it reported one, otherwise the number of text events."""
-        reported = self.streams.server_tokens
+        reported = self.reported.server_tokens
         return np.where(reported >= 0, reported, self.streams.text_events)
 
     @cached_property
@@ -137,15 +143,16 @@ class Measured:
     def send_delay(self) -> Ints:
         """Return the time from the start until the server had the whole request, by the server's own clock.
 
-        That is its clock at the end minus the duration that it reports; -1 where it reports neither, runs on
-        another host, or after a clock step.
+        That is its clock at the end minus the duration that it reports; -1 where it reports neither, or a duration
+        that cannot be, runs on another host, or after a clock step.
         """
-        stamp, total, start = self.streams.end_stamp_ns, self.streams.total_ns, self.streams.start
+        stamp, total, start = self.streams.end_stamp_ns, self.reported.total_ns, self.streams.start
         if not self.recording.same_host or self.clock_stepped:
             return np.full(len(start), -1, dtype=np.int64)
         (mono, wall), _ = self.recording.clock
         delay = (stamp - total - wall) - (start - mono) - self._drift(start - mono)
-        return np.where((stamp >= 0) & (total >= 0), np.maximum(delay, 0), -1)
+        known = (stamp >= 0) & (total >= 0) & ~plausible.too_long(self.reported)
+        return np.where(known, np.maximum(delay, 0), -1)
 
     def _drift(self, since: Ints) -> Ints:
         """Return how far the wall clock had moved against the monotonic one, so long after they were first read."""

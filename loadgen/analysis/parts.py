@@ -24,6 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.analysis.plausible import too_long
 from loadgen.model import StreamTable
 
 Ints = NDArray[np.int64]
@@ -65,7 +66,7 @@ def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints
     # Ollama leaves out what is zero
     waited = of.total_ns - of.prompt_ns - of.decode_ns - np.maximum(of.load_ns, 0)
     left = ttft - np.maximum(list(known.values()), 0).sum(axis=0)
-    contradicted = there & ((left < -ROUNDING_NS) | (has_queue & (waited < -ROUNDING_NS)))
+    contradicted = there & ((left < -ROUNDING_NS) | (has_queue & (waited < -ROUNDING_NS)) | too_long(of))
     split = there & ~contradicted
 
     left, found = ttft, dict[str, Ints]()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from loadgen.analysis import plausible
 from loadgen.analysis.machine import SIMULATOR_LATE_MS, START_LATE_MS, START_LATE_SHARE
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import percentiles
@@ -18,6 +19,7 @@ from loadgen.model.confidence import MACHINE
 LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
 LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
+SILENT_SUSPECT = 0.01  # share of the streams that completed which carried no output; all: invalid
 FEW_STREAMS_SUSPECT = 10  # streams that are included
 MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
 
@@ -61,7 +63,7 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
         ),
         *(replace(r, validity=SUSPECT) if stands else r for r in _by_worker(parts, courses)),
         *_together(repeat, lost=bool(lost)),
-        *_by_worker(parts, [list(_clocks(m)) for m in parts]),
+        *_by_worker(parts, [[*_clocks(m), *_counts(m)] for m in parts]),
         *(reason for m in parts for reason in _server(m)),
         *_by_worker(parts, [list(_listen_queue(m)) for m in parts]),
     ]
@@ -155,8 +157,19 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
         )
     elif not measured.included.any():
         yield reasons.NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
+    else:
+        yield from _silent(measured)
     if streams and not alone:
         yield from _live(Repeat((measured,)).live_peak, recording.max_streams)
+
+
+def _silent(measured: Measured) -> Iterator[Reason]:
+    streams = int(measured.included.sum())
+    silent = int((measured.included & (measured.streams.text_events == 0)).sum())
+    if silent > SILENT_SUSPECT * streams:
+        yield reasons.NoOutput(
+            validity=INVALID if silent == streams else SUSPECT, silent=silent, streams=streams
+        )
 
 
 def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
@@ -192,6 +205,19 @@ def _clocks(measured: Measured) -> Iterator[Reason]:
         yield reasons.StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
     if measured.clock_stepped:
         yield reasons.ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)
+
+
+def _counts(measured: Measured) -> Iterator[Reason]:
+    absurd = plausible.absurd(measured.streams) & measured.after_warmup
+    if absurd.any():
+        of = measured.streams.rows(absurd)
+        most = int(of.server_tokens.argmax())
+        yield reasons.TokensNotUsed(
+            validity=SUSPECT,
+            streams=len(of),
+            tokens=int(of.server_tokens[most]),
+            events=int(of.text_events[most]),
+        )
 
 
 def _server(measured: Measured) -> Iterator[Reason]:

@@ -17,6 +17,7 @@ from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
 MAX_ERROR_BYTES = 2048  # kept of the body of an unsuccessful response
+_BY_SERVER = (Outcome.OK, Outcome.EMPTY, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS)
 _ANSWER, _THINKING = Output.ANSWER, Output.THINKING
 MAX_COUNT = 0xFFFF  # text events that a row of arrivals can hold
 
@@ -172,8 +173,10 @@ class StreamRecorder:
         """Return what happened."""
         outcome = self._outcome
         error = self._error if self._body is None else self._body.decode(errors="replace")
+        if outcome is Outcome.OK and not (self.text_events or self._usage.finish_reason):
+            outcome, error = Outcome.EMPTY, "the answer ended without output and without a reason"
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
-        if self.expired and outcome not in (Outcome.OK, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS):
+        if self.expired and outcome not in _BY_SERVER:
             outcome, error = self.expired, ""
         # Where only some events are stamped, there is no lag.
         stamped = len(self._stamps) == self.text_events

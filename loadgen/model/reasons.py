@@ -61,6 +61,25 @@ class NoneCompleted(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoOutput(Reason):
+    """Of the ``streams`` that completed, ``silent`` carried no output: no text, no tool call, no refusal."""
+
+    kind: Literal["no_output"] = "no_output"
+    silent: int
+    streams: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensNotUsed(Reason):
+    """The server's counts of tokens cannot be for ``streams`` streams, such as ``tokens`` of one with ``events``."""
+
+    kind: Literal["tokens_not_used"] = "tokens_not_used"
+    streams: int
+    tokens: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsFailed(Reason):
     """Of the ``streams``, ``failed`` did; ``outcomes`` has the number for each outcome that is not ok."""
 

@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     TOTAL_TIMEOUT = "total_timeout"
     HTTP_STATUS = "http_status"  # the response was not a 2xx
     SERVER_ERROR = "server_error"  # an error inside a 200
+    EMPTY = "empty"  # the protocol's end came without any output, and without a reason
     TRUNCATED = "truncated"  # the body ended before the protocol's end
     RESET = "reset"  # the connection was torn down
     UNDECODABLE = "undecodable"  # bytes the protocol does not allow

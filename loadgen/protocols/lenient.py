@@ -14,7 +14,7 @@ from loadgen.protocols.lines import excerpt
 
 # What msgspec raises for JSON that does not fit: UnicodeDecodeError for bad UTF-8, RecursionError for deep nesting.
 _PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_MAX = 2**63 - 1  # what tables and frames can hold
+_MAX = 1 << 62  # so that the difference of two numbers fits tables and frames
 _TEXTS = ("text", "content", "thinking", "reasoning", "refusal", "summary", "transcript", "data")
 _MAX_WORD = 64  # characters of a word of the server
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-# From 1970. Times beyond it, such as Go's zero time, do not fit 64 bits of nanoseconds.
-_MAX_SECONDS = 9_223_372_035
+# From 1970. Nanoseconds of times beyond it, such as Go's zero time, have differences that do not fit 64 bits.
+_MAX_SECONDS = 4_611_686_017
 
 
 @lru_cache(maxsize=64)

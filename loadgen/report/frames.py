@@ -119,7 +119,7 @@ def _value(summary: Summary, of: Column) -> float | None:
 
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
     m = Measured(recording)
-    of = m.streams
+    of = m.reported
     marks = {"due": of.due, "start": of.start, "headers": of.headers, "first_byte": m.first_byte}
     times = {
         "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from loadgen.analysis import summarise, validity
@@ -179,3 +180,25 @@ def test_three_rounds_of_few_streams_speak_by_their_interval():
     assert (row.validity, row.value("ttft_n")) == (Validity.VALID, 9)
     [row] = summarise(run("x", few[:2]))
     assert [type(reason) for reason in row.reasons] == [reasons.FewStreams]
+
+
+@pytest.mark.parametrize(
+    ("silent", "streams", "verdict"), [(0, 200, None), (2, 200, None), (3, 200, SUSPECT), (200, 200, INVALID)]
+)
+def test_streams_that_completed_without_output(silent, streams, verdict):
+    made = recording(streams=streams, stamped=False)
+    carried = np.arange(streams) >= silent
+    counts = made.arrivals.count * np.repeat(carried, made.streams.reads)
+    table = replace(made.streams, text_events=made.streams.text_events * carried)
+    _, against = judged(replace(made, streams=table, arrivals=replace(made.arrivals, count=counts)))
+    expected = reasons.NoOutput(validity=verdict, silent=silent, streams=streams) if verdict else None
+    assert next((reason for reason in against if reason.kind == "no_output"), None) == expected
+
+
+def test_counts_of_tokens_that_cannot_be_are_named_and_not_used():
+    made = recording()
+    counts = made.streams.server_tokens.copy()
+    counts[:3] = [10**12, 20_000_000, 60]
+    (summary,) = summarise(run(".", [replace(made, streams=replace(made.streams, server_tokens=counts))]))
+    assert summary.reasons == (reasons.TokensNotUsed(validity=SUSPECT, streams=2, tokens=10**12, events=60),)
+    assert summary.value("tokens") == 200 * 60

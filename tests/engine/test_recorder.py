@@ -17,7 +17,7 @@ from tests.protocols.feeding import render
 
 SECOND = 1_000_000_000
 EPOCH = 1_769_860_800_000_000_000
-END = b'{"done":true,"eval_count":2}\n'
+END = b'{"done":true,"done_reason":"stop","eval_count":2}\n'
 
 
 class Clock:
@@ -77,7 +77,7 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
         counts=array("H", [2, 0, 1]).tobytes(),
         stamps=b"",
         first_stamp_ns=None,
-        usage=Usage(tokens=2),
+        usage=Usage(tokens=2, finish_reason="stop"),
         first_answer=1_200,
     )
 
@@ -212,6 +212,72 @@ def test_the_servers_message_is_kept(
     made = watched.stream()
     assert made.outcome == (expired if expired and outcome == Outcome.RESET else outcome)
     assert ("gone" in made.error) == (made.outcome == Outcome.RESET)
+
+
+KINDS = [
+    # -- by the lines of a read: what they are, the mark of the first answer
+    (["thinking", "thinking"], ["answer"], (1_200, 2, 0), 2_000),
+    (["thinking", "answer"], [], (1_200, 1, 0), 1_200),
+    (["tools"], ["tools"], (1_200, 0, 2), 1_200),
+    (["thinking"], ["tools"], (1_200, 1, 1), 2_000),
+    (["thinking"], [], (1_200, 1, 0), None),
+    ([], [], (None, 0, 0), None),
+]
+LINES = {
+    "answer": b'{"message":{"content":"a"}}\n',
+    "thinking": b'{"message":{"thinking":"hm"}}\n',
+    "tools": b'{"message":{"content":"","tool_calls":[{"function":{"name":"f"}}]}}\n',
+}
+
+
+@pytest.mark.parametrize(("first", "second", "counts", "answer"), KINDS)
+def test_every_kind_of_output_starts_the_clock_and_is_counted_apart(
+    clock: Clock, first: list[str], second: list[str], counts: tuple[int | None, int, int], answer: int | None
+) -> None:
+    watched = watch("ollama-chat")
+    for now, lines in ((1_200, first), (2_000, second)):
+        clock.now = now
+        watched.on_data(b"".join(LINES[line] for line in lines))
+        if first:
+            assert watched.expired_timeout(Timeouts(first_token=1e-9, idle=5), 9_000) is None
+    watched.on_data(END)
+    watched.finish()
+    made = watched.stream()
+    with_output = [at for at, n in zip(ints(made.arrivals, "q"), ints(made.counts, "H"), strict=True) if n]
+    found = (next(iter(with_output), None), made.thinking_events, made.tool_call_events)
+    assert (found, made.first_answer, made.outcome) == (counts, answer, Outcome.OK)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "data", "outcome"),
+    [
+        ("ollama-generate", b'{"done":true}\n', Outcome.EMPTY),
+        ("ollama-generate", b'{"done":true,"eval_count":9}\n', Outcome.EMPTY),
+        ("ollama-generate", b'{"done":true,"done_reason":"load"}\n', Outcome.OK),
+        ("ollama-generate", b'{"done":true,"response":"a"}\n', Outcome.OK),
+        ("ollama-generate", b"", Outcome.TRUNCATED),
+        ("openai-chat", b"data: [DONE]\n\n", Outcome.EMPTY),
+        (
+            "openai-chat",
+            b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\ndata: [DONE]\n\n',
+            Outcome.EMPTY,
+        ),
+        ("openai-chat", b'data: {"choices":[{"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n', Outcome.OK),
+        ("openai-chat", b'data: {"choices":[{"delta":{"refusal":"no"}}]}\n\ndata: [DONE]\n\n', Outcome.OK),
+        ("openai-chat", b": ping\n\n", Outcome.TRUNCATED),
+    ],
+)
+def test_an_end_without_output_needs_a_reason(
+    clock: Clock, protocol: str, data: bytes, outcome: Outcome
+) -> None:
+    for expired in (None, Outcome.IDLE_TIMEOUT):
+        watched = watch(protocol)
+        watched.on_data(data)
+        watched.expired = expired
+        watched.finish()
+        made = watched.stream()
+        assert made.outcome == (expired if expired and outcome == Outcome.TRUNCATED else outcome)
+        assert bool(made.error) == (made.outcome in (Outcome.EMPTY, Outcome.TRUNCATED))
 
 
 def test_a_stream_that_nobody_ended_was_stopped(clock: Clock) -> None:

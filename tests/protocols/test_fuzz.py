@@ -76,7 +76,7 @@ def test_cutting_changes_nothing(name: str, stream: bool, data: bytes, places: l
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=8),
     model=st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
     sent=st.lists(st.integers(0, 4_000_000_000_000_000_000), min_size=9, max_size=9),
-    usage=st.builds(Usage, *[st.none() | st.integers(1, 2**63 - 1)] * 6),
+    usage=st.builds(Usage, *[st.none() | st.integers(1, 1 << 62)] * 6),
     context=st.lists(st.integers(0, 200_000), max_size=30),
     places=st.lists(st.integers(0, 3000), max_size=12),
 )
@@ -99,13 +99,13 @@ def test_what_the_simulator_encodes_is_what_is_decoded(
     assert made == ([*expected, End(replace(usage, at_ns=sent[-1], finish_reason="stop"))], False)
 
 
-@given(st.integers(0, 9_223_372_000_000_000_000))
+@given(st.integers(0, 4_611_686_000_000_000_000))
 def test_a_rendered_time_is_read_again(at: int) -> None:
     assert stamps.parse(render(at)) == at
 
 
 @given(
-    at=st.datetimes(datetime(1700, 1, 2), datetime(2262, 1, 1)),
+    at=st.datetimes(datetime(1824, 1, 1), datetime(2116, 1, 1)),
     minutes=st.integers(-14 * 60, 14 * 60),
     digits=st.text("0123456789", max_size=12),
 )
@@ -128,4 +128,4 @@ odd_times = st.from_regex(
 @settings(max_examples=400)
 def test_a_time_fits_64_bits_or_is_none(text: str) -> None:
     at = stamps.parse(text)
-    assert at is None or -(2**63) <= at < 2**63
+    assert at is None or abs(at) <= 1 << 62

@@ -27,7 +27,7 @@ def text_events(repeats: Repeats) -> int:
 @number(label="tokens by the server's count")
 def server_tokens(repeats: Repeats) -> int | None:
     """Tokens by the server's own count, of the streams for which it reported one; empty if there was none."""
-    counts = [present(m.streams.server_tokens[m.after_warmup]) for m in repeats.parts]
+    counts = [present(m.reported.server_tokens[m.after_warmup]) for m in repeats.parts]
     return sum(int(each.sum()) for each in counts) if any(map(len, counts)) else None
 
 

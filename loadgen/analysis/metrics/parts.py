@@ -68,7 +68,7 @@ def _speed(repeats: Repeats, tokens: str, duration: str) -> float | None:
     """Return the median over the included streams of tokens per second."""
     found = []
     for m in repeats.parts:
-        n, ns = getattr(m.streams, tokens), getattr(m.streams, duration)
+        n, ns = getattr(m.reported, tokens), getattr(m.reported, duration)
         there = m.included & (n > 0) & (ns > 0)
         found.append(n[there] / ns[there] * 1e9)
     each = np.concatenate(found) if found else np.zeros(0)

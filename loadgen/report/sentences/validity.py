@@ -21,6 +21,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
     Outcome.TOTAL_TIMEOUT: ("total timeout", "total timeouts"),
     Outcome.HTTP_STATUS: ("HTTP error", "HTTP errors"),
     Outcome.SERVER_ERROR: ("error inside a response", "errors inside a response"),
+    Outcome.EMPTY: ("empty response", "empty responses"),
     Outcome.TRUNCATED: ("truncated response", "truncated responses"),
     Outcome.RESET: ("connection reset", "connections reset"),
     Outcome.UNDECODABLE: ("undecodable response", "undecodable responses"),
@@ -72,6 +73,21 @@ def _text(why: Reason) -> str:
         case reasons.NoneCompleted():
             text = _("0 of {streams} streams completed ({outcomes})")
             return text.format(streams=f"{why.streams:,}", outcomes=_outcomes(why.outcomes))
+        case reasons.NoOutput():
+            text = _(
+                "{silent} of {streams} streams that completed carried no output: no text, no tool call, no refusal"
+            )
+            return text.format(silent=f"{why.silent:,}", streams=f"{why.streams:,}")
+        case reasons.TokensNotUsed():
+            return plural(
+                why.streams,
+                "the server's count of tokens cannot be true and is not used for {n} stream: {tokens} tokens in "
+                "{events} events",
+                "the server's counts of tokens cannot be true and are not used for {n} streams, such as {tokens} "
+                "tokens in {events} events",
+                tokens=f"{why.tokens:,}",
+                events=f"{why.events:,}",
+            )
         case reasons.StreamsFailed():
             text = _(
                 "{failed} of {streams} streams failed ({share} %: {outcomes}); latencies are those of the others"
