@@ -150,7 +150,7 @@ OUTSIDE: dict[str, set[str]] = {
     "findings": set(),
     "report": {"bokeh", "babel", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
     "distributed": {"gevent", "locust", "msgspec"},
-    "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "locust", "numpy"},
+    "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "locust", "numpy", "werkzeug"},
     "api": {"pandas"},
     "cli": {"click", "locust", "rich"},
     "__main__": set(),

@@ -1,6 +1,7 @@
 """The processes of a distributed run: its master in this process, and its workers, started here or elsewhere."""
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -11,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 import gevent
+import locust.argument_parser
 import locust.runners
 from gevent import subprocess
 from locust.env import Environment
@@ -39,11 +41,19 @@ class NoMaster(Exception):
     """No master answers at that address."""
 
 
+def without_configuration() -> None:
+    """Let no file and no variable configure Locust in this process: locust.conf, pyproject.toml, LOCUST_*."""
+    for name in [name for name in os.environ if name.startswith("LOCUST_")]:
+        del os.environ[name]
+    locust.argument_parser.LocustArgumentParser._open_config_files = lambda *_: []
+
+
 def work(host: str, port: int, connect_timeout: int) -> int:
     """Work for a master until it ends or is lost; return the exit code. Raises NoMaster.
 
     ``connect_timeout`` is in seconds, rounded up to whole attempts of Locust.
     """
+    without_configuration()
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_TIMEOUT_S
     locust.runners.CONNECT_RETRY_COUNT = (connect_timeout - 1) // RETRY_INTERVAL_S
     environment = Environment(user_classes=[Stream], events=Events())

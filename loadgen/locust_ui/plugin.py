@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 from argparse import Namespace
-from typing import Any
+from typing import Any, Final
 
 import gevent
 from flask import jsonify, request
@@ -17,6 +17,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 from locust.web import WebUI
+from werkzeug.datastructures import ImmutableMultiDict
 
 from loadgen import clients
 from loadgen.distributed.addresses import free_port, is_local
@@ -24,6 +25,7 @@ from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Streaming
 from loadgen.distributed.worker import Worker
 from loadgen.locust_ui.login import protect
+from loadgen.locust_ui.origin import refuse_foreign
 from loadgen.locust_ui.plan import client_choices
 from loadgen.locust_ui.session import Session
 from loadgen.locust_ui.web import install
@@ -32,6 +34,8 @@ from loadgen.preflight.requirements import Refused
 __all__ = ["Streaming"]
 
 log = logging.getLogger("loadgen")
+
+FIELDS: Final = ("user_count", "spawn_rate", "run_time", "user_classes", "shape_class")  # of Locust's form
 
 # Locust makes a parser for its command line and another for each of its pages. The first takes any client,
 # because only the scenario knows its variants; the others offer these.
@@ -92,20 +96,24 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
         install(web_ui, session.snapshot, session.file)
         _check_form(web_ui, session)
         _propose_last(web_ui, options)
+        refuse_foreign(web_ui)
         protect(web_ui)
 
 
 def _check_form(web_ui: WebUI, session: Session) -> None:
-    """Make the form show why a run cannot start."""
+    """Make the form show why a run cannot start, and keep from Locust what is not in it: it sets any of its options."""
     assert web_ui.app is not None
     start = web_ui.app.view_functions["locust.swarm"]
 
     def swarm() -> Any:
+        known = {*FIELDS, *web_ui.template_args["extra_options"]}
         try:
-            plan = session.prepare(request.form.to_dict())
+            plan = session.prepare(request.form)
         except Refused as error:
             return jsonify({"success": False, "message": str(error), "host": request.form.get("host")})
         _choices[:] = dict.fromkeys([*_choices, *client_choices(plan.scenario)])
+        pairs = request.form.items(multi=True)
+        request.form = ImmutableMultiDict((name, value) for name, value in pairs if name in known)
         return start()
 
     web_ui.app.view_functions["locust.swarm"] = web_ui.auth_required_if_enabled(swarm)

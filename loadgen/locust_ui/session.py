@@ -2,8 +2,10 @@
 
 import csv
 import logging
+import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,7 @@ from loadgen.model import Level
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
 from loadgen.preflight.target import TargetError, check
+from loadgen.scenario import ScenarioError, check_place
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import SimulatorError
 
@@ -51,6 +54,7 @@ class Session:
         assert environment.runner is not None
         self.environment, self._runner = environment, environment.runner
         self._options = environment.parsed_options
+        self._folder, self._scenario = os.getcwd(), self._options.scenario  # which a form may replace
         self.live = Live()
         self.coordinator = Coordinator(Transport(self._runner), self._note, self.live.update)
         self._plan: Plan | None = None  # of the run under way
@@ -65,14 +69,26 @@ class Session:
         environment.events.quit.add_listener(lambda **_: self._reporting.join())
         gevent.spawn(self._watch)
 
-    def plan(self, form: dict[str, str] | None = None) -> Plan:
-        """Return the plan of the options, and of the form that was submitted. Raises Refused."""
-        options = vars(self._options) | (form or {})
-        host = options.get("host") or ""
-        classes = self.environment.user_classes
-        return make_plan(options["scenario"], options["client"], "" if host == TARGET else host, classes)
+    def plan(self, form: Mapping[str, str] | None = None) -> Plan:
+        """Return the plan of the options, and of the form that was submitted. Raises Refused.
 
-    def prepare(self, form: dict[str, str] | None = None) -> Plan:
+        A form may choose a scenario below the folder in which Locust was started; the target is not in it.
+        """
+        options, form = vars(self._options), form or {}
+        host, path = options.get("host") or "", form.get("scenario", options["scenario"])
+        if form.get("host", "") not in ("", TARGET, host):
+            raise Refused(
+                "the host is the scenario's target: start the web UI with another, --url or --host URL"
+            )
+        if path:
+            try:
+                check_place(path, self._folder, self._scenario)
+            except ScenarioError as error:
+                raise Refused(str(error)) from None
+        classes = self.environment.user_classes
+        return make_plan(path, form.get("client", options["client"]), "" if host == TARGET else host, classes)
+
+    def prepare(self, form: Mapping[str, str] | None = None) -> Plan:
         """Return the plan that would be run, and set the shape that it needs. Raises Refused where it cannot run."""
         plan = self.plan(form)
         if self._plan is None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import locust.main
 
 from loadgen.distributed.addresses import free_port, is_local
-from loadgen.distributed.processes import local_workers
+from loadgen.distributed.processes import local_workers, without_configuration
 from loadgen.locust_ui import locustfile
 from loadgen.locust_ui.plan import make_plan
 
@@ -16,6 +16,7 @@ def serve(
     client: str,
     streams: int,
     *,
+    url: str | None,
     workers: int | None,
     host: str,
     port: int,
@@ -23,10 +24,10 @@ def serve(
 ) -> None:
     """Serve the web UI until it is ended; does not return. Raises Refused.
 
-    The form proposes ``client`` and ``streams``. ``port`` 0 is any free one. ``tls`` are the files of certificate
-    and key.
+    The form proposes ``client`` and ``streams``. ``url`` is the target in place of the scenario's. ``port`` 0 is any
+    free one. ``tls`` are the files of certificate and key. Nothing else configures Locust: no file, no variable.
     """
-    make_plan(scenario, client, "", [locustfile.Stream])
+    make_plan(scenario, client, url or "", [locustfile.Stream])
     port = free_port(host, port, "--web-port")
     command = ["locust", "-f", str(locustfile.__file__), "--web-host", host, "--web-port", str(port)]
     if not is_local(host):
@@ -41,5 +42,7 @@ def serve(
             stack.enter_context(local_workers(workers, "127.0.0.1", master))
         shown = f"[{host}]" if ":" in host else host
         print(f"{'https' if tls else 'http'}://{shown}:{port}", flush=True)  # noqa: T201
+        command += ["--host", url] if url else []
         sys.argv = [*command, "--scenario", scenario, "--client", client]
+        without_configuration()
         locust.main.main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.scenario.overrides import Override, overrides_from_flags, parse_flag
+from loadgen.scenario.places import check_place
 from loadgen.scenario.problems import Problem, ScenarioError
 from loadgen.scenario.resolve import load, simulator, with_clients
 from loadgen.scenario.schema import schema
@@ -11,6 +12,7 @@ __all__ = [
     "Override",
     "Problem",
     "ScenarioError",
+    "check_place",
     "load",
     "overrides_from_flags",
     "parse_flag",

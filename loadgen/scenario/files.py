@@ -4,30 +4,55 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Final
 
 from loadgen.scenario.environment import is_unicode
+from loadgen.scenario.places import SUFFIXES
 from loadgen.scenario.problems import Problem, ScenarioError, nearest
+from loadgen.scenario.shape import SHAPES, ScenarioShape
 from loadgen.scenario.source import BAD, Document, kind, parse
 
 MAX_BYTES: Final = 1 << 20
 MAX_PROMPTS_BYTES: Final = 16 << 20
+_KEY: Final = re.compile(r"(?:^|[{,])[ \t]*([A-Za-z_][\w-]*)[ \t]*:", re.MULTILINE)
 
 
 def read(path: str | os.PathLike[str]) -> Document:
     """Return the YAML file at ``path``. Raises ScenarioError where there is nothing to validate."""
     file, name = FilePath(path), str(path)
-    text = read_text(file, MAX_BYTES, name, "scenario", (".yaml", ".yml"))
-    document = parse(name, text)
+    text = read_text(file, MAX_BYTES, name, "scenario", SUFFIXES)
+    try:
+        document = parse(name, text)
+    except ScenarioError:
+        if not _is_like_a_scenario(_KEY.findall(text)):
+            raise _no_scenario(name) from None
+        raise
     document.folder = file.parent
+    if isinstance(document.data, dict) and not _is_like_a_scenario(list(document.data)):
+        raise _no_scenario(name)
     if not isinstance(document.data, dict):
         if document.data is not BAD:
             wrong = "is empty" if document.data is None else f"is {kind(document.data)} and not a mapping"
             document.report((), wrong, "keys and values, such as  name: smoke")
         raise ScenarioError(document.problems)
     return document
+
+
+def _is_like_a_scenario(keys: Sequence[str]) -> bool:
+    """Return whether half of the keys are a scenario's. Problems with another file would show what is in it."""
+    known = {key for shape in SHAPES.values() for key in shape.model_fields}
+    return 2 * sum(key in known for key in keys) >= len(keys) > 0
+
+
+def _no_scenario(name: str) -> ScenarioError:
+    keys = ", ".join(list(ScenarioShape.model_fields)[:4])
+    return ScenarioError(
+        [Problem(f"{name}:1", "scenario", "is no scenario", f"a file with the keys {keys} …")]
+    )
 
 
 def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:

@@ -171,8 +171,8 @@ def test_a_target_that_is_not_there_fails_in_locusts_own_table(tmp_path: Path) -
     file = scenario(tmp_path, target=QUICK)
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         gone = f"http://127.0.0.1:{server.getsockname()[1]}"
-    with locust(tmp_path, "-f", FILES / "sync_vs_async.py", "--scenario", file) as started:
-        assert started.start(4, host=gone)["success"]
+    with locust(tmp_path, "-f", FILES / "sync_vs_async.py", "--scenario", file, "--host", gone) as started:
+        assert started.start(4)["success"]
         soon(lambda: len(started.requests()["errors"]) == 2, "failures")
         soon(
             lambda: [*map(bool, (one["history"] for one in started.data()["clients"]))] == [True] * 2, "lines"

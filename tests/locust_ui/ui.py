@@ -16,6 +16,7 @@ from locust.web import WebUI
 from loadgen.analysis.metrics import Metric, PerStream, added
 from loadgen.locust_ui.live import Live
 from loadgen.locust_ui.login import protect
+from loadgen.locust_ui.origin import refuse_foreign
 from loadgen.locust_ui.web import install
 from loadgen.model import ClientId, Outcome
 from tests.lab.cells import cell
@@ -111,6 +112,7 @@ def main(folder, base="", login=""):
     ui = WebUI(
         environment, "127.0.0.1", 0, web_base_path=base or None, web_login=bool(login), delayed_start=True
     )
+    refuse_foreign(ui)
     protect(ui)
     with added(WAIT):
         moving = Moving(environment, Path(folder))

@@ -334,8 +334,8 @@ def test_a_duplicate_names_both_lines(failed: Fail) -> None:
         (b"hello", 1, "is text and not a mapping"),
         (b"name: a\nmodel: \xff\n", 2, "is not UTF-8 text"),
         ("name: a".encode("utf-16"), 1, "is not UTF-8 text"),
-        (b"\x7fELF\x02\x01\x01\x00", 1, "control character"),
-        (b"PK\x03\x04", 1, "control character"),
+        (b"\x7fELF\x02\x01\x01\x00", 1, "is no scenario"),
+        (b"PK\x03\x04", 1, "is no scenario"),
     ],
 )
 def test_what_is_no_scenario(tmp_path: Path, content: bytes, line: int, said: str) -> None:
@@ -412,9 +412,9 @@ def test_tags_construct_nothing(tmp_path: Path, failed: Fail) -> None:
 
 
 def test_aliases_do_not_multiply(failed: Fail) -> None:
-    levels = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    levels = ["options:", "  a: &a [x, x, x, x, x, x, x, x, x]"]
     levels += [
-        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}]"
+        f"  {b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}]"
         for a, b in zip("abcdefghi", "bcdefghij", strict=True)
     ]
     problems = failed("\n".join(levels))
@@ -484,3 +484,29 @@ def test_no_value_does_worse_than_a_scenario_error(tmp_path: Path, key: str, val
     except ScenarioError as error:
         reported = error.problems
     assert all(problem.wrong and problem.right for problem in reported)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "root:x:0:0:s3cret-line:/root:/bin/bash\ns3cret-line:x:1:1::/:/bin/sh\n",
+        "S3CRET=s3cret-line\nexport s3cret-line\n",
+        "apiVersion: v1\nkind: Secret\ndata: {s3cret-line: s3cret-line}\n",
+        "s3cret-line: &s3cret-line [*s3cret-line]\n",
+        "password: !s3cret-line x\n",
+        "s3cret-line: [\n",
+        '{"s3cret-line": {"s3cret-line": 1},,}\n',
+        "-----BEGIN PRIVATE KEY-----\ns3cret-line: `s3cret-line`\n",
+        "[s3cret-line]\ns3cret-line = 1\n",
+        "s3cret-line: 1\n---\ns3cret-line: 2\n",
+        "- s3cret-line\n- s3cret-line: %s3cret-line\n",
+        "name: ${S3CRET-LINE\nversion: s3cret-line\nusers: s3cret-line\n",
+        "s3cret-line",
+    ],
+)
+def test_what_is_no_scenario_is_not_shown(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text(content)
+    with pytest.raises(ScenarioError) as raised:
+        load(file)
+    assert "s3cret-line" not in str(raised.value).lower()

@@ -49,7 +49,9 @@ def left_out(run: Run) -> str:
         len(run.left_out),
         "{n} recording could not be read and is left out: {file}: {reason}.",
         "{n} recordings could not be read and are left out, the first {file}: {reason}.",
-    ).format(file=first.file, reason=first.reason)
+        file=first.file,
+        reason=first.reason,
+    )
 
 
 def _not_ended(run: Run) -> str:
