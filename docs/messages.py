@@ -27,7 +27,17 @@ from loadgen.report.language import LANGUAGES
 from loadgen.report.sections import costs as cost_table
 from loadgen.report.sections import sections
 from loadgen.report.sections.metrics import TABLES
-from loadgen.report.sentences import article, claims, confidence, costs, delivery_lag, limit, times, validity
+from loadgen.report.sentences import (
+    article,
+    claims,
+    confidence,
+    costs,
+    delivery_lag,
+    limit,
+    server_clock,
+    times,
+    validity,
+)
 
 PACKAGE = Path(loadgen.__file__).parent
 LOCALE = PACKAGE / "report" / "locale"
@@ -65,7 +75,14 @@ def _tables() -> Iterator[object]:
     yield from (claims.MODES, claims.TRUE_OF, forest.WORDS)
     yield {one.unit for of in CLAIMS.values() for one in of} - {"share"}
     yield from (article.METRICS, article.SOURCES, article.REASONS)
-    yield from (delivery_lag.CAUSES, delivery_lag.SHORT, times.PARTS, limit.LIMITS, limit.DELAYS)
+    yield from (
+        delivery_lag.CAUSES,
+        delivery_lag.SHORT,
+        server_clock.FAULTS,
+        times.PARTS,
+        limit.LIMITS,
+        limit.DELAYS,
+    )
 
 
 def _of_metric(metric: Metric) -> Iterator[object]:

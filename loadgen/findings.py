@@ -23,6 +23,7 @@ PROVIDERS = (
     "loadgen.analysis.drift:findings",
     "loadgen.analysis.time_parts:findings",
     "loadgen.analysis.delivery_lag:findings",
+    "loadgen.analysis.server_clocks:findings",
     "loadgen.analysis.validity:findings",
     "loadgen.analysis.limits:findings",
     "loadgen.analysis.remeasured:findings",

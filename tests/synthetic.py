@@ -43,7 +43,7 @@ from loadgen.model import (
 )
 
 ZERO = 5_000_000_000_000  # the perf_counter_ns at which every recording starts
-EPOCH = 1_790_000_000_000_000_000  # and the time_ns at the same moment
+EPOCH = 1_790_000_000_123_456_789  # and the time_ns at the same moment
 MS = 1_000_000
 UNANSWERED = ("refused", "unresolved", "connect_timeout", "first_token_timeout", "http_status")
 
@@ -254,6 +254,7 @@ def recording(
         window=(begin, closes),
         clock=((ZERO, EPOCH), (last, last + wall + clock_step_ns)),
         same_host=same_host,
+        simulated=server_late_p99_ms is not None,
         base_rss_kib=base_rss_kib,
         base_threads=1,
         edges=(first, second),

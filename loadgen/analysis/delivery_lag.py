@@ -80,7 +80,7 @@ def delays_of(repeat: Repeat, budget_ns: int = BUDGET_NS) -> Iterator[Delays]:
     sends = np.frombuffer(server.late if server else b"", dtype="<i8").reshape(-1, 2)
     sends = sends[np.argsort(sends[:, 1], kind="stable")]
     for m in repeat.parts:
-        lags = m.lags() if m.recording.same_host else None
+        lags = m.lags()
         if lags is not None:
             yield _explained(m, lags, sends, budget_ns)
 

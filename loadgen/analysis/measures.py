@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.analysis import plausible
+from loadgen.analysis import plausible, server_clock
 from loadgen.analysis.parts import Parts, parts
-from loadgen.model import Outcome, Recording, StreamTable
+from loadgen.analysis.server_clock import ServerClock, Stamped
+from loadgen.model import Outcome, Recording, StreamTable, Trust
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+MAX_US = 4 * 10**15  # a century; more overflows
 TIE_ERROR_NS = 1_000_000
 TIE_ERROR_PPM = 500  # what a clock may be slewed by while it is steered
 
@@ -143,16 +145,72 @@ class Measured:
     def send_delay(self) -> Ints:
         """Return the time from the start until the server had the whole request, by the server's own clock.
 
-        That is its clock at the end minus the duration that it reports; -1 where it reports neither, or a duration
-        that cannot be, runs on another host, or after a clock step.
+        That is its clock at the end minus the duration that it reports; -1 where it reports neither, and where its
+        clock gives no absolute lag.
         """
-        stamp, total, start = self.streams.end_stamp_ns, self.reported.total_ns, self.streams.start
-        if not self.recording.same_host or self.clock_stepped:
+        clock, start = self.server_clock, self._wall(self.streams.start)
+        if clock.trust is not Trust.ABSOLUTE:
             return np.full(len(start), -1, dtype=np.int64)
-        (mono, wall), _ = self.recording.clock
-        delay = (stamp - total - wall) - (start - mono) - self._drift(start - mono)
-        known = (stamp >= 0) & (total >= 0) & ~plausible.too_long(self.reported)
+        received, known = self._received()
+        known = known & ~self._odd
+        delay = received - clock.offset(start) - start
         return np.where(known, np.maximum(delay, 0), -1)
+
+    def _received(self) -> tuple[Ints, Flags]:
+        """Return when the server had each request, by its own clock, and where that is known.
+
+        A duration that cannot be is none.
+        """
+        stamp, total = self.streams.end_stamp_ns, self.reported.total_ns
+        known = (stamp >= 0) & (total >= 0) & ~plausible.too_long(self.reported)
+        return np.where(known, stamp - self.recording.clock[0][1] - total, 0), known
+
+    def _wall(self, at: Ints) -> Ints:
+        """Return moments of the monotonic clock as nanoseconds of the wall clock after it was first read."""
+        since = at - self.recording.clock[0][0]
+        return since + self._drift(since) if self.clock_step_ns else since
+
+    @property
+    def ours(self) -> bool:
+        """Return whether the stamps are our simulator's, which reads our clock and stamps what it sends."""
+        of = self.recording
+        return of.same_host and (of.simulated or of.server is not None)
+
+    @cached_property
+    def server_clock(self) -> ServerClock:
+        """Return whether the stamps of the streams give delivery lag. Those of our simulator need no check."""
+        stamped = self._stamped
+        if self.clock_stepped:
+            return ServerClock(trust=Trust.NONE, fault="unsteady", streams=int(stamped.sum()))
+        if self.ours:
+            return ServerClock(trust=Trust.ABSOLUTE, streams=int(stamped.sum()))
+        at, stamps, _ = self._events(stamped)
+        received, known = self._received()
+        of = Stamped(
+            sent=self._wall(self.streams.start[stamped]),
+            received=received[stamped],
+            known=known[stamped],
+            owner=np.repeat(np.arange(int(stamped.sum())), self.streams.stamped[stamped]),
+            arrived=at,
+            stamps=stamps,
+            unit_ns=server_clock.resolution(self.streams.first_stamp_ns[stamped], self.recording.stamps.us),
+        )
+        return server_clock.judge(of, here=self.recording.same_host)
+
+    @cached_property
+    def _stamped(self) -> Flags:
+        """Return the streams of which each text event has a stamp that can be a time since 1970."""
+        of = self.streams
+        stamped: Flags = (of.stamped > 0) & (of.stamped == of.text_events) & (of.first_stamp_ns >= 0)
+        return stamped
+
+    @cached_property
+    def _odd(self) -> Flags:
+        """Return the streams whose stamps do not fit."""
+        odd = np.zeros(len(self._stamped), dtype=np.bool_)
+        if self.server_clock.odd is not None:
+            odd[self._stamped] = self.server_clock.odd
+        return odd
 
     def _drift(self, since: Ints) -> Ints:
         """Return how far the wall clock had moved against the monotonic one, so long after they were first read."""
@@ -215,18 +273,35 @@ class Measured:
         return Times(gaps, owner)
 
     def lags(self, streams: Flags | None = None) -> Times | None:
-        """Return arrival minus the server's stamp, per text event of those of the ``streams`` that carry stamps.
+        """Return arrival minus the server's send time, never negative, per text event of those of the ``streams``
+        whose stamps fit; by default of the included ones.
 
-        ``None`` when there is none, and after a clock step. From another host only the differences within
-        a stream mean anything: see :func:`relative`. ``streams`` are by default the included ones.
+        ``None`` when there is none, or the server's clock gives no absolute lag.
         """
-        if self.clock_stepped:
+        if self.server_clock.trust is not Trust.ABSOLUTE:
             return None
-        streams = self.included if streams is None else streams
-        stamped, events = self.streams.stamped, self.streams.text_events
-        streams = streams & (stamped > 0) & (stamped == events)
+        lags = self._lags(streams)
+        return lags and Times(np.maximum(lags.values, 0), lags.owner)
+
+    def relative_lags(self) -> Times | None:
+        """Return each lag minus the least of its own stream; this needs no clock in common with the server."""
+        lags = None if self.server_clock.trust is Trust.NONE else self._lags(None)
+        return lags and Times(relative(lags), lags.owner)
+
+    def _lags(self, streams: Flags | None) -> Times | None:
+        streams = self._stamped & ~self._odd & (self.included if streams is None else streams)
         if not streams.any():
             return None
+        clock = self.server_clock
+        at, stamps, owner = self._events(streams)
+        lag = at - stamps
+        if not self.ours:
+            lag += clock.offset(at) - clock.unit_ns // 2  # they were cut to that unit
+        return Times(lag, owner)
+
+    def _events(self, streams: Flags) -> tuple[Ints, Ints, NDArray[np.int32]]:
+        """Return arrival, stamp and stream of each text event of these streams, by the wall clock since it was read."""
+        stamped, events = self.streams.stamped, self.streams.text_events
         rows = self._rows(streams, np.diff(self.text_offsets))
         at, count = self.recording.arrivals.at[rows], self.recording.arrivals.count[rows]
         del rows
@@ -236,14 +311,10 @@ class Measured:
         if not streams.all():
             us = us[np.repeat(streams, stamped)]
         owners = np.flatnonzero(streams).astype(np.int32)
-        owner = np.repeat(owners, events[owners])
-        (mono, wall), _ = self.recording.clock
-        lag = at - mono
-        if self.clock_step_ns:
-            lag += self._drift(lag)
-        lag -= np.repeat(self.streams.first_stamp_ns[owners] - wall, events[owners])
-        lag -= us.astype(np.int64) * 1000
-        return Times(lag, owner)
+        _, wall = self.recording.clock[0]
+        stamps = np.repeat(self.streams.first_stamp_ns[owners] - wall, events[owners])
+        stamps += np.clip(us.astype(np.int64), -MAX_US, MAX_US) * 1000
+        return self._wall(at), stamps, np.repeat(owners, events[owners])
 
     def _marks(self, streams: Flags, rows: NDArray[np.int_]) -> Ints:
         """Return when the read of each of the ``streams`` arrived that ``rows`` names; -1 for the other streams."""

@@ -58,7 +58,7 @@ def rows_of(m: Measured) -> Floats:
         name: np.maximum(getattr(m.parts, name), 0) for name in _NAMES if name is not Part.RECEIVE
     }
     parts[Part.RECEIVE] = np.zeros_like(receive)
-    lags = m.lags() if m.recording.same_host else None
+    lags = m.lags()
     if lags is not None:
         begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
         receive[lags.owner[begins]] = np.maximum(lags.values[begins], 0)

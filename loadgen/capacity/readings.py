@@ -173,7 +173,7 @@ def ttft_p50_ms(repeat: Repeat) -> float | None:
 def _lag_p99_ms(repeat: Repeat) -> float | None:
     found: list[Ints] = []
     for m in repeat.parts:
-        lags = m.lags(np.ones(len(m.outcome), dtype=np.bool_)) if m.recording.same_host else None
+        lags = m.lags(np.ones(len(m.outcome), dtype=np.bool_))
         if lags is None:
             continue
         stamped = np.isin(np.arange(len(m.outcome)), lags.owner)

@@ -172,7 +172,9 @@ def _missing(of: Bound | None) -> str:
         return _("errors not measured: no stream has ended")
     if of == "ttft":
         return _("TTFT not measured: no stream has one")
-    return _("lag p99 not measured: too few tokens with a send time of the server on this host's clock")
+    return _(
+        "lag p99 not measured: too few tokens, or the server’s clock does not give it; --ttft needs no clock"
+    )
 
 
 def crossing(each: Crossing) -> str:

@@ -192,6 +192,7 @@ class Engine:
             window=(begin, end),
             clock=(self._clock[0], self._clock[1] if len(self._clock) > 1 else proc.clock_tie()),
             same_host=self._same_host,
+            simulated=cell.simulated,
             base_rss_kib=sampler.base.rss_kib,
             base_threads=sampler.base.threads,
             edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
@@ -243,7 +244,7 @@ def environment() -> dict[str, str]:
 
 
 def is_here(url: str) -> bool:
-    """Return whether every address of the URL's host is this machine's, so that a server there reads our clock."""
+    """Return whether every address of the URL's host is this machine's."""
     try:
         found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
     except OSError:

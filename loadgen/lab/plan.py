@@ -45,6 +45,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     workload=replace(workload, load=replace(load, ramp=ramp), stream=stream),
                     seed=scenario.seed,
                     cores=engine_cores,
+                    simulated=scenario.target.simulator is not None,
                 )
                 planned.append(cell)
     return planned

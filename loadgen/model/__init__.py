@@ -52,6 +52,8 @@ from loadgen.model.confidence import Grade as Grade
 from loadgen.model.confidence import Group as Group
 from loadgen.model.estimate import Estimate as Estimate
 from loadgen.model.findings import Cause as Cause
+from loadgen.model.findings import ClockFault as ClockFault
+from loadgen.model.findings import ClockFinding as ClockFinding
 from loadgen.model.findings import Delay as Delay
 from loadgen.model.findings import DelayFinding as DelayFinding
 from loadgen.model.findings import DriftFinding as DriftFinding
@@ -61,6 +63,7 @@ from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import Part as Part
 from loadgen.model.findings import TimeFinding as TimeFinding
+from loadgen.model.findings import Trust as Trust
 from loadgen.model.findings import Validity as Validity
 from loadgen.model.level import Level as Level
 from loadgen.model.limit import Limit as Limit

@@ -29,6 +29,7 @@ class Cell:
     cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any
     attempt: int = 0
     path: str = field(default="", repr=False)  # of every request, in place of the URL's and the protocol's
+    simulated: bool = False  # the server is our own simulator
     slots: tuple[int, ...] | None = None  # those of the cell's slots that are this engine's; None: all
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from loadgen.model.clients import ClientId
 from loadgen.model.estimate import Estimate
@@ -67,6 +68,51 @@ class DriftFinding(Finding):
     repeat: int | None = None
     before: float | None = None
     after: float | None = None
+
+
+class Trust(StrEnum):
+    """What delivery lag a server's stamps give."""
+
+    ABSOLUTE = "absolute"
+    RELATIVE = "relative"  # above the smallest of the same stream
+    NONE = "none"
+
+
+ClockFault = Literal[
+    "missing",  # no time, or none that can be read, in some of its events
+    "backwards",  # stamps go back within a stream
+    "still",  # events that arrived apart have the same stamp
+    "jump",  # the clock was set within a stream
+    "contradiction",  # a stream's stamps are before its request or after their arrival, by any offset
+    "offset",  # of a stream: the others have another offset
+    "unsteady",  # no offset with a steady drift fits all streams
+    "coarse",  # whole seconds, for instance
+    "loose",  # the offset is not known well enough
+    "host",  # the server runs on another host
+]
+"""Why stamps give no delivery lag, or only the relative one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFinding(Finding):
+    """Whether the server's stamps give delivery lag, over the included repeats. ``verdict`` is the lowest one.
+
+    Its clock is ahead of ours by ``low_ms`` to ``high_ms``, negative where it is behind; ``ours`` where it can be the
+    same clock. The lag is wrong by at most ``error_ms``. ``odd`` of the ``streams`` with stamps have no lag, for these
+    ``faults``.
+    """
+
+    kind: str = "server_clock"
+    verdict: Literal["absolute", "relative", "none"]
+    fault: ClockFault | None
+    unit_ms: float
+    low_ms: float | None
+    high_ms: float | None
+    ours: bool
+    error_ms: float | None
+    streams: int
+    odd: int
+    faults: tuple[ClockFault, ...]
 
 
 class Cause(StrEnum):

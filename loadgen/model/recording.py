@@ -58,7 +58,8 @@ class RecordingInfo:
     start: int
     window: tuple[int, int]
     clock: tuple[tuple[int, int], tuple[int, int]]  # (perf_counter_ns, time_ns) before and after
-    same_host: bool = False  # the server reads the clock that we read
+    same_host: bool = False  # every address of the server is this machine's, which proves no common clock
+    simulated: bool = False  # the server is our own simulator: on the same host it reads our clock
     base_rss_kib: int | None = None
     base_threads: int | None = None
     edges: tuple[Sample, ...] = ()  # totals at the window's two edges; empty when the cell never got there

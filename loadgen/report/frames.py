@@ -60,7 +60,7 @@ def streams_frame(run: Run) -> pd.DataFrame:
     Where workers shared a cell, the streams of one worker follow those of another, numbered through.
     ``due_ms``, ``start_ms``, ``headers_ms`` and ``first_byte_ms`` are marks, counted from the cell's start;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
-    reported. ``lag_max_ms`` is NA after a clock step, and where the server runs on another host. From ``attempt`` 1 on
+    reported. ``lag_max_ms`` is NA where the stream’s stamps or the server’s clock give no lag. From ``attempt`` 1 on
     a cell was measured again; only the least disturbed attempt counts. The last columns are the parts of the time
     (:mod:`loadgen.analysis.parts`): up to ``unsplit_ms`` they add up to the TTFT, all together to the total.
     """
@@ -141,7 +141,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
 
 def _lag_max(m: Measured) -> pd.arrays.FloatingArray:
     highest = np.full(len(m.outcome), np.iinfo(np.int64).min)
-    lags = m.lags(np.ones(len(m.outcome), dtype=bool)) if m.recording.same_host else None
+    lags = m.lags(np.ones(len(m.outcome), dtype=bool))
     if lags is not None:
         begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
         highest[lags.owner[begins]] = np.maximum.reduceat(lags.values, begins)

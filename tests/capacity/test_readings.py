@@ -146,3 +146,21 @@ def test_engines_on_several_cores_are_read_together() -> None:
     found = read(repeat, BUDGET)
     assert (found.verdict, found.streams, found.live_peak) == ("over", 10, 10)
     assert found.lag_p99_ms == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("ahead_ms", [-78, 78, 10**9])
+@pytest.mark.parametrize("durations", [True, False])
+def test_another_clock_is_neither_within_nor_over(ahead_ms: int, durations: bool) -> None:
+    made = synthetic.recording(
+        concurrency=10, streams=60, lag_us=25_000, lag_jitter=0.3, jitter=0.3, server_late_p99_ms=None
+    )
+    ahead, missing = ahead_ms * 1_000_000, np.full(60, -1)
+    ends = {"end_stamp_ns": made.streams.end_stamp_ns + ahead} if durations else {"end_stamp_ns": missing}
+    streams = replace(made.streams, first_stamp_ns=made.streams.first_stamp_ns + ahead, **ends)
+    (repeat,) = repeats_of([replace(made, streams=streams)])
+    found = read(repeat, BUDGET)
+    if durations:
+        assert found.verdict == "over"  # the offset is known well enough
+    else:
+        assert (found.verdict, found.obstacle) == ("unmeasured", Obstacle(kind="missing", bound="lag_p99"))
+        assert found.lag_p99_ms is None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from loadgen.analysis import measures
 from loadgen.analysis.measures import Measured, Times
-from loadgen.analysis.metrics import PerToken, metric
+from loadgen.analysis.metrics import PerToken, Repeats, Scalar, metric
+from loadgen.analysis.metrics.usage import largest
+from loadgen.model import Trust
 
 
 @metric(
@@ -13,14 +14,23 @@ from loadgen.analysis.metrics import PerToken, metric
     headline={99: (5, "client adds (ms, p99)", "to receive")},
 )  # fmt: skip
 def lag(m: Measured) -> Times | None:
-    """Delivery lag of each token: its arrival minus the server's own send time. Empty if the server writes no times,
-    runs on another host, or a clock was set meanwhile.
+    """Delivery lag of each token: its arrival minus the server's own send time, by our clock. Empty if the server's
+    stamps or its clock do not allow it, such as on another host.
     """
-    return m.lags() if m.recording.same_host else None
+    return m.lags()
 
 
 @metric(PerToken, label="relative lag", topic="latency", kind="latency", percentiles=(50, 99))
 def relative_lag(m: Measured) -> Times | None:
     """Delivery lag above the smallest of the same stream; needs no clock in common with the server."""
-    lags = m.lags()
-    return lags and Times(measures.relative(lags), lags.owner)
+    return m.relative_lags()
+
+
+@metric(Scalar, label="lag error", topic="latency")
+def lag_error_ms(repeats: Repeats) -> float | None:
+    """By how much the delivery lag can be wrong, since the server's clock is known only within bounds. Empty where
+    there is no lag, and for the simulator, which reads the same clock.
+    """
+    known = (m.server_clock for m in repeats.parts if m.server_clock.trust is Trust.ABSOLUTE)
+    error = largest(round(of.error_ns) for of in known if of.error_ns is not None)
+    return None if error is None else error / 1e6

@@ -19,6 +19,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "drift": "loadgen.report.sentences.drift:sentences",
     "time": "loadgen.report.sentences.times:sentences",
     "delivery_lag": "loadgen.report.sentences.delivery_lag:sentences",
+    "server_clock": "loadgen.report.sentences.server_clock:sentences",
     "threshold": "loadgen.report.sentences.thresholds:sentences",
     "validity": "loadgen.report.sentences.validity:sentences",
     "limit": "loadgen.report.sentences.limit:sentences",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadgen.model import (
     Cause,
     ClientId,
+    ClockFinding,
     Delay,
     DelayFinding,
     DriftFinding,
@@ -48,6 +51,12 @@ LAG = DelayFinding(
         Delay(cause=Cause.UNEXPLAINED, share=1 / 3, delay_share=0.6, median_ms=90.0, max_ms=90.0),
     ),
 )
+CLOCK = ClockFinding(
+    client=CLIENT, level=LEVEL, verdict="absolute", fault=None, unit_ms=0.001, low_ms=40.1, high_ms=40.5, ours=False,
+    error_ms=0.2, streams=60, odd=2, faults=("backwards",),
+)  # fmt: skip
+NO_CLOCK = replace(CLOCK, verdict="none", fault="coarse", unit_ms=1000.0)
+LOOSE = replace(CLOCK, verdict="relative", fault="loose", low_ms=-0.3, high_ms=3 * 3_600_000.0, odd=0)
 
 
 @pytest.mark.parametrize(
@@ -56,12 +65,16 @@ LAG = DelayFinding(
         (NOISE, ["aiohttp at 10 streams", "TTFT p50 2.1 %"]),
         (WITHIN, ["aiohttp at 10 streams, repeat 1", "TTFT p50 rose", "300 to 450 ms"]),
         (ACROSS, ["CPU per token fell by 40 %"]),
+        (CLOCK, ["40.3 ms ahead of ours", "± 0.200 ms", "2 of 60 streams"]),
+        (NO_CLOCK, ["No delivery lag", "1,000 ms"]),
+        (LOOSE, ["relative", "0.300 ms behind ours", "3.00 h ahead of ours"]),
         (LAG, ["3 of 600 tokens (0.5 %)", "3 ms late", "67 % event loop or GIL busy, 33 % unexplained"]),
     ],
-    ids=["noise", "within a cell", "across rounds", "delivery lag"],
+    ids=["noise", "within a cell", "across rounds", "clock", "no clock", "loose", "delivery lag"],
 )
 def test_a_statement_has_its_values(finding: Finding, figures: list[str]) -> None:
-    statement = sentences(finding).statement
+    found = sentences(finding)
+    statement = "; ".join([found.statement, *found.details])
     assert all(figure in statement for figure in figures), statement
 
 
