@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadgen.model import Recording, Scenario, Workload
-from loadgen.secrets import MASK, is_secret_name, mask, mask_cut, mask_url
+from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
 
 def shareable(scenario: Scenario) -> Scenario:
@@ -16,7 +16,7 @@ def shareable(scenario: Scenario) -> Scenario:
     secrets, target = scenario.secrets, scenario.target
     url = None if target.url is None else mask_url(target.url, secrets)
     headers = target.headers.items()
-    shown = {name: MASK if is_secret_name(name) else mask(value, secrets) for name, value in headers}
+    shown = {name: mask(value, secrets) if is_shown(name) else MASK for name, value in headers}
     return replace(
         scenario,
         target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from loadgen.scenario.problems import Path, nearest
 from loadgen.scenario.source import BAD, Document, Plain, at, scalar, with_leaves
-from loadgen.secrets import of_header, of_url
+from loadgen.secrets import is_secret_name, keys_in, of_header, of_url
 
 _REFERENCE: Final = re.compile(
     r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|(?P<bad>\{))"
@@ -94,17 +94,29 @@ def is_unicode(text: str) -> bool:
     return True
 
 
+def _key(path: Path) -> str:
+    """Return the key that a value, or the list that holds it, stands at."""
+    return next(part for part in reversed(path) if isinstance(part, str))
+
+
 def credentials(data: Any) -> set[str]:
-    """Return the secrets in the headers and the URL, whether or not those are valid."""
-    headers, url = at(data, ("target", "headers"))[1], at(data, ("target", "url"))[1]
+    """Return the secrets that the file itself holds, whether or not it is valid."""
     found: set[str] = set()
-    for name, value in headers.items() if isinstance(headers, dict) else ():
-        if isinstance(value, str):
-            found |= of_header(name, str(value))
-    if isinstance(url, str):
-        with suppress(ValueError):
-            found |= of_url(str(url))
-    return found
+
+    def look(value: Any, path: Path) -> None:
+        if not isinstance(value, str):
+            return
+        found.update(keys_in(value))
+        if path[:2] == ("target", "headers") and len(path) == 3:
+            found.update(of_header(str(path[2]), str(value)))
+        elif path[:2] in (("target", "url"), ("target", "path")):
+            with suppress(ValueError):
+                found.update(of_url(str(value)))
+        elif path[:1] in (("options",), ("body",)) and is_secret_name(_key(path)):
+            found.add(str(value))
+
+    with_leaves(data, look)
+    return found - {""}
 
 
 def secrets(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:

@@ -136,7 +136,7 @@ def test_a_url_is_shown_without_its_credentials(loaded: Loader) -> None:
     scenario = loaded(target="{url: 'http://me:p%40ss@h:1/v1?token=abcd&x=1'}")
     assert scenario.target.url == "http://me:p%40ss@h:1/v1?token=abcd&x=1"
     assert {"p%40ss", "p@ss", "abcd"} <= scenario.secrets
-    assert shareable(scenario).target.url == "http://***@h:1/v1?token=***&x=1"
+    assert shareable(scenario).target.url == "http://***@h:1/v1?token=***&x=***"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,8 @@ def test_the_parts_of_credentials() -> None:
     assert of_header("Accept", "abc") == set()
     assert of_url("http://token@h/") == {"token"}
     assert of_url("http://h/?q=1") == set()
-    assert mask_url("http://h/?q=1&key=a%26b", ["q=1"]) == "http://h/?q=1&key=***"
+    assert mask_url("http://h/?q=1&key=a%26b", ["q=1"]) == "http://h/?q=***&key=***"
+    assert mask_url("http://h/?api-version=1", ["q=1"]) == "http://h/?api-version=1"
 
 
 def test_masking_hides_every_spelling() -> None:
@@ -174,7 +175,83 @@ def test_masking_longest_first_and_short_ones_only_as_a_whole() -> None:
     assert mask("text", []) == "text"
 
 
-@given(st.text(), st.lists(st.text(min_size=4).filter(lambda secret: set(secret) - {"*"})), st.text())
+def searched_for(secret: str) -> bool:
+    """Whether a secret is neither of stars nor a small number, which stays."""
+    return bool(set(secret) - {"*"}) and not set(secret) <= set("0123456789.+-")
+
+
+@given(st.text(), st.lists(st.text(min_size=4).filter(searched_for)), st.text())
 def test_no_secret_survives(before: str, secrets: list[str], after: str) -> None:
     masked = mask(before + "\0".join(secrets) + after, secrets)
     assert not [secret for secret in secrets if secret in masked and "*" not in secret]
+
+
+CREDENTIALS = (
+    "X-Session", "X-Auth-Token", "Session-Id", "sid", "X-SID", "csrf", "X-CSRFToken", "XSRF-TOKEN", "pwd", "pass",
+    "X-Pass", "userPwd", "jwt", "X-JWT", "sig", "signature", "code", "sas", "otp", "pin", "Ocp-Apim-Subscription-Key",
+    "apikey", "hf_token", "access_token", "client_secret", "passphrase", "X-Goog-Api-Key", "ticket", "SAMLResponse",
+    "X-HMAC",
+)  # fmt: skip
+# Fields of requests and headers that count, or name what a model has.
+NONE = (
+    "max_tokens",
+    "X-Max-Tokens",
+    "tokenizer",
+    "author",
+    "authors",
+    "prompt",
+    "stop",
+    "keep_alive",
+    "top_k",
+)
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+def test_a_credential_is_known_by_its_name(loaded: Loader, name: str) -> None:
+    value = "hunter"
+    for target in (
+        f"{{url: 'http://h/?{name}={value}'}}",
+        f"{{url: 'http://h', headers: {{{name}: {value}}}}}",
+    ):
+        scenario = loaded(target=target, prompts="[the hunter sleeps]")
+        assert scenario.secrets == {value}
+        assert value not in msgspec.json.encode(shareable(scenario)).decode()
+    scenario = loaded(body=f"{{metadata: {{{name}: [{value}]}}}}", options=f"{{{name}: {value}}}")
+    assert scenario.secrets == {value}
+    assert value not in msgspec.json.encode(shareable(scenario)).decode()
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_no_credential_by_its_name(loaded: Loader, name: str) -> None:
+    scenario = loaded(body=f"{{{name}: '1024', deep: [{{{name}: word}}]}}", prompts="[1024 words]")
+    assert scenario.secrets == frozenset()
+    assert shareable(scenario).workload == scenario.workload
+
+
+def test_headers_are_masked_but_for_harmless_ones(loaded: Loader) -> None:
+    headers = (
+        "{X-Max-Tokens: '1024', X-Team: search, X-Trace: 3f9c1d2e4b5a6978, X-Pin: '4711', X-Long: '123456789', "
+        "Accept: '*/*', anthropic-version: '2023-06-01'}"
+    )
+    scenario = loaded(target=f"{{url: 'http://h', headers: {headers}}}", prompts="[search in 1024 and 4711]")
+    assert shareable(scenario).target.headers == {
+        **dict.fromkeys(("X-Team", "X-Trace", "X-Pin", "X-Long"), "***"),
+        **{"X-Max-Tokens": "1024", "Accept": "*/*", "anthropic-version": "2023-06-01"},
+    }
+    assert shareable(scenario).workload.prompts == ("search in 1024 and 4711",)
+    assert scenario.secrets == {"3f9c1d2e4b5a6978", "4711"}
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-proj-AbCdEfGh12345678", "hf_AbCdEfGhIjKlMnOp", "ghp_0123456789abcdefABCD", "xoxb-123456789012-abc",
+        "AKIAIOSFODNN7EXAMPLE", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+    ],
+)  # fmt: skip
+def test_a_key_is_known_by_its_form_wherever_it_stands(loaded: Loader, key: str) -> None:
+    scenario = loaded(
+        target=f"{{url: 'http://h/{key}/v1'}}", prompts=f"['my key is {key}']", options=f"{{user: '{key}'}}"
+    )
+    assert scenario.secrets == {key}
+    assert key not in msgspec.json.encode(shareable(scenario)).decode()
