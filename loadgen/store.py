@@ -39,7 +39,7 @@ _TABLES: Mapping[str, type[Table]] = {
 }
 # The columns of `streams` that are fields of a stream, and those that are fields of its usage, with the field.
 _OF_STREAM = (
-    *("slot", "due", "start", "headers", "end", "status", "first_stamp_ns", "run_wait_ns"),
+    *("slot", "due", "start", "headers", "end", "status", "first_stamp_ns", "run_wait_ns", "sent"),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
 )
 _OF_USAGE = {

@@ -18,6 +18,7 @@ TIMING = {
     "tests/engine/test_portable.py",
     "tests/engine/test_process.py",
     "tests/engine/test_stages.py",
+    "tests/lab/test_blame.py",
     "tests/lab/test_cell.py",
     "tests/lab/test_slowed.py",
     "tests/test_proc.py",

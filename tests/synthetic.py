@@ -63,6 +63,7 @@ def recording(
     lag_us: float = 200.0,
     lag_jitter: float = 0.0,
     send_delay_ms: float = 0.0,
+    sent_ms: float | None = None,
     ramp_ms: float = 0.0,
     warmup_ms: float = 0.0,
     duration_ms: float | None = None,
@@ -182,6 +183,7 @@ def recording(
         else np.where(failed, -1, np.round(own_tokens * server_tokens_per_event)).astype(np.int64),
         "decode_ns": np.where(failed, -1, sent[:, -1] - sent[:, 0]),
         "run_wait_ns": np.full(streams, -1, dtype=np.int64),
+        "sent": np.full(streams, -1) if sent_ms is None else start + round(sent_ms * MS),
     }
 
     last = int(end.max())
@@ -326,6 +328,7 @@ def split(whole: Recording, workers: int = 2, *, apart_s: float = 1000.0) -> lis
                     due=marks(table.due),
                     start=marks(table.start),
                     headers=marks(table.headers),
+                    sent=marks(table.sent),
                     end=marks(table.end),
                 ),
                 arrivals=replace(arrivals, at=arrivals.at + shift),

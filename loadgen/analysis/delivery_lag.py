@@ -7,7 +7,10 @@ request was on the way. For each token delayed beyond the budget, these parts of
     how late it was sent, by the simulator's own log; for a first token also the time that the server was late with
     other sends while the request was on the way,
 ``connect``
-    the time until the server had the request, minus what is explained below,
+    the time until the client had sent the request, minus what is explained below: it waited for a connection,
+``unreceived``
+    the rest of the time until the server had the request: it was on its way, or waited to be accepted. Where it is not
+    known when the request was sent, that is all of it,
 ``stopped``, ``throttled``
     the time in which a signal or a debugger had stopped the engine, or a CPU quota kept it from running,
 ``gc``
@@ -28,13 +31,14 @@ hundredth of a second apart.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.analysis.measures import Flags, Ints, Measured, Times
+from loadgen.analysis.measures import SENT_ERROR_NS, Flags, Ints, Measured, Times
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import PAUSES, Cause, Delay, DelayFinding, Recording, Run, Summary
 
@@ -42,18 +46,22 @@ BUDGET_NS = 3_000_000
 MAX_TOKENS = 1_000_000  # late tokens of a recording that are examined
 MIN_EXPLAINED = 0.5  # share of a delay that its cause explains
 CAUSES = tuple(Cause)
+CLIENTS = frozenset({Cause.CONNECT, Cause.GC, Cause.BUSY, Cause.COALESCED})
+"""Causes that are the client's doing."""
+
 
 Floats = NDArray[np.float64]
 Curve = tuple[Ints, Ints]  # moments, and how many nanoseconds were spent so by then
 
 
 class Delays(NamedTuple):
-    """``late`` of ``tokens`` were late: by how much (ns) and why (place in ``CAUSES``). Where they are very many,
-    ``delay`` and ``cause`` are of an even selection of them.
+    """``late`` of ``tokens`` were late: by how much (ns), why (place in ``CAUSES``), and which are their stream's
+    ``first``. Where they are very many, these are of an even selection of them.
     """
 
     delay: Ints
     cause: NDArray[np.intp]
+    first: Flags
     late: int
     tokens: int
 
@@ -83,6 +91,21 @@ def delays_of(repeat: Repeat, budget_ns: int = BUDGET_NS) -> Iterator[Delays]:
         lags = m.lags()
         if lags is not None:
             yield _explained(m, lags, sends, budget_ns)
+
+
+def by_cause(repeats: Iterable[Repeat], *, first: bool) -> dict[Cause, float]:
+    """Return the share of each cause in the sum of the delays: of ``first`` tokens, or of the others.
+
+    Empty where nothing was late, or nothing was recorded that would show a cause.
+    """
+    found = Counter[Cause]()
+    for repeat in repeats:
+        if all(len(m.recording.cpu_samples) for m in repeat.parts):
+            for delays in delays_of(repeat):
+                of = delays.first == first
+                time = np.bincount(delays.cause[of], weights=delays.delay[of], minlength=len(CAUSES))
+                found.update(dict(zip(CAUSES, time.tolist(), strict=True)))
+    return {cause: time / found.total() for cause, time in found.items() if time}
 
 
 def _finding(summary: Summary, delays: Sequence[Delays], budget_ns: int) -> DelayFinding:
@@ -125,6 +148,7 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     known[owners] = True
     reads = m.recording.arrivals.rows(m.text_reads[np.repeat(known, np.diff(m.text_offsets))])
     send_delay = np.maximum(m.send_delay, 0)
+    to_wire = np.maximum(m.to_wire, 0)
     sent_late = _late(m, known, owner, sends)
     delay = np.maximum(lag, 0) + sent_late
     delay[begins] += send_delay[owners]
@@ -133,7 +157,7 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     late = late[:: 1 + number // MAX_TOKENS]
     delay = delay[late]
     if not number:
-        return Delays(delay, late, 0, len(lag))
+        return Delays(delay, late, late == 0, 0, len(lag))
 
     last = np.cumsum(reads.count, dtype=np.int64) - 1  # the last token of each read
     read = late if len(reads) == len(lag) else np.searchsorted(last, late)
@@ -142,26 +166,30 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
         share = _waiting(m, lags, np.repeat(reads.at, reads.count), begins, send_delay)[owner[late]]
     seen, last = reads.at[read], last[read]
     spent = _engine(m.recording)
-    server, connect, *_, coalesced = explained = np.zeros((len(CAUSES) - 1, len(late)))
+    server, connect, unreceived, *_, coalesced = explained = np.zeros((len(CAUSES) - 1, len(late)))
     server[:] = sent_late[late]
-    *explained[2:-1], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
+    *explained[3:-1], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
     coalesced[:] = lag[late] - lag[last]
     # A first one waited before, until the server had the request.
-    first = np.flatnonzero(np.isin(late, begins, assume_unique=True))
-    begun = m.streams.start[owner[late[first]]]
-    had = begun + send_delay[owner[late[first]]]
-    hung = _within(_hung(m, sends), begun, had)
-    *before, busy_before = spent(begun, had, None if share is None else share[first])
+    is_first = np.isin(late, begins, assume_unique=True)
+    first = np.flatnonzero(is_first)
+    rows = owner[late[first]]
+    begun, sent = m.streams.start[rows], m.streams.sent[rows]
+    least, had = begun + to_wire[rows], begun + send_delay[rows]
+    most = np.where(sent >= 0, np.minimum(sent + SENT_ERROR_NS, had), had)
+    hung = _within(_hung(m, sends), least, had)
+    *before, busy_before = spent(begun, most, None if share is None else share[first])
     server[first] += hung
-    connect[first] = np.maximum(had - begun - hung - busy_before, 0)
-    explained[2:-1, first] += before
+    connect[first] = np.maximum(least - begun - busy_before, 0)
+    unreceived[first] = np.maximum(had - begun - hung - busy_before - connect[first], 0)
+    explained[3:-1, first] += before
 
-    together = server + connect + coalesced + busy
+    together = server + connect + unreceived + coalesced + busy
     together[first] += busy_before
     enough = explained >= MIN_EXPLAINED * delay
     most = np.where(together >= MIN_EXPLAINED * delay, explained.argmax(axis=0), len(CAUSES) - 1)
     cause = np.where(enough.any(axis=0), enough.argmax(axis=0), most)
-    return Delays(delay, cause, number, len(lag))
+    return Delays(delay, cause, is_first, number, len(lag))
 
 
 def _late(m: Measured, known: Flags, owner: NDArray[np.int32], sends: Ints) -> Ints:

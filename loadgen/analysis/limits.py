@@ -9,8 +9,8 @@ The first of these that holds:
   can use under the GIL, whatever cores it was given.
 - ``machine``: other programs or the hypervisor kept the client waiting by more than such a budget, or starved it
   (:mod:`loadgen.analysis.machine`).
-- ``client``: it started streams a second late or more; or its delivery lag or send delay is beyond the budget while it
-  used 60 % of a core on average: threads that wait for the GIL are late without using all of it.
+- ``client``: it started streams a second late or more; or its delivery lag or time to wire is beyond the budget while
+  it used 60 % of a core on average: threads that wait for the GIL are late without using all of it.
 - ``server``: of the tokens per second that more streams than at the level below would bring, less than half came, and
   the server's own median TTFT (without send delay and delivery lag) rose by half or more, in every round.
 """
@@ -60,15 +60,15 @@ def limits(summaries: Sequence[Summary]) -> list[Limit | None]:
     return [found[0][0] if found else None for found in _evidence(summaries)]
 
 
-def long_delays(values: Mapping[str, float | None]) -> Iterator[LongDelay]:
-    """Yield delivery lag and send delay where they are beyond the budget; ``values`` by column."""
-    metrics: tuple[DelayMetric, ...] = ("lag", "send_delay")
+def _long_delays(values: Mapping[str, float | None]) -> Iterator[LongDelay]:
+    """Yield delivery lag and time to wire where they are beyond the budget; ``values`` by column."""
+    metrics: tuple[DelayMetric, ...] = ("lag", "to_wire")
     for metric in metrics:
         yield from _beyond(values, metric, {rank: values.get(f"{metric}_p{rank}_ms") for rank in (99, 50)})
 
 
 def _evidence(summaries: Sequence[Summary]) -> list[list[Evidence]]:
-    found = {(summary.client, summary.level): list(_alone(summary)) for summary in summaries}
+    found = {(s.client, s.level): list(alone({name: s.value(name) for name in s})) for s in summaries}
     for client, sweep in rounds.sweeps(summaries).items():
         for below, summary in pairwise(sweep):
             of, of_below = (found[client, each.level] for each in (summary, below))
@@ -77,8 +77,8 @@ def _evidence(summaries: Sequence[Summary]) -> list[list[Evidence]]:
     return list(found.values())
 
 
-def _alone(summary: Summary) -> Iterator[Evidence]:
-    values = {name: summary.value(name) for name in summary}
+def alone(values: Mapping[str, float | None]) -> Iterator[Evidence]:
+    """Yield the limits that one measurement shows by itself, the one that counts first; ``values`` by column."""
     late = {rank: values.get(f"simulator_late_p{rank}_ms") for rank in (99, 50)}
     for shown in _beyond(values, "simulator_late", late, SIMULATOR_LATE_MS):
         yield Limit.SIMULATOR, shown
@@ -104,7 +104,7 @@ def _alone(summary: Summary) -> Iterator[Evidence]:
             yield Limit.CLIENT, LateStarts(percentile=rank, late_ms=delay, cpu_percent=core)
             break
     if core is not None and core >= MOSTLY_PERCENT:
-        for shown in long_delays({**values, "core": core}):
+        for shown in _long_delays({**values, "core": core}):
             yield Limit.CLIENT, shown
 
 

@@ -22,6 +22,7 @@ Flags = NDArray[np.bool_]
 
 MAX_US = 4 * 10**15  # a century; more overflows
 TIE_ERROR_NS = 1_000_000
+SENT_ERROR_NS = 4_000_000  # the kernel counts in ticks of so many
 TIE_ERROR_PPM = 500  # what a clock may be slewed by while it is steered
 
 
@@ -211,6 +212,16 @@ class Measured:
         if self.server_clock.odd is not None:
             odd[self._stamped] = self.server_clock.odd
         return odd
+
+    @cached_property
+    def to_wire(self) -> Ints:
+        """Return the time from the start until the request was sent, at least; -1 where that is not known.
+
+        It is the client's part of the time before the server had the request: :attr:`send_delay`, where that is known.
+        """
+        sent = np.where(self.streams.sent >= 0, self.streams.sent - self.streams.start - SENT_ERROR_NS, -1)
+        least = np.where(self.streams.sent >= 0, np.maximum(sent, 0), -1)
+        return np.where(self.send_delay >= 0, np.minimum(least, self.send_delay), least)
 
     def _drift(self, since: Ints) -> Ints:
         """Return how far the wall clock had moved against the monotonic one, so long after they were first read."""

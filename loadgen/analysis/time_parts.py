@@ -15,7 +15,8 @@ SLOWEST = 0.05  # share of the streams, by TTFT, whose time is divided apart
 MIN_STREAMS = 20
 _NAMES = tuple(Part)
 _TTFT = slice(_NAMES.index(Part.DECODE))  # the parts before it add up to the TTFT
-_DIVIDED = [_NAMES.index(part) for part in (Part.SEND, Part.LOAD, Part.QUEUE, Part.PROMPT)]
+_OURS = (Part.UNRECEIVED, Part.RECEIVE)  # known here only
+_DIVIDED = [_NAMES.index(part) for part in (Part.SEND, Part.UNRECEIVED, Part.LOAD, Part.QUEUE, Part.PROMPT)]
 
 
 def findings(run: Run, summaries: Iterable[Summary]) -> list[TimeFinding]:
@@ -55,8 +56,10 @@ def rows_of(m: Measured) -> Floats:
     """
     receive = np.zeros(len(m.streams), np.int64)
     parts: dict[Part, Ints] = {
-        name: np.maximum(getattr(m.parts, name), 0) for name in _NAMES if name is not Part.RECEIVE
+        name: np.maximum(getattr(m.parts, name), 0) for name in _NAMES if name not in _OURS
     }
+    sent = np.minimum(np.maximum(m.to_wire, 0), parts[Part.SEND])
+    parts[Part.SEND], parts[Part.UNRECEIVED] = sent, parts[Part.SEND] - sent
     parts[Part.RECEIVE] = np.zeros_like(receive)
     lags = m.lags()
     if lags is not None:

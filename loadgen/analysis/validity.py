@@ -10,7 +10,7 @@ from typing import Literal
 from loadgen.analysis import plausible
 from loadgen.analysis.machine import SIMULATOR_LATE_MS, START_LATE_MS, START_LATE_SHARE
 from loadgen.analysis.measures import Measured, present
-from loadgen.analysis.percentiles import percentiles
+from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import Grade, Group, Limit, Reason, Run, Summary, Validity, ValidityFinding, reasons
 from loadgen.model.confidence import MACHINE
@@ -97,17 +97,17 @@ def of_pool(included: int, rounds: int) -> Iterator[Reason]:
         yield reasons.FewStreams(validity=SUSPECT, streams=included, needed=FEW_STREAMS_SUSPECT)
 
 
+def standing(against: Iterable[Reason], limit: Limit | None) -> list[Reason]:
+    """Return the reasons less those that are a result: streams that a client at its own limit started late."""
+    return [r for r in against if limit is not Limit.CLIENT or not isinstance(r, reasons.StartedLate)]
+
+
 def settled(summary: Summary) -> Summary:
     """Return the summary with the validity that follows from its confidence and its limit too.
 
-    Streams that a client started late because it was at its own limit are a result, and no reason. A median that
-    machine and simulator made uncertain is one.
+    A median that machine and simulator made uncertain is a reason too.
     """
-    found = [
-        reason
-        for reason in summary.reasons
-        if summary.limited_by is not Limit.CLIENT or not isinstance(reason, reasons.StartedLate)
-    ]
+    found = standing(summary.reasons, summary.limited_by)
     median = summary.confidence.get(Group.MEDIAN)
     if median and median.grade is Grade.LOW:
         causes = tuple(cause for cause in median.causes if isinstance(cause, MACHINE))
@@ -160,7 +160,7 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
     else:
         yield from _silent(measured)
     if streams and not alone:
-        yield from _live(Repeat((measured,)).live_peak, recording.max_streams)
+        yield from not_reached(Repeat((measured,)).live_peak, recording.max_streams)
 
 
 def _silent(measured: Measured) -> Iterator[Reason]:
@@ -181,28 +181,33 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
             validity=SUSPECT, failed=failed, streams=streams, outcomes=_outcomes(repeat.parts)
         )
     if streams:
-        for reason in _live(repeat.live_peak, repeat.recording.level.streams or 0):
+        for reason in not_reached(repeat.live_peak, repeat.recording.level.streams or 0):
             yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
 
 
-def _live(
+def not_reached(
     peak: int | None, target: int, seen_by: Literal["client", "server"] = "client"
 ) -> Iterator[reasons.ConcurrencyNotReached]:
+    """Yield that so many streams were never in flight at once."""
     if peak is not None and peak < LIVE_SUSPECT * target:
         validity = INVALID if peak < LIVE_INVALID * target else SUSPECT
         yield reasons.ConcurrencyNotReached(validity=validity, peak=peak, target=target, seen_by=seen_by)
+
+
+def started_late(late: Percentiles, ttft_p50_ms: float | None) -> Iterator[Reason]:
+    """Yield that streams started late, by p99 and p50 of start minus due."""
+    rank = 50 if late[99] is None else 99
+    worst = late[rank]
+    if worst is not None and worst > max(START_LATE_MS, START_LATE_SHARE * (ttft_p50_ms or 0.0)):
+        yield reasons.StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
 
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
     if not measured.after_warmup.any():
         return
     delay = (measured.streams.start - measured.streams.due)[measured.after_warmup]
-    late = percentiles(present(delay), [99, 50])
-    rank = 50 if late[99] is None else 99
-    worst = late[rank]
-    ttft = percentiles(present(measured.ttft[measured.included]), [50])[50] or 0.0
-    if worst is not None and worst > max(START_LATE_MS, START_LATE_SHARE * ttft):
-        yield reasons.StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
+    ttft = percentiles(present(measured.ttft[measured.included]), [50])[50]
+    yield from started_late(percentiles(present(delay), [99, 50]), ttft)
     if measured.clock_stepped:
         yield reasons.ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)
 
@@ -227,7 +232,7 @@ def _server(measured: Measured) -> Iterator[Reason]:
     late = server.late_p99_ms
     if late is not None and late > SIMULATOR_LATE_MS:
         yield reasons.SimulatorLate(validity=INVALID, late_p99_ms=late)
-    yield from _live(server.open_peak, recording.level.streams or 0, "server")
+    yield from not_reached(server.open_peak, recording.level.streams or 0, "server")
 
 
 def _listen_queue(measured: Measured) -> Iterator[Reason]:

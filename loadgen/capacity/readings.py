@@ -14,19 +14,30 @@ from typing import Final, Literal
 import numpy as np
 
 from loadgen.analysis import machine
+from loadgen.analysis.delivery_lag import MIN_EXPLAINED, by_cause
 from loadgen.analysis.limits import DELAY_MS
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.analysis.validity import LIVE_SUSPECT
-from loadgen.model import ClientId
+from loadgen.model import Cause, ClientId
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
 FAR: Final = 10.0  # times the budget: a saturated client this far over it is responsible itself,
 MAX_TAKEN: Final = 0.2  # unless others took more than this share of its core
 
-Kind = Literal["ended", "missing", "late", "other_processes", "hypervisor", "listen_queue"]
+Kind = Literal[
+    "ended",
+    "missing",
+    "late",
+    "other_processes",
+    "hypervisor",
+    "listen_queue",
+    "stopped",
+    "throttled",
+    "unexplained",
+]
 Verdict = Literal["within", "over", "server", "machine", "unmeasured"]
 Bound = Literal["lag_p99", "errors", "ttft", "concurrency"]
 """What a cell is compared with: the three budgets, and that the requested streams were open at once."""
@@ -59,6 +70,8 @@ class Obstacle:
     ``ended``: the cell broke off, ``text`` says why. ``missing``: ``bound`` could not be measured. ``late``: the
     simulator sent late, its p99 is ``late_p99_ms``; ``core`` is ``None`` where it was not observed.
     ``other_processes`` and ``hypervisor`` took ``share`` of the engine's core. ``listen_queue``: it overflowed.
+    ``stopped``, ``throttled``: the engine was, for ``share`` of the time. ``unexplained``: of the lag, nothing shows
+    for ``share`` that the client or the machine is why.
     """
 
     kind: Kind
@@ -153,6 +166,8 @@ def read(
         return sent_late
     if use <= 1:
         return replace(base, verdict="within")
+    if halt := machine.halted(known):
+        return replace(base, verdict="machine", obstacle=Obstacle(kind=halt.how, share=halt.high))
     saturated = cpu is not None and taken <= MAX_TAKEN and 100 * cpu > machine.BUSY_PERCENT * (1 - taken)
     if use >= FAR and saturated:
         return replace(base, verdict="over")
@@ -161,7 +176,12 @@ def read(
         return replace(base, verdict="machine", obstacle=disturbed)
     behind = late > DELAY_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
     full = core is not None and core.busy > SERVER_FULL and not saturated
-    return sent_late if behind or full else replace(base, verdict="over")
+    if behind or full:
+        return sent_late
+    unexplained = by_cause([repeat], first=False).get(Cause.UNEXPLAINED, 0.0) if bound == "lag_p99" else 0.0
+    if unexplained > MIN_EXPLAINED and not saturated:
+        return replace(base, obstacle=Obstacle(kind="unexplained", share=unexplained))
+    return replace(base, verdict="over")
 
 
 def ttft_p50_ms(repeat: Repeat) -> float | None:

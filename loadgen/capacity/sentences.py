@@ -12,6 +12,7 @@ from loadgen.capacity.readings import Bound, Budget, Obstacle
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
 from loadgen.report.language import _, plural
+from loadgen.report.sentences.confidence import HALTED
 from loadgen.report.text import joined, listed, number, percent, plain
 
 LABEL_WIDTH: Final = 40
@@ -160,6 +161,13 @@ def reason(obstacle: Obstacle) -> str:
             )
         case "listen_queue":
             return _("the listen queue overflowed")
+        case "stopped" | "throttled":
+            return _(HALTED[obstacle.kind]).format(share=f"{100 * (obstacle.share or 0):.1f}")
+        case "unexplained":
+            return _(
+                "of the delivery lag, {share} is unexplained: nothing shows that the client is why; look at what is "
+                "between client and server"
+            ).format(share=percent(obstacle.share or 0))
     late = _("the simulator sent late, p99 {ms} ms").format(ms=f"{obstacle.late_p99_ms or 0:.1f}")
     if obstacle.core is None:
         return late

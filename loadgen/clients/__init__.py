@@ -74,8 +74,9 @@ class Sink(NamedTuple):
     """The callbacks to which a client reports one stream. A client must not catch what they raise,
     and must not use a connection again whose body it has not read to the end.
 
-    ``connected`` gets the socket, as early as the library gives access to it, and is optional; ``headers`` the status,
-    when the headers have arrived; ``data`` the bytes of one read of the body.
+    ``connected`` gets the socket, as early as the library gives access to it, and is optional: by it the engine knows
+    when the request was sent. ``headers`` gets the status, when the headers have arrived; ``data`` the bytes of one
+    read of the body.
     """
 
     connected: Callable[[socket.socket], object]

@@ -43,6 +43,9 @@ class Aiohttp:
             data=request.body,
             allow_redirects=False,
         ) as response:
+            # none where the body is already complete
+            if response.connection and response.connection.transport:
+                sink.connected(response.connection.transport.get_extra_info("socket"))
             sink.headers(response.status)
             on_data, body = sink.data, response.content
             async for chunk in body if self._native else body.iter_any():

@@ -47,7 +47,9 @@ class Floor:
         connection = await self._connect(address)
         try:
             connection.send(path, url.netloc.rpartition("@")[2].removesuffix(":80"), request)
-            sink.headers(await connection.status())
+            status = await connection.status()
+            sink.connected(connection.socket)
+            sink.headers(status)
             await connection.body(sink.data)
         finally:
             if connection.reusable:
@@ -95,7 +97,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._is_readable = readable(transport.get_extra_info("socket").fileno())
+        self.socket = transport.get_extra_info("socket")
+        self._is_readable = readable(self.socket.fileno())
 
     def close(self) -> None:
         self.reusable = False

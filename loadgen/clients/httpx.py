@@ -60,6 +60,7 @@ class HttpxAsync:
         async with self._client.stream(
             request.method, request.url, headers=request.headers, content=request.body
         ) as response:
+            sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
             sink.headers(response.status_code)
             on_data = sink.data
             async for chunk in self._read(response):

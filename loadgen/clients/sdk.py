@@ -67,6 +67,7 @@ class Sdk:
 
     async def _async_on_response(self, response: Any) -> None:
         sink = self._current.get()[1]
+        sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
         sink.headers(response.status_code)
         if not response.is_success:
             async for chunk in response.aiter_raw():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 
 from loadgen.clients import Failures
+from loadgen.engine.system import since_sent_ns
 from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
@@ -50,7 +51,9 @@ class StreamRecorder:
     expired: Outcome | None = None
     run_wait_ns: int | None = None
     abort: Callable[[], object] = do_nothing
+    connected: socket.socket | None = None  # its connection, until the headers
     _headers: int | None = None
+    _sent: int | None = None
     _status: int | None = None
     _end: int | None = None
     _outcome: Outcome | None = None
@@ -73,7 +76,11 @@ class StreamRecorder:
 
     def on_headers(self, status: int) -> None:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
-        self._headers = perf_counter_ns()
+        now = self._headers = perf_counter_ns()
+        if self.connected is not None:
+            since = since_sent_ns(self.connected)
+            self._sent = None if since is None else max(self._start, now - since)
+            self.connected = None
         self._status = status
         if status < 200:
             # The answer is still to come, and must not be read as that of the connection's next request.
@@ -196,6 +203,7 @@ class StreamRecorder:
             first_stamp_ns=self._first_stamp if stamped else None,
             usage=self._usage,
             run_wait_ns=self.run_wait_ns,
+            sent=self._sent,
             first_answer=self._first_answer,
             **{f"{kind}_events": count for kind, count in self._other.items()},
         )

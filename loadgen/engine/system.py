@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import socket
+import struct
 
 from loadgen.model import Sample
 
@@ -10,6 +12,8 @@ try:
 except ImportError:  # not a POSIX system
     resource = None  # type: ignore[assignment]
 
+TCP_INFO = getattr(socket, "TCP_INFO", None)
+LAST_DATA_SENT, TOTAL_RETRANS = 44, 100  # where Linux's struct tcp_info has them: ms ago, and a count
 OPEN_MAX = 10_240  # macOS may refuse a soft limit above it, whatever the hard one
 
 
@@ -20,6 +24,21 @@ def totals(at: int) -> Sample:
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = round((used.ru_utime + used.ru_stime) * 1e9)
     return Sample(at=at, cpu_ns=cpu, voluntary=used.ru_nvcsw, involuntary=used.ru_nivcsw)
+
+
+def since_sent_ns(connected: socket.socket) -> int | None:
+    """Return how long ago the connection last sent data; ``None`` where that is not known, or it had to be repeated.
+
+    The kernel counts in ticks, of 4 ms in most distributions.
+    """
+    if TCP_INFO is None:
+        return None
+    try:
+        info = connected.getsockopt(socket.IPPROTO_TCP, TCP_INFO, TOTAL_RETRANS + 4)
+        (ms,), (repeated,) = (struct.unpack_from("=I", info, at) for at in (LAST_DATA_SENT, TOTAL_RETRANS))
+    except (OSError, struct.error):  # closed, or no TCP
+        return None
+    return None if repeated else ms * 1_000_000
 
 
 def raise_open_files() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter_ns
 
 from loadgen.clients import AsyncClient, Sink, choice
@@ -69,7 +70,7 @@ async def _stream(engine: Engine, client: AsyncClient, recorder: StreamRecorder,
     assert task is not None
     recorder.abort = task.cancel
     try:
-        sink = Sink(lambda _: None, recorder.on_headers, recorder.on_data)
+        sink = Sink(partial(setattr, recorder, "connected"), recorder.on_headers, recorder.on_data)
         await client.stream(engine.request(arrival), sink)
         recorder.finish()
     except Exception as error:

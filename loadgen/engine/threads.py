@@ -61,6 +61,7 @@ def _stream(engine: Engine, client: SyncClient, recorder: StreamRecorder, arriva
 
 
 def _connected(recorder: StreamRecorder, sock: socket.socket) -> None:
+    recorder.connected = sock
     recorder.abort = partial(_shutdown, sock)
 
 

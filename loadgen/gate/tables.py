@@ -25,7 +25,7 @@ _MARKS: Final = (  # near the start of the cell
     *(f"streams.{name}" for name in ("due", "start", "end")),
     *("arrivals.at", "samples.at", "pauses.begin", "pauses.end", "cpu_samples.at"),
 )
-_LATER_MARKS: Final = ("streams.headers", "streams.first_answer")  # or -1
+_LATER_MARKS: Final = ("streams.headers", "streams.first_answer", "streams.sent")  # or -1
 _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     **dict.fromkeys(("streams.reads", "streams.text_events", "streams.stamped", "streams.slot"), (0, 10**9)),
     "streams.bytes": (0, WIDEST),

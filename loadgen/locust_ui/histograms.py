@@ -10,7 +10,7 @@ import numpy as np
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.metrics import PerStream, PerToken, Scalar, metrics
 from loadgen.analysis.metrics.lag import lag
-from loadgen.analysis.metrics.latency import send_delay, ttft
+from loadgen.analysis.metrics.latency import to_wire, ttft
 from loadgen.analysis.percentiles import NEEDED, Percentiles, nearest_rank
 from loadgen.model import Recording
 
@@ -22,7 +22,7 @@ _EXACT: Final = 2048  # below so many microseconds every value has a bucket of i
 
 def formulas() -> Mapping[str, Formula]:
     """Return what is counted, by key: every live metric of times, and what the live checks of validity need."""
-    wanted = [*(metric for metric in metrics() if metric.live), ttft, lag, send_delay]
+    wanted = [*(metric for metric in metrics() if metric.live), ttft, lag, to_wire]
     found = {each.key: each.formula for each in wanted if not isinstance(each.formula, Scalar)}
     return {**found, START_DELAY: PerStream(lambda m: m.streams.start - m.streams.due)}
 

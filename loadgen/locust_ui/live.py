@@ -3,26 +3,30 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any, Final
 
 from loadgen import clients, store
-from loadgen.analysis.limits import long_delays
-from loadgen.analysis.machine import BUSY_PERCENT, START_LATE_MS
+from loadgen.analysis.limits import alone
 from loadgen.analysis.metrics import Scalar, metrics
-from loadgen.analysis.validity import LIVE_SUSPECT, SUSPECT
+from loadgen.analysis.metrics.cpu import SECOND_NS
+from loadgen.analysis.validity import SUSPECT, not_reached, standing, started_late
 from loadgen.distributed.coordinator import Assignment
 from loadgen.distributed.messages import Update
 from loadgen.locust_ui.histograms import START_DELAY, Histograms
-from loadgen.model import Cell, Outcome, Reason, Sample, reasons
+from loadgen.model import Cell, Outcome, Reason, Sample
 from loadgen.report.client_style import ClientStyle, client_styles
 from loadgen.report.columns import title_of, unit_of
-from loadgen.report.sentences.limit import evidence
+from loadgen.report.sentences.limit import evidence, limited_by
 from loadgen.report.sentences.validity import reason
+from loadgen.report.text import joined
 
 MAX_ROWS: Final = 3600  # of a client's history; the oldest go first
 SETTLED_ROWS: Final = 2  # in which the number of streams requested must not change before it is checked
 # What is read from the engines, and needs no streams that have ended: live metrics that are one number, and usage.
+LIMIT: Final = "limit"  # the verdict of a limit that was reached, which is a result
+WATCHED: Final = {"ttft": (50, 90, 95, 99), "lag": (50, 99), "to_wire": (50, 99)}  # percentiles, by metric
 SCALARS: Final = ("tokens_per_s", "cpu_percent", "rss_mib", "threads")
 
 
@@ -35,6 +39,7 @@ class _Engine:
     tokens: int = 0
     sample: Sample = field(default_factory=lambda: Sample(at=0))  # with nothing measured
     values: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(SCALARS))
+    busiest: float = 0.0  # percent of a core
 
     def tick(self) -> None:
         """Set the values, and the rates since the last row between the updates that arrived last."""
@@ -47,6 +52,8 @@ class _Engine:
         cpu = None
         if now.cpu_ns is not None and before.cpu_ns is not None:
             cpu = 100 * (now.cpu_ns - before.cpu_ns) / max(now.at - before.at, 1)
+            if now.at - before.at >= SECOND_NS:
+                self.busiest = max(self.busiest, cpu)
         rss = None if now.rss_kib is None else now.rss_kib / 1024
         self.values |= {"cpu_percent": cpu, "rss_mib": rss, "threads": now.threads}
         self.sample = now
@@ -76,6 +83,17 @@ class _Client:
             "open": sum(engine.assignment.open for engine in running),
             **{key: _sum(engine.values[key] for engine in running) for key in SCALARS},
         }
+
+    def values(self) -> dict[str, float | None]:
+        """Return what the rules of limits look at, by column of the summary."""
+        found: dict[str, float | None] = {}
+        for metric, ranks in WATCHED.items():
+            of = self.total.percentiles(metric, ranks)
+            found |= {f"{metric}_p{rank}_ms": of[rank] for rank in ranks}
+        cpu = [row["cpu_percent"] for row in self.rows if row["cpu_percent"] is not None]
+        found["cpu_percent"] = fmean(cpu) if cpu else None
+        found["cpu_busiest_second_percent"] = max((engine.busiest for engine in self.running), default=None)
+        return found
 
     def ended(self) -> dict[str, int]:
         """Return how many streams have ended in which way, by column."""
@@ -200,37 +218,28 @@ class Live:
     def _known(self) -> list[_Client]:
         return [client for client in self._clients.values() if client.engines]
 
-    # -- validity so far
+    # -- validity and limits so far, by the rules and in the words of the report
 
     def _validity(self) -> Iterator[dict[str, str]]:
         """Yield what disturbs or limits the clients so far; the report checks all of it."""
         for client in self._known():
-            for text in [*map(reason, self._reasons(client)), *_limits(client)]:
-                yield {"verdict": "suspect", "who": client.style.label, "text": text}
+            shown = list(alone(client.values()))
+            limit = shown[0][0] if shown else None
+            for why in standing(self._reasons(client), limit):
+                yield {"verdict": why.validity, "who": client.style.label, "text": reason(why)}
+            if limit:
+                figures = joined(evidence(each) for of, each in shown if of is limit)
+                text = f"{limited_by(limit)}: {figures}"
+                yield {"verdict": LIMIT, "who": client.style.label, "text": text}
 
     def _reasons(self, client: _Client) -> Iterator[Reason]:
         rows = list(client.rows)[-SETTLED_ROWS:]
         requested = {row["requested"] for row in rows}
         if len(rows) == SETTLED_ROWS and len(requested) == 1 and self._ended is None:
-            target, peak = requested.pop(), max(row["open"] for row in rows)
-            if peak < LIVE_SUSPECT * target:
-                yield reasons.ConcurrencyNotReached(validity=SUSPECT, peak=peak, target=target)
-        late_ms = client.total.percentiles(START_DELAY, [99])[99]
-        if late_ms is not None and late_ms > START_LATE_MS:
-            yield reasons.StartedLate(validity=SUSPECT, percentile=99, late_ms=late_ms)
-
-
-def _limits(client: _Client) -> Iterator[str]:
-    metrics = ("ttft", "lag", "send_delay")
-    found = {metric: client.total.percentiles(metric, (50, 99)) for metric in metrics}
-    delays = long_delays(
-        {f"{metric}_p{rank}_ms": of[rank] for metric, of in found.items() for rank in (50, 99)}
-    )
-    yield from map(evidence, delays)
-    for engine in client.running:
-        cpu, worker = engine.values["cpu_percent"], engine.assignment.worker
-        if cpu is not None and cpu > BUSY_PERCENT:
-            yield f"the engine{worker and f' of {worker}'} used {cpu:.0f} % of a core: it is at its limit"
+            for why in not_reached(max(row["open"] for row in rows), requested.pop()):
+                yield replace(why, validity=SUSPECT)
+        late = client.total.percentiles(START_DELAY, (50, 99))
+        yield from started_late(late, client.total.percentiles("ttft", (50,))[50])
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

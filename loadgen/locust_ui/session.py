@@ -24,13 +24,14 @@ from loadgen.distributed.worker import END_TIMEOUT_S
 from loadgen.exit_code import ExitCode
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.lab.run import Embedded
-from loadgen.locust_ui.live import Live
+from loadgen.locust_ui.live import LIMIT, Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
-from loadgen.model import Level
+from loadgen.model import Level, Limit
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
 from loadgen.preflight.target import TargetError, check
+from loadgen.report.sentences.limit import limited_by
 from loadgen.scenario import ScenarioError, check_place
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import SimulatorError
@@ -214,8 +215,12 @@ class Session:
         summary = writer.folder / "summary.csv"
         with suppress(FileNotFoundError), summary.open(encoding="utf-8", newline="") as file:
             self.live.verdicts = [
-                {"verdict": row["validity"], "who": row["client"], "text": row["reasons"]}
+                {"verdict": verdict, "who": row["client"], "text": text}
                 for row in csv.DictReader(file)
+                for verdict, text in (
+                    (row["validity"], row["reasons"]),
+                    *((LIMIT, limited_by(Limit(limit))) for limit in [row["limited_by"]] if limit),
+                )
             ]
         log.info("Report: %s", writer.folder / "report.html")
 

@@ -94,13 +94,17 @@ class Grows(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsBack(Answer):
-    """A client holds back requests (``send_delay``) or tokens (``lag``) by ``delay`` ms at p99, beyond its budget."""
+    """Requests (``send_delay``) or tokens (``lag``) of a client are late by ``delay`` ms at p99, beyond its budget.
+
+    ``shown``: the client is known to be why.
+    """
 
     kind: str = "holds_back"
     client: ClientId
     level: Level
     metric: Literal["send_delay", "lag"]
     delay: Estimate
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

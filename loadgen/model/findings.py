@@ -120,6 +120,9 @@ class Cause(StrEnum):
 
     SERVER = "server"  # the server sent it late
     CONNECT = "connect"  # the request waited for a connection
+    UNRECEIVED = (
+        "unreceived"  # the server did not have the request yet, and nothing shows that the client was why
+    )
     STOPPED = "stopped"  # a signal or a debugger stopped the engine
     THROTTLED = "throttled"  # a CPU quota kept the engine from running
     GC = "gc"  # a garbage collection of the engine
@@ -157,7 +160,8 @@ class DelayFinding(Finding):
 class Part(StrEnum):
     """A part of the time of a stream, in the order in which they pass; those before ``DECODE`` are the TTFT."""
 
-    SEND = "send"  # until the server had the request
+    SEND = "send"  # until the client had sent the request, as far as that is known
+    UNRECEIVED = "unreceived"  # until the server had it
     LOAD = "load"  # of the model
     QUEUE = "queue"  # the server reports nothing about it
     PROMPT = "prompt"  # it is evaluated

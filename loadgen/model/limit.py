@@ -11,7 +11,7 @@ from loadgen.model.confidence import Halt
 from loadgen.model.findings import Finding
 from loadgen.model.level import Level
 
-DelayMetric = Literal["lag", "send_delay", "others_wait", "steal_wait", "simulator_late"]
+DelayMetric = Literal["lag", "to_wire", "others_wait", "steal_wait", "simulator_late"]
 
 
 class Limit(StrEnum):
@@ -53,7 +53,7 @@ class LateStarts(LimitEvidence):
 class LongDelay(LimitEvidence):
     """``metric`` is a large share of the TTFT at the same percentile.
 
-    ``metric``: the client's delivery lag or send delay, what the machine made it wait, or the simulator's lateness.
+    ``metric``: the client's delivery lag or time to wire, what the machine made it wait, or the simulator's lateness.
     """
 
     kind: str = "long_delay"

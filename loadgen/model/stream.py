@@ -80,6 +80,7 @@ class Stream:
     stamps: bytes
     first_stamp_ns: int | None  # nanoseconds since the epoch
     usage: Usage
+    sent: int | None = None  # mark: the connection had sent the request, as far as the kernel's ticks tell
     run_wait_ns: int | None = None  # its thread was runnable but not running; None where it shares a thread
     first_answer: int | None = None
     thinking_events: int = 0

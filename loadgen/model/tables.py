@@ -65,6 +65,7 @@ class StreamTable(Table):
     tool_call_events: Ints = None  # type: ignore[assignment]
     refusal_events: Ints = None  # type: ignore[assignment]
     server_thinking_tokens: Ints = None  # type: ignore[assignment]
+    sent: Ints = None  # type: ignore[assignment]
     finish_reason: NDArray[Any] = None  # type: ignore[assignment] # text
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ STREAM_COLUMNS = (
     "tokens", "bytes", "reads", "error", "worker", "slot", "warmup", "text_events", "tpot_ms", "lag_max_ms",
     "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
     "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
-    "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason",
+    "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -58,7 +58,7 @@ def streams_frame(run: Run) -> pd.DataFrame:
     """Return a row per stream, cells in the order they ran, streams in the order they were recorded.
 
     Where workers shared a cell, the streams of one worker follow those of another, numbered through.
-    ``due_ms``, ``start_ms``, ``headers_ms`` and ``first_byte_ms`` are marks, counted from the cell's start;
+    ``due_ms``, ``start_ms``, ``sent_ms``, ``headers_ms`` and ``first_byte_ms`` are marks from the cell's start on;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
     reported. ``lag_max_ms`` is NA where the stream’s stamps or the server’s clock give no lag. From ``attempt`` 1 on
     a cell was measured again; only the least disturbed attempt counts. The last columns are the parts of the time
@@ -120,7 +120,13 @@ def _value(summary: Summary, of: Column) -> float | None:
 def _streams(recording: Recording, before: int) -> pd.DataFrame:
     m = Measured(recording)
     of = m.reported
-    marks = {"due": of.due, "start": of.start, "headers": of.headers, "first_byte": m.first_byte}
+    marks = {
+        "due": of.due,
+        "start": of.start,
+        "sent": of.sent,
+        "headers": of.headers,
+        "first_byte": m.first_byte,
+    }
     times = {
         "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
         "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,

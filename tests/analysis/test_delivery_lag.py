@@ -142,9 +142,23 @@ def test_the_server_causes_what_it_sent_late() -> None:
     assert set(causes_of(replace(recording, server=server))) == {"server"}
 
 
-@pytest.mark.parametrize(("turn", "cause"), [(5, "connect"), (29, "busy")])
-def test_the_wait_for_a_connection_is_where_the_engine_was_idle(turn: int, cause: str) -> None:
-    recording = plain(send_delay_ms=30.0, ttft_ms=100.0)
+@pytest.mark.parametrize(
+    ("turn", "sent_ms", "cause"),
+    [
+        (5, 30.0, "connect"),
+        (29, 30.0, "busy"),
+        (5, 31.0, "connect"),  # the kernel's ticks
+        (0, 1.0, "unreceived"),  # the server took it late
+        (0, 12.0, "unreceived"),  # and that is the larger part
+        (29, 1.0, "unreceived"),  # whatever the client did meanwhile
+        (5, None, "unreceived"),  # nobody knows
+        (29, None, "busy"),
+    ],
+)
+def test_the_wait_for_a_connection_is_until_the_request_was_sent_where_the_engine_was_idle(
+    turn: int, sent_ms: float | None, cause: str
+) -> None:
+    recording = plain(send_delay_ms=30.0, ttft_ms=100.0, sent_ms=sent_ms)
     held = pauses(("loop_pause", ZERO, ZERO + turn * MS))
     assert causes_of(replace(recording, pauses=held)) == {cause: 10}
 

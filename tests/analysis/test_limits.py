@@ -92,7 +92,7 @@ def test_a_busy_core_comes_with_its_figures() -> None:
     assert busy.cpu_percent == pytest.approx(110, abs=10)
 
 
-@pytest.mark.parametrize("how", [{"lag_us": 60_000}, {"send_delay_ms": 120}])
+@pytest.mark.parametrize("how", [{"lag_us": 60_000}, {"send_delay_ms": 120, "sent_ms": 120}])
 @pytest.mark.parametrize(("cost", "limit"), [(380, Limit.CLIENT), (100, None), (None, None)])
 def test_a_client_that_is_late_while_its_core_is_mostly_used(
     how: dict[str, float], cost: float | None, limit: Limit | None
@@ -101,12 +101,19 @@ def test_a_client_that_is_late_while_its_core_is_mostly_used(
 
 
 def test_a_delay_is_compared_with_the_ttft_of_its_percentile() -> None:
-    for fine in ({"lag_us": 20_000}, {"lag_us": 4_000, "ttft_ms": 1}, {"send_delay_ms": 20}):
+    for fine in ({"lag_us": 20_000}, {"lag_us": 4_000, "ttft_ms": 1}, {"send_delay_ms": 20, "sent_ms": 20}):
         assert limited(**fine, cpu_us_per_token=380) is None
     (delay,) = evidence(lag_us=60_000, cpu_us_per_token=380).evidence
     assert isinstance(delay, LongDelay)
     assert (delay.metric, delay.percentile, delay.delay_ms) == ("lag", 99, 60.0)
     assert delay.cpu_percent == pytest.approx(69, abs=5)
+
+
+@pytest.mark.parametrize("sent_ms", [None, 5])
+def test_a_request_that_was_sent_in_time_or_nobody_knows_when_is_not_the_clients(
+    sent_ms: float | None,
+) -> None:
+    assert limited(send_delay_ms=120, sent_ms=sent_ms, cpu_us_per_token=380) is None
 
 
 @pytest.mark.parametrize(("late_ms", "limit"), [(3000, Limit.CLIENT), (80, None)])

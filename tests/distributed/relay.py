@@ -1,19 +1,21 @@
-"""A TCP relay that keeps every byte that passes between a worker and its master."""
+"""A TCP relay that keeps every byte that passes, as between a worker and its master."""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 
 class Relay:
-    """Listens on ``port`` and hands on to another; ``seen`` is what passed, either way."""
+    """Listens on ``port`` and hands on to another, ``held_s`` later; ``seen`` is what passed, either way."""
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: int, *, held_s: float = 0.0) -> None:
         self.seen = bytearray()
+        self._held_s = held_s
         self._to = to
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
@@ -60,5 +62,6 @@ class Relay:
         with suppress(OSError):
             while data := source.recv(1 << 16):
                 self.seen += data
+                time.sleep(self._held_s)
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)

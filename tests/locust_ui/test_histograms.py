@@ -49,9 +49,9 @@ def test_percentiles_are_nearest_rank_over_all_parts_within_a_thousandth(parts: 
         exact["ttft"].append(present(measured.ttft[of]))
         exact["itl"].append(measured.gaps().values)
         exact["lag"].append(lags.values if lags is not None else np.array([]))
-        exact["send_delay"].append(present(measured.send_delay[of]))
+        exact["to_wire"].append(present(measured.to_wire[of]))
         exact[START_DELAY].append((measured.streams.start - measured.streams.due)[of])
-    assert set(exact) == {"ttft", "itl", "lag", "send_delay", START_DELAY}
+    assert set(exact) == {"ttft", "itl", "lag", "to_wire", START_DELAY}
     for key, vectors in exact.items():
         ordered = np.sort(np.concatenate(vectors)) / 1e6
         found = histograms.percentiles(key, RANKS)

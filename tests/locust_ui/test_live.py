@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from loadgen.analysis import summarise
 from loadgen.analysis.metrics import Metric, PerStream, PerToken, added, metrics
 from loadgen.distributed import coordinator
 from loadgen.distributed.coordinator import Assignment
 from loadgen.locust_ui import live as module
 from loadgen.locust_ui.live import MAX_ROWS, Live
-from loadgen.model import Cell, ClientId, Outcome
+from loadgen.model import Cell, ClientId, CpuSampleTable, Outcome, Validity
+from loadgen.report.sentences.limit import limited_by
+from tests import synthetic
 from tests.lab.cells import cell
 from tests.locust_ui.updates import assignment, sample, stream, update
 
@@ -62,6 +67,10 @@ def row(live: Live, number: int = 0) -> dict[str, Any]:
 def values(live: Live, number: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = live.snapshot("running")["clients"][number]["values"]
     return found
+
+
+def verdicts(live: Live) -> list[tuple[str, str]]:
+    return [(one["verdict"], one["text"]) for one in live.snapshot("running")["validity"]]
 
 
 def reasons(live: Live) -> list[str]:
@@ -156,21 +165,52 @@ def test_reasons_against_validity_are_reported_live(live: Live) -> None:
         send(live, a, *streams, samples=[sample(second, cpu_s=0.99 * second)])
         send(live, b, samples=[sample(second, cpu_s=0.2 * second)])
         live.tick()
-    late, lag, saturated = reasons(live)
-    assert "p99 409.6 ms" in late
-    assert "lag" in lag
-    assert "80 % of TTFT p99" in lag
-    assert "host-1 used 99 % of a core" in saturated
-    assert {one["who"] for one in live.snapshot("running")["validity"]} == {"aiohttp"}
+    ((verdict, text),) = verdicts(live)
+    assert (verdict, text) == ("limit", "limited by the client: " + text.partition(": ")[2])
+    assert "99 % of a core in its busiest second" in text
     live.verdicts = [{"verdict": "valid", "who": "aiohttp", "text": ""}]
     assert reasons(live) == [""]  # the report judges the whole run
 
 
-def test_a_client_that_sends_late_is_suspect_while_it_runs(live: Live) -> None:
-    send(live, assignment(AIOHTTP), *[stream(3000, lag=1, send_delay=2400)] * 100)
-    (found,) = reasons(live)
-    assert found.startswith("send delay p99")
-    assert "80 % of TTFT p99" in found
+LATE = {
+    "lag": {"lag": 80},
+    "time to wire": {"sent": 84},
+    "both": {"lag": 80, "sent": 84},
+    "start": {"late": 200},
+}
+
+
+@pytest.mark.parametrize("late", [*LATE])
+@pytest.mark.parametrize(("cpu", "streams"), [(0.99, 200), (0.7, 200), (0.7, 20), (0.2, 200), (0.2, 20)])
+def test_the_tab_says_of_a_client_what_the_report_says(
+    live: Live, late: str, cpu: float, streams: int
+) -> None:
+    only = assignment(AIOHTTP)
+    for second in range(1, 5):
+        of = [stream(100, **LATE[late])] * (streams if second == 4 else 0)
+        send(live, only, *of, samples=[sample(second, cpu_s=cpu * second)])
+        live.tick()
+    made = synthetic.recording(
+        streams=streams, concurrency=10, ttft_ms=100, late_start_ms=LATE[late].get("late", 0),
+        lag_us=1000 * LATE[late].get("lag", 0), send_delay_ms=LATE[late].get("sent", 0),
+        sent_ms=LATE[late].get("sent"),
+    )  # fmt: skip
+    at = made.start + np.arange(200) * 10**8
+    used = CpuSampleTable(
+        at=at, cpu_ns=(cpu * (at - at[0])).astype(np.int64), run_wait_ns=np.full_like(at, -1)
+    )
+    edges = made.edges[0], replace(made.edges[1], cpu_ns=round(cpu * made.machine.window_ns))
+    (summary,) = summarise(synthetic.run(".", [replace(made, cpu_samples=used, edges=edges)]))
+    said = {text.partition(":")[0] for verdict, text in verdicts(live) if verdict == "limit"}
+    assert said == ({limited_by(summary.limited_by)} if summary.limited_by else set())
+    against = [verdict for verdict, _ in verdicts(live) if verdict != "limit"]
+    assert ("suspect" in against) is (summary.validity is not Validity.VALID)
+
+
+def test_requests_that_the_server_takes_late_are_not_the_clients(live: Live) -> None:
+    send(live, assignment(AIOHTTP), *[stream(3000, sent=2)] * 100, samples=[sample(1), sample(2, cpu_s=0.7)])
+    live.tick()
+    assert verdicts(live) == []
 
 
 def test_the_clock_stands_still_at_the_end_and_history_is_bounded(live: Live, clock: Clock) -> None:

@@ -24,14 +24,11 @@ def stream(
     outcome: Outcome = Outcome.OK,
     late: float = 0.0,
     lag: float | None = None,
-    send_delay: float | None = None,
+    sent: float | None = None,
 ) -> Stream:
-    """Return a stream of so many tokens; ``lag`` and ``send_delay`` need a server that writes its times."""
+    """Return a stream of so many tokens; ``lag`` needs a server that writes its times, ``sent`` the kernel."""
     arrivals = [START + round((ttft + n * gap) * MS) for n in range(tokens)]
     end = arrivals[-1] + MS
-    usage = Usage()
-    if send_delay is not None:
-        usage = Usage(total_ns=end - START - round(send_delay * MS), at_ns=WALL + end)
     return Stream(
         slot=0,
         due=START - round(late * MS),
@@ -46,7 +43,8 @@ def stream(
         counts=array("H", [1] * tokens).tobytes(),
         stamps=b"" if lag is None else array("i", [round(n * gap * 1000) for n in range(tokens)]).tobytes(),
         first_stamp_ns=None if lag is None else WALL + arrivals[0] - round(lag * MS),
-        usage=usage,
+        usage=Usage(),
+        sent=None if sent is None else START + round(sent * MS),
     )
 
 
@@ -57,7 +55,7 @@ def update(
     recording = RecordingInfo(
         index=cell.index, client=cell.client, mode="tasks", level=cell.level, repeat=cell.repeat,
         workload=replace(cell.workload, prompts=()), ended="", start=1, window=(1, 2),
-        clock=((0, WALL), (10 * START, WALL + 10 * START)), same_host=True,
+        clock=((0, WALL), (10 * START, WALL + 10 * START)), same_host=True, simulated=True,
     )  # fmt: skip
     usual: dict[str, Any] = {
         "job": 1, "cell": cell.index, "recording": recording, "rows": Rows(list(streams), list(samples), [], []),

@@ -18,7 +18,7 @@ LOWER = 1 / (1 + ALIKE) - 1
 HARMLESS = 1.0  # milliseconds: a smaller difference of a latency is none
 
 # what clients hold back has a rule of its own
-DELAYS = ("lag", "relative_lag", "send_delay")
+DELAYS = ("lag", "relative_lag", "send_delay", "to_wire")
 
 Pair = tuple[ClientId, ClientId]
 
@@ -79,6 +79,13 @@ class Evidence:
                     for change in of.changes:
                         found.setdefault((level, change.column.name), {})[pair] = change
         return found
+
+    def repeats_of(self, summary: Summary) -> list[Repeat]:
+        """Return the repeats that a measurement includes."""
+        numbers = {each.repeat for each in summary.rounds}
+        recorded = ((repeat, repeat.recording) for repeat in self.repeats)
+        key = summary.client, summary.level
+        return [repeat for repeat, r in recorded if (r.client, r.level) == key and r.repeat in numbers]
 
     def changes(self, level: Level, column: str) -> Mapping[Pair, Change]:
         """Return how the second client of each pair differs from the first in one column."""

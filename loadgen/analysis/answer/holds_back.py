@@ -1,4 +1,4 @@
-"""Say which client holds back requests or tokens."""
+"""Say which client holds back requests or tokens, and whether anything shows that it is the client."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.answer.evidence import Evidence, over_rounds
+from loadgen.analysis.delivery_lag import CLIENTS, MIN_EXPLAINED, by_cause
 from loadgen.analysis.limits import DELAY_MS, DELAY_SHARE
 from loadgen.model import HoldsBack, Limit
 
@@ -17,7 +18,8 @@ METRICS: tuple[Literal["send_delay", "lag"], ...] = ("send_delay", "lag")
 def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
     """Yield each client whose p99, with its whole interval, is beyond the budget, at the highest level where it is.
 
-    What the machine kept waiting is not the client's doing.
+    What the machine kept waiting is not the client's doing. It is ``shown`` to be the client's where causes of its own
+    explain half of the delays.
     """
     for metric in METRICS:
         column = f"{metric}_p99_ms"
@@ -29,6 +31,14 @@ def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
                 if delay is None or delay.low is None or delay.low <= budget:
                     continue
                 if summary.limited_by is not Limit.MACHINE:
-                    shown = replace(over_rounds(summary, column), low=delay.low)
-                    yield HoldsBack(client=client, level=summary.level, metric=metric, delay=shown)
+                    late = replace(over_rounds(summary, column), low=delay.low)
+                    causes = by_cause(evidence.repeats_of(summary), first=metric == "send_delay")
+                    own = sum(share for cause, share in causes.items() if cause in CLIENTS)
+                    yield HoldsBack(
+                        client=client,
+                        level=summary.level,
+                        metric=metric,
+                        delay=late,
+                        shown=own >= MIN_EXPLAINED,
+                    )
                     break

@@ -61,14 +61,7 @@ def _by_share(threshold: Threshold, summary: Summary, evidence: Evidence) -> boo
     of = column(threshold.metric)
     if of.rank is None or not isinstance(of.metric.formula, PerStream):
         return None
-    numbers = {each.repeat for each in summary.rounds}
-    parts = [
-        part
-        for repeat in evidence.repeats
-        if (repeat.recording.client, repeat.recording.level) == (summary.client, summary.level)
-        and repeat.recording.repeat in numbers
-        for part in repeat.parts
-    ]
+    parts = [part for repeat in evidence.repeats_of(summary) for part in repeat.parts]
     beyond = [of.metric.formula.times(part).values > threshold.value * 1e6 for part in parts]
     n, k, tail = sum(map(len, beyond)), sum(int(each.sum()) for each in beyond), (1 - effects.CONFIDENCE) / 2
     allowed, under = 1 - of.rank / 100, threshold.op.startswith("<")

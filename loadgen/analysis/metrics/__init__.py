@@ -51,7 +51,7 @@ METRICS: tuple[str, ...] = (
     *CONTRACT,
     *_in("streams", "live_mean"),
     *_in("output", "events_per_read", "text_events", "server_tokens"),
-    *_in("latency", "headers", "tpot", "send_delay"),
+    *_in("latency", "headers", "tpot", "send_delay", "to_wire"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
     *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_mean"),
     *_in("lag", "relative_lag", "lag_error_ms"),

@@ -127,16 +127,18 @@
   const validity = ({run, clients, validity: found}) => {
     const reasons = found.filter(({verdict}) => verdict !== "valid");
     const without = clients.length ? "valid" : "";
-    const worst = reasons.some(({verdict}) => verdict === "invalid") ? "invalid" : reasons.length ? "suspect" : without;
+    const against = reasons.filter(({verdict}) => verdict !== "limit"); // a limit is a result
+    const worst = against.some(({verdict}) => verdict === "invalid") ? "invalid" : against.length ? "suspect" : without;
     at("validity").className = worst;
     replace(at("validity"), [run, worst, reasons], () => {
       if (!worst) return [make("p", "", run ? "No metrics yet." : "No run yet: start a test, and its metrics appear here.")];
-      if (!reasons.length) return [make("p", "", "✓ Valid so far: no disturbance was found.")];
-      return reasons.map(({verdict, who, text}) => {
-        const line = make("p");
-        line.append(make("b", verdict, verdict === "invalid" ? "✕ invalid" : "? suspect"), who ? `${who}: ${text}` : text);
+      const fine = against.length ? [] : [make("p", "", "✓ Valid so far: no disturbance was found.")];
+      const label = {invalid: "✕ invalid", limit: "◆ limit"};
+      return [...fine, ...reasons.map(({verdict, who, text}) => {
+        const line = make("p", verdict === "limit" ? "limit" : "");
+        line.append(make("b", verdict, label[verdict] ?? "? suspect"), who ? `${who}: ${text}` : text);
         return line;
-      });
+      })];
     });
   };
   const shown = new Map();

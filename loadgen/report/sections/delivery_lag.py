@@ -38,10 +38,10 @@ class DeliveryLag(Section):
         if first:
             notes.append(
                 _(
-                    "The client’s parts of the TTFT are the send delay, until the server has the request, and the "
-                    "delivery lag, until the client has the token that the server sent. Load and prompt are what the "
-                    "server reports; the queue is what it reports nothing about, in the time before the first token. "
-                    "They are means, so they add up."
+                    "The client’s parts of the TTFT are the time to wire, until it has sent the request, and the "
+                    "delivery lag, until it has the token that the server sent. In between the request is on its way, "
+                    "or waits to be accepted. Load and prompt are what the server reports; the queue is what it "
+                    "reports nothing about, in the time before the first token. The parts are means, so they add up."
                 )
             )
             notes += contradictions(first)

@@ -228,8 +228,24 @@ def _scales(answers: Sequence[Scales]) -> Iterator[str]:
 
 
 def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:
-    for (metric, level), of in groupby(answers, key=lambda one: (one.metric, one.level)):
+    for (metric, level, shown), of in groupby(answers, key=lambda one: (one.metric, one.level, one.shown)):
         clients = list(of)
+        delays = [value(f"{metric}_p99_ms", one.delay.value) for one in clients]
+        named = listed(f"{one.client} ({delay})" for one, delay in zip(clients, delays, strict=True))
+        if not shown:
+            text = (
+                _(
+                    "Requests reach the server late at {level}, and nothing shows that the client is why: {clients}, "
+                    "p99. They were on their way, or waited to be accepted."
+                )
+                if metric == "send_delay"
+                else _(
+                    "Tokens arrive late at {level}, and nothing shows that the client is why: {clients}, p99. Look at "
+                    "what is between client and server: a proxy, the network."
+                )
+            )
+            yield text.format(clients=named, level=level_text(level))
+            continue
         texts = {
             ("send_delay", True): _(
                 "{clients} sends late at {level}: up to {delay} (p99) pass before the server has the request."
@@ -244,12 +260,9 @@ def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:
                 "At {level} {clients} receive late: that long (p99) passes before they hand over a token."
             ),
         }
-        delays = [value(f"{metric}_p99_ms", one.delay.value) for one in clients]
         alone = len(clients) == 1
         yield texts[metric, alone].format(
-            clients=clients[0].client
-            if alone
-            else listed(f"{one.client} ({delay})" for one, delay in zip(clients, delays, strict=True)),
+            clients=clients[0].client if alone else named,
             delay=delays[0],
             level=level_text(level),
         )

@@ -13,6 +13,7 @@ from loadgen.report.text import joined, percent
 CAUSES: Mapping[Cause, str] = {
     Cause.SERVER: "server sent late",
     Cause.CONNECT: "waiting for a connection",
+    Cause.UNRECEIVED: "before the server had the request",
     Cause.STOPPED: "client process stopped",
     Cause.THROTTLED: "throttled by a CPU quota",
     Cause.GC: "garbage collection",
@@ -25,6 +26,7 @@ SHORT: Mapping[Cause, str] = {  # heads of columns
     **CAUSES,
     Cause.SERVER: "server",
     Cause.CONNECT: "connect",
+    Cause.UNRECEIVED: "on its way",
     Cause.STOPPED: "stopped",
     Cause.THROTTLED: "throttled",
     Cause.GC: "GC",

@@ -18,7 +18,7 @@ LIMITS = {
 }
 DELAYS = {
     "lag": "delivery lag",
-    "send_delay": "send delay",
+    "to_wire": "time to wire",
     "others_wait": "the wait for other programs",
     "steal_wait": "the wait for the hypervisor",
     "simulator_late": "the simulator's lateness",
@@ -27,12 +27,15 @@ DELAYS = {
 
 def sentences(finding: LimitFinding) -> Sentences:
     """Return ``requests at 1,000 streams: limited by the client``, and a line for each figure that shows it."""
-    return Sentences(
-        _("{where}: limited by {limit}").format(
-            where=where(finding.client, finding.level), limit=_(LIMITS[finding.verdict])
-        ),
-        tuple(map(evidence, finding.evidence)),
+    statement = _("{where}: {limit}").format(
+        where=where(finding.client, finding.level), limit=limited_by(finding.verdict)
     )
+    return Sentences(statement, tuple(map(evidence, finding.evidence)))
+
+
+def limited_by(limit: Limit) -> str:
+    """Return ``limited by the client``."""
+    return _("limited by {limit}").format(limit=_(LIMITS[limit]))
 
 
 def evidence(shown: LimitEvidence) -> str:
@@ -84,7 +87,7 @@ def evidence(shown: LimitEvidence) -> str:
 
 
 def _cpu(shown: LateStarts | LongDelay) -> str:
-    own = not isinstance(shown, LongDelay) or shown.metric in ("lag", "send_delay")
+    own = not isinstance(shown, LongDelay) or shown.metric in ("lag", "to_wire")
     if not own or shown.cpu_percent is None:
         return ""
     return _("; it used {share} % of a core").format(share=f"{shown.cpu_percent:.0f}")

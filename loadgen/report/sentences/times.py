@@ -12,6 +12,7 @@ from loadgen.report.text import joined, number
 
 PARTS: Mapping[Part, str] = {
     Part.SEND: "client: to send",
+    Part.UNRECEIVED: "before the server had the request",
     Part.LOAD: "load",
     Part.QUEUE: "queue",
     Part.PROMPT: "prompt",

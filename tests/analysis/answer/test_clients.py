@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from loadgen import store
 from loadgen.analysis.answer.alike import alike
 from loadgen.analysis.answer.differs import differs
 from loadgen.analysis.answer.grows import grows
 from loadgen.analysis.answer.holds_back import holds_back
 from loadgen.analysis.answer.undecided import undecided
-from loadgen.model import Level, Limit, Validity
+from loadgen.model import CpuSample, CpuSampleTable, Level, Limit, Validity
 from loadgen.model.confidence import Confidence, Grade, Group, OtherPrograms
+from tests import synthetic
 from tests.analysis.answer.made import answers, made
 
 FOUR = ("requests", "httpx-sync", "httpx-async", "aiohttp")
@@ -173,7 +175,23 @@ def test_a_client_holds_back_what_its_delay_surely_exceeds_its_budget_by(metric,
     late = made("aiohttp", rounds=len(delays), limited_by=limit, **{f"{metric}_p99_ms": delays})
     found = answers(holds_back, late)
     assert [one.metric for one in found] == ([metric] if said else [])
+    assert not any(one.shown for one in found)  # no recording has a cause
     assert all(one.delay.low > 70 for one in found)
+
+
+@pytest.mark.parametrize(("sent_ms", "shown"), [(125, True), (5, False), (None, False)])
+def test_a_client_holds_back_requests_where_it_is_known_that_it_sent_them_late(sent_ms, shown):
+    idle = [CpuSample(synthetic.ZERO + n * 10**7, n * 10**5, 0) for n in range(1000)]
+    recordings = [
+        replace(
+            synthetic.recording(send_delay_ms=120, sent_ms=sent_ms, repeat=n, index=n),
+            cpu_samples=store.table_of(CpuSampleTable, idle),
+        )
+        for n in range(3)
+    ]
+    late = made("aiohttp", send_delay_p99_ms=(220.0, 223.0, 226.0))
+    (one,) = answers(holds_back, late, recordings=recordings)
+    assert one.shown is shown
 
 
 def test_a_client_is_told_at_the_highest_level_at_which_it_holds_back():

@@ -1,4 +1,4 @@
-"""Engines that are not let run: stopped by a signal, throttled by a CPU quota. A real engine, and its late tokens."""
+"""Who is blamed for late tokens: a real engine that is not let run, or whose server or proxy is late."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 from loadgen import analysis, proc, store
 from loadgen.analysis import delivery_lag
 from loadgen.analysis.repeats import repeats_of
+from loadgen.capacity.readings import Budget, read
 from loadgen.lab.engine import Engine
 from loadgen.model import (
     PAUSES,
@@ -35,6 +36,7 @@ from loadgen.model import (
 )
 from loadgen.simulator.process import Process
 from tests import synthetic
+from tests.distributed.relay import Relay
 from tests.lab.cells import cell
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports this")
@@ -58,15 +60,22 @@ class Halts(Listener):
 
 
 def halted(client: str, halt: Callable[[int], None], concurrency: int = 4) -> Recording:
-    listener = Halts(halt)
     with Process(SPEC) as server:
-        wanted = cell(client=ClientId(client), url=server.url, concurrency=concurrency, load=Load(requests=2))
-        with contextlib.closing(Engine(wanted, listener)) as engine:
-            listener.pid = engine.pid
-            engine.run(lambda: False)
-        assert engine.ended == ""
-        log = replace(server.log(), late_p50_ms=0.1, late_p99_ms=0.5)  # whatever else runs on this machine
-        return replace(store.filled(engine.recording(), *engine.take()), server=log)
+        return recorded(server, server.url, client, halt, concurrency)
+
+
+def recorded(
+    server: Process, url: str, client: str, halt: Callable[[int], None] = lambda _: None, concurrency: int = 4
+) -> Recording:
+    """Record a cell; ``halt`` gets the engine's process when streams are open."""
+    listener = Halts(halt)
+    wanted = cell(client=ClientId(client), url=url, concurrency=concurrency, load=Load(requests=2))
+    with contextlib.closing(Engine(wanted, listener)) as engine:
+        listener.pid = engine.pid
+        engine.run(lambda: False)
+    assert engine.ended == ""
+    log = replace(server.log(), late_p50_ms=0.1, late_p99_ms=0.5)  # whatever else runs on this machine
+    return replace(store.filled(engine.recording(), *engine.take()), server=log)
 
 
 def stop(pid: int) -> None:
@@ -165,3 +174,43 @@ def summarised_parts(parts: list[Recording]) -> Summary:
 def with_samples(recording: Recording) -> Recording:
     samples = [CpuSample(recording.start + n * 10 * synthetic.MS, n * synthetic.MS, 0) for n in range(300)]
     return replace(recording, cpu_samples=store.table_of(CpuSampleTable, samples))
+
+
+@pytest.mark.parametrize("client", ["aiohttp", "requests", "floor", "httpx-async", "curl_cffi-async"])
+def test_a_request_that_the_server_takes_late_is_not_the_clients(client: str) -> None:
+    """The kernel connects and takes the request for a server that is stopped."""
+    with Process(SPEC) as server:
+        pid = server.pid
+
+        def go_on(_: int) -> None:
+            threading.Timer(0.5, os.kill, (pid, signal.SIGCONT)).start()
+
+        os.kill(pid, signal.SIGSTOP)
+        recording = recorded(server, server.url, client, go_on)
+    (repeat,) = repeats_of([recording])
+    (m,) = repeat.parts
+    late = m.send_delay > 400 * synthetic.MS
+    assert late.sum() >= 4
+    if client == "curl_cffi-async":  # gives no access to its sockets
+        assert set(m.to_wire.tolist()) == {-1}
+    else:
+        assert (m.to_wire[late] >= 0).all()
+    causes = delivery_lag.by_cause([repeat], first=True)
+    assert causes["unreceived"] > 0.5, causes
+    assert causes.get("connect", 0) < 0.1, causes
+    assert summarised(recording).limited_by is not Limit.CLIENT
+
+
+@pytest.mark.parametrize("client", ["aiohttp", "requests"])
+def test_a_proxy_that_holds_tokens_is_nothing_that_the_client_shows(client: str) -> None:
+    slow = replace(SPEC, gap=0.05)
+    with Process(slow) as server, Relay(int(server.url.rpartition(":")[2]), held_s=0.03) as proxy:
+        recording = recorded(server, f"http://127.0.0.1:{proxy.port}", client)
+    (repeat,) = repeats_of([recording])
+    causes = delivery_lag.by_cause([repeat], first=False)
+    assert causes["unexplained"] > 0.5, causes
+    summary = summarised(recording)
+    assert (summary.value("lag_p50_ms") or 0) > 29
+    assert summary.limited_by is None
+    found = read(repeat, Budget(lag_p99_ms=10.0, errors=None, ttft=None))
+    assert (found.verdict, found.obstacle and found.obstacle.kind) == ("unmeasured", "unexplained")
