@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -90,18 +91,21 @@ def run(
     duration: str | None = None,
     seed: int | None = None,
     settings: Sequence[str] = (),
+    allow_python: bool = False,
 ) -> Run:
     """Run a scenario file and return the run, its reports written.
 
     ``out`` is the run folder, by default ``reports/<UTC time>-<name>``; the others are the flags of
     ``loadgen run``: ``clients`` are names, ``duration`` is text such as ``"10s"``, ``settings`` are
-    ``path.to.key=value`` for anything else in the scenario. ``run.info.state`` says whether it is
-    ``complete``, ``interrupted`` (Ctrl-C keeps what was measured) or ``failed``; the latter warns too.
+    ``path.to.key=value`` for anything else in the scenario; ``allow_python`` lets interpreters that it names be run.
+    ``run.info.state`` says whether it is ``complete``, ``interrupted`` (Ctrl-C keeps what was measured) or ``failed``;
+    the latter warns too.
 
     Raises :class:`loadgen.scenario.ScenarioError` with every error of the file and, before anything is
     measured, :class:`loadgen.preflight.requirements.Refused`, :class:`loadgen.preflight.target.TargetError` or
     :class:`loadgen.store.StoreError`.
     """
+    from loadgen.interpreters import ALLOWED, ANY
     from loadgen.lab.run import run as lab_run
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import load, overrides_from_flags
@@ -109,7 +113,8 @@ def run(
     flags = overrides_from_flags(
         url=url, clients=clients, concurrency=concurrency, repeats=repeats, duration=duration, seed=seed
     )
-    planned = load(scenario, [*flags, *settings])
+    environ = {**os.environ, ALLOWED: ANY} if allow_python else os.environ
+    planned = load(scenario, [*flags, *settings], environ)
     ran = lab_run(planned, Path(out) if out is not None else None, model.Listener(), judge=why_disturbed)
     if ran.failure:
         warnings.warn(f"the run could not be finished: {ran.failure}", stacklevel=2)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,6 +16,8 @@ from loadgen.model import ClientId
 
 MIN_VERSION = (3, 11)
 ANSWER_TIMEOUT_S = 60.0
+ALLOWED = "LOADGEN_ALLOW_PYTHON"
+ANY = "*"
 
 # Any Python understands these, whatever is installed there.
 _IDENTIFY = """
@@ -45,6 +49,10 @@ class InterpreterError(Exception):
     """No usable Python, or one that lacks what a client needs; the message says what, and what to do."""
 
 
+class NotAllowed(InterpreterError):
+    """The user has not allowed this program to run; the message says how to."""
+
+
 class Interpreter(NamedTuple):
     """What a Python is: ``3.13``, ``3.14t`` (free-threaded) or ``pypy3.11``, and in full."""
 
@@ -58,6 +66,28 @@ class Installed(NamedTuple):
     version: str | None  # of the client's library
     runtime_version: str | None  # of the distribution that its driver needs, if any
     gil: bool
+
+
+def allowed_version(path: str, environ: Mapping[str, str]) -> str:
+    """Return the short version of the Python at ``path``, which is run for it. Raises InterpreterError.
+
+    A scenario may come from anybody: ``environ`` says in ALLOWED which programs may be run, separated as in PATH.
+    """
+    listed = environ.get(ALLOWED, "").split(os.pathsep)
+    if ANY not in listed and path not in [
+        os.path.abspath(os.path.expanduser(each)) for each in listed if each
+    ]:
+        raise NotAllowed(
+            f"if you trust the scenario: --allow-python, or list it in your environment, {ALLOWED}={path}"
+        )
+    return identify(path).short
+
+
+def guessed_version(path: str) -> str:
+    """Return the version in the name of the program, which is not run; its name where there is none."""
+    name = os.path.basename(os.path.realpath(path))
+    found = re.fullmatch(r"(?:python|(pypy))(3\.\d+t?)", name)
+    return f"{found[1] or ''}{found[2]}" if found else name
 
 
 @cache

@@ -47,6 +47,21 @@ seed_option = click.option(
 )
 
 
+def _allow_python(context: click.Context, _: click.Parameter, allowed: bool) -> None:
+    from loadgen.interpreters import ALLOWED, ANY
+
+    if allowed:  # for workers and reports too, which are processes of their own
+        before = os.environ.get(ALLOWED)
+        context.call_on_close(lambda: os.environ.update({ALLOWED: before or ""}))
+        os.environ[ALLOWED] = ANY
+
+
+allow_python_option = click.option(
+    "--allow-python", is_flag=True, expose_value=False, callback=_allow_python, is_eager=True,
+    help="Run the interpreters that the scenario names (python:).",
+)  # fmt: skip
+
+
 def _use_language(context: click.Context, _: click.Parameter, name: str | None) -> None:
     from loadgen.report.language import language, preferred
 

@@ -50,6 +50,7 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 @click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-limit-<name>).")
 @common.url_option
 @common.set_option
+@common.allow_python_option
 @common.seed_option
 @common.lang_option
 @click.option("--quiet", is_flag=True, help="Print the result, but no steps.")

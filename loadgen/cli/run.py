@@ -30,6 +30,7 @@ UNPROTECTED: Final = (
 @click.option("--repeats", type=int, help="How often each cell is measured.")
 @click.option("--duration", metavar="10s", help="How long each cell starts new streams.")
 @common.set_option
+@common.allow_python_option
 @common.seed_option
 @click.option("--workers", type=common.COUNT, help="Spread every cell over this many processes.")
 @click.option(

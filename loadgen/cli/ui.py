@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from loadgen.cli.common import COUNT, PORT, import_locust, scenario_argument, url_option, warn
+from loadgen.cli.common import (
+    COUNT,
+    PORT,
+    allow_python_option,
+    import_locust,
+    scenario_argument,
+    url_option,
+    warn,
+)
 
 WEB_PORT = 8089
 
@@ -13,6 +21,7 @@ WEB_PORT = 8089
 @scenario_argument
 @click.option("--client", help="Client to begin with (default: the scenario's first).")
 @url_option
+@allow_python_option
 @click.option("--workers", type=COUNT, help="Measure in this many processes.")
 @click.option("--web-host", default="127.0.0.1", help="Address of the web UI.")
 @click.option("--web-port", type=PORT, default=WEB_PORT, help="Port of the web UI; 0 for any free one.")

@@ -6,12 +6,13 @@ import sys
 
 import click
 
-from loadgen.cli.common import COUNT, MASTER_PORT, Renamed, fail, import_locust
+from loadgen.cli.common import COUNT, MASTER_PORT, Renamed, allow_python_option, fail, import_locust
 from loadgen.exit_code import ExitCode
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", help="Host of the master.")
+@allow_python_option
 @click.option("--port", type=click.IntRange(1, 65535), default=MASTER_PORT, help="Port of the master.")
 @click.option(
     "--connect-timeout", "--patience", cls=Renamed, type=COUNT, default=60,

@@ -48,7 +48,7 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         default = _client(client, scenario)
         labels = [each.client for each in classes if issubclass(each, Streaming)]
         wanted = list(dict.fromkeys(_client(label or client, scenario) for label in labels))
-        named = [{"client": each.name, **each.options} if each.options else each.name for each in wanted]
+        named = [_entry(each) for each in wanted]
         overrides = [Override("--client", "clients", named), *overrides_from_flags(url=host or None)]
         scenario = load(path, overrides)
     except ScenarioError as error:
@@ -62,6 +62,12 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
     planned = plan.cells(scenario, scenario.target.url or "", ())
     cells = tuple(next(cell for cell in planned if cell.client == each) for each in wanted)
     return Plan(scenario, tuple(overrides), cells, default.label)
+
+
+def _entry(client: ClientId) -> Any:
+    """Return the client as an entry of a scenario."""
+    python = {"python": client.python} if client.python else {}
+    return {"client": client.name, **client.options, **python} if client.options else client.name
 
 
 def _client(label: str, scenario: Scenario) -> ClientId:

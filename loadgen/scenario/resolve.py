@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
+from loadgen.interpreters import allowed_version, guessed_version
 from loadgen.model import Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
@@ -21,6 +23,7 @@ from loadgen.scenario.problems import Problem, ScenarioError, dotted, masked
 from loadgen.scenario.shape import ScenarioShape, choose_key
 from loadgen.scenario.source import BAD, Document, at, kind, parse
 from loadgen.scenario.values import is_text, shown
+from loadgen.scenario.variants import Version
 from loadgen.secrets import mask
 
 # Pydantic's own errors -> what is wrong, what would be right.
@@ -44,16 +47,22 @@ _EXAMPLES: Final = {
 
 
 def load(
-    path: str | FilePath, overrides: Sequence[str | Override] = (), environ: Mapping[str, str] = os.environ
+    path: str | FilePath,
+    overrides: Sequence[str | Override] = (),
+    environ: Mapping[str, str] = os.environ,
+    *,
+    execute: bool = True,
 ) -> Scenario:
     """Return the scenario in the YAML file at ``path``, with ``overrides`` applied.
 
     An override is ``path.to.key=value`` (the value in YAML) or an :class:`Override`; problems with it name its flag
     in place of ``file:line``. ``environ`` fills ``${NAME}``. Files named in the scenario are read, relative to its
-    folder. Raises :class:`ScenarioError`, and nothing else, with all problems of them; its message has no value from
-    the environment or from a credential.
+    folder. Interpreters that ``environ`` allows are run for their version; without ``execute`` nothing is. Raises
+    :class:`ScenarioError`, and nothing else, with all problems of them; its message has no value from the environment
+    or from a credential.
     """
-    return _resolve(read(path), FilePath(path), overrides, environ)
+    version = partial(allowed_version, environ=environ) if execute else guessed_version
+    return _resolve(read(path), FilePath(path), overrides, environ, version)
 
 
 def with_clients(path: str, overrides: Sequence[str | Override], names: Sequence[str], flag: str) -> Scenario:
@@ -83,7 +92,7 @@ def simulator(
         document, path = parse("scenario", _DEFAULT), FilePath("scenario")
     else:
         document = read(path)
-    scenario = _resolve(document, FilePath(path), overrides, environ)
+    scenario = _resolve(document, FilePath(path), overrides, environ, guessed_version)
     if scenario.target.simulator is None:
         where, right = document.place(("target", "url")), "a scenario with  target: {simulator: {}}"
         raise ScenarioError([Problem(where, "target", "has no simulator", right)])
@@ -97,13 +106,17 @@ _DEFAULT: Final = (
 
 
 def _resolve(
-    document: Document, path: FilePath, overrides: Sequence[str | Override], environ: Mapping[str, str]
+    document: Document,
+    path: FilePath,
+    overrides: Sequence[str | Override],
+    environ: Mapping[str, str],
+    version: Version,
 ) -> Scenario:
     in_file = dict(document.data)
     apply(document, overrides)
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
-    shape = _validate(document, in_file)
+    shape = _validate(document, in_file, version)
     prompts = _prompts_file(document, hidden) or tuple(shape.prompts if shape else ())
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -149,11 +162,11 @@ def _resolve(
     )
 
 
-def _validate(document: Document, in_file: Mapping[str, Any]) -> ScenarioShape | None:
+def _validate(document: Document, in_file: Mapping[str, Any], version: Version) -> ScenarioShape | None:
     """Return the validated keys, or ``None``; ``in_file`` are the values without the command line's."""
     shape = None
     try:
-        context = thresholds.in_file(in_file, document.folder)
+        context = thresholds.in_file(in_file, document.folder, version)
         shape = ScenarioShape.model_validate(document.data, context=context)
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):

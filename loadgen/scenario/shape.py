@@ -260,7 +260,7 @@ class TimeoutsShape(_Shape):
 
 _Client = Annotated[
     InstanceOf[ClientId],
-    BeforeValidator(lambda value, info: variants.client(value, info.context.folder)),
+    BeforeValidator(lambda value, info: variants.client(value, info.context.folder, info.context.version)),
     WithJsonSchema({}),
 ]
 _Threshold = Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({})]

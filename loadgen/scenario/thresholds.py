@@ -27,6 +27,7 @@ class InFile(NamedTuple):
     """The clients and levels of the file, which thresholds may name even if the command line leaves them out."""
 
     folder: FilePath
+    version: variants.Version
     clients: set[str]
     levels: set[int]
 
@@ -82,7 +83,7 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
         yield (), problem, f"one of {', '.join(map(str, levels))}"
 
 
-def in_file(data: Mapping[str, Any], folder: FilePath) -> InFile:
+def in_file(data: Mapping[str, Any], folder: FilePath, version: variants.Version) -> InFile:
     """Return what thresholds may name, from a file as plain values; ``folder`` is the file's."""
     listed = {
         key: data[key] if isinstance(data.get(key), list) else [data.get(key)]
@@ -91,10 +92,10 @@ def in_file(data: Mapping[str, Any], folder: FilePath) -> InFile:
     clients: list[ClientId] = []
     for value in listed["clients"]:
         with suppress(PydanticCustomError):
-            clients.append(variants.client(value, folder))
+            clients.append(variants.client(value, folder, version))
     stages = [stage.get("to") for stage in listed["stages"] if isinstance(stage, dict)]
     levels = {level for level in [*listed["concurrency"], *most(stages)] if isinstance(level, int)}
-    return InFile(folder, names(variants.numbered(clients)), levels)
+    return InFile(folder, version, names(variants.numbered(clients)), levels)
 
 
 def most(levels: Iterable[Any]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic_core import PydanticCustomError
 
 from loadgen import clients
-from loadgen.interpreters import InterpreterError, identify
+from loadgen.interpreters import InterpreterError, NotAllowed
 from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose
@@ -21,6 +21,8 @@ from loadgen.scenario.source import kind
 from loadgen.scenario.values import check, problems_of, shown, size, text, twice, wrong
 
 PYTHON: Final = "python"
+
+Version = Callable[[str], str]  # returns the version of the interpreter at a path; raises InterpreterError
 
 
 def options_of(name: str) -> Mapping[str, clients.Values]:
@@ -32,7 +34,7 @@ def options_of(name: str) -> Mapping[str, clients.Values]:
     return {"stream": (True, False), **own}
 
 
-def client(value: Any, folder: FilePath) -> ClientId:
+def client(value: Any, folder: FilePath, version: Version) -> ClientId:
     """Return the client; a relative path of an interpreter begins in ``folder``."""
     keys = {"client": value} if isinstance(value, str) else value
     if not isinstance(keys, dict) or "client" not in keys:
@@ -53,7 +55,7 @@ def client(value: Any, folder: FilePath) -> ClientId:
         try:
             if key == PYTHON:
                 python = _path(raw, folder)
-                options[key] = _version(raw, python)
+                options[key] = _version(raw, python, version)
             elif key in known:
                 options[key] = _value(raw, known[key])
             elif key != "client":
@@ -82,9 +84,11 @@ def _path(raw: Any, folder: FilePath) -> str:
     return os.path.abspath(folder / os.path.expanduser(path))
 
 
-def _version(raw: Any, path: str) -> str:
+def _version(raw: Any, path: str, version: Version) -> str:
     try:
-        return identify(path).short
+        return version(path)
+    except NotAllowed as error:
+        raise wrong(f"{shown(raw)} is a program, which would be run", str(error)) from None
     except InterpreterError as error:
         right = "a Python from 3.11 on, such as python3.14 or ~/venvs/3.14t/bin/python"
         raise wrong(f"{shown(raw)} {error}", right) from None

@@ -40,7 +40,8 @@ def other(tmp_path: Path) -> Environment:
 
 
 def refusal(folder: Path, **client: str) -> str:
-    ran = command.invoke("run", command.scenario(folder, clients=["floor", client]), "--out", folder / "run")
+    path = command.scenario(folder, clients=["floor", client])
+    ran = command.invoke("run", path, "--allow-python", "--out", folder / "run")
     assert ran.returncode == 2, ran.stderr
     assert not (folder / "run").exists()
     return ran.stderr
@@ -56,7 +57,7 @@ def test_the_engine_runs_there(tmp_path: Path, other: Environment) -> None:
         thresholds=[f"aiohttp loop=uvloop python={HERE}.errors < 1%"],
     )
     with command.serving() as url:
-        ran = command.invoke("run", path, "--url", url, "--out", tmp_path / "run")
+        ran = command.invoke("run", path, "--url", url, "--out", tmp_path / "run", "--allow-python")
     assert ran.returncode == 0, ran.stderr
     assert f"aiohttp loop=uvloop python={HERE}" in ran.stdout
     assert set(log.read_text().splitlines()) == {other.python}
@@ -107,3 +108,46 @@ def test_what_is_no_interpreter_is_reported_with_its_line(tmp_path: Path) -> Non
     said = refusal(tmp_path, client="floor", python="nowhere/python")
     assert "scenario.yaml:" in said
     assert "clients[1].python: 'nowhere/python' cannot be run: No such file or directory" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("validate",), 0),
+        (("run",), 2),
+        (("limit",), 2),
+        (("ui", "--web-port", "0"), 2),
+        (("run", "--workers", "1"), 2),
+        (("simulate", "--port", "none"), 2),
+    ],
+    ids=str,
+)
+def test_a_program_that_the_scenario_names_is_not_run(
+    tmp_path: Path, words: tuple[str, ...], code: int
+) -> None:
+    """Neither by reading it, nor by a name that looks like one that is allowed."""
+    proof = tmp_path / "ran"
+    program = tmp_path / "python3.13"
+    program.write_text(f"#!/bin/sh\ntouch {proof}\n")
+    program.chmod(0o755)
+    path = command.scenario(
+        tmp_path,
+        clients=["floor", {"client": "requests", "python": "./python3.13"}],
+        thresholds=["requests python=3.13.errors < 1%"],
+    )
+    env = {"LOADGEN_ALLOW_PYTHON": f"{tmp_path}/python3:/usr/bin/python3.13:python3.13"}
+    ran = command.loadgen(words[0], path, *words[1:], cwd=Path("/"), env=env)
+    assert (ran.returncode, proof.exists()) == (code, False), ran.stderr
+    assert "Traceback" not in ran.stderr
+    if words[0] in ("run", "limit", "ui"):
+        assert "clients[1].python: './python3.13' is a program" in ran.stderr
+        assert f"LOADGEN_ALLOW_PYTHON={program}" in ran.stderr
+
+
+def test_a_program_in_the_users_own_list_is_run(tmp_path: Path, other: Environment) -> None:
+    other.path(OURS, str(LIBRARIES))
+    path = command.scenario(tmp_path, clients=[{"client": "floor", "python": "other/bin/python"}])
+    env = {"LOADGEN_ALLOW_PYTHON": f"/nowhere:{other.python}"}
+    with command.serving() as url:
+        ran = command.invoke("run", path, "--url", url, "--out", tmp_path / "run", env=env)
+    assert ran.returncode == 0, ran.stderr

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.interpreters import ALLOWED, ANY
 from loadgen.model import Scenario
 from loadgen.scenario import Override, Problem, ScenarioError, load
 
@@ -36,7 +37,7 @@ def loaded(tmp_path: Path) -> Load:
     ) -> Scenario:
         file = tmp_path / "s.yaml"
         file.write_text(scenario_text(**changed) if text is None else text, encoding="utf-8")
-        return load(file, overrides, environ or {})
+        return load(file, overrides, {ALLOWED: ANY, **(environ or {})})
 
     return read
 
