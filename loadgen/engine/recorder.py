@@ -123,11 +123,8 @@ class StreamRecorder:
         for event in events:
             if type(event) is Token:
                 count += 1
-                kind = event.kind
-                if kind is not _ANSWER:
+                if (kind := event.kind) is not _ANSWER:
                     self._other[kind] = self._other.get(kind, 0) + 1
-                if self._first_answer is None and kind is not _THINKING:
-                    self._first_answer = now
                 stamp = event.stamp_ns
                 if stamp is not None:
                     self._stamp(stamp)
@@ -138,6 +135,8 @@ class StreamRecorder:
                 self._outcome = Outcome.SERVER_ERROR
                 self._error = event.message
         self.text_events += count
+        if count and self._first_answer is None and self.text_events > self._other.get(_THINKING, 0):
+            self._first_answer = now
         return count
 
     def _stamp(self, stamp: int) -> None:

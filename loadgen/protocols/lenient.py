@@ -13,7 +13,7 @@ from loadgen.protocols.events import Undecodable
 from loadgen.protocols.lines import excerpt
 
 # What msgspec raises for JSON that does not fit: UnicodeDecodeError for bad UTF-8, RecursionError for deep nesting.
-_PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+PARSE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MAX = 1 << 62  # so that the difference of two numbers fits tables and frames
 _TEXTS = ("text", "content", "thinking", "reasoning", "refusal", "summary", "transcript", "data")
 _MAX_WORD = 64  # characters of a word of the server
@@ -21,15 +21,22 @@ _MAX_WORD = 64  # characters of a word of the server
 T = TypeVar("T")
 
 
-def parse(decoder: msgspec.json.Decoder[T], data: bytes) -> T:
-    """Return the object; half a surrogate pair, NaN and huge numbers are allowed. Raises Undecodable."""
+def convert(data: bytes, kind: type[T], error: Exception) -> T:
+    """Return what msgspec refused with ``error``: half a surrogate pair, NaN, a huge number. Raises Undecodable."""
     try:
-        return decoder.decode(data)
-    except _PARSE_ERRORS as error:
+        return msgspec.convert(_loads(data), kind)
+    except (ValueError, RecursionError):
+        raise Undecodable(f"{error}: {excerpt(data)}") from None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return a mapping, or the one that JSON holds; an empty one where there is none."""
+    if isinstance(value, bytes):
         try:
-            return msgspec.convert(_loads(data), decoder.type)
+            value = _loads(value)
         except (ValueError, RecursionError):
-            raise Undecodable(f"{error}: {excerpt(data)}") from None
+            return {}
+    return value if isinstance(value, dict) else {}
 
 
 def is_json(data: bytes) -> bool:

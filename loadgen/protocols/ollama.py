@@ -38,41 +38,45 @@ class _Object(msgspec.Struct, gc=False):
     message: _Message | str | None = None  # of chat; a text is an error
     created_at: Any = None
     done: bool | None = False
-    done_reason: Any = None
     error: Any = None
-    total_duration: Any = None
-    load_duration: Any = None
-    prompt_eval_count: Any = None
-    prompt_eval_duration: Any = None
-    eval_count: Any = None
-    eval_duration: Any = None
 
 
-_PARSER = msgspec.json.Decoder(_Object)
+_DECODE = msgspec.json.Decoder(_Object).decode
+_stamp = stamps.parse
 
 
 def _read(line: bytes, events: list[Event]) -> bool:
-    item = lenient.parse(_PARSER, line)
-    text, message = item.response, item.message
-    kind: Output | None = None
+    try:
+        item = _DECODE(line)
+    except lenient.PARSE_ERRORS as error:
+        item = lenient.convert(line, _Object, error)
+    text = item.response
+    if type(item.message) is _Message:
+        text = item.message.content
     if type(text) is str and text:
-        kind = Output.ANSWER
-    elif type(message) is _Message:
-        text = message.content
-        if type(text) is str and text:
-            kind = Output.ANSWER
-        else:
-            kind = lenient.output(text, message.thinking, message.tool_calls, message.refusal)
-    if kind is None:
-        kind = lenient.output(text, item.thinking)
-    if kind is not None:
-        events.append(Token(stamps.parse(item.created_at), kind))
-    if (item.error or not (kind or item.done)) and (error := errors.said(line)) is not None:
-        events.append(Error(error))
+        events.append(Token(_stamp(item.created_at)))
+        if not item.done and not item.error:
+            return False
+        silent = False
+    else:
+        kind = _output(item, text)
+        silent = kind is None and not item.done
+        if kind is not None:
+            events.append(Token(_stamp(item.created_at), kind))
+    if (item.error or silent) and (reported := errors.said(line)) is not None:
+        events.append(Error(reported))
         return True
     if item.done:
-        events.append(End(_usage(item)))
+        events.append(End(_usage(line)))
     return bool(item.done)
+
+
+def _output(item: _Object, text: Any) -> Output | None:
+    """Return the kind of output that an object carries beside its plain text."""
+    if isinstance(item.message, _Message):
+        more = item.message
+        return lenient.output(text, more.thinking or item.thinking, more.tool_calls, more.refusal)
+    return lenient.output(text, item.thinking)
 
 
 def _whole(body: bytes, events: list[Event]) -> bool:
@@ -85,12 +89,16 @@ def _whole(body: bytes, events: list[Event]) -> bool:
     return True
 
 
-def _usage(item: _Object) -> Usage:
-    found = {
-        field: (lenient.duration if field.endswith("_ns") else lenient.count)(getattr(item, key))
-        for key, field in _USAGE.items()
-    }
-    return Usage(**found, at_ns=stamps.parse(item.created_at), finish_reason=lenient.word(item.done_reason))
+def _usage(line: bytes) -> Usage:
+    found = lenient.mapping(line)
+    return Usage(
+        **{
+            field: (lenient.duration if field.endswith("_ns") else lenient.count)(found.get(key))
+            for key, field in _USAGE.items()
+        },
+        at_ns=_stamp(found.get("created_at")),
+        finish_reason=lenient.word(found.get("done_reason")),
+    )
 
 
 class Generate:

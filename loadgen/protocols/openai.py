@@ -35,7 +35,6 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Text | None = None
     text: Any = None  # of completions
     finish_reason: Any = None
-    error: Any = None
 
 
 class _Completion(msgspec.Struct, gc=False):
@@ -45,9 +44,9 @@ class _Completion(msgspec.Struct, gc=False):
     error: Any = None
 
 
-_PARSER = msgspec.json.Decoder(_Completion)
+_DECODE = msgspec.json.Decoder(_Completion).decode
 _TOKENS = {kind: Token(None, kind) for kind in Output}
-_ORDER = [None, *Output].index
+_ORDER = [*Output].index
 
 
 class _Reader:
@@ -80,23 +79,28 @@ class _Reader:
 
     def _read(self, message: bytes, events: list[Event]) -> _Completion | None:
         """Append the output or the error of ``message``; return its object, ``None`` where it is an error."""
-        item = lenient.parse(_PARSER, message)
+        try:
+            item = _DECODE(message)
+        except lenient.PARSE_ERRORS as error:
+            item = lenient.convert(message, _Completion, error)
         output, failed = None, item.error or not item.choices
         for choice in item.choices or ():
             if choice is None:
                 continue
-            kind = _output(choice)
-            if output is None or (kind and _ORDER(kind) < _ORDER(output)):
+            delta = choice.delta
+            if delta is not None and type(delta.content) is str and delta.content:
+                output = Output.ANSWER
+            elif (kind := _output(choice)) and (output is None or _ORDER(kind) < _ORDER(output)):
                 output = kind
-            if choice.finish_reason or choice.error:
+            if choice.finish_reason:
                 self.finish_reason = lenient.word(choice.finish_reason) or self.finish_reason
-                failed = failed or choice.error or self.finish_reason == "error"
-        if output:
+                failed = failed or self.finish_reason == "error"
+        if output is not None:
             events.append(_TOKENS[output])
         if item.usage or item.timings:
             self._usage = _usage(item, self._usage)
-        if failed and (error := errors.said(message)) is not None:
-            events.append(Error(error))
+        if failed and (reported := errors.said(message)) is not None:
+            events.append(Error(reported))
             return None
         return item
 
@@ -106,11 +110,8 @@ def _output(choice: _Choice) -> Output | None:
     text = choice.delta or choice.message
     if text is None:
         return lenient.output(choice.text)
-    content = text.content
-    if type(content) is str and content:
-        return Output.ANSWER
     return lenient.output(
-        content or text.audio,
+        text.content or text.audio,
         text.reasoning or text.reasoning_content,
         text.tool_calls or text.function_call,
         text.refusal,
@@ -119,8 +120,8 @@ def _output(choice: _Choice) -> Output | None:
 
 def _usage(item: _Completion, known: Usage) -> Usage:
     """Return what is known of the usage after ``item``: its counts, and llama.cpp's timings."""
-    counts, timings = _mapping(item.usage), _mapping(item.timings)
-    details = _mapping(counts.get("completion_tokens_details"))
+    counts, timings = lenient.mapping(item.usage), lenient.mapping(item.timings)
+    details = lenient.mapping(counts.get("completion_tokens_details"))
     found: dict[str, Any] = {
         "prompt_tokens": lenient.count(counts.get("prompt_tokens")),
         "tokens": lenient.count(counts.get("completion_tokens")),
@@ -132,10 +133,6 @@ def _usage(item: _Completion, known: Usage) -> Usage:
         found["tokens"] = lenient.count(timings.get("predicted_n"))
     # What is not reported, or 0, takes nothing back.
     return replace(known, **{field: v for field, v in found.items() if v or getattr(known, field) is None})
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 class _Decoder(sse.Decoder):

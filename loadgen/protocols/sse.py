@@ -28,7 +28,21 @@ class Decoder(LineDecoder):
     def feed(self, data: bytes) -> list[Event]:
         if self._after_cr or b"\r" in data:
             data = self._without_cr(data)
+        # An event to itself is what most reads bring.
+        if data.startswith(b"data: {") and data.find(b"\n") == len(data) - 2 and self._is_alone(data):
+            events: list[Event] = []
+            try:
+                self._ended = self._event(data[6:-2], events)
+            except Undecodable as error:
+                error.events = events
+                raise
+            return events
         return super().feed(data)
+
+    def _is_alone(self, data: bytes) -> bool:
+        """Return whether ``data`` is an event with its blank line, and nothing else has come of it."""
+        begun = self._ended or self._parts or self._data or self._type
+        return not begun and data[-1:] == b"\n" and len(data) <= self.max_bytes
 
     def eof(self) -> list[Event]:
         # The format discards an event without its blank line; what ends the stream counts nevertheless.
