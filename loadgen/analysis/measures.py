@@ -127,7 +127,17 @@ class Measured:
     @cached_property
     def parts(self) -> Parts:
         """Return where the time of each stream went."""
-        return parts(self.reported, self.send_delay, self.first_token, self.last_token)
+        return parts(self.reported, self.send_delay, self.first_token, self.last_token, self.first_lag)
+
+    @cached_property
+    def first_lag(self) -> Ints:
+        """Return the delivery lag of the first token of each stream; -1 where it is not known."""
+        found = np.full(len(self.streams), -1, dtype=np.int64)
+        lags = self.lags(np.ones(len(found), dtype=bool))
+        if lags is not None:
+            begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
+            found[lags.owner[begins]] = lags.values[begins]
+        return found
 
     @cached_property
     def tokens(self) -> Ints:

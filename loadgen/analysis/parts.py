@@ -5,7 +5,7 @@ for every stream with a token:
 
 - ``load``, ``prompt``: durations that the server reports.
 - ``queue``: what it reports nothing about, ``total - load - prompt - decode`` of its own durations, as far as that lies
-  before the first token. With Ollama it is the wait for a slot, and some 35 ms of its own work.
+  before it sent the first token. With Ollama it is the wait for a slot, and some 35 ms of its own work.
 - ``first_decode``: what is then left of the TTFT: the first token is decoded, and reaches the client.
 - ``decode``, ``rest``: from the first to the last token, and from there to the end, by the client's marks.
 - ``unsplit``: what is left of the TTFT where the send delay, the queue or the prompt is not known, so that it is not
@@ -57,8 +57,8 @@ class Parts:
     contradicted: NDArray[np.bool_]
 
 
-def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints) -> Parts:
-    """Return where the time of each stream went; marks and delays are -1 where there are none."""
+def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints, first_lag: Ints) -> Parts:
+    """Return where the time of each stream went; marks, delays and lags are -1 where they are not known."""
     there = first_token >= 0
     ttft = first_token - of.start
     known = {"send": send_delay, "load": of.load_ns, "prompt": of.prompt_ns}
@@ -73,7 +73,9 @@ def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints
     for name, each in known.items():
         found[name] = np.where(split & (each >= 0), np.minimum(each, left), -1)
         left = left - np.maximum(found[name], 0)
-    found["queue"] = np.where(split & has_queue, np.clip(waited, 0, left), -1)
+    found["queue"] = np.where(
+        split & has_queue, np.clip(waited, 0, np.maximum(left - np.maximum(first_lag, 0), 0)), -1
+    )
     left = left - np.maximum(found["queue"], 0)
     whole = split & has_queue & (send_delay >= 0)
     return Parts(

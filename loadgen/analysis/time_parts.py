@@ -54,17 +54,13 @@ def rows_of(m: Measured) -> Floats:
     They add up to the total. What the client took to receive the first token, by a clock in common with the server, is
     taken from what is left of the TTFT.
     """
-    receive = np.zeros(len(m.streams), np.int64)
     parts: dict[Part, Ints] = {
         name: np.maximum(getattr(m.parts, name), 0) for name in _NAMES if name not in _OURS
     }
     sent = np.minimum(np.maximum(m.to_wire, 0), parts[Part.SEND])
     parts[Part.SEND], parts[Part.UNRECEIVED] = sent, parts[Part.SEND] - sent
+    receive = np.maximum(m.first_lag, 0)
     parts[Part.RECEIVE] = np.zeros_like(receive)
-    lags = m.lags()
-    if lags is not None:
-        begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
-        receive[lags.owner[begins]] = np.maximum(lags.values[begins], 0)
     for name in (Part.FIRST_DECODE, Part.UNSPLIT):
         own = np.minimum(receive, parts[name])
         parts[name] = parts[name] - own

@@ -25,8 +25,7 @@ def measured(*streams: dict[str, float], ttft: float = 700, send: float = 10, **
         tokens=10,
         ttft_ms=ttft,
         gap_ms=450 / 9,
-        lag_us=0,
-        **how,
+        **{"lag_us": 0} | how,
     )
     columns = {
         f"{name}_ns": np.array([round(of[name] * MS) if name in of else -1 for of in streams])
@@ -59,8 +58,10 @@ def of(m: Measured, names: tuple[str, ...]) -> dict[str, float | None]:
         ({"total": 900}, {}, (10, None, None, None, None, 690)),
         ({"total": 900, "decode": 300}, {}, (10, None, None, None, None, 690)),
         ({}, {}, (None, None, None, None, None, 700)),
+        # from when the server sent the first token on, nothing is queue
+        (OLLAMA | {"total": 1000}, {"lag_us": 20_000}, (10, 60, 590, 40, 20, None)),
         # waiting after the first token, between two tokens, is no queue
-        (OLLAMA | {"total": 1050}, {}, (10, 60, 590, 40, 0, None)),
+        (OLLAMA | {"total": 990, "decode": 280}, {}, (10, 60, 590, 40, 0, None)),
         # rounding: 0.5 ms more than there are
         (OLLAMA | {"prompt": 630.5, "total": 1000}, {}, (10, 60, 0, 630, 0, None)),
         (OLLAMA | {"decode": 450, "total": 549.5}, {}, (10, 60, 0, 40, 590, None)),
@@ -80,6 +81,7 @@ def test_the_parts_of_the_ttft(reported, how, expected):
         OLLAMA | {"load": 660, "total": 1500},  # more than the whole TTFT
         OLLAMA | {"prompt": 5000, "total": 6000},
         OLLAMA | {"decode": 450, "total": 480},  # less than what it consists of
+        OLLAMA | {"total": 1500},  # more than the stream took
         {"prompt": 702, "decode": 1},
         {"load": 800},
     ],
