@@ -62,6 +62,7 @@ def _summary(every: Sequence[Repeat], seed: int) -> Summary:
     streams = sum(int(m.included.sum()) for m in repeats.parts)
     found = ordered([*of_repeats(every, reasons), *of_pool(streams, len(rounds))])
     outcomes = Counter(name for m in repeats.all_parts for name in m.outcome[m.after_warmup].tolist())
+    finished = Counter(r for m in repeats.parts for r in m.streams.finish_reason[m.included].tolist() if r)
     return Summary(
         client=first.client,
         mode=first.mode,
@@ -70,6 +71,7 @@ def _summary(every: Sequence[Repeat], seed: int) -> Summary:
         validity=verdict(found),
         reasons=found,
         outcomes=dict(sorted(outcomes.items())),
+        finish_reasons=dict(sorted(finished.items())),
         metrics=estimates,
         rounds=rounds,
     )

@@ -25,6 +25,7 @@ class Summary(Mapping[str, Estimate]):
     """Every metric of one client at one level, pooled over its repeats: a mapping from the metric's key.
 
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
+    ``finish_reasons`` are the server's words for why answers ended, with the number of ok streams of each.
     ``reasons`` are why it is not valid, the most serious first. ``limited_by``: whose limit it reached; ``None``:
     nobody's. ``metrics`` are keyed by column of ``summary.csv``. A group without figures has no ``confidence``.
     """
@@ -40,6 +41,7 @@ class Summary(Mapping[str, Estimate]):
     rounds: tuple[Round, ...] = field(repr=False)
     confidence: Mapping[Group, Confidence] = field(default_factory=dict)
     limited_by: Limit | None = None
+    finish_reasons: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, metric: str) -> Estimate:
         return self.metrics.get(metric, NOT_MEASURED)

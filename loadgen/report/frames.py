@@ -40,6 +40,10 @@ def _reasons(summary: Summary) -> str:
     return "; ".join(map(reason, summary.reasons))
 
 
+def _counts(of: Mapping[str, int]) -> str:
+    return "; ".join(f"{n} {name}" for name, n in of.items())
+
+
 # The columns of a summary that are no metrics.
 _KEYS: Mapping[str, Callable[[Summary], Any]] = {
     "client": lambda summary: summary.client.label,
@@ -50,7 +54,8 @@ _KEYS: Mapping[str, Callable[[Summary], Any]] = {
     "reasons": _reasons,
     "limited_by": lambda summary: summary.limited_by.value if summary.limited_by else "",
     "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
-    "outcomes": lambda summary: "; ".join(f"{n} {outcome}" for outcome, n in summary.outcomes.items()),
+    "outcomes": lambda summary: _counts(summary.outcomes),
+    "finish_reasons": lambda summary: _counts(summary.finish_reasons),
 }
 
 
@@ -95,7 +100,7 @@ def summary_columns() -> list[str]:
 def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
     """Return a row per summary with :func:`summary_columns`.
 
-    ``reasons``, ``low_sample`` and ``outcomes`` are text, their items joined by ``"; "``.
+    ``reasons``, ``low_sample``, ``outcomes`` and ``finish_reasons`` are text, their items joined by ``"; "``.
     """
     rows = list(summaries)
     return pd.DataFrame({name: _summary_column(rows, name) for name in summary_columns()})

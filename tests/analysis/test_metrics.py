@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -139,6 +141,33 @@ def test_tokens_are_the_server_s_count_or_text_events() -> None:
 
     assert found(2.0) == [160, 80, 160]
     assert found(None) == [80, 80, None]
+
+
+def test_thinking_and_answer_are_counted_apart() -> None:
+    def found(**columns: object) -> list[float | None]:
+        made = recording(streams=10, concurrency=10, tokens=8, server_tokens_per_event=2.0)
+        columns = {name: np.full(10, value) for name, value in columns.items()}
+        (summary,) = summarise(run(".", [replace(made, streams=replace(made.streams, **columns))]))
+        return [summary.value(name) for name in ("thinking_tokens", "answer_tokens")]
+
+    assert found() == [None, None]
+    assert found(thinking_events=0) == [0, 160]
+    assert found(thinking_events=2) == [40, 120]  # a quarter of the events
+    assert found(thinking_events=2, server_thinking_tokens=7) == [70, 90]
+
+
+def test_the_servers_words_for_why_answers_ended_are_counted() -> None:
+    made = recording(streams=10, concurrency=10, outcomes={"reset": 1})
+    words = np.array(["stop"] * 6 + ["length"] * 2 + ["", "stop"], dtype=object)  # the last failed
+    (summary,) = summarise(run(".", [replace(made, streams=replace(made.streams, finish_reason=words))]))
+    assert summary.finish_reasons == {"length": 2, "stop": 6}
+
+
+def test_the_servers_speed_is_the_median_of_its_own_figures() -> None:
+    made = recording(streams=4, concurrency=4, tokens=11, ttft_ms=100, gap_ms=50, lag_us=0)
+    (summary,) = summarise(run(".", [made]))
+    assert summary.value("prompt_tokens_per_s") == pytest.approx(100)
+    assert summary.value("decode_tokens_per_s") == pytest.approx(22)
 
 
 def test_rounds_have_every_metric() -> None:

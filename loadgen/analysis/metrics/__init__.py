@@ -30,7 +30,7 @@ GROUP = "loadgen.metrics"
 
 # The columns of summary.csv that are no metrics: those before the metrics of the contract, and those after them.
 KEYS = ("client", "mode", "concurrency", "repeats")
-VERDICT = ("validity", "reasons", "limited_by", "low_sample", "outcomes")
+VERDICT = ("validity", "reasons", "limited_by", "low_sample", "outcomes", "finish_reasons")
 
 
 def _in(module: str, *names: str) -> list[str]:
@@ -50,8 +50,8 @@ CONTRACT: tuple[str, ...] = (
 METRICS: tuple[str, ...] = (
     *CONTRACT,
     *_in("streams", "live_mean"),
-    *_in("output", "events_per_read", "text_events", "server_tokens"),
-    *_in("latency", "headers", "tpot", "send_delay", "to_wire"),
+    *_in("output", "events_per_read", "text_events", "server_tokens", "thinking_tokens", "answer_tokens"),
+    *_in("latency", "answer_ttft", "headers", "tpot", "send_delay", "to_wire"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
     *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_mean"),
     *_in("lag", "relative_lag", "lag_error_ms"),

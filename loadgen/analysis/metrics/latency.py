@@ -22,6 +22,12 @@ def ttft(m: Measured) -> Ints:
     return m.ttft
 
 
+@latency(PerStream, label="TTFT of the answer", percentiles=(50, 99))
+def answer_ttft(m: Measured) -> Ints:
+    """Time to the first output that is no thinking. Empty where a stream has none."""
+    return m.answer_ttft
+
+
 @latency(
     PerToken, label="ITL", percentiles=(50, 90, 95, 99), intervals=(99,), count=True, compared=(99,),
     drawn=(50, 99), live=(50, 90, 99), tabled=(50, 90, 99), short={50: 9, 90: 21, 99: 6},

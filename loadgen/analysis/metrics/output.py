@@ -10,12 +10,16 @@ from loadgen.analysis.metrics.streams import number
 from loadgen.analysis.metrics.usage import cost, largest
 
 
+def _tokens(repeats: Repeats) -> int:
+    return sum(int(m.tokens[m.after_warmup].sum()) for m in repeats.parts)
+
+
 @number(label="tokens")
 def tokens(repeats: Repeats) -> int:
     """Tokens received after the warm-up: for each stream the server's own count if it reports one, otherwise its
     text events.
     """
-    return sum(int(m.tokens[m.after_warmup].sum()) for m in repeats.parts)
+    return _tokens(repeats)
 
 
 @number(label="text events")
@@ -29,6 +33,32 @@ def server_tokens(repeats: Repeats) -> int | None:
     """Tokens by the server's own count, of the streams for which it reported one; empty if there was none."""
     counts = [present(m.reported.server_tokens[m.after_warmup]) for m in repeats.parts]
     return sum(int(each.sum()) for each in counts) if any(map(len, counts)) else None
+
+
+def _thinking(repeats: Repeats) -> int | None:
+    found, measured = 0.0, False
+    for m in repeats.parts:
+        of, events = m.reported, m.streams.thinking_events
+        counted = np.where(of.server_thinking_tokens >= 0, of.server_thinking_tokens, -1.0)
+        share = m.tokens * np.maximum(events, 0) / np.maximum(m.streams.text_events, 1)
+        found += float(np.where(counted >= 0, counted, share)[m.after_warmup].sum())
+        measured = measured or bool(((events >= 0) & m.after_warmup).any())
+    return round(found) if measured else None
+
+
+@number(label="thinking tokens")
+def thinking_tokens(repeats: Repeats) -> int | None:
+    """The `tokens` that are thinking: by the server's own count if it reports one, otherwise by the share of the text
+    events.
+    """
+    return _thinking(repeats)
+
+
+@number(label="answer tokens")
+def answer_tokens(repeats: Repeats) -> int | None:
+    """The `tokens` that are no thinking."""
+    thinking = _thinking(repeats)
+    return None if thinking is None else _tokens(repeats) - thinking
 
 
 @cost(

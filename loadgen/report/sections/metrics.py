@@ -8,11 +8,11 @@ from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import Topic, column, metrics, short
 from loadgen.model import Summary
 from loadgen.report.blocks import Cell, Column, Table, Text, Tone
-from loadgen.report.columns import interval_text, level_text, metric_heading, narrow, value_text
+from loadgen.report.columns import interval_text, level_text, metric_heading, narrow, value_text, where
 from loadgen.report.language import _
 from loadgen.report.sections.quality import TONES
 from loadgen.report.sections.section import Block, Form, Section, View
-from loadgen.report.text import clauses
+from loadgen.report.text import clauses, joined, plain
 
 VALIDITY_PRIORITY = 2
 TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
@@ -38,6 +38,24 @@ class Metrics(Section):
         low = any(each.low_sample for s in view.summaries for each in s.values())
         legend = _("TTFT, ITL, total and lag in ms; – not measured")
         yield Text(clauses([legend, _("~ low sample size")]) if low else legend, "quiet")
+        if ended := _ended(view):
+            yield Text(
+                _("Why the answers ended, in the server’s words: {ended}.").format(ended=ended), "quiet"
+            )
+
+
+def _ended(view: View) -> str:
+    """Return ``12 stop, 3 length``, by measurement where they differ; empty where the server gives no reasons."""
+    texts = {
+        where(s.client, s.level): joined(f"{n:,} {plain(name, 40)}" for name, n in s.finish_reasons.items())
+        for s in view.summaries
+    }
+    if len({tuple(s.finish_reasons) for s in view.summaries}) == 1:
+        return joined(
+            f"{sum(s.finish_reasons[name] for s in view.summaries):,} {plain(name, 40)}"
+            for name in view.summaries[0].finish_reasons
+        )
+    return clauses(f"{place}: {text}" for place, text in texts.items() if text)
 
 
 def _table(view: View, shown: Sequence[tuple[MetricColumn, int]], caption: str, wide: bool = False) -> Table:
