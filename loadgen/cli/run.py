@@ -71,13 +71,14 @@ def command(
         common.import_locust()
     from loadgen.lab.masking import shareable
     from loadgen.lab.run import run as lab_run
+    from loadgen.lab.target import with_model
     from loadgen.model import Listener
     from loadgen.report.progress import OnTerminal, Plain
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
-    planned = load(scenario, overrides)
+    planned = with_model(load(scenario, overrides))
     common.warn(planned)
     console = common.make_console()
     listener = Listener()
@@ -89,6 +90,7 @@ def command(
         ran = lab_run(planned, out, listener, judge=why_disturbed)
     else:
         refuse_to_send_secrets(planned, flags["url"], settings)
+        overrides.append(Override("model", "model", planned.workload.model))
         from loadgen.distributed.addresses import is_local
         from loadgen.distributed.processes import worker_pool
 

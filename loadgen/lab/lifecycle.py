@@ -20,7 +20,7 @@ from loadgen import clients, store
 from loadgen.exit_code import ExitCode
 from loadgen.lab import environment
 from loadgen.lab.masking import masked, shareable
-from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, State
+from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, State, WarmUp
 from loadgen.secrets import mask
 from loadgen.simulator.process import SimulatorError
 
@@ -67,6 +67,7 @@ class RunWriter:
         folder: Path | None = None,
         folder_name: str = "",
         interrupted: Callable[[], bool] = lambda: False,
+        warm_up: WarmUp | None = None,
     ) -> None:
         self._secrets = scenario.secrets
         self._interrupted = interrupted
@@ -84,6 +85,7 @@ class RunWriter:
             versions=environment.versions(scenario.clients),
             machine=environment.machine(),
             cells=tuple(_cell_info(cell) for cell in cells),
+            warm_up=warm_up,
         )
         self.folder = folder or _new_folder(folder_name or scenario.name, started)
         store.create(self.folder, self.info)

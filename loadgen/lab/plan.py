@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from loadgen.model import Cell, Scenario, Simulator
+from loadgen.model import Cell, Scenario
 
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
 CELL_S = 0.7  # that a cell takes beside its streams: a process starts, its recording is saved
@@ -51,10 +51,12 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     return planned
 
 
-def seconds(cell: Cell, simulator: Simulator | None) -> float:
-    """Return about how long the cell takes; with a number of requests for another server, the least that it can."""
-    load, one = cell.workload.load, simulator.stream_s if simulator else 0.0
-    streaming = load.ramp + (load.requests or 1) * one if load.seconds is None else load.seconds + one
+def seconds(cell: Cell, answer_s: float) -> float:
+    """Return about how long the cell takes, with streams of ``answer_s`` that need not wait for one another."""
+    load = cell.workload.load
+    streaming = (
+        load.ramp + (load.requests or 1) * answer_s if load.seconds is None else load.seconds + answer_s
+    )
     return streaming + CELL_S
 
 

@@ -23,11 +23,11 @@ from loadgen.engine.system import raise_open_files
 from loadgen.lab import engine, plan
 from loadgen.lab.lifecycle import RunResult, RunWriter
 from loadgen.lab.spool import Keep
+from loadgen.lab.target import check, residency, warm_up, with_model
 from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simulator
 from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
-from loadgen.secrets import mask_cut
 from loadgen.simulator.process import Process, SimulatorError
 
 # Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it, without
@@ -55,7 +55,8 @@ def run(
     """
     require(scenario.clients, max(level.streams or 0 for level in scenario.levels) if workers is None else 1)
     with session(scenario, listener, cores(), folder=folder, workers=workers) as running:
-        seconds = [plan.seconds(cell, scenario.target.simulator) for cell in running.cells]
+        answer_s = simulator.stream_s if (simulator := scenario.target.simulator) else running.answer_s
+        seconds = [plan.seconds(cell, answer_s) for cell in running.cells]
         listener.begin(running.cells, seconds)
         try:
             for _, cells in groupby(running.cells, key=lambda cell: cell.repeat):
@@ -93,18 +94,26 @@ class Session:
     engines: Record
     listener: Listener
 
+    @property
+    def answer_s(self) -> float:
+        """Return about how long an answer took in the warm-up, without loading the model; 0 where nobody knows."""
+        seen = self.writer.info.warm_up
+        return max(0.0, (seen.total_s or 0.0) - (seen.load_s or 0.0)) if seen else 0.0
+
     def record(self, cell: Cell, stop: Callable[[], bool] | None = None) -> Sequence[Recording]:
         """Run ``cell``, to its end or until ``stop`` (by default: the user's interrupt), and return what it left.
 
         The first recording has the simulator's log. Raises SimulatorError.
         """
         keep = partial(self.writer.keep, cell)
-        if self.embedded is None:
-            return self.engines(cell, self.listener, stop or self.interrupted, keep)
-        self.embedded.reset(self.listener.note)
-        cell = replace(cell, url=self.embedded.process.url)
-        first, *others = self.engines(cell, self.listener, stop or self.interrupted, keep)
-        return [replace(first, server=self.embedded.log()), *others]
+        if self.embedded is not None:
+            self.embedded.reset(self.listener.note)
+            cell = replace(cell, url=self.embedded.process.url)
+        before = target.residency(cell)
+        parts = self.engines(cell, self.listener, stop or self.interrupted, keep)
+        known = residency(cell, before)
+        first, *others = [replace(part, residency=known) for part in parts]
+        return [first if self.embedded is None else replace(first, server=self.embedded.log()), *others]
 
 
 class Embedded:
@@ -161,6 +170,7 @@ def session(
     result's ``failure``. The first Ctrl-C makes ``interrupted()`` true; a second raises KeyboardInterrupt.
     """
     raise_open_files()
+    scenario = with_model(scenario)
     with contextlib.ExitStack() as stack:
         embedded = None
         if scenario.target.simulator is not None:
@@ -169,15 +179,23 @@ def session(
         assert url is not None
         cells = plan.cells(scenario, url, cores.engine)
         if embedded is None:
-            try:
-                target.check(cells[0])
-            except target.TargetError as error:
-                raise target.TargetError(mask_cut(str(error), scenario.secrets)) from None
-        engines = stack.enter_context(workers) if workers else _one_engine
+            check(scenario, cells[0])
         interrupted = stack.enter_context(interruptible(listener.interrupted))
+        warmed = None
+        if embedded is None and scenario.warm_up:
+            listener.warm_up_begins(scenario.warm_up)
+            warmed = warm_up(scenario, cells[0], interrupted)
+            listener.warmed_up(warmed, cells if planned else ())
+        engines = stack.enter_context(workers) if workers else _one_engine
         saved = cells if planned else ()
         writer = RunWriter(
-            scenario, url, saved, folder=folder, folder_name=folder_name, interrupted=interrupted
+            scenario,
+            url,
+            saved,
+            folder=folder,
+            folder_name=folder_name,
+            interrupted=interrupted,
+            warm_up=warmed,
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))

@@ -8,8 +8,10 @@ from typing import Any
 from loadgen import clients
 from loadgen.distributed.users import Streaming
 from loadgen.lab import plan
+from loadgen.lab.target import with_model
 from loadgen.model import Cell, ClientId, Scenario
 from loadgen.preflight.requirements import Refused, require
+from loadgen.preflight.target import TargetError
 from loadgen.scenario import Override, ScenarioError, load, overrides_from_flags
 
 
@@ -50,8 +52,9 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         wanted = list(dict.fromkeys(_client(label or client, scenario) for label in labels))
         named = [_entry(each) for each in wanted]
         overrides = [Override("--client", "clients", named), *overrides_from_flags(url=host or None)]
-        scenario = load(path, overrides)
-    except ScenarioError as error:
+        scenario = with_model(load(path, overrides))
+        overrides.append(Override("model", "model", scenario.workload.model))
+    except (ScenarioError, TargetError) as error:
         raise Refused(str(error)) from None
     require(scenario.clients, 1)
     if any(secret in json.dumps(named) + host for secret in scenario.secrets):

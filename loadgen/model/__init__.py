@@ -76,6 +76,7 @@ from loadgen.model.reasons import ValidityFinding as ValidityFinding
 from loadgen.model.recording import Machine as Machine
 from loadgen.model.recording import Recording as Recording
 from loadgen.model.recording import RecordingInfo as RecordingInfo
+from loadgen.model.recording import Residency as Residency
 from loadgen.model.recording import ServerLog as ServerLog
 from loadgen.model.remeasured import RemeasuredFinding as RemeasuredFinding
 from loadgen.model.run import CellInfo as CellInfo
@@ -83,6 +84,9 @@ from loadgen.model.run import MachineInfo as MachineInfo
 from loadgen.model.run import Run as Run
 from loadgen.model.run import RunInfo as RunInfo
 from loadgen.model.run import State as State
+from loadgen.model.run import WarmUp as WarmUp
+from loadgen.model.scenario import AUTO as AUTO
+from loadgen.model.scenario import MODEL as MODEL
 from loadgen.model.scenario import Load as Load
 from loadgen.model.scenario import Scenario as Scenario
 from loadgen.model.scenario import Simulator as Simulator

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from loadgen.model.cell import Cell
 from loadgen.model.recording import Recording
+from loadgen.model.run import WarmUp
 from loadgen.model.stream import Stream
 
 
@@ -21,6 +22,12 @@ class Progress:
 
 class Listener:
     """Hears how a run goes; this one shows nothing. Methods must return at once: streams are open meanwhile."""
+
+    def warm_up_begins(self, requests: int) -> None:
+        """Hear that requests are sent before the first measurement; they may have to load a model."""
+
+    def warmed_up(self, seen: WarmUp, cells: Sequence[Cell]) -> None:
+        """Hear what the warm-up saw, and which cells are planned."""
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         """Hear the plan, and about how long each cell takes."""

@@ -39,6 +39,18 @@ class ServerLog:
     late: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Residency:
+    """Whether the server had the model in memory before and after the cell, by its own list.
+
+    ``keep_s`` is how long it keeps a model that nobody uses; ``None`` where that is not known.
+    """
+
+    before: bool
+    after: bool
+    keep_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingInfo:
     """The result of one cell without its tables.
@@ -65,6 +77,7 @@ class RecordingInfo:
     edges: tuple[Sample, ...] = ()  # totals at the window's two edges; empty when the cell never got there
     machine: Machine | None = None
     server: ServerLog | None = None
+    residency: Residency | None = None  # of the model; None where the server does not tell
     worker: str = ""  # the worker that ran it; "" if the run had none
     attempt: int = 0  # of the cell; from 1 on it was measured again
     share: int | None = None  # how many of the streams were this worker's; None: all

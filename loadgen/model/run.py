@@ -11,6 +11,7 @@ from loadgen.model.findings import LeftOut
 from loadgen.model.level import Level
 from loadgen.model.recording import Recording
 from loadgen.model.scenario import Scenario
+from loadgen.model.stream import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,24 @@ class MachineInfo:
     cores: int | None = None
     memory_kib: int | None = None
     python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmUp:
+    """The requests before the first measurement, of which they are no part; the figures are those of the last.
+
+    ``load_s`` is the time to load the model that the server reports, ``resident`` whether it had it in memory before.
+    """
+
+    requests: int
+    outcome: Outcome
+    error: str = ""
+    status: int | None = None
+    total_s: float | None = None
+    ttft_s: float | None = None
+    tokens: int = 0
+    load_s: float | None = None
+    resident: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +87,7 @@ class RunInfo:
     cells: tuple[CellInfo, ...]
     failure: str = ""
     ended: str | None = None
+    warm_up: WarmUp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

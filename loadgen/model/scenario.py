@@ -123,6 +123,10 @@ class Timeouts:
     total: float = 300.0
 
 
+AUTO: Final = "auto"  # the model that the server has
+MODEL: Final = "qwen3:1.7b"  # what requests name where that cannot be known
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
@@ -135,7 +139,7 @@ class Workload:
     prompts: tuple[str, ...]
     load: Load
     protocol: str = "ollama-generate"
-    model: str = "qwen3:1.7b"
+    model: str = MODEL
     stream: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -159,7 +163,8 @@ class Threshold:
 class Scenario:
     """What to measure: the validated YAML, with files read and environment references filled in.
 
-    ``remeasure`` is how often a cell that the machine disturbed is measured again. ``warnings`` are about what
+    ``remeasure`` is how often a cell that the machine disturbed is measured again. ``warm_up`` is the number of
+    requests before the first cell of a URL target. ``warnings`` are about what
     is valid, and hardly meant. ``secrets`` are the values that came from the environment or a credential header;
     they appear nowhere on disk or screen.
     """
@@ -171,6 +176,7 @@ class Scenario:
     workload: Workload
     repeats: int = 1
     remeasure: int = 0
+    warm_up: int = 0
     thresholds: tuple[Threshold, ...] = ()
     answers: Literal["article"] | None = None  # the report compares the run with its table
     seed: int = 0

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from loadgen import protocols
 from loadgen.clients import trust
-from loadgen.model import Cell, Request
+from loadgen.model import MODEL, Cell, Request
+from loadgen.protocols import stamps
+from loadgen.protocols.encoder import ask
 
 REFUSALS = {400, 401, 403, 404, 405, 410, 501}  # no load changes these; 429 and 5xx may pass
+MAX_BYTES = 4 << 20  # of an answer that is read here
+NAMES = 8  # of models in a message
+EMBEDDING = ("bert", "nomic-bert", "embed")  # in the names of families and models that answer no prompt
+
+FAR_YEAR = 2200
 
 T = TypeVar("T")
 
@@ -26,37 +34,164 @@ class TargetError(Exception):
     """The target cannot be measured; the message says which request got which answer."""
 
 
-def check(cell: Cell) -> None:
-    """Raise TargetError, within the connect timeout, if ``cell``'s target cannot be reached or refuses the request.
+class Model(NamedTuple):
+    """A model that the server lists.
 
-    The protocol's own cheap request is sent first; where that is inconclusive, the first request of the load is
-    sent and abandoned. A slow answer is no refusal.
+    ``expires`` is when it leaves the memory, if nobody uses it before: seconds since the epoch, 0 where nobody knows.
     """
-    until = time.monotonic() + cell.workload.timeouts.connect
+
+    name: str
+    size: int | None = None
+    expires: float | None = None
+
+
+Listed = Model | Literal[False] | None
+
+
+def check(cell: Cell) -> None:
+    """Raise TargetError, within the connect timeout, if ``cell``'s target cannot be reached or has not its model.
+
+    Only the protocol's own cheap request is sent, never one of the load: a server that answers one at a time would be
+    busy with it. Without such a request a connection is enough. A slow answer is no refusal.
+    """
+    until = _until(cell)
     protocol = protocols.load(cell.workload.protocol)
-    probe = protocol.probe(cell)
-    if probe is not None:
-        status, body = _send(probe, cell.workload.timeouts.connect, until)
-        if status in (200, None):
-            return
-        if status == 404 and "model" in body:
-            raise TargetError(f"{_place(probe)} answered 404 for the model {cell.workload.model!r}: {body}")
-    request = protocol.request(cell, cell.workload.prompts[0])
-    status, body = _send(request, cell.workload.timeouts.connect, until)
+    if (probe := protocol.probe(cell)) is None:
+        _connect(protocol.request(cell, cell.workload.prompts[0]), until)
+        return
+    status, body = _send(probe, until)
+    if status in (401, 403):
+        raise _refused(probe, status, _reason(body))
+    if status == 404 and "model" in (reason := _reason(body)):
+        has = _list(protocol, cell) or ()
+        hint = f"; it has {_names(has)}: --set model={has[0].name}" if has else ""
+        pull = f", or: ollama pull {cell.workload.model}" if _is_ollama(cell) else ""
+        raise TargetError(
+            f"{_place(probe)} answered 404 for the model {cell.workload.model!r}: {reason}{hint}{pull}"
+        )
+
+
+def check_status(cell: Cell, status: int | None, reason: str) -> None:
+    """Raise TargetError where a request of the load was answered with a status that no load will change."""
     if status in REFUSALS:
-        reason = http.client.responses.get(status, "")
-        raise TargetError(f"{_place(request)} answered {status} {reason}: {body}")
+        request = protocols.load(cell.workload.protocol).request(cell, cell.workload.prompts[0])
+        raise _refused(request, status, reason)
+
+
+def _refused(request: Request, status: int, reason: str) -> TargetError:
+    return TargetError(
+        f"{_place(request)} answered {status} {http.client.responses.get(status, '')}: {reason}"
+    )
+
+
+def model_of(cell: Cell) -> str:
+    """Return the model that the target has: the only one listed, or of several the only one in memory.
+
+    A target that lists none gets the usual name. Raises TargetError where there is no clear choice, and where the
+    target cannot be reached.
+    """
+    listed = _list(protocols.load(cell.workload.protocol), cell)
+    if listed is None:
+        return MODEL
+    loaded = {each.name for each in in_memory(cell) or ()} if len(listed) > 1 else set()
+    resident = [each for each in listed if each.name in loaded]
+    for choice in (listed, resident):
+        if len(choice) == 1:
+            return choice[0].name
+    raise TargetError(_no_choice(cell, listed))
+
+
+def in_memory(cell: Cell) -> Sequence[Model] | None:
+    """Return the models that the target has in memory; ``None`` where it does not tell."""
+    request = getattr(protocols.load(cell.workload.protocol), "in_memory", None)
+    if request is None:
+        return None
+    try:
+        status, body = _send(request(cell), _until(cell))
+    except TargetError:
+        return None
+    return _models(body) if status == 200 else None
+
+
+def residency(cell: Cell) -> Listed:
+    """Return the cell's model as the target has it in memory, False where it has not, ``None`` where nobody knows."""
+    loaded = in_memory(cell)
+    if loaded is None:
+        return None
+    wanted = _full_name(cell.workload.model)
+    return next((each for each in loaded if _full_name(each.name) == wanted), False)
+
+
+def _list(protocol: protocols.Protocol, cell: Cell) -> list[Model] | None:
+    """Return the models that answer prompts; ``None`` where the target lists none of any kind."""
+    request = getattr(protocol, "catalogue", None)
+    if request is None:
+        return None
+    status, body = _send(request(cell), _until(cell))
+    found = _models(body) if status == 200 else None
+    return (
+        None
+        if found is None
+        else [each for each in found if not any(word in each.name for word in EMBEDDING)]
+    )
+
+
+def _models(body: bytes) -> list[Model] | None:
+    """Return the models of a list as Ollama or OpenAI gives it; ``None`` for anything else."""
+    try:
+        found = json.loads(body)
+        listed = found["data"] if isinstance(found.get("data"), list) else found["models"]
+        return [
+            Model(str(each.get("id") or each["name"]), each.get("size"), _seconds(each.get("expires_at")))
+            for each in listed
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _seconds(at: object) -> float | None:
+    if not isinstance(at, str) or not at[:4].isdecimal():
+        return None
+    stamp = stamps.parse(at)
+    if stamp is None:  # Go's zero time, or for ever
+        return math.inf if int(at[:4]) > FAR_YEAR else 0.0
+    return max(0.0, stamp / 1e9)
+
+
+def _no_choice(cell: Cell, listed: Sequence[Model]) -> str:
+    base = _place(ask(cell, "", ""))
+    if listed:
+        return f"{base} has {len(listed)} models: {_names(listed)}; choose one: --set model={listed[0].name}"
+    return f"{base} has no model" + (f"; first: ollama pull {MODEL}" if _is_ollama(cell) else "")
+
+
+def _names(models: Sequence[Model]) -> str:
+    more = f" and {len(models) - NAMES} more" if len(models) > NAMES else ""
+    return ascii(", ".join(each.name for each in models[:NAMES]))[1:-1] + more
+
+
+def _full_name(model: str) -> str:
+    return (model if ":" in model.rpartition("/")[2] else f"{model}:latest").lower()
+
+
+def _is_ollama(cell: Cell) -> bool:
+    return cell.workload.protocol.startswith("ollama-")
+
+
+def _until(cell: Cell) -> float:
+    return time.monotonic() + cell.workload.timeouts.connect
 
 
 def _place(request: Request) -> str:
+    """Return the URL of a request as it may be shown."""
     url = urlsplit(request.url)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
-def _send(request: Request, seconds: float, until: float) -> tuple[int | None, str]:
-    """Return the status and the beginning of the body; ``None`` and "" where no answer came by ``until``."""
+def _connect(request: Request, until: float) -> http.client.HTTPConnection:
+    """Return a connection for the request. Raises TargetError."""
     url = urlsplit(request.url)
-    place = _place(request)
+    seconds = max(0.001, until - time.monotonic())
     try:
         connection = _connection(request.url, seconds)
         _within(until, connection.connect)
@@ -65,29 +200,35 @@ def _send(request: Request, seconds: float, until: float) -> tuple[int | None, s
             reason = getattr(error, "strerror", None) or error
             message = f"the name {url.hostname!r} has no address: {reason}"
         elif isinstance(error, TimeoutError):
-            message = f"no connection within {seconds:g} s"
+            message = f"no connection within {seconds:.3g} s"
         elif isinstance(error, ssl.SSLError):
             message = f"no TLS: {error.reason or error}"
         else:
             message = f"no connection: {error.strerror or error}"
-        raise TargetError(f"{place}: {message}") from error
+        raise TargetError(f"{_place(request)}: {message}") from error
+    return connection
 
-    def exchange() -> tuple[int, str]:
+
+def _send(request: Request, until: float) -> tuple[int | None, bytes]:
+    """Return the status and the body, or the beginning of a long one; ``None`` where no answer came by ``until``."""
+    url, connection = urlsplit(request.url), _connect(request, until)
+
+    def exchange() -> tuple[int, bytes]:
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        connection.request(request.method, path, request.body, dict(request.headers))
+        connection.request(request.method, path, request.body or None, dict(request.headers))
         response = connection.getresponse()
-        return response.status, _reason(response.read(2048) if response.status >= 300 else b"")
+        return response.status, response.read(MAX_BYTES)
 
     try:
         return _within(until, exchange)
     except TimeoutError:
-        return None, ""
+        return None, b""
     except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
-        reason = error.strerror or error
-        raise TargetError(f"{place}: the connection was closed without an answer: {reason}") from error
+        message = f"the connection was closed without an answer: {error.strerror or error}"
+        raise TargetError(f"{_place(request)}: {message}") from error
     except (http.client.HTTPException, ValueError) as error:
         message = ascii((str(error) or type(error).__name__)[:100])[1:-1]
-        raise TargetError(f"{place}: the answer is not HTTP: {message}") from error
+        raise TargetError(f"{_place(request)}: the answer is not HTTP: {message}") from error
     finally:
         connection.close()
 

@@ -68,14 +68,19 @@ class Bounded(typing.Protocol):
 class Protocol(typing.Protocol):
     """A wire format, without I/O. Made without arguments; the framings to build on are sse, ndjson and raw.
 
-    A class whose API the simulator serves has the attribute ``simulated = True``.
+    A class whose API the simulator serves has the attribute ``simulated = True``. One whose servers list their models,
+    or those in memory (with ``expires_at``, as Ollama does), may have methods ``catalogue(cell) -> Request`` and
+    ``in_memory(cell) -> Request``.
     """
 
     def request(self, cell: Cell, prompt: str) -> Request:
         """Return the request of one stream."""
 
     def probe(self, cell: Cell) -> Request | None:
-        """Return a cheap request that a server without ``cell.workload.model`` answers with 404, if there is one."""
+        """Return a cheap request that shows whether the server answers, if there is one; never one that makes tokens.
+
+        404 about the model means that the server has no ``cell.workload.model``.
+        """
 
     def decoder(self, stream: bool) -> Decoder:
         """Return a fresh decoder for one response body, streamed or whole."""

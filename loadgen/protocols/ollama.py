@@ -18,6 +18,7 @@ from loadgen.protocols.events import Decoder, End, Error, Event, Token
 
 Kind = Literal["generate", "chat"]
 _NDJSON = "application/x-ndjson"
+_JSON = "application/json"
 _USAGE = {  # in its objects, and in ours
     "total_duration": "total_ns", "load_duration": "load_ns",
     "prompt_eval_count": "prompt_tokens", "prompt_eval_duration": "prompt_ns",
@@ -115,7 +116,13 @@ class Generate:
         return post(cell, self.path, _NDJSON, body)
 
     def probe(self, cell: Cell) -> Request | None:
-        return ask(cell, "/api/show", _NDJSON, {"model": cell.workload.model})
+        return ask(cell, "/api/show", _JSON, {"model": cell.workload.model})
+
+    def catalogue(self, cell: Cell) -> Request:
+        return ask(cell, "/api/tags", _JSON)
+
+    def in_memory(self, cell: Cell) -> Request:
+        return ask(cell, "/api/ps", _JSON)
 
     def decoder(self, stream: bool) -> Decoder:
         return ndjson.Decoder(_read) if stream else raw.Decoder(_whole)

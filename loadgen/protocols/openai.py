@@ -14,7 +14,7 @@ import msgspec
 
 from loadgen.model import Cell, Output, Request, Usage
 from loadgen.protocols import encoder, errors, lenient, raw, sse
-from loadgen.protocols.encoder import Ending, post, to_json
+from loadgen.protocols.encoder import Ending, ask, post, to_json
 from loadgen.protocols.events import Decoder, End, Error, Event, Token
 
 _EVENT_STREAM = "text/event-stream"
@@ -151,6 +151,10 @@ class _Decoder(sse.Decoder):
         return events
 
 
+def _version(cell: Cell) -> str:
+    return "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
+
+
 class Chat:
     """``POST /v1/chat/completions``."""
 
@@ -162,11 +166,13 @@ class Chat:
         body = {"model": workload.model, "messages": messages, "stream": workload.stream, **workload.options}
         if workload.stream:
             body["stream_options"] = {"include_usage": True}
-        version = "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
-        return post(cell, f"{version}/chat/completions", _EVENT_STREAM, body)
+        return post(cell, f"{_version(cell)}/chat/completions", _EVENT_STREAM, body)
 
-    def probe(self, cell: Cell) -> Request | None:  # noqa: ARG002 - servers differ in what they offer
-        return None
+    def probe(self, cell: Cell) -> Request | None:
+        return self.catalogue(cell)
+
+    def catalogue(self, cell: Cell) -> Request:
+        return ask(cell, f"{_version(cell)}/models", "application/json")
 
     def decoder(self, stream: bool) -> Decoder:
         return _Decoder() if stream else raw.Decoder(_Reader().whole)

@@ -14,7 +14,7 @@ from rich.text import Text
 from loadgen.analysis.answer.failures import failed
 from loadgen.analysis.metrics import Repeats, column
 from loadgen.analysis.repeats import attempts_of
-from loadgen.model import Cell, Listener, Recording, Scenario, Stream
+from loadgen.model import Cell, Listener, Outcome, Recording, Scenario, Stream, WarmUp
 from loadgen.model.progress import Progress
 from loadgen.report import blocks, document
 from loadgen.report.bar import Bar
@@ -22,6 +22,7 @@ from loadgen.report.blocks import Column, Table, Tone
 from loadgen.report.columns import value_text
 from loadgen.report.language import _, plural
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
+from loadgen.report.sentences import warm_up
 from loadgen.report.sentences.answer import paragraphs
 from loadgen.report.text import clauses, duration, flowing
 
@@ -66,12 +67,23 @@ class Plain(Listener):
         self, console: Console, scenario: Scenario, warning: str = "", *, quiet: bool = False
     ) -> None:
         self._console, self._scenario, self._warning, self._quiet = console, scenario, warning, quiet
+        self._warm_up: list[tuple[str, Tone]] = []
         self._causes: set[tuple[str, int | None]] = set()
         self._whys: set[str] = set()
+
+    def warm_up_begins(self, requests: int) -> None:
+        paragraph(self._console, warm_up.begins(requests), "quiet")
+
+    def warmed_up(self, seen: WarmUp, cells: Sequence[Cell]) -> None:
+        warnings = warm_up.warnings(seen, cells)
+        sound: Tone = "quiet" if seen.outcome is Outcome.OK else "warn"
+        self._warm_up = [(warm_up.saw(seen), sound), *((text, "warn") for text in warnings)]
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         self._rows = _Rows(cells)
         announce(self._console, self._scenario, cells, sum(seconds))
+        for text, tone in self._warm_up:
+            self.note(text, tone)
         if self._warning:
             self.note(self._warning)
         self._head()

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
 from loadgen.interpreters import allowed_version, guessed_version
-from loadgen.model import Scenario, Simulator, Target, Timeouts, Workload
+from loadgen.model import AUTO, MODEL, Scenario, Simulator, Target, Timeouts, Workload
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
@@ -139,7 +139,7 @@ def _resolve(
             load=shape.resolved_load(),
             prompts=prompts,
             protocol=shape.protocol,
-            model=shape.model,
+            model=next(iter(spec.models), MODEL) if spec and shape.model == AUTO else shape.model,
             stream=shape.stream,
             options=shape.options,
             body=shape.body,
@@ -148,6 +148,7 @@ def _resolve(
         ),
         repeats=shape.repeats,
         remeasure=shape.remeasure,
+        warm_up=shape.warm_up,
         thresholds=tuple(
             each for each in shape.thresholds if each.client in measured and each.level in (None, *levels)
         ),

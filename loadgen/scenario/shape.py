@@ -20,7 +20,17 @@ from pydantic import (
 
 from loadgen import protocols
 from loadgen.loads import LOADS
-from loadgen.model import MAX_MESSAGE_BYTES, ClientId, Level, Load, Simulator, Stage, Threshold, Timeouts
+from loadgen.model import (
+    AUTO,
+    MAX_MESSAGE_BYTES,
+    ClientId,
+    Level,
+    Load,
+    Simulator,
+    Stage,
+    Threshold,
+    Timeouts,
+)
 from loadgen.model.scenario import FAULTS
 from loadgen.scenario import fields, values, variants
 from loadgen.scenario.problems import Path, dotted, nearest
@@ -291,7 +301,9 @@ class ScenarioShape(_Shape):
     protocol: Annotated[str, one_of("a protocol", protocols.names)] = key(
         "ollama-generate", "The wire format.", "ollama-generate"
     )
-    model: Text = key("qwen3:1.7b", "The model that the requests name.", "qwen3:1.7b")
+    model: Text = key(
+        AUTO, "The model that the requests name; auto: the one that the server has.", "qwen3:1.7b"
+    )
     stream: Boolean = key(True, "false requests the answer as a whole, not as a stream.")
     options: Annotated[dict[str, Any], BeforeValidator(values.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
@@ -328,6 +340,9 @@ class ScenarioShape(_Shape):
     )
     remeasure: Annotated[int, Field(ge=0, le=10), INTEGER] = key(
         2, "How often a cell that the machine disturbed is measured again, at the end of its round.", 0
+    )
+    warm_up: Annotated[int, Field(ge=0, le=100), INTEGER] = key(
+        1, "Requests to a target.url before the first measurement, of which they are no part; 0: none.", 0
     )
     timeouts: TimeoutsShape = key(TimeoutsShape, "When a stream fails.")
     max_message: MessageSize = key(

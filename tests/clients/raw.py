@@ -132,7 +132,7 @@ def _receive(sock: socket.socket, number: int) -> Received | None:
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    while len(body) < int(headers["content-length"]):
+    while len(body) < int(headers.get("content-length", 0)):
         body += sock.recv(65536)
     method, path, _ = first.split(" ")
     return Received(number, path, headers, body, method)

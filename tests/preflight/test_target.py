@@ -7,10 +7,12 @@ import socket
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from loadgen.model import Cell, Simulator, Timeouts
+from loadgen import protocols
+from loadgen.model import MODEL, Cell, Simulator, Timeouts
 from loadgen.preflight import target
 from loadgen.preflight.target import TargetError
 from loadgen.simulator.process import Process
@@ -56,40 +58,83 @@ def test_a_simulator_is_a_target() -> None:
     with Process(Simulator(models=("known",))) as simulator:
         target.check(asking(simulator.url, model="known"))
         target.check(asking(simulator.url, model="known", protocol="ollama-chat"))
+        target.check(asking(simulator.url, model="known", protocol="openai-chat"))
         said = refusal(asking(simulator.url, model="other"))
-        assert said == f"{simulator.url}/api/show answered 404 for the model 'other': model 'other' not found"
+        assert said == (
+            f"{simulator.url}/api/show answered 404 for the model 'other': model 'other' not found; "
+            "it has known:latest: --set model=known:latest, or: ollama pull other"
+        )
+        assert simulator.log().streams == 0
 
 
-def test_a_server_without_show_gets_a_streaming_request() -> None:
-    with ByPath({"/api/generate": answers(200, {"done": True})}) as server:
-        target.check(asking(server.url))
-        assert [request.path for request in server.requests] == ["/api/show", "/api/generate"]
+@pytest.mark.parametrize("protocol", protocols.BUILTIN)
+@pytest.mark.parametrize("status", [200, 307, 404, 405, 429, 500, 503])
+def test_no_request_of_the_load_is_sent_whatever_the_cheap_one_says(protocol: str, status: int) -> None:
+    with ByPath(dict.fromkeys(("/api/show", "/v1/models"), answers(status, "{}"))) as server:
+        wanted = asking(server.url, protocol=protocol)
+        target.check(wanted)
+        load = urlsplit(protocols.load(protocol).request(wanted, "a").url).path
+        assert server.requests
+        assert load not in [request.path for request in server.requests]
 
 
-def test_a_model_that_only_generate_does_not_know() -> None:
-    missing = answers(404, {"error": "model 'm' not found"})
-    with ByPath({"/api/show": answers(405, "no"), "/api/generate": missing}) as server:
-        said = refusal(asking(server.url))
-    assert said == f"{server.url}/api/generate answered 404 Not Found: model 'm' not found"
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 501])
-def test_a_refusal_that_no_load_will_change(status: int) -> None:
-    with ByPath({"/v1/chat/completions": answers(status, {"error": {"message": "bad key"}})}) as server:
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_key(status: int) -> None:
+    with ByPath({"/v1/models": answers(status, {"error": {"message": "bad key"}})}) as server:
         said = refusal(asking(server.url, protocol="openai-chat"))
-    assert said.startswith(f"{server.url}/v1/chat/completions answered {status} ")
+    assert said.startswith(f"{server.url}/v1/models answered {status} ")
     assert said.endswith(": bad key")
 
 
-@pytest.mark.parametrize("status", [200, 307, 408, 429, 500, 503])
-def test_what_may_pass_is_no_refusal(status: int) -> None:
-    with ByPath({"/api/generate": answers(status, "busy")}) as server:
-        target.check(asking(server.url))
+def listing(*names: str, **more: object) -> Handler:
+    return answers(200, {"models": [{"name": name, **more} for name in names]})
 
 
-@pytest.mark.parametrize("path", ["/api/show", "/api/generate"])
-def test_an_answer_that_is_slow_to_come_is_no_refusal(path: str) -> None:
-    with ByPath({path: says_and_holds()}) as server:
+# what the server lists, what it has in memory -> the model, or words of the message
+CHOICES = [
+    (["a:1b"], [], "a:1b"),
+    (["a:1b", "b"], ["b"], "b"),
+    (["a:1b", "nomic-embed-text:latest"], [], "a:1b"),
+    (["a:1b", "all-minilm-bert"], ["all-minilm-bert"], "a:1b"),
+    (["a:1b", "b"], [], "has 2 models: a:1b, b; choose one: --set model=a:1b"),
+    (["a:1b", "b"], ["a:1b", "b"], "has 2 models"),
+    ([], [], "has no model; first: ollama pull qwen3:1.7b"),
+]
+
+
+@pytest.mark.parametrize(("listed", "loaded", "wanted"), CHOICES)
+def test_the_model_is_the_only_one_or_the_one_in_memory(
+    listed: list[str], loaded: list[str], wanted: str
+) -> None:
+    with ByPath({"/api/tags": listing(*listed), "/api/ps": listing(*loaded)}) as server:
+        for protocol in ("ollama-generate", "ollama-chat"):
+            cell = asking(server.url, protocol=protocol)
+            if wanted in listed:
+                assert target.model_of(cell) == wanted
+            else:
+                with pytest.raises(TargetError, match=wanted):
+                    target.model_of(cell)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"data": [{"id": "m"}]}, {"object": "list", "data": [{"id": "m", "owned_by": "x"}], "models": []}],
+)
+def test_the_model_of_a_server_with_the_api_of_openai(body: object) -> None:
+    with ByPath({"/v1/models": answers(200, body)}) as server:
+        assert target.model_of(asking(server.url, protocol="openai-chat")) == "m"
+        assert target.model_of(asking(server.url + "/v1", protocol="openai-chat")) == "m"
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"data": 3}', '{"models": [{"x": 1}]}', "[" * 99_999])
+def test_a_server_that_lists_nothing_gets_the_usual_name(body: str) -> None:
+    for status in (200, 404, 500):
+        with ByPath({"/api/tags": answers(status, body)}) as server:
+            assert target.model_of(asking(server.url)) == MODEL
+
+
+def test_an_answer_that_is_slow_to_come_is_no_refusal() -> None:
+    with ByPath({"/api/show": says_and_holds()}) as server:
         before = time.monotonic()
         target.check(asking(server.url, connect=0.2))
         assert time.monotonic() - before < 3
@@ -144,7 +189,7 @@ def test_a_server_without_tls_is_reported_as_such() -> None:
 
 
 def test_a_password_in_the_url_is_not_shown() -> None:
-    with ByPath({"/api/generate": answers(401, "who?\x1b[31m")}) as server:
-        said = refusal(asking(server.url.replace("http://", "http://me:secret@")))
+    with ByPath({"/v1/models": answers(401, "who?\x1b[31m")}) as server:
+        said = refusal(asking(server.url.replace("http://", "http://me:secret@"), protocol="openai-chat"))
     assert "secret" not in said
     assert "answered 401 Unauthorized: who?" in said

@@ -195,4 +195,6 @@ def test_the_request_asks_for_usage_only_where_it_streams() -> None:
         "stream_options": {"include_usage": True},
     }
     assert "stream_options" not in json.loads(protocol.request(cell(stream=False), "x").body)
-    assert protocol.probe(cell()) is None
+    probe = protocol.probe(cell())
+    assert probe
+    assert (probe.method, probe.url) == ("GET", "http://127.0.0.1:1/v1/models")

@@ -110,7 +110,7 @@ def test_the_first_lines_say_what_will_be_run_and_how_long_it_takes() -> None:
 
 
 def test_the_time_of_a_cell_is_that_of_its_streams_and_its_process() -> None:
-    (cell, *_), simulator = cells(), Simulator(ttft=0.3, gap=0.05, tokens=14)
+    (cell, *_), simulator = cells(), Simulator(ttft=0.3, gap=0.05, tokens=14).stream_s
     assert plan.seconds(cell, simulator) == pytest.approx(5.0 + 1.0 + plan.CELL_S)
     requests = replace(cell, workload=replace(cell.workload, load=Load(requests=3, ramp=2.0)))
     assert plan.seconds(requests, simulator) == pytest.approx(2.0 + 3 * 1.0 + plan.CELL_S)

@@ -1,0 +1,96 @@
+"""What a run needs to know of its target: the model that it has, and how fast a first request is served."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from loadgen.lab import engine, plan
+from loadgen.model import AUTO, Cell, Level, Listener, Load, Outcome, Recording, Residency, Scenario, WarmUp
+from loadgen.preflight import target
+from loadgen.preflight.target import TargetError
+from loadgen.secrets import mask_cut
+
+UNLOAD_LOOKS: Final = 5
+UNLOAD_LOOK_S: Final = 0.1
+
+
+def with_model(scenario: Scenario) -> Scenario:
+    """Return the scenario with the model that its target has, where it asks for ``auto``. Raises TargetError."""
+    if scenario.target.url is None or scenario.workload.model != AUTO:
+        return scenario
+    [cell, *_] = plan.cells(scenario, scenario.target.url, ())
+    try:
+        model = target.model_of(cell)
+    except TargetError as error:
+        raise TargetError(mask_cut(str(error), scenario.secrets)) from None
+    return replace(scenario, workload=replace(scenario.workload, model=model))
+
+
+def check(scenario: Scenario, cell: Cell) -> None:
+    """Raise TargetError where the target does not answer; its message has no secrets."""
+    try:
+        target.check(cell)
+    except TargetError as error:
+        raise TargetError(mask_cut(str(error), scenario.secrets)) from None
+
+
+def warm_up(scenario: Scenario, cell: Cell, interrupted: Callable[[], bool]) -> WarmUp:
+    """Send the warm-up's requests one after the other, each read to its end, and return what the last one saw.
+
+    The client is that of ``cell``. Only connecting and the whole have timeouts: a model may have to be loaded.
+    Raises TargetError for an answer that no load will change.
+    """
+    timeouts = cell.workload.timeouts
+    patient = replace(timeouts, first_token=timeouts.total, idle=timeouts.total)
+    load = Load(requests=scenario.warm_up)
+    workload = replace(cell.workload, load=load, stream=scenario.workload.stream, timeouts=patient)
+    before = target.residency(cell)
+    recording = engine.record(
+        replace(cell, level=Level(streams=1), workload=workload), Listener(), interrupted
+    )
+    found = _last(recording, scenario.warm_up)
+    error = mask_cut(found.error, scenario.secrets)
+    try:
+        target.check_status(cell, found.status, error)
+    except TargetError as refused:
+        raise TargetError(mask_cut(str(refused), scenario.secrets)) from None
+    return replace(found, error=error, resident=None if before is None else bool(before))
+
+
+def _last(recording: Recording, requests: int) -> WarmUp:
+    of = recording.streams
+    if not len(of):
+        return WarmUp(requests=0, outcome=Outcome.FAILED, error=recording.ended)
+    begin, row = int(of.reads[:-1].sum()), -1
+    reads = np.flatnonzero(recording.arrivals.count[begin:])
+    first = int(recording.arrivals.at[begin + int(reads[0])]) if len(reads) else None
+    start, reported = int(of.start[row]), int(of.server_tokens[row])
+    status, load = int(of.status[row]), int(of.load_ns[row])
+    return WarmUp(
+        requests=min(requests, len(of)),
+        outcome=Outcome(of.outcome[row]),
+        error=str(of.error[row]),
+        status=None if status < 0 else status,
+        total_s=(int(of.end[row]) - start) / 1e9,
+        ttft_s=None if first is None else (first - start) / 1e9,
+        tokens=reported if reported >= 0 else int(of.text_events[row]),
+        load_s=None if load < 0 else load / 1e9,
+    )
+
+
+def residency(cell: Cell, before: target.Listed) -> Residency | None:
+    """Return what the target tells of the model in memory, after the cell; ``before`` is what it told before."""
+    for _ in range(UNLOAD_LOOKS):
+        after = target.residency(cell)
+        if not after or after.expires:
+            break
+        time.sleep(UNLOAD_LOOK_S)  # it is in use, or leaves the memory just now
+    if before is None or after is None:
+        return None
+    expires = after.expires if after and engine.is_here(cell.url) else None
+    return Residency(bool(before), bool(after), max(0.0, expires - time.time()) if expires else None)

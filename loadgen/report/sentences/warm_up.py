@@ -1,0 +1,93 @@
+"""What the warm-up saw, and what that means for the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from loadgen.analysis.pace import RESIDENT_S, one_at_a_time_s, pace, served
+from loadgen.model import Cell, Outcome, WarmUp
+from loadgen.report.language import _, plural
+from loadgen.report.sentences.validity import outcome
+from loadgen.report.text import clauses, duration, joined, number
+
+SPARE = 0.8  # share of a timeout that advice makes use of
+SLOW_S = 60.0  # a run that may take longer than that says so
+
+
+def begins(requests: int) -> str:
+    """Return that the warm-up begins."""
+    text = plural(
+        requests,
+        "Warm-up: {n} request, read to its end and not measured",
+        "Warm-up: {n} requests, read to their end and not measured",
+    )
+    return _("{text}; the model may have to load. warm_up: 0 leaves it out.").format(text=text)
+
+
+def saw(warm_up: WarmUp) -> str:
+    """Return what the last request of the warm-up saw."""
+    if warm_up.outcome is not Outcome.OK:
+        text = _("Warm-up: the request failed ({why}); the run goes on")
+        why = joined(filter(None, [outcome(str(warm_up.outcome), 1), warm_up.error]))
+        return text.format(why=why)
+    parts = [plural(warm_up.tokens, "{n} token", "{n} tokens")]
+    if warm_up.ttft_s is not None:
+        parts.append(_("the first after {seconds} s").format(seconds=number(warm_up.ttft_s)))
+    if warm_up.load_s is not None and warm_up.load_s > RESIDENT_S and not warm_up.resident:
+        text = _("of which the model took {seconds} s to load")
+        parts.append(text.format(seconds=number(warm_up.load_s)))
+    rate = None
+    if warm_up.ttft_s is not None and warm_up.total_s and warm_up.tokens > 1:
+        decoded = warm_up.total_s - warm_up.ttft_s
+        rate = (warm_up.tokens - 1) / decoded if decoded > 0 else None
+    if rate is not None:
+        parts.append(_("then {rate} tokens/s").format(rate=number(rate)))
+    return _("Warm-up: {parts}").format(parts=joined(parts))
+
+
+def warnings(warm_up: WarmUp, cells: Sequence[Cell]) -> list[str]:
+    """Return what a server that answers one request at a time makes of the run, where that matters."""
+    found, made = pace(warm_up), list[str]()
+    if found is None or not cells:
+        return made
+    answers = cells[0].workload
+    most = max(cell.level.streams or 1 for cell in cells)
+    seconds = one_at_a_time_s(cells, found)
+    if seconds > SLOW_S:
+        text = _(
+            "A server that answers one request at a time (Ollama's default) takes about {time} for this run."
+        )
+        made.append(text.format(time=duration(seconds)))
+    if (number_served := served(most, found, answers.timeouts)) < most:
+        first = answers.timeouts.first_token < answers.timeouts.total
+        key = "timeouts.first_token" if first else "timeouts.total"
+        limit = answers.timeouts.first_token if first else answers.timeouts.total
+        text = _(
+            "At this speed a server that answers one request at a time serves about {served} of {streams} streams "
+            "before {timeout} ({seconds} s); the others fail. What would help: {remedies}."
+        )
+        remedies = [
+            _("fewer streams (--concurrency {n})").format(n=max(1, number_served)),
+            *_shorter(answers.protocol, int(warm_up.tokens * SPARE * limit / (most * found.answer_s))),
+            *([_("OLLAMA_NUM_PARALLEL on the server")] if answers.protocol.startswith("ollama-") else []),
+            _("a longer timeout (--set {timeout}={seconds}s)").format(
+                timeout=key, seconds=math.ceil(most * found.answer_s / SPARE)
+            ),
+        ]
+        made.append(
+            text.format(
+                served=number_served,
+                streams=most,
+                timeout=key,
+                seconds=number(limit),
+                remedies=clauses(remedies),
+            )
+        )
+    return made
+
+
+def _shorter(protocol: str, tokens: int) -> Iterator[str]:
+    key = "options.num_predict" if protocol.startswith("ollama-") else "options.max_tokens"
+    if tokens:
+        yield _("shorter answers (--set {key}={n})").format(key=key, n=tokens)
