@@ -115,6 +115,8 @@ def judge(of: Stamped, *, here: bool) -> ServerClock:
 
     if not streams:
         return nothing("missing")
+    if np.ptp(of.arrived) and not np.ptp(of.stamps) and np.abs(of.arrived - of.stamps).max() > 2 * of.unit_ns:
+        return nothing("still")
     low, high = _bounds(of)
     spans = of.arrived[np.append(of.begins[1:], len(of.owner)) - 1] - of.sent
     checks: tuple[tuple[ClockFault, Flags], ...] = (
@@ -165,7 +167,7 @@ def _graded(of: Stamped, clock: ServerClock, odd: Flags, drift: float, *, here: 
     relative = lag - np.repeat(least, np.diff(begins, append=len(lag)))
     longest = float((of.arrived - of.sent[of.owner])[events].max())
     if of.unit_ns > _allowed(relative):
-        return replace(clock, trust=Trust.NONE, fault="coarse")
+        return replace(clock, trust=Trust.NONE, fault="coarse", error_ns=None)
     if here and clock.error_ns is not None and clock.error_ns <= _allowed(lag):
         return clock
     error = of.unit_ns + drift * longest

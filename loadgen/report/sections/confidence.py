@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from loadgen.analysis import rounds
+from loadgen.model import ClockFinding, Grade
 from loadgen.model import Confidence as GroupConfidence
-from loadgen.model import Grade
 from loadgen.report.blocks import Bullets, Text, Tone, Verdict
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import confidence as english
+from loadgen.report.sentences import server_clock
 
 TONES: Mapping[Grade, Tone] = {Grade.HIGH: "good", Grade.MEDIUM: "warn", Grade.LOW: "bad"}
 
@@ -31,8 +32,12 @@ class Confidence(Section):
             yield from map(_badge, english.lowest(highest))
         else:
             yield Text(english.strip(highest))
-        if cause := english.main_cause(highest):
-            yield Bullets([cause], "quiet")
+        doubts = [cause] if (cause := english.main_cause(highest)) else []
+        if form != "html":
+            clocks = [of for of in view.of(ClockFinding) if of.verdict != "absolute" and of.fault != "host"]
+            doubts += server_clock.lines(clocks)
+        if doubts:
+            yield Bullets(doubts, "quiet")
 
 
 def _badge(of: GroupConfidence) -> Verdict:

@@ -25,9 +25,9 @@ from loadgen.report.language import _
 from loadgen.report.sections import confidence
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import confidence as english
-from loadgen.report.sentences import sentences
+from loadgen.report.sentences import sentences, server_clock
 from loadgen.report.sentences.validity import reason
-from loadgen.report.text import NOT_MEASURED, clauses, joined, percent
+from loadgen.report.text import NOT_MEASURED, joined, percent
 
 TONES: Mapping[Validity, Tone] = {
     Validity.VALID: "good", Validity.SUSPECT: "warn", Validity.INVALID: "bad",
@@ -51,7 +51,9 @@ class Quality(Section):
         limits = [sentences(limit) for limit in view.of(LimitFinding)]
         lines = [Verdict(_("limit"), of.statement, "quiet", of.details if page else ()) for of in limits]
         yield from _titled(_("Whose limit was reached"), lines, page)
-        yield from _titled(_("The server’s clock"), list(_clocks(view.of(ClockFinding), form)), page)
+        told = [of for of in view.of(ClockFinding) if page or server_clock.notable(of)]
+        clocks = [Text(line, "quiet") for line in server_clock.lines(told)]
+        yield from _titled(_("The server’s clock"), clocks, page)
         again = [sentences(one) for one in view.of(RemeasuredFinding)]
         found = [Verdict(_("again"), of.statement, "quiet", of.details if page else ()) for of in again]
         yield from _titled(_("Measured again"), found, page)
@@ -61,21 +63,6 @@ class Quality(Section):
         if len(few) < len(drifts):
             yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - len(few)), "quiet")
         yield from _noise(view.of(NoiseFinding), form)
-
-
-def _clocks(found: Sequence[ClockFinding], form: Form) -> Iterable[Text]:
-    """Yield what the server's stamps are good for, once for all clients and levels of which the same is true."""
-    alike: dict[object, list[ClockFinding]] = {}
-    for one in found:
-        if form == "html" or one.verdict != "absolute" or one.odd or not one.ours:
-            alike.setdefault((one.verdict, one.fault, one.faults), []).append(one)
-    for of in alike.values():
-        told = sentences(max(of, key=lambda one: (one.odd, one.error_ms or 0.0)))
-        text = clauses([told.statement, *told.details])
-        if len(alike) > 1 or len(of) < len(found):
-            who = clauses(dict.fromkeys(where(one.client, one.level) for one in of))
-            text = _("{where}: {statement}").format(where=who, statement=text)
-        yield Text(text, "quiet")
 
 
 def _titled(title: str, blocks: Sequence[Block], titled: bool) -> Iterable[Block]:

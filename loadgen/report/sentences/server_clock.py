@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from loadgen.model import ClockFault, ClockFinding
+from loadgen.model import ClockFault, ClockFinding, Level
+from loadgen.report.columns import where
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import joined, number
+from loadgen.report.text import clauses, joined, number
 
 FAULTS: Mapping[ClockFault, str] = {
     "missing": "not every event of the server has a time that can be read",
@@ -50,6 +51,30 @@ def sentences(finding: ClockFinding) -> Sentences:
         why=joined(_fault(finding, fault) for fault in finding.faults),
     )
     return Sentences(statement, (text,))
+
+
+def notable(finding: ClockFinding) -> bool:
+    """Return whether it is not as everyone expects: a lag of all streams, by a clock that can be ours."""
+    return finding.verdict != "absolute" or bool(finding.odd) or not finding.ours
+
+
+def lines(findings: Sequence[ClockFinding]) -> list[str]:
+    """Return a line for all clients and levels of which the same is true, led by these where others differ."""
+    alike: dict[object, list[ClockFinding]] = {}
+    for one in findings:
+        alike.setdefault((one.verdict, one.fault, one.faults), []).append(one)
+    found = []
+    for of in alike.values():
+        worst = sentences(max(of, key=lambda one: (one.odd, one.error_ms or 0.0)))
+        text = clauses([worst.statement, *worst.details])
+        if len(alike) > 1:
+            at: dict[Level | None, list[str]] = {}
+            for one in of:
+                at.setdefault(one.level, []).append(one.client.label if one.client else "")
+            who = clauses(where(joined(clients), level) for level, clients in at.items())
+            text = _("{where}: {statement}").format(where=who, statement=text)
+        found.append(text)
+    return found
 
 
 def _fault(finding: ClockFinding, fault: ClockFault) -> str:
