@@ -13,7 +13,9 @@ from typing import Literal, TypeVar
 
 from loadgen.analysis import rounds
 from loadgen.analysis.changes import MAX_REPEATS, SIGNIFICANCE, Change, Pair, TestResult, Verdict, result_of
+from loadgen.analysis.lengths import PER_TOKEN, comparable
 from loadgen.analysis.metrics import Column, compared
+from loadgen.analysis.metrics import column as column_of
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.exit_code import ExitCode
 from loadgen.model import ClientId, DelayFinding, Level, Summary, Validity
@@ -52,7 +54,9 @@ class Comparison:
     @property
     def columns(self) -> list[Column]:
         """Return the metrics that both sides have, those that decide first."""
-        return [column for column in compared() if any(c.column == column for c in self.changes)]
+        found = {change.column.name for change in self.changes}
+        names = (name for c in compared() for name in (c.name, PER_TOKEN.get(c.name)) if name in found)
+        return [column_of(name) for name in names if name]
 
     @property
     def undecided(self) -> list[Change]:
@@ -147,7 +151,7 @@ def _compare(
     lost = [pair for pair in invalid if pair[0].validity is not Validity.INVALID]
     peers = [pair for pair in (*pairs, *others) if _is_valid(pair)]
     found = [
-        result_of(pair, column, peers, thresholds, paired=paired)
+        result_of(pair, column_of(comparable(column.name, *pair)), peers, thresholds, paired=paired)
         for pair in pairs
         if _is_valid(pair)
         for column in (compared() if columns is None else columns)

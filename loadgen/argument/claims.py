@@ -32,6 +32,7 @@ from typing import Literal, NamedTuple
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.delivery_lag import CAUSES, delays_of
+from loadgen.analysis.lengths import comparable
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.repeats import repeats_of
 from loadgen.argument.costs import LINES
@@ -190,11 +191,12 @@ class Measurements:
             return []
         level = Level(streams=max(shared))
         at = {client: [s for s in sweep if s.level == level] for client, sweep in self.sweeps.items()}
-        noise = self._noise.threshold(level, measure)
-        return [
-            _Draws(one, other, level, rounds.contrast(at[one], at[other], measure), noise)
-            for one, other in product(*sides)
-        ]
+        found = []
+        for one, other in product(*sides):
+            column = comparable(measure, at[one][0], at[other][0])
+            noise = self._noise.threshold(level, column)
+            found.append(_Draws(one, other, level, rounds.contrast(at[one], at[other], column), noise))
+        return found
 
     def _of_client(self, client: ClientId, measure: str) -> _Draws:
         """Return the values at the client's highest level; of threads per stream the slope over its levels, if any."""
@@ -298,7 +300,8 @@ def _shared_levels(summaries: Sequence[Summary]) -> int:
 
 
 def _divided(value: float | None, by: float | None) -> float | None:
-    return None if value is None or not by else value / by
+    """Return a share, never below 0."""
+    return None if value is None or not by else max(0.0, value / by)
 
 
 THREADS = next(line for line in LINES if line.resource == "threads")

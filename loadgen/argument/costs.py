@@ -1,7 +1,8 @@
 """Estimate what a stream, a token and a request cost each client, apart from what the client costs to be there at all.
 
 Memory and threads are straight lines over the number of streams, context switches over the tokens per second: each
-round gives a line by least squares over its levels.
+round gives a line by least squares over its levels. There is none over tokens per second that do not grow with the
+streams, to ``GROWS`` times with the whole interval; and a line that falls is the cost of nothing.
 
 CPU time is fitted to what the engine did: within the measured windows, every interval of 20 ms or more between two
 samples gives ``CPU = a · tokens arrived + b · requests started + c · seconds``. Each round gives ``a``, ``b`` and ``c``
@@ -30,6 +31,8 @@ INTERVAL_NS = (
 )
 MIN_INTERVALS = 20  # of a round
 MIN_LEFT = 0.05  # share of the sum of squares that the others do not explain, from which costs are told apart
+
+GROWS = 1.5  # times the tokens/s of the lowest level that the highest has at least
 
 Floats = NDArray[np.float64]
 
@@ -98,10 +101,12 @@ def fit(intervals: Floats) -> tuple[float, float, float] | None:
 
 def _lines(sweep: Sequence[Summary]) -> Iterator[Cost]:
     for line in LINES:
+        if line.x == "tokens_per_s" and not _grows(sweep):
+            continue
         found = rounds.lines(sweep, line.x, line.y)
         growth = effects.mean(slope * line.growth_scale for _, slope in found)
         fixed = effects.mean(intercept for intercept, _ in found)
-        if growth is not None and fixed is not None:
+        if growth is not None and fixed is not None and growth.value >= 0:
             yield Cost(
                 resource=line.resource,
                 growth=growth,
@@ -109,6 +114,11 @@ def _lines(sweep: Sequence[Summary]) -> Iterator[Cost]:
                 fixed=fixed,
                 fixed_unit=line.fixed_unit,
             )
+
+
+def _grows(sweep: Sequence[Summary]) -> bool:
+    ratio = effects.times(rounds.contrast(sweep[-1:], sweep[:1], "tokens_per_s"))
+    return ratio is not None and (ratio.value if ratio.low is None else ratio.low) >= GROWS
 
 
 def _cpu(sweep: Sequence[Summary], cells: Mapping[tuple[ClientId, Level, int], Repeat]) -> Iterator[Cost]:

@@ -91,7 +91,7 @@ def shown(column: Column, found: Estimate) -> Estimate:
 def interval_text(column: Column, found: Estimate) -> str:
     """Return ``1.2 to 3.4`` in the unit that it is shown in; empty where there is no interval."""
     of = shown(column, found)
-    return interval(of.low, of.high)
+    return interval(of.low, of.high, of.value)
 
 
 def value_text(column: Column, value: float | None) -> str:

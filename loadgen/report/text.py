@@ -11,6 +11,7 @@ from functools import reduce
 from loadgen.report.language import _
 
 NOT_MEASURED = "–"
+NOISY = 20.0  # times: an interval that is wider tells nothing
 _JOINERS = "\u200c\u200d"  # format characters that scripts and emoji need
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
@@ -66,16 +67,25 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """Return ``1.2 to 3.4``; empty where there is no interval."""
+def interval(low: float | None, high: float | None, value: float | None = None) -> str:
+    """Return ``1.2 to 3.4``, or that it is too noisy to tell where one end is over ``NOISY`` times the other.
+
+    With an end at 0, where one end is over ``NOISY`` times the ``value``. Empty where there is no interval.
+    """
     if low is None or high is None:
         return ""
+    if low >= 0 and high > NOISY * (low or value or math.inf):
+        return _("too noisy to tell")
+    return _between(low, high)
+
+
+def _between(low: float, high: float) -> str:
     return _("{low} to {high}").format(low=number(low), high=number(high))
 
 
 def with_interval(value: float | None, low: float | None, high: float | None, unit: str = "") -> str:
     """Return ``2.0 % (1.2 to 3.4)``; without an interval the value alone."""
-    between = interval(low, high)
+    between = interval(low, high, value)
     return f"{number(value)}{unit} ({between})" if between else f"{number(value)}{unit}"
 
 
@@ -102,7 +112,7 @@ def clauses(items: Iterable[str]) -> str:
 
 def percents(low: float | None, high: float | None) -> str:
     """Return ``1.2 to 3.4`` for an interval of shares: in percent, without the sign."""
-    return "" if low is None or high is None else interval(100 * low, 100 * high)
+    return "" if low is None or high is None else _between(100 * low, 100 * high)
 
 
 def flowing(texts: Iterable[str]) -> str:

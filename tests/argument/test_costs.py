@@ -152,5 +152,36 @@ def test_one_round_has_no_interval():
     assert (memory.low, memory.high) == (None, None)
 
 
+def test_switches_are_not_fitted_over_tokens_per_second_that_do_not_grow_with_the_streams():
+    """A server that is full gives the same tokens/s at every level; what is left is noise."""
+
+    def found(full):
+        made = [
+            recording(
+                client="requests", mode="threads", concurrency=n, repeat=repeat, index=3 * repeat + place,
+                streams=2 * n + 4, tokens=20, jitter=0.1, voluntary_per_token=2 + 0.1 * repeat,
+                **{"gap_ms": 5.0 * n, "ttft_ms": 20.0 * n} if full else {},
+            )
+            for repeat in range(3)
+            for place, n in enumerate((1, 10, 100))
+        ]  # fmt: skip
+        held = run(".", made)
+        return by_resource(argued.findings(held, summarise(held))[0]).keys()
+
+    assert "switches" not in found(full=True)
+    assert "switches" in found(full=False)
+    assert {"memory", "threads"} <= found(full=True)
+
+
+def test_a_line_that_falls_is_the_cost_of_nothing():
+    def falling(cell):
+        peak = 40_000 - 50 * cell.level.streams
+        edges = tuple(replace(edge, rss_kib=peak, peak_rss_kib=peak) for edge in cell.edges)
+        flat = np.full(len(cell.samples), peak)
+        return replace(cell, edges=edges, samples=replace(cell.samples, rss_kib=flat, peak_rss_kib=flat))
+
+    assert "memory" not in by_resource(costs(change=falling)[REQUESTS])
+
+
 def test_an_a_a_control_is_no_client_of_its_own():
     assert costs(client="requests (A/A)") == {}

@@ -1,6 +1,29 @@
 import pytest
 
-from loadgen.report.text import number, plain, tick
+from loadgen.report.text import interval, number, percents, plain, tick, with_interval
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (2.0, 1.0, 3.0, "1.00 to 3.00"),
+        (2.0, 1.0, 20.0, "1.00 to 20.0"),
+        (2.0, 1.0, 20.1, "too noisy to tell"),
+        (30.0, 0.0004, 244_210.0, "too noisy to tell"),
+        (3.0, 0.0, 40.0, "0 to 40.0"),  # cut at 0
+        (3.0, 0.0, 61.0, "too noisy to tell"),
+        (0.0, 0.0, 61.0, "0 to 61.0"),
+        (1.0, -3.0, 100.0, "-3.00 to 100"),  # a difference has no factor
+        (1.0, None, None, ""),
+    ],
+)
+def test_an_interval_wider_than_a_factor_of_twenty_is_too_noisy_to_tell(value, low, high, shown):
+    assert interval(low, high, value) == shown
+    assert with_interval(value, low, high) == (f"{number(value)} ({shown})" if shown else number(value))
+
+
+def test_percents_are_of_differences():
+    assert percents(0.001, 0.03) == "0.100 to 3.00"
 
 
 @pytest.mark.parametrize(

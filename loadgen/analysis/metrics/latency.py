@@ -48,6 +48,12 @@ def total(m: Measured) -> Ints:
     return m.total
 
 
+@latency(PerStream, label="total per token", percentiles=(50, 99), primary=(50,))
+def total_per_token(m: Measured) -> Ints:
+    """`total` divided by the tokens of the stream. Measurements with answers of different length are compared by it."""
+    return np.where((m.total >= 0) & (m.tokens > 0), m.total // np.maximum(m.tokens, 1), -1)
+
+
 @latency(PerStream, label="headers", percentiles=(50, 99))
 def headers(m: Measured) -> Ints:
     """From just before the library is called until it delivers the response's headers."""

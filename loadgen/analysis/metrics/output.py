@@ -22,6 +22,13 @@ def tokens(repeats: Repeats) -> int:
     return _tokens(repeats)
 
 
+@metric(Scalar, label="tokens per stream", topic="streams", unit="tokens", better=None)
+def tokens_per_stream(repeats: Repeats) -> float | None:
+    """How long answers are: the mean of the tokens of completed streams."""
+    streams = sum(int(m.included.sum()) for m in repeats.parts)
+    return sum(int(m.tokens[m.included].sum()) for m in repeats.parts) / streams if streams else None
+
+
 @number(label="text events")
 def text_events(repeats: Repeats) -> int:
     """Events with text received after the warm-up, counted by the client."""

@@ -126,7 +126,7 @@ def _code(text: str) -> Markup:
 
 
 def _interval(estimate: Estimate) -> str:
-    return interval(estimate.low, estimate.high)
+    return interval(estimate.low, estimate.high, estimate.value)
 
 
 def _runs(columns: Sequence[blocks.Column]) -> list[tuple[str, list[blocks.Column]]]:

@@ -61,7 +61,8 @@ class Costs(Section):
             yield Text(
                 _(
                     "Memory and threads are slopes over the streams, context switches over the tokens per second, of "
-                    "straight lines through the levels of each round. CPU time is fitted to the tokens that arrived, "
+                    "straight lines through the levels of each round; without the latter where the tokens per second "
+                    "do not grow by half. CPU time is fitted to the tokens that arrived, "
                     "the requests that started and the seconds that passed in each 20 ms of the measured windows, by "
                     "non-negative least squares over all levels of a round; its fixed part is that per second. The "
                     "small numbers are 95 % intervals over the rounds, where there are several."
@@ -109,4 +110,4 @@ def _half(of: Estimate) -> str:
 
 
 def _cell(estimate: Estimate) -> Cell:
-    return Cell(number(estimate.value), interval(estimate.low, estimate.high))
+    return Cell(number(estimate.value), interval(estimate.low, estimate.high, estimate.value))
