@@ -25,6 +25,14 @@ class Missing(ImportError):
     """A client whose library is not installed; the message has the command that installs it."""
 
 
+class Undelivered(Exception):
+    """The library has raised the cause for ``read``, bytes of the body that it has not delivered."""
+
+    def __init__(self, read: bytes) -> None:
+        super().__init__(read)
+        self.read = read
+
+
 # (exception type, text in its message, outcome); the first match with an error or one of its causes counts.
 Failures = tuple[tuple[type[BaseException], str, Outcome], ...]
 

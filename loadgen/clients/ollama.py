@@ -1,7 +1,9 @@
 """The ollama SDK, on threads and on an event loop, built on httpx."""
 
 import json
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from loadgen.clients import Failures, Info
@@ -33,9 +35,25 @@ class _Ollama(Sdk):
         )
         self._send = sdk.chat if cell.workload.protocol == "ollama-chat" else sdk.generate
 
-    def _encode(self, part: Any) -> bytes:
-        line: str = part.model_dump_json(exclude_none=True)
-        return line.encode() + b"\n"
+    def _on_response(self, response: Any) -> None:
+        super()._on_response(response)
+        response.iter_lines = partial(_noted, response.iter_lines, self._current.get())
+
+    async def _async_on_response(self, response: Any) -> None:
+        await super()._async_on_response(response)
+        response.aiter_lines = partial(_async_noted, response.aiter_lines, self._current.get())
+
+
+def _noted(lines: Any, call: Any) -> Iterator[str]:
+    for line in lines():
+        call.read = line.encode() + b"\n"
+        yield line
+
+
+async def _async_noted(lines: Any, call: Any) -> AsyncIterator[str]:
+    async for line in lines():
+        call.read = line.encode() + b"\n"
+        yield line
 
 
 class OllamaSync(_Ollama, SyncSdk):

@@ -1,10 +1,9 @@
-"""The OpenAI SDK, on threads and on an event loop, built on httpx2.
-
-It does not deliver ``[DONE]``: a stream is complete when it ended after a ``finish_reason``.
-"""
+"""The OpenAI SDK, on threads and on an event loop, built on httpx2."""
 
 import json
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from loadgen.clients import Failures, Info
@@ -15,7 +14,6 @@ from loadgen.model import Cell, Outcome, Request
 
 class _Openai(Sdk):
     UNWANTED = ("Authorization", "OpenAI-Organization", "OpenAI-Project")
-    _end = b"data: [DONE]\n\n"
 
     def __init__(self, cell: Cell) -> None:
         import httpx2
@@ -49,12 +47,29 @@ class _Openai(Sdk):
         own = {name: body.pop(name) for name in ("model", "messages")}
         return {**own, "stream": self._is_stream, "extra_body": body}
 
-    def _encode(self, part: Any) -> bytes:
-        body: bytes = part.to_json(indent=None, warnings=False).encode()
-        return b"data: " + body + b"\n\n" if self._is_stream else body
+    def _watch(self, answer: Any, call: Any) -> None:
+        # The SDK delivers neither the end nor an event's type, and not every error as one.
+        events = answer._iter_events
+        answer._iter_events = partial(_noted if self.INFO.mode == "threads" else _async_noted, events, call)
 
-    def _is_last(self, part: Any) -> bool:
-        return any(choice.finish_reason for choice in part.choices)
+
+def _noted(events: Any, call: Any) -> Iterator[Any]:
+    for event in events():
+        call.read = _encoded(event)
+        yield event
+
+
+async def _async_noted(events: Any, call: Any) -> AsyncIterator[Any]:
+    async for event in events():
+        call.read = _encoded(event)
+        yield event
+
+
+def _encoded(event: Any) -> bytes:
+    """Return an event as the server sent it."""
+    kind = f"event: {event.event}\n" if event.event else ""
+    data = event.data.replace("\n", "\ndata: ")
+    return f"{kind}data: {data}\n\n".encode()
 
 
 class OpenaiSync(_Openai, SyncSdk):

@@ -1,18 +1,41 @@
 """What the SDKs of Ollama and OpenAI share: they are built on httpx or httpx2 and deliver objects, not bytes.
 
 Event hooks of httpx put the request that every client sends in the place of the SDK's, which encodes one all the same,
-and report the headers of its response. Each object is encoded again for the common decoder, which takes a few
-microseconds and counts as the client's.
+and report the headers of its response. The bytes that an object was made of go to the common decoder when the SDK has
+delivered it; so do those that it raises for, because the server's words may be in them.
 """
 
 import inspect
 import json
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from loadgen.clients import Info, Sink
+from loadgen.clients import Info, Sink, Undelivered
 from loadgen.clients.httpx import report_headers
 from loadgen.model import Cell, Request
+
+
+@dataclass(slots=True)
+class _Call:
+    """One stream: ``read`` is what the SDK has read of a stream, and not delivered yet."""
+
+    request: Request
+    sink: Sink
+    read: bytes = b""
+    response: Any = None  # that is no stream
+
+    def take(self) -> bytes:
+        """Return what the SDK has read since the last time."""
+        read, self.read = self.read, b""
+        if self.response is not None and hasattr(self.response, "_content"):
+            read, self.response = self.response.content, None
+        return read
+
+    def explain(self, error: Exception) -> None:
+        """Raise Undelivered with the bytes that the SDK raised ``error`` for, where there are any."""
+        if read := self.take():
+            raise Undelivered(read) from error
 
 
 class Sdk:
@@ -22,11 +45,10 @@ class Sdk:
     UNWANTED: ClassVar[tuple[str, ...]]  # headers that the SDK adds, some of them from the environment
 
     _send: Any
-    _end = b""  # the protocol's end, where the SDK does not deliver it
 
     def __init__(self, cell: Cell) -> None:
         self._is_stream = cell.workload.stream
-        self._current: ContextVar[tuple[Request, Sink]] = ContextVar("current")  # of this thread or task
+        self._current: ContextVar[_Call] = ContextVar("current")  # of this thread or task
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         """Return the arguments of ``_send``, those of the request's fields that it knows."""
@@ -34,13 +56,8 @@ class Sdk:
         body = {name: value for name, value in json.loads(request.body).items() if name in known}
         return {**body, "stream": self._is_stream}
 
-    def _encode(self, part: Any) -> bytes:
-        """Return an object of the SDK as the server sends it."""
-        raise NotImplementedError
-
-    def _is_last(self, part: Any) -> bool:  # noqa: ARG002
-        """Return whether the stream is complete when nothing but its end follows."""
-        return True
+    def _watch(self, answer: Any, call: "_Call") -> None:
+        """Make the SDK's iterator note in ``call`` what it reads; not where the response was made to."""
 
     def _hooks(self) -> dict[str, list[Any]]:
         if self.INFO.mode == "threads":
@@ -50,55 +67,63 @@ class Sdk:
     def _on_request(self, sent: Any) -> None:
         for name in self.UNWANTED:
             sent.headers.pop(name, None)
-        request = self._current.get()[0]
+        request = self._current.get().request
         sent.headers.update({**request.headers, "Content-Length": str(len(request.body))})
         sent.url = type(sent.url)(request.url)
         sent.stream = type(sent.stream)(request.body)
 
     def _on_response(self, response: Any) -> None:
-        sink = self._current.get()[1]
+        call = self._current.get()
+        sink = call.sink
         report_headers(response, sink)
         if not response.is_success:
             for chunk in response.iter_raw():
                 sink.data(chunk)
+        elif not self._is_stream:
+            call.response = response
 
     async def _async_on_request(self, sent: Any) -> None:
         self._on_request(sent)
 
     async def _async_on_response(self, response: Any) -> None:
-        sink = self._current.get()[1]
+        call = self._current.get()
+        sink = call.sink
         sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
         sink.headers(response.status_code)
         if not response.is_success:
             async for chunk in response.aiter_raw():
                 sink.data(chunk)
+        elif not self._is_stream:
+            call.response = response
 
 
 class SyncSdk(Sdk):
     def stream(self, request: Request, sink: Sink) -> None:
-        self._current.set((request, sink))
-        answer = self._send(**self._arguments(request))
-        if not self._is_stream:
-            sink.data(self._encode(answer))
-            return
-        finished = False
-        for part in answer:
-            sink.data(self._encode(part))
-            finished = finished or self._is_last(part)
-        if finished:
-            sink.data(self._end)
+        call = _Call(request, sink)
+        self._current.set(call)
+        try:
+            answer = self._send(**self._arguments(request))
+            if self._is_stream:
+                self._watch(answer, call)
+                for _ in answer:
+                    sink.data(call.take())
+        except Exception as error:
+            call.explain(error)
+            raise
+        sink.data(call.take())
 
 
 class AsyncSdk(Sdk):
     async def stream(self, request: Request, sink: Sink) -> None:
-        self._current.set((request, sink))
-        answer = await self._send(**self._arguments(request))
-        if not self._is_stream:
-            sink.data(self._encode(answer))
-            return
-        finished = False
-        async for part in answer:
-            sink.data(self._encode(part))
-            finished = finished or self._is_last(part)
-        if finished:
-            sink.data(self._end)
+        call = _Call(request, sink)
+        self._current.set(call)
+        try:
+            answer = await self._send(**self._arguments(request))
+            if self._is_stream:
+                self._watch(answer, call)
+                async for _ in answer:
+                    sink.data(call.take())
+        except Exception as error:
+            call.explain(error)
+            raise
+        sink.data(call.take())

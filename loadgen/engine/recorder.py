@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
-from loadgen.clients import Failures
+from loadgen.clients import Failures, Undelivered
 from loadgen.engine.system import since_sent_ns
 from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
@@ -163,9 +163,20 @@ class StreamRecorder:
     def fail(self, error: BaseException, failures: Failures) -> None:
         """Mark the end of a stream whose library, or decoder, raised ``error``."""
         self._end = perf_counter_ns()
+        if isinstance(error, Undelivered):
+            error = self._undelivered(error)
         if self._outcome is None:  # or the server's own answer stands
             self._outcome = classify(error, failures)
             self._error = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
+
+    def _undelivered(self, error: Undelivered) -> BaseException:
+        """Return why the library failed on what it read; of that only an error that the server reports counts."""
+        try:
+            events = [*self._feed(error.read), *self.decoder.eof()] if self._outcome is None else []
+        except Undecodable as own:
+            return own
+        self._take([event for event in events if isinstance(event, Error)], 0)
+        return error.__cause__ or error
 
     def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
         """Return the timeout that has run out at ``now``, if any."""

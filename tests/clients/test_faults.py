@@ -73,6 +73,7 @@ def test_every_fault_has_the_same_outcome_with_every_client(part: int) -> None:
                 url=stack.enter_context(Process(spec)).url,
                 concurrency=len(met),
                 timeouts=TIMEOUTS,
+                max_message=4 << 20,
                 load=Load(requests=1),
             )
             for client, (spec, met) in zip(clients, simulators, strict=True)
