@@ -1,7 +1,8 @@
-"""The exit codes of the commands."""
+"""How commands end: their exit codes, and the signals that end them."""
 
 from __future__ import annotations
 
+import signal
 from enum import IntEnum
 
 
@@ -14,3 +15,10 @@ class ExitCode(IntEnum):
     NOT_MEASURED = 3
     INCONCLUSIVE = 4
     INTERRUPTED = 130
+
+
+def end_signals() -> list[signal.Signals]:
+    """Return the signals that end a command: Windows has no SIGHUP, and nohup has it ignored."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    found = [signal.Signals[name] for name in names if hasattr(signal, name)]
+    return [each for each in found if each.name != "SIGHUP" or signal.getsignal(each) != signal.SIG_IGN]

@@ -1,9 +1,10 @@
-"""Files that appear complete or not at all."""
+"""Files that appear complete or not at all, and files without a name."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,3 +29,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         name.unlink(missing_ok=True)
         raise
+
+
+def scratch() -> BinaryIO:
+    """Open a temporary file; where no folder takes one, a file that keeps nothing."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "r+b")

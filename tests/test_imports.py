@@ -33,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "gate": {"model"},
     "store": {"model", "files", "format1", "gate"},
     "scenario": {"model", "loads", "protocols", "clients", "interpreters", "secrets", "analysis"},
-    "simulator": {"model", "protocols"},
+    "simulator": {"model", "protocols", "files"},
     "proc": {"model"},
     "preflight": {"model", "protocols", "clients", "interpreters", "proc"},
     "lab": {

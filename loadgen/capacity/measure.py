@@ -188,7 +188,7 @@ class _Steps(Listener):
         self._cut = self._too_long() and not self.running.interrupted()
         if self._cut:
             parts = [_with_window(part, load) for part in parts]
-        (measured,) = repeats_of(self.running.writer.save(cell, parts))
+        (measured,) = repeats_of(self.running.writer.save(cell, parts, cut=self._cut))
         return measured
 
     def _too_long(self) -> bool:

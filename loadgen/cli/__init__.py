@@ -6,6 +6,7 @@ function, because ``loadgen --help`` must not wait for pandas.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -14,8 +15,9 @@ from typing import Any, Final, NoReturn
 import click
 
 import loadgen
+from loadgen.cli import output
 from loadgen.cli.common import errors_as_exit_codes
-from loadgen.exit_code import ExitCode
+from loadgen.exit_code import ExitCode, end_signals
 
 COMMANDS: Final = {
     "run": "loadgen.cli.run",
@@ -62,11 +64,28 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in end_signals():
+        if number != signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
+    written = output.tolerate()
+    code = _run()
+    if why := output.lost(written):
+        click.echo(f"loadgen: the output could not be written: {why}", err=True)
+        code = code or ExitCode.NOT_MEASURED
+    if sys.flags.inspect:  # else Python would show the exit as a traceback, and then a prompt
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        code = cli.main(standalone_mode=False)
+        return code if isinstance(code, int) else ExitCode.DONE
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else bool(done.code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED

@@ -76,6 +76,7 @@ def command(
     from loadgen.report.progress import OnTerminal, Plain
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
+    from loadgen.store import StoreError
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
     planned = with_model(load(scenario, overrides))
@@ -114,6 +115,10 @@ def command(
             f"interrupted; what was measured is kept, report it: loadgen report {ran.folder}",
             ExitCode.INTERRUPTED,
         )
+    except StoreError:
+        if not ran.failure:
+            raise
+        common.fail(f"the run could not be finished: {ran.failure}", ExitCode.NOT_MEASURED)
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
     sys.exit(code)

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -23,6 +22,7 @@ from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Assignment, Coordi
 from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Stream
 from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S, Worker
+from loadgen.exit_code import end_signals
 from loadgen.lab.engine import longest
 from loadgen.lab.lifecycle import CellError
 from loadgen.lab.run import Record, interruptible
@@ -69,7 +69,7 @@ def work(host: str, port: int, connect_timeout: int) -> int:
         environment.events.quitting.fire(environment=environment)  # Locust notifies the master
         runner.quit()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in end_signals():
         gevent.signal_handler(number, leave)
     worker = Worker(environment, Transport(runner))
     worker.follow_master()

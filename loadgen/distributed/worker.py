@@ -161,6 +161,7 @@ class EngineController(Listener):
         self._worker, self._secrets = worker, scenario.secrets
         self._scheduled = cell.workload.load != Load()
         self._requested = self._most_requested = len(cell.slots or ())
+        self._added: set[int] = set()  # slots of lost workers that have left no stream yet
         self._open = self._tokens = 0
         self._ending = self._stopping = False
         self._over = Event()
@@ -189,6 +190,9 @@ class EngineController(Listener):
                 streams=[replace(each, error=mask_cut(each.error, self._secrets)) for each in rows.streams]
             )
             self._worker.fire_requests(self.cell, rows.streams)
+            self._added -= {each.slot for each in rows.streams}
+            if done and self._added:  # slots whose time was over were never this engine's
+                self._requested = self._most_requested = self._most_requested - len(self._added)
             update = messages.Update(
                 job=self.job,
                 cell=self.cell.index,
@@ -216,6 +220,7 @@ class EngineController(Listener):
         while not self.engine.start and not self._over.wait(COMMAND_INTERVAL_S):
             pass  # an engine accepts no commands before its start
         if not self._over.is_set():
+            self._added |= set(slots)
             self._requested += len(slots)
             self._most_requested = self._requested
             self.engine.command(add=list(slots))

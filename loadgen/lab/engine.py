@@ -11,7 +11,6 @@ import select
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
-from loadgen import clients, model, proc
+from loadgen import clients, files, model, proc
 from loadgen.engine.pipe import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.sampler import Sampler
 from loadgen.lab.spool import Keep, Rows, Spool
@@ -34,7 +33,8 @@ STOP_TIMEOUT_S: Final = 10.0  # from the stop command until the engine is killed
 SPARE_S: Final = 30.0  # that an engine may outlast its own timeouts
 # Flags of Python that would change what is measured.
 DROPPED: Final = {
-    f"PYTHON{flag}" for flag in ("MALLOC", "TRACEMALLOC", "DEVMODE", "PROFILEIMPORTTIME", "ASYNCIODEBUG")
+    f"PYTHON{flag}"
+    for flag in ("MALLOC", "TRACEMALLOC", "DEVMODE", "PROFILEIMPORTTIME", "ASYNCIODEBUG", "INSPECT")
 }
 
 
@@ -69,7 +69,7 @@ class Engine:
         self._clock = [proc.clock_tie()]
         self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = 0
         self._reader = Reader()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the engine
+        self._stderr = files.scratch()
         # A session of its own: Ctrl-C in the terminal is for us, and we command the engine.
         self._process = subprocess.Popen(
             [cell.client.python or sys.executable, "-P", "-m", "loadgen.engine"],

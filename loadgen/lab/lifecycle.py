@@ -72,6 +72,7 @@ class RunWriter:
         self._secrets = scenario.secrets
         self._interrupted = interrupted
         self._lock = threading.Lock()
+        self._ended_early: dict[int, str] = {}  # cell index -> why
         started = datetime.now(UTC)
         self.info = RunInfo(
             format=store.FORMAT,
@@ -94,13 +95,19 @@ class RunWriter:
         """Save what an engine has left so far of ``cell``, which goes on. Raises StoreError."""
         self._add(replace(_cell_info(cell), files=(self._save(cell, part)[1],)))
 
-    def save(self, cell: Cell, parts: Sequence[Recording]) -> Sequence[Recording]:
+    def save(self, cell: Cell, parts: Sequence[Recording], *, cut: bool = False) -> Sequence[Recording]:
         """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.
+
+        A run fails if all parts of one of its cells ended early, unless we ``cut`` them short.
 
         A cell that was not planned is added to ``run.json``, with its level; an attempt that was saved before is
         replaced. Parts that were kept while the cell ran are returned whole. Raises StoreError.
         """
         saved = [self._save(cell, part) for part in parts]
+        self._ended_early.pop(cell.index, None)
+        early = {part.ended for part, _ in saved}
+        if "" not in early and not cut and (early := early - {"interrupted"}):
+            self._ended_early[cell.index] = "; ".join(sorted(early))
         done = replace(
             _cell_info(cell),
             ended="; ".join(dict.fromkeys(part.ended for part, _ in saved if part.ended)),
@@ -157,6 +164,9 @@ class RunWriter:
             self._interrupted = lambda: True
         elif error is not None:
             failure = mask(str(error) or type(error).__name__, self._secrets)
+        elif (early := self._ended_early) and not self._interrupted():
+            cells = f"{len(early)} of {len({cell.index for cell in self.info.cells})} cells"
+            failure = f"{cells} did not run to the end: {'; '.join(dict.fromkeys(early.values()))}"
         state: State = "failed" if failure else "interrupted" if self._interrupted() else "complete"
         try:
             self._write(state=state, failure=failure, ended=_utc(datetime.now(UTC)))

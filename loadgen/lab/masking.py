@@ -22,10 +22,15 @@ def shareable(scenario: Scenario) -> Scenario:
         target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown),
         workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
-        source=None if scenario.source is None else mask(Path(scenario.source).name, secrets),
+        source=None if scenario.source is None else mask(_utf8(Path(scenario.source).name), secrets),
         warnings=(),
         secrets=frozenset(),
     )
+
+
+def _utf8(name: str) -> str:
+    """Return the name of a file that may be any bytes as text."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def masked(recording: Recording, secrets: Collection[str]) -> Recording:

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Self
 
 from loadgen.engine.system import raise_open_files
+from loadgen.exit_code import end_signals
 from loadgen.lab import engine, plan
 from loadgen.lab.lifecycle import RunResult, RunWriter
 from loadgen.lab.spool import Keep
@@ -103,7 +104,7 @@ class Session:
     def record(self, cell: Cell, stop: Callable[[], bool] | None = None) -> Sequence[Recording]:
         """Run ``cell``, to its end or until ``stop`` (by default: the user's interrupt), and return what it left.
 
-        The first recording has the simulator's log. Raises SimulatorError.
+        The first recording has the simulator's log; where it has died, all say so. Raises SimulatorError.
         """
         keep = partial(self.writer.keep, cell)
         if self.embedded is not None:
@@ -112,8 +113,13 @@ class Session:
         before = target.residency(cell)
         parts = self.engines(cell, self.listener, stop or self.interrupted, keep)
         known = residency(cell, before)
-        first, *others = [replace(part, residency=known) for part in parts]
-        return [first if self.embedded is None else replace(first, server=self.embedded.log()), *others]
+        parts = [replace(part, residency=known) for part in parts]
+        if self.embedded is None:
+            return parts
+        try:
+            return [replace(parts[0], server=self.embedded.process.log()), *parts[1:]]
+        except SimulatorError as error:
+            return [replace(part, ended=part.ended or str(error)) for part in parts]
 
 
 class Embedded:
@@ -210,7 +216,7 @@ def _one_engine(
 
 @contextlib.contextmanager
 def interruptible(notify: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Handle SIGINT and SIGTERM while the block runs; in another than the main thread, leave them alone.
+    """Handle SIGINT, SIGTERM and SIGHUP while the block runs; in another than the main thread, leave them alone.
 
     Yield a function that returns whether the user has interrupted the run; it calls ``notify`` once, after the first
     signal. The second signal raises KeyboardInterrupt.
@@ -232,7 +238,7 @@ def interruptible(notify: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         received = True
 
     main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    before = {number: signal.signal(number, handle) for number in end_signals() if main}
     try:
         yield interrupted
     finally:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from loadgen.scenario.problems import Path, nearest
-from loadgen.scenario.source import BAD, Document, Plain, at, scalar, with_leaves
+from loadgen.scenario.source import BAD, Document, Plain, at, is_unicode, scalar, with_leaves
 from loadgen.secrets import is_secret_name, keys_in, of_header, of_url
 
 _REFERENCE: Final = re.compile(
@@ -83,15 +83,6 @@ def fill(document: Document, environ: Mapping[str, str]) -> dict[Path, set[str]]
 
     document.data = with_leaves(document.data, filled)
     return taken
-
-
-def is_unicode(text: str) -> bool:
-    """Return whether UTF-8 can hold the text, which has no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _key(path: Path) -> str:

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Final
 
-from loadgen.scenario.environment import is_unicode
 from loadgen.scenario.places import SUFFIXES
 from loadgen.scenario.problems import Problem, ScenarioError, nearest
 from loadgen.scenario.shape import SHAPES, ScenarioShape
-from loadgen.scenario.source import BAD, Document, kind, parse
+from loadgen.scenario.source import BAD, Document, is_unicode, kind, parse
 
 MAX_BYTES: Final = 1 << 20
 MAX_PROMPTS_BYTES: Final = 16 << 20

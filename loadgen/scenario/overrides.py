@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from loadgen.scenario import values
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
-from loadgen.scenario.source import BAD, Document, parse, scalar, with_leaves
+from loadgen.scenario.source import BAD, Document, is_unicode, parse, scalar, with_leaves
 
 # Setting one of these keys removes those beside it.
 _REPLACES: Final[dict[Path, tuple[str, ...]]] = {
@@ -89,7 +89,7 @@ def apply(document: Document, overrides: Sequence[str | Override]) -> None:
 def _parse(text: str, document: Document) -> Override | None:
     key, equals, value = text.partition("=")
     key = key.strip()
-    if not equals or not re.fullmatch(r"[^\s.=]+(\.[^\s.=]+)*", key):
+    if not equals or not re.fullmatch(r"[^\s.=]+(\.[^\s.=]+)*", key) or not is_unicode(key):
         problem = Problem("--set", "scenario", "is not path.to.key=value", "such as load.ramp=2s")
         document.problems.append(problem)
         return None

@@ -178,7 +178,7 @@ class _Reader:
 
     def _pair(self, key: Any, path: Path, values: dict[str, Any]) -> None:
         place, skipped = self.line(key.start_mark.index), (*path, "?")
-        is_text = isinstance(key, events.ScalarEvent) and key.tag is None
+        is_text = isinstance(key, events.ScalarEvent) and key.tag is None and is_unicode(key.value)
         here = (*path, key.value) if is_text else path
         if is_text and key.value not in values:
             self.document.places[here] = place
@@ -192,6 +192,15 @@ class _Reader:
             self._value(key, skipped)
         self.document.problems.append(Problem(place, dotted(here), wrong, right))
         self._value(next(self._events), skipped)
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether UTF-8 can hold the text, which has no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # ----------------------------------------------------------------------------------------------------- syntax

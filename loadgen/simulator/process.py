@@ -9,14 +9,13 @@ import os
 import selectors
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from loadgen import model
+from loadgen import files, model
 from loadgen.simulator.log import server_log
 
 _START_TIMEOUT_S: Final = 15.0
@@ -40,14 +39,14 @@ class Process(contextlib.AbstractContextManager["Process"]):
         """Start it, pinned to ``cores`` where listed; return when it listens. Raises SimulatorError."""
         root = str(Path(model.__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - `stop` closes it
+        self._stderr = files.scratch()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "loadgen.simulator", json.dumps(asdict(spec)), *map(str, cores)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env={**os.environ, "PYTHONPATH": path},
+                env={**os.environ, "PYTHONPATH": path, "PYTHONINSPECT": ""},
                 start_new_session=True,
             )
         except OSError as error:

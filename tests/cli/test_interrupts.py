@@ -31,7 +31,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, stdout, stderr
 
 
-@pytest.mark.parametrize(("client", "number"), [("floor", signal.SIGINT), ("requests", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("client", "number"), [("floor", signal.SIGINT), ("requests", signal.SIGTERM), ("aiohttp", signal.SIGHUP)]
+)
 def test_one_interrupt_keeps_and_reports_what_was_measured(
     tmp_path: Path, client: str, number: signal.Signals
 ) -> None:
@@ -125,10 +127,11 @@ def test_an_engine_that_is_killed_costs_its_own_cell_only(tmp_path: Path) -> Non
         [engine] = children(process.pid, ENGINE)
         os.kill(engine, signal.SIGKILL)
         code, stdout, stderr = ended(process)
-    assert (code, stderr) == (0, "")
+    assert code == 3
+    assert "1 of 2 cells did not run to the end: the engine died (signal 9)" in stderr
     assert "  the engine died (signal 9)\n" in stdout
     run = loadgen.Run.load(out)
-    assert run.info.state == "complete"
+    assert run.info.state == "failed"
     assert [recording.ended for recording in run.recordings] == ["the engine died (signal 9)", ""]
     assert list(run.streams().query("cell == 2")["outcome"]) == ["ok"] * 10
     assert "the engine died (signal 9)" in run.summary()["reasons"][0]

@@ -89,12 +89,14 @@ def test_the_slots_of_a_lost_worker_go_to_the_others(made: Site, scenario: Scena
     made.network.lose("a")
     until(lambda: made.engine("b").commands and made.engine("c").commands, "the commands")
     assert (made.engine("b").slots, made.engine("c").slots) == ({1, 4, 0, 6}, {2, 5, 3})
+    made.engine("b").stream(6)  # but for slot 0 their time is over
+    made.engine("c").stream(3)
     for node in ("b", "c"):
         made.engine(node).end()
     over(made)
     first, *others = made.coordinator.recordings(cell)
     assert (first.ended, first.streams.slot.tolist()) == (LOST, [3])
-    assert [(each.ended, each.share) for each in others] == [("", 4), ("", 3)]
+    assert [(each.ended, each.share) for each in others] == [("", 3), ("", 3)]
     assert len(made.notes) == 1
 
 

@@ -182,6 +182,13 @@ MORE_WRONG: dict[str, tuple[dict[str, str | None], int, str, str]] = {
         "ollama-async does not speak openai-chat; another client, or the protocol ollama-generate or ollama-chat",
     ),
     "two documents": ({"repeats": "3\n--- {}"}, 8, "scenario", "a second document"),
+    "key that is no Unicode": ({'"\\ud800"': "1"}, 7, "scenario", "has a key that is not text"),
+    "inner key that is no Unicode": (
+        {"options": '{deep: [{"a\\udfff": 1}]}'},
+        7,
+        "options.deep[0]",
+        "has a key that is not text",
+    ),
     "deep nesting": ({"options": "[" * 1000}, 7, "options" + "[0]" * 18, "nested more than 20 deep"),
 }
 
