@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.analysis.summary import summarise
+from loadgen.analysis.validity import target_gone
 from loadgen.exit_code import ExitCode
 from loadgen.model import Finding, Summary, ThresholdFinding, Validity
 
@@ -19,8 +20,8 @@ __all__ = ["exit_verdict", "summarise"]
 
 
 def exit_verdict(summaries: Sequence[Summary], findings: Sequence[Finding]) -> ExitCode:
-    """Return DONE, FAILED (a threshold), or NOT_MEASURED: nothing was measured, or every row is invalid."""
-    if all(summary.validity is Validity.INVALID for summary in summaries):
+    """Return DONE, FAILED (a threshold), or NOT_MEASURED: every row is invalid, or the target died."""
+    if all(summary.validity is Validity.INVALID for summary in summaries) or target_gone(summaries):
         return ExitCode.NOT_MEASURED
     thresholds = (finding for finding in findings if isinstance(finding, ThresholdFinding))
     return ExitCode.FAILED if any(f.verdict == "failed" for f in thresholds) else ExitCode.DONE

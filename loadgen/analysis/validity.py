@@ -7,12 +7,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from loadgen.analysis import plausible
 from loadgen.analysis.machine import SIMULATOR_LATE_MS, START_LATE_MS, START_LATE_SHARE
 from loadgen.analysis.measures import Measured, present
 from loadgen.analysis.percentiles import Percentiles, percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Grade, Group, Limit, Reason, Run, Summary, Validity, ValidityFinding, reasons
+from loadgen.model import (
+    Grade,
+    Group,
+    Limit,
+    Outcome,
+    Reason,
+    Run,
+    Summary,
+    Validity,
+    ValidityFinding,
+    reasons,
+)
 from loadgen.model.confidence import MACHINE
 
 # What makes a measurement suspect, and what invalid.
@@ -21,6 +34,8 @@ LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
 SILENT_SUSPECT = 0.01  # share of the streams that completed which carried no output; all: invalid
 FEW_STREAMS_SUSPECT = 10  # streams that are included
+GONE = {Outcome.REFUSED.value, Outcome.UNRESOLVED.value}  # nothing listens
+MIN_GONE = 5  # streams that end so at the end of a cell: the target is gone
 MIN_ROUNDS = 3  # from so many repeats on, intervals come from what they differ by
 
 SUSPECT, INVALID = Validity.SUSPECT, Validity.INVALID
@@ -159,8 +174,32 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
         yield reasons.NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
     else:
         yield from _silent(measured)
+        if gone := gone_streams(measured):
+            yield reasons.TargetGone(validity=INVALID, streams=gone)
     if streams and not alone:
         yield from not_reached(Repeat((measured,)).live_peak, recording.max_streams)
+
+
+def gone_streams(m: Measured) -> int:
+    """Return how many streams, the last ones started, found no server; 0 where they are few, or others went on."""
+    order = np.argsort(m.streams.start, kind="stable")
+    order = order[m.outcome[order] != Outcome.STOPPED]
+    found = np.isin(m.outcome[order], [*GONE])
+    number = len(found) if found.all() else int(found[::-1].argmin())
+    if number < min(MIN_GONE, len(found)) or not number:
+        return 0
+    return number if not (m.streams.end[m.ok] > m.streams.start[order[-number]]).any() else 0
+
+
+def target_gone(summaries: Iterable[Summary]) -> bool:
+    """Return whether the target died while it was measured, or never answered."""
+    found = [reason for summary in summaries for reason in summary.reasons]
+    found += [r for reason in found if isinstance(reason, reasons.RepeatExcluded) for r in reason.reasons]
+    return any(
+        isinstance(r, reasons.TargetGone)
+        or (isinstance(r, reasons.NoneCompleted) and set(r.outcomes) <= GONE)
+        for r in found
+    )
 
 
 def _silent(measured: Measured) -> Iterator[Reason]:

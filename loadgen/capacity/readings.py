@@ -19,7 +19,7 @@ from loadgen.analysis.limits import DELAY_MS
 from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
-from loadgen.analysis.validity import LIVE_SUSPECT
+from loadgen.analysis.validity import LIVE_SUSPECT, gone_streams
 from loadgen.model import Cause, ClientId
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
@@ -37,6 +37,7 @@ Kind = Literal[
     "stopped",
     "throttled",
     "unexplained",
+    "gone",
 ]
 Verdict = Literal["within", "over", "server", "machine", "unmeasured"]
 Bound = Literal["lag_p99", "errors", "ttft", "concurrency"]
@@ -71,7 +72,7 @@ class Obstacle:
     simulator sent late, its p99 is ``late_p99_ms``; ``core`` is ``None`` where it was not observed.
     ``other_processes`` and ``hypervisor`` took ``share`` of the engine's core. ``listen_queue``: it overflowed.
     ``stopped``, ``throttled``: the engine was, for ``share`` of the time. ``unexplained``: of the lag, nothing shows
-    for ``share`` that the client or the machine is why.
+    for ``share`` that the client or the machine is why. ``gone``: the target died.
     """
 
     kind: Kind
@@ -137,6 +138,8 @@ def read(
     ended = next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
     if ended and not cut:
         return replace(base, obstacle=Obstacle(kind="ended", text=ended))
+    if any(gone_streams(m) for m in repeat.parts):
+        return replace(base, obstacle=Obstacle(kind="gone"))
     uses: list[tuple[float, Bound]] = []
     slower = ttft / ttft_one_ms if ttft and ttft_one_ms else None
     limits: tuple[tuple[Bound, float | None, float | None], ...] = (

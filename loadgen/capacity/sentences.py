@@ -159,6 +159,8 @@ def reason(obstacle: Obstacle) -> str:
             return _("the hypervisor took {share} of the engine's core").format(
                 share=percent(min(obstacle.share or 0, 1))
             )
+        case "gone":
+            return _("the target was gone: streams found no server, and none completed after that")
         case "listen_queue":
             return _("the listen queue overflowed")
         case "stopped" | "throttled":

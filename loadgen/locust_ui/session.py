@@ -67,6 +67,7 @@ class Session:
         self._starting = self._ending = self._reporting = none
         environment.events.test_start.add_listener(self._on_start)
         environment.events.test_stopping.add_listener(self._on_stopping)
+        environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(lambda **_: self._reporting.join())
         gevent.spawn(self._watch)
 
@@ -179,6 +180,13 @@ class Session:
             self._ending = gevent.spawn(self._end, self._plan)
         self._ending.get()
 
+    def _on_quitting(self, **_: object) -> None:
+        """End the run before Locust decides on its exit code, which is that of the report."""
+        if self._options.headless:
+            if self._plan is not None:
+                self._runner.stop()
+            self._reporting.join()
+
     def _end(self, plan: Plan) -> None:
         """End the engines; the files are made afterwards."""
         load, grace = plan.scenario.workload.load, self.environment.stop_timeout or 0.0
@@ -212,6 +220,8 @@ class Session:
         done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
         if done.stderr:
             self._note(done.stderr.strip().splitlines()[-1])
+        if self._options.headless and done.returncode == ExitCode.NOT_MEASURED:
+            self.environment.process_exit_code = ExitCode.NOT_MEASURED
         summary = writer.folder / "summary.csv"
         with suppress(FileNotFoundError), summary.open(encoding="utf-8", newline="") as file:
             self.live.verdicts = [

@@ -80,6 +80,14 @@ class TokensNotUsed(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGone(Reason):
+    """The target died: the last ``streams`` found no server, and none completed after the first of them."""
+
+    kind: Literal["target_gone"] = "target_gone"
+    streams: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamsFailed(Reason):
     """Of the ``streams``, ``failed`` did; ``outcomes`` has the number for each outcome that is not ok."""
 

@@ -98,3 +98,23 @@ def test_exit_verdicts_without_thresholds():
     assert judged(made=[recording(ended="killed")])[1] == 3
     assert judged(threshold("errors", "<", 1), made=[recording(outcomes={"refused": 200})])[1] == 3
     assert exit_verdict([], []) == 3
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ({"refused": 200}, 3),  # it died before this client, which measured nothing
+        ({"refused": 100}, 3),  # in the middle
+        ({"unresolved": 200}, 3),
+        ({"refused": 96}, 0),  # others went on
+        ({"refused": 3}, 0),
+        ({"http_status": 200}, 0),  # it answered
+        ({"connect_timeout": 200}, 0),  # or was overloaded
+    ],
+)
+def test_a_run_whose_target_died_is_not_measured(outcomes, code):
+    made = [recording(client="requests", mode="threads"), recording(outcomes=outcomes, index=1)]
+    assert judged(made=made)[1] == code
+    if outcomes == {"refused": 200}:  # one repeat of several
+        again = [recording(repeat=0), recording(outcomes=outcomes, repeat=1, index=1)]
+        assert judged(made=again)[1] == code

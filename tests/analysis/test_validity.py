@@ -35,6 +35,11 @@ CASES = {
         {"outcomes": {"refused": 150, "reset": 50}},
         reasons.NoneCompleted(validity=INVALID, streams=200, outcomes={"refused": 150, "reset": 50}),
     ),
+    "the target died": ({"outcomes": {"refused": 100}}, reasons.TargetGone(validity=INVALID, streams=100)),
+    "its name was lost": (
+        {"outcomes": {"unresolved": 60, "refused": 40}},
+        reasons.TargetGone(validity=INVALID, streams=100),
+    ),
     "some failed": (
         {"outcomes": {"reset": 3}},
         reasons.StreamsFailed(validity=SUSPECT, failed=3, streams=200, outcomes={"reset": 3}),

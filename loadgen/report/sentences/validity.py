@@ -88,6 +88,12 @@ def _text(why: Reason) -> str:
                 tokens=f"{why.tokens:,}",
                 events=f"{why.events:,}",
             )
+        case reasons.TargetGone():
+            return plural(
+                why.streams,
+                "the target was gone: the last stream found no server, and none completed after that",
+                "the target was gone: the last {n} streams found no server, and none completed after that",
+            )
         case reasons.StreamsFailed():
             text = _(
                 "{failed} of {streams} streams failed ({share} %: {outcomes}); latencies are those of the others"
