@@ -72,7 +72,8 @@ def test_headless_leaves_locusts_own_files_and_a_run_folder(tmp_path: Path) -> N
         tmp_path, "-f", FILES / "streaming.py", "--scenario", file, "--client", "aiohttp",
         *["-u", "10", "-r", "10", "-t", "4s", "--html", "r.html", "--csv", "r"],
     )  # fmt: skip
-    assert code == 1, log  # Locust's own, where there were failures
+    # Locust's own, where there were failures; or so many that nothing was measured
+    assert code in (1, 3), log
 
     [run] = runs(tmp_path)
     assert {path.name for path in run.iterdir()} == COMPLETE
