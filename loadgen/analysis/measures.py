@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.analysis import plausible, server_clock
+from loadgen.analysis.model_loads import waited
 from loadgen.analysis.parts import Parts, parts
 from loadgen.analysis.server_clock import ServerClock, Stamped
 from loadgen.model import Outcome, Recording, StreamTable, Trust
@@ -123,6 +124,11 @@ class Measured:
     def reported(self) -> StreamTable:
         """Return the streams without the server's figures that cannot be."""
         return plausible.reported(self.streams, self.first_token, self.last_token)
+
+    @cached_property
+    def waited_for_load(self) -> Flags:
+        """Return which streams waited for the server to load its model."""
+        return waited(self.reported, self.recording.residency)
 
     @cached_property
     def parts(self) -> Parts:

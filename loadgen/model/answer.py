@@ -27,6 +27,18 @@ class Failures(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loads(Answer):
+    """``waited`` of ``streams`` waited for the model to load. ``kept``: the server then keeps it; ``None``: unknown."""
+
+    kind: str = "loads"
+    waited: int
+    streams: int
+    shortest_s: float
+    longest_s: float
+    kept: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Answer):
     """The main figures of the only client at the only level; keyed by column."""
 

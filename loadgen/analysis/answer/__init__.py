@@ -14,6 +14,7 @@ from loadgen.model import Answer, Run, Summary
 
 RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
+    "loadgen.analysis.answer.loads:loads",
     "loadgen.analysis.answer.alike:alike",
     "loadgen.analysis.answer.differs:differs",
     "loadgen.analysis.answer.objective:objective",

@@ -60,7 +60,7 @@ METRICS: tuple[str, ...] = (
     *_in("switches", "switches_per_token"),
     *_in("streams", "errors_share"),
     *_in("memory", "threads_added"),
-    *_in("output", "load_max_ms"),
+    *_in("output", "loads", "load_max_ms"),
     *_in("streams", "startup_streams"),
     *_in("latency", "startup_ttft", "start_delay"),
     *_in("machine", "others_percent", "steal_percent", "core_wanted_percent"),

@@ -87,6 +87,13 @@ def events_per_read(repeats: Repeats) -> float | None:
     return events / reads if reads else None
 
 
+@number(label="streams that waited for a load")
+def loads(repeats: Repeats) -> int | None:
+    """Streams that waited for the server to load its model, warm-up included; empty where it reports no loads."""
+    known = [m for m in repeats.parts if len(present(m.reported.load_ns))]
+    return sum(int(m.waited_for_load.sum()) for m in known) if known else None
+
+
 @metric(Scalar, label="longest model load", topic="latency")
 def load_max_ms(repeats: Repeats) -> float | None:
     """The longest time that the server reports for loading its model, warm-up included."""

@@ -22,6 +22,7 @@ from loadgen.model import (
     HoldsBack,
     Level,
     Limit,
+    Loads,
     Measured,
     Objective,
     Saturates,
@@ -58,6 +59,20 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
         yield _("{failed} of {streams} streams failed: {causes}.").format(
             failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=joined(causes[:CAUSES]) + more
         )
+
+
+def _loads(answers: Sequence[Loads]) -> Iterator[str]:
+    for one in answers:
+        short, long = number(one.shortest_s), number(one.longest_s)
+        text = _(
+            "{waited} of {streams} streams waited {seconds} s for the model to load; that is in their latency."
+        )
+        seconds = short if short == long else _("{low} to {high}").format(low=short, high=long)
+        yield text.format(waited=f"{one.waited:,}", streams=f"{one.streams:,}", seconds=seconds)
+        if one.kept is False:
+            yield _(
+                "The server keeps no model in memory: set OLLAMA_KEEP_ALIVE there, or body: {setting} here."
+            ).format(setting="{keep_alive: 5m}")
 
 
 def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
@@ -362,6 +377,7 @@ def _name(column_name: str) -> str:
 
 _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Failures: _failures,
+    Loads: _loads,
     Alike: _compared,
     Differs: _compared,
     Objective: _objective,
