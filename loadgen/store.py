@@ -39,7 +39,18 @@ _TABLES: Mapping[str, type[Table]] = {
 }
 # The columns of `streams` that are fields of a stream, and those that are fields of its usage, with the field.
 _OF_STREAM = (
-    *("slot", "due", "start", "headers", "end", "status", "first_stamp_ns", "run_wait_ns", "sent"),
+    *(
+        "slot",
+        "due",
+        "start",
+        "headers",
+        "end",
+        "status",
+        "first_stamp_ns",
+        "run_wait_ns",
+        "sent",
+        "drain_ns",
+    ),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
 )
 _OF_USAGE = {

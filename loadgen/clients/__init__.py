@@ -78,17 +78,26 @@ class Info:
             raise InvalidClient(f"{self.name}: mode is {self.mode!r}, not one of {', '.join(get_args(Mode))}")
 
 
+def no_headers(name: str) -> str | None:  # noqa: ARG001
+    """Return the value of a header, where a client reports none."""
+    return None
+
+
+class _OnHeaders(Protocol):
+    def __call__(self, status: int, header: Callable[[str], str | None] = ..., /) -> object: ...
+
+
 class Sink(NamedTuple):
     """The callbacks to which a client reports one stream. A client must not catch what they raise,
     and must not use a connection again whose body it has not read to the end.
 
     ``connected`` gets the socket, as early as the library gives access to it, and is optional: by it the engine knows
-    when the request was sent. ``headers`` gets the status, when the headers have arrived; ``data`` the bytes of one
-    read of the body.
+    when the request was sent. ``headers`` gets the status, when the headers have arrived, and what returns the value of
+    one of them, whose name is in any case; ``data`` the bytes of one read of the body.
     """
 
     connected: Callable[[socket.socket], object]
-    headers: Callable[[int], object]
+    headers: _OnHeaders
     data: Callable[[bytes], object]
 
 

@@ -56,7 +56,7 @@ class CurlCffiAsync:
             response = await self._session.request(
                 request.method, request.url, headers=request.headers, data=request.body, **OPTIONS
             )
-            sink.headers(response.status_code)
+            sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             async for chunk in self._read(response):
                 on_data(chunk)

@@ -49,7 +49,7 @@ class Floor:
             connection.send(path, url.netloc.rpartition("@")[2].removesuffix(":80"), request)
             status = await connection.status()
             sink.connected(connection.socket)
-            sink.headers(status)
+            sink.headers(status, connection.header)
             await connection.body(sink.data)
         finally:
             if connection.reusable:
@@ -114,6 +114,7 @@ class _Connection(asyncio.Protocol):
         self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
         self._received = False
+        self._headers: list[tuple[bytes, bytes]] = []
         headers = {"Host": host, **request.headers, "Content-Length": len(request.body)}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._transport.write(
@@ -124,6 +125,13 @@ class _Connection(asyncio.Protocol):
         while not self._code:
             await self._change()
         return self._code
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header of the current response."""
+        wanted = name.lower().encode()
+        return next(
+            (value.decode("latin-1") for each, value in self._headers if each.lower() == wanted), None
+        )
 
     async def body(self, on_data: Callable[[bytes], object]) -> None:
         self._on_data = on_data
@@ -175,7 +183,8 @@ class _Connection(asyncio.Protocol):
         self._wake()
 
     # httptools calls these
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: ARG002
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value))
         if name.lower() in (b"content-length", b"transfer-encoding"):
             self._framed = True
 
@@ -191,6 +200,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._interim:  # the answer follows
             self._framed = False
+            self._headers.clear()
             return
         self._complete = self._reused = True
         self.reusable = self._parser.should_keep_alive()

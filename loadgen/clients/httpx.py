@@ -61,7 +61,7 @@ class HttpxAsync:
             request.method, request.url, headers=request.headers, content=request.body
         ) as response:
             sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
-            sink.headers(response.status_code)
+            sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             async for chunk in self._read(response):
                 on_data(chunk)
@@ -103,7 +103,7 @@ def report_headers(response: Any, sink: Sink) -> None:
     # httpcore reads this timeout again when the body begins.
     response.request.extensions["timeout"]["read"] = None
     sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
-    sink.headers(response.status_code)
+    sink.headers(response.status_code, response.headers.get)
 
 
 def _lines(response: Any) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ libcurl calls back with the bytes of each read.
 import os
 import socket
 import threading
+from functools import partial
 from typing import Any, ClassVar
 
 from loadgen.clients import Failures, Info, Sink, trust
@@ -75,6 +76,7 @@ class _Handle:
         self._curl.setopt(self._pycurl.CUSTOMREQUEST, request.method)
         self._sink, self._on_data = sink, sink.data
         self._status, self._error = 0, None
+        self._lines: list[bytes] = []
         for sock in self._sockets.values():
             sink.connected(sock)
         try:
@@ -96,9 +98,11 @@ class _Handle:
 
     def _header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):
-            self._status = int(line.split(None, 2)[1])
+            self._status, self._lines = int(line.split(None, 2)[1]), []
         elif line == b"\r\n" and self._status >= 200:
-            self._sink.headers(self._status)
+            self._sink.headers(self._status, partial(_value, self._lines))
+        else:
+            self._lines.append(line)
 
     def _body(self, data: bytes) -> int:
         try:
@@ -107,3 +111,10 @@ class _Handle:
             self._error = error
             return -1
         return len(data)
+
+
+def _value(lines: list[bytes], name: str) -> str | None:
+    """Return the value of a header."""
+    wanted = name.lower().encode()
+    pairs = (line.partition(b":") for line in lines)
+    return next((value.strip().decode("latin-1") for each, _, value in pairs if each.lower() == wanted), None)

@@ -42,7 +42,7 @@ class Requests:
             sock = self._socket(response)
             sock.settimeout(None)
             sink.connected(sock)
-            sink.headers(response.status_code)
+            sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             for chunk in self._read(response):
                 on_data(chunk)

@@ -89,7 +89,7 @@ class Sdk:
         call = self._current.get()
         sink = call.sink
         sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
-        sink.headers(response.status_code)
+        sink.headers(response.status_code, response.headers.get)
         if not response.is_success:
             async for chunk in response.aiter_raw():
                 sink.data(chunk)

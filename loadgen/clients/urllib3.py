@@ -42,7 +42,7 @@ class Urllib3:
             sock = socket_of(response)
             sock.settimeout(None)
             sink.connected(sock)
-            sink.headers(response.status)
+            sink.headers(response.status, response.headers.get)
             on_data = sink.data
             for chunk in self._read(response):
                 on_data(chunk)

@@ -12,23 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
-from loadgen.clients import Failures, Undelivered
+from loadgen.clients import Failures, Undelivered, no_headers
+from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer, refusal, reported
 from loadgen.engine.system import since_sent_ns
 from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
-MAX_ERROR_BYTES = 2048  # kept of the body of an unsuccessful response
-_BY_SERVER = (Outcome.OK, Outcome.EMPTY, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS)
+MAX_ERROR_BYTES = 2048
+_BY_SERVER = (Outcome.OK, Outcome.EMPTY, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS, Outcome.UNDECODABLE)
 _ANSWER, _THINKING = Output.ANSWER, Output.THINKING
 MAX_COUNT = 0xFFFF  # text events that a row of arrivals can hold
-
-_OS_ERRORS: Failures = (
-    (ConnectionRefusedError, "", Outcome.REFUSED),
-    (socket.gaierror, "", Outcome.UNRESOLVED),
-    (ConnectionResetError, "", Outcome.RESET),
-    (BrokenPipeError, "", Outcome.RESET),
-    (ConnectionAbortedError, "", Outcome.RESET),
-)
 
 
 class Interim(Exception):
@@ -55,10 +48,14 @@ class StreamRecorder:
     _headers: int | None = None
     _sent: int | None = None
     _status: int | None = None
-    _end: int | None = None
+    _end: int | None = None  # the protocol's
+    _closed: int | None = None
     _outcome: Outcome | None = None
     _error: str = ""
-    _body: bytearray | None = None
+    _header: Headers = no_headers
+    _broken: Undecodable | None = None  # before any event
+    _broken_at: int = 0
+    _head: bytearray | None = field(default_factory=bytearray)  # of the body, until it has held an event
     _usage: Usage = field(default_factory=Usage)
     _first_answer: int | None = None
     _other: dict[Output, int] = field(default_factory=dict)  # text events that carry no answer, of each kind
@@ -74,14 +71,14 @@ class StreamRecorder:
         self._feed = self.decoder.feed
         self._start = perf_counter_ns()
 
-    def on_headers(self, status: int) -> None:
+    def on_headers(self, status: int, header: Headers = no_headers) -> None:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
         now = self._headers = perf_counter_ns()
         if self.connected is not None:
             since = since_sent_ns(self.connected)
             self._sent = None if since is None else max(self._start, now - since)
             self.connected = None
-        self._status = status
+        self._status, self._header = status, header
         if status < 200:
             # The answer is still to come, and must not be read as that of the connection's next request.
             self._outcome = Outcome.HTTP_STATUS
@@ -89,7 +86,6 @@ class StreamRecorder:
             raise Interim(self._error)
         if not 200 <= status < 300:
             self._outcome = Outcome.HTTP_STATUS
-            self._body = bytearray()
 
     def on_data(self, data: bytes) -> None:
         """Mark and decode bytes that the library has handed over. Raises Undecodable."""
@@ -98,15 +94,21 @@ class StreamRecorder:
             return
         self._arrivals.append(now)
         self._size += len(data)
-        if self._body is not None:
-            self._body += data[: MAX_ERROR_BYTES - len(self._body)]
-            self._counts.append(0)
-            return
+        head = self._head
+        if head is not None:
+            head += data[: MAX_BODY_BYTES - len(head)]
+            if self._outcome is Outcome.HTTP_STATUS or self._broken is not None:
+                self._counts.append(0)
+                if self._broken is not None and len(head) == MAX_BODY_BYTES:
+                    raise self._broken
+                return
         failure = None
         try:
             events: Sequence[Event] = self._feed(data)
         except Undecodable as error:
             events, failure = error.events, error
+        if head is not None and events:
+            self._head = None
         count = self._take(events, now)
         try:
             self._counts.append(count)
@@ -115,7 +117,9 @@ class StreamRecorder:
             self._arrivals.extend(self._arrivals[-1:] * full)
             self._counts.extend([MAX_COUNT] * full + [rest])
         if failure is not None:
-            raise failure
+            if self._head is None or len(self._head) == MAX_BODY_BYTES:
+                raise failure
+            self._broken, self._broken_at = failure, now  # what it is instead is told by what follows
 
     def _take(self, events: Sequence[Event], now: int) -> int:
         """Keep what the events of the read at ``now`` hold; return how many of them have output."""
@@ -129,9 +133,11 @@ class StreamRecorder:
                 if stamp is not None:
                     self._stamp(stamp)
             elif isinstance(event, End):
+                self._end = self._end or now
                 self._outcome = Outcome.OK
                 self._usage = event.usage
             elif isinstance(event, Error):
+                self._end = self._end or now
                 self._outcome = Outcome.SERVER_ERROR
                 self._error = event.message
         self.text_events += count
@@ -151,35 +157,56 @@ class StreamRecorder:
 
     def finish(self) -> None:
         """Mark the end of the body. Raises Undecodable."""
-        self._end = perf_counter_ns()
-        if self._body is not None:
+        self._closed = perf_counter_ns()
+        if self._outcome is Outcome.HTTP_STATUS:
             return
+        if self._broken is not None:
+            raise self._broken
         if events := self.decoder.eof():
+            self._head = None
             self._counts[-1] += self._take(events, self._arrivals[-1])
         if self._outcome is None:
-            self._outcome = Outcome.TRUNCATED
-            self._error = "the body ended before the protocol's end"
+            text = "the body ended before the protocol's end" if self._size else "the response has no body"
+            self._fail(Outcome.TRUNCATED, text)
 
     def fail(self, error: BaseException, failures: Failures) -> None:
         """Mark the end of a stream whose library, or decoder, raised ``error``."""
-        self._end = perf_counter_ns()
+        self._closed = perf_counter_ns()
         if isinstance(error, Undelivered):
-            error = self._undelivered(error)
+            error = self._undelivered(error, self._closed)
+        error = self._broken or error
         if self._outcome is None:  # or the server's own answer stands
-            self._outcome = classify(error, failures)
-            self._error = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
+            text = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
+            self._fail(classify(error, failures), text)
 
-    def _undelivered(self, error: Undelivered) -> BaseException:
+    def _fail(self, outcome: Outcome, error: str) -> None:
+        """Keep why the stream failed; a response that held no event has said why, if anything did."""
+        self._outcome, self._error = outcome, error
+        if self._status is None or self._head is None:
+            return
+        if (message := reported(self._header, self._head)) is not None:
+            self._outcome, self._error = Outcome.SERVER_ERROR, message
+        else:
+            self._error = f"{error} ({no_answer(self._status, self._header, self._head)})"
+
+    def _undelivered(self, error: Undelivered, now: int) -> BaseException:
         """Return why the library failed on what it read; of that only an error that the server reports counts."""
+        if self._head is not None:
+            self._head += error.read[: MAX_BODY_BYTES - len(self._head)]
         try:
             events = [*self._feed(error.read), *self.decoder.eof()] if self._outcome is None else []
         except Undecodable as own:
             return own
-        self._take([event for event in events if isinstance(event, Error)], 0)
+        self._take([event for event in events if isinstance(event, Error)], now)
         return error.__cause__ or error
 
     def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
-        """Return the timeout that has run out at ``now``, if any."""
+        """Return the timeout that has run out at ``now``, if any; the outcome where it is the wait after that."""
+        over = self._headers if self._outcome is Outcome.HTTP_STATUS else self._end
+        if self._broken is not None:
+            over = self._broken_at
+        if over is not None:
+            return (self._outcome or Outcome.UNDECODABLE) if now - over > timeouts.drain * 1e9 else None
         if now - self._start > timeouts.total * 1e9:
             return Outcome.TOTAL_TIMEOUT
         if not self.text_events:
@@ -189,20 +216,26 @@ class StreamRecorder:
     def stream(self) -> Stream:
         """Return what happened."""
         outcome = self._outcome
-        error = self._error if self._body is None else self._body.decode(errors="replace")
+        error = self._error
+        if outcome is Outcome.HTTP_STATUS:
+            error = error or refusal(self._header, self._head or b"")
         if outcome is Outcome.OK and not (self.text_events or self._usage.finish_reason):
             outcome, error = Outcome.EMPTY, "the answer ended without output and without a reason"
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
         if self.expired and outcome not in _BY_SERVER:
-            outcome, error = self.expired, ""
+            seen = self._status and self._head and no_answer(self._status, self._header, self._head)
+            outcome, error = self.expired, seen or ""
         # Where only some events are stamped, there is no lag.
         stamped = len(self._stamps) == self.text_events
+        closed = self._closed if self._closed is not None else perf_counter_ns()
+        end = self._end if self._end is not None else closed
         return Stream(
             slot=self.slot,
             due=self.due,
             start=self._start,
             headers=self._headers,
-            end=self._end if self._end is not None else perf_counter_ns(),
+            end=end,
+            drain_ns=None if self._end is None else closed - end,
             outcome=outcome or Outcome.STOPPED,
             status=self._status,
             error=error[:MAX_ERROR_BYTES].encode(errors="replace").decode(),
@@ -217,26 +250,3 @@ class StreamRecorder:
             first_answer=self._first_answer,
             **{f"{kind}_events": count for kind, count in self._other.items()},
         )
-
-
-def classify(error: BaseException, failures: Failures) -> Outcome:
-    """Return the outcome of an exception: by the client's own table first, then by the error of the system."""
-    if isinstance(error, Undecodable):
-        return Outcome.UNDECODABLE
-    chain = _chain(error)
-    for kind, text, outcome in _OS_ERRORS[:2] + failures + _OS_ERRORS[2:]:
-        if any(isinstance(link, kind) and text in str(link) for link in chain):
-            return outcome
-    return Outcome.FAILED
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """Return an exception and its causes, which libraries hide in ``args`` and ``reason`` too."""
-    chain: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting and len(chain) < 32:
-        link = waiting.pop(0)
-        if isinstance(link, BaseException) and not any(link is known for known in chain):
-            chain.append(link)
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
-    return chain

@@ -115,12 +115,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds. ``first_token`` and ``total`` count from the start of the stream, ``idle`` from the last read."""
+    """Seconds. ``first_token`` and ``total`` count from the start of the stream, ``idle`` from the last read.
+
+    ``drain`` counts from the protocol's end, or the headers of a refusal, to the end of the body.
+    """
 
     connect: float = 5.0
     first_token: float = 60.0
     idle: float = 30.0
     total: float = 300.0
+    drain: float = 0.5
 
 
 AUTO: Final = "auto"  # the model that the server has

@@ -60,6 +60,7 @@ class StreamTable(Table):
     stamped: Ints
     outcome: NDArray[Any]  # text
     error: NDArray[Any]  # text
+    drain_ns: Ints = None  # type: ignore[assignment]
     first_answer: Ints = None  # type: ignore[assignment]
     thinking_events: Ints = None  # type: ignore[assignment]
     tool_call_events: Ints = None  # type: ignore[assignment]

@@ -25,6 +25,7 @@ STREAM_COLUMNS = (
     "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
     "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
     "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
+    "drain_ms",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -134,6 +135,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
     }
     times = {
         "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
+        "drain": of.drain_ns,
         "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,
         "server_decode": of.decode_ns, **{name: getattr(m.parts, name) for name in NAMES},
     }  # fmt: skip

@@ -266,6 +266,11 @@ class TimeoutsShape(_Shape):
     )
     idle: PositiveDuration = key(_TIMEOUTS.idle, "Between two reads.", "30s")
     total: PositiveDuration = key(_TIMEOUTS.total, "From the start of the stream to its end.", "300s")
+    drain: PositiveDuration = key(
+        _TIMEOUTS.drain,
+        "From the end of the answer to that of the body; then the connection is closed. No stream fails of it.",
+        "500ms",
+    )
 
 
 _Client = Annotated[

@@ -110,6 +110,11 @@ FELL = b'{"error":"llama fell"}\n'
 GZIP = b"Content-Encoding: gzip\r\n"
 ZIPPED = gzip.compress(HALF, mtime=0)  # no LF among its bytes: with the time of day there might be one
 
+JSON = b"Content-Type: application/json\r\n"
+BUSY = b'{"error":{"message":"server busy"}}'
+ZIPPED_ERROR = gzip.compress(BUSY, mtime=0)
+PAGE = b"<html>\n<title>502 Bad Gateway</title>\n</html>\n"
+
 CONDITIONS: dict[str, Expected] = {
     # -- success
     "chunked": Expected(says(chunked(TOKEN, TOKEN, END), LAST), OK, 2),
@@ -142,6 +147,17 @@ CONDITIONS: dict[str, Expected] = {
     "reset between chunks": Expected(says_and_resets(chunked(TOKEN)), RESET, 1),
     "reset before the length": Expected(says_and_resets(length(1000), TOKEN), RESET, 1),
     "reset, no length": Expected(says_and_resets(UNTIL_CLOSE, TOKEN), RESET, 1),
+    # -- no answer at all
+    "an error, unframed": Expected(says(length(len(BUSY), more=JSON), BUSY), SAID, error="server busy"),
+    "an error, until the end": Expected(says_and_closes(UNTIL_CLOSE, BUSY), SAID, error="server busy"),
+    "a page": Expected(
+        says(length(len(PAGE), more=b"Content-Type: text/html\r\n"), PAGE), BAD, error="HTTP 200, text/html"
+    ),
+    "a page, chunked": Expected(says(chunked(PAGE[:9], PAGE[9:]), LAST), BAD, error="Bad Gateway"),
+    "text": Expected(says_and_closes(UNTIL_CLOSE, b"upstream gone"), CUT, error="no Content-Type: upstream gone"),
+    "an error, compressed unasked": Expected(
+        says(length(len(ZIPPED_ERROR), more=GZIP + JSON), ZIPPED_ERROR), SAID, error="server busy"
+    ),
     # -- refused by HTTP
     "status 404": Expected(says(length(3, b"404 Not Found"), b"who"), STATUS, status=404, error="who"),
     "status 429, chunked": Expected(
@@ -161,7 +177,18 @@ CONDITIONS: dict[str, Expected] = {
         for_ever(chunked(status=b"500 Oh No"), chunk(b"no ")), STATUS, status=500, error="no no"
     ),
     "redirect": Expected(
-        says(length(5, b"307 Moved", b"Location: /elsewhere\r\n"), b"there"), STATUS, 0, 307, "there"
+        says(length(5, b"307 Moved", b"Location: /elsewhere\r\n"), b"there"),
+        STATUS,
+        0,
+        307,
+        "there (Location: /elsewhere)",
+    ),
+    "status 429, with a time": Expected(
+        says(length(len(BUSY), b"429 Slow", b"retry-after: 7\r\n"), BUSY),
+        STATUS,
+        0,
+        429,
+        "server busy (Retry-After: 7)",
     ),
     "redirect for ever": Expected(
         for_ever(
@@ -235,6 +262,9 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("compressed unasked, chunked", "ollama"): {"outcome": OK, "tokens": 2},
     ("bad UTF-8", "ollama"): {"outcome": OK, "tokens": 2},
     ("blank lines for ever", "ollama"): {"outcome": BAD},
+    # It fails at the first line, and sees no other.
+    ("a page, chunked", "ollama"): {"error": "<html>"},
+    ("text", "ollama"): {"outcome": BAD},
 }
 
 

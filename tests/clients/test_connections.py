@@ -12,7 +12,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
 from loadgen.clients.urllib3 import failures
-from loadgen.engine.recorder import classify
+from loadgen.engine.failures import classify
 from loadgen.model import Cell, ClientId, Load, Outcome, Timeouts
 from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TOKEN, chunk, length, says, says_and_closes
 from tests.clients.measuring import record_all, rows, share

@@ -13,7 +13,7 @@ import pytest
 
 from loadgen.clients import Sink
 from loadgen.clients.floor import RACE, Floor
-from loadgen.engine.recorder import classify
+from loadgen.engine.failures import classify
 from loadgen.model import ClientId, Load, Outcome, Request
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, says
 from tests.clients.measuring import record, rows

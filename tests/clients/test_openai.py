@@ -58,6 +58,7 @@ CONDITIONS: dict[str, Expected] = {
     "at once": Expected(says(HEAD, ROLE, TOKEN, TOKEN, STOP, USAGE, DONE, LAST), OK, 2),
     "slowly": Expected(slowly(HEAD + ROLE, *[TOKEN] * 9, STOP, USAGE + DONE + LAST), OK, 9),
     "a comment between": Expected(says(HEAD, b"6\r\n: hm\n\n\r\n", TOKEN, STOP, USAGE, DONE, LAST), OK, 1),
+    "silence after the end": Expected(says_and_holds(HEAD, TOKEN, STOP, DONE), OK, 1),
     "no end": Expected(says(HEAD, TOKEN, LAST), CUT, 1),
     "closed": Expected(says_and_closes(HEAD, TOKEN), CUT, 1),
     "reset": Expected(says_and_resets(HEAD, TOKEN), RESET, 1),

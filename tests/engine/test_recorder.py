@@ -11,7 +11,8 @@ import pytest
 from loadgen import protocols
 from loadgen.clients import Failures
 from loadgen.engine import recorder as module
-from loadgen.engine.recorder import StreamRecorder, classify
+from loadgen.engine.failures import MAX_SHOWN, classify
+from loadgen.engine.recorder import StreamRecorder
 from loadgen.model import Outcome, Stream, Timeouts, Usage
 from tests.protocols.feeding import render
 
@@ -68,7 +69,8 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
         due=900,
         start=1_000,
         headers=1_100,
-        end=1_500,
+        end=1_400,
+        drain_ns=100,
         outcome=Outcome.OK,
         status=200,
         error="",
@@ -192,7 +194,7 @@ def test_the_body_of_a_refusal_is_kept_and_bounded(clock: Clock, ends: str) -> N
     made = watched.stream()
     assert (made.outcome, made.status, made.size) == (Outcome.HTTP_STATUS, 503, 40_000)
     assert made.error.startswith("no \ufffdno \ufffd")
-    assert len(made.error) <= module.MAX_ERROR_BYTES
+    assert len(made.error) <= MAX_SHOWN + 1
     assert set(ints(made.counts, "H")) == {0}
 
 
@@ -322,6 +324,44 @@ def test_which_timeout_has_run_out(clock: Clock) -> None:
     watched.on_data(b"\n")
     assert late(watched, 10) is None
     assert late(watched, 10.1) == Outcome.TOTAL_TIMEOUT
+
+
+def test_a_stream_ends_with_its_protocol_and_the_wait_after_it_is_bounded(clock: Clock) -> None:
+    limits = Timeouts(first_token=2, idle=3, total=10, drain=0.5)
+    for protocol, end in (("ollama-generate", END), ("openai-chat", b"data: [DONE]\n\n")):
+        clock.now = 1_000
+        watched = watch(protocol)
+        watched.on_headers(200)
+        clock.now = SECOND
+        watched.on_data(token() if protocol == "ollama-generate" else b'data: {"choices":[{"text":"a"}]}\n\n')
+        watched.on_data(end)
+        for after, data in ((0.2, b"\n"), (0.4, b"more"), (0.45, end)):
+            clock.now = SECOND + int(after * SECOND)
+            watched.on_data(data)
+        assert watched.expired_timeout(limits, SECOND + SECOND // 2) is None
+        assert watched.expired_timeout(limits, SECOND + SECOND // 2 + 1) == Outcome.OK
+        clock.now = 4 * SECOND
+        watched.fail(ConnectionResetError(), ())
+        made = watched.stream()
+        assert (made.outcome, made.end, made.drain_ns) == (Outcome.OK, SECOND, 3 * SECOND)
+
+
+def test_the_wait_for_the_rest_of_a_refusal_or_of_a_broken_answer_is_bounded(clock: Clock) -> None:
+    limits = Timeouts(first_token=9, idle=9, total=9, drain=0.5)
+    for status, outcome in ((503, Outcome.HTTP_STATUS), (200, Outcome.UNDECODABLE)):
+        clock.now = 1_000
+        watched = watch()
+        watched.on_headers(status)
+        for _ in range(3):
+            watched.on_data(b"<busy>\n")
+            clock.now += SECOND // 10
+        assert watched.expired_timeout(limits, 1_000 + SECOND // 2) is None
+        assert watched.expired_timeout(limits, 1_001 + SECOND // 2) == outcome
+        watched.expired = outcome
+        watched.fail(ConnectionResetError(), ())
+        made = watched.stream()
+        assert (made.outcome, made.drain_ns) == (outcome, None)
+        assert "<busy> <busy> <busy>" in made.error
 
 
 def test_the_total_timeout_counts_before_the_others(clock: Clock) -> None:

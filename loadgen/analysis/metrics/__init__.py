@@ -62,7 +62,7 @@ METRICS: tuple[str, ...] = (
     *_in("memory", "threads_added"),
     *_in("output", "loads", "load_max_ms"),
     *_in("streams", "startup_streams"),
-    *_in("latency", "startup_ttft", "start_delay"),
+    *_in("latency", "startup_ttft", "start_delay", "drain"),
     *_in("machine", "others_percent", "steal_percent", "core_wanted_percent"),
     *_in("machine", "stopped_percent", "throttled_percent"),
     *_in("machine", "others_wait_ms", "steal_wait_ms", "simulator_late_p50_ms", "simulator_late_p99_ms"),

@@ -44,7 +44,7 @@ def itl(m: Measured) -> Times:
     drawn=(50, 99), tabled=(50, 99), short={50: 14, 99: 15},
 )  # fmt: skip
 def total(m: Measured) -> Ints:
-    """From just before the library is called to the end of the body."""
+    """From just before the library is called to the protocol's end."""
     return m.total
 
 
@@ -52,6 +52,12 @@ def total(m: Measured) -> Ints:
 def total_per_token(m: Measured) -> Ints:
     """`total` divided by the tokens of the stream. Measurements with answers of different length are compared by it."""
     return np.where((m.total >= 0) & (m.tokens > 0), m.total // np.maximum(m.tokens, 1), -1)
+
+
+@latency(PerStream, label="drain", percentiles=(50, 99))
+def drain(m: Measured) -> Ints:
+    """From the protocol's end to that of the body: how long the server keeps the connection busy after an answer."""
+    return m.streams.drain_ns
 
 
 @latency(PerStream, label="headers", percentiles=(50, 99))
