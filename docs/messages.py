@@ -34,6 +34,7 @@ from loadgen.report.sentences import (
     costs,
     delivery_lag,
     limit,
+    server,
     server_clock,
     times,
     validity,
@@ -80,6 +81,7 @@ def _tables() -> Iterator[object]:
         delivery_lag.SHORT,
         server_clock.FAULTS,
         times.PARTS,
+        server.WORDS,
         limit.LIMITS,
         limit.DELAYS,
     )

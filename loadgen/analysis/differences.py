@@ -1,8 +1,8 @@
 """The settings and the machine of a run, how those of two runs differ, and whether the two can be compared at all.
 
 Everything in the scenario that determines the load or the answers must agree, and the machine must be the same.
-Versions may differ, since they are often what is compared; so may clients, levels, repeats and thresholds, since only
-what both runs have is compared.
+Versions may differ, and what the server says of itself, since they are often what is compared; so may clients, levels,
+repeats and thresholds, since only what both runs have is compared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _OTHER = (
     "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds",
     "answers",
 )  # fmt: skip
-MAY_DIFFER = ("loadgen.", "versions.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
+MAY_DIFFER = ("loadgen.", "versions.", "server.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
 _MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
 
 
@@ -85,6 +85,11 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
     yield from _flat(info.loadgen, "loadgen")
     yield from _flat(shown, "scenario")
     yield from _flat(info.versions, "versions")
+    if info.server:
+        said = asdict(info.server)
+        sizes = [said.pop(f"{what}_bytes") for what in ("size", "vram")]
+        said["memory"] = None if sizes[0] is None else f"{sizes[0] / 2**20:,.0f} MiB"
+        yield from _flat({**said, "processor": info.server.processor}, "server")
     yield from _flat(asdict(info.machine), "machine")
 
 

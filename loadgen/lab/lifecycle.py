@@ -19,8 +19,8 @@ import loadgen
 from loadgen import clients, store
 from loadgen.exit_code import ExitCode
 from loadgen.lab import environment
-from loadgen.lab.masking import masked, shareable
-from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, State, WarmUp
+from loadgen.lab.masking import masked, shareable, without_secrets
+from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, ServerInfo, State, WarmUp
 from loadgen.secrets import mask
 from loadgen.simulator.process import SimulatorError
 
@@ -94,6 +94,10 @@ class RunWriter:
     def keep(self, cell: Cell, part: Recording) -> None:
         """Save what an engine has left so far of ``cell``, which goes on. Raises StoreError."""
         self._add(replace(_cell_info(cell), files=(self._save(cell, part)[1],)))
+
+    def describe(self, server: ServerInfo | None) -> None:
+        """Write down what the target says of itself. Raises StoreError."""
+        self._write(server=None if server is None else without_secrets(server, self._secrets))
 
     def save(self, cell: Cell, parts: Sequence[Recording], *, cut: bool = False) -> Sequence[Recording]:
         """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.

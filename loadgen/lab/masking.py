@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.model import Recording, Scenario, Workload
+from loadgen.model import Recording, Scenario, ServerInfo, Workload
 from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
 
@@ -44,6 +44,11 @@ def masked(recording: Recording, secrets: Collection[str]) -> Recording:
         ended=mask_cut(recording.ended, secrets),
         workload=_of_workload(recording.workload, secrets),
     )
+
+
+def without_secrets(server: ServerInfo, secrets: Collection[str]) -> ServerInfo:
+    """Return what a server says of itself without secrets, of which its model's name may have some."""
+    return replace(server, **_of_value({f.name: getattr(server, f.name) for f in fields(server)}, secrets))
 
 
 def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:

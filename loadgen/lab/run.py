@@ -29,6 +29,7 @@ from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simula
 from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
+from loadgen.preflight.server import identify
 from loadgen.simulator.process import Process, SimulatorError
 
 # Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it, without
@@ -205,7 +206,11 @@ def session(
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
+        if embedded is None:
+            writer.describe(identify(cells[0]))
         yield Session(cells, interrupted, embedded, writer, engines, listener)
+        if (said := writer.info.server) and said.size_bytes is None:  # the model was not in memory then
+            writer.describe(identify(cells[0]))
 
 
 def _one_engine(

@@ -96,6 +96,7 @@ from loadgen.model.scenario import Target as Target
 from loadgen.model.scenario import Threshold as Threshold
 from loadgen.model.scenario import Timeouts as Timeouts
 from loadgen.model.scenario import Workload as Workload
+from loadgen.model.server import ServerInfo as ServerInfo
 from loadgen.model.stream import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES
 from loadgen.model.stream import PAUSES as PAUSES
 from loadgen.model.stream import CpuSample as CpuSample

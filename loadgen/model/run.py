@@ -11,6 +11,7 @@ from loadgen.model.findings import LeftOut
 from loadgen.model.level import Level
 from loadgen.model.recording import Recording
 from loadgen.model.scenario import Scenario
+from loadgen.model.server import ServerInfo
 from loadgen.model.stream import Outcome
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ class CellInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order."""
+    """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order.
+
+    ``server`` is what the target says of itself.
+    """
 
     format: int
     loadgen: str
@@ -88,6 +92,7 @@ class RunInfo:
     failure: str = ""
     ended: str | None = None
     warm_up: WarmUp | None = None
+    server: ServerInfo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

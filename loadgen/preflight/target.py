@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from loadgen import protocols
@@ -111,6 +111,15 @@ def in_memory(cell: Cell) -> Sequence[Model] | None:
     except TargetError:
         return None
     return _models(body) if status == 200 else None
+
+
+def answer(request: Request, cell: Cell) -> Any:
+    """Return the JSON that the target answers; ``None`` for any other answer, or none within the connect timeout."""
+    try:
+        status, body = _send(request, _until(cell))
+        return json.loads(body) if status == 200 else None
+    except (TargetError, ValueError, RecursionError):
+        return None
 
 
 def residency(cell: Cell) -> Listed:

@@ -10,6 +10,7 @@ from loadgen.report.blocks import Document, Form
 from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.sections import parts
+from loadgen.report.sentences.server import described
 from loadgen.report.text import duration
 from loadgen.report.view import View
 
@@ -103,7 +104,7 @@ def about(info: RunInfo, workers: int = 0) -> list[str]:
         _moment(info.started),
         scenario.target.url or (_("the embedded simulator") if scenario.target.simulator else None),
         scenario.workload.protocol,
-        scenario.workload.model,
+        *(described(info.server) if info.server else [scenario.workload.model]),
         machine.processor,
         plural(machine.cores, "{n} core", "{n} cores") if machine.cores else None,
         plural(workers, "{n} worker", "{n} workers") if workers else None,

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from loadgen import analysis
 from loadgen.findings import findings as found
-from loadgen.model import ClientId, Finding, Run, Summary
+from loadgen.model import ClientId, Finding, Run, ServerInfo, Summary
 from loadgen.report.blocks import Document, Form, Part
 from loadgen.report.document import document
 from loadgen.report.renderers import html, terminal
@@ -106,7 +106,12 @@ def hostile_run(folder: Path | str) -> Run:
     scenario = replace(made.info.scenario, name=HOSTILE, workload=workload)
     machine = replace(made.info.machine, processor=HOSTILE)
     versions = {HOSTILE: HOSTILE}
-    info = replace(made.info, scenario=scenario, started=HOSTILE, machine=machine, versions=versions)
+    server = ServerInfo(
+        name=HOSTILE, version=HOSTILE, model=HOSTILE, family=HOSTILE, quantization=HOSTILE, digest=HOSTILE
+    )
+    info = replace(
+        made.info, server=server, scenario=scenario, started=HOSTILE, machine=machine, versions=versions
+    )
     return replace(made, info=info)
 
 

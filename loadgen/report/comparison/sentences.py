@@ -12,6 +12,7 @@ from loadgen.report.columns import label, level_text, scaled, unit_of, where
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import sentences
+from loadgen.report.sentences.server import changed
 from loadgen.report.text import NOT_MEASURED, clauses, flowing, joined, listed, number, percent, plain
 
 FINDING_LIMIT = 1000
@@ -199,6 +200,8 @@ def notes(view: ComparisonView) -> list[str]:
     lines = [
         text.format(side=side, cells=cells(of)) for (text, of), side in zip(texts, sides, strict=True) if of
     ]
+    if server := changed(view.differences):
+        lines.insert(0, server)
     if everywhere := clauses(label(column) for column in comparison.worse_everywhere):
         text = _("Every client became worse in {metrics}: check the machine and the server first")
         lines.insert(0, text.format(metrics=everywhere))

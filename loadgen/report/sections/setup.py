@@ -11,6 +11,7 @@ from loadgen.report.blocks import Bullets, Cell, Column, Details, Facts, Heading
 from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.sentences.server import described
 from loadgen.report.text import clauses, joined
 
 PROMPTS = 5
@@ -29,8 +30,9 @@ class Setup(Section):
         scenario, machine = info.scenario, info.machine
         if form == "markdown":
             target = scenario.target.url or _("the embedded simulator")
+            said = list(described(info.server)) if info.server else [scenario.workload.model]
             lines = [
-                (_("Target"), f"{target}, {scenario.workload.protocol}, {scenario.workload.model}"),
+                (_("Target"), joined([target, scenario.workload.protocol, *said])),
                 (
                     _("Machine"),
                     _("{processor}, {cores} cores, Python {python}").format(
