@@ -26,7 +26,7 @@ class Aiohttp:
             (aiohttp.ClientResponseError, "", Outcome.UNDECODABLE),
         )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=trust.context(cell.url)),
+            connector=aiohttp.TCPConnector(limit=0, ssl=trust.context(cell)),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=cell.workload.timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,

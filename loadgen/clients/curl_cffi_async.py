@@ -46,7 +46,7 @@ class CurlCffiAsync:
             allow_redirects=False,
             discard_cookies=True,
             trust_env=False,
-            verify=cast(Any, trust.certificates(cell.url) or True),
+            verify=cast(Any, trust.certificates(cell) or cell.tls.verify),
         )
         self._read: Any = _lines if choice(cell.client, "lines") == "native" else Response.aiter_content
 

@@ -88,7 +88,7 @@ def settings(httpx: Any, cell: Cell, mode: Mode) -> dict[str, Any]:
     return {
         "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read),
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        "verify": trust.context(cell.url),
+        "verify": trust.context(cell),
         "trust_env": False,
     }
 

@@ -36,7 +36,7 @@ class Niquests(Requests):
             pool_connections=1, pool_maxsize=connections, retries=0, allow_incoming_cookies=False
         )
         session.trust_env = False
-        session.verify = self._certificates or True
+        session.verify = self._certificates or self._verify
         # niquests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda _: None
         return session

@@ -32,20 +32,20 @@ class Pycurl:
             (pycurl.error, f"({pycurl.E_FTP_WEIRD_SERVER_REPLY}, ", Outcome.UNDECODABLE),
         )
         self._connect_ms = round(cell.workload.timeouts.connect * 1000)
-        self._certificates = trust.certificates(cell.url)
+        self._certificates, self._verify = trust.certificates(cell), cell.tls.verify
         self._local = threading.local()
 
     def stream(self, request: Request, sink: Sink) -> None:
         handle: _Handle | None = getattr(self._local, "handle", None)
         if handle is None:
-            handle = self._local.handle = _Handle(self._connect_ms, self._certificates)
+            handle = self._local.handle = _Handle(self._connect_ms, self._certificates, self._verify)
         handle.perform(request, sink)
 
 
 class _Handle:
     """An easy handle with the socket of its connection."""
 
-    def __init__(self, connect_ms: int, certificates: str | None) -> None:
+    def __init__(self, connect_ms: int, certificates: str | None, verify: bool) -> None:
         import pycurl
 
         self._pycurl = pycurl
@@ -56,6 +56,9 @@ class _Handle:
         self._curl: Any = pycurl.Curl()
         if certificates:
             self._curl.setopt(pycurl.CAPATH if os.path.isdir(certificates) else pycurl.CAINFO, certificates)
+        if not verify:
+            self._curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+            self._curl.setopt(pycurl.SSL_VERIFYHOST, 0)
         for option, value in (
             (pycurl.CONNECTTIMEOUT_MS, connect_ms),
             (pycurl.NOSIGNAL, 1),  # signals are for the main thread

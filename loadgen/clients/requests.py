@@ -27,7 +27,8 @@ class Requests:
         timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
         self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
         self._read = _lines if choice(cell.client, "lines") == "native" else self._chunks
-        self._certificates, self._trust = trust.certificates(cell.url), trust.context(cell.url)
+        self._certificates, self._trust = trust.certificates(cell), trust.context(cell)
+        self._verify = cell.tls.verify
         self._local = threading.local()
         shared = cell.client.options.get("session") == "shared"
         self._shared = self._session(cell.max_streams) if shared else None
@@ -58,6 +59,7 @@ class Requests:
 
         session = requests.Session()
         session.trust_env = False
+        session.verify = self._verify
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # requests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005

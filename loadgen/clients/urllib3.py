@@ -29,7 +29,7 @@ class Urllib3:
             maxsize=cell.max_streams,
             timeout=urllib3.Timeout(connect=timeouts.connect, read=min(timeouts.first_token, timeouts.total)),
             retries=False,
-            ssl_context=trust.context(cell.url),
+            ssl_context=trust.context(cell),
         )
         self._options: dict[str, Any] = {"preload_content": False, "decode_content": False, "redirect": False}
         self._read = iter if choice(cell.client, "lines") == "native" else chunks

@@ -41,6 +41,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     repeat=repeat,
                     url=url,
                     path=scenario.target.path,
+                    tls=scenario.target.tls,
                     headers=headers,
                     workload=replace(workload, load=replace(load, ramp=ramp), stream=stream),
                     seed=scenario.seed,

@@ -95,6 +95,7 @@ from loadgen.model.scenario import Stage as Stage
 from loadgen.model.scenario import Target as Target
 from loadgen.model.scenario import Threshold as Threshold
 from loadgen.model.scenario import Timeouts as Timeouts
+from loadgen.model.scenario import Tls as Tls
 from loadgen.model.scenario import Workload as Workload
 from loadgen.model.server import ServerInfo as ServerInfo
 from loadgen.model.stream import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
-from loadgen.model.scenario import Workload
+from loadgen.model.scenario import Tls, Workload
 
 FOREVER = 1 << 62  # nanoseconds
 
@@ -29,6 +29,7 @@ class Cell:
     cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any
     attempt: int = 0
     path: str = field(default="", repr=False)  # of every request, in place of the URL's and the protocol's
+    tls: Tls = field(default_factory=Tls)
     simulated: bool = False  # the server is our own simulator
     slots: tuple[int, ...] | None = None  # those of the cell's slots that are this engine's; None: all
 

@@ -56,6 +56,14 @@ class Simulator:
         return self.ttft + self.gap * self.tokens
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Whom to trust over TLS: the certificates in ``ca``, a file or folder; "" for the usual ones, or anybody."""
+
+    verify: bool = True
+    ca: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Where the streams go: a URL with headers, or the embedded simulator (then ``url`` is ``None``).
@@ -68,6 +76,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     simulator: Simulator | None = None
     path: str = field(default="", repr=False)
+    tls: Tls = field(default_factory=Tls)
 
 
 @dataclass(frozen=True, slots=True)

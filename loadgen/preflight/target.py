@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from loadgen import protocols
 from loadgen.clients import trust
 from loadgen.model import MODEL, Cell, Request
+from loadgen.preflight import address
 from loadgen.protocols import stamps
 from loadgen.protocols.encoder import ask
 
@@ -57,11 +58,11 @@ def check(cell: Cell) -> None:
     until = _until(cell)
     protocol = protocols.load(cell.workload.protocol)
     if (probe := protocol.probe(cell)) is None:
-        _connect(protocol.request(cell, cell.workload.prompts[0]), until)
+        _connect(cell, protocol.request(cell, cell.workload.prompts[0]), until)
         return
-    status, body = _send(probe, until)
+    status, body = _send(cell, probe, until)
     if status in (401, 403):
-        raise _refused(probe, status, _reason(body))
+        raise _refused(cell, probe, status, _reason(body))
     if status == 404 and "model" in (reason := _reason(body)):
         has = _list(protocol, cell) or ()
         hint = f"; it has {_names(has)}: --set model={has[0].name}" if has else ""
@@ -75,12 +76,17 @@ def check_status(cell: Cell, status: int | None, reason: str) -> None:
     """Raise TargetError where a request of the load was answered with a status that no load will change."""
     if status in REFUSALS:
         request = protocols.load(cell.workload.protocol).request(cell, cell.workload.prompts[0])
-        raise _refused(request, status, reason)
+        raise _refused(cell, request, status, reason)
 
 
-def _refused(request: Request, status: int, reason: str) -> TargetError:
+def _refused(cell: Cell, request: Request, status: int, reason: str) -> TargetError:
+    hints = (
+        address.shorter(cell.url, request.url)
+        if status in (404, 405)
+        else address.encrypted(cell.url, reason)
+    )
     return TargetError(
-        f"{_place(request)} answered {status} {http.client.responses.get(status, '')}: {reason}"
+        f"{_place(request)} answered {status} {http.client.responses.get(status, '')}: {reason}{hints}"
     )
 
 
@@ -107,7 +113,7 @@ def in_memory(cell: Cell) -> Sequence[Model] | None:
     if request is None:
         return None
     try:
-        status, body = _send(request(cell), _until(cell))
+        status, body = _send(cell, request(cell), _until(cell))
     except TargetError:
         return None
     return _models(body) if status == 200 else None
@@ -116,7 +122,7 @@ def in_memory(cell: Cell) -> Sequence[Model] | None:
 def answer(request: Request, cell: Cell) -> Any:
     """Return the JSON that the target answers; ``None`` for any other answer, or none within the connect timeout."""
     try:
-        status, body = _send(request, _until(cell))
+        status, body = _send(cell, request, _until(cell))
         return json.loads(body) if status == 200 else None
     except (TargetError, ValueError, RecursionError):
         return None
@@ -136,7 +142,7 @@ def _list(protocol: protocols.Protocol, cell: Cell) -> list[Model] | None:
     request = getattr(protocol, "catalogue", None)
     if request is None:
         return None
-    status, body = _send(request(cell), _until(cell))
+    status, body = _send(cell, request(cell), _until(cell))
     found = _models(body) if status == 200 else None
     return (
         None
@@ -197,30 +203,34 @@ def _place(request: Request) -> str:
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
 
-def _connect(request: Request, until: float) -> http.client.HTTPConnection:
+def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConnection:
     """Return a connection for the request. Raises TargetError."""
     url = urlsplit(request.url)
     seconds = max(0.001, until - time.monotonic())
     try:
-        connection = _connection(request.url, seconds)
+        connection = _connection(cell, request.url, seconds)
         _within(until, connection.connect)
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror | UnicodeError):  # the latter for what cannot be a name
             reason = getattr(error, "strerror", None) or error
             message = f"the name {url.hostname!r} has no address: {reason}"
         elif isinstance(error, TimeoutError):
-            message = f"no connection within {seconds:.3g} s"
+            told = address.spoken(request.url) if url.scheme == "https" else ""
+            message = told or f"no connection within {seconds:.3g} s"
+        elif isinstance(error, ssl.SSLCertVerificationError):
+            message = f"its certificate is not trusted: {error.verify_message}; {address.TRUST}"
         elif isinstance(error, ssl.SSLError):
-            message = f"no TLS: {error.reason or error}"
+            message = address.spoken(request.url) or f"no TLS: {error.reason or error}"
         else:
-            message = f"no connection: {error.strerror or error}"
+            told = "" if isinstance(error, ConnectionRefusedError) else address.spoken(request.url)
+            message = told or f"no connection: {error.strerror or error}"
         raise TargetError(f"{_place(request)}: {message}") from error
     return connection
 
 
-def _send(request: Request, until: float) -> tuple[int | None, bytes]:
+def _send(cell: Cell, request: Request, until: float) -> tuple[int | None, bytes]:
     """Return the status and the body, or the beginning of a long one; ``None`` where no answer came by ``until``."""
-    url, connection = urlsplit(request.url), _connect(request, until)
+    url, connection = urlsplit(request.url), _connect(cell, request, until)
 
     def exchange() -> tuple[int, bytes]:
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -233,21 +243,22 @@ def _send(request: Request, until: float) -> tuple[int | None, bytes]:
     except TimeoutError:
         return None, b""
     except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
-        message = f"the connection was closed without an answer: {error.strerror or error}"
-        raise TargetError(f"{_place(request)}: {message}") from error
+        closed = f"the connection was closed without an answer: {error.strerror or error}"
+        raise TargetError(f"{_place(request)}: {address.spoken(request.url) or closed}") from error
     except (http.client.HTTPException, ValueError) as error:
         message = ascii((str(error) or type(error).__name__)[:100])[1:-1]
-        raise TargetError(f"{_place(request)}: the answer is not HTTP: {message}") from error
+        message = address.spoken(request.url) or f"the answer is not HTTP: {message}"
+        raise TargetError(f"{_place(request)}: {message}") from error
     finally:
         connection.close()
 
 
-def _connection(url: str, seconds: float) -> http.client.HTTPConnection:
+def _connection(cell: Cell, url: str, seconds: float) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https":
         return http.client.HTTPConnection(host, parts.port, timeout=seconds)
-    return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=trust.context(url))
+    return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=trust.context(cell))
 
 
 def _within(until: float, action: Callable[[], T]) -> T:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
 from loadgen.interpreters import allowed_version, guessed_version
-from loadgen.model import AUTO, MODEL, Scenario, Simulator, Target, Timeouts, Workload
+from loadgen.model import AUTO, MODEL, Scenario, Simulator, Target, Timeouts, Tls, Workload
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
@@ -118,6 +118,7 @@ def _resolve(
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file, version)
     prompts = _prompts_file(document, hidden) or tuple(shape.prompts if shape else ())
+    ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
@@ -130,6 +131,7 @@ def _resolve(
         target=Target(
             url=shape.target.url,
             path=shape.target.path,
+            tls=Tls(shape.target.tls.verify, ca),
             headers=shape.target.headers,
             simulator=Simulator(**{**dict(spec), "models": tuple(spec.models)}) if spec else None,
         ),
@@ -240,6 +242,18 @@ def _check_protocol(document: Document, shape: ScenarioShape) -> None:
                 wrong = f"{client.name} does not speak {shape.protocol}"
                 right = f"another client, or the protocol {' or '.join(known)}"
                 document.report(("clients", place), wrong, right)
+
+
+def _certificates(document: Document, shape: ScenarioShape | None) -> str:
+    """Return the absolute path of ``target.tls.ca``; "" without one."""
+    if shape is None or not shape.target.tls.ca:
+        return ""
+    path = (document.folder / shape.target.tls.ca).absolute()
+    if not path.exists():
+        document.report(
+            ("target", "tls", "ca"), "there is no such file or folder", "certificates in PEM form"
+        )
+    return str(path)
 
 
 def _prompts_file(document: Document, hidden: set[str]) -> tuple[str, ...]:

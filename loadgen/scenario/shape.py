@@ -140,6 +140,21 @@ class SimulatorShape(_Shape):
             yield ("faults",), "together are more than 1", "fractions of the requests, at most 1 in all"
 
 
+class TlsShape(_Shape):
+    """Whom all clients trust over https, in place of the system's certificates."""
+
+    verify: Boolean = key(
+        True, "Check the server's certificate. false: trust any, such as a self-signed one."
+    )
+    ca: Text | None = key(
+        None, "A file, or folder, of the certificates to trust, relative to the scenario's folder.", "ca.pem"
+    )
+
+    def problems(self) -> Found:
+        if self.ca and not self.verify:
+            yield ("ca",), "nothing is checked against it", "leave it out, or verify: true"
+
+
 class TargetShape(_Shape):
     """Where the streams go: a simulator or a URL."""
 
@@ -161,6 +176,7 @@ class TargetShape(_Shape):
     headers: Annotated[dict[str, str], BeforeValidator(values.headers)] = key(
         {}, "Sent with every request.", {"Authorization": "Bearer ${API_KEY}"}
     )
+    tls: TlsShape = key(TlsShape, "Whom all clients trust over https.", {"ca": "ca.pem"})
 
     def problems(self) -> Found:
         if self.path and self.simulator is not None:
@@ -380,6 +396,7 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     (): ScenarioShape,
     ("target",): TargetShape,
     ("target", "simulator"): SimulatorShape,
+    ("target", "tls"): TlsShape,
     ("load",): LoadShape,
     ("stages",): StageShape,
     ("timeouts",): TimeoutsShape,

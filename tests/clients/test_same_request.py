@@ -12,7 +12,7 @@ import pytest
 
 from loadgen.clients import BUILTIN, info, version
 from loadgen.clients.trust import VARIABLES
-from loadgen.model import Cell, ClientId, Load, Outcome
+from loadgen.model import Cell, ClientId, Load, Outcome, Tls
 from loadgen.preflight.target import TargetError, check
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, length, says
 from tests.clients.measuring import record_all, rows
@@ -130,15 +130,23 @@ class Encrypted(Raw):
         super()._serve(wrapped, number)
 
 
-@pytest.mark.parametrize("variable", ["", *VARIABLES[:3]])
+NAMED = {"tls.ca": Tls(ca=str(TLS / "ca.pem")), "tls.verify": Tls(verify=False)}
+
+
+@pytest.mark.parametrize("variable", ["", *VARIABLES[:3], *NAMED])
 def test_all_clients_trust_the_same_certificates(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    if variable:
+    if variable in VARIABLES:
         monkeypatch.setenv(variable, str(TLS / "ca.pem"))
     with Encrypted({}) as server:
         made = [
-            cell(client=client, url=server.url.replace("http", "https"), concurrency=1)
+            cell(
+                client=client,
+                url=server.url.replace("http", "https"),
+                concurrency=1,
+                tls=NAMED.get(variable, Tls()),
+            )
             for client in clients("ollama-generate")
             if client.name not in ("floor", "requests-gevent", "httpx-async", "httpx2-async", "ollama-async")
         ]

@@ -185,7 +185,7 @@ class Blunt(Raw):
 
 def test_a_server_without_tls_is_reported_as_such() -> None:
     with Blunt({}) as server:
-        assert "no TLS" in refusal(asking(server.url.replace("http", "https")))
+        assert "plain HTTP there, not TLS" in refusal(asking(server.url.replace("http", "https")))
 
 
 def test_a_password_in_the_url_is_not_shown() -> None:

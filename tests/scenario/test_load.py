@@ -9,9 +9,10 @@ import pytest
 
 from loadgen.lab import plan
 from loadgen.lab.masking import shareable
-from loadgen.model import ClientId, Level, Load, Simulator, Stage, Target, Threshold, Timeouts
-from loadgen.scenario import load
+from loadgen.model import ClientId, Level, Load, Simulator, Stage, Target, Threshold, Timeouts, Tls
+from loadgen.scenario import ScenarioError, load
 from tests.scenario.conftest import Load as Loader
+from tests.scenario.conftest import scenario_text
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -231,3 +232,14 @@ def test_shipped_scenarios_keep_their_promised_time(name: str, limit: float) -> 
     assert sum(seconds) < 0.95 * limit
     if scenario.workload.load.duration is not None:
         assert scenario.workload.load.duration > scenario.workload.load.ramp + stream
+
+
+def test_whom_to_trust_is_a_file_beside_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    file = tmp_path / "s.yaml"
+    file.write_text(scenario_text(target="{url: 'https://h', tls: {ca: ca.pem}}"), encoding="utf-8")
+    assert load(file, environ={}).target.tls == Tls(ca=str(tmp_path / "ca.pem"))
+    for wrong in ("{ca: other.pem}", "{ca: ca.pem, verify: false}", "{verify: 1}"):
+        file.write_text(scenario_text(target=f"{{url: 'https://h', tls: {wrong}}}"), encoding="utf-8")
+        with pytest.raises(ScenarioError, match=r"target\.tls"):
+            load(file, environ={})
