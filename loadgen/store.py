@@ -132,6 +132,22 @@ def tables_of(
     }
 
 
+def check(
+    info: RecordingInfo,
+    streams: Sequence[Stream],
+    samples: Sequence[model.Sample],
+    pauses: Sequence[model.Pause],
+    cpu_samples: Sequence[model.CpuSample],
+) -> None:
+    """Raise BadData where rows that were received are none of that recording."""
+    try:
+        of = tables_of(streams, samples, pauses, cpu_samples)
+    except (ValueError, OverflowError) as error:
+        raise BadData("rows", f"are no columns ({error})") from error
+    columns = {f"{name}.{key}": column for name, table in of.items() for key, column in table.columns.items()}
+    tables.check(columns, info)
+
+
 def size(of: Tables) -> int:
     """Return about how many bytes the tables take in a file."""
     errors: Sequence[str] = of["streams"].columns["error"].tolist()

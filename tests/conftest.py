@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+os.environ["LOADGEN_TOKEN"] = "a token of all the tests"
 os.environ["LOADGEN_MACHINE_SAMPLE_S"] = "0"  # commands do not sample the machine for two seconds first
 os.environ["LC_ALL"] = "C.UTF-8"  # what tests read is in English
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loadgen.model import Scenario
-
-UNPROTECTED: Final = (
-    "Locust's protocol is not encrypted and has no login, so use it in a network that you trust"
-)
 
 
 @click.command()
@@ -92,7 +88,6 @@ def command(
     else:
         refuse_to_send_secrets(planned, flags["url"], settings)
         overrides.append(Override("model", "model", planned.workload.model))
-        from loadgen.distributed.addresses import is_local
         from loadgen.distributed.processes import worker_pool
 
         pool = worker_pool(
@@ -104,8 +99,6 @@ def command(
             port=master_port if master_port is not None else common.MASTER_PORT if master else 0,
             start=not master,
         )
-        if not is_local(master_host):
-            click.echo(f"loadgen: {master_host} is open to others: {UNPROTECTED}", err=True)
         ran = lab_run(planned, out, listener, pool, judge=why_disturbed)
     try:
         form: common.Form = "json" if as_json else "summary"

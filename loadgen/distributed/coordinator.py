@@ -2,10 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import gevent
 import msgspec
@@ -15,12 +15,14 @@ from loadgen import clients, store
 from loadgen.distributed import messages
 from loadgen.distributed.transport import LOCAL, Transport
 from loadgen.distributed.worker import fingerprint
+from loadgen.gate import BadData
 from loadgen.lab.spool import Spool
 from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Sample, Scenario
-from loadgen.scenario import Override
+from loadgen.scenario import MAX_CONCURRENCY, Override
 
 CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are connected
 SILENCE_TIMEOUT_S: Final = 10.0  # without an update a worker is lost, whatever its heartbeat says
+MAX_TEXT: Final = 10_000  # characters of one error
 NO_HEARTBEAT: Final = "no heartbeat from the worker"
 
 
@@ -36,6 +38,7 @@ class Assignment:
     node: str
     cell: int
     slots: tuple[int, ...] | None
+    identity: Mapping[str, Any] = field(default_factory=dict)  # what a recording of the cell is about
     recording: RecordingInfo | None = None
     spool: Spool = field(default_factory=Spool)
     sample: Sample | None = None  # the last one
@@ -56,6 +59,17 @@ class Assignment:
         """Whether more updates are to come."""
         return not self.done and not self.lost
 
+    def check(self, update: messages.Update) -> None:
+        """Raise BadData for an update that no engine of this assignment can have sent."""
+        most = MAX_CONCURRENCY if self.slots is None else len(self.slots)
+        if max(update.requested, update.most_requested) > most:
+            raise BadData("most_requested", f"is more than {most:,}")
+        if self.slots is not None and not {each.slot for each in update.rows.streams} <= {*self.slots}:
+            raise BadData("streams.slot", "is a slot of another worker")
+        if any(len(each.error) > MAX_TEXT for each in update.rows.streams):
+            raise BadData("streams.error", f"has more than {MAX_TEXT:,} characters")
+        store.check(update.recording, *update.rows)
+
     def add(self, update: messages.Update) -> None:
         """Add what a worker has sent. Raises StoreError."""
         self.updated_at = time.monotonic()
@@ -75,11 +89,8 @@ class Assignment:
         load = cell.workload.load
         begin = int(load.warmup * 1e9)
         info = self.recording or RecordingInfo(
-            index=cell.index,
-            client=replace(cell.client, python=None),
-            mode=clients.info(cell.client.name).mode,
+            **_identity(cell),
             level=cell.level,
-            repeat=cell.repeat,
             workload=replace(cell.workload, prompts=()),
             ended="the worker sent nothing",
             start=0,  # its clock begins with the cell
@@ -91,9 +102,13 @@ class Assignment:
     def _own(self, info: RecordingInfo, level: Level) -> RecordingInfo:
         return replace(
             info,
+            **self.identity,
             level=level,
             ended=self.lost or info.ended,
             worker=self.worker,
+            server=None,
+            attempt=0,
+            number=0,
             share=self.most_requested if self.worker else None,
         )
 
@@ -210,7 +225,9 @@ class Coordinator:
             if cell.index in slots:
                 spool = Spool(partial(self._keep, cell) if self._keep else None)
                 own = slots[cell.index]
-                self.assignments.append(Assignment(self._names[node], node, cell.index, own, spool=spool))
+                self.assignments.append(
+                    Assignment(self._names[node], node, cell.index, own, _identity(cell), spool=spool)
+                )
         neighbours = [other for other in self.nodes() if _host(other) == _host(node)]
         place = neighbours.index(node) if node in neighbours else 0
         job = msgspec.structs.replace(self._job, place=place, slots=slots)
@@ -219,12 +236,14 @@ class Coordinator:
     def _update(self, node: str, data: bytes) -> None:
         try:
             update = messages.unpack(messages.Update, data)
-        except msgspec.MsgspecError as error:
-            self._note(f"{self._names.get(node, node)} sent a message that cannot be decoded: {error}")
-            return
-        of_cell = [each for each in self.assignments if each.cell == update.cell]
-        assignment = next((each for each in of_cell if each.node == node), None)
-        if update.job != self._job.number or assignment is None or assignment.done:
+            of_cell = [each for each in self.assignments if each.cell == update.cell]
+            assignment = next((each for each in of_cell if each.node == node), None)
+            if update.job != self._job.number or assignment is None or assignment.done:
+                return
+            if not assignment.lost:
+                assignment.check(update)
+        except BadData as error:
+            self._failed(node, f"it sent what cannot be ({error})")
             return
         if assignment.lost:  # it was only slow, and others have its streams now
             self._transport.send(messages.END, messages.pack(messages.End(update.job, 0.0)), node)
@@ -259,6 +278,13 @@ class Coordinator:
         if not any(each.recording for each in self.assignments):
             return []
         return [each.filled(cell) for each in self.assignments if each.cell == cell.index]
+
+
+def _identity(cell: Cell) -> dict[str, Any]:
+    client = replace(cell.client, python=None)
+    return {
+        "index": cell.index, "client": client, "mode": clients.info(client.name).mode, "repeat": cell.repeat,
+    }  # fmt: skip
 
 
 def _host(node: str) -> str:

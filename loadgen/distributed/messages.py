@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from loadgen.gate import values
 from loadgen.lab.spool import Rows
 from loadgen.model import RecordingInfo
 
@@ -78,5 +79,5 @@ M = TypeVar("M", bound=msgspec.Struct)
 
 
 def unpack(kind: type[M], data: bytes) -> M:
-    """Return the message of that kind. Raises msgspec.MsgspecError for bytes that hold none."""
-    return msgspec.msgpack.decode(data, type=kind)
+    """Return the message of that kind. Raises BadData for bytes that hold none."""
+    return values.from_message(data, kind)

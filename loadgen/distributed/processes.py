@@ -17,11 +17,12 @@ from gevent import subprocess
 from locust.env import Environment
 from locust.event import Events
 
+from loadgen.distributed import inbox, token
 from loadgen.distributed.addresses import free_port, is_local
 from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Assignment, Coordinator
 from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Stream
-from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S, Worker
+from loadgen.distributed.worker import END_TIMEOUT_S, UPDATE_INTERVAL_S, Trust, Worker
 from loadgen.exit_code import end_signals
 from loadgen.lab.engine import longest
 from loadgen.lab.lifecycle import CellError
@@ -48,11 +49,14 @@ def without_configuration() -> None:
     locust.argument_parser.LocustArgumentParser._open_config_files = lambda *_: []
 
 
-def work(host: str, port: int, connect_timeout: int) -> int:
-    """Work for a master until it ends or is lost; return the exit code. Raises NoMaster.
+def work(host: str, port: int, connect_timeout: int, trust: Trust) -> int:
+    """Work for a master until it ends or is lost; return the exit code. Raises NoMaster, Refused.
 
     ``connect_timeout`` is in seconds, rounded up to whole attempts of Locust.
     """
+    here = gevent.getcurrent()
+    token.token()
+    token.protect_sockets(lambda why: gevent.kill(here, Refused(f"{host}:{port}: {why}")))
     without_configuration()
     locust.runners.MASTER_HEARTBEAT_TIMEOUT = MASTER_TIMEOUT_S
     locust.runners.CONNECT_RETRY_COUNT = (connect_timeout - 1) // RETRY_INTERVAL_S
@@ -71,7 +75,7 @@ def work(host: str, port: int, connect_timeout: int) -> int:
 
     for number in end_signals():
         gevent.signal_handler(number, leave)
-    worker = Worker(environment, Transport(runner))
+    worker = Worker(environment, Transport(runner), trust)
     worker.follow_master()
     runner.greenlet.join()
     for controller in worker.controllers.values():
@@ -83,9 +87,20 @@ def work(host: str, port: int, connect_timeout: int) -> int:
 def local_workers(count: int, host: str, port: int) -> Iterator[Sequence[subprocess.Popen[bytes]]]:
     """Start workers on this machine; end them after the block, by SIGTERM and then by SIGKILL.
 
-    They have sessions of their own: Ctrl-C reaches their master alone.
+    They have sessions of their own: Ctrl-C reaches their master alone. They trust it, and have a token of their own.
     """
-    command = [sys.executable, "-P", "-m", "loadgen", "worker", "--host", host, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "loadgen",
+        "worker",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--trust-master",
+    ]
     started = [
         subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) for _ in range(count)
     ]
@@ -126,6 +141,11 @@ def worker_pool(
             "listens on this machine only: start loadgen simulate --host, and name it with --url"
         )
     free_port(host, port, "--master-port")
+    if start:
+        token.new_token()
+    token.token()
+    token.protect_sockets(listener.note)
+    inbox.guard(listener.note)
     # Our own notes, and the workers themselves, report what goes wrong.
     logging.getLogger("locust").setLevel(logging.CRITICAL)
     hub = gevent.get_hub()

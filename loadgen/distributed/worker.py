@@ -9,8 +9,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import gevent
@@ -19,16 +20,18 @@ from gevent.event import Event
 
 import loadgen
 from loadgen.distributed import messages
+from loadgen.distributed.addresses import is_local
 from loadgen.distributed.transport import Transport
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import ExitCode
+from loadgen.gate import BadData
 from loadgen.lab import plan
 from loadgen.lab.engine import Engine
 from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Listener, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused, require
-from loadgen.scenario import Override, ScenarioError, load
+from loadgen.scenario import Override, ScenarioError, check_place, load
 from loadgen.secrets import mask_cut
 
 if TYPE_CHECKING:
@@ -47,6 +50,15 @@ class StreamError(Exception):
     """A failed stream in Locust's table of failures."""
 
 
+@dataclass(frozen=True)
+class Trust:
+    """What a master may choose, beside scenarios below the worker's folder: all, or this scenario and this target."""
+
+    all: bool = False
+    scenario: str = ""
+    url: str = ""
+
+
 def fingerprint(scenario: Scenario) -> str:
     """Return a digest of the scenario without its secrets and the path of its file."""
     encoded = msgspec.json.encode(replace(shareable(scenario), source=None), order="sorted")
@@ -56,8 +68,9 @@ def fingerprint(scenario: Scenario) -> str:
 class Worker:
     """Runs the cells of a job in a process of Locust: one of its workers, or its only process."""
 
-    def __init__(self, environment: Environment, transport: Transport) -> None:
+    def __init__(self, environment: Environment, transport: Transport, trust: Trust) -> None:
         self.environment, self.transport = environment, transport
+        self._trust, self._folder = trust, os.getcwd()
         self.controllers: dict[int, EngineController] = {}  # cell index -> its engine
         self.users: Counter[str] = Counter()  # of Locust, by their client: each is a stream
         taken = cores()
@@ -97,8 +110,7 @@ class Worker:
     def _job(self, _: str, data: bytes) -> None:
         try:
             job = messages.unpack(messages.Job, data)
-            overrides = [each if isinstance(each, str) else Override(*each) for each in job.overrides]
-            scenario = load(job.scenario, overrides)
+            scenario = self._load(job)
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} differs from the master's file: copy that one to every worker")
             require(scenario.clients, max(len(slots or (0,)) for slots in job.slots.values()))
@@ -108,12 +120,33 @@ class Worker:
                 cell.index: EngineController(self, job.number, cell, scenario)
                 for cell in self._cells(scenario, job)
             }
-        except (ScenarioError, Refused, OSError, msgspec.MsgspecError) as error:
+        except ScenarioError as error:
+            log.error("%s", error)
+            # The problems quote the file, which the master chose.
+            self.transport.send(messages.FAILED, "it cannot use this scenario; its own terminal shows why")
+        except (Refused, OSError, BadData) as error:
             log.error("%s", error)
             self.transport.send(messages.FAILED, str(error))
 
+    def _load(self, job: messages.Job) -> Scenario:
+        """Return the scenario of a job, as far as the master is trusted. Raises ScenarioError, Refused."""
+        overrides = [each if isinstance(each, str) else Override(*each) for each in job.overrides]
+        if self._trust.all:
+            return load(job.scenario, overrides)
+        check_place(job.scenario, self._folder, self._trust.scenario)
+        scenario = load(job.scenario, overrides, urls={self._trust.url})
+        here = is_local(urlsplit(job.url or "").hostname or "")
+        if job.url is not None and not (here and scenario.target.simulator):
+            raise Refused("the master names a target of its own: start the worker with that one, --url")
+        return scenario
+
     def _cells(self, scenario: Scenario, job: messages.Job) -> Iterator[Cell]:
         planned = plan.cells(scenario, job.url or scenario.target.url or "", ())
+        for index, slots in job.slots.items():
+            if not 1 <= index <= len(planned) or not {*(slots or ())} <= {
+                *range(planned[index - 1].max_streams)
+            }:
+                raise Refused("the master requests streams that the scenario does not have")
         for place, (index, slots) in enumerate(job.slots.items(), job.place * len(job.slots)):
             at = place % max(1, len(self._engine_cores))
             cell = replace(planned[index - 1], slots=slots or (), cores=self._engine_cores[at : at + 1])
@@ -122,13 +155,15 @@ class Worker:
             yield cell
 
     def _add(self, _: str, data: bytes) -> None:
-        add = messages.unpack(messages.Add, data)
+        if (add := _command(messages.Add, data)) is None:
+            return
         controller = self.controllers.get(add.cell)
         if controller is not None and controller.job == add.job:
             controller.add(add.slots)
 
     def _end(self, _: str, data: bytes) -> None:
-        end = messages.unpack(messages.End, data)
+        if (end := _command(messages.End, data)) is None:
+            return
         controllers = [each for each in self.controllers.values() if each.job == end.job]
         gevent.joinall([gevent.spawn(controller.finish, end.grace) for controller in controllers])
 
@@ -149,6 +184,14 @@ class Worker:
                 exception=error,
                 context={},
             )
+
+
+def _command(kind: type[messages.M], data: bytes) -> messages.M | None:
+    try:
+        return messages.unpack(kind, data)
+    except BadData as error:
+        log.error("a command of the master is dropped: %s", error)
+        return None
 
 
 class EngineController(Listener):

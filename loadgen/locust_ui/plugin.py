@@ -5,25 +5,27 @@ imports :class:`Streaming` from here and has a subclass of it.
 """
 
 import logging
+import os
 import signal
 import sys
 from argparse import Namespace
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import gevent
 from flask import jsonify, request
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 from werkzeug.datastructures import ImmutableMultiDict
 
 from loadgen import clients
-from loadgen.distributed.addresses import free_port, is_local
+from loadgen.distributed import inbox, token
+from loadgen.distributed.addresses import free_port
 from loadgen.distributed.transport import Transport
 from loadgen.distributed.users import Streaming
-from loadgen.distributed.worker import Worker
+from loadgen.distributed.worker import Trust, Worker
 from loadgen.locust_ui.login import protect
 from loadgen.locust_ui.origin import refuse_foreign
 from loadgen.locust_ui.plan import client_choices
@@ -69,7 +71,7 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
     runner = environment.runner
     assert runner is not None
     if not isinstance(runner, MasterRunner):
-        worker = Worker(environment, Transport(runner))
+        worker = Worker(environment, Transport(runner), _trust(environment, runner))
         if isinstance(runner, WorkerRunner):
             worker.follow_master()
             return
@@ -84,20 +86,25 @@ def _init(environment: Environment, web_ui: WebUI | None = None, **_: object) ->
         if web_ui is not None:
             free_port(web_ui.host, web_ui.port, "--web-port")
     except Refused as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
-    if options.master and not is_local(options.master_bind_host):
-        log.warning(
-            "The master listens on %s: Locust's protocol is not encrypted and has no login, "
-            "so use it in a network that you trust.",
-            options.master_bind_host,
-        )
+        _refused(error)
     if web_ui is not None:
         install(web_ui, session.snapshot, session.file)
         _check_form(web_ui, session)
         _propose_last(web_ui, options)
         refuse_foreign(web_ui)
         protect(web_ui)
+
+
+def _trust(environment: Environment, runner: Runner) -> Trust:
+    """Return what may be chosen here: all in a process of its own, otherwise what was chosen for this worker."""
+    options = environment.parsed_options
+    assert options is not None
+    return Trust(not isinstance(runner, WorkerRunner), options.scenario, options.host or "")
+
+
+def _refused(error: Exception) -> NoReturn:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(2)
 
 
 def _check_form(web_ui: WebUI, session: Session) -> None:
@@ -131,5 +138,16 @@ def _propose_last(web_ui: WebUI, options: Namespace) -> None:
     web_ui.update_template_args = updated  # type: ignore[method-assign]
 
 
+def _protect() -> None:
+    """Check and encrypt what masters and workers of this process send, before there are any."""
+    if any(word.startswith("--processes") for word in sys.argv) and not os.environ.get(token.TOKEN):
+        token.new_token()  # for the workers that Locust forks
+    inbox.guard(log.warning)
+    token.protect_sockets(
+        lambda why: log.warning(why) if why == token.WORKER_REFUSED else _refused(Refused(why))
+    )
+
+
+_protect()
 events.init_command_line_parser.add_listener(_options)
 events.init.add_listener(_init)

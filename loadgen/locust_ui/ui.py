@@ -7,6 +7,7 @@ import locust.main
 
 from loadgen.distributed.addresses import free_port, is_local
 from loadgen.distributed.processes import local_workers, without_configuration
+from loadgen.distributed.token import new_token
 from loadgen.locust_ui import locustfile
 from loadgen.locust_ui.plan import make_plan
 
@@ -39,6 +40,7 @@ def serve(
         if workers:
             master = free_port("127.0.0.1", 0, "--web-port")
             command += ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", str(master)]
+            new_token()
             stack.enter_context(local_workers(workers, "127.0.0.1", master))
         shown = f"[{host}]" if ":" in host else host
         print(f"{'https' if tls else 'http'}://{shown}:{port}", flush=True)  # noqa: T201

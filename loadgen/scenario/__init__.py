@@ -7,8 +7,10 @@ from loadgen.scenario.places import check_place
 from loadgen.scenario.problems import Problem, ScenarioError
 from loadgen.scenario.resolve import load, simulator, with_clients
 from loadgen.scenario.schema import schema
+from loadgen.scenario.shape import MAX_CONCURRENCY
 
 __all__ = [
+    "MAX_CONCURRENCY",
     "Override",
     "Problem",
     "ScenarioError",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from loadgen.model import AUTO, MODEL, Scenario, Simulator, Target, Timeouts, Tl
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
+from loadgen.scenario.places import check_foreign
 from loadgen.scenario.problems import Problem, ScenarioError, dotted, masked
 from loadgen.scenario.shape import ScenarioShape, choose_key
 from loadgen.scenario.source import BAD, Document, at, kind, parse
@@ -52,17 +54,19 @@ def load(
     environ: Mapping[str, str] = os.environ,
     *,
     execute: bool = True,
+    urls: Container[str] | None = None,
 ) -> Scenario:
     """Return the scenario in the YAML file at ``path``, with ``overrides`` applied.
 
     An override is ``path.to.key=value`` (the value in YAML) or an :class:`Override`; problems with it name its flag
     in place of ``file:line``. ``environ`` fills ``${NAME}``. Files named in the scenario are read, relative to its
-    folder. Interpreters that ``environ`` allows are run for their version; without ``execute`` nothing is. Raises
+    folder. Interpreters that ``environ`` allows are run for their version; without ``execute`` nothing is. ``urls`` are
+    the targets that the overrides of another machine may set; ``None``: the overrides are the user's own. Raises
     :class:`ScenarioError`, and nothing else, with all problems of them; its message has no value from the environment
     or from a credential.
     """
     version = partial(allowed_version, environ=environ) if execute else guessed_version
-    return _resolve(read(path), FilePath(path), overrides, environ, version)
+    return _resolve(read(path), FilePath(path), overrides, environ, version, urls)
 
 
 def with_clients(path: str, overrides: Sequence[str | Override], names: Sequence[str], flag: str) -> Scenario:
@@ -111,9 +115,14 @@ def _resolve(
     overrides: Sequence[str | Override],
     environ: Mapping[str, str],
     version: Version,
+    urls: Container[str] | None = None,
 ) -> Scenario:
-    in_file = dict(document.data)
+    in_file = copy.deepcopy(document.data)
     apply(document, overrides)
+    if urls is not None:
+        check_foreign(document, in_file, urls)
+        if document.problems:
+            raise ScenarioError(document.problems)
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file, version)

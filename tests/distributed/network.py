@@ -14,11 +14,12 @@ import gevent
 from loadgen.distributed import worker as worker_module
 from loadgen.distributed.coordinator import Coordinator
 from loadgen.distributed.transport import Handler, Transport
-from loadgen.distributed.worker import EngineController, Worker
+from loadgen.distributed.worker import EngineController, Trust, Worker
 from loadgen.lab.spool import Rows
 from loadgen.model import Cell, Outcome, RecordingInfo, Stream, Usage
 
 DEADLINE_S = 20.0
+NOW = time.perf_counter_ns()
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -121,8 +122,8 @@ class FakeEngine:
         cell = self.cell
         return RecordingInfo(
             index=cell.index, client=cell.client, mode="tasks", level=cell.level, repeat=cell.repeat,
-            workload=replace(cell.workload, prompts=()), ended=self.ended, start=1, window=(1, 2),
-            clock=((1, 2), (3, 4)), same_host=True,
+            workload=replace(cell.workload, prompts=()), ended=self.ended, start=NOW, window=(NOW, NOW + 1),
+            clock=((NOW, 2), (NOW, 4)), same_host=True,
         )  # fmt: skip
 
 
@@ -134,6 +135,7 @@ class Site:
     coordinator: Coordinator
     notes: list[str]
     streams: list[Stream]
+    trust: Trust = field(default_factory=lambda: Trust(all=True))
     workers: dict[str, Worker] = field(default_factory=dict)
 
     def join(self, node: str, version: str | None = None) -> Worker:
@@ -146,7 +148,7 @@ class Site:
             process_exit_code=None,
             runner=SimpleNamespace(quit=lambda: self.network.lose(node)),
         )
-        worker = self.workers[node] = Worker(_Weak(environment), end)  # type: ignore[arg-type]
+        worker = self.workers[node] = Worker(_Weak(environment), end, self.trust)  # type: ignore[arg-type]
         if version is None:
             worker.follow_master()
         else:

@@ -191,17 +191,6 @@ def test_nothing_is_measured_where_no_worker_can_take_part(
     assert [bool(each.lost) for each in made.coordinator.assignments] == [True]
 
 
-def test_a_message_that_cannot_be_read_is_noted(made: Site, scenario: Scenario) -> None:
-    gathered(made, "a")
-    begin(made, scenario)
-    made.engine("a").stream(0)
-    made.network.ends["a"].send(messages.UPDATE, b"\xff")
-    until(lambda: made.notes, "the note")
-    made.engine("a").end()
-    over(made)
-    assert len(made.streams) == 1
-
-
 def test_users_are_streams_and_late_workers_help(made: Site, scenario: Scenario) -> None:
     gathered(made, "a")
     cell = begin(made, scenario, scheduled=False)

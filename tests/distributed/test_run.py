@@ -46,8 +46,9 @@ ROOT = Path(__file__).parents[2]
 IMPATIENT = """
 import sys
 from loadgen.distributed import processes
+from loadgen.distributed.worker import Trust
 processes.MASTER_TIMEOUT_S = 5  # heartbeats come every second, later on a busy machine
-sys.exit(processes.work("127.0.0.1", int(sys.argv[1]), 60))
+sys.exit(processes.work("127.0.0.1", int(sys.argv[1]), 60, Trust(all=True)))
 """
 
 
@@ -68,11 +69,11 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 @contextmanager
 def worker(
-    port: int, *, cwd: Path, before: Sequence[str] = (), env: dict[str, str] | None = None
+    port: int, *more: str, cwd: Path, before: Sequence[str] = (), env: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """A worker for the master at that port."""
     with subprocess.Popen(
-        [*before, *COMMAND, WORKER, "--port", str(port)],
+        [*before, *COMMAND, WORKER, "--port", str(port), *more],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
         stdin=subprocess.DEVNULL,
@@ -174,7 +175,7 @@ def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str,
             hub, "run", path, "--master", "--master-host", host, "--master-port", port,
             "--workers", 4, "--url", url, "--out", out,
         )  # fmt: skip
-        workers = [start(before, "worker", "--host", host, "--port", port) for before in others]
+        workers = [start(before, "worker", "--host", host, "--port", port, "--url", url) for before in others]
         engines = until(lambda: all_engines(workers), "an engine in every worker")
         started_streams(120)  # two seconds, in which a worker sends four updates
         workers[2].kill()
@@ -185,8 +186,6 @@ def test_a_worker_of_four_hosts_that_is_killed(tmp_path: Path, hosts: tuple[str,
         interrupt(master)
         code, stdout, stderr = ended(master)
         assert [process.wait(SECONDS) for process in workers] == [0, 0, -signal.SIGKILL, 0]
-    warning = f"loadgen: {host} is open to others: Locust's protocol is not encrypted and has no login"
-    assert stderr.startswith(warning) == (host != "127.0.0.1")
     assert code == 130, stdout + stderr
     streams, dead = streams_of(out), one_lost(out)
     assert streams["worker"].nunique() == 4
@@ -347,8 +346,29 @@ def test_a_target_that_is_not_there_ends_it_before_workers_are_waited_for(tmp_pa
     flags = ("--workers", "2", "--master", "--master-host", "0.0.0.0", "--master-port", "0", "--url", gone)
     ran = command("run", scenario(tmp_path), *flags, cwd=tmp_path)
     assert ran.returncode == 3
-    assert "Locust's protocol is not encrypted and has no login" in ran.stderr.splitlines()[0]
     assert "Connection refused" in ran.stderr
+
+
+@pytest.mark.parametrize(("token", "says"), [("", "is not set"), ("short", "fewer than 16 characters")])
+def test_without_a_token_there_is_neither_master_nor_worker(tmp_path: Path, token: str, says: str) -> None:
+    for words in (("run", scenario(tmp_path), "--master", "--workers", "1"), ("worker",)):
+        ran = command(*words, cwd=tmp_path, env={"LOADGEN_TOKEN": token})
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert f"LOADGEN_TOKEN {says}" in ran.stderr or f"LOADGEN_TOKEN has {says}" in ran.stderr
+
+
+def test_another_token_ends_the_worker_and_not_the_master(tmp_path: Path) -> None:
+    port = free_port()
+    scenario(tmp_path, concurrency=2)
+    flags = ("--master", "--workers", "1", "--master-port", str(port), "--out", tmp_path / "run")
+    with started("run", "scenario.yaml", *flags, cwd=tmp_path) as master:
+        with worker(port, cwd=tmp_path, env={"LOADGEN_TOKEN": "the token of another master"}) as other:
+            code, _, log = ended(other)
+        assert (code, "no master with this LOADGEN_TOKEN" in log, "Traceback" in log) == (2, True, False), log
+        with worker(port, cwd=tmp_path):
+            code, stdout, stderr = ended(master)
+    assert code == 0, stdout + stderr
+    assert "a worker is refused: it has another LOADGEN_TOKEN, or none" in stdout + stderr
 
 
 def test_a_worker_without_a_master_says_so(tmp_path: Path) -> None:
@@ -408,7 +428,7 @@ def test_a_key_reaches_the_server_from_the_workers_environment_and_no_message(tm
         started(
             "run", path, *flags, "--url", server.url, cwd=tmp_path, env={"API_KEY": "of-the-master"}
         ) as master,
-        worker(relay.port, cwd=tmp_path, env={"API_KEY": key}) as own,
+        worker(relay.port, "--url", server.url, cwd=tmp_path, env={"API_KEY": key}) as own,
     ):
         until(lambda: children(own.pid, ENGINE), "the engine")
         arguments = [
@@ -421,7 +441,8 @@ def test_a_key_reaches_the_server_from_the_workers_environment_and_no_message(tm
     assert code == 0, stdout + stderr
     assert sent.count(key) == 40
     assert dict(streams_of(out)["outcome"].value_counts()) == {"ok": 32, "http_status": 8}
-    assert b"loadgen-update" in relay.seen
+    assert len(relay.seen) > 1000
+    assert b"loadgen-update" not in relay.seen, "it is encrypted"
     for secret in (key, "of-the-master"):
         assert not any(secret.encode() in text for text in [bytes(relay.seen), *arguments])
         assert secret not in stdout + stderr + log

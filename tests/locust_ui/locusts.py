@@ -107,7 +107,7 @@ def _started(
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**kept, "NO_PROXY": "*", **(env or {})},
+            env={**kept, "LOADGEN_TOKEN": "a token of all the tests", "NO_PROXY": "*", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if "ui" in command else log,
             stderr=log,
@@ -183,7 +183,9 @@ def outcomes(run: Path) -> Counter[str]:
 
 
 @contextmanager
-def worker(folder: Path, number: int, locustfile: Path, port: str) -> Iterator[None]:
+def worker(
+    folder: Path, number: int, locustfile: Path, port: str, env: Mapping[str, str] | None = None
+) -> Iterator[None]:
     """One of Locust's own workers."""
     home = folder / f"worker-{number}"
     home.mkdir()
@@ -197,5 +199,5 @@ def worker(folder: Path, number: int, locustfile: Path, port: str) -> Iterator[N
         "--master-port",
         port,
     ]
-    with _started(command, home, None):
+    with _started(command, home, env):
         yield

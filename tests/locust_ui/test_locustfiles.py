@@ -114,7 +114,7 @@ def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
     port, env = str(free_port()), {"LOADGEN_SCENARIO": str(file)}
     with ExitStack() as stack:
         for number in range(2):
-            stack.enter_context(worker(tmp_path, number, FILES / "sync_vs_async.py", port))
+            stack.enter_context(worker(tmp_path, number, FILES / "sync_vs_async.py", port, env))
         code, log = headless(
             tmp_path, "-f", FILES / "sync_vs_async.py", "--master", "--master-bind-port", port,
             *["--expect-workers", "2", "-u", "8", "-r", "8", "-t", "4s", "--stop-timeout", "20", "--csv", "r"],

@@ -47,7 +47,8 @@ def _undecided(
 ) -> Undecided:
     found: list[Mapping[Pair, Change]] = [evidence.changes(level, column) for column in columns]
     unclear = [of for changes in found for of in _unclear(changes, evidence.held_up(level)).values()]
-    bounds = [(c.low, c.high) for c in unclear if c.low is not None and c.high is not None]
+    # A ratio below 0 has no logarithm: the memory of a process may have shrunk.
+    bounds = [(c.low, c.high) for c in unclear if c.low is not None and c.high is not None and c.low > -1]
     widest = max(bounds, key=lambda of: math.log1p(of[1]) - math.log1p(of[0]), default=(None, None))
     summaries = evidence.at(level).values()
     have = min((len(rounds.values(s, column)) for s in summaries for column in columns), default=1)
