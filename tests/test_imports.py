@@ -160,7 +160,7 @@ OUTSIDE: dict[str, set[str]] = {
     "capacity": {"numpy", "rich", "scipy"},
     "findings": set(),
     "report": {"bokeh", "babel", "jinja2", "markupsafe", "numpy", "pandas", "rich"},
-    "distributed": {"gevent", "locust", "msgspec"},
+    "distributed": {"gevent", "locust", "msgspec", "zmq"},
     "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "locust", "numpy", "werkzeug"},
     "api": {"pandas"},
     "cli": {"click", "locust", "rich"},
