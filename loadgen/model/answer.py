@@ -124,8 +124,8 @@ class Saturates(Answer):
     """From ``below`` to ``level``, tokens per second grew ``ratio`` times only; ``limit`` is whose limit that is.
 
     ``client`` is ``None`` where it is the server's, and all clients show it. ``waits``: from ``below`` to ``level``,
-    the highest, more streams only wait; about ``served`` are served at once there. ``verdict`` is ``undecided`` where
-    the rounds are too few or too different to be sure.
+    the highest, more streams only wait; about ``served`` are served at once there, and ``queue`` of the ``ttft`` (ms,
+    p50) is waiting. ``verdict`` is ``undecided`` where the rounds are too few or too different to be sure.
     """
 
     kind: str = "saturates"
@@ -136,6 +136,8 @@ class Saturates(Answer):
     ratio: Estimate
     waits: bool = False
     served: Estimate = NOT_MEASURED
+    queue: Estimate = NOT_MEASURED
+    ttft: Estimate = NOT_MEASURED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ STREAM_COLUMNS = (
     "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
     "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
     "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
+    "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
@@ -139,8 +140,13 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,
         "server_decode": of.decode_ns, **{name: getattr(m.parts, name) for name in NAMES},
     }  # fmt: skip
+    speeds = {
+        "prompt": _per_s(m.reported.prompt_tokens, m.reported.prompt_ns),
+        "decode": _per_s(m.reported.server_tokens, m.reported.decode_ns),
+    }
     found = {
         **of.columns,
+        **{f"{name}_tokens_per_s": speed for name, speed in speeds.items()},
         "stream": np.arange(before, before + len(of)),
         "warmup": ~m.after_warmup,
         "tokens": m.tokens,
@@ -171,6 +177,11 @@ def _milliseconds(ns: Ints, missing: NDArray[np.bool_]) -> pd.arrays.FloatingArr
     return pd.arrays.FloatingArray(np.where(missing, 0.0, ns / 1e6), np.asarray(missing))
 
 
+def _per_s(tokens: Ints, ns: Ints) -> pd.arrays.FloatingArray:
+    missing = (tokens <= 0) | (ns <= 0)
+    return pd.arrays.FloatingArray(tokens / np.where(missing, 1, ns) * 1e9, missing)
+
+
 def _frame(recording: Recording, n: int, found: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
     cell = (recording.index, recording.client.label, recording.level.streams, recording.repeat)
     found = {**found, **{name: [value] * n for name, value in zip(_CELL, cell, strict=True)}}
@@ -185,7 +196,7 @@ def _array(values: Any, dtype: Any) -> Any:
 
 
 def _dtype(name: str) -> str:
-    if name.endswith("_ms"):
+    if name.endswith(("_ms", "_per_s")):
         return "Float64"
     texts = ("client", "outcome", "error", "worker", "finish_reason")
     return "string" if name in texts else "boolean" if name == "warmup" else "Int64"

@@ -67,6 +67,16 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
+def noisy() -> str:
+    """Return what stands in place of an interval that is too wide."""
+    return _("too noisy to tell")
+
+
+def is_noisy(low: float, high: float) -> bool:
+    """Return whether an interval of a change, as a share, is too wide: one end is over ``NOISY`` times the other."""
+    return 1 + high > NOISY * max(1 + low, 0.0)
+
+
 def interval(low: float | None, high: float | None, value: float | None = None) -> str:
     """Return ``1.2 to 3.4``, or that it is too noisy to tell where one end is over ``NOISY`` times the other.
 
@@ -75,7 +85,7 @@ def interval(low: float | None, high: float | None, value: float | None = None) 
     if low is None or high is None:
         return ""
     if low >= 0 and high > NOISY * (low or value or math.inf):
-        return _("too noisy to tell")
+        return noisy()
     return _between(low, high)
 
 

@@ -103,3 +103,11 @@ def test_marks_count_from_the_cell_s_start():
     made = recording(ramp_ms=500, streams=100)
     frame = streams_frame(run(".", [made]))
     assert frame["due_ms"].tolist() == [(due - ZERO) / 1e6 for due in made.streams.due]
+
+
+def test_the_servers_speeds_are_per_stream():
+    made = recording(streams=3, concurrency=3, tokens=11, ttft_ms=100, gap_ms=50, outcomes={"reset": 1})
+    frame = streams_frame(run(".", [made]))
+    assert frame["prompt_tokens_per_s"].tolist()[:2] == pytest.approx([100, 100])
+    assert frame["decode_tokens_per_s"].tolist()[:2] == pytest.approx([22, 22])
+    assert frame[["prompt_tokens_per_s", "decode_tokens_per_s"]].iloc[2].isna().all()

@@ -1,6 +1,6 @@
 import pytest
 
-from loadgen.report.text import interval, number, percents, plain, tick, with_interval
+from loadgen.report.text import interval, is_noisy, number, percents, plain, tick, with_interval
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,15 @@ from loadgen.report.text import interval, number, percents, plain, tick, with_in
 def test_an_interval_wider_than_a_factor_of_twenty_is_too_noisy_to_tell(value, low, high, shown):
     assert interval(low, high, value) == shown
     assert with_interval(value, low, high) == (f"{number(value)} ({shown})" if shown else number(value))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "noisy"),
+    [(-0.1, 0.2, False), (-0.9, 0.9, False), (-0.9, 1.1, True), (-1.0, 0.0, True), (-0.999, 2442.0, True),
+     (3, 50, False)],
+)  # fmt: skip
+def test_the_interval_of_a_change_is_one_of_ratios(low, high, noisy):
+    assert is_noisy(low, high) is noisy
 
 
 def test_percents_are_of_differences():

@@ -13,7 +13,18 @@ from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.server import changed
-from loadgen.report.text import NOT_MEASURED, clauses, flowing, joined, listed, number, percent, plain
+from loadgen.report.text import (
+    NOT_MEASURED,
+    clauses,
+    flowing,
+    is_noisy,
+    joined,
+    listed,
+    noisy,
+    number,
+    percent,
+    plain,
+)
 
 FINDING_LIMIT = 1000
 NAME_LIMIT = 100  # characters of one name that others chose
@@ -45,7 +56,7 @@ def row(of: Change) -> Row:
         base=value(of, of.base),
         head=value(of, of.head),
         change=change(of, of.change),
-        interval=NOT_MEASURED if of.low is None else f"{change(of, of.low)} … {change(of, of.high)}",
+        interval=_interval(of),
     )
 
 
@@ -220,6 +231,13 @@ def cells(keys: Iterable[CellKey]) -> str:
 def delays(view: ComparisonView) -> list[str]:
     """Return where HEAD's delivery lag came from, a sentence for each cell that became worse."""
     return [plain(sentences(finding).statement, FINDING_LIMIT) for finding in view.comparison.delays]
+
+
+def _interval(of: Change) -> str:
+    if of.low is None or of.high is None:
+        return NOT_MEASURED
+    wide = of.relative and is_noisy(of.low, of.high)
+    return noisy() if wide else f"{change(of, of.low)} … {change(of, of.high)}"
 
 
 def difference(of: Difference) -> str:

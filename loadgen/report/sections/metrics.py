@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import Topic, column, metrics, short
@@ -12,9 +12,10 @@ from loadgen.report.columns import interval_text, level_text, metric_heading, na
 from loadgen.report.language import _
 from loadgen.report.sections.quality import TONES
 from loadgen.report.sections.section import Block, Form, Section, View
-from loadgen.report.text import clauses, joined, plain
+from loadgen.report.text import clauses, joined, number, plain
 
 VALIDITY_PRIORITY = 2
+_THOUGHT = {"tokens": "tokens", "ms": "answer_ttft_p50_ms"}
 TABLES: tuple[tuple[str, frozenset[Topic]], ...] = (
     ("Latency", frozenset({"streams", "latency"})),
     ("Client cost", frozenset({"cost"})),
@@ -32,16 +33,30 @@ class Metrics(Section):
             return
         if form == "html":
             for title, topics in TABLES:
-                yield _table(view, [(of, 0) for of in _tabled(topics)], _(title), wide=True)
+                known = [
+                    of for of in _tabled(topics) if any(s.value(of.name) is not None for s in view.summaries)
+                ]
+                yield _table(view, [(of, 0) for of in known], _(title), wide=True)
         else:
             yield _table(view, short(), "")
         low = any(each.low_sample for s in view.summaries for each in s.values())
         legend = _("TTFT, ITL, total and lag in ms; – not measured")
         yield Text(clauses([legend, _("~ low sample size")]) if low else legend, "quiet")
+        if thinking := clauses(_thinking(view)):
+            yield Text(_("Thinking: {thinking}.").format(thinking=thinking), "quiet")
         if ended := _ended(view):
             yield Text(
                 _("Why the answers ended, in the server’s words: {ended}.").format(ended=ended), "quiet"
             )
+
+
+def _thinking(view: View) -> Iterator[str]:
+    """Yield how much each measurement thought before its answer began."""
+    text = _("{where}: {thinking} of {tokens} tokens, the answer after {ms} ms (p50)")
+    for s in view.summaries:
+        if thinking := s.value("thinking_tokens"):
+            numbers = {name: number(s.value(key)) for name, key in _THOUGHT.items()}
+            yield text.format(where=where(s.client, s.level), thinking=number(thinking), **numbers)
 
 
 def _ended(view: View) -> str:

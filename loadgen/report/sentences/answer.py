@@ -32,9 +32,10 @@ from loadgen.model import (
 from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import clauses, flowing, joined, listed, number, percent
+from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, noisy, number, percent
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
+QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
 CAUSES = 4  # kinds of failures that are named
 
 
@@ -223,6 +224,10 @@ def _waits(one: Saturates) -> Iterator[str]:
     yield text.format(below=below, level=level_text(one.level), rate=rate, ratio=number(one.ratio.value))
     if one.served.value is not None:
         yield _("About {n} are served at once.").format(n=spelled(max(1, round(one.served.value))))
+    if one.queue.value is not None and one.ttft.value and one.queue.value >= QUEUES * one.ttft.value:
+        text = _("Of the TTFT at {level}, {queue} of {ttft} ms (p50) are waiting in the queue.")
+        queue, ttft = number(min(one.queue.value, one.ttft.value)), number(one.ttft.value)
+        yield text.format(level=level_text(one.level), queue=queue, ttft=ttft)
     if one.verdict:
         yield (
             _("One round cannot tell; use --repeats 3.")
@@ -334,21 +339,16 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
                 "It is not clear from one round whether the clients differ in {metrics}; use --repeats 3."
             )
         elif one.low > 0 or one.high < 0:
-            text = _("The clients seem to differ in {metrics} ({low} to {high}), but not beyond doubt.")
+            text = _("The clients seem to differ in {metrics} ({interval}), but not beyond doubt.")
         elif one.clients:
-            text = _(
-                "It is not clear from {n} rounds whether {clients} differ in {metrics} ({low} to {high})."
-            )
+            text = _("It is not clear from {n} rounds whether {clients} differ in {metrics} ({interval}).")
         else:
-            text = _(
-                "It is not clear from {n} rounds whether the clients differ in {metrics} ({low} to {high})."
-            )
+            text = _("It is not clear from {n} rounds whether the clients differ in {metrics} ({interval}).")
         text = text.format(
             clients=listed(map(str, one.clients)) if one.clients else "",
             metrics=listed(map(_name, one.metrics)),
             n=spelled(one.rounds),
-            low=_signed(one.low or 0.0),
-            high=_signed(one.high or 0.0),
+            interval=_between(one.low or 0.0, one.high or 0.0),
         )
         yield text if one.low is None else flowing([text, _what_would_decide(one)])
 
@@ -359,6 +359,13 @@ def _what_would_decide(one: Undecided) -> str:
     if one.disturbed:
         return _("A quieter machine would help more than more rounds.")
     return _("Even {n} more would not decide.").format(n=MAX_MORE)
+
+
+def _between(low: float, high: float) -> str:
+    """Return ``−12 % to +24 %`` for a change, or that it is too noisy to tell."""
+    if is_noisy(low, high):
+        return noisy()
+    return _("{low} to {high}").format(low=_signed(low), high=_signed(high))
 
 
 def _signed(share: float) -> str:
