@@ -18,7 +18,9 @@ latency = partial(metric, topic="latency", kind="latency")
     headline={50: (1, "TTFT (ms)", "p50"), 95: (2, "TTFT (ms)", "p95")},
 )  # fmt: skip
 def ttft(m: Measured) -> Ints:
-    """Time to first token: from just before the library is called to the first read that carries text."""
+    """Time to first token: from just before the library is called to the first read that carries output, thinking
+    and tool calls included.
+    """
     return m.ttft
 
 

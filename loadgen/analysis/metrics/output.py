@@ -31,7 +31,7 @@ def tokens_per_stream(repeats: Repeats) -> float | None:
 
 @number(label="text events")
 def text_events(repeats: Repeats) -> int:
-    """Events with text received after the warm-up, counted by the client."""
+    """Events with output of any kind received after the warm-up, counted by the client."""
     return sum(int(m.streams.text_events[m.after_warmup].sum()) for m in repeats.parts)
 
 
