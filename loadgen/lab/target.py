@@ -78,7 +78,8 @@ def _last(recording: Recording, requests: int) -> WarmUp:
         status=None if status < 0 else status,
         total_s=(int(of.end[row]) - start) / 1e9,
         ttft_s=None if first is None else (first - start) / 1e9,
-        tokens=reported if reported >= 0 else int(of.text_events[row]),
+        # as `analysis.plausible` has it, but for hidden thinking: no token takes less than a byte
+        tokens=reported if 0 < reported <= of.bytes[row] else int(of.text_events[row]),
         load_s=None if load < 0 else load / 1e9,
     )
 

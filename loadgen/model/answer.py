@@ -18,12 +18,16 @@ class Answer(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failures(Answer):
-    """``failed`` of ``streams`` failed, by outcome and HTTP status (``None``: another outcome), most frequent first."""
+    """``failed`` of ``streams`` failed, by outcome and HTTP status (``None``: another outcome), most frequent first.
+
+    ``silent`` of those that completed carried no output.
+    """
 
     kind: str = "failures"
     failed: int
     streams: int
     causes: tuple[tuple[str, int | None, int], ...]
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,22 +12,26 @@ from loadgen.model import Failures, Outcome, Recording
 
 
 def failures(evidence: Evidence) -> Iterator[Failures]:
-    """Yield how many of all streams failed; nothing where none did."""
+    """Yield how many of all streams failed, or carried no output; nothing where none did."""
     found = failed(evidence.run.recordings)
-    if found.failed:
+    if found.failed or found.silent:
         yield found
 
 
 def failed(recordings: Iterable[Recording]) -> Failures:
     """Return how many streams failed, the warm-up included; streams stopped by the load did not."""
     causes: Counter[tuple[str, int | None]] = Counter()
-    streams = 0
+    streams = silent = 0
     for recording in recordings:
         table = recording.streams
         streams += len(table)
+        silent += int(((table.outcome == Outcome.OK.value) & (table.text_events == 0)).sum())
         rows = table.rows(~np.isin(table.outcome, [Outcome.OK.value, Outcome.STOPPED.value]))
         for outcome, status in zip(rows.outcome.tolist(), rows.status.tolist(), strict=True):
             causes[outcome, int(status) if outcome == Outcome.HTTP_STATUS else None] += 1
     return Failures(
-        failed=causes.total(), streams=streams, causes=tuple((*cause, n) for cause, n in causes.most_common())
+        failed=causes.total(),
+        streams=streams,
+        causes=tuple((*cause, n) for cause, n in causes.most_common()),
+        silent=silent,
     )

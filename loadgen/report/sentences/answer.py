@@ -53,6 +53,13 @@ def value(name: str, of: float | None) -> str:
 
 def _failures(answers: Sequence[Failures]) -> Iterator[str]:
     for one in answers:
+        if one.silent:
+            text = _(
+                "{silent} of {streams} streams completed without output: no text, no tool call, no refusal."
+            )
+            yield text.format(silent=f"{one.silent:,}", streams=f"{one.streams:,}")
+        if not one.failed:
+            continue
         causes = [
             f"{n:,} × {f'HTTP {status}' if status else outcome(kind, 1)}" for kind, status, n in one.causes
         ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from loadgen.analysis.answer.failures import failures
@@ -39,6 +42,13 @@ def test_streams_that_ended_well_or_were_stopped_did_not_fail():
     assert not answers(
         failures, recordings=[synthetic.recording(streams=9, tokens=2, outcomes={"stopped": 9})]
     )
+
+
+def test_streams_that_completed_without_output_are_told():
+    whole = synthetic.recording(streams=20, tokens=2, outcomes={"reset": 1})
+    silent = replace(whole.streams, text_events=whole.streams.text_events * (np.arange(20) >= 3))
+    (one,) = answers(failures, recordings=[replace(whole, streams=silent)])
+    assert (one.failed, one.silent, one.streams) == (1, 3, 20)
 
 
 # ---------------------------------------------------------------------------------------------- measured
