@@ -176,7 +176,7 @@ OPENAI: dict[str, Case] = {
         usage=STOPPED,
     ),
     # -- an end without output
-    "nothing": Case(b"", CUT, error="ended"),
+    "nothing": Case(b"", CUT),
     "comments only": Case(b": ping\n\n: ping\n\n", CUT),
     "the end alone": Case(DONE, EMPTY, error="without output"),
     "role only, then the end": Case(ROLE + DONE, EMPTY),
