@@ -18,7 +18,7 @@ from tests.engine.test_recorder import Clock, token
 from tests.lab.cells import cell
 
 SECOND = 1_000_000_000
-END = b'{"done":true}\n'
+END = b'{"response":"a","done":true}\n'
 SHORT = Timeouts(first_token=1, idle=2, total=10)
 
 
