@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from loadgen.analysis import effects
+from loadgen.analysis import batches, effects
 from loadgen.analysis.confidence import confidence
 from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Interval, Resampler
 from loadgen.analysis.limits import limits
@@ -60,7 +60,9 @@ def _summary(every: Sequence[Repeat], seed: int) -> Summary:
     key = [abs(seed), zlib.crc32(first.client.label.encode()), int(first.level.value)]
     estimates, rounds = _estimates(repeats, key)
     streams = sum(int(m.included.sum()) for m in repeats.parts)
-    found = ordered([*of_repeats(every, reasons), *of_pool(streams, len(rounds))])
+    found = ordered(
+        [*of_repeats(every, reasons), *of_pool(streams, len(rounds)), *batches.findings(repeats.parts)]
+    )
     outcomes = Counter(name for m in repeats.all_parts for name in m.outcome[m.after_warmup].tolist())
     finished = Counter(r for m in repeats.parts for r in m.streams.finish_reason[m.included].tolist() if r)
     return Summary(

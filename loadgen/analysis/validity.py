@@ -49,7 +49,8 @@ def verdict(against: Iterable[Reason]) -> Validity:
 
 def ordered(against: Iterable[Reason]) -> tuple[Reason, ...]:
     """Return the reasons, the most serious first, otherwise in the same order."""
-    return tuple(sorted(against, key=lambda reason: reason.validity is not INVALID))
+    places = (INVALID, SUSPECT, Validity.VALID)
+    return tuple(sorted(against, key=lambda reason: places.index(reason.validity)))
 
 
 def of_repeat(repeat: Repeat) -> list[Reason]:
@@ -113,8 +114,9 @@ def of_pool(included: int, rounds: int) -> Iterator[Reason]:
 
 
 def standing(against: Iterable[Reason], limit: Limit | None) -> list[Reason]:
-    """Return the reasons less those that are a result: streams that a client at its own limit started late."""
-    return [r for r in against if limit is not Limit.CLIENT or not isinstance(r, reasons.StartedLate)]
+    """Return the reasons less those that are a result: what a client at its own limit started or read late."""
+    results = reasons.StartedLate, reasons.TextHeldBack
+    return [r for r in against if limit is not Limit.CLIENT or not isinstance(r, results)]
 
 
 def settled(summary: Summary) -> Summary:

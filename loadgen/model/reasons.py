@@ -167,6 +167,24 @@ class FewStreams(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextHeldBack(Reason):
+    """Most text of the ``streams`` came in one read with other text, ``whole`` answers in a single one."""
+
+    kind: Literal["text_held_back"] = "text_held_back"
+    streams: int
+    whole: int
+    events_per_read: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeveralTokens(Reason):
+    """An event carries several tokens, so that gaps between tokens are those between events."""
+
+    kind: Literal["several_tokens"] = "several_tokens"
+    tokens_per_event: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatExcluded(Reason):
     """``repeat`` is invalid for these ``reasons`` and others are not; only its failures count."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,3 +64,25 @@ def test_no_lag_is_beyond_what_the_client_can_have_added(name: str, tmp_path: Pa
     assert bool(len(lag)) is (found.verdict == "absolute")
     assert (lag >= 0).all()
     assert (lag <= streams["total_ms"].max()).all()
+
+
+def test_a_proxy_that_holds_text_back_is_named(tmp_path: Path) -> None:
+    def answer(handler: Handler) -> None:
+        time.sleep(GAP * TOKENS)  # as long as the server behind it takes
+        lines = [{"response": "word ", "done": False}] * TOKENS
+        last = {
+            "response": "",
+            "done": True,
+            "eval_count": 3 * TOKENS,
+            "eval_duration": round(GAP * TOKENS * S),
+        }
+        handler.say(200, b"".join(json.dumps(each).encode() + b"\n" for each in [*lines, last]))
+
+    path = scenario(tmp_path, clients=["requests"], concurrency=[2], load={"requests": 6}, repeats=1)
+    with ollama(answer) as server:
+        ran = invoke("run", path, "--url", server.url, "--out", tmp_path / "run", cwd=tmp_path)
+    (row,) = loadgen.Run.load(tmp_path / "run").summary().to_dict("records")
+    assert (row["validity"], row["tokens_per_event"]) == ("suspect", 3)
+    assert "whole answers came in one read" in row["reasons"]
+    assert "carries 3.00 tokens" in row["reasons"]
+    assert "carries 3.00 tokens" in ran.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from loadgen.analysis import batches
 from loadgen.analysis.measures import present
 from loadgen.analysis.metrics import VALUE, Repeats, Scalar, metric
 from loadgen.analysis.metrics.streams import number
@@ -85,6 +86,14 @@ def events_per_read(repeats: Repeats) -> float | None:
     reads = sum(int(np.diff(m.text_offsets)[m.included].sum()) for m in repeats.parts)
     events = sum(int(m.streams.text_events[m.included].sum()) for m in repeats.parts)
     return events / reads if reads else None
+
+
+@cost(label="tokens per text event", unit="", better=None)
+def tokens_per_event(repeats: Repeats) -> float | None:
+    """Tokens by the server's own count for each text event, on average, without hidden thinking; above 1, the gaps of
+    the ITL are those between groups of tokens.
+    """
+    return batches.tokens_per_event(repeats.parts)
 
 
 @number(label="streams that waited for a load")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from loadgen.analysis import rounds
-from loadgen.model import ClockFinding, Grade
+from loadgen.model import ClockFinding, Grade, reasons
 from loadgen.model import Confidence as GroupConfidence
 from loadgen.report.blocks import Bullets, Text, Tone, Verdict
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import confidence as english
 from loadgen.report.sentences import server_clock
+from loadgen.report.sentences.validity import reason
 
 TONES: Mapping[Grade, Tone] = {Grade.HIGH: "good", Grade.MEDIUM: "warn", Grade.LOW: "bad"}
 
@@ -36,6 +37,8 @@ class Confidence(Section):
         if form != "html":
             clocks = [of for of in view.of(ClockFinding) if of.verdict != "absolute" and of.fault != "host"]
             doubts += server_clock.lines(clocks)
+            remarks = (r for s in counted for r in s.reasons if isinstance(r, reasons.SeveralTokens))
+            doubts += [reason(r) for r in remarks][:1]
         if doubts:
             yield Bullets(doubts, "quiet")
 

@@ -9,7 +9,7 @@ from loadgen.report.columns import where
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
 from loadgen.report.sentences.confidence import cause
-from loadgen.report.text import clauses, joined, percent
+from loadgen.report.text import clauses, joined, number, percent
 
 OUTCOMES: Mapping[str, tuple[str, str]] = {  # one, several
     Outcome.OK: ("ok", "ok"),
@@ -143,6 +143,23 @@ def _text(why: Reason) -> str:
                 "the listen queue dropped connections once: some connects waited a second or more",
                 "the listen queue dropped connections {n} times: some connects waited a second or more",
             )
+        case reasons.TextHeldBack():
+            text = (
+                _("whole answers came in one read")
+                if 2 * why.whole > why.streams
+                else _("{number} text events came in one read on average")
+            )
+            note = _(
+                "{text}: the server, or a proxy before it, holds text back, and TTFT and ITL are those of what holds "
+                "it; nginx: proxy_buffering off"
+            )
+            return note.format(text=text.format(number=number(why.events_per_read)))
+        case reasons.SeveralTokens():
+            text = _(
+                "a text event carries {number} tokens on average: the ITL is the gap between events, the TPOT the time "
+                "per token"
+            )
+            return text.format(number=number(why.tokens_per_event))
         case reasons.FewStreams():
             return plural(
                 why.streams,
