@@ -66,6 +66,15 @@ class Measured:
         return ~self.ok & np.not_equal(self.outcome, Outcome.STOPPED.value)
 
     @cached_property
+    def failure_wait_ns(self) -> int:
+        """Return how long slots waited after failures before their next stream, summed over the slots."""
+        of = self.streams
+        order = np.lexsort((of.start, of.slot))
+        slot, waited = of.slot[order], of.due[order][1:] - of.end[order][:-1]
+        counted = self.failed[order][:-1] & (slot[1:] == slot[:-1]) & (waited > 0)
+        return int(waited[counted].sum())
+
+    @cached_property
     def included(self) -> Flags:
         """Return which streams count for latencies: due after the warm-up, and ok."""
         return np.logical_and(self.after_warmup, self.ok)

@@ -14,6 +14,7 @@ from loadgen.clients import Failures, Info, Sink
 from loadgen.model import Cell, Outcome, Request
 
 RACE = "keep-alive race: the server closed a reused connection before the first byte of an answer"
+MAX_HEAD_BYTES = 256 << 10  # of headers, trailers and chunk extensions: what comes without a byte of the body
 SWITCHING_PROTOCOLS = 101  # the one 1xx after which no answer comes
 
 
@@ -32,6 +33,7 @@ class Floor:
         self.failures: Failures = (
             (TimeoutError, "", Outcome.CONNECT_TIMEOUT),
             (EOFError, "", Outcome.TRUNCATED),
+            (OverflowError, "", Outcome.UNDECODABLE),
             (httptools.HttpParserError, "", Outcome.UNDECODABLE),
         )
         self._parser = httptools.HttpResponseParser
@@ -93,6 +95,7 @@ class _Connection(asyncio.Protocol):
         self._framed = False
         self._error: Exception | None = None
         self._received = self._reused = False
+        self._head = 0
         self.reusable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,7 +116,7 @@ class _Connection(asyncio.Protocol):
         self._parser = self._make_parser(self)
         self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
-        self._received = False
+        self._received, self._head = False, 0
         self._headers: list[tuple[bytes, bytes]] = []
         headers = {"Host": host, **request.headers, "Content-Length": len(request.body)}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -164,7 +167,10 @@ class _Connection(asyncio.Protocol):
         on_data = self._on_data
         self._received = True
         try:
+            self._head += len(data)
             self._feed(data)
+            if self._head > MAX_HEAD_BYTES:
+                raise OverflowError(f"more than {MAX_HEAD_BYTES >> 10} KiB of headers without a body")
             if on_data is not None:
                 self._deliver(on_data)
                 if not self._complete:
@@ -195,6 +201,7 @@ class _Connection(asyncio.Protocol):
             self._code = status
 
     def on_body(self, body: bytes) -> None:
+        self._head = 0
         self._body.append(body)
 
     def on_message_complete(self) -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from time import perf_counter_ns
 
 from loadgen.engine.dispatcher import Dispatcher
+from loadgen.engine.memory import MemoryWatch
 from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder, do_nothing
+from loadgen.engine.surplus import Connections
 from loadgen.engine.system import totals
 from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
 from loadgen.protocols import Bounded, Protocol
@@ -37,6 +39,8 @@ class Engine:
         self._requests = [replace(r, headers={"Accept-Encoding": "identity", **r.headers}) for r in requests]
         self._numbers = itertools.count()
         self._ended: deque[Stream] = deque()
+        self._connections = Connections()
+        self._memory = MemoryWatch()
         self._stopped_at: int | None = None
         self._until = 0
         self._edges: list[int] = []
@@ -50,6 +54,7 @@ class Engine:
         self._edges = [start + int(load.warmup * 1e9), *([] if load.seconds is None else [self._until])]
         self._next_check = self._next_pulse = self._next_flush = start
         self.pauses.start()
+        self._memory.start()
 
     # -- streams
 
@@ -62,6 +67,7 @@ class Engine:
         if isinstance(decoder, Bounded):
             decoder.max_bytes = self.cell.workload.max_message
         recorder = StreamRecorder(number, arrival.slot or 0, arrival.due, decoder)
+        recorder.connections = self._connections
         self.open[number] = recorder
         return recorder
 
@@ -78,6 +84,7 @@ class Engine:
         if self.open.pop(recorder.number, None) is None:
             return False
         recorder.abort = do_nothing  # its connection may be the next stream's
+        recorder.connected = None
         # A library that keeps a timeout itself may be ahead of the next check.
         recorder.expired = recorder.expired or recorder.expired_timeout(self._timeouts, perf_counter_ns())
         stream = recorder.stream()
@@ -141,6 +148,7 @@ class Engine:
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_INTERVAL_NS
             self._outbox.send(Pulse(now, len(watched), sum(recorder.text_events for recorder in watched)))
+        self._memory.check(watched)
         for recorder in watched:
             if recorder.expired is None:
                 if self._stopped_at is not None or self.dispatcher.must_end(recorder.slot, now):

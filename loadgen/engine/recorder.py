@@ -14,6 +14,7 @@ from time import perf_counter_ns
 
 from loadgen.clients import Failures, Undelivered, no_headers
 from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer, refusal, reported
+from loadgen.engine.surplus import MESSAGE, Connections
 from loadgen.engine.system import since_sent_ns
 from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
@@ -44,7 +45,9 @@ class StreamRecorder:
     expired: Outcome | None = None
     run_wait_ns: int | None = None
     abort: Callable[[], object] = do_nothing
-    connected: socket.socket | None = None  # its connection, until the headers
+    connected: socket.socket | None = None  # its connection
+    connections: Connections | None = None  # what is known of all of them
+    expired_error: str = ""
     _headers: int | None = None
     _sent: int | None = None
     _status: int | None = None
@@ -77,7 +80,9 @@ class StreamRecorder:
         if self.connected is not None:
             since = since_sent_ns(self.connected)
             self._sent = None if since is None else max(self._start, now - since)
-            self.connected = None
+            if self.connections is not None and self.connections.is_surplus(self.connected, self._start):
+                self._outcome, self._error = Outcome.UNDECODABLE, MESSAGE
+                raise Undecodable(MESSAGE)
         self._status, self._header = status, header
         if status < 200:
             # The answer is still to come, and must not be read as that of the connection's next request.
@@ -158,6 +163,8 @@ class StreamRecorder:
     def finish(self) -> None:
         """Mark the end of the body. Raises Undecodable."""
         self._closed = perf_counter_ns()
+        if self.connections is not None and self.connected is not None:
+            self.connections.end_answer(self.connected)
         if self._outcome is Outcome.HTTP_STATUS:
             return
         if self._broken is not None:
@@ -213,6 +220,11 @@ class StreamRecorder:
             return Outcome.FIRST_TOKEN_TIMEOUT if now - self._start > timeouts.first_token * 1e9 else None
         return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
 
+    @property
+    def silent_since(self) -> int | None:
+        """Return when the library last handed something over; ``None`` before the headers."""
+        return self._arrivals[-1] if self._arrivals else self._headers
+
     def stream(self) -> Stream:
         """Return what happened."""
         outcome = self._outcome
@@ -224,7 +236,7 @@ class StreamRecorder:
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
         if self.expired and outcome not in _BY_SERVER:
             seen = self._status and self._head and no_answer(self._status, self._header, self._head)
-            outcome, error = self.expired, seen or ""
+            outcome, error = self.expired, self.expired_error or seen or ""
         # Where only some events are stamped, there is no lag.
         stamped = len(self._stamps) == self.text_events
         closed = self._closed if self._closed is not None else perf_counter_ns()

@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import struct
+from mmap import PAGESIZE
 
 from loadgen.model import Sample
 
@@ -12,8 +13,15 @@ try:
 except ImportError:  # not a POSIX system
     resource = None  # type: ignore[assignment]
 
+try:
+    from fcntl import ioctl
+    from termios import FIONREAD
+except ImportError:
+    ioctl = None  # type: ignore[assignment]
+
 TCP_INFO = getattr(socket, "TCP_INFO", None)
 LAST_DATA_SENT, TOTAL_RETRANS = 44, 100  # where Linux's struct tcp_info has them: ms ago, and a count
+BYTES_RECEIVED = 128  # and the bytes, in 64 bits
 OPEN_MAX = 10_240  # macOS may refuse a soft limit above it, whatever the hard one
 
 
@@ -39,6 +47,27 @@ def since_sent_ns(connected: socket.socket) -> int | None:
     except (OSError, struct.error):  # closed, or no TCP
         return None
     return None if repeated else ms * 1_000_000
+
+
+def bytes_read(connected: socket.socket) -> tuple[int, int] | None:
+    """Return the connection's own port and how many bytes have been read from it; ``None`` where that is not known."""
+    if TCP_INFO is None or ioctl is None:
+        return None
+    try:
+        (unread,) = struct.unpack("=i", ioctl(connected.fileno(), FIONREAD, bytes(4)))
+        info = connected.getsockopt(socket.IPPROTO_TCP, TCP_INFO, BYTES_RECEIVED + 8)
+        return connected.getsockname()[1], struct.unpack_from("=Q", info, BYTES_RECEIVED)[0] - unread
+    except (OSError, ValueError, struct.error):  # closed, no TCP, or an older kernel
+        return None
+
+
+def memory_bytes() -> int | None:
+    """Return the resident memory of this process; ``None`` where the system does not report it."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * PAGESIZE
+    except OSError:
+        return None
 
 
 def raise_open_files() -> None:

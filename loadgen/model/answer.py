@@ -28,6 +28,7 @@ class Failures(Answer):
     streams: int
     causes: tuple[tuple[str, int | None, int], ...]
     silent: int = 0
+    waited_s: float = 0.0  # in all, of the slots after failures, before they started another stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,26 @@ def test_a_stream_starts_clean_whatever_was_before_it(part: int, elsewhere: str)
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the kernel does not count here")
+def test_an_answer_that_was_there_before_its_request_is_named() -> None:
+    """What stands on h11 keeps what came after an answer, and gives it to the next stream."""
+    clients = [client for client in share(0, 1) if client.label.startswith(ON_H11)]
+    kinds = ("more", "good", "good", "more", "more", "good")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(Raw(HANDLERS)) for _ in clients]
+        cells = [slot(client, server.url, kinds) for client, server in zip(clients, servers, strict=True)]
+        recordings = record_all(cells)
+    bad = Outcome.UNDECODABLE
+    for client, recording in zip(clients, recordings, strict=True):
+        found = rows(recording)
+        outcomes = [row.outcome for row in found]
+        assert outcomes == [Outcome.OK, bad, Outcome.OK, Outcome.OK, bad, Outcome.OK], client
+        assert [row.tokens for row in found] == [1, 0, 1, 1, 0, 1], client
+        assert all(
+            "after the end of the answer before it" in row.error for row in found if row.outcome == bad
+        )
+
+
 def sequences(
     client: ClientId, url: str, urls: Mapping[str, str], elsewhere: str
 ) -> Iterator[tuple[Cell, tuple[str, ...]]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from loadgen.analysis.answer.evidence import Evidence
+from loadgen.analysis.measures import Measured
 from loadgen.model import Failures, Outcome, Recording
 
 
@@ -21,10 +22,11 @@ def failures(evidence: Evidence) -> Iterator[Failures]:
 def failed(recordings: Iterable[Recording]) -> Failures:
     """Return how many streams failed, the warm-up included; streams stopped by the load did not."""
     causes: Counter[tuple[str, int | None]] = Counter()
-    streams = silent = 0
+    streams = silent = waited_ns = 0
     for recording in recordings:
         table = recording.streams
         streams += len(table)
+        waited_ns += Measured(recording).failure_wait_ns
         silent += int(((table.outcome == Outcome.OK.value) & (table.text_events == 0)).sum())
         rows = table.rows(~np.isin(table.outcome, [Outcome.OK.value, Outcome.STOPPED.value]))
         for outcome, status in zip(rows.outcome.tolist(), rows.status.tolist(), strict=True):
@@ -34,4 +36,5 @@ def failed(recordings: Iterable[Recording]) -> Failures:
         streams=streams,
         causes=tuple((*cause, n) for cause, n in causes.most_common()),
         silent=silent,
+        waited_s=waited_ns / 1e9,
     )

@@ -58,7 +58,7 @@ METRICS: tuple[str, ...] = (
     *_in("lag", "relative_lag", "lag_error_ms"),
     *_in("cpu", "cpu_percent", "cpu_share", "run_wait_percent", "cpu_busiest_second_percent"),
     *_in("switches", "switches_per_token"),
-    *_in("streams", "errors_share"),
+    *_in("streams", "errors_share", "failure_wait_s"),
     *_in("memory", "threads_added"),
     *_in("output", "loads", "load_max_ms"),
     *_in("streams", "startup_streams"),

@@ -45,6 +45,14 @@ def errors_share(repeats: Repeats) -> float | None:
     return _errors(repeats) / number if number else None
 
 
+@metric(Scalar, label="wait after failures", unit="s", topic="streams", better="lower")
+def failure_wait_s(repeats: Repeats) -> float:
+    """How long slots waited after `errors` before their next stream, summed over slots and repeats: after each further
+    failure in a row twice as long, from 0.25 to 8 s.
+    """
+    return sum(m.failure_wait_ns for m in repeats.all_parts) / 1e9
+
+
 @cost(
     label="peak in flight", unit="streams", better=None, decimals=0, tabled=VALUE, short={None: 19},
     heading="in flight",

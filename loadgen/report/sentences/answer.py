@@ -36,6 +36,7 @@ from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, nois
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
+MIN_WAITED_S = 1.0  # a shorter wait after failures is not named
 CAUSES = 4  # kinds of failures that are named
 
 
@@ -67,6 +68,9 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
         yield _("{failed} of {streams} streams failed: {causes}.").format(
             failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=joined(causes[:CAUSES]) + more
         )
+        if one.waited_s >= MIN_WAITED_S:
+            text = _("After failures the slots waited {seconds} s in all before they tried again.")
+            yield text.format(seconds=f"{one.waited_s:,.0f}")
 
 
 def _loads(answers: Sequence[Loads]) -> Iterator[str]:
