@@ -247,3 +247,16 @@ def test_an_older_recording_has_no_send_delay():
     made = synthetic.recording(streams=3)
     unknown = replace(made.streams, end_stamp_ns=np.full(3, -1))
     assert Measured(replace(made, streams=unknown)).send_delay.tolist() == [-1] * 3
+
+
+def test_the_wait_after_failures_is_that_of_each_slot_until_its_next_stream():
+    plain = synthetic.recording(streams=6, concurrency=2, tokens=2)
+    #           slot 0: fails, fails, succeeds; slot 1: succeeds, fails, and starts no more
+    slot, outcome = [0, 1, 0, 1, 0, 0], ["reset", "ok", "refused", "ok", "ok", "stopped"]
+    start = [0, 0, 1300, 700, 3000, 4000]
+    due = [0, 0, 1250, 600, 2500, 3000]
+    end = [1000, 500, 2000, 900, 3500, 4500]
+    marks = {"start": start, "due": due, "end": end}
+    columns = {name: ZERO + np.array(ms) * MS for name, ms in marks.items()}
+    table = replace(plain.streams, slot=np.array(slot), outcome=np.array(outcome, dtype=object), **columns)
+    assert Measured(replace(plain, streams=table)).failure_wait_ns == (250 + 500) * MS

@@ -61,8 +61,8 @@ def _not_ended(run: Run) -> str:
     }  # fmt: skip
     if run.info.state not in states:
         return ""
-    ended = {cell.index for cell in run.info.cells if cell.ended is not None}
-    measured, planned = len({r.index for r in run.recordings} & ended), len(run.info.cells)
+    half = {cell.index for cell in run.info.cells if cell.ended is None and cell.files}
+    measured, planned = len({r.index for r in run.recordings} - half), len(run.info.cells)
     text = _("{run}: {measured} of {planned} cells were measured").format(
         run=states[run.info.state], measured=measured, planned=planned
     )
