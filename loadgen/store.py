@@ -364,8 +364,8 @@ def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
     dtypes = {format1.on_disk(name) if old else name: kinds for name, kinds in dtypes.items()}
     dtypes["meta"] = ("uint8",)
     columns = archive.columns(path, MAX_RECORDING_BYTES, dtypes)
-    if "meta" not in columns:
-        raise BadData("meta", "is missing")
+    if len(columns.get("meta", ())) not in range(1, MAX_INFO_BYTES):
+        raise BadData("meta", f"is missing, or has more than {MAX_INFO_BYTES:,} bytes")
     meta = values.from_json(columns.pop("meta").tobytes(), dict[str, Any])
     if old:
         format1.recording(meta, columns, info)

@@ -52,16 +52,17 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         wanted = list(dict.fromkeys(_client(label or client, scenario) for label in labels))
         named = [_entry(each) for each in wanted]
         overrides = [Override("--client", "clients", named), *overrides_from_flags(url=host or None)]
-        scenario = with_model(load(path, overrides))
+        scenario = load(path, overrides)
+        if any(secret in json.dumps(named) + host for secret in scenario.secrets):
+            raise Refused(
+                "the host's URL holds a credential, which would be sent to every worker: "
+                "name it as ${NAME} in the scenario"
+            )
+        scenario = with_model(scenario)
         overrides.append(Override("model", "model", scenario.workload.model))
     except (ScenarioError, TargetError) as error:
         raise Refused(str(error)) from None
     require(scenario.clients, 1)
-    if any(secret in json.dumps(named) + host for secret in scenario.secrets):
-        raise Refused(
-            "the host's URL holds a credential, which would be sent to every worker: "
-            "name it as ${NAME} in the scenario"
-        )
     planned = plan.cells(scenario, scenario.target.url or "", ())
     cells = tuple(next(cell for cell in planned if cell.client == each) for each in wanted)
     return Plan(scenario, tuple(overrides), cells, default.label)

@@ -126,7 +126,9 @@ def _odd(column: np.ndarray[Any, Any], draw: random.Random) -> Any:
     way = draw.randrange(12)
     if way < 6 and n and column.dtype.kind in "iu":
         info = np.iinfo(column.dtype)
-        value = draw.choice((info.min, info.max, -1, 0, 1, 2, 10**6, 2**40, 2**53, 2**62, -(2**62)))
+        value = draw.choice(
+            (info.min, info.max, -1, 0, 1, 2, 10**6, 2**40, 25 * 10**14, 2**53, 2**62, -(2**62))
+        )
         made[draw.randrange(n) if draw.random() < 0.7 else slice(None)] = np.clip(value, info.min, info.max)
         return made
     return (
