@@ -39,6 +39,16 @@ class LineDecoder:
             raise
         return events
 
+    def _one(self, read: Read, message: bytes) -> list[Event]:
+        """Return the events of a message that came whole, and nothing with it, which is what most reads bring."""
+        events: list[Event] = []
+        try:
+            self._ended = read(message, events)
+        except Undecodable as error:
+            error.events = events
+            raise
+        return events
+
     def eof(self) -> list[Event]:
         return []
 

@@ -12,6 +12,12 @@ class Decoder(LineDecoder):
 
     __slots__ = ()
 
+    def feed(self, data: bytes) -> list[Event]:
+        begun = self._parts or self._ended
+        if not begun and data[:1] == b"{" and data.find(b"\n") == len(data) - 1 <= self.max_bytes:
+            return self._one(self._read, data[:-1])
+        return super().feed(data)
+
     def eof(self) -> list[Event]:
         # The last object may come without LF. A truncated one is ignored: the missing end of the stream reports it.
         events: list[Event] = []

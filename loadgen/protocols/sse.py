@@ -28,15 +28,8 @@ class Decoder(LineDecoder):
     def feed(self, data: bytes) -> list[Event]:
         if self._after_cr or b"\r" in data:
             data = self._without_cr(data)
-        # An event to itself is what most reads bring.
         if data.startswith(b"data: {") and data.find(b"\n") == len(data) - 2 and self._is_alone(data):
-            events: list[Event] = []
-            try:
-                self._ended = self._event(data[6:-2], events)
-            except Undecodable as error:
-                error.events = events
-                raise
-            return events
+            return self._one(self._event, data[6:-2])
         return super().feed(data)
 
     def _is_alone(self, data: bytes) -> bool:
