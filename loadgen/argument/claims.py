@@ -2,7 +2,8 @@
 
 Each claim is a row of atomic statements in :data:`CLAIMS`: a measure, a line, and whom it is about: each sync or async
 client, at its highest level; or each pair of an async and a sync client, at the highest level that all share. Of pairs,
-the measure is the ratio of the two, round by round.
+the measure is the ratio of the two, round by round; of total times where the answers differ in length, that of the time
+per token (:mod:`loadgen.analysis.lengths`).
 
 **An effect**, of one client or pair, supports its statement when its whole 95 % interval lies on the one side of the
 line, contradicts it when it lies on the other, and is undecided when it spans the line, after one round only, or when

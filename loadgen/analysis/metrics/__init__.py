@@ -52,7 +52,7 @@ METRICS: tuple[str, ...] = (
     *_in("streams", "live_mean"),
     *_in("output", "events_per_read", "text_events", "server_tokens", "tokens_per_stream"),
     *_in("output", "thinking_tokens", "answer_tokens", "tokens_per_event"),
-    *_in("latency", "answer_ttft", "total_per_token", "headers", "tpot", "send_delay", "to_wire"),
+    *_in("latency", "answer_ttft", "headers", "tpot", "send_delay", "to_wire"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
     *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_mean"),
     *_in("lag", "relative_lag", "lag_error_ms"),

@@ -50,12 +50,6 @@ def total(m: Measured) -> Ints:
     return m.total
 
 
-@latency(PerStream, label="total per token", percentiles=(50, 99), primary=(50,))
-def total_per_token(m: Measured) -> Ints:
-    """`total` divided by the tokens of the stream. Measurements with answers of different length are compared by it."""
-    return np.where((m.total >= 0) & (m.tokens > 0), m.total // np.maximum(m.tokens, 1), -1)
-
-
 @latency(PerStream, label="drain", percentiles=(50, 99))
 def drain(m: Measured) -> Ints:
     """From the protocol's end to that of the body: how long the server keeps the connection busy after an answer."""
@@ -68,9 +62,11 @@ def headers(m: Measured) -> Ints:
     return m.headers_wait
 
 
-@latency(PerStream, label="TPOT", percentiles=(50, 99))
+@latency(PerStream, label="TPOT", percentiles=(50, 99), primary=(50,))
 def tpot(m: Measured) -> Ints:
-    """Time per output token of a stream: from its first to its last token, divided by its `tokens` minus one."""
+    """Time per output token of a stream: from its first to its last token, divided by its `tokens` minus one.
+    Measurements with answers of different length are compared by it, in place of `total`.
+    """
     return m.tpot
 
 

@@ -26,6 +26,7 @@ from loadgen.report.columns import at, narrow, scaled
 from loadgen.report.comparison import sentences
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _
+from loadgen.report.sentences.server import PREFIX
 from loadgen.report.text import NOT_MEASURED, flowing
 
 DELAYS = 3
@@ -200,14 +201,17 @@ def _setup(view: ComparisonView, form: Form) -> Iterator[Block]:
             [Column(_("key")), Column(_("base"), text=True), Column(_("head"), text=True)], {"": rows}
         )
         return
-    differ = [sentences.difference(each) for each in view.differences]
+    others = [
+        each for each in view.differences if not each.key.startswith(PREFIX)
+    ]  # the server's are in the notes
+    differ = [sentences.difference(each) for each in others]
     if form == "markdown":
         method = sentences.method(view.comparison)
         items = [*filter(None, [method]), *sentences.notes(view), *differ]
         if items:
             yield Details(_("How, and what differs"), [Bullets(items)])
         return
-    for each, text in zip(view.differences, differ, strict=True):
+    for each, text in zip(others, differ, strict=True):
         yield Bullets([text], "warn" if each.blocking else "quiet")
     yield from lines
 
