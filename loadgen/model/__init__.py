@@ -10,6 +10,7 @@ from loadgen.model.answer import Alike as Alike
 from loadgen.model.answer import Answer as Answer
 from loadgen.model.answer import Contrast as Contrast
 from loadgen.model.answer import Differs as Differs
+from loadgen.model.answer import Failure as Failure
 from loadgen.model.answer import Failures as Failures
 from loadgen.model.answer import Grows as Grows
 from loadgen.model.answer import Growth as Growth

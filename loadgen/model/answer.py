@@ -17,8 +17,18 @@ class Answer(Finding):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How ``streams`` streams failed: ``outcome``, HTTP ``status`` where that is it; ``text``: the commonest error."""
+
+    outcome: str
+    status: int | None
+    streams: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failures(Answer):
-    """``failed`` of ``streams`` failed, by outcome and HTTP status (``None``: another outcome), most frequent first.
+    """``failed`` of ``streams`` failed, the most frequent cause first; ``raced`` of them lost a keep-alive race.
 
     ``silent`` of those that completed carried no output.
     """
@@ -26,7 +36,8 @@ class Failures(Answer):
     kind: str = "failures"
     failed: int
     streams: int
-    causes: tuple[tuple[str, int | None, int], ...]
+    causes: tuple[Failure, ...]
+    raced: int = 0
     silent: int = 0
     waited_s: float = 0.0  # in all, of the slots after failures, before they started another stream
 

@@ -101,7 +101,7 @@ class Plain(Listener):
         for why in dict.fromkeys(part.ended for part in parts if part.ended not in ("", "interrupted")):
             self.note(why)
         found = failed(parts)
-        causes = {(outcome, status) for outcome, status, _n in found.causes}
+        causes = {(cause.outcome, cause.status) for cause in found.causes}
         if causes - self._causes:
             self.note(flowing(paragraphs([found])), "bad")
         self._causes |= causes

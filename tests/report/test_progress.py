@@ -80,7 +80,9 @@ def test_failures_are_counted_in_every_row_and_explained_when_they_are_new() -> 
     assert [line.split()[-1] for line in shown if "/3" in line] == ["3", "5", "3"]
     reasons = [line for line in shown if "failed:" in line]
     assert [shown.index(line) for line in reasons] == [1, 4]
-    assert "2 × connection reset, 1 × idle timeout" in reasons[1]
+    assert (
+        "2 × connection reset: it ended as reset; 1 × idle timeout: it ended as idle_timeout." in reasons[1]
+    )
 
 
 def test_a_cell_that_broke_off_says_why() -> None:

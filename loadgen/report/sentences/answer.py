@@ -15,6 +15,7 @@ from loadgen.model import (
     Answer,
     Differs,
     Estimate,
+    Failure,
     Failures,
     Grows,
     Growth,
@@ -32,12 +33,13 @@ from loadgen.model import (
 from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, noisy, number, percent
+from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, noisy, number, percent, plain
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
 MIN_WAITED_S = 1.0  # a shorter wait after failures is not named
 CAUSES = 4  # kinds of failures that are named
+SAID = 160  # characters of an error
 
 
 def paragraphs(answers: Iterable[Answer]) -> list[str]:
@@ -61,16 +63,34 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
             yield text.format(silent=f"{one.silent:,}", streams=f"{one.streams:,}")
         if not one.failed:
             continue
-        causes = [
-            f"{n:,} × {f'HTTP {status}' if status else outcome(kind, 1)}" for kind, status, n in one.causes
-        ]
+        causes = list(map(_cause, one.causes))
         more = ", …" if len(causes) > CAUSES else ""
         yield _("{failed} of {streams} streams failed: {causes}.").format(
-            failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=joined(causes[:CAUSES]) + more
+            failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=clauses(causes[:CAUSES]) + more
         )
         if one.waited_s >= MIN_WAITED_S:
             text = _("After failures the slots waited {seconds} s in all before they tried again.")
             yield text.format(seconds=f"{one.waited_s:,.0f}")
+        if one.raced:
+            yield plural(
+                one.raced,
+                "{n} stream ended while its request was on its way, and only where the answer before had left the "
+                "connection open: the server closed it meanwhile (keep-alive race). A longer keep-alive timeout of the "
+                "server avoids that.",
+                "{n} streams ended while their request was on its way, and only where the answer before had left the "
+                "connection open: the server closed it meanwhile (keep-alive race). A longer keep-alive timeout of the "
+                "server avoids that.",
+            )
+
+
+def _cause(of: Failure) -> str:
+    """Return ``38 × HTTP 503: server busy``."""
+    text = f"{of.streams:,} × {f'HTTP {of.status}' if of.status else outcome(of.outcome, 1)}"
+    return (
+        _("{outcome}: {error}").format(outcome=text, error=plain(of.text, SAID).rstrip("."))
+        if of.text
+        else text
+    )
 
 
 def _loads(answers: Sequence[Loads]) -> Iterator[str]:

@@ -12,7 +12,8 @@ from loadgen.analysis.answer.measured import measured
 from loadgen.analysis.answer.objective import objective
 from loadgen.analysis.answer.saturates import saturates
 from loadgen.analysis.answer.undecided import undecided
-from loadgen.model import Level, Limit, Saturates, Scales, Threshold, Validity
+from loadgen.model import Failure, Level, Limit, Saturates, Scales, Threshold, Validity
+from loadgen.report.sentences.answer import paragraphs
 from tests import synthetic
 from tests.analysis.answer.made import answers, made
 
@@ -34,7 +35,23 @@ def test_failures_are_counted_by_cause_the_most_frequent_first():
     ]
     (one,) = answers(failures, recordings=cells)
     assert (one.failed, one.streams) == (8, 40)
-    assert one.causes == (("reset", None, 5), ("http_status", 503, 3))
+    assert [(c.outcome, c.status, c.streams) for c in one.causes] == [
+        ("reset", None, 5),
+        ("http_status", 503, 3),
+    ]
+
+
+def test_the_commonest_error_of_each_cause_is_told_with_its_status():
+    made = synthetic.recording(streams=20, tokens=2, outcomes={"http_status": 4, "reset": 1})
+    failing = np.flatnonzero(made.streams.outcome == "http_status")
+    made.streams.error[:] = ""
+    made.streams.error[failing] = ["server busy", "model loading", "server busy", "server busy."]
+    (one,) = answers(failures, recordings=[made])
+    assert one.causes[0] == Failure(outcome="http_status", status=503, streams=4, text="server busy")
+    text = " ".join(paragraphs([one]))
+    assert "4 × HTTP 503: server busy; 1 × connection reset" in text
+    assert "keep-alive" not in text
+    assert "keep-alive race" in " ".join(paragraphs([replace(one, raced=2)]))
 
 
 def test_streams_that_ended_well_or_were_stopped_did_not_fail():
