@@ -67,7 +67,7 @@ class Stamped:
     @property
     def begins(self) -> Ints:
         """Return where the events of each stream begin."""
-        return np.flatnonzero(np.diff(self.owner, prepend=-1)).astype(np.int64)
+        return np.searchsorted(self.owner, np.arange(len(self.sent))).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,9 +292,12 @@ class _Bounds(NamedTuple):
 def _binned(at: Ints, bound: Ints, span: tuple[int, int], best: np.ufunc) -> _Bounds:
     """Return the tightest bound in each stretch of the cell."""
     place = (at - span[0]) * (MAX_BINS - 1) // max(span[1] - span[0], 1)
-    order = np.lexsort((-bound if best is np.maximum else bound, place))
-    first = order[np.flatnonzero(np.diff(place[order], prepend=-1))]
-    return _Bounds(at[first].astype(float), bound[first].astype(float))
+    tightest = np.zeros(MAX_BINS, np.int64)
+    tightest[place] = bound  # any of each
+    best.at(tightest, place, bound)
+    rows = np.flatnonzero(bound == tightest[place])
+    rows = rows[np.unique(place[rows], return_index=True)[1]]
+    return _Bounds(at[rows].astype(float), bound[rows].astype(float))
 
 
 def _slopes(lows: _Bounds, highs: _Bounds, most: float) -> tuple[float, float] | None:

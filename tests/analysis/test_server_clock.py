@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from loadgen.analysis import summarise
+from loadgen.analysis.answer.evidence import over_rounds
 from loadgen.analysis.measures import Measured
 from loadgen.model import ClockFault, Recording, StampTable, Trust
 from loadgen.protocols import stamps
@@ -222,3 +224,13 @@ def test_the_simulator_s_stamps_need_no_check() -> None:
 def test_of_another_host_only_differences_mean_anything() -> None:
     clock = Measured(truth(same_host=False)).server_clock
     assert (clock.trust, clock.fault) == (RELATIVE, "host")
+
+
+def test_no_interval_of_lag_is_below_zero() -> None:
+    lags = (100, 300, 40_000)
+    made = [synthetic.recording(repeat=number, lag_us=lag) for number, lag in enumerate(lags)]
+    (summary,) = summarise(synthetic.run(".", made))
+    for column in ("lag_p50_ms", "lag_p99_ms", "relative_lag_p99_ms", "send_delay_p99_ms"):
+        over = over_rounds(summary, column)
+        assert over.low == 0
+        assert summary[column].low in (None, 0)

@@ -151,5 +151,5 @@ def is_different(change: Change) -> bool:
 
 def over_rounds(summary: Summary, column: str) -> Estimate:
     """Return the figure of all rounds together, with the interval of its mean over rounds."""
-    found = effects.mean(rounds.values(summary, column).values()) or Estimate()
+    found = effects.never_negative(rounds.values(summary, column).values()) or Estimate()
     return Estimate(summary.value(column), found.low, found.high, found.n)

@@ -91,7 +91,7 @@ def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Style
 
 def _point(column: Column, summary: Summary, before: str = "") -> Point | None:
     of = shown(column, summary[column.name])
-    if of.low is None and (over := effects.mean(rounds.values(summary, column.name).values())):
+    if of.low is None and (over := effects.never_negative(rounds.values(summary, column.name).values())):
         of = Estimate(of.value, scaled(column, over.low), scaled(column, over.high))
     return point(summary.level, of, unit_of(column.metric), summary.validity, before)
 

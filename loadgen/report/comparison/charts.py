@@ -61,7 +61,7 @@ def _point(column: Column, summary: Summary, side: str) -> Point | None:
     """Return the mean over rounds, geometric where all values are positive, with an interval from three rounds on."""
     values = list(rounds.values(summary, column.name).values())
     log = bool(values) and min(values) > 0 and column.metric.kind != "share"
-    found = effects.times(map(math.log, values)) if log else effects.mean(values)
+    found = effects.times(map(math.log, values)) if log else effects.never_negative(values)
     if found is None:
         return None
     bounds = (found.low, found.high) if len(values) >= MIN_REPEATS else (None, None)
