@@ -75,8 +75,11 @@ def command(
     from loadgen.store import StoreError
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
-    planned = with_model(load(scenario, overrides))
+    planned = load(scenario, overrides)
     common.warn(planned)
+    if workers is not None:
+        refuse_to_send_secrets(planned, flags["url"], settings)
+    planned = with_model(planned)
     console = common.make_console()
     listener = Listener()
     if not as_json and (console.is_terminal or not quiet):
@@ -86,7 +89,6 @@ def command(
     if workers is None:
         ran = lab_run(planned, out, listener, judge=why_disturbed)
     else:
-        refuse_to_send_secrets(planned, flags["url"], settings)
         overrides.append(Override("model", "model", planned.workload.model))
         from loadgen.distributed.processes import worker_pool
 

@@ -27,7 +27,7 @@ def with_model(scenario: Scenario) -> Scenario:
     try:
         model = target.model_of(cell)
     except TargetError as error:
-        raise TargetError(mask_cut(str(error), scenario.secrets)) from None
+        raise type(error)(mask_cut(str(error), scenario.secrets)) from None
     return replace(scenario, workload=replace(scenario.workload, model=model))
 
 

@@ -11,7 +11,7 @@ from loadgen.lab import plan
 from loadgen.lab.target import with_model
 from loadgen.model import Cell, ClientId, Scenario
 from loadgen.preflight.requirements import Refused, require
-from loadgen.preflight.target import TargetError
+from loadgen.preflight.target import ModelError, TargetError
 from loadgen.scenario import Override, ScenarioError, load, overrides_from_flags
 
 
@@ -58,9 +58,14 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
                 "the host's URL holds a credential, which would be sent to every worker: "
                 "name it as ${NAME} in the scenario"
             )
-        scenario = with_model(scenario)
+        try:
+            scenario = with_model(scenario)
+        except ModelError:
+            raise
+        except TargetError:
+            pass  # the run itself says that its target does not answer
         overrides.append(Override("model", "model", scenario.workload.model))
-    except (ScenarioError, TargetError) as error:
+    except (ScenarioError, ModelError) as error:
         raise Refused(str(error)) from None
     require(scenario.clients, 1)
     planned = plan.cells(scenario, scenario.target.url or "", ())

@@ -35,6 +35,10 @@ class TargetError(Exception):
     """The target cannot be measured; the message says which request got which answer."""
 
 
+class ModelError(TargetError):
+    """The target has no model, or several; the message names them."""
+
+
 class Model(NamedTuple):
     """A model that the server lists.
 
@@ -104,7 +108,7 @@ def model_of(cell: Cell) -> str:
     for choice in (listed, resident):
         if len(choice) == 1:
             return choice[0].name
-    raise TargetError(_no_choice(cell, listed))
+    raise ModelError(_no_choice(cell, listed))
 
 
 def in_memory(cell: Cell) -> Sequence[Model] | None:

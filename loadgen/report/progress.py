@@ -71,9 +71,6 @@ class Plain(Listener):
         self._causes: set[tuple[str, int | None]] = set()
         self._whys: set[str] = set()
 
-    def warm_up_begins(self, requests: int) -> None:
-        paragraph(self._console, warm_up.begins(requests), "quiet")
-
     def warmed_up(self, seen: WarmUp, cells: Sequence[Cell]) -> None:
         warnings = warm_up.warnings(seen, cells)
         sound: Tone = "quiet" if seen.outcome is Outcome.OK else "warn"
@@ -131,6 +128,9 @@ class OnTerminal(Plain):
     ) -> None:
         super().__init__(console, scenario, warning, quiet=quiet)
         self._bar = Bar(console, figures=not quiet)
+
+    def warm_up_begins(self, requests: int) -> None:
+        paragraph(self._console, warm_up.begins(requests), "quiet")
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         if not self._quiet:

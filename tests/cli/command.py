@@ -111,6 +111,7 @@ def scenario(folder: Path, **keys: Any) -> Path:
         "load": {"requests": 1},
         "remeasure": 0,  # a busy machine must not change how many cells there are
         "warm_up": 0,  # a test counts requests
+        "model": "m",
         "timeouts": {"connect": "10s", "first_token": "30s", "idle": "30s", "total": "60s"},
     }
     path = folder / "scenario.yaml"
