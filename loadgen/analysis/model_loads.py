@@ -46,6 +46,6 @@ def waited(of: StreamTable, residency: Residency | None) -> Flags:
 
 
 def _kept_ns(residency: Residency | None) -> float:
-    if residency is None or not residency.after:
+    if residency is None or residency.after is False:
         return 0.0
     return np.inf if residency.keep_s is None else residency.keep_s * 1e9

@@ -24,9 +24,8 @@ from loadgen.exit_code import end_signals
 from loadgen.lab import engine, plan
 from loadgen.lab.lifecycle import RunResult, RunWriter
 from loadgen.lab.spool import Keep
-from loadgen.lab.target import check, residency, warm_up, with_model
+from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
 from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simulator
-from loadgen.preflight import target
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
 from loadgen.preflight.server import identify
@@ -111,7 +110,7 @@ class Session:
         if self.embedded is not None:
             self.embedded.reset(self.listener.note)
             cell = replace(cell, url=self.embedded.process.url)
-        before = target.residency(cell)
+        before = in_memory(cell)
         parts = self.engines(cell, self.listener, stop or self.interrupted, keep)
         known = residency(cell, before)
         parts = [replace(part, residency=known) for part in parts]

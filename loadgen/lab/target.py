@@ -15,8 +15,8 @@ from loadgen.preflight import target
 from loadgen.preflight.target import TargetError
 from loadgen.secrets import mask_cut
 
-UNLOAD_LOOKS: Final = 5
-UNLOAD_LOOK_S: Final = 0.1
+UNLOAD_LOOKS: Final = 10
+UNLOAD_LOOK_S: Final = 0.2
 
 
 def with_model(scenario: Scenario) -> Scenario:
@@ -49,7 +49,7 @@ def warm_up(scenario: Scenario, cell: Cell, interrupted: Callable[[], bool]) -> 
     patient = replace(timeouts, first_token=timeouts.total, idle=timeouts.total)
     load = Load(requests=scenario.warm_up)
     workload = replace(cell.workload, load=load, stream=scenario.workload.stream, timeouts=patient)
-    before = target.residency(cell)
+    before = in_memory(cell)
     recording = engine.record(
         replace(cell, level=Level(streams=1), workload=workload), Listener(), interrupted
     )
@@ -84,14 +84,25 @@ def _last(recording: Recording, requests: int) -> WarmUp:
     )
 
 
+def in_memory(cell: Cell) -> target.Listed:
+    """Return the model as the target has it in memory; one that has expired is looked at until it has left."""
+    for _ in range(UNLOAD_LOOKS):
+        model = target.residency(cell)
+        expires = model.expires if model else None
+        if expires is None or expires > time.time() or not engine.is_here(cell.url):
+            return model
+        time.sleep(UNLOAD_LOOK_S)
+    return model._replace(expires=None) if model else model  # others use it
+
+
 def residency(cell: Cell, before: target.Listed) -> Residency | None:
     """Return what the target tells of the model in memory, after the cell; ``before`` is what it told before."""
-    for _ in range(UNLOAD_LOOKS):
-        after = target.residency(cell)
-        if not after or after.expires:
-            break
-        time.sleep(UNLOAD_LOOK_S)  # it is in use, or leaves the memory just now
-    if before is None or after is None:
+    if before is None:
         return None
+    after = in_memory(cell)
     expires = after.expires if after and engine.is_here(cell.url) else None
-    return Residency(bool(before), bool(after), max(0.0, expires - time.time()) if expires else None)
+    return Residency(
+        before=bool(before),
+        after=None if after is None else bool(after),
+        keep_s=expires - time.time() if expires else None,
+    )

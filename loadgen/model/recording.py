@@ -43,11 +43,11 @@ class ServerLog:
 class Residency:
     """Whether the server had the model in memory before and after the cell, by its own list.
 
-    ``keep_s`` is how long it keeps a model that nobody uses; ``None`` where that is not known.
+    ``keep_s`` is how long it keeps a model that nobody uses. ``None``: not known.
     """
 
     before: bool
-    after: bool
+    after: bool | None
     keep_s: float | None = None
 
 

@@ -220,7 +220,7 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
             message = f"the name {url.hostname!r} has no address: {reason}"
         elif isinstance(error, TimeoutError):
             told = address.spoken(request.url) if url.scheme == "https" else ""
-            message = told or f"no connection within {seconds:.3g} s"
+            message = told or f"no connection within {math.ceil(10 * seconds) / 10:g} s"
         elif isinstance(error, ssl.SSLCertVerificationError):
             message = f"its certificate is not trusted: {error.verify_message}; {address.TRUST}"
         elif isinstance(error, ssl.SSLError):

@@ -53,6 +53,7 @@ CASES = {
     ),
     "kept while another is open": Case([(0, 9000, WARM), (8000, 9500, SLOW)], Residency(True, False), []),
     "kept for nobody knows how long": Case([(*at, SLOW) for at in ONE_BY_ONE], Residency(True, True), []),
+    "died, and never told": Case([(*at, SLOW) for at in TOGETHER], Residency(True, None), []),
     "untold, one by one": Case([(0, 1000, COLD), (1100, 2000, WARM), (2100, 3000, COLD)], None, [0, 2]),
     "untold, a slow schedule": Case([(0, 1000, 150), (1100, 2000, 240)], None, []),
     "untold, busy": Case([(0, 5000, WARM), *((*at, SLOW) for at in [(100, 4000), (200, 4000)])], None, []),

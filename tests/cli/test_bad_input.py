@@ -226,7 +226,7 @@ def test_it_speaks_http_and_is_no_ollama(tmp_path: Path) -> None:
         handler.say(404, b"<h1>nothing here</h1>")
 
     with ollama(answer) as server:
-        printed = refused(tmp_path, server.url)
+        printed = refused(tmp_path, server.url, "--set=warm_up=1")
         assert [request["User-Agent"] for request in server.seen if "User-Agent" in request] == []
     assert f"{server.url}/api/generate answered 404 Not Found: <h1>nothing here</h1>" in printed
 

@@ -13,7 +13,7 @@ def loads(evidence: Evidence) -> Iterator[Loads]:
     parts = [m for repeat in evidence.repeats for m in repeat.parts]
     seconds = [float(ns) / 1e9 for m in parts for ns in m.reported.load_ns[m.waited_for_load]]
     if seconds:
-        known = [m.recording.residency for m in parts if m.recording.residency]
+        known = [one for m in parts if (one := m.recording.residency) and one.after is not None]
         yield Loads(
             waited=len(seconds),
             streams=sum(len(m.streams) for m in parts),
