@@ -26,6 +26,7 @@ PROVIDERS = (
     "loadgen.analysis.server_clocks:findings",
     "loadgen.analysis.validity:findings",
     "loadgen.analysis.limits:findings",
+    "loadgen.analysis.neighbours:findings",
     "loadgen.analysis.remeasured:findings",
     "loadgen.analysis.thresholds:findings",
 )

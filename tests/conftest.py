@@ -21,6 +21,7 @@ TIMING = {
     "tests/engine/test_stages.py",
     "tests/lab/test_blame.py",
     "tests/lab/test_cell.py",
+    "tests/lab/test_neighbours.py",
     "tests/lab/test_slowed.py",
     "tests/test_proc.py",
 }

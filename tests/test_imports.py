@@ -35,6 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "scenario": {"model", "loads", "protocols", "clients", "interpreters", "secrets", "analysis"},
     "simulator": {"model", "protocols", "files"},
     "proc": {"model"},
+    "processes": set(),
     "preflight": {"model", "protocols", "clients", "interpreters", "proc"},
     "lab": {
         "model",
@@ -46,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
         "store",
         "secrets",
         "proc",
+        "processes",
         "preflight",
         "simulator",  # its process: a run starts and stops it
     },
@@ -147,6 +149,7 @@ OUTSIDE: dict[str, set[str]] = {
     "interpreters": set(),
     "format1": {"numpy"},
     "proc": set(),
+    "processes": set(),
     "preflight": set(),
     "loads": set(),
     "engine": {"gevent", "msgspec", "uvloop"},

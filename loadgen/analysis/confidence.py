@@ -149,7 +149,7 @@ def _over_rounds(cause: ConfidenceCause, summary: Summary) -> ConfidenceCause:
     match cause:
         case OtherPrograms():
             low, high = _range(summary, "others_percent", cause.low * 100)
-            return replace(cause, low=low / 100, high=high / 100)
+            return replace(cause, low=low / 100, high=high / 100, neighbours=summary.neighbours)
         case Hypervisor():
             low, high = _range(summary, "steal_percent", cause.low * 100)
             return replace(cause, low=low / 100, high=high / 100)
@@ -183,5 +183,6 @@ def _merged(
             if high >= TAKEN:
                 known = next((cause for cause in causes if isinstance(cause, kind)), kind(low=low, high=high))
                 others = [cause for cause in causes if not isinstance(cause, kind)]
-                return [*others, replace(known, effect=(known.effect or 0.0) + widest.share)]
+                merged = replace(known, effect=(known.effect or 0.0) + widest.share)
+                return [*others, _over_rounds(merged, summary)]
     return [*causes, widest.cause]

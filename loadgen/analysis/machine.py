@@ -30,13 +30,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
 
 from loadgen.analysis.measures import Ints, Measured, present
 from loadgen.analysis.percentiles import percentiles
-from loadgen.model import PAUSES, Recording
+from loadgen.model import PAUSES, Neighbour, Recording
 from loadgen.model.confidence import (
     HALTS,
     ConfidenceCause,
@@ -51,6 +52,7 @@ from loadgen.model.confidence import (
 HIGH = 0.10  # share of a figure up to which its ± is harmless
 MEDIUM = 0.30  # and up to which it still tells something
 FLOOR_MS = 1.0  # a smaller shift of a latency is harmless
+NAMED = 3  # processes that took a client's cores
 SIMULATOR_LATE_MS = 50.0  # p99 of its lateness from which on nothing was measured as intended
 BUSY_PERCENT = 90.0  # of a core: all that a process can use
 MOSTLY_PERCENT = 60.0  # of a core: it is mostly used
@@ -93,6 +95,19 @@ def values(parts: Sequence[Measured]) -> dict[str, float]:
         if late:
             found[f"simulator_late_p{rank}_ms"] = fmean(late)
     return found
+
+
+def neighbours(parts: Sequence[Measured]) -> tuple[Neighbour, ...]:
+    """Return who took the most of the engines' cores, one of each name, with its mean share of the windows."""
+    found: dict[tuple[str, str], list[Neighbour]] = {}
+    known = [of for m in parts if (of := m.recording.machine)]
+    for each in (each for machine in known for each in machine.neighbours):
+        found.setdefault((each.name, each.role), []).append(each)
+    named = [
+        replace(max(of, key=lambda each: each.share), share=math.fsum(each.share for each in of) / len(known))
+        for of in found.values()
+    ]
+    return tuple(sorted(named, key=lambda each: -each.share)[:NAMED])
 
 
 def _wanted(recording: Recording) -> float | None:
@@ -242,13 +257,20 @@ def disturbance(
     late = known.get("simulator_late_p99_ms") or 0.0
     totals[Group.TAIL] = max(totals[Group.TAIL], late / SIMULATOR_LATE_MS)
     worst = max(totals, key=lambda group: totals[group])
+    parties = neighbours(parts)
+
+    def named(causes: Iterable[ConfidenceCause]) -> tuple[ConfidenceCause, ...]:
+        return tuple(
+            replace(each, neighbours=parties) if isinstance(each, OtherPrograms) else each for each in causes
+        )
+
     if halt := halted(known):
         return max(totals[worst], 100 * halt.high / HALTED_PERCENT), (halt,)
     if totals[worst] <= 1 and (others := starved(known)):
-        return (known["core_wanted_percent"] or 0.0) / BUSY_PERCENT, (others,)
+        return (known["core_wanted_percent"] or 0.0) / BUSY_PERCENT, named([others])
     if totals[worst] <= 1 and (others := started_late(known)):
-        return (known["start_delay_p99_ms"] or 0.0) / START_LATE_MS, (others,)
-    return totals[worst], by_effect(found[worst])
+        return (known["start_delay_p99_ms"] or 0.0) / START_LATE_MS, named([others])
+    return totals[worst], named(by_effect(found[worst]))
 
 
 def by_effect(causes: Iterable[ConfidenceCause]) -> tuple[ConfidenceCause, ...]:

@@ -14,6 +14,7 @@ from loadgen.analysis import batches, effects
 from loadgen.analysis.confidence import confidence
 from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Interval, Resampler
 from loadgen.analysis.limits import limits
+from loadgen.analysis.machine import neighbours
 from loadgen.analysis.measures import Times
 from loadgen.analysis.metrics import Metric, PerStream, Repeats, Scalar, metrics
 from loadgen.analysis.noise import NoiseThresholds
@@ -76,6 +77,7 @@ def _summary(every: Sequence[Repeat], seed: int) -> Summary:
         finish_reasons=dict(sorted(finished.items())),
         metrics=estimates,
         rounds=rounds,
+        neighbours=neighbours(repeats.parts),
     )
 
 

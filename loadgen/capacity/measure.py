@@ -23,7 +23,7 @@ from loadgen.exit_code import ExitCode
 from loadgen.lab import engine
 from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
-from loadgen.lab.run import Session, session
+from loadgen.lab.run import Session, server_cores, session
 from loadgen.lab.spool import Keep
 from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, RunInfo, Scenario
 from loadgen.preflight import os_limits
@@ -98,7 +98,7 @@ def find_limits(
 
     ``window`` is the measured part of a step, in seconds. Raises what :func:`loadgen.lab.run.run` raises.
     """
-    where = _split_cores(cores)
+    where = _split_cores(cores, scenario)
     fit = _streams_that_fit(scenario)
     most = fit if max_streams is None else max_streams
     start = min(most, max(8, min(level.streams or 1 for level in scenario.levels)))
@@ -247,10 +247,10 @@ def _with_window(part: Recording, load: Load) -> Recording:
     return replace(part, window=(begin, end), ended=ended)
 
 
-def _split_cores(engines: int) -> Cores:
+def _split_cores(engines: int, scenario: Scenario) -> Cores:
     """Return the cores of a run with so many engines. Raises Refused where the machine has too few."""
     if engines == 1:
-        return cores_of_one_engine()
+        return cores_of_one_engine(server_cores(scenario.target.url))
     known = available()
     if len(known) < engines + 1:
         raise Refused(

@@ -81,7 +81,7 @@ class Engine:
             env=environment(),
         )
         self.pid = self._process.pid
-        self._sampler = Sampler(self.pid, cell.cores)
+        self._sampler = Sampler(self.pid, cell.cores, port_of(cell.url) if self._same_host else None)
 
     def run(self, interrupted: Callable[[], bool], sampled: Callable[[], None] = lambda: None) -> None:
         """Drive the cell to its end, or until ``interrupted()``; what went wrong is in ``ended``.
@@ -250,6 +250,12 @@ def is_here(url: str) -> bool:
     except OSError:
         return False
     return all(_is_own(family, address) for family, _, _, _, address in found)
+
+
+def port_of(url: str) -> int:
+    """Return the port of the URL."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _is_own(family: int, address: tuple[Any, ...]) -> bool:

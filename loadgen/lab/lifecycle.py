@@ -68,6 +68,7 @@ class RunWriter:
         folder_name: str = "",
         interrupted: Callable[[], bool] = lambda: False,
         warm_up: WarmUp | None = None,
+        server_cores: tuple[int, ...] = (),
     ) -> None:
         self._secrets = scenario.secrets
         self._interrupted = interrupted
@@ -82,6 +83,7 @@ class RunWriter:
             started=_utc(started),
             scenario=shareable(scenario),
             url=mask(url, scenario.secrets),
+            server_cores=server_cores,
             seed=scenario.seed,
             versions=environment.versions(scenario.clients),
             machine=environment.machine(),

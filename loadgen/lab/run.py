@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from loadgen import processes
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import end_signals
 from loadgen.lab import engine, plan
@@ -55,7 +56,9 @@ def run(
     Raises :class:`~loadgen.preflight.requirements.Refused`, and what :func:`session` raises.
     """
     require(scenario.clients, max(level.streams or 0 for level in scenario.levels) if workers is None else 1)
-    with session(scenario, listener, cores(), folder=folder, workers=workers) as running:
+    with session(
+        scenario, listener, cores(server_cores(scenario.target.url)), folder=folder, workers=workers
+    ) as running:
         answer_s = simulator.stream_s if (simulator := scenario.target.simulator) else running.answer_s
         seconds = [plan.seconds(cell, answer_s) for cell in running.cells]
         listener.begin(running.cells, seconds)
@@ -202,6 +205,7 @@ def session(
             folder_name=folder_name,
             interrupted=interrupted,
             warm_up=warmed,
+            server_cores=cores.server,
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
@@ -210,6 +214,14 @@ def session(
         yield Session(cells, interrupted, embedded, writer, engines, listener)
         if (said := writer.info.server) and said.size_bytes is None:  # the model was not in memory then
             writer.describe(identify(cells[0]))
+
+
+def server_cores(url: str | None) -> tuple[int, ...]:
+    """Return the cores that a server on this machine may use; none for another, or where that is not known."""
+    if url is None or not engine.is_here(url):
+        return ()
+    found = [processes.cores_of(pid) for pid in processes.servers(engine.port_of(url))]
+    return tuple(sorted(frozenset[int]().union(*found)))
 
 
 def _one_engine(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadgen import proc
+from loadgen.lab.neighbours import Neighbours
 from loadgen.model import CpuSample, Machine, Pause, Sample
 
 Counters = tuple[int, int] | None
@@ -13,7 +14,7 @@ Counters = tuple[int, int] | None
 class Sampler:
     """The samples of one engine process. ``base``: before the first stream; ``edges``: at the window's edges."""
 
-    def __init__(self, pid: int, cores: tuple[int, ...]) -> None:
+    def __init__(self, pid: int, cores: tuple[int, ...], port: int | None = None) -> None:
         self.base = Sample(at=0)
         self.edges: list[Sample] = []
         self.samples: list[Sample] = []
@@ -26,6 +27,7 @@ class Sampler:
         ] = []  # at the edges: CPU of the cores, listen queues
         self._memory = proc.MemoryCounter(pid)
         self._cpu = proc.CpuSampler(pid)
+        self._neighbours = Neighbours(pid, cores, port)
         self._throttling = proc.Throttling(pid)
         self._throttled_ns = self._throttling.read()
         self._last = CpuSample(0, 0, None)
@@ -40,12 +42,14 @@ class Sampler:
     def edge(self, totals: Sample) -> None:
         """Record the state of the machine at an edge of the window; ``totals`` are the engine's own."""
         self.edges.append(replace(totals, run_wait_ns=proc.run_wait_ns(self._pid)))
+        self._neighbours.look(edge=True)
         own = proc.sample(self._pid)
         self._machine.append((own, proc.busy_ns(self._cores) if self._cores else None, proc.listen_queue()))
 
     def sample(self, streams_open: int) -> None:
         """Take a sample of the process."""
         sample = self._memory.corrected(proc.sample(self._pid, streams_open))
+        self._neighbours.look()
         # A process that has gone has no memory to report.
         if sample.rss_kib is not None or self.base.rss_kib is None:
             self.samples.append(sample)
@@ -101,6 +105,7 @@ class Sampler:
             engine_cores=len(self._cores) or None,
             others_ns=others,
             steal_ns=steal,
+            neighbours=self._neighbours.found(window, others),
             listen_overflows=overflows,
             listen_drops=drops,
         )

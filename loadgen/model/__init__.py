@@ -61,6 +61,7 @@ from loadgen.model.findings import DelayFinding as DelayFinding
 from loadgen.model.findings import DriftFinding as DriftFinding
 from loadgen.model.findings import Finding as Finding
 from loadgen.model.findings import LeftOut as LeftOut
+from loadgen.model.findings import NeighbourFinding as NeighbourFinding
 from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import Part as Part
@@ -76,6 +77,7 @@ from loadgen.model.progress import Progress as Progress
 from loadgen.model.reasons import Reason as Reason
 from loadgen.model.reasons import ValidityFinding as ValidityFinding
 from loadgen.model.recording import Machine as Machine
+from loadgen.model.recording import Neighbour as Neighbour
 from loadgen.model.recording import Recording as Recording
 from loadgen.model.recording import RecordingInfo as RecordingInfo
 from loadgen.model.recording import Residency as Residency

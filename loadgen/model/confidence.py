@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from loadgen.model.recording import Neighbour
+
 Halt = Literal["stopped", "throttled"]
 HALTS: tuple[Halt, ...] = ("stopped", "throttled")
 
@@ -43,12 +45,14 @@ class OtherPrograms(ConfidenceCause):
     """Other programs used ``low`` to ``high`` of the client's cores (shares), over the rounds.
 
     ``wait_ms`` is how long they delayed the client each time it woke up, on average; ``None``: not measured.
+    ``neighbours`` are those that used the most, as far as they are known.
     """
 
     kind: str = "other_programs"
     low: float
     high: float
     wait_ms: float | None = None
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Literal
 from loadgen.model.clients import ClientId
 from loadgen.model.estimate import Estimate
 from loadgen.model.level import Level
+from loadgen.model.recording import Neighbour
 
 
 class Validity(StrEnum):
@@ -113,6 +114,25 @@ class ClockFinding(Finding):
     streams: int
     odd: int
     faults: tuple[ClockFault, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourFinding(Finding):
+    """Other programs used ``low`` to ``high`` of the clients' ``cores`` (shares), most of it ``neighbours``.
+
+    ``own`` is what the clients used. ``verdict``: ``target`` where the server is among them. ``simulated``: that is our
+    own; ``ollama``: it speaks Ollama's protocol.
+    """
+
+    kind: str = "neighbours"
+    low: float
+    high: float
+    own: float | None
+    cores: tuple[int, ...]
+    machine_cores: int | None
+    simulated: bool
+    ollama: bool
+    neighbours: tuple[Neighbour, ...]
 
 
 class Cause(StrEnum):

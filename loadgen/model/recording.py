@@ -1,12 +1,25 @@
 """The result of one cell."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from loadgen.model import tables
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
 from loadgen.model.stream import Sample
+
+Role = Literal["", "target", "loadgen"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A process that took ``share`` (0..1) of the engine's cores; ``role``: it serves the target, or is our own."""
+
+    name: str
+    pid: int
+    share: float
+    role: Role = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +30,7 @@ class Machine:
     engine_cores: int | None = None  # how many cores the engine was pinned to; None: not pinned
     others_ns: int | None = None  # CPU that others took on the engine's cores
     steal_ns: int | None = None  # CPU that the hypervisor took there
+    neighbours: tuple[Neighbour, ...] = ()  # who they were, the largest share first
     listen_overflows: int | None = None
     listen_drops: int | None = None
 

@@ -91,6 +91,9 @@ class RunInfo:
     cells: tuple[CellInfo, ...]
     failure: str = ""
     ended: str | None = None
+    server_cores: tuple[
+        int, ...
+    ] = ()  # that a target on this machine may use; empty: another's, or not known
     warm_up: WarmUp | None = None
     server: ServerInfo | None = None
 

@@ -10,6 +10,7 @@ from loadgen.model.findings import Validity
 from loadgen.model.level import Level
 from loadgen.model.limit import Limit
 from loadgen.model.reasons import Reason
+from loadgen.model.recording import Neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Summary(Mapping[str, Estimate]):
     ``repeats`` are those that are included: an invalid one is excluded while others stand, but for its failures.
     ``finish_reasons`` are the server's words for why answers ended, with the number of ok streams of each.
     ``reasons`` are why it is not valid, the most serious first. ``limited_by``: whose limit it reached; ``None``:
-    nobody's. ``metrics`` are keyed by column of ``summary.csv``. A group without figures has no ``confidence``.
+    nobody's. ``neighbours`` took the most of the engines' cores.
+    ``metrics`` are keyed by column of ``summary.csv``. A group without figures has no ``confidence``.
     """
 
     client: ClientId
@@ -42,6 +44,7 @@ class Summary(Mapping[str, Estimate]):
     confidence: Mapping[Group, Confidence] = field(default_factory=dict)
     limited_by: Limit | None = None
     finish_reasons: Mapping[str, int] = field(default_factory=dict)
+    neighbours: tuple[Neighbour, ...] = ()
 
     def __getitem__(self, metric: str) -> Estimate:
         return self.metrics.get(metric, NOT_MEASURED)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 
 class Cores(NamedTuple):
-    """The cores of each process; empty tuples: any core."""
+    """The cores of each process; empty tuples: any core.
+
+    ``server``: those that a target on this machine may use; empty: there is none, or that is not known.
+    """
 
     engine: tuple[int, ...]
     simulator: tuple[int, ...]
     lab: tuple[int, ...]
+    server: tuple[int, ...] = ()
 
 
 def available() -> list[int]:
@@ -21,12 +25,18 @@ def available() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def cores() -> Cores:
-    """Return one core for the engine and another for the simulator; the lab avoids the engine's."""
+def cores(servers: Collection[int] = ()) -> Cores:
+    """Return one core for the engine and another for the simulator; the lab avoids the engine's.
+
+    The engine avoids ``servers``, the cores of a server on this machine, where it does not use all of them. Where there
+    is one core only, they share it.
+    """
     known = available()
-    if len(known) < 2:
+    if not known:
         return Cores((), (), ())
-    return Cores((known[-1],), (known[0],), tuple(known[1:-1] or known[:1]))
+    engine = ([core for core in known if core not in servers] or known)[-1]
+    rest = [core for core in known if core != engine] or known
+    return Cores((engine,), (rest[0],), tuple(rest[1:] or rest), tuple(sorted(servers)))
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ def checks(streams: int) -> Iterator[Check]:
 
 def _cores() -> Check:
     cores = cores_of()
-    if cores.engine:
+    if cores.engine != cores.simulator:
         return Check(f"cores: engine on {cores.engine[0]}, simulator on {cores.simulator[0]}", True)
     message = "only one, or processes cannot be pinned; delivery lag includes the simulator's share"
     return Check(f"cores: {message}", False)

@@ -14,6 +14,7 @@ from loadgen.model import (
     LeftOut,
     Level,
     LimitFinding,
+    NeighbourFinding,
     NoiseFinding,
     RemeasuredFinding,
     Summary,
@@ -51,6 +52,9 @@ class Quality(Section):
         limits = [sentences(limit) for limit in view.of(LimitFinding)]
         lines = [Verdict(_("limit"), of.statement, "quiet", of.details if page else ()) for of in limits]
         yield from _titled(_("Whose limit was reached"), lines, page)
+        parties = [sentences(of) for of in view.of(NeighbourFinding)]
+        named = [Verdict(_("cores"), of.statement, "quiet", of.details) for of in parties]
+        yield from _titled(_("Who used the client’s cores"), named, page)
         told = [of for of in view.of(ClockFinding) if page or server_clock.notable(of)]
         clocks = [Text(line, "quiet") for line in server_clock.lines(told)]
         yield from _titled(_("The server’s clock"), clocks, page)

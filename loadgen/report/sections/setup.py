@@ -61,6 +61,10 @@ def configuration(info: RunInfo) -> Iterable[Block]:
     """Yield run.json but for its cells: first what differs from the defaults, then machine and versions."""
     named = ("name", "state", "failure", "started", "ended", "url", "seed")
     run = [(name, value) for name in named if (value := text(getattr(info, name)))]
+    clients = {core for cell in info.cells for core in cell.cores}
+    for name, cores in ((_("cores of the clients"), clients), (_("cores of the server"), info.server_cores)):
+        if cores:
+            run.append((name, joined(map(str, sorted(cores)))))
     usual = dict(facts(replace(info, scenario=_defaults(info.scenario))))
     groups: Groups = {_("differs from the defaults"): [], _("as by default"): []}
     for path, value in facts(info):

@@ -22,6 +22,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "server_clock": "loadgen.report.sentences.server_clock:sentences",
     "threshold": "loadgen.report.sentences.thresholds:sentences",
     "validity": "loadgen.report.sentences.validity:sentences",
+    "neighbours": "loadgen.report.sentences.neighbours:sentences",
     "limit": "loadgen.report.sentences.limit:sentences",
     "remeasured": "loadgen.report.sentences.remeasured:sentences",
 }

@@ -19,6 +19,7 @@ from loadgen.model.confidence import (
 )
 from loadgen.report.columns import label
 from loadgen.report.language import _, plural
+from loadgen.report.sentences.neighbours import listed
 from loadgen.report.text import clauses, joined, number, percent
 
 GROUPS = {
@@ -55,6 +56,8 @@ def cause(why: ConfidenceCause) -> str:
                 else _("the hypervisor took {share} % of the client's core")
             )
             share = text.format(share=_range(100 * why.low, 100 * why.high))
+            if isinstance(why, OtherPrograms) and why.neighbours:
+                share += _(" ({who})").format(who=listed(why.neighbours))
             wait = _("{share}; each wait took {wait} ms")
             return wait.format(share=share, wait=number(why.wait_ms)) if why.wait_ms else share
         case Halted():
