@@ -16,6 +16,7 @@ from loadgen.model.answer import Grows as Grows
 from loadgen.model.answer import Growth as Growth
 from loadgen.model.answer import HeldUp as HeldUp
 from loadgen.model.answer import HoldsBack as HoldsBack
+from loadgen.model.answer import KeptOpen as KeptOpen
 from loadgen.model.answer import Loads as Loads
 from loadgen.model.answer import Measured as Measured
 from loadgen.model.answer import Objective as Objective

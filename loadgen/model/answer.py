@@ -43,6 +43,16 @@ class Failures(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOpen(Answer):
+    """Of the ``streams`` that completed, the server kept the body of ``kept`` open for ``bound_s`` or longer."""
+
+    kind: str = "kept_open"
+    kept: int
+    streams: int
+    bound_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loads(Answer):
     """``waited`` of ``streams`` waited for the model to load. ``kept``: the server then keeps it; ``None``: unknown."""
 

@@ -15,6 +15,7 @@ from loadgen.model import Answer, Run, Summary
 RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
     "loadgen.analysis.answer.loads:loads",
+    "loadgen.analysis.answer.kept_open:kept_open",
     "loadgen.analysis.answer.alike:alike",
     "loadgen.analysis.answer.differs:differs",
     "loadgen.analysis.answer.objective:objective",

@@ -21,6 +21,7 @@ from loadgen.model import (
     Growth,
     HeldUp,
     HoldsBack,
+    KeptOpen,
     Level,
     Limit,
     Loads,
@@ -105,6 +106,15 @@ def _loads(answers: Sequence[Loads]) -> Iterator[str]:
             yield _(
                 "The server keeps no model in memory: set OLLAMA_KEEP_ALIVE there, or body: {setting} here."
             ).format(setting="{keep_alive: 5m}")
+
+
+def _kept_open(answers: Sequence[KeptOpen]) -> Iterator[str]:
+    for one in answers:
+        text = _(
+            "The server kept the body open after the end of {kept} of {streams} answers: each connection was closed "
+            "after {seconds} s (timeouts.drain), in which its slot asked nothing; no latency includes that."
+        )
+        yield text.format(kept=f"{one.kept:,}", streams=f"{one.streams:,}", seconds=number(one.bound_s))
 
 
 def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
@@ -416,6 +426,7 @@ def _name(column_name: str) -> str:
 _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Failures: _failures,
     Loads: _loads,
+    KeptOpen: _kept_open,
     Alike: _compared,
     Differs: _compared,
     Objective: _objective,

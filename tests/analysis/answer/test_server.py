@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from loadgen.analysis.answer.failures import failures
+from loadgen.analysis.answer.kept_open import kept_open
 from loadgen.analysis.answer.measured import measured
 from loadgen.analysis.answer.objective import objective
 from loadgen.analysis.answer.saturates import saturates
@@ -52,6 +53,18 @@ def test_the_commonest_error_of_each_cause_is_told_with_its_status():
     assert "4 × HTTP 503: server busy; 1 × connection reset" in text
     assert "keep-alive" not in text
     assert "keep-alive race" in " ".join(paragraphs([replace(one, raced=2)]))
+
+
+@pytest.mark.parametrize(("kept", "told"), [(0, False), (9, False), (10, True), (20, True)])
+def test_bodies_that_the_server_keeps_open_are_told_where_half_of_them_are(kept: int, told: bool):
+    one = synthetic.recording(streams=20, tokens=2)
+    one.streams.drain_ns[:] = 100_000
+    one.streams.drain_ns[:kept] = 500_000_000
+    found = answers(kept_open, recordings=[one])
+    assert bool(found) == told
+    if told:
+        assert (found[0].kept, found[0].streams, found[0].bound_s) == (kept, 20, 0.5)
+        assert f"{kept} of 20 answers" in " ".join(paragraphs(found))
 
 
 def test_streams_that_ended_well_or_were_stopped_did_not_fail():
