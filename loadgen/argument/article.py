@@ -15,9 +15,10 @@ Runs needed: Guenther (1981), "Sample size formulas for normal theory t tests", 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import NormalDist, fmean, median
+from statistics import NormalDist, fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -48,8 +49,11 @@ SECONDS: Mapping[ArticleMetric, Mapping[ClientId, float]] = {  # the article's t
 }
 METRICS: tuple[ArticleMetric, ...] = ("ttft", "total")
 COMPARISONS = len(METRICS) * (len(CLIENTS) - 1)
-COLD = 0.1  # a load that takes this share of the time to the first token, and
-COLD_TIMES = 3.0  # so many times what loads usually take: a loaded model reports a short one too
+# Of the article's model, qwen3:1.7b. A load takes at most as many times as long as a model has more.
+PARAMETERS = 2.0e9
+# The longest answer to one prompt over the shortest, without a cap: measured with Ollama.
+UNCAPPED = 1488 / 85
+_CAPS = ("num_predict", "max_tokens", "max_completion_tokens")
 _TWO_SIDED, _POWER = NormalDist().inv_cdf(0.975), NormalDist().inv_cdf(0.8)
 
 ONE = Level(streams=1)
@@ -67,6 +71,7 @@ class _Single(NamedTuple):
     server: Mapping[ArticleMetric, float]
     tokens: int
     load: float
+    waited: bool  # for the model to load
 
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
@@ -80,7 +85,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
     missing = tuple(client for client in CLIENTS if client not in at_one or len(at_one[client].rounds) < 2)
     if missing:
         return [ArticleFinding(verdict="undecided", times=times, missing=missing)]
-    answer = _Answer(list(_singles(run, set(at_one))), at_one, NoiseThresholds(summaries))
+    answer = _Answer(run, list(_singles(run, set(at_one))), at_one, NoiseThresholds(summaries))
     tokens = sorted(single.tokens for single in answer.ours)
     return [
         ArticleFinding(
@@ -91,7 +96,9 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[ArticleFinding]:
             orders={metric: answer.order(metric) for metric in METRICS},
             streams=answer.all,
             cold=answer.cold,
-            load_s=answer.load if answer.cold else None,
+            load_s=answer.load or None,
+            load_article_s=answer.load_article if answer.load_article != answer.load else None,
+            cap=answer.cap,
             tokens=(tokens[0], tokens[-1]) if tokens else None,
             simulated=run.info.scenario.target.simulator is not None,
         )
@@ -138,6 +145,7 @@ def _singles(run: Run, clients: set[ClientId]) -> Iterator[_Single]:
                     server={metric: value for metric, value in server.items() if total[row] > 0 < value},
                     tokens=int(m.tokens[row]),
                     load=max(0.0, float(of.load_ns[row]) / 1e9),
+                    waited=bool(m.waited_for_load[row]),
                 )
 
 
@@ -145,13 +153,15 @@ class _Answer:
     """What the streams of a run say about the article's differences."""
 
     def __init__(
-        self, singles: Sequence[_Single], at_one: Mapping[ClientId, Summary], noise: NoiseThresholds
+        self, run: Run, singles: Sequence[_Single], at_one: Mapping[ClientId, Summary], noise: NoiseThresholds
     ) -> None:
-        usual = median(single.load for single in singles)
-        cold = [s.load > COLD * s.seconds["ttft"] and s.load > COLD_TIMES * usual for s in singles]
-        self.load = max((s.load for s, waited in zip(singles, cold, strict=True) if waited), default=0.0)
-        self.cold, self.all = sum(cold), len(singles)
-        self.warm = [single for single, waited in zip(singles, cold, strict=True) if not waited]
+        warm_up = run.info.warm_up
+        before = (warm_up.load_s or 0.0) if warm_up and warm_up.resident is False else 0.0
+        self.load = max([before, *(s.load for s in singles if s.waited)])
+        self.load_article = self.load * _larger(run)
+        self.cap = _cap(run)
+        self.warm = [single for single in singles if not single.waited]
+        self.cold, self.all = len(singles) - len(self.warm), len(singles)
         self.ours = [single for single in self.warm if single.client in CLIENTS]
         self.at_one, self.noise = at_one, noise
 
@@ -211,14 +221,16 @@ class _Answer:
         runs differ at most, as the logarithm of their ratio.
         """
         found: dict[SourceKind, float] = {}
-        if self.cold:
-            found[SourceKind.COLD_MODEL] = math.log1p(self.load / SECONDS[metric][other])
+        if metric == "total" and self.cap:
+            found[SourceKind.ANSWER_LENGTH] = math.log(UNCAPPED)
+        if self.load:
+            found[SourceKind.COLD_MODEL] = math.log1p(self.load_article / SECONDS[metric][other])
         each, half = self._order(metric) or (0.0, 0.0)
         drift = each if abs(each) > half else 0.0
         if drift:
             apart = CLIENTS.index(client) - CLIENTS.index(other)
             found[SourceKind.ORDER] = each * apart + half * abs(apart)
-        if metric == "total" and (longer := self._longer()):
+        if metric == "total" and not self.cap and (longer := self._longer()):
             found[SourceKind.ANSWER_LENGTH] = longer
         logs = enumerate(math.log(s.seconds[metric]) - drift * s.place for s in self.ours)
         rest = _centred({(self.ours[n].client, self.ours[n].repeat, n): value for n, value in logs}, 0)
@@ -239,9 +251,13 @@ class _Answer:
         )
 
     def _own(self, metric: ArticleMetric) -> Callable[[_Single], float]:
-        """Return the time as a multiple of the server's own; the time itself where the server does not report one."""
+        """Return the time that the article's server would have led to: its fastest, and what is not the server's here.
+
+        What a client takes does not depend on the model. Without the server's own time it is the time itself.
+        """
+        base = SECONDS[metric][_fastest(metric)]
         if all(metric in single.server for single in self.warm):
-            return lambda single: single.seconds[metric] / single.server[metric]
+            return lambda single: max(base + single.seconds[metric] - single.server[metric], base / 2)
         return lambda single: single.seconds[metric]
 
     def _cells(self, value: Callable[[_Single], float]) -> dict[_Key, float]:
@@ -279,6 +295,23 @@ class _Answer:
         each = math.fsum(place * rest[cell] for cell, place in places.items()) / across
         left = math.fsum((rest[cell] - each * place) ** 2 for cell, place in places.items())
         return each, effects.quantile(0.975, df) * math.sqrt(left / df / across)
+
+
+def _larger(run: Run) -> float:
+    """Return how many times as many parameters the article's model has; 1 where that is not known, or is not more."""
+    told = run.info.server.parameters if run.info.server else None
+    match = re.fullmatch(r"([0-9.]+)\s*([MB])", told or "")
+    if not match or run.info.scenario.target.simulator is not None:
+        return 1.0
+    ours = float(match[1]) * {"M": 1e6, "B": 1e9}[match[2]]
+    return max(1.0, PARAMETERS / ours) if ours else 1.0
+
+
+def _cap(run: Run) -> int | None:
+    """Return the most tokens of an answer that the scenario asks for."""
+    workload = run.info.scenario.workload
+    caps = [value for of in (workload.options, workload.body) for key in _CAPS if (value := of.get(key))]
+    return next((cap for cap in caps if isinstance(cap, int) and cap > 0), None)
 
 
 def _centred(values: Mapping[_Key, float], by: int) -> dict[_Key, float]:

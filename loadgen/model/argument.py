@@ -214,8 +214,10 @@ class ArticleFinding(Finding):
 
     ``missing``: clients without two rounds at one stream; then the verdict is ``undecided`` and the rest is empty.
     ``orders``: by what share a time changes per place in the order of a round; ``None`` where unknown. ``cold`` of
-    ``streams`` waited for the model to load, up to ``load_s`` seconds. ``tokens``: shortest and longest answer.
-    ``simulated``: loads and lengths of answers are the scenario's, not a model's.
+    ``streams`` waited for the model to load. A load, theirs or the warm-up's, took up to ``load_s`` seconds, and would
+    take up to ``load_article_s`` with the article's model; ``None``: as long. ``tokens``: shortest and longest answer,
+    ``cap``: the most tokens of one that were asked for. ``simulated``: loads and lengths of answers are the scenario's,
+    not a model's.
     """
 
     kind: Literal["article"] = "article"
@@ -228,5 +230,7 @@ class ArticleFinding(Finding):
     streams: int = 0
     cold: int = 0
     load_s: float | None = None
+    load_article_s: float | None = None
+    cap: int | None = None
     tokens: tuple[int, int] | None = None
     simulated: bool = False

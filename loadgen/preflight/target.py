@@ -132,6 +132,13 @@ def answer(request: Request, cell: Cell) -> Any:
         return None
 
 
+def unload(cell: Cell) -> None:
+    """Take the cell's model out of the target's memory, where the target can do that."""
+    request = getattr(protocols.load(cell.workload.protocol), "unload", None)
+    if request is not None:
+        answer(request(cell), cell)
+
+
 def residency(cell: Cell) -> Listed:
     """Return the cell's model as the target has it in memory, False where it has not, ``None`` where nobody knows."""
     loaded = in_memory(cell)

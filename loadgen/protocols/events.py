@@ -70,7 +70,7 @@ class Protocol(typing.Protocol):
 
     A class whose API the simulator serves has the attribute ``simulated = True``. One whose servers list their models,
     or those in memory (with ``expires_at``, as Ollama does), may have methods ``catalogue(cell) -> Request`` and
-    ``in_memory(cell) -> Request``.
+    ``in_memory(cell) -> Request``; where they take one out of memory, ``unload(cell) -> Request``.
     """
 
     def request(self, cell: Cell, prompt: str) -> Request:

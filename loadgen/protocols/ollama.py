@@ -121,6 +121,9 @@ class Generate:
     def catalogue(self, cell: Cell) -> Request:
         return ask(cell, "/api/tags", _JSON)
 
+    def unload(self, cell: Cell) -> Request:
+        return ask(cell, "/api/generate", _JSON, {"model": cell.workload.model, "keep_alive": 0})
+
     def in_memory(self, cell: Cell) -> Request:
         return ask(cell, "/api/ps", _JSON)
 

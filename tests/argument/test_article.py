@@ -10,7 +10,17 @@ import pytest
 
 from loadgen.analysis import summarise
 from loadgen.argument import article
-from loadgen.model import ArticleFinding, ClientId, Recording, Run, SourceKind
+from loadgen.model import (
+    ArticleFinding,
+    ClientId,
+    Outcome,
+    Recording,
+    Run,
+    ServerInfo,
+    SourceKind,
+    Target,
+    WarmUp,
+)
 from tests.synthetic import MS, recording, run
 
 MODES = {
@@ -153,3 +163,59 @@ def test_a_run_that_cannot_answer_says_what_is_missing(repeats, clients):
 def test_only_a_scenario_that_asks_for_it_is_answered():
     held = run(".", made().recordings)
     assert article.findings(held, summarise(held)) == []
+
+
+def with_model(held: Run, parameters: str | None, load_s: float | None, resident: bool = False) -> Run:
+    """The same run, on a real server with such a model, whose load the warm-up has measured."""
+    seen = WarmUp(requests=1, outcome=Outcome.OK, load_s=load_s, resident=resident)
+    wanted = held.info.scenario
+    target = Target(url="http://127.0.0.1:11434")
+    workload = replace(wanted.workload, options={"num_predict": 60})
+    info = replace(
+        held.info, warm_up=seen, scenario=replace(wanted, target=target, workload=workload),
+        server=ServerInfo(name="Ollama", parameters=parameters),
+    )  # fmt: skip
+    return replace(held, info=info)
+
+
+SMALL = {  # parameters, seconds of a load, ms to the first token and between two
+    "smollm2:135m": ("134.52M", 0.4, 40.0, 8.0),
+    "gemma3:270m": ("268.10M", 1.3, 83.0, 15.0),
+    "qwen2.5:0.5b": ("494.03M", 0.9, 150.0, 30.0),
+    "qwen3:1.7b": ("2.0B", 2.4, 500.0, 90.0),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("noise", [0.02, 0.3])
+def test_the_verdicts_do_not_depend_on_the_model_at_hand(name: str, noise: float) -> None:
+    parameters, load_s, ttft_ms, gap_ms = SMALL[name]
+
+    def vary(client: str, place: int, rng: np.random.Generator) -> dict[str, float]:
+        # httpx-async sends its first request late by 30 ms, whatever the model
+        late = 30.0 if client == "httpx-async" else 0.5
+        first = ttft_ms * float(np.exp(rng.normal(0, noise)))
+        return {"ttft_ms": first + late, "gap_ms": gap_ms, "send_delay_ms": late}
+
+    found = answer(with_model(made(vary), parameters, load_s))
+    assert {(one.metric, one.source) for one in found.differences} == {
+        ("ttft", SourceKind.COLD_MODEL),
+        ("total", SourceKind.ANSWER_LENGTH),
+    }
+    assert (found.cold, found.load_s, found.cap) == (0, load_s, 60)
+    assert (found.load_article_s or load_s) == pytest.approx(load_s * {"smollm2:135m": 14.9, "gemma3:270m": 7.46,
+        "qwen2.5:0.5b": 4.05, "qwen3:1.7b": 1.0}[name], rel=0.01)  # fmt: skip
+
+
+def test_a_client_that_is_slower_by_as_much_is_named_whatever_the_model() -> None:
+    def vary(client: str, place: int, rng: np.random.Generator) -> dict[str, float]:
+        return {"ttft_ms": 2400.0, "send_delay_ms": 2330.0} if client in SYNC else {"ttft_ms": 70.0}
+
+    found = answer(with_model(made(vary), "134.52M", 0.5))
+    own = {one.client.name: one.source for one in found.differences if one.metric == "ttft"}
+    assert own["requests"] is own["httpx-sync"] is SourceKind.CLIENT
+
+
+def test_a_model_that_was_in_memory_says_nothing_of_a_load() -> None:
+    found = answer(with_model(made(), "134.52M", 0.07, resident=True))
+    assert (found.load_s, found.load_article_s) == (None, None)

@@ -23,7 +23,7 @@ SOURCES = {
 REASONS = {
     SourceKind.COLD_MODEL: "a stream that waits for the model to load is as much later",
     SourceKind.ORDER: "a run's place in the order makes a difference as large",
-    SourceKind.ANSWER_LENGTH: "the lengths of the answers, as the server counts them, make a difference as large",
+    SourceKind.ANSWER_LENGTH: "the lengths of answers that are not capped make a difference as large",
     SourceKind.NOISE: "two runs of one client differ by as much",
 }
 MAX_RUNS = 10_000
@@ -47,6 +47,11 @@ def sentences(finding: ArticleFinding) -> Sentences:
         if longest != shortest:
             lengths = _("{low} to {high}").format(low=lengths, high=f"{longest:,}")
         details.append(_("Answers: {lengths} tokens").format(lengths=lengths))
+    if finding.cap:
+        text = _(
+            "Answers: at most {n} tokens here, the article's without a cap; one prompt then gave 85 to 1,488"
+        )
+        details.append(text.format(n=finding.cap))
     if finding.simulated:
         text = _("Simulated: load times and lengths of answers are the scenario's, not a model's")
         details.append(text)
@@ -109,12 +114,20 @@ def _own(difference: ArticleDifference) -> str:
 
 
 def _model(finding: ArticleFinding) -> str:
-    if not finding.cold:
-        return _("Model: no stream waited for it to load")
-    return _(
-        "Model: {cold} of {streams} streams waited for it to load, the longest {seconds} s; they are excluded from "
-        "the rest"
-    ).format(cold=finding.cold, streams=finding.streams, seconds=number(finding.load_s))
+    if finding.cold:
+        text = _(
+            "Model: {cold} of {streams} streams waited for it to load, the longest {seconds} s; they are excluded from "
+            "the rest"
+        )
+    elif finding.load_s:
+        text = _("Model: no stream waited for it to load; the warm-up did, {seconds} s")
+    else:
+        text = _("Model: no stream waited for it to load")
+    made = text.format(cold=finding.cold, streams=finding.streams, seconds=number(finding.load_s))
+    if finding.load_article_s is None:
+        return made
+    more = _("the article's model has more parameters, its load would take up to {seconds} s")
+    return clauses([made, more.format(seconds=number(finding.load_article_s))])
 
 
 def _order(metric: ArticleMetric, change: Estimate | None) -> str:
