@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+MAX_TEXT = 300
+
 
 class BadData(Exception):
-    """Data that is not what it must be; the message names the field."""
+    """Data that is not what it must be; the message names the field, and moves no cursor."""
 
     def __init__(self, field: str, wrong: str) -> None:
-        super().__init__(f"{field}: {wrong}" if field else wrong)
+        text = (f"{field}: {wrong}" if field else wrong)[:MAX_TEXT]
+        shown = (c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+        super().__init__("".join(shown))

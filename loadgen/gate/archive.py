@@ -59,6 +59,10 @@ def columns(path: Path, limit: int, dtypes: Mapping[str, Sequence[str]]) -> dict
             _check_directory(file, size)
             archive = ZipFile(file)
             members = archive.NameToInfo
+            for name, each in members.items():
+                is_stored = each.compress_type == ZIP_STORED and each.compress_size == each.file_size
+                if not is_stored or each.flag_bits & 1:
+                    raise BadData(name.removesuffix(".npy"), "is compressed")
             if sum(each.file_size for each in members.values()) > size:
                 raise BadData("", "its columns are larger than the file")
         except BadData:
@@ -71,12 +75,6 @@ def columns(path: Path, limit: int, dtypes: Mapping[str, Sequence[str]]) -> dict
             if member is None:
                 continue
             try:
-                if (
-                    member.compress_type != ZIP_STORED
-                    or member.flag_bits & 1
-                    or member.compress_size != member.file_size
-                ):
-                    raise BadData(name, "is compressed")
                 with archive.open(member) as column:
                     found[name] = _column(name, column.read(member.file_size), allowed)
             except BadData:

@@ -45,7 +45,7 @@ def required(kinds: Mapping[str, type[Table]]) -> dict[str, bool]:
 
 def check(columns: Columns, info: RecordingInfo) -> None:
     """Raise BadData for columns that are no tables of that recording."""
-    near = info.start - SPAN_NS, info.start + SPAN_NS
+    near = max(0, info.start - SPAN_NS), info.start + SPAN_NS
     marks = np.array([*info.window, info.clock[0][0], info.clock[1][0], *(each.at for each in info.edges)])
     check_range("meta.window, .clock and .edges", marks, near)
     lengths: dict[str, int] = {}

@@ -11,7 +11,7 @@ import msgspec
 
 from loadgen.gate import BadData
 
-MAX_VALUES: Final = 4_000_000
+MAX_VALUES: Final = 3_000_000
 MAX_DEPTH: Final = 40  # of values in values; a scenario's own are at most 20 deep
 WIDEST: Final = 1 << 62  # so that the difference of two numbers has 64 bits
 SPAN_NS: Final = 30 * 86_400 * 10**9  # all marks of a cell lie so near to its start

@@ -27,11 +27,13 @@ from loadgen.lab.run import Embedded
 from loadgen.locust_ui.live import LIMIT, Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
+from loadgen.locust_ui.web import MAX_TEXT
 from loadgen.model import Level, Limit
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
 from loadgen.preflight.target import TargetError, check
 from loadgen.report.sentences.limit import limited_by
+from loadgen.report.text import plain
 from loadgen.scenario import ScenarioError, check_place
 from loadgen.secrets import mask_cut
 from loadgen.simulator.process import SimulatorError
@@ -257,6 +259,6 @@ class Session:
         return path
 
     def _note(self, text: str) -> None:
-        log.warning(text)
+        log.warning(plain(text, MAX_TEXT))
         if text not in self.live.notes:
             self.live.notes.append(text)
