@@ -175,6 +175,7 @@ def report_run(
     *,
     junit: Path | None = None,
     parquet: bool = False,
+    streams: bool = False,
 ) -> ExitCode:
     """Analyse the run, write its reports, print it in that form; return the exit code, ``settled``.
 
@@ -185,7 +186,7 @@ def report_run(
     from loadgen.report.language import _
     from loadgen.report.renderers import json, markdown, terminal
     from loadgen.report.renderers.junit import junit as as_junit
-    from loadgen.report.write import ReportError, put, write
+    from loadgen.report.write import ReportError, put, too_large, write
 
     run = Run.load(folder)
 
@@ -208,7 +209,7 @@ def report_run(
         console.print(screen)
     try:
         with waiting(console, _("Writing the report"), quiet=quiet):
-            path = write(run.view, parquet=parquet)
+            path = write(run.view, parquet=parquet, streams=streams)
         if junit:
             put(junit, as_junit(run.view))
     except ReportError as error:
@@ -216,6 +217,9 @@ def report_run(
         return settled(ExitCode.NOT_MEASURED)
     if form in ("details", "summary"):
         click.echo("  " + _("Report: {path}").format(path=path))
+        if not streams and (number := too_large(run.view)):
+            text = _("streams.csv is left out ({number} streams): loadgen report {folder} --streams")
+            click.echo("  " + text.format(number=f"{number:,}", folder=folder))
     if form == "summary":
         click.echo("  " + _("More: loadgen report {folder} --details").format(folder=folder))
     return settled(run.exit_code)

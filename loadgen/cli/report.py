@@ -18,7 +18,9 @@ from loadgen.cli.common import FILE, Form, junit_option, lang_option, make_conso
 @click.option("--quiet", "form", flag_value="none", help="Write the files and print nothing.")
 @junit_option
 @parquet_option
+@click.option("--streams", is_flag=True, help="Write streams.csv however many streams there are.")
 @lang_option
-def command(folder: Path, form: Form | None, junit: Path | None, parquet: bool) -> None:
+def command(folder: Path, form: Form | None, junit: Path | None, parquet: bool, streams: bool) -> None:
     """Make the CSV files and the HTML report of a run folder again, and print its summary."""
-    sys.exit(report_run(folder, make_console(), form or "summary", junit=junit, parquet=parquet))
+    form = form or "summary"
+    sys.exit(report_run(folder, make_console(), form, junit=junit, parquet=parquet, streams=streams))

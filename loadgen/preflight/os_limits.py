@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ def limits(streams: int, each: Needs) -> list[Limit]:
     found = [
         Limit(
             "open files (hard limit)",
-            _rlimit(resource.RLIMIT_NOFILE),
+            _rlimit("RLIMIT_NOFILE"),
             streams * each.files + SPARE_FILES,
             "raise it: ulimit -Hn, or nofile in /etc/security/limits.conf",
         ),
@@ -80,7 +79,8 @@ def limits(streams: int, each: Needs) -> list[Limit]:
     ]
     if not each.thread:
         return found
-    processes = None if os.geteuid() == 0 else _rlimit(resource.RLIMIT_NPROC)
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    processes = None if is_root else _rlimit("RLIMIT_NPROC")
     left = None if processes is None else processes - _own_threads()
     maps = _first("/proc/sys/vm/max_map_count")
     return [
@@ -101,8 +101,12 @@ def limits(streams: int, each: Needs) -> list[Limit]:
     ]
 
 
-def _rlimit(kind: int) -> int | None:
-    _, hard = resource.getrlimit(kind)
+def _rlimit(kind: str) -> int | None:
+    try:
+        import resource
+    except ImportError:  # not a POSIX system
+        return None
+    _, hard = resource.getrlimit(getattr(resource, kind))
     return None if hard == resource.RLIM_INFINITY else hard
 
 

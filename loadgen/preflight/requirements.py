@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Sequence
 
 from loadgen import clients, interpreters
@@ -16,6 +18,11 @@ class Refused(Exception):
 
 def require(wanted: Sequence[ClientId], streams: int) -> None:
     """Raise Refused where a client is not installed, or a limit is too low for so many simultaneous streams."""
+    if not hasattr(os, "set_blocking") or not hasattr(select, "poll"):
+        raise Refused(
+            "measuring needs pipes that can be waited for, which this system lacks: on Windows, use WSL. "
+            "loadgen report, compare and validate work here"
+        )
     missing = [text for client in wanted if (text := _missing(client))]
     if missing:
         raise Refused("\n".join(dict.fromkeys(missing)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -71,13 +71,17 @@ def streams_frame(run: Run) -> pd.DataFrame:
     a cell was measured again; only the least disturbed attempt counts. The last columns are the parts of the time
     (:mod:`loadgen.analysis.parts`): up to ``unsplit_ms`` they add up to the TTFT, all together to the total.
     """
+    return _joined([*streams_frames(run)], STREAM_COLUMNS)
+
+
+def streams_frames(run: Run) -> Iterator[pd.DataFrame]:
+    """Yield the rows of :func:`streams_frame`, recording by recording."""
     before: Counter[tuple[int, int]] = Counter()
-    frames = []
     for recording in run.recordings:
         cell = recording.index, recording.attempt
-        frames.append(_streams(recording, before[cell]))
-        before[cell] += len(frames[-1])
-    return _joined(frames, STREAM_COLUMNS)
+        frame = _streams(recording, before[cell])
+        before[cell] += len(frame)
+        yield frame
 
 
 def samples_frame(run: Run) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import resource
 import signal
 import socket
 import sys
@@ -50,8 +49,10 @@ class Server:
         self._listener = _listen(host, port)
         self.loop = Loop()
         self.state = State(spec, self.loop)
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        with suppress(ValueError, OSError):
+        with suppress(ImportError, ValueError, OSError):
+            import resource  # not on Windows
+
+            _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         self._watch()
 
