@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgen.analysis import summarise
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.parts import AFTER_FIRST, BEFORE_FIRST, ROUNDING_NS
 from tests import synthetic
@@ -118,3 +119,28 @@ def test_whatever_is_reported_the_parts_add_up_and_none_is_negative(rows, send):
     assert all((getattr(m.parts, name) >= -1).all() for name in (*BEFORE_FIRST, *AFTER_FIRST))
     before = np.maximum(m.reported.load_ns, 0) + np.maximum(m.reported.prompt_ns, 0)
     assert (before[~m.parts.contradicted] <= m.ttft[0] + ROUNDING_NS).all()
+
+
+@pytest.mark.parametrize("slots", [1, 2, 5, 20])
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_as_many_are_served_at_once_as_the_server_has_slots(slots, rounds):
+    """Streams of 20 slots come at once; so many are decoded at a time, each for 500 ms, the others wait."""
+    made = synthetic.recording(
+        concurrency=20, streams=20 * rounds, tokens=5, ttft_ms=100, gap_ms=100, lag_us=0
+    )
+    place = np.arange(20 * rounds)
+    shift = place // slots * 500 * MS  # as first come, first served
+    start = synthetic.ZERO + place // 20 * (20 // slots) * 500 * MS
+    streams = replace(
+        made.streams,
+        start=start,
+        due=start,
+        end=synthetic.ZERO + shift + 500 * MS,
+        total_ns=np.full(len(place), -1),
+    )
+    at = made.arrivals.at - np.repeat(made.streams.start - synthetic.ZERO - shift, made.streams.reads)
+    changed = replace(made, streams=streams, arrivals=replace(made.arrivals, at=at))
+    last = int(streams.end.max())
+    changed = replace(changed, window=(synthetic.ZERO, last))
+    (summary,) = summarise(synthetic.run(".", [changed]))
+    assert summary.value("served_peak") == slots

@@ -79,7 +79,7 @@ def _saturates(
         waits=waits,
         tokens_per_s=over_rounds(summary, "tokens_per_s"),
         ratio=ratio,
-        served=over_rounds(summary, "served_mean") if waits else Estimate(),
+        served=over_rounds(summary, "served_peak") if waits else Estimate(),
         queue=over_rounds(summary, "queue_p50_ms") if waits else Estimate(),
         ttft=over_rounds(summary, "ttft_p50_ms") if waits else Estimate(),
     )

@@ -54,7 +54,7 @@ METRICS: tuple[str, ...] = (
     *_in("output", "thinking_tokens", "answer_tokens", "tokens_per_event"),
     *_in("latency", "answer_ttft", "headers", "tpot", "send_delay", "to_wire"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
-    *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_mean"),
+    *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_peak"),
     *_in("lag", "relative_lag", "lag_error_ms"),
     *_in("cpu", "cpu_percent", "cpu_share", "run_wait_percent", "cpu_busiest_second_percent"),
     *_in("switches", "switches_per_token"),

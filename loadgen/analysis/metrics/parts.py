@@ -9,6 +9,9 @@ import numpy as np
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.metrics import VALUE, PerStream, Repeats, Scalar, metric
 from loadgen.analysis.metrics.latency import latency
+from loadgen.analysis.repeats import Repeat
+
+SERVED_SHARE = 0.1  # of the measured window: so long the most streams are served at once
 
 part = partial(latency, PerStream, percentiles=(50, 99))
 speed = partial(metric, Scalar, topic="latency", unit="tokens/s", kind="rate", better="higher", tabled=VALUE)
@@ -90,22 +93,29 @@ def decode_tokens_per_s(repeats: Repeats) -> float | None:
 
 
 @metric(Scalar, label="streams served at once", topic="streams", unit="streams", better=None, tabled=VALUE)
-def served_mean(repeats: Repeats) -> float | None:
-    """Streams that the server worked on at once, averaged over the measured window: throughput times service time
-    (Little's law), from the beginning of the prompt to the last token. Empty where it does not report the prompt.
+def served_peak(repeats: Repeats) -> float | None:
+    """Most streams that the server worked on at once for a tenth of the measured window or more, from the beginning of
+    the prompt to the last token; mean over the repeats. Empty where it does not report the prompt.
     """
-    shares = []
-    for repeat in repeats.included:
-        begin, end = repeat.window
-        served = 0.0
-        for m in repeat.parts:
-            of, started = m.parts, m.recording.start
-            known = (of.prompt >= 0) & (of.decode >= 0)
-            if not known.any():
-                return None
-            from_ = m.first_token - np.maximum(of.first_decode, 0) - of.prompt - started
-            there = np.minimum(m.last_token - started, end) - np.maximum(from_, begin)
-            served += float(np.clip(there[known], 0, None).sum())
-        if end > begin:
-            shares.append(served / (end - begin))
-    return sum(shares) / len(shares) if shares else None
+    peaks = [peak for repeat in repeats.included if (peak := _served(repeat)) is not None]
+    return sum(peaks) / len(peaks) if peaks else None
+
+
+def _served(repeat: Repeat) -> int | None:
+    begins, ends = [], []
+    for m in repeat.parts:
+        of, started = m.parts, m.recording.start
+        known = (of.prompt >= 0) & (of.decode >= 0)
+        before = (np.maximum(of.first_decode, 0) + of.prompt)[known]
+        begins.append(m.first_token[known] - before - started)
+        ends.append(m.last_token[known] - started)
+    # at one moment an end goes before a begin: the next stream in a slot is not a second one
+    times = np.clip(np.concatenate([*ends, *begins]), *repeat.window)
+    if not len(times):
+        return None
+    steps = np.repeat([-1, 1], len(times) // 2)
+    order = np.argsort(times, kind="stable")
+    served, lasts = np.cumsum(steps[order])[:-1], np.diff(times[order])
+    largest_first = np.argsort(-served, kind="stable")
+    enough = np.cumsum(lasts[largest_first]) >= SERVED_SHARE * (repeat.window[1] - repeat.window[0])
+    return int(served[largest_first][enough.argmax()]) if enough.any() else None

@@ -215,7 +215,7 @@ GROWS, STEADY, WIDE = (20, 60, 61, 60), (60, 60, 61, 60), (20, (50, 60, 70), (40
     ],
 )
 def test_from_which_level_on_more_streams_only_wait(rates, figures, below, verdict):
-    figures = {"served_mean": 8.0} | figures
+    figures = {"served_peak": 8.0} | figures
     sweep = [
         made("aiohttp", n, tokens_per_s=rate, **{"live_mean": 0.99 * n} | figures)
         for n, rate in zip((1, 4, 8, 16), rates, strict=True)
