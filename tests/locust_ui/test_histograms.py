@@ -74,3 +74,20 @@ def test_lag_is_not_counted_where_the_server_runs_on_another_host() -> None:
 def test_without_values_there_is_no_percentile() -> None:
     found = Histograms().percentiles("ttft", RANKS)
     assert (found.n, [found[rank] for rank in RANKS]) == (0, [None] * len(RANKS))
+
+
+@pytest.mark.parametrize("ahead_ms", [-40, 40])
+def test_a_clock_that_is_off_adds_no_lag_to_the_live_view(ahead_ms: int) -> None:
+    made = recording(lag_us=1000.0, jitter=0.3, server_late_p99_ms=None)
+    for durations in (True, False):
+        streams = replace(
+            made.streams,
+            first_stamp_ns=made.streams.first_stamp_ns + ahead_ms * MS,
+            end_stamp_ns=made.streams.end_stamp_ns + ahead_ms * MS,
+            total_ns=made.streams.total_ns if durations else np.full(len(made.streams), -1),
+        )
+        histograms = Histograms()
+        histograms.add(replace(made, streams=streams))
+        found = histograms.percentiles("lag", [50])
+        assert bool(found.n) is durations
+        assert found[50] is None or found[50] < 2
