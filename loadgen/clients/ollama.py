@@ -13,8 +13,6 @@ from loadgen.model import Cell, Outcome
 
 
 class _Ollama(Sdk):
-    UNWANTED = ("Authorization",)  # of OLLAMA_API_KEY
-
     def __init__(self, cell: Cell) -> None:
         import httpx
         import ollama

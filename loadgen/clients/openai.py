@@ -13,8 +13,6 @@ from loadgen.model import Cell, Outcome, Request
 
 
 class _Openai(Sdk):
-    UNWANTED = ("Authorization", "OpenAI-Organization", "OpenAI-Project")
-
     def __init__(self, cell: Cell) -> None:
         import httpx2
         import openai

@@ -38,12 +38,13 @@ class _Call:
             raise Undelivered(read) from error
 
 
+KEPT = {"host", "user-agent", "connection"}  # headers of httpx
+
+
 class Sdk:
     """The SDK's client is made with ``self._hooks()`` as ``event_hooks``; ``self._send`` is its method for requests."""
 
     INFO: ClassVar[Info]
-    UNWANTED: ClassVar[tuple[str, ...]]  # headers that the SDK adds, some of them from the environment
-
     _send: Any
 
     def __init__(self, cell: Cell) -> None:
@@ -65,9 +66,9 @@ class Sdk:
         return {"request": [self._async_on_request], "response": [self._async_on_response]}
 
     def _on_request(self, sent: Any) -> None:
-        for name in self.UNWANTED:
-            sent.headers.pop(name, None)
         request = self._current.get().request
+        for name in sent.headers.keys() - KEPT:  # the SDK's, some of them from the environment
+            del sent.headers[name]
         sent.headers.update({**request.headers, "Content-Length": str(len(request.body))})
         sent.url = type(sent.url)(request.url)
         sent.stream = type(sent.stream)(request.body)
