@@ -74,18 +74,20 @@ def mask(text: str, secrets: Iterable[str]) -> str:
 
 
 def mask_cut(text: str, secrets: Iterable[str]) -> str:
-    """Mask text that may be truncated: the beginning of a secret at its end is hidden too."""
-    masked = mask(text, secrets)
-    shown = masked.rstrip("…")
-    beginnings = (
+    """Mask text that may be cut at its end and before each ``…``: the beginning of a secret there is hidden too."""
+    beginnings = [
         form[:size]
         for secret in secrets
         if _is_searched_for(secret)
         for form in _forms(secret)
         for size in range(SHORTEST, len(form))
-    )
-    longest = max((len(start) for start in beginnings if shown.endswith(start)), default=0)
-    return shown[:-longest] + MASK + masked[len(shown) :] if longest else masked
+    ]
+
+    def hidden(part: str) -> str:
+        longest = max((len(start) for start in beginnings if part.endswith(start)), default=0)
+        return part[:-longest] + MASK if longest else part
+
+    return "…".join(map(hidden, mask(text, secrets).split("…")))
 
 
 def of_header(name: str, value: str) -> set[str]:

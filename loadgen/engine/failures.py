@@ -70,8 +70,9 @@ def reported(headers: Headers, body: Body) -> str | None:
 
 def _message(headers: Headers, body: Body) -> str:
     plain = _unpacked(headers, body)
-    text = errors.said(plain) or plain.decode(errors="replace")
-    shown = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    said = errors.said(plain)
+    text = "".join(char if char.isprintable() else " " for char in said or plain.decode(errors="replace"))
+    shown = text.strip() if said else " ".join(text.split())
     return shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…"
 
 

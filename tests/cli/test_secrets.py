@@ -57,7 +57,7 @@ def test_a_key_in_a_header_that_the_server_echoes_in_its_errors(tmp_path: Path) 
         if place == 0:
             handler.say(401, {"error": f"bad key {key}"})
         elif place == 1:
-            handler.say(500, b"x" * 2044 + key.encode())  # more than is kept: cut inside the key
+            handler.say(500, b"x" * 396 + key.encode())  # more than is shown: cut inside the key
         elif place == 2:
             handler.say(200, b"no json: " + b"x" * 60 + key.encode() + b"\n")  # cut there in the message
         elif place == 3:
@@ -75,8 +75,8 @@ def test_a_key_in_a_header_that_the_server_echoes_in_its_errors(tmp_path: Path) 
     assert path.read_bytes() == before
     nowhere(KEY, out, ran)
     errors = set(loadgen.Run.load(out).streams()["error"])
-    assert {'{"error": "bad key ***"}', "in a 200: ***", "***"} <= errors
-    assert any(error.endswith("xxx***") for error in errors), "a key that was cut is hidden too"
+    assert {"bad key ***", "in a 200: ***", "***"} <= errors
+    assert any(error.endswith("xxx***…") for error in errors), "a key that was cut is hidden too"
 
 
 def test_a_password_in_the_url_is_sent_alike_by_every_client(tmp_path: Path) -> None:

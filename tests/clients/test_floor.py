@@ -52,7 +52,7 @@ def test_a_connection_whose_end_the_loop_has_not_seen_is_not_used(happens: Calla
         bodies: list[bytes] = []
         for _ in range(2):
             body: list[bytes] = []
-            await client.stream(request, Sink(lambda _: None, lambda _: None, body.append))
+            await client.stream(request, Sink(lambda _: None, lambda *_: None, body.append))
             bodies.append(b"".join(body))
             with suppress(OSError):
                 happens(wires[-1])

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from loadgen.model import Load, Outcome
-from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TIMEOUTS, TOKEN, chunk, length, says, slowly
+from loadgen.model import Load, Outcome, Timeouts
+from tests.clients.conditions import CHUNKED, END, LAST, ON_H11, TOKEN, chunk, length, says, slowly
 from tests.clients.measuring import record_all, rows, share
 from tests.clients.raw import Handler, Raw
 from tests.lab.cells import cell
@@ -54,7 +54,7 @@ def test_an_answer_is_that_of_its_own_request(part: int, reused: bool) -> None:
                 url=server.url,
                 prompts=tuple(BEFORE),
                 concurrency=1 if reused else len(BEFORE),
-                timeouts=TIMEOUTS,
+                timeouts=Timeouts(connect=10, first_token=6, idle=6, total=12),
                 load=Load(requests=len(BEFORE) if reused else 1),
             )
             for client, server in zip(clients, servers, strict=True)

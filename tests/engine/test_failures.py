@@ -90,7 +90,7 @@ def test_a_body_without_an_event_is_told(name: str, cut: int, protocol: str) -> 
 
 REFUSALS: dict[str, tuple[int, dict[str, str], bytes, str]] = {
     "JSON": (503, {"Content-Type": JSON}, BUSY, "server busy"),
-    "Ollama's": (503, {}, b'{"error":"server busy, please  try again."}', "server busy, please try again."),
+    "Ollama's": (503, {}, b'{"error":"server busy, please  try again."}', "server busy, please  try again."),
     "FastAPI's": (422, {"Content-Type": JSON}, PRETTY, "field required"),
     "gzip": (429, {"Content-Encoding": "gzip"}, gzip.compress(BUSY), "server busy"),
     "retry": (429, {"retry-after": "30"}, BUSY, "server busy (Retry-After: 30)"),

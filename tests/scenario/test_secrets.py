@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from loadgen.lab.masking import shareable
 from loadgen.model import Level
-from loadgen.secrets import mask, mask_url, of_header, of_url
+from loadgen.secrets import mask, mask_cut, mask_url, of_header, of_url
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
 
@@ -165,6 +165,15 @@ def test_masking_hides_every_spelling() -> None:
     spellings.append(base64.b64encode(secret.encode()).decode())
     for spelling in spellings:
         assert mask(f"before {spelling} after", [secret]) == "before *** after"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["bad key sk-li", "bad key sk-live… (HTTP 200)", "a… bad sk-live-0… b sk-l… c", "bad sk-live-01234567"],
+)
+def test_a_secret_that_is_cut_anywhere_is_hidden(text: str) -> None:
+    assert "sk-l" not in mask_cut(text, ["sk-live-01234567"])
+    assert mask_cut("short sk… is not", ["sk-live-01234567"]) == "short sk… is not"
 
 
 def test_masking_longest_first_and_short_ones_only_as_a_whole() -> None:
