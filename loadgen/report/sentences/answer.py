@@ -365,7 +365,7 @@ def _figure(name: str, of: Estimate) -> str:
 def _held_up(answers: Sequence[HeldUp]) -> Iterator[str]:
     for one in answers:
         text = _(
-            "The machine was too busy for {clients} at {level}; only a quieter one tells its latency and CPU."
+            "The machine held up {clients} at {level}; only one that does not tells its latency and CPU."
         )
         yield text.format(clients=listed(map(str, one.clients)), level=level_text(one.level))
 

@@ -57,7 +57,7 @@ def cause(why: ConfidenceCause) -> str:
             )
             share = text.format(share=_range(100 * why.low, 100 * why.high))
             if isinstance(why, OtherPrograms) and why.neighbours:
-                share += _(" ({who})").format(who=listed(why.neighbours))
+                share = _("{share}: {who}").format(share=share, who=listed(why.neighbours))
             wait = _("{share}; each wait took {wait} ms")
             return wait.format(share=share, wait=number(why.wait_ms)) if why.wait_ms else share
         case Halted():
