@@ -49,6 +49,9 @@ CAUSES = tuple(Cause)
 CLIENTS = frozenset({Cause.CONNECT, Cause.GC, Cause.BUSY, Cause.COALESCED})
 """Causes that are the client's doing."""
 
+NOBODYS = frozenset({Cause.UNRECEIVED, Cause.UNEXPLAINED})
+"""Causes that are not known to be anybody's doing."""
+
 
 Floats = NDArray[np.float64]
 Curve = tuple[Ints, Ints]  # moments, and how many nanoseconds were spent so by then

@@ -61,7 +61,7 @@ def test_they_are_named_with_their_mean_share() -> None:
         ((OLLAMA,), 0.8, "ollama-chat", 2, ["`taskset -acp 0 4711`", "num_thread: 1"]),
         ((OLLAMA,), 0.8, "openai-chat", 8, ["`taskset -acp 0,2,3,4,5,6,7 4711`", "fewer threads"]),
         ((CHROME,), 0.3, "ollama-chat", 2, ["Stop chrome"]),
-        ((OLLAMA,), 0.8, "ollama-chat", 1, ["another machine"]),
+        ((OLLAMA,), 0.8, "ollama-chat", 1, ["the only core"]),
         ((), 0.8, "ollama-chat", 2, None),  # nobody is known
         ((CHROME,), 0.05, "ollama-chat", 2, None),  # harmless
     ],

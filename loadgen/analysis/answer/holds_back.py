@@ -8,7 +8,7 @@ from typing import Literal
 
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.answer.evidence import Evidence, over_rounds
-from loadgen.analysis.delivery_lag import CLIENTS, MIN_EXPLAINED, by_cause
+from loadgen.analysis.delivery_lag import CLIENTS, MIN_EXPLAINED, NOBODYS, by_cause
 from loadgen.analysis.limits import DELAY_MS, DELAY_SHARE
 from loadgen.model import HoldsBack, Limit
 
@@ -18,8 +18,8 @@ METRICS: tuple[Literal["send_delay", "lag"], ...] = ("send_delay", "lag")
 def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
     """Yield each client whose p99, with its whole interval, is beyond the budget, at the highest level where it is.
 
-    What the machine kept waiting is not the client's doing. It is ``shown`` to be the client's where causes of its own
-    explain half of the delays.
+    What the machine or the server is known to have delayed is left out. It is ``shown`` to be the client's doing where
+    causes of its own explain half of the delays; and not where half, or all of them, are unexplained.
     """
     for metric in METRICS:
         column = f"{metric}_p99_ms"
@@ -30,15 +30,14 @@ def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
                 budget = max(DELAY_MS, DELAY_SHARE * ttft)
                 if delay is None or delay.low is None or delay.low <= budget:
                     continue
-                if summary.limited_by is not Limit.MACHINE:
-                    late = replace(over_rounds(summary, column), low=delay.low)
-                    causes = by_cause(evidence.repeats_of(summary), first=metric == "send_delay")
-                    own = sum(share for cause, share in causes.items() if cause in CLIENTS)
-                    yield HoldsBack(
-                        client=client,
-                        level=summary.level,
-                        metric=metric,
-                        delay=late,
-                        shown=own >= MIN_EXPLAINED,
-                    )
-                    break
+                if summary.limited_by is Limit.MACHINE:
+                    continue
+                causes = by_cause(evidence.repeats_of(summary), first=metric == "send_delay")
+                own = sum(share for cause, share in causes.items() if cause in CLIENTS)
+                unexplained = sum(share for cause, share in causes.items() if cause in NOBODYS)
+                if causes and max(own, unexplained) < MIN_EXPLAINED:
+                    continue
+                late = replace(over_rounds(summary, column), low=delay.low)
+                shown = own >= MIN_EXPLAINED
+                yield HoldsBack(client=client, level=summary.level, metric=metric, delay=late, shown=shown)
+                break

@@ -41,7 +41,7 @@ def _help(finding: NeighbourFinding) -> Iterator[str]:
     free = sorted(set(range(finding.machine_cores or 0)) - set(finding.cores))
     targets = [each for each in finding.neighbours if each.role == "target" and not finding.simulated]
     if not free:
-        yield _("Client and server share the only core: measure from another machine.")
+        yield _("Client and server share the only core: use a machine with more, or measure from another one")
         return
     cores = ",".join(map(str, free))
     for each in targets:

@@ -12,7 +12,7 @@ from loadgen.analysis.answer.differs import differs
 from loadgen.analysis.answer.grows import grows
 from loadgen.analysis.answer.holds_back import holds_back
 from loadgen.analysis.answer.undecided import undecided
-from loadgen.model import CpuSample, CpuSampleTable, Level, Limit, Validity
+from loadgen.model import CpuSample, CpuSampleTable, Level, Limit, Pause, Validity
 from loadgen.model.confidence import Confidence, Grade, Group, OtherPrograms
 from tests import synthetic
 from tests.analysis.answer.made import answers, made
@@ -192,6 +192,30 @@ def test_a_client_holds_back_requests_where_it_is_known_that_it_sent_them_late(s
     late = made("aiohttp", send_delay_p99_ms=(220.0, 223.0, 226.0))
     (one,) = answers(holds_back, late, recordings=recordings)
     assert one.shown is shown
+
+
+@pytest.mark.parametrize(
+    ("busy", "kind", "shown"),
+    [
+        (True, "loop_pause", True),
+        (True, "stopped", None),
+        (True, "throttled", None),
+        (False, "stopped", False),
+    ],
+)
+def test_tokens_are_held_back_by_who_is_seen_to_do_it(busy, kind, shown):
+    idle = [CpuSample(synthetic.ZERO + n * 10**7, n * 10**5, 0) for n in range(1000)]
+    recordings = [
+        replace(
+            synthetic.recording(lag_us=120_000, repeat=n, index=n),
+            cpu_samples=store.table_of(CpuSampleTable, idle),
+            pauses=store.table_of_pauses([Pause(kind, synthetic.ZERO, synthetic.ZERO + busy * 10**10)]),
+        )
+        for n in range(3)
+    ]
+    late = made("aiohttp", lag_p99_ms=(220.0, 223.0, 226.0))
+    found = answers(holds_back, late, recordings=recordings)
+    assert [one.shown for one in found] == ([] if shown is None else [shown])
 
 
 def test_a_client_is_told_at_the_highest_level_at_which_it_holds_back():
