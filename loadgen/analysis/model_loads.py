@@ -37,8 +37,8 @@ def waited(of: StreamTable, residency: Residency | None) -> Flags:
     start, end, load = (column[order].astype(float) for column in (of.start, of.end, of.load_ns))
     kept = _kept_ns(residency)
     there = residency is not None and residency.before
-    used_until = np.concatenate([[start[0] if there else -np.inf], end[:-1]])
-    loads = start > np.maximum.accumulate(used_until) + kept  # nobody kept the model until then
+    used_until = np.concatenate([[start[0] + 1 if there else -np.inf], end[:-1]])
+    loads = start >= np.maximum.accumulate(used_until) + kept  # nobody kept the model until then
     ready = np.maximum.accumulate(np.where(loads, start + np.maximum(load, 0), -np.inf))
     least = RESIDENT_NS if residency else LOAD_NS
     found[order] = (loads | (start < ready)) & (load > least)

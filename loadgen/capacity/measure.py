@@ -25,11 +25,23 @@ from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, server_cores, session
 from loadgen.lab.spool import Keep
-from loadgen.model import Cell, ClientId, Level, Listener, Load, Progress, Recording, RunInfo, Scenario
+from loadgen.model import (
+    Cell,
+    ClientId,
+    Level,
+    Listener,
+    Load,
+    Progress,
+    Recording,
+    RunInfo,
+    Scenario,
+    WarmUp,
+)
 from loadgen.preflight import os_limits
 from loadgen.preflight.cores import Cores, available
 from loadgen.preflight.cores import cores as cores_of_one_engine
 from loadgen.preflight.requirements import Refused, require
+from loadgen.report.sentences.warm_up import saw
 
 FILE: Final = "limit.json"  # in the run folder
 RAMP_S: Final = 1.5  # in which the streams of a step start
@@ -196,6 +208,9 @@ class _Steps(Listener):
         if self._load.duration is None or self._stream_s is None:
             return False
         return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s
+
+    def warmed_up(self, seen: WarmUp, _: Sequence[Cell]) -> None:
+        self._listener.note(saw(seen))
 
     def note(self, text: str) -> None:
         self._listener.note(text)

@@ -101,11 +101,13 @@ def _loads(answers: Sequence[Loads]) -> Iterator[str]:
             "{waited} of {streams} streams waited {seconds} s for the model to load; that is in their latency."
         )
         seconds = short if short == long else _("{low} to {high}").format(low=short, high=long)
-        yield text.format(waited=f"{one.waited:,}", streams=f"{one.streams:,}", seconds=seconds)
+        texts = [text.format(waited=f"{one.waited:,}", streams=f"{one.streams:,}", seconds=seconds)]
         if one.kept is False:
-            yield _(
+            why = _(
                 "The server keeps no model in memory: set OLLAMA_KEEP_ALIVE there, or body: {setting} here."
-            ).format(setting="{keep_alive: 5m}")
+            )
+            texts.append(why.format(setting="{keep_alive: 5m}"))
+        yield flowing(texts)
 
 
 def _kept_open(answers: Sequence[KeptOpen]) -> Iterator[str]:
