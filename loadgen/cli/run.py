@@ -58,7 +58,7 @@ def command(
 
     \b
     Exit codes: 0 done, every threshold held     1 a threshold failed
-                2 bad scenario or arguments      3 not measured
+                2 bad scenario or arguments      3 not measured, or not to the end
                 130 interrupted: what was measured is written and reported
     """
     if workers is None and (master or master_port is not None):
