@@ -39,7 +39,7 @@ def lines(function: Callable[..., Any]) -> list[str]:
                 "task = asyncio.current_task()",
                 "assert task is not None",
                 "recorder.abort = task.cancel",
-                "sink = Sink(lambda _: None, recorder.on_headers, recorder.on_data)",
+                'sink = Sink(partial(setattr, recorder, "connected"), recorder.on_headers, recorder.on_data)',
                 "except asyncio.CancelledError as error:",
                 "task.uncancel()",
                 "recorder.fail(error, client.failures)",
