@@ -61,6 +61,7 @@ def test_llama_cpp(tmp_path: Path) -> None:
         run = measured(
             tmp_path, "--url", url, "--clients", "aiohttp", protocol="openai-chat",
             prompts=["Count to twenty, and say why."], options={"max_tokens": 8, "seed": 1},
+            timeouts={"connect": "30s", "first_token": "200s", "idle": "60s", "total": "300s"},
         )  # fmt: skip
     streams = added_up(run)
     reported = ["server_prompt_ms", "server_decode_ms", "server_prompt_tokens", "server_tokens"]
