@@ -175,7 +175,7 @@ class _Rows:
         self._labels = {cell.client.label for cell in cells}
         self._levels = {cell.level for cell in cells}
         self._rounds = len({cell.repeat for cell in cells})
-        above = _("outside server p99 ms")
+        above = _("added p99 ms")
         columns = (
             Column(_("client")),
             Column(_("streams") if all(level.streams for level in self._levels) else _("per s")),

@@ -72,7 +72,7 @@ def tpot(m: Measured) -> Ints:
 
 @latency(
     PerStream, label="send delay", percentiles=(50, 99), compared=(99,), tabled=(99,),
-    headline={99: (4, "outside the server (ms, p99)", "to send")},
+    headline={99: (4, "added (ms, p99)", "to send")},
 )  # fmt: skip
 def send_delay(m: Measured) -> Ints:
     """From the call of the library until the server had the request, by the server's own clock. Of that, `to_wire` is
