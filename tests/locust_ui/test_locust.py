@@ -162,7 +162,7 @@ def test_a_run_ends_by_itself_where_there_is_nothing_left_to_do(tmp_path: Path) 
         os.kill(engine, signal.SIGKILL)
         soon(lambda: started.data()["state"] == "stopped", "the end")
         assert any("lost the engine" in note for note in started.data()["notes"])
-        soon(lambda: {one["verdict"] for one in started.data()["validity"]} == {"invalid"}, "the report's")
+        soon(lambda: "invalid" in {one["verdict"] for one in started.data()["validity"]}, "the report's")
         assert "Traceback" not in started.log
 
 
