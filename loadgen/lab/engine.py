@@ -25,10 +25,12 @@ from loadgen.engine.pipe import Done, Edge, Failed, Pauses, Pulse, Reader, Ready
 from loadgen.lab.sampler import Sampler
 from loadgen.lab.spool import Keep, Rows, Spool
 from loadgen.model import Cell, Listener, Outcome, Progress, Recording, RecordingInfo, Stream
+from loadgen.preflight.target import within
 
 SAMPLE_INTERVAL_S: Final = 0.1
 CPU_SAMPLE_INTERVAL_S: Final = 0.01
 LEAD_NS: Final = 30_000_000  # from the start command to the first stream
+RESOLVE_TIMEOUT_S: Final = 2.0
 STOP_TIMEOUT_S: Final = 10.0  # from the stop command until the engine is killed
 SPARE_S: Final = 30.0  # that an engine may outlast its own timeouts
 # Flags of Python that would change what is measured.
@@ -244,9 +246,13 @@ def environment() -> dict[str, str]:
 
 
 def is_here(url: str) -> bool:
-    """Return whether every address of the URL's host is this machine's."""
+    """Return whether every address of the URL's host is this machine's; False for a name that is not found soon."""
+    host = urlsplit(url).hostname
     try:
-        found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
+        found = within(
+            time.monotonic() + RESOLVE_TIMEOUT_S,
+            lambda: socket.getaddrinfo(host, None, type=socket.SOCK_STREAM),
+        )
     except OSError:
         return False
     return all(_is_own(family, address) for family, _, _, _, address in found)

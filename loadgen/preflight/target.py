@@ -220,7 +220,7 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
     seconds = max(0.001, until - time.monotonic())
     try:
         connection = _connection(cell, request.url, seconds)
-        _within(until, connection.connect)
+        within(until, connection.connect)
     except (OSError, UnicodeError) as error:
         if isinstance(error, socket.gaierror | UnicodeError):  # the latter for what cannot be a name
             reason = getattr(error, "strerror", None) or error
@@ -250,7 +250,7 @@ def _send(cell: Cell, request: Request, until: float) -> tuple[int | None, bytes
         return response.status, response.read(MAX_BYTES)
 
     try:
-        return _within(until, exchange)
+        return within(until, exchange)
     except TimeoutError:
         return None, b""
     except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
@@ -272,7 +272,7 @@ def _connection(cell: Cell, url: str, seconds: float) -> http.client.HTTPConnect
     return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=trust.context(cell))
 
 
-def _within(until: float, action: Callable[[], T]) -> T:
+def within(until: float, action: Callable[[], T]) -> T:
     """Return what ``action`` returns, or raise TimeoutError: resolvers and slow servers ignore socket timeouts."""
     future: Future[T] = Future()
 
