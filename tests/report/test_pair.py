@@ -22,6 +22,7 @@ from loadgen.model import (
 from loadgen.report.charts.failures import failures
 from loadgen.report.charts.scaling import pair
 from loadgen.report.charts.stacks import late_tokens, times
+from loadgen.report.sentences import sentences
 from tests.report.runs import failed_run, run_of, view
 from tests.synthetic import ZERO, client_id, recording
 
@@ -91,6 +92,14 @@ TIME = TimeFinding(
 def test_the_bars_of_parts_end_at_the_ttft_and_at_the_total(sweep):
     ends = [max(b["right"][0] for b in drawn(c, "left", "right")) for c in times(sweep, [TIME]) if c]
     assert ends == [83, 583]
+
+
+def test_the_parts_are_told_in_words_too():
+    assert sentences(TIME).statement == (
+        "aiohttp at 20 streams: TTFT 83.0 ms = 1.00 client: to send + 80.0 first decode + 2.00 client: to receive"
+    )
+    (told,) = sentences(replace(TIME, contradicted=4)).details
+    assert "4 streams" in told
 
 
 def test_parts_have_a_palette_that_is_not_the_clients(sweep):

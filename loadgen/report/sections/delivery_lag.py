@@ -51,6 +51,8 @@ class DeliveryLag(Section):
         if late and (on_time := _on_time(view, late)):
             notes.append(_("No late tokens: {where}.").format(where=clauses(on_time)))
         yield Text(flowing(notes), "quiet")
+        if first:
+            yield Details(_("The TTFT as text"), [Bullets([sentences(of).statement for of in first])])
         text = _("{statement}. {details}")
         lines = [
             text.format(statement=of.statement, details=clauses(of.details)) for of in map(sentences, late)
