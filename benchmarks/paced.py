@@ -34,6 +34,7 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.received = b""
+        self.asked = 0
         self.left = 0
         self.begun = False
         self.sent: list[int] = []
@@ -101,7 +102,7 @@ class Server:
         if len(body) < length:
             return
         now = perf_counter_ns()
-        connection.received = body[length:]
+        connection.received, connection.asked = body[length:], now
         if not lines[0].startswith(b"post /api/generate "):
             connection.sock.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             return
@@ -123,7 +124,10 @@ class Server:
         last = connection.left < 0
         sent, stamp = perf_counter_ns(), time_ns()
         item = f'{{"model":"m","created_at":"{self.rfc3339(stamp)}",'
-        item += '"response":"","done":true}\n' if last else '"response":" word","done":false}\n'
+        if last:
+            item += f'"response":"","done":true,"total_duration":{sent - connection.asked}}}\n'
+        else:
+            item += '"response":" word","done":false}\n'
         data = f"{len(item):x}\r\n{item}\r\n".encode()
         if not connection.begun:
             data, connection.begun = HEAD + data, True
