@@ -212,5 +212,6 @@ def test_a_proxy_that_holds_tokens_is_nothing_that_the_client_shows(client: str)
     summary = summarised(recording)
     assert (summary.value("lag_p50_ms") or 0) > 29
     assert summary.limited_by is None
-    found = read(repeat, Budget(lag_p99_ms=10.0, errors=None, ttft=None))
+    quiet = replace(recording, machine=None)  # whatever else runs on this machine
+    found = read(repeats_of([quiet])[0], Budget(lag_p99_ms=10.0, errors=None, ttft=None))
     assert (found.verdict, found.obstacle and found.obstacle.kind) == ("unmeasured", "unexplained")
