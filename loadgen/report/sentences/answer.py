@@ -27,6 +27,7 @@ from loadgen.model import (
     Loads,
     Measured,
     Objective,
+    Outcome,
     Saturates,
     Scales,
     Undecided,
@@ -41,6 +42,7 @@ QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
 MIN_WAITED_S = 1.0  # a shorter wait after failures is not named
 CAUSES = 4  # kinds of failures that are named
 SAID = 160  # characters of an error
+SAYS_IT = (Outcome.REFUSED, Outcome.CONNECT_TIMEOUT)  # the error of a library adds nothing
 
 
 def paragraphs(answers: Iterable[Answer]) -> list[str]:
@@ -87,11 +89,9 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
 def _cause(of: Failure) -> str:
     """Return ``38 × HTTP 503: server busy``."""
     text = f"{of.streams:,} × {f'HTTP {of.status}' if of.status else outcome(of.outcome, 1)}"
-    return (
-        _("{outcome}: {error}").format(outcome=text, error=plain(of.text, SAID).rstrip("."))
-        if of.text
-        else text
-    )
+    if not of.text or of.outcome in SAYS_IT:
+        return text
+    return _("{outcome}: {error}").format(outcome=text, error=plain(of.text, SAID).rstrip("."))
 
 
 def _loads(answers: Sequence[Loads]) -> Iterator[str]:
