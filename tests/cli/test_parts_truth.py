@@ -14,7 +14,7 @@ from tests.cli import command, llama
 from tests.cli.command import scenario
 
 STREAMS, SLOTS = 6, 2
-SIMULATOR = {"ttft": "40ms", "gap": "5ms", "tokens": 8, "load": "200ms", "parallel": SLOTS}
+SIMULATOR = {"ttft": "200ms", "gap": "50ms", "tokens": 8, "load": "200ms", "parallel": SLOTS}
 
 
 def measured(folder: Path, *flags: str, **keys: Any) -> loadgen.Run:
@@ -48,10 +48,10 @@ def test_the_simulator(tmp_path: Path) -> None:
     assert known.drop(columns="load_ms").notna().all(axis=None)
     assert streams["load_ms"].max() >= 200
     alone, many = (streams[streams["concurrency"] == n] for n in (1, STREAMS))
-    # two of six have a slot; each of the others waits for at least one stream of 40 + 7 x 5 ms
-    assert (many["queue_ms"] >= 70).sum() >= STREAMS - SLOTS
-    assert alone["queue_ms"].min() < 20
-    assert (many["load_ms"] + many["prompt_ms"]).median() >= 35
+    # two of six have a slot; each of the others waits for at least one stream of 200 + 7 x 50 ms
+    assert (many["queue_ms"] >= 400).sum() >= STREAMS - SLOTS
+    assert alone["queue_ms"].min() < 100
+    assert (many["load_ms"] + many["prompt_ms"]).median() >= 150
     assert served(run) == [1, SLOTS]
 
 
