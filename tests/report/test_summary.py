@@ -12,6 +12,7 @@ from rich.console import Console
 
 from loadgen.model import Level, Run, Threshold
 from loadgen.report.document import summary
+from loadgen.report.language import language
 from loadgen.report.renderers import terminal
 from loadgen.report.renderers.terminal import FOOTER_LINES, SUMMARY_LINES, SUMMARY_ROWS
 from loadgen.report.view import View
@@ -113,6 +114,12 @@ def test_one_client_and_one_round_need_more_rounds():
     assert "--repeats 3" in "".join(shown(view(run_of(SEVEN[:1], rounds=1))))
     lines = shown(view(run_of(SEVEN[:1])))
     assert "±" in lines[2]
+
+
+def test_the_levels_of_one_client_are_named_in_the_language():
+    with language("zh"):
+        lines = shown(view(run_of(SEVEN[:1], levels=(1, 20))))
+    assert len(rows(lines, ("1 路流", "20 路流"))) == 2
 
 
 def test_nothing_measured():

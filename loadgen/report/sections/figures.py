@@ -10,7 +10,7 @@ from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import headline
 from loadgen.model import Summary, Validity
 from loadgen.report.blocks import Cell, Column, Details, Row, Table, Text, Tone
-from loadgen.report.columns import at, scaled, value_text
+from loadgen.report.columns import at, level_text, scaled, value_text
 from loadgen.report.language import _
 from loadgen.report.sections import metrics
 from loadgen.report.sections.section import Block, Form, Section, View
@@ -38,7 +38,7 @@ class Figures(Section):
             columns.append(Column(text, _(above), tip=_(of.metric.description)))
         groups: dict[str, list[Row]] = defaultdict(list)
         for s in counted:
-            row = _row(s, str(s.level) if alone else s.client.label, shown, view.levels[s.level], form)
+            row = _row(s, level_text(s.level) if alone else s.client.label, shown, view.levels[s.level], form)
             groups[at(s.level) if view.sweeps and not alone else ""].append(row)
         yield Table(columns, groups)
         if form == "html":
