@@ -123,7 +123,7 @@ def stacks(
     hover(made, drawn, [("", "@row"), ("", "@text")])
     marks = [Mark(row.text, "--ink", top) for row, top in zip(rows, tops.values(), strict=True)]
     words = clauses(
-        f"{row.label} {row.text}: "
+        f"{row.label} {row.text}{_(': ')}"
         + joined(f"{kinds[kind].label} {number(value)}" for kind, value in row.parts.items())
         for row in rows
     )

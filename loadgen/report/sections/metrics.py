@@ -70,7 +70,7 @@ def _ended(view: View) -> str:
             f"{sum(s.finish_reasons[name] for s in view.summaries):,} {plain(name, 40)}"
             for name in view.summaries[0].finish_reasons
         )
-    return clauses(f"{place}: {text}" for place, text in texts.items() if text)
+    return clauses(_(": ").join(each) for each in texts.items() if each[1])
 
 
 def _table(view: View, shown: Sequence[tuple[MetricColumn, int]], caption: str, wide: bool = False) -> Table:
