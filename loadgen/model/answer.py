@@ -149,9 +149,10 @@ class HoldsBack(Answer):
 class Saturates(Answer):
     """From ``below`` to ``level``, tokens per second grew ``ratio`` times only; ``limit`` is whose limit that is.
 
-    ``client`` is ``None`` where it is the server's, and all clients show it. ``waits``: from ``below`` to ``level``,
-    the highest, more streams only wait; about ``served`` are served at once there, and ``queue`` of the ``ttft`` (ms,
-    p50) is waiting. ``verdict`` is ``undecided`` where the rounds are too few or too different to be sure.
+    ``client`` is ``None`` where it is the server's, and all clients show it; about ``served`` are then served at once
+    at ``level``, and ``queue`` of the ``ttft`` (ms, p50) is waiting. ``waits``: from ``below`` to ``level``, the
+    highest, more streams only wait. ``verdict`` is ``undecided`` where the rounds are too few or too
+    different to be sure.
     """
 
     kind: str = "saturates"

@@ -70,18 +70,19 @@ def _waiting(sweep: Sequence[Summary]) -> Iterator[Saturates]:
 def _saturates(
     below: Summary, summary: Summary, limit: Limit, ratio: Estimate, *, waits: bool = False, verdict: str = ""
 ) -> Saturates:
+    served = limit is Limit.SERVER
     return Saturates(
         verdict=verdict,
-        client=None if limit is Limit.SERVER else summary.client,
+        client=None if served else summary.client,
         level=summary.level,
         below=below.level,
         limit=limit,
         waits=waits,
         tokens_per_s=over_rounds(summary, "tokens_per_s"),
         ratio=ratio,
-        served=over_rounds(summary, "served_peak") if waits else Estimate(),
-        queue=over_rounds(summary, "queue_p50_ms") if waits else Estimate(),
-        ttft=over_rounds(summary, "ttft_p50_ms") if waits else Estimate(),
+        served=over_rounds(summary, "served_peak") if served else Estimate(),
+        queue=over_rounds(summary, "queue_p50_ms") if served else Estimate(),
+        ttft=over_rounds(summary, "ttft_p50_ms") if served else Estimate(),
     )
 
 

@@ -226,47 +226,45 @@ def _range(one: Objective) -> str:
 
 def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
     for one in answers:
-        if one.waits:
-            yield flowing(_waits(one))
-            continue
-        texts = {
-            Limit.SERVER: _(
-                "The server saturates between {below} and {level}: {rate}, {ratio} times as many."
-            ),
-            Limit.CLIENT: _(
-                "{client} reaches its own limit at {level}: {rate}, {ratio} times that of {below}."
-            ),
-            Limit.SIMULATOR: _(
-                "The simulator reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."
-            ),
-            Limit.MACHINE: _(
-                "The machine reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."
-            ),
-        }
-        yield texts[one.limit].format(
-            client=one.client,
-            level=level_text(one.level),
-            below=level_text(one.below),
-            rate=value("tokens_per_s", one.tokens_per_s.value),
-            ratio=number(one.ratio.value),
-        )
+        yield flowing((_growth_ends(one), *_service(one)))
 
 
-def _waits(one: Saturates) -> Iterator[str]:
-    """Yield that more streams only wait, how many are served at once, and what is not certain of it."""
-    rate = value("tokens_per_s", one.tokens_per_s.value)
-    if one.verdict:
-        text = _("{below} → {level} seem only to wait: {rate} from {below} on.")
-    elif (one.ratio.high or 1.0) < 1 / PLATEAU:
-        text = _(
-            "{below} → {level} only wait, and the server slows down: {rate}, {ratio} times that of {below}."
-        )
-    else:
-        text = _("{below} → {level} only wait: {rate} from {below} on.")
-    below = f"{one.below.value:,g}"
-    yield text.format(below=below, level=level_text(one.level), rate=rate, ratio=number(one.ratio.value))
+def _growth_ends(one: Saturates) -> str:
+    texts = {
+        Limit.SERVER: _("The server saturates between {below} and {level}: {rate}, {ratio} times as many."),
+        Limit.CLIENT: _("{client} reaches its own limit at {level}: {rate}, {ratio} times that of {below}."),
+        Limit.SIMULATOR: _(
+            "The simulator reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."
+        ),
+        Limit.MACHINE: _(
+            "The machine reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."
+        ),
+    }
+    text, below = texts[one.limit], level_text(one.below)
+    if one.waits:
+        below = f"{one.below.value:,g}"
+        if one.verdict:
+            text = _("{below} → {level} seem only to wait: {rate} from {below} on.")
+        elif (one.ratio.high or 1.0) < 1 / PLATEAU:
+            text = _(
+                "{below} → {level} only wait, and the server slows down: {rate}, {ratio} times that of {below}."
+            )
+        else:
+            text = _("{below} → {level} only wait: {rate} from {below} on.")
+    return text.format(
+        client=one.client,
+        level=level_text(one.level),
+        below=below,
+        rate=value("tokens_per_s", one.tokens_per_s.value),
+        ratio=number(one.ratio.value),
+    )
+
+
+def _service(one: Saturates) -> Iterator[str]:
+    """Yield how many streams the server serves at once, how long the others wait, and what is not certain."""
     if one.served.value is not None:
-        yield _("About {n} are served at once.").format(n=spelled(max(1, round(one.served.value))))
+        served = max(1, round(one.served.value))
+        yield plural(served, "It serves {n} stream at once.", "It serves about {n} streams at once.")
     if one.queue.value is not None and one.ttft.value and one.queue.value >= QUEUES * one.ttft.value:
         text = _("Of the TTFT at {level}, {queue} of {ttft} ms (p50) are waiting in the queue.")
         queue, ttft = number(min(one.queue.value, one.ttft.value)), number(one.ttft.value)
