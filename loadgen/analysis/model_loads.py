@@ -26,6 +26,7 @@ RESIDENT_NS: Final = (
 LOAD_NS: Final = (
     250_000_000  # between that and the shortest load that was measured, 400 ms of 135 M parameters
 )
+FOREVER_NS: Final = 1e30  # finite: added to "never", it is still never
 
 
 def waited(of: StreamTable, residency: Residency | None) -> Flags:
@@ -48,4 +49,4 @@ def waited(of: StreamTable, residency: Residency | None) -> Flags:
 def _kept_ns(residency: Residency | None) -> float:
     if residency is None or residency.after is False:
         return 0.0
-    return np.inf if residency.keep_s is None else residency.keep_s * 1e9
+    return FOREVER_NS if residency.keep_s is None else residency.keep_s * 1e9

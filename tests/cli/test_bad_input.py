@@ -211,7 +211,7 @@ def test_the_connection_is_closed_without_an_answer(tmp_path: Path) -> None:
 
 def test_tls_is_expected_where_there_is_none(tmp_path: Path) -> None:
     with speaking(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
-        assert "no TLS" in refused(tmp_path, url.replace("http:", "https:"))
+        assert f"write {url}" in refused(tmp_path, url.replace("http:", "https:"))
 
 
 def test_the_model_is_not_there(tmp_path: Path) -> None:
