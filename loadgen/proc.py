@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from loadgen import processes
 from loadgen.model import CpuSample, Sample
 
-_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
 COUNT_SHARE = 50  # memory is counted page by page for one part in so many of the time
 
 
@@ -31,7 +31,7 @@ def sample(pid: int, streams_open: int | None = None) -> Sample:
         rss_kib=_number(status.get("VmRSS")),
         peak_rss_kib=_number(status.get("VmHWM")),
         threads=_number(status.get("Threads")),
-        cpu_ns=_cpu_ns(pid),
+        cpu_ns=found.cpu_ns if (found := processes.read(pid)) else None,
         streams_open=streams_open,
     )
 
@@ -94,7 +94,8 @@ class CpuSampler:
 
 def is_stopped(pid: int) -> bool:
     """Return whether a signal or a debugger has stopped the process."""
-    return _stat(pid)[:1] in (["T"], ["t"])
+    found = processes.read(pid)
+    return found is not None and found.state in ("T", "t")
 
 
 class Throttling:
@@ -163,7 +164,7 @@ def busy_ns(cores: Iterable[int]) -> tuple[int, int] | None:
                 steal += stolen
     except (OSError, ValueError):
         return None
-    return busy * _TICK_NS, steal * _TICK_NS
+    return busy * processes.TICK_NS, steal * processes.TICK_NS
 
 
 def runnable() -> int | None:
@@ -209,16 +210,3 @@ def _fields(path: Path) -> dict[str, str]:
 
 def _number(text: str | None) -> int | None:
     return int(text.split()[0]) if text else None
-
-
-def _cpu_ns(pid: int) -> int | None:
-    numbers = _stat(pid)
-    return (int(numbers[11]) + int(numbers[12])) * _TICK_NS if numbers else None
-
-
-def _stat(pid: int) -> list[str]:
-    """Return the fields after the name of the program, which is in brackets and may contain anything."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
 _LISTENING = "0A"
 _PROC = Path("/proc")
 
@@ -21,6 +21,7 @@ class Process(NamedTuple):
     parent: int
     name: str
     cpu_ns: int
+    state: str
 
 
 def running() -> Iterator[Process]:
@@ -37,8 +38,8 @@ def read(pid: int) -> Process | None:
         # the name of the program is in brackets and may contain anything
         head, _, rest = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")
         fields = rest.split()
-        cpu_ns = (int(fields[11]) + int(fields[12])) * _TICK_NS
-        return Process(pid, int(fields[19]), int(fields[1]), head.partition("(")[2], cpu_ns)
+        cpu_ns = (int(fields[11]) + int(fields[12])) * TICK_NS
+        return Process(pid, int(fields[19]), int(fields[1]), head.partition("(")[2], cpu_ns, fields[0])
     except (OSError, ValueError, IndexError):
         return None
 

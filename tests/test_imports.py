@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "store": {"model", "files", "format1", "gate"},
     "scenario": {"model", "loads", "protocols", "clients", "interpreters", "secrets", "analysis"},
     "simulator": {"model", "protocols", "files"},
-    "proc": {"model"},
+    "proc": {"model", "processes"},
     "processes": set(),
     "preflight": {"model", "protocols", "clients", "interpreters", "proc"},
     "lab": {

@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import SENT_ERROR_NS, Flags, Ints, Measured, Times
-from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.analysis.repeats import Repeat, included, repeats_of
 from loadgen.model import PAUSES, Cause, Delay, DelayFinding, Recording, Run, Summary
 
 BUDGET_NS = 3_000_000
@@ -76,10 +76,7 @@ def findings(run: Run, summaries: Iterable[Summary], budget_ns: int = BUDGET_NS)
     for summary in summaries:
         if summary.client.control:
             continue
-        included = {(summary.client, summary.level, each.repeat) for each in summary.rounds}
-        recorded = ((repeat, repeat.recording) for repeat in repeats)
-        own = [repeat for repeat, r in recorded if (r.client, r.level, r.repeat) in included]
-        delays = [part for repeat in own for part in delays_of(repeat, budget_ns)]
+        delays = [part for repeat in included(repeats, summary) for part in delays_of(repeat, budget_ns)]
         if any(part.late for part in delays):
             found.append(_finding(summary, delays, budget_ns))
     return found

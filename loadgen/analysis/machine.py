@@ -31,6 +31,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from statistics import fmean
 
 import numpy as np
@@ -99,15 +100,19 @@ def values(parts: Sequence[Measured]) -> dict[str, float]:
 
 def neighbours(parts: Sequence[Measured]) -> tuple[Neighbour, ...]:
     """Return who took the most of the engines' cores, one of each name, with its mean share of the windows."""
+    return merged([of.neighbours for m in parts if (of := m.recording.machine)])[:NAMED]
+
+
+def merged(each: Sequence[Iterable[Neighbour]]) -> tuple[Neighbour, ...]:
+    """Return who took the most over several equal times, one of each name, with its mean share of all of them."""
     found: dict[tuple[str, str], list[Neighbour]] = {}
-    known = [of for m in parts if (of := m.recording.machine)]
-    for each in (each for machine in known for each in machine.neighbours):
-        found.setdefault((each.name, each.role), []).append(each)
+    for one in chain.from_iterable(each):
+        found.setdefault((one.name, one.role), []).append(one)
     named = [
-        replace(max(of, key=lambda each: each.share), share=math.fsum(each.share for each in of) / len(known))
+        replace(max(of, key=lambda one: one.share), share=math.fsum(one.share for one in of) / len(each))
         for of in found.values()
     ]
-    return tuple(sorted(named, key=lambda each: -each.share)[:NAMED])
+    return tuple(sorted(named, key=lambda one: -one.share))
 
 
 def _wanted(recording: Recording) -> float | None:

@@ -182,6 +182,16 @@ class Measured:
         delay = received - clock.offset(start) - start
         return np.where(known, np.maximum(delay, 0), -1)
 
+    @cached_property
+    def server_ttft(self) -> Ints:
+        """Return the time from when the server had the request to the first token, by the server's own clock.
+
+        -1 where that is not known, or the stamps of the stream do not fit.
+        """
+        of, total = self.streams, self.reported.total_ns
+        known = self._received()[1] & self._stamped & ~self._odd & (self.server_clock.trust is not Trust.NONE)
+        return np.where(known, np.maximum(total - (of.end_stamp_ns - of.first_stamp_ns), -1), -1)
+
     def _received(self) -> tuple[Ints, Flags]:
         """Return when the server had each request, by its own clock, and where that is known.
 
@@ -322,7 +332,7 @@ class Measured:
     def relative_lags(self) -> Times | None:
         """Return each lag minus the least of its own stream; this needs no clock in common with the server."""
         lags = None if self.server_clock.trust is Trust.NONE else self._lags(None)
-        return lags and Times(relative(lags), lags.owner)
+        return lags and Times(server_clock.above_least(lags.values, lags.owner), lags.owner)
 
     def _lags(self, streams: Flags | None) -> Times | None:
         streams = self._stamped & ~self._odd & (self.included if streams is None else streams)
@@ -360,16 +370,6 @@ class Measured:
 
     def _rows(self, streams: Flags, number: Ints) -> NDArray[np.intp]:
         return self.text_reads if streams.all() else self.text_reads[np.repeat(streams, number)]
-
-
-def relative(lags: Times) -> Ints:
-    """Return each lag minus the least lag of its own stream; this needs no common clock."""
-    if not len(lags.values):
-        return lags.values
-    begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
-    least = np.minimum.reduceat(lags.values, begins)
-    above: Ints = lags.values - np.repeat(least, np.diff(begins, append=len(lags.values)))
-    return above
 
 
 def present(values: Ints) -> Ints:

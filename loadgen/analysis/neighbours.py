@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
-from loadgen.analysis.machine import HIGH, NAMED
-from loadgen.model import Neighbour, NeighbourFinding, Run, Summary
+from loadgen.analysis.machine import HIGH, NAMED, merged
+from loadgen.model import NeighbourFinding, Run, Summary
 
 
 def findings(run: Run, summaries: Iterable[Summary]) -> list[NeighbourFinding]:
@@ -16,13 +15,7 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[NeighbourFinding]:
     if not measured:
         return []
     shares = [(s.value("others_percent") or 0.0) / 100 for s in measured]
-    found: dict[tuple[str, str], list[Neighbour]] = {}
-    for each in (each for s in measured for each in s.neighbours):
-        found.setdefault((each.name, each.role), []).append(each)
-    mean = [
-        replace(max(of, key=lambda n: n.share), share=math.fsum(n.share for n in of) / len(measured))
-        for of in found.values()
-    ]
+    mean = merged([s.neighbours for s in measured])
     if not mean or max(shares) < HIGH:
         return []
     info = run.info
@@ -37,6 +30,6 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[NeighbourFinding]:
             machine_cores=info.machine.cores,
             simulated=info.scenario.target.simulator is not None,
             ollama=info.scenario.workload.protocol.startswith("ollama"),
-            neighbours=tuple(sorted(mean, key=lambda each: -each.share)[:NAMED]),
+            neighbours=mean[:NAMED],
         )
     ]

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from loadgen.analysis.model_loads import RESIDENT_NS
 from loadgen.model import Cell, Outcome, Timeouts, WarmUp
 
-RESIDENT_S = 0.08  # what a real Ollama reports as load of a model in memory, at most
+RESIDENT_S = RESIDENT_NS / 1e9
 
 
 @dataclass(frozen=True, slots=True)

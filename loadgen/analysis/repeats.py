@@ -11,7 +11,9 @@ import numpy as np
 
 from loadgen.analysis.machine import disturbance, figures
 from loadgen.analysis.measures import Ints, Measured
-from loadgen.model import ClientId, ConfidenceCause, Level, Recording
+from loadgen.model import ClientId, ConfidenceCause, Level, Recording, Summary
+
+Key = tuple[ClientId, Level, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,11 @@ class Repeat:
     def recording(self) -> Recording:
         """Return the first part's recording; its client, mode, level and repeat are those of all parts."""
         return self.parts[0].recording
+
+    @property
+    def key(self) -> Key:
+        """Return client, level and number."""
+        return _key(self.recording)
 
     @cached_property
     def window(self) -> tuple[int, int]:
@@ -83,12 +90,17 @@ def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
     return [least_disturbed(attempts) for attempts in attempts_of(recordings)]
 
 
+def included(repeats: Iterable[Repeat], summary: Summary) -> list[Repeat]:
+    """Return the repeats that a measurement includes."""
+    keys = {(summary.client, summary.level, each.repeat) for each in summary.rounds}
+    return [repeat for repeat in repeats if repeat.key in keys]
+
+
 def attempts_of(recordings: Iterable[Recording]) -> list[list[Repeat]]:
     """Return every attempt of each repeat, the first one first."""
-    found: dict[tuple[ClientId, Level, int], dict[int, list[Recording]]] = {}
+    found: dict[Key, dict[int, list[Recording]]] = {}
     for recording in recordings:
-        attempts = found.setdefault((recording.client, recording.level, recording.repeat), {})
-        attempts.setdefault(recording.attempt, []).append(recording)
+        found.setdefault(_key(recording), {}).setdefault(recording.attempt, []).append(recording)
     return [
         [Repeat(tuple(map(Measured, sorted(parts, key=_natural)))) for _, parts in sorted(of.items())]
         for of in found.values()
@@ -115,6 +127,10 @@ def disturbances(attempts: Sequence[Repeat]) -> list[tuple[float, tuple[Confiden
     each = [figures(of.parts) for of in attempts]
     lowest = {name: min((v for of in each if (v := of[name]) is not None), default=None) for name in each[0]}
     return [disturbance(of.parts, lowest) for of in attempts]
+
+
+def _key(recording: Recording) -> Key:
+    return recording.client, recording.level, recording.repeat
 
 
 def _natural(recording: Recording) -> list[str | int]:

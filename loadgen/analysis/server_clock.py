@@ -45,7 +45,6 @@ CLOSER = 100  # times
 JUMP = 3  # median gaps
 BEFORE_JUMP = 3  # events of a steady rhythm
 MAX_BINS = 256  # of time, for the bounds
-FAR_NS = 10 * 365 * 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +160,23 @@ def _graded(of: Stamped, clock: ServerClock, odd: Flags, drift: float, *, here: 
     """Return the clock with what its bounds are good for, against the lag that they give."""
     events = ~odd[of.owner]
     lag = (of.arrived - of.stamps + clock.offset(of.arrived) - of.unit_ns // 2)[events]
-    owner = of.owner[events]
-    begins = np.flatnonzero(np.diff(owner, prepend=-1))
-    least = np.minimum.reduceat(lag, begins)
-    relative = lag - np.repeat(least, np.diff(begins, append=len(lag)))
     longest = float((of.arrived - of.sent[of.owner])[events].max())
-    if of.unit_ns > _allowed(relative):
+    if of.unit_ns > _allowed(above_least(lag, of.owner[events])):
         return replace(clock, trust=Trust.NONE, fault="coarse", error_ns=None)
     if here and clock.error_ns is not None and clock.error_ns <= _allowed(lag):
         return clock
     error = of.unit_ns + drift * longest
     return replace(clock, trust=Trust.RELATIVE, fault="loose" if here else "host", error_ns=error)
+
+
+def above_least(lag: Ints, owner: NDArray[Any]) -> Ints:
+    """Return each lag minus the least lag of its own stream; this needs no common clock."""
+    if not len(lag):
+        return lag
+    begins = np.flatnonzero(np.diff(owner, prepend=owner.dtype.type(-1)))
+    least = np.minimum.reduceat(lag, begins)
+    above: Ints = lag - np.repeat(least, np.diff(begins, append=len(lag)))
+    return above
 
 
 def _allowed(lag: Ints) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from loadgen.analysis.repeats import repeats_of
+from loadgen.analysis.repeats import included, repeats_of
 from loadgen.model import ClockFault, ClockFinding, Run, Summary, Trust
 
 _ORDER = tuple(Trust)
@@ -17,11 +17,9 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[ClockFinding]:
     repeats = repeats_of(run.recordings)
     found = []
     for s in (s for s in summaries if not s.client.control):
-        included = {(s.client, s.level, each.repeat) for each in s.rounds}
         own = [
             (m, m.server_clock)
-            for repeat in repeats
-            if (repeat.recording.client, repeat.recording.level, repeat.recording.repeat) in included
+            for repeat in included(repeats, s)
             for m in repeat.parts
             if m.included.any() and not m.ours and not m.clock_stepped
         ]

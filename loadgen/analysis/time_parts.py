@@ -8,7 +8,7 @@ import numpy as np
 
 from loadgen.analysis.delivery_lag import Floats
 from loadgen.analysis.measures import Ints, Measured
-from loadgen.analysis.repeats import repeats_of
+from loadgen.analysis.repeats import included, repeats_of
 from loadgen.model import Part, Run, Summary, TimeFinding
 
 SLOWEST = 0.05  # share of the streams, by TTFT, whose time is divided apart
@@ -21,15 +21,11 @@ _DIVIDED = [_NAMES.index(part) for part in (Part.SEND, Part.UNRECEIVED, Part.LOA
 
 def findings(run: Run, summaries: Iterable[Summary]) -> list[TimeFinding]:
     """Return one for every client and level with streams of which any part of the TTFT is known, or contradicted."""
-    repeats = {
-        (r.recording.client, r.recording.level, r.recording.repeat): r for r in repeats_of(run.recordings)
-    }
+    repeats = repeats_of(run.recordings)
     found = []
     for s in (s for s in summaries if not s.client.control):
-        cells = [repeats[key] for one in s.rounds if (key := (s.client, s.level, one.repeat)) in repeats]
-        rows = np.concatenate(
-            [np.zeros((0, len(_NAMES))), *(rows_of(m) for cell in cells for m in cell.parts)]
-        )
+        parts = (m for repeat in included(repeats, s) for m in repeat.parts)
+        rows = np.concatenate([np.zeros((0, len(_NAMES))), *map(rows_of, parts)])
         contradicted = int(s.value("contradicted") or 0)
         if not contradicted and not rows[:, _DIVIDED].any():
             continue

@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import NormalDist, fmean
 from typing import NamedTuple
 
-import numpy as np
-
 from loadgen.analysis import effects, rounds
+from loadgen.analysis.measures import Ints
 from loadgen.analysis.noise import NoiseThresholds
 from loadgen.analysis.repeats import repeats_of
 from loadgen.model import (
@@ -132,19 +131,16 @@ def _singles(run: Run, clients: set[ClientId]) -> Iterator[_Single]:
         place = places[cell.repeat]
         places[cell.repeat] += 1
         for m in repeat.parts if cell.client in clients else ():
-            of, total = m.streams, m.streams.total_ns
-            stamped = (of.first_stamp_ns >= 0) & (of.end_stamp_ns >= 0)
-            ttft = np.where(stamped, total - (of.end_stamp_ns - of.first_stamp_ns), -1)
+            own: Mapping[ArticleMetric, Ints] = {"ttft": m.server_ttft, "total": m.reported.total_ns}
             for row in m.included.nonzero()[0].tolist():
-                server: dict[ArticleMetric, float] = {"ttft": ttft[row] / 1e9, "total": total[row] / 1e9}
                 yield _Single(
                     client=cell.client,
                     repeat=cell.repeat,
                     place=place,
                     seconds={"ttft": float(m.ttft[row]) / 1e9, "total": float(m.total[row]) / 1e9},
-                    server={metric: value for metric, value in server.items() if total[row] > 0 < value},
+                    server={metric: ns[row] / 1e9 for metric, ns in own.items() if ns[row] > 0},
                     tokens=int(m.tokens[row]),
-                    load=max(0.0, float(of.load_ns[row]) / 1e9),
+                    load=max(0.0, float(m.reported.load_ns[row]) / 1e9),
                     waited=bool(m.waited_for_load[row]),
                 )
 

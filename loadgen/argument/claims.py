@@ -131,6 +131,7 @@ class _Draws(NamedTuple):
     client: ClientId
     baseline: ClientId | None
     level: Level | None
+    measure: str
     values: Sequence[float]
     noise: float | None = None
 
@@ -147,9 +148,7 @@ class Measurements:
         self.excluded = [s for s in self.all if s.validity is not Validity.VALID]
         self.sweeps = rounds.sweeps(s for s in self.all if s.validity is Validity.VALID)
         self._noise = NoiseThresholds(summaries)
-        self._cells = {
-            (r.recording.client, r.recording.level, r.recording.repeat): r for r in repeats_of(run.recordings)
-        }
+        self._cells = {repeat.key: repeat for repeat in repeats_of(run.recordings)}
 
     def test(self, statement: Statement) -> ClaimStatement:
         """Return the statement with its verdict, and an effect of each client or pair that it is about."""
@@ -196,16 +195,19 @@ class Measurements:
         for one, other in product(*sides):
             column = comparable(measure, at[one][0], at[other][0])
             noise = self._noise.threshold(level, column)
-            found.append(_Draws(one, other, level, rounds.contrast(at[one], at[other], column), noise))
+            found.append(
+                _Draws(one, other, level, column, rounds.contrast(at[one], at[other], column), noise)
+            )
         return found
 
     def _of_client(self, client: ClientId, measure: str) -> _Draws:
         """Return the values at the client's highest level; of threads per stream the slope over its levels, if any."""
         sweep = self.sweeps[client]
         if measure == "threads_per_stream" and (lines := rounds.lines(sweep, THREADS.x, THREADS.y)):
-            return _Draws(client, None, None, [slope for _, slope in lines])
+            return _Draws(client, None, None, measure, [slope for _, slope in lines])
         quantity = self._busy_share if measure == "busy_share" else QUANTITIES.get(measure, measure)
-        return _Draws(client, None, sweep[-1].level, list(rounds.values(sweep[-1], quantity).values()))
+        drawn = list(rounds.values(sweep[-1], quantity).values())
+        return _Draws(client, None, sweep[-1].level, measure, drawn)
 
     def _busy_share(self, summary: Summary, one: Round) -> float | None:
         """Return which share of the tokens was late because the event loop was busy."""
@@ -271,6 +273,7 @@ def _effect(statement: Statement, draws: _Draws, comparisons: int) -> ClaimEffec
         client=draws.client,
         baseline=draws.baseline,
         level=draws.level,
+        measure=draws.measure,
         estimate=found,
         result="undecided" if shared or noise is not None else result,
         noise=noise,

@@ -72,9 +72,7 @@ CPU: Sequence[tuple[Resource, str]] = (
 def findings(run: Run, summaries: Sequence[Summary]) -> list[CostFinding]:
     """Return a finding for each client with a closed loop; at one level its CPU alone."""
     closed = [s for s in rounds.valid(summaries) if s.level.streams is not None]
-    cells = {
-        (r.recording.client, r.recording.level, r.recording.repeat): r for r in repeats_of(run.recordings)
-    }
+    cells = {repeat.key: repeat for repeat in repeats_of(run.recordings)}
     return [
         CostFinding(client=client, lowest=sweep[0].level, highest=sweep[-1].level, costs=found)
         for client, sweep in rounds.sweeps(closed).items()

@@ -55,14 +55,15 @@ class Statement:
 class ClaimEffect:
     """What a run says of a statement about one client, or about its ratio to ``baseline``.
 
-    One round gives no interval. ``level`` is ``None`` for a slope over several. ``noise`` and ``comparisons`` are set
-    where they are why it is undecided: one client differs from itself by up to this share; so many effects share the
-    5 % error.
+    ``measure`` is the statement's, or what replaces it for this pair. One round gives no interval. ``level`` is
+    ``None`` for a slope over several. ``noise`` and ``comparisons`` are set where they are why it is undecided: one
+    client differs from itself by up to this share; so many effects share the 5 % error.
     """
 
     client: ClientId
     baseline: ClientId | None = None
     level: Level | None = None
+    measure: str
     estimate: Estimate
     result: Result
     noise: float | None = None

@@ -182,6 +182,12 @@ def test_no_lag_is_wrong_by_more_than_its_bounds(name: str, durations: bool) -> 
         assert np.abs(delay - 0.5 * MS).max() <= found.error_ns + 1000
     else:
         assert set(m.send_delay.tolist()) == {-1}
+    own_ttft = (true.streams.total_ns - true.streams.end_stamp_ns + true.streams.first_stamp_ns)[~m._odd]
+    ttft = m.server_ttft[~m._odd]
+    known = ttft >= 0
+    assert known.any() == (durations and found.trust is not NONE)
+    assert np.abs((ttft - own_ttft)[known]).max(initial=0) <= (found.error_ns or 0) + 1000
+    assert (m.server_ttft[m._odd] == -1).all()
     above = m.relative_lags()
     assert (above is not None) is (found.trust is not NONE)
     if above is not None:

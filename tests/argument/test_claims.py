@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -263,8 +264,14 @@ def test_a_missing_value_leaves_a_claim_undecided_unless_another_client_contradi
     assert statements_of(fat + unknown)[SCALES, "lower_memory"].verdict == "contradicted"
 
 
+def test_totals_of_answers_of_another_length_are_replaced_and_the_effect_says_so():
+    found = claims_of(sweep(levels=(1,), asyncs={"tokens": 20}))[SINGLE]
+    measures = {(e.client, e.baseline): e.measure for e in effects(found)}
+    assert measures == dict.fromkeys(product(map(ClientId, ASYNC), map(ClientId, SYNC)), "tpot_p50_ms")
+
+
 def drawn(values, comparisons=1, statement=RATIO):
-    return _effect(statement, _Draws(AIOHTTP, None, None, list(values)), comparisons)
+    return _effect(statement, _Draws(AIOHTTP, None, None, "x", list(values)), comparisons)
 
 
 def _noise_of(draws, pairs, rng):

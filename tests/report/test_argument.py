@@ -36,7 +36,8 @@ ONE, OTHER, HUNDRED = ClientId("requests"), ClientId("aiohttp"), Level(streams=1
 
 def effect(client, value, result, **more):
     estimate = Estimate(value, value * 0.9, value * 1.1, 3)
-    return ClaimEffect(**{"client": client, "estimate": estimate, "level": HUNDRED, "result": result, **more})
+    common = {"client": client, "measure": "voluntary_switches_per_token", "level": HUNDRED, "result": result}
+    return ClaimEffect(**{**common, "estimate": estimate, **more})
 
 
 def statement(*effects, verdict="undecided", missing=(), name="thread_waits", of="sync", **more):
@@ -102,6 +103,14 @@ def test_levels_that_differ_stand_beside_each_client():
     ten = effect(OTHER, 2.0, "supports", level=Level(streams=10))
     made = plot_of(statement(effect(ONE, 2.0, "supports"), ten))
     assert [row.point.label for row in made.rows] == ["requests at 100 streams", "aiohttp at 10 streams"]
+
+
+def test_effects_are_called_what_was_compared():
+    per_token = effect(OTHER, 0.2, "contradicts", measure="tpot_p50_ms", baseline=ONE)
+    total = effect(OTHER, 2.0, "supports", measure="total_p50_ms", baseline=OTHER)
+    tested = statement(per_token, total, measure="total_p50_ms")
+    assert "TPOT p50: aiohttp ÷ requests" in row_of(tested)[-1]
+    assert "TPOT p50, median total time at 100 streams" in plot_of(tested).title
 
 
 def test_noise_and_comparisons_are_notes():

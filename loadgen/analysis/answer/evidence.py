@@ -10,7 +10,7 @@ from itertools import combinations
 
 from loadgen.analysis import compare, effects, metrics, rounds
 from loadgen.analysis.changes import Change
-from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.analysis.repeats import Repeat, included, repeats_of
 from loadgen.model import ClientId, Estimate, Group, Level, Limit, Run, Summary
 
 ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, with certainty, they differ
@@ -82,10 +82,7 @@ class Evidence:
 
     def repeats_of(self, summary: Summary) -> list[Repeat]:
         """Return the repeats that a measurement includes."""
-        numbers = {each.repeat for each in summary.rounds}
-        recorded = ((repeat, repeat.recording) for repeat in self.repeats)
-        key = summary.client, summary.level
-        return [repeat for repeat, r in recorded if (r.client, r.level) == key and r.repeat in numbers]
+        return included(self.repeats, summary)
 
     def changes(self, level: Level, column: str) -> Mapping[Pair, Change]:
         """Return how the second client of each pair differs from the first in one column."""

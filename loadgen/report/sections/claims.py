@@ -60,7 +60,7 @@ def _plot(tested: ClaimStatement) -> forest.Plot:
     """Return the effects on one axis; the level is in the title where it is the same for all."""
     one, levels = tested.statement, {effect.level for effect in tested.effects}
     level = next(iter(levels)) if len(levels) == 1 else None
-    name, above = _(english.MEASURES[one.measure]), english.criterion(one, _("more than"), _("less than"))
+    name, above = english.measures(tested.effects), english.criterion(one, _("more than"), _("less than"))
     supports = (
         _("{criterion} supports it; one is enough")
         if one.decided_by == "any"
@@ -94,11 +94,13 @@ def _row(tested: ClaimStatement) -> Row:
     """Return the verdict, the effect that decides most, and whose it is beside the others."""
     one, decides = tested.statement, max if tested.statement.decided_by == "any" else min
     points = [_point(one, effect, english.who(effect)) for effect in tested.effects]
-    point = decides(points, key=lambda point: _FIRST.index(point.result))
+    place = decides(range(len(points)), key=lambda place: _FIRST.index(points[place].result))
+    point = points[place]
     others = [other.label for other in points if other is not point]
     text = _("one of {n} pairs") if tested.effects[0].baseline else _("also {clients}")
     named = text.format(n=len(points), clients=joined(others))
-    whose = _("{metric}: {clients}").format(metric=_(english.MEASURES[one.measure]), clients=point.label)
+    metric = english.measures([tested.effects[place]])
+    whose = _("{metric}: {clients}").format(metric=metric, clients=point.label)
     return (
         Cell(_(tested.verdict), tone=TONES[tested.verdict]),
         with_interval(point.value, point.low, point.high, " %" if one.unit == "share" else ""),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from loadgen.analysis.metrics import column
 from loadgen.model import (
     ClaimEffect,
     ClaimFinding,
@@ -17,10 +18,10 @@ from loadgen.model import (
     Statement,
 )
 from loadgen.model.argument import Excluded
-from loadgen.report.columns import level_text, where
+from loadgen.report.columns import label, level_text, where
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import clauses, listed, number
+from loadgen.report.text import clauses, joined, listed, number
 
 ARTICLE = 'the article "Exploring streaming HTTP responses …" (2025)'
 SCENARIO = "scenarios/sweep.yaml"
@@ -149,6 +150,12 @@ def criterion(one: Statement, above: str = ">", below: str = "<") -> str:
     if one.direction == "within":
         return _("{low} to {high}").format(low=number(1 / one.line), high=line)
     return f"{above if one.direction == 'above' else below} {line}"
+
+
+def measures(effects: Iterable[ClaimEffect]) -> str:
+    """Return what the effects are of: ``median total time``, ``TPOT p50`` where answers differ in length."""
+    names = dict.fromkeys(effect.measure for effect in effects)
+    return joined(_(MEASURES[name]) if name in MEASURES else label(column(name)) for name in names)
 
 
 def note(effect: ClaimEffect) -> str:
