@@ -69,7 +69,7 @@ def _tables() -> Iterator[object]:
     for metric in metrics()[: len(METRICS)]:
         yield from _of_metric(metric)
     yield from ((section.title, section.short) for section in sections())
-    yield "machine", "versions", "the clients' core", "the simulator's core"
+    yield "machine", "versions", "the clients' core", "the simulator's core", "core {n}"
     yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES, LEGEND, [*SIGNS])
     yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS, confidence.HALTED)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
@@ -81,6 +81,7 @@ def _tables() -> Iterator[object]:
         delivery_lag.SHORT,
         server_clock.FAULTS,
         times.PARTS,
+        times.SHORT,
         server.WORDS,
         limit.LIMITS,
         limit.DELAYS,

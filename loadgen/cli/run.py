@@ -83,7 +83,7 @@ def command(
     console = common.make_console()
     listener = Listener()
     if not as_json and (console.is_terminal or not quiet):
-        warning = "" if quiet else machine_warning(console)
+        warning = "" if quiet else machine_warning(console, planned)
         shown = OnTerminal if console.is_terminal else Plain
         listener = shown(console, shareable(planned), warning, quiet=quiet)
     if workers is None:
@@ -119,14 +119,14 @@ def command(
     sys.exit(code)
 
 
-def machine_warning(console: Console) -> str:
+def machine_warning(console: Console, planned: Scenario) -> str:
     """Sample the machine; return what would disturb the figures; empty where nothing would."""
     from loadgen.preflight.machine import observe
     from loadgen.report.language import _
     from loadgen.report.text import clauses
 
     with common.waiting(console, _("Checking the machine")):
-        state = observe()
+        state = observe(simulated=planned.target.simulator is not None)
     if state is None or not state.warnings:
         return ""
     text = _("This machine is not quiet: {why}. What it disturbs is measured again, or marked.")

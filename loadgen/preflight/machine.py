@@ -54,14 +54,17 @@ class MachineWarning:
 
 @dataclass(frozen=True, slots=True)
 class BusyCores(MachineWarning):
-    """Other programs use these shares of cores, by what they are for."""
+    """Other programs use these shares of cores; ``uses`` has what a run uses them for."""
 
-    shares: Mapping[str, float]
+    shares: Mapping[int, float]
+    uses: Mapping[int, str]
 
     def sentence(self, translate: Translate = str) -> str:
         each = translate("{share} % of {core}")
         used = (
-            each.format(share=f"{100 * share:.0f}", core=translate(core))
+            each.format(
+                share=f"{100 * share:.0f}", core=translate(self.uses.get(core, "core {n}")).format(n=core)
+            )
             for core, share in self.shares.items()
         )
         return translate("other programs use {cores}").format(cores=translate(" and ").join(used))
@@ -142,8 +145,13 @@ def observe(
     seconds: float = SAMPLE_S,
     read: Callable[[], Reading] = read,
     sleep: Callable[[float], None] = time.sleep,
+    *,
+    simulated: bool = True,
 ) -> MachineState | None:
-    """Sample the machine for ``seconds``; return what it did, and warnings; ``None`` where it is not sampled."""
+    """Sample the machine for ``seconds``; return what it did, and warnings; ``None`` where it is not sampled.
+
+    ``simulated``: the run that follows starts a simulator here.
+    """
     if seconds <= 0:
         return None
     readings = [read()]
@@ -168,7 +176,7 @@ def observe(
         steal=steal,
         load=last.load,
         runnable=wanted,
-        warnings=tuple(_warnings(busy, steal, last.load, wanted, last.governors)),
+        warnings=tuple(_warnings(busy, steal, last.load, wanted, last.governors, _uses(simulated))),
     )
 
 
@@ -178,10 +186,11 @@ def _warnings(
     load: float | None,
     runnable: float | None,
     governors: frozenset[str],
+    uses: Mapping[int, str],
 ) -> Iterator[MachineWarning]:
-    used = {_name(core): share for core, share in busy.items() if share >= BUSY}
+    used = {core: share for core, share in busy.items() if share >= BUSY}
     if used:
-        yield BusyCores(used)
+        yield BusyCores(used, uses)
     if steal >= STOLEN:
         yield StolenTime(steal)
     if busy and load is not None and load > len(busy):
@@ -190,12 +199,11 @@ def _warnings(
         yield FrequencyScaling(tuple(sorted(scaled)))
 
 
-def _name(core: int) -> str:
-    """Return what a run uses the core for."""
-    for name, of in (("the clients' core", cores().engine), ("the simulator's core", cores().simulator)):
-        if core in of:
-            return name
-    return f"core {core}"
+def _uses(simulated: bool) -> Mapping[int, str]:
+    """Return what a run uses cores for; where they share one, the clients' comes first."""
+    taken = cores()
+    simulator = dict.fromkeys(taken.simulator if simulated else (), "the simulator's core")
+    return simulator | dict.fromkeys(taken.engine, "the clients' core")
 
 
 def _governors() -> frozenset[str]:

@@ -52,6 +52,13 @@ class View:
         """Return the repeats by level, the lowest level first."""
         return _grouped(self.order, lambda repeat: repeat.recording.level)
 
+    @cached_property
+    def alone(self) -> str:
+        """Return the name of the only client of a sweep: its rows are named by their levels; empty otherwise."""
+        clients = {s.client for s in self.summaries if not s.client.control}
+        controls = any(s.client.control for s in self.summaries)
+        return next(iter(clients)).label if self.sweeps and len(clients) == 1 and not controls else ""
+
     @property
     def sweeps(self) -> bool:
         """Return whether several levels were measured."""

@@ -34,6 +34,7 @@ def sampled(
     seconds: float = 2.0,
     busy: tuple[float, ...] = (0.0, 0.0),
     steal: tuple[float, ...] = (0.0, 0.0),
+    simulated: bool = True,
     **how: Any,
 ) -> MachineState | None:
     """Sample a machine that uses these shares of its cores, on a clock that only sleeping moves."""
@@ -49,7 +50,7 @@ def sampled(
         )
         return Reading(at=now, busy=used, steal=stolen, **how)
 
-    return observe(seconds, read, sleep)
+    return observe(seconds, read, sleep, simulated=simulated)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +60,10 @@ def sampled(
         ({"busy": (0.09, 0.05), "steal": (0.01, 0.01), "load": 1.9, "governors": {"performance"}}, ()),
         (
             {"busy": (0.5, 0.2)},
-            (BusyCores({"the simulator's core": 0.5, "the clients' core": 0.2}),),
+            (BusyCores({0: 0.5, 1: 0.2}, {0: "the simulator's core", 1: "the clients' core"}),),
         ),
-        ({"busy": (0.05, 0.25)}, (BusyCores({"the clients' core": 0.25}),)),
+        ({"busy": (0.05, 0.25)}, (BusyCores({1: 0.25}, {1: "the clients' core"}),)),
+        ({"busy": (0.5, 0.2), "simulated": False}, (BusyCores({0: 0.5, 1: 0.2}, {1: "the clients' core"}),)),
         ({"steal": (0.02, 0.06)}, (StolenTime(0.04),)),
         ({"load": 3.5, "runnable": 4}, (Overload(2, 3.5, 3.0),)),
         ({"load": 3.5}, (Overload(2, 3.5, None),)),
@@ -112,7 +114,7 @@ def test_this_machine_can_be_read() -> None:
 @pytest.fixture
 def noisy(monkeypatch: pytest.MonkeyPatch) -> Callable[[], MachineState | None]:
     state = sampled(busy=(0.0, 0.5))
-    monkeypatch.setattr(machine, "observe", lambda: state)
+    monkeypatch.setattr(machine, "observe", lambda **_: state)
     return lambda: state
 
 

@@ -74,6 +74,14 @@ def test_a_run_that_was_not_made_for_the_claims_names_the_scenario_in_one_line()
     assert english.SHORTFALLS[Shortfall.ONE_LEVEL] in line
 
 
+def test_a_run_of_one_client_does_not_mention_the_claims():
+    run = run_of("/nowhere", (1, 5), repeats=3)
+    alone = view(replace(run, recordings=[r for r in run.recordings if r.client == run.recordings[0].client]))
+    assert alone.alone
+    assert not section(alone, Claims(), 300)
+    assert not view(run).alone
+
+
 def test_the_effect_that_contradicts_stands_for_its_part_and_the_others_are_named():
     both = effect(ONE, 2.0, "supports"), effect(OTHER, 0.2, "contradicts")
     word, value, criterion, who = row_of(statement(*both, verdict="mixed"))

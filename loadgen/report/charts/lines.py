@@ -94,7 +94,9 @@ def line_chart(
     for place, knee in enumerate(knees):
         up = {"x": [knee.level.value], "low": [y.start], "high": [y.end], "text": [knee.text]}
         draw(made, Segment(x0="x", y0="low", x1="x", y1="high", line_dash="dotted"), up, knee.variable)
-        label = Text(x="x", y="high", text="text", x_offset=-4, y_offset=12 * place, anchor="top_right")
+        side = "right" if x.share(knee.level.value) > 0.5 else "left"  # it stands where there is more room
+        label = Text(x="x", y="high", text="text", y_offset=12 * place, anchor=f"top_{side}")
+        label.x_offset = -4 if side == "right" else 4
         label.update(text_font={"value": FONT}, text_font_size="11px")  # a name alone would be a column
         draw(made, label, up, knee.variable)
     marks = []

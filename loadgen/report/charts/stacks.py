@@ -86,7 +86,9 @@ def late_tokens(view: View, found: Sequence[DelayFinding]) -> Chart | None:
 
 
 def _where(view: View, client: ClientId | None, level: Level | None) -> str:
-    return beside(str(client), level_text(level)) if view.sweeps and level else str(client)
+    if not view.sweeps or not level:
+        return str(client)
+    return level_text(level) if view.alone else beside(str(client), level_text(level))
 
 
 def stacks(

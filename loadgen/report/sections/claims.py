@@ -35,7 +35,7 @@ class Claims(Section):
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         found = view.of(ClaimFinding)
-        if not found:
+        if not found or len({s.client for s in view.summaries if not s.client.control}) < 2:
             return
         if found[0].shortfalls:
             yield Text(english.not_decided(found[0].shortfalls), "quiet")

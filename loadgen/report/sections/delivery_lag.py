@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from loadgen.model import DelayFinding, TimeFinding
+from loadgen.model import DelayFinding, Part, TimeFinding
 from loadgen.report.blocks import Bullets, Cell, Charts, Column, Details, Row, Table, Text
 from loadgen.report.columns import level_text, where
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences import delivery_lag as english
 from loadgen.report.sentences import sentences
-from loadgen.report.sentences.times import PARTS, contradictions, ttft
+from loadgen.report.sentences.times import PARTS, SHORT, contradictions, ttft
 from loadgen.report.text import clauses, flowing, joined, number, percent
 
 
@@ -25,8 +25,8 @@ class DeliveryLag(Section):
         late = sorted(view.of(DelayFinding), key=lambda finding: finding.level or 0)
         first = sorted(view.of(TimeFinding), key=lambda finding: finding.level or 0)
         if form == "terminal":
-            yield from _times(first)
-            yield from _tables(late)
+            yield from _times(view, first)
+            yield from _tables(view, late)
             return
         from loadgen.report.charts.stacks import late_tokens, times
 
@@ -61,32 +61,46 @@ class DeliveryLag(Section):
             yield Details(_("Late tokens as text"), [Bullets(lines)])
 
 
-def _times(found: Sequence[TimeFinding]) -> Iterable[Block]:
+def _times(view: View, found: Sequence[TimeFinding]) -> Iterable[Block]:
     """Yield the mean time of each part, as far as any of the measurements has it."""
     used = [part for part in PARTS if any(part in of.mean for of in found)]
     if not used:
         return
-    columns = [Column(_("mean, ms")), Column(_("TTFT")), *(Column(_(PARTS[part])) for part in used)]
+    columns = [Column(_("mean, ms")), Column(_("TTFT")), *(_column(SHORT[part]) for part in used)]
     rows: list[Row] = []
     for of in found:
         parts = (number(of.mean[part]) if part in of.mean else "" for part in used)
-        rows.append([Cell(where(of.client, of.level)), number(sum(ttft(of.mean).values())), *parts])
+        rows.append([_name(view, of), number(sum(ttft(of.mean).values())), *parts])
     yield Table(columns, {"": rows})
+    explained = {
+        Part.UNRECEIVED: _("on its way: before the server had the request"),
+        Part.QUEUE: _("queue: what the server reports nothing about, before the first token"),
+        Part.DECODE: _("decode: from the first to the last token, not in the TTFT"),
+    }
+    yield Text(clauses(text for part, text in explained.items() if part in used), "quiet")
     yield from (Text(text, "quiet") for text in contradictions(found))
 
 
-def _tables(found: list[DelayFinding]) -> Iterable[Block]:
+def _name(view: View, of: TimeFinding | DelayFinding) -> Cell:
+    return Cell(level_text(of.level) if view.alone and of.level else where(of.client, of.level))
+
+
+def _column(heading: str) -> Column:
+    """Return a column whose heading takes two lines where it has several words."""
+    above, _space, last = _(heading).rpartition(" ")
+    return Column(last, above)
+
+
+def _tables(view: View, found: list[DelayFinding]) -> Iterable[Block]:
     if not found:
         return
     causes = english.used(found)
-    columns = [Column(""), Column(_("late")), *(Column(_(english.SHORT[cause])) for cause in causes)]
+    columns = [Column(""), Column(_("late")), *(_column(english.SHORT[cause]) for cause in causes)]
     rows: list[Row] = []
     for finding in found:
         shares = {delay.cause: percent(delay.share) for delay in finding.delays}
         late = percent(finding.late / finding.tokens)
-        rows.append(
-            [Cell(where(finding.client, finding.level)), late, *(shares.get(cause, "") for cause in causes)]
-        )
+        rows.append([_name(view, finding), late, *(shares.get(cause, "") for cause in causes)])
     yield Table(columns, {"": rows})
     yield Text(
         _(

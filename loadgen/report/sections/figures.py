@@ -45,7 +45,11 @@ class Figures(Section):
             text = _(
                 "± is half of the 95 % interval over the rounds. Grey: it is wider than what the clients differ by."
             )
-            yield Text(text, "quiet")
+            if len({s.client for s in counted if not s.client.control}) == 1:
+                text = _(
+                    "± is half of the 95 % interval over the rounds. Grey: it is more than {share} % of the figure."
+                )
+            yield Text(text.format(share=f"{100 * ALIKE:g}"), "quiet")
             yield Details(_("All metrics"), list(metrics.Metrics().blocks(view, form)))
 
 

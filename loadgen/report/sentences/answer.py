@@ -231,7 +231,9 @@ def _saturates(answers: Sequence[Saturates]) -> Iterator[str]:
 
 def _growth_ends(one: Saturates) -> str:
     texts = {
-        Limit.SERVER: _("The server saturates between {below} and {level}: {rate}, {ratio} times as many."),
+        Limit.SERVER: _(
+            "The server saturates between {below} and {level}: {rate}, {ratio} times that of {below}."
+        ),
         Limit.CLIENT: _("{client} reaches its own limit at {level}: {rate}, {ratio} times that of {below}."),
         Limit.SIMULATOR: _(
             "The simulator reaches its limit at {level} with {client}: {rate}, {ratio} times that of {below}."

@@ -128,9 +128,8 @@ def reasons(finding: ClaimFinding) -> list[str]:
 
 def not_decided(shortfalls: Sequence[Shortfall]) -> str:
     """Return the one line of a run that cannot decide the claims."""
-    return _(
-        "The five claims about sync and async clients are undecided: {why}. To decide them: loadgen run {scenario}"
-    ).format(why=_(" and ").join(_(SHORTFALLS[one]) for one in shortfalls), scenario=SCENARIO)
+    why = _(" and ").join(_(SHORTFALLS[one]) for one in shortfalls)
+    return _("Undecided: {why}. To decide them: loadgen run {scenario}").format(why=why, scenario=SCENARIO)
 
 
 def excluded(measurements: Sequence[Excluded]) -> str:

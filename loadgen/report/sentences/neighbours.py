@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from loadgen.model import Neighbour, NeighbourFinding
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import joined, percent, plain
+from loadgen.report.text import joined, percent, percents, plain
 
 
 def sentences(finding: NeighbourFinding) -> Sentences:
     """Return who used the client's core, the client included; and what would help in the details."""
-    ends = dict.fromkeys(percent(share) for share in (finding.low, finding.high))
+    ends = f"{percents(finding.low, finding.high)} %"
     statement = _("Others used {share} of the clients’ cores: {others}").format(
-        share="-".join(ends), others=listed(finding.neighbours, simulated=finding.simulated)
+        share=ends, others=listed(finding.neighbours, simulated=finding.simulated)
     )
     if finding.own is not None:
         statement += _("; the clients themselves used {share}").format(share=percent(finding.own))
@@ -44,18 +44,18 @@ def _help(finding: NeighbourFinding) -> Iterator[str]:
         yield _("Client and server share the only core: use a machine with more, or measure from another one")
         return
     cores = ",".join(map(str, free))
-    for each in targets:
+    if targets:
+        moves = (f"`taskset -acp {cores} {each.pid}`" for each in targets)
+        yield _("Keep the server off the client's core: {commands}").format(commands=joined(moves))
         text = _(
-            "Keep the server off the client's core, `taskset -acp {cores} {pid}`, or start it with `taskset -c {cores}`"
+            "Or start it with `taskset -c {cores}`, let it use fewer threads, or measure from another machine"
         )
-        yield text.format(cores=cores, pid=each.pid)
-    if targets and finding.ollama:
-        text = _(
-            "Or let it use fewer threads, `options: {{num_thread: {n}}}`, or measure from another machine"
-        )
-        yield text.format(n=len(free))
-    elif targets:
-        yield _("Or let it use fewer threads, or measure from another machine")
+        if finding.ollama:
+            text = _(
+                "Or start it with `taskset -c {cores}`, let it use fewer threads, `options: {{num_thread: {n}}}`, "
+                "or measure from another machine"
+            )
+        yield text.format(cores=cores, n=len(free))
     others = [each for each in finding.neighbours if not each.role]
     if others and not targets:
         text = _(

@@ -22,6 +22,13 @@ PARTS: Mapping[Part, str] = {
     Part.DECODE: "decode",
     Part.REST: "after the last token",
 }
+SHORT: Mapping[Part, str] = {  # heads of columns
+    **PARTS,
+    Part.SEND: "to send",
+    Part.UNRECEIVED: "on its way",
+    Part.RECEIVE: "to receive",
+    Part.REST: "to the end",
+}
 LATER = (Part.DECODE, Part.REST)
 
 
