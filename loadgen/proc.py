@@ -19,6 +19,7 @@ from pathlib import Path
 from loadgen import processes
 from loadgen.model import CpuSample, Sample
 
+_GROUPS, _PROC = Path("/sys/fs/cgroup"), Path("/proc")
 COUNT_SHARE = 50  # memory is counted page by page for one part in so many of the time
 
 
@@ -101,8 +102,8 @@ def is_stopped(pid: int) -> bool:
 class Throttling:
     """Reads how long CPU quotas have kept a process from running: those of its control group and the groups above."""
 
-    def __init__(self, pid: int, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> None:
-        self._files = [path / "cpu.stat" for path in _groups(pid, root, proc) if _has_quota(path)]
+    def __init__(self, pid: int, root: Path = _GROUPS, proc: Path = _PROC) -> None:
+        self._files = [path / "cpu.stat" for path in groups(pid, "cpu", root, proc) if _has_quota(path)]
 
     def read(self) -> int:
         """Return nanoseconds so far, summed over cores."""
@@ -114,12 +115,15 @@ class Throttling:
         return total
 
 
-def _groups(pid: int, root: Path, proc: Path) -> Iterator[Path]:
-    """Yield the folders of the groups that limit the CPU of a process, of either version of control groups."""
+def groups(pid: int, controller: str, root: Path = _GROUPS, proc: Path = _PROC) -> Iterator[Path]:
+    """Yield the folders of the groups that limit the CPU or another resource of a process, the innermost first.
+
+    Of either version of control groups.
+    """
     with contextlib.suppress(OSError, ValueError):
         for line in (proc / str(pid) / "cgroup").read_text().splitlines():
             number, controllers, name = line.split(":", 2)
-            if number != "0" and "cpu" not in controllers.split(","):
+            if number != "0" and controller not in controllers.split(","):
                 continue
             top = root / controllers
             group = top / name.strip("/")

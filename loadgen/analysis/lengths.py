@@ -10,9 +10,7 @@ from types import MappingProxyType
 
 from loadgen.model import Summary
 
-SAME_LENGTH = (
-    0.05  # as a share of the shorter answer: with less, two measurements had answers of the same length
-)
+SAME_LENGTH = 0.05  # of the shorter answer: what two measurements may differ by
 PER_TOKEN: Mapping[str, str] = MappingProxyType({"total_p50_ms": "tpot_p50_ms"})
 """The column of a total -> that of the time per token."""
 

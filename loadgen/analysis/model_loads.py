@@ -20,12 +20,10 @@ from loadgen.model import Residency, StreamTable
 
 Flags = NDArray[np.bool_]
 
-RESIDENT_NS: Final = (
-    80_000_000  # what a model in memory is reported with, at most, where scheduling has not to wait
-)
-LOAD_NS: Final = (
-    250_000_000  # between that and the shortest load that was measured, 400 ms of 135 M parameters
-)
+# What a model in memory is reported with, at most, where scheduling has not to wait.
+RESIDENT_NS: Final = 80_000_000
+# Between that and the shortest load that was measured, 400 ms of 135 M parameters.
+LOAD_NS: Final = 250_000_000
 FOREVER_NS: Final = 1e30  # finite: added to "never", it is still never
 
 

@@ -29,7 +29,7 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[NeighbourFinding]:
             cores=tuple(sorted({core for cell in info.cells for core in cell.cores})),
             machine_cores=info.machine.cores,
             simulated=info.scenario.target.simulator is not None,
-            ollama=info.scenario.workload.protocol.startswith("ollama"),
+            ollama=info.scenario.workload.is_ollama,
             neighbours=mean[:NAMED],
         )
     ]

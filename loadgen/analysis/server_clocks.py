@@ -9,7 +9,6 @@ from loadgen.analysis.repeats import included, repeats_of
 from loadgen.model import ClockFault, ClockFinding, Run, Summary, Trust
 
 _ORDER = tuple(Trust)
-STAMPED = "ollama"  # the protocols whose servers write a time into every event
 
 
 def findings(run: Run, summaries: Iterable[Summary]) -> list[ClockFinding]:
@@ -23,9 +22,7 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[ClockFinding]:
             for m in repeat.parts
             if m.included.any() and not m.ours and not m.clock_stepped
         ]
-        clocks = [
-            clock for m, clock in own if clock.streams or m.recording.workload.protocol.startswith(STAMPED)
-        ]
+        clocks = [clock for m, clock in own if clock.streams or m.recording.workload.is_ollama]
         if not clocks:
             continue
         worst = max(clocks, key=lambda clock: _ORDER.index(clock.trust))

@@ -159,6 +159,11 @@ class Workload:
     timeouts: Timeouts = Timeouts()
     max_message: int = MAX_MESSAGE_BYTES
 
+    @property
+    def is_ollama(self) -> bool:
+        """Return whether the protocol is Ollama's own, whose servers write a time into every event."""
+        return self.protocol.startswith("ollama-")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:

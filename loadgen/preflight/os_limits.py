@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from loadgen import clients
+from loadgen import clients, proc
 from loadgen.model import ClientId
 
 SPARE_FILES = 64  # that an interpreter, its libraries and pipes have open in addition to the streams
@@ -123,25 +123,11 @@ def _first(path: str) -> int | None:
 
 
 def _pids_left() -> int | None:
-    for folder in _control_groups():
+    for folder in proc.groups(os.getpid(), "pids"):
         most = _first(f"{folder}/pids.max")
         if most is not None:
             return most - (_first(f"{folder}/pids.current") or 0)
     return None
-
-
-def _control_groups() -> Iterable[str]:
-    try:
-        own = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in own:
-        _, names, path = line.split(":", 2)
-        if not names:
-            yield f"/sys/fs/cgroup{path}"
-        elif "pids" in names.split(","):
-            yield f"/sys/fs/cgroup/pids{path}"
-    yield "/sys/fs/cgroup"
 
 
 def _own_threads() -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from loadgen.model import Cell, ServerInfo
-from loadgen.preflight.target import answer
+from loadgen.preflight.target import answer, full_name
 from loadgen.protocols.encoder import ask
 
 ASKED: Final = ("ollama-", "openai-")  # protocols whose servers are asked
@@ -95,13 +95,13 @@ def _first(of: Any, name: str) -> Any:
 
 
 def _named(of: Any, model: str) -> Any:
-    """Return the model of that name in a list of models; ``x`` is Ollama's ``x:latest``."""
+    """Return the model of that name in a list of models."""
     rows = _object(of, "models")
     rows = rows if isinstance(rows, list) else _object(of, "data")
-    names = {model.lower(), f"{model}:latest".lower()}
+    wanted = full_name(model)
     each: Iterable[Any] = rows if isinstance(rows, list) else ()
     return next(
-        (row for row in each if (_text(row, "name") or _text(row, "id") or "").lower() in names), None
+        (row for row in each if full_name(_text(row, "name") or _text(row, "id") or "") == wanted), None
     )
 
 

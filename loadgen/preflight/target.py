@@ -18,7 +18,7 @@ from loadgen import protocols
 from loadgen.clients import trust
 from loadgen.model import MODEL, Cell, Request
 from loadgen.preflight import address
-from loadgen.protocols import stamps
+from loadgen.protocols import errors, stamps
 from loadgen.protocols.encoder import ask
 
 REFUSALS = {400, 401, 403, 404, 405, 410, 501}  # no load changes these; 429 and 5xx may pass
@@ -70,7 +70,7 @@ def check(cell: Cell) -> None:
     if status == 404 and "model" in (reason := _reason(body)):
         has = _list(protocol, cell) or ()
         hint = f"; it has {_names(has)}: --set model={has[0].name}" if has else ""
-        pull = f", or: ollama pull {cell.workload.model}" if _is_ollama(cell) else ""
+        pull = f", or: ollama pull {cell.workload.model}" if cell.workload.is_ollama else ""
         raise TargetError(
             f"{_place(probe)} answered 404 for the model {cell.workload.model!r}: {reason}{hint}{pull}"
         )
@@ -144,8 +144,8 @@ def residency(cell: Cell) -> Listed:
     loaded = in_memory(cell)
     if loaded is None:
         return None
-    wanted = _full_name(cell.workload.model)
-    return next((each for each in loaded if _full_name(each.name) == wanted), False)
+    wanted = full_name(cell.workload.model)
+    return next((each for each in loaded if full_name(each.name) == wanted), False)
 
 
 def _list(protocol: protocols.Protocol, cell: Cell) -> list[Model] | None:
@@ -188,7 +188,7 @@ def _no_choice(cell: Cell, listed: Sequence[Model]) -> str:
     base = _place(ask(cell, "", ""))
     if listed:
         return f"{base} has {len(listed)} models: {_names(listed)}; choose one: --set model={listed[0].name}"
-    return f"{base} has no model" + (f"; first: ollama pull {MODEL}" if _is_ollama(cell) else "")
+    return f"{base} has no model" + (f"; first: ollama pull {MODEL}" if cell.workload.is_ollama else "")
 
 
 def _names(models: Sequence[Model]) -> str:
@@ -196,12 +196,9 @@ def _names(models: Sequence[Model]) -> str:
     return ascii(", ".join(each.name for each in models[:NAMES]))[1:-1] + more
 
 
-def _full_name(model: str) -> str:
+def full_name(model: str) -> str:
+    """Return the name by which models are compared: ``x`` is Ollama's ``x:latest``."""
     return (model if ":" in model.rpartition("/")[2] else f"{model}:latest").lower()
-
-
-def _is_ollama(cell: Cell) -> bool:
-    return cell.workload.protocol.startswith("ollama-")
 
 
 def _until(cell: Cell) -> float:
@@ -287,8 +284,4 @@ def within(until: float, action: Callable[[], T]) -> T:
 
 
 def _reason(body: bytes) -> str:
-    try:
-        error = json.loads(body)["error"]
-        return str(error["message"] if isinstance(error, dict) else error)
-    except (ValueError, KeyError, TypeError):
-        return ascii(body[:200].decode(errors="replace"))[1:-1]
+    return errors.said(body) or ascii(body[:200].decode(errors="replace"))[1:-1]

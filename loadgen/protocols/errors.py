@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from loadgen.protocols.lenient import mapping
+
 _TEXTS = ("error", "message", "detail", "msg", "error_message", "errors", "description", "title")
 _KEYS = ("error", "errors", "error_type", "error_code", "error_message", "detail")
 _CODES = ("code", "status", "status_code", "statusCode", "error_code")
@@ -21,11 +23,7 @@ _ALONE = {*_TEXTS, *_CODES, "type", "param", "request_id", "requestId", "trace_i
 
 def said(body: bytes) -> str | None:
     """Return the error that a JSON object reports; ``None`` where it reports none, or the body is no such object."""
-    try:
-        found = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    return _reported(found) if isinstance(found, dict) else None
+    return _reported(mapping(body))
 
 
 def _reported(item: Mapping[str, Any]) -> str | None:

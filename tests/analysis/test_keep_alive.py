@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from loadgen.analysis.keep_alive import races
+from loadgen.analysis.answer.failures import races
 from loadgen.analysis.measures import Measured
 from loadgen.model import Recording
 from tests import synthetic

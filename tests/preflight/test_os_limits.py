@@ -35,10 +35,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         value = values["files" if kind == resource.RLIMIT_NOFILE else "processes"]
         return min(value, 1024) if value != resource.RLIM_INFINITY else value, value
 
-    monkeypatch.setattr(os_limits.resource, "getrlimit", getrlimit)
+    monkeypatch.setattr(resource, "getrlimit", getrlimit)
     monkeypatch.setattr(os_limits.os, "geteuid", lambda: values["user"])
     monkeypatch.setattr(os_limits, "_read", values.get)
-    monkeypatch.setattr(os_limits, "_control_groups", lambda: ["/group"])
+    monkeypatch.setattr(os_limits.proc, "groups", lambda *_: ["/group"])
     monkeypatch.setattr(os_limits, "_own_threads", lambda: values["threads"])
     return values
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from loadgen.analysis.answer.evidence import Evidence
-from loadgen.analysis.keep_alive import races
-from loadgen.analysis.measures import Measured
+from loadgen.analysis.measures import Flags, Measured, present
 from loadgen.model import Failure, Failures, Outcome, Recording
 
 
@@ -44,3 +45,20 @@ def failed(recordings: Iterable[Recording]) -> Failures:
         silent=silent,
         waited_s=waited_ns / 1e9,
     )
+
+
+def races(m: Measured) -> Flags:
+    """Return which streams a server cut off by closing an idle connection while their request was on its way.
+
+    Their course tells it from another end: they ended before the first byte of an answer, and sooner than any answer
+    came; an answer before had left a connection open; none that started before the first answer ended so; and the
+    server answered others afterwards.
+    """
+    of, ok = m.streams, m.ok
+    early = np.isin(m.outcome, [Outcome.TRUNCATED, Outcome.RESET]) & (of.headers < 0) & (of.bytes == 0)
+    if not early.any() or not ok.any():
+        return np.zeros(len(of), dtype=bool)
+    early &= of.end - of.start < present(m.headers_wait[ok]).min(initial=np.iinfo(np.int64).max)
+    reused: Flags = of.start >= of.end[ok].min()
+    raced: Flags = early & reused & (of.end < of.start[ok].max())
+    return raced if not (early & ~reused).any() else np.zeros_like(raced)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from loadgen.analysis.pace import RESIDENT_S, one_at_a_time_s, pace, served
-from loadgen.model import Cell, Outcome, WarmUp
+from loadgen.model import Cell, Outcome, WarmUp, Workload
 from loadgen.report.language import _, plural
 from loadgen.report.sentences.validity import outcome
 from loadgen.report.text import clauses, duration, joined, number
@@ -69,8 +69,8 @@ def warnings(warm_up: WarmUp, cells: Sequence[Cell]) -> list[str]:
         )
         remedies = [
             _("fewer streams (--concurrency {n})").format(n=max(1, number_served)),
-            *_shorter(answers.protocol, int(warm_up.tokens * SPARE * limit / (most * found.answer_s))),
-            *([_("OLLAMA_NUM_PARALLEL on the server")] if answers.protocol.startswith("ollama-") else []),
+            *_shorter(answers, int(warm_up.tokens * SPARE * limit / (most * found.answer_s))),
+            *([_("OLLAMA_NUM_PARALLEL on the server")] if answers.is_ollama else []),
             _("a longer timeout (--set {timeout}={seconds}s)").format(
                 timeout=key, seconds=math.ceil(most * found.answer_s / SPARE)
             ),
@@ -87,7 +87,7 @@ def warnings(warm_up: WarmUp, cells: Sequence[Cell]) -> list[str]:
     return made
 
 
-def _shorter(protocol: str, tokens: int) -> Iterator[str]:
-    key = "options.num_predict" if protocol.startswith("ollama-") else "options.max_tokens"
+def _shorter(workload: Workload, tokens: int) -> Iterator[str]:
+    key = "options.num_predict" if workload.is_ollama else "options.max_tokens"
     if tokens:
         yield _("shorter answers (--set {key}={n})").format(key=key, n=tokens)
