@@ -54,10 +54,12 @@ class View:
 
     @cached_property
     def alone(self) -> str:
-        """Return the name of the only client of a sweep: its rows are named by their levels; empty otherwise."""
+        """Return the name of the only client of a sweep, A/A controls aside; empty otherwise.
+
+        Rows are then named by their levels.
+        """
         clients = {s.client for s in self.summaries if not s.client.control}
-        controls = any(s.client.control for s in self.summaries)
-        return next(iter(clients)).label if self.sweeps and len(clients) == 1 and not controls else ""
+        return next(iter(clients)).label if self.sweeps and len(clients) == 1 else ""
 
     @property
     def sweeps(self) -> bool:

@@ -95,7 +95,7 @@ def _tables(view: View, found: list[DelayFinding]) -> Iterable[Block]:
     if not found:
         return
     causes = english.used(found)
-    columns = [Column(""), Column(_("late")), *(_column(english.SHORT[cause]) for cause in causes)]
+    columns = [Column(view.alone), Column(_("late")), *(_column(english.SHORT[cause]) for cause in causes)]
     rows: list[Row] = []
     for finding in found:
         shares = {delay.cause: percent(delay.share) for delay in finding.delays}

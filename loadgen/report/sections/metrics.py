@@ -8,10 +8,10 @@ from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import Topic, column, metrics, short
 from loadgen.model import Summary
 from loadgen.report.blocks import Cell, Column, Table, Text, Tone
-from loadgen.report.columns import interval_text, level_text, metric_heading, narrow, value_text, where
+from loadgen.report.columns import interval_text, metric_heading, narrow, value_text, where
 from loadgen.report.language import _
 from loadgen.report.sections.quality import TONES
-from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.sections.section import Block, Form, Section, View, by_level
 from loadgen.report.text import clauses, joined, number, plain
 
 VALIDITY_PRIORITY = 2
@@ -74,26 +74,22 @@ def _ended(view: View) -> str:
 
 
 def _table(view: View, shown: Sequence[tuple[MetricColumn, int]], caption: str, wide: bool = False) -> Table:
+    def cells(s: Summary) -> list[Cell]:
+        return [
+            *(_cell(s, of, wide) for of, _priority in shown),
+            Cell(_(s.validity.value), tone=TONES[s.validity]),
+        ]
+
+    first, groups = by_level(view, cells)
     heads = [metric_heading(of) if wide else narrow(of) for of, _priority in shown]
     columns = [
-        Column(_("client")),
+        Column(first),
         *(
             Column(name, above, priority, tip=_(of.metric.description))
             for (above, name), (of, priority) in zip(heads, shown, strict=True)
         ),
         Column(_("validity"), "", VALIDITY_PRIORITY),
     ]
-    groups = {
-        level_text(level): [
-            [
-                Cell(s.client.label, client=s.client),
-                *(_cell(s, of, wide) for of, _priority in shown),
-                Cell(_(s.validity.value), tone=TONES[s.validity]),
-            ]
-            for s in of_level
-        ]
-        for level, of_level in view.levels.items()
-    }
     return Table(columns, groups, caption)
 
 

@@ -24,7 +24,7 @@ from loadgen.report.blocks import Cell, Column, Heading, Table, Text, Tone, Verd
 from loadgen.report.columns import at, label, level_text, where
 from loadgen.report.language import _
 from loadgen.report.sections import confidence
-from loadgen.report.sections.section import Block, Form, Section, View
+from loadgen.report.sections.section import Block, Form, Section, View, by_level
 from loadgen.report.sentences import confidence as english
 from loadgen.report.sentences import sentences, server_clock
 from loadgen.report.sentences.validity import reason
@@ -91,14 +91,12 @@ def _confidence(view: View) -> Iterable[Block]:
     groups = [group for group in Group if any(group in s.confidence for s in view.summaries)]
     if not groups:
         return
-    rows = {
-        at(level) if view.sweeps else "": [
-            [Cell(s.client.label, client=s.client), *(_grade(s.confidence.get(group)) for group in groups)]
-            for s in of_level
-        ]
-        for level, of_level in view.levels.items()
-    }
-    columns = [Column(_("client")), *(Column(_(english.GROUPS[group])) for group in groups)]
+    first, rows = by_level(
+        view,
+        lambda s: [_grade(s.confidence.get(group)) for group in groups],
+        lambda level: at(level) if view.sweeps else "",
+    )
+    columns = [Column(first), *(Column(_(english.GROUPS[group])) for group in groups)]
     yield Table(columns, rows, _("Confidence in each group of figures, and its ±"))
 
 

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
-from loadgen.report.blocks import Block, Form
+from loadgen.model import Level, Summary
+from loadgen.report.blocks import Block, Cell, Form, Row
+from loadgen.report.columns import level_text
+from loadgen.report.language import _
 from loadgen.report.view import View
 
 __all__ = ["Block", "Form", "Section", "View"]
+
+
+def by_level(
+    view: View, cells: Callable[[Summary], Sequence[Cell | str]], heading: Callable[[Level], str] = level_text
+) -> tuple[str, Mapping[str, Sequence[Row]]]:
+    """Return the heading of the first column, and the rows: by level, or one per level of a single client."""
+    alone = view.alone and not any(s.client.control for s in view.summaries)
+    groups: dict[str, list[Row]] = {}
+    for level, of_level in view.levels.items():
+        rows = groups.setdefault("" if alone else heading(level), [])
+        for s in of_level:
+            rows.append([Cell(level_text(level) if alone else s.client.label, client=s.client), *cells(s)])
+    return view.alone if alone else _("client"), groups
 
 
 class Section:
