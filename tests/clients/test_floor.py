@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import select
 import socket
 import struct
 from collections.abc import Callable
@@ -56,6 +57,8 @@ def test_a_connection_whose_end_the_loop_has_not_seen_is_not_used(happens: Calla
             bodies.append(b"".join(body))
             with suppress(OSError):
                 happens(wires[-1])
+            for connection in itertools.chain(*client._idle.values()):
+                select.select([connection.socket], [], [], 10)  # it is there, and the loop has not run
         for connection in itertools.chain(*client._idle.values()):
             connection.close()
         await asyncio.sleep(0)
