@@ -71,9 +71,6 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
         yield _("{failed} of {streams} streams failed: {causes}.").format(
             failed=f"{one.failed:,}", streams=f"{one.streams:,}", causes=clauses(causes[:CAUSES]) + more
         )
-        if one.waited_s >= MIN_WAITED_S:
-            text = _("After failures the slots waited {seconds} s in all before they tried again.")
-            yield text.format(seconds=f"{one.waited_s:,.0f}")
         if one.raced:
             yield plural(
                 one.raced,
@@ -84,6 +81,9 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
                 "connection open: the server closed it meanwhile (keep-alive race). A longer keep-alive timeout of the "
                 "server avoids that.",
             )
+        if one.waited_s >= MIN_WAITED_S:
+            text = _("After failures the slots waited {seconds} s in all before they tried again.")
+            yield text.format(seconds=f"{one.waited_s:,.0f}")
 
 
 def _cause(of: Failure) -> str:
