@@ -14,7 +14,7 @@ from typing import Any, Final
 import gevent
 from gevent import Greenlet, subprocess
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_SPAWNING, MasterRunner
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
 from loadgen import store
 from loadgen.distributed.coordinator import CHECK_INTERVAL_S, Coordinator
@@ -24,13 +24,15 @@ from loadgen.distributed.worker import END_TIMEOUT_S
 from loadgen.exit_code import ExitCode
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.lab.run import Embedded
+from loadgen.lab.target import warm_up
 from loadgen.locust_ui.live import LIMIT, Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
 from loadgen.locust_ui.web import MAX_TEXT
-from loadgen.model import Level, Limit
+from loadgen.model import Level, Limit, WarmUp
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
+from loadgen.preflight.server import identify
 from loadgen.preflight.target import TargetError, check
 from loadgen.report.sentences.limit import limited_by
 from loadgen.report.text import plain
@@ -123,7 +125,8 @@ class Session:
             if target.simulator is not None:
                 self._simulator = self._stack.enter_context(Embedded(target.simulator, cores().simulator))
             url = self._simulator.process.url if self._simulator else None
-            self._writer = RunWriter(plan.scenario, url or target.url or "", plan.cells)
+            warmed = self._warm_up(plan) if url is None and plan.scenario.warm_up else None
+            self._writer = RunWriter(plan.scenario, url or target.url or "", plan.cells, warm_up=warmed)
         except (Refused, SimulatorError, store.StoreError) as error:
             self._stack.close()
             self.live.begin("", "", ())
@@ -142,6 +145,13 @@ class Session:
             self.environment.shape_class.reset_time()
         if url is None:
             gevent.spawn(self._check_target, plan)
+
+    def _warm_up(self, plan: Plan) -> WarmUp | None:
+        """Return what the warm-up saw; ``None`` where the target does not answer, which :meth:`_check_target` notes."""
+        with suppress(TargetError):
+            check(plan.cells[0])
+            return warm_up(plan.scenario, plan.cells[0], lambda: self._runner.state == STATE_STOPPING)
+        return None
 
     def _wait_for_hellos(self) -> None:
         """Wait until every worker that Locust counts has introduced itself."""
@@ -211,6 +221,8 @@ class Session:
         server = self._simulator.log() if self._simulator else None
         self._stack.close()
         with writer:
+            if server is None:
+                writer.describe(identify(cells[0]))
             for cell in cells:
                 parts = self.coordinator.recordings(cell)
                 parts[:1] = [replace(part, server=server) for part in parts[:1]]  # it is about all of them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import scenario
+from tests.cli.command import scenario, serving
 from tests.locust_ui.locusts import FILES, QUICK, free_port, headless, outcomes, rows, runs, worker
 
 HEADER = (
@@ -106,6 +107,22 @@ def test_headless_leaves_locusts_own_files_and_a_run_folder(tmp_path: Path) -> N
         for words in ("Run time limit set", "--run-time limit reached")
     ]
     assert 3 <= (stamps[1] - stamps[0]).total_seconds() <= 6
+
+
+def test_a_url_is_warmed_up_before_the_users_start(tmp_path: Path) -> None:
+    with serving(load=0.3) as url:
+        file = scenario(tmp_path, target={"url": url}, warm_up=1)
+        code, log = headless(
+            tmp_path, *["-f", FILES / "streaming.py", "--scenario", file, "-u", "2", "-r", "2", "-t", "2s"]
+        )
+    assert code == 0, log
+    [run] = runs(tmp_path)
+    info = json.loads((run / "run.json").read_text())
+    assert (info["warm_up"]["requests"], info["warm_up"]["outcome"]) == (1, "ok")
+    assert info["warm_up"]["load_s"] >= 0.3
+    assert info["server"]["name"] == "Ollama"
+    loads = [float(row["server_load_ms"]) for row in rows(run / "streams.csv") if row["outcome"] == "ok"]
+    assert max(loads) < 300
 
 
 def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
