@@ -13,7 +13,7 @@ This is the rule; it was stated before anything was measured with it, and is not
   floor, so that a ± up to the floor is always harmless.
 - Up to 10 % the confidence is high, up to 30 % medium, above low. Without an interval it is low for the tail, and
   medium or low for the others, by the shifts alone. A tail whose percentiles are missing or have a low sample size
-  is low, and so are a median of a low sample size and the latencies of a client that was starved or halted.
+  is low, and so are the latencies of a client that was starved or halted.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
         shift = math.fsum(cause.effect or 0.0 for cause in shifted)
         lacking = list(_lacking(summary, metrics, widest))
         grade = _grade(shift + (widest.share if widest else 0.0))
-        if (lacking and group is Group.TAIL) or any(isinstance(cause, FewValues) for cause in lacking):
+        if lacking and group is Group.TAIL:
             grade = Grade.LOW
         elif lacking and grade is Grade.HIGH:
             grade = Grade.MEDIUM
@@ -130,7 +130,7 @@ def _width(summary: Summary, metric: str, noise: NoiseThresholds | None) -> _Wid
 
 
 def _lacking(summary: Summary, metrics: Sequence[str], widest: _Width | None) -> Iterator[ConfidenceCause]:
-    """Yield what is too few for an interval, or for a percentile."""
+    """Yield what is too few for an interval, or for a percentile of the tail."""
     have = len(summary.rounds)
     if column(metrics[0]).group is not Group.TAIL:  # the tail's lack of values is named below
         have = max(len(rounds.values(summary, metric)) for metric in metrics)
@@ -138,10 +138,8 @@ def _lacking(summary: Summary, metrics: Sequence[str], widest: _Width | None) ->
         yield FewRounds(rounds=have, needed=MIN_ROUNDS)
     for metric in metrics:
         of = column(metric)
-        if of.group not in machine.LATENCIES or of.rank is None:
-            continue
-        value = summary.value(metric)
-        if summary[metric].low_sample if value is not None else of.group is Group.TAIL:
+        missing = summary.value(metric) is None or summary[metric].low_sample
+        if of.group is Group.TAIL and of.rank is not None and missing:
             n = summary.value(f"{of.metric.key}_n") or 0
             yield FewValues(metric=metric, n=round(n), needed=NEEDED[of.rank] * LOW_SAMPLE_FACTOR)
 

@@ -109,12 +109,6 @@ def test_a_tail_of_few_values_is_low() -> None:
     assert none.grade is Grade.LOW
 
 
-def test_a_median_of_few_values_is_low() -> None:
-    found = of(MEDIAN, streams=3, concurrency=1)
-    assert (found.grade, found.causes[0]) == (Grade.LOW, FewValues(metric="ttft_p50_ms", n=9, needed=10))
-    assert of(MEDIAN, streams=4, concurrency=1).grade is not Grade.LOW
-
-
 def test_what_was_not_measured_has_no_confidence() -> None:
     assert CPU not in measured({}, {}, {}, cpu_us_per_token=None).confidence
 

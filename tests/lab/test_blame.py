@@ -146,7 +146,7 @@ def test_an_engine_that_waits_is_not_stopped() -> None:
 
 def test_a_real_quota_is_named(quota: None, monkeypatch: pytest.MonkeyPatch) -> None:
     # the engine of this test comes into the group after its start
-    monkeypatch.setattr(proc, "_groups", lambda *_: iter([own_group()]))
+    monkeypatch.setattr(proc, "groups", lambda *_: iter([own_group()]))
     recording = halted("aiohttp", throttle, concurrency=60)
     assert "throttled" in kinds(recording)
     summary = summarised(recording)
