@@ -2,12 +2,14 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
 from typing import Final
 
 import gevent
@@ -147,9 +149,7 @@ def worker_pool(
     token.protect_sockets(listener.note)
     inbox.guard(listener.note)
     # Our own notes, and the workers themselves, report what goes wrong.
-    logging.getLogger("locust").setLevel(logging.CRITICAL)
-    hub = gevent.get_hub()
-    hub.NOT_ERROR = (*hub.NOT_ERROR, KeyboardInterrupt)  # or the hub prints a traceback of Ctrl-C
+    logging.getLogger("locust").setLevel(logging.CRITICAL + 1)
     runner = Environment(events=Events()).create_master_runner(host, port)
     port = runner.server.port
     coordinator = Coordinator(
@@ -193,7 +193,32 @@ def worker_pool(
                 gevent.sleep(CHECK_INTERVAL_S)
         if interrupted():
             raise KeyboardInterrupt
+        stack.enter_context(_interrupts_here())
         yield record
+
+
+@contextmanager
+def _interrupts_here() -> Iterator[None]:
+    """Raise KeyboardInterrupt in the greenlet of the block, whichever one a signal's handler happens to run in."""
+    here = gevent.getcurrent()
+    handlers = {int(number): signal.getsignal(number) for number in end_signals()}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        try:
+            if callable(handler := handlers[number]):
+                handler(number, frame)
+        except KeyboardInterrupt:
+            if gevent.getcurrent() is here:
+                raise
+            gevent.kill(here, KeyboardInterrupt)
+
+    for number in handlers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _progress(assignments: Sequence[Assignment], elapsed: float) -> Progress:

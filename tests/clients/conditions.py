@@ -174,7 +174,7 @@ CONDITIONS: dict[str, Expected] = {
         says_and_holds(length(1000, b"503 Busy"), b"queue full"), STATUS, status=503, error="queue full"
     ),
     "status 500, for ever": Expected(
-        for_ever(chunked(status=b"500 Oh No"), chunk(b"no ")), STATUS, status=500, error="no no"
+        for_ever(chunked(status=b"500 Oh No"), chunk(b"no ")), STATUS, status=500, error="no"
     ),
     "redirect": Expected(
         says(length(5, b"307 Moved", b"Location: /elsewhere\r\n"), b"there"),
