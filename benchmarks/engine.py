@@ -26,7 +26,7 @@ from typing import NamedTuple
 from loadgen.engine.system import raise_open_files
 from loadgen.lab import plan
 from loadgen.lab.engine import record
-from loadgen.model import Cell, ClientId, Level, Listener, Load, Scenario, Simulator, Target, Workload
+from loadgen.model import Cell, ClientId, Level, Listener, Load, Prompt, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import cores
 from loadgen.simulator.process import Process
 
@@ -125,7 +125,9 @@ def compare(
             target=Target(url=server.url),
             clients=tuple(ClientId(name) for name in names),
             levels=(Level(streams=streams),),
-            workload=Workload(prompts=("p",), load=Load(requests=1, ramp=ramp, warmup=warmup), model="m"),
+            workload=Workload(
+                prompts=(Prompt("p"),), load=Load(requests=1, ramp=ramp, warmup=warmup), model="m"
+            ),
             repeats=rounds,
         )
         for cell in plan.cells(scenario, server.url, CORES.engine):

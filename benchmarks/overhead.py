@@ -19,7 +19,18 @@ from pathlib import Path
 
 from loadgen import model
 from loadgen.lab.run import run
-from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario, Simulator, Target, Workload
+from loadgen.model import (
+    Cell,
+    ClientId,
+    Level,
+    Load,
+    Prompt,
+    Recording,
+    Scenario,
+    Simulator,
+    Target,
+    Workload,
+)
 
 CELL_LINE = 0.7
 HELP_LINE = (1.5, 0.1)  # times the interpreter's, plus seconds
@@ -52,7 +63,7 @@ def cells(names: Sequence[str], rounds: int) -> dict[str, list[float]]:
         target=Target(simulator=Simulator(ttft=0.1, gap=0.01, tokens=20, distribution="constant")),
         clients=tuple(ClientId(name) for name in names),
         levels=(Level(streams=10),),
-        workload=Workload(prompts=("p",), load=Load(requests=1)),
+        workload=Workload(prompts=(Prompt("p"),), load=Load(requests=1)),
         repeats=rounds,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from loadgen import files, format1, model
 from loadgen.gate import BadData, archive, tables, values
-from loadgen.model import CellInfo, Recording, RecordingInfo, Run, RunInfo, Stream, Table
+from loadgen.model import CellInfo, Prompt, Recording, RecordingInfo, Run, RunInfo, Stream, Table
 
 FORMAT = 2
 INFO = "run.json"
@@ -232,6 +232,11 @@ def write_info(folder: Path, info: RunInfo) -> None:
     """Write run.json anew. Raises StoreError."""
     plain = msgspec.to_builtins(info)
     del plain["scenario"]["secrets"]
+    workload = plain["scenario"]["workload"]
+    workload["prompts"] = [
+        plain if each != Prompt(each.text) else each.text
+        for each, plain in zip(info.scenario.workload.prompts, workload["prompts"], strict=True)
+    ]
     with _writing(folder / INFO) as file:
         file.write(msgspec.json.format(msgspec.json.encode(plain), indent=2) + b"\n")
 
@@ -292,10 +297,13 @@ def load(folder: Path | str) -> Run:
         found = values.from_json(data, _Format).format
         if found not in (1, FORMAT):
             raise BadData("", f"format {found!r}; this loadgen reads formats 1 and {FORMAT}")
+        plain = values.from_json(data, dict[str, Any])
         if found == 1:
-            info = values.from_plain(format1.info(values.from_json(data, dict[str, Any])), RunInfo)
-        else:
-            info = values.from_json(data, RunInfo)
+            plain = format1.info(plain)
+        with suppress(LookupError, TypeError):  # what has no prompts is no run, which is reported
+            workload = plain["scenario"]["workload"]
+            workload["prompts"] = [{"text": p} if isinstance(p, str) else p for p in workload["prompts"]]
+        info = values.from_plain(plain, RunInfo)
         _check_info(info)
     recordings, left_out = list[Recording](), list[model.LeftOut]()
     for cell in info.cells:

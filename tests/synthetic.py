@@ -27,6 +27,7 @@ from loadgen.model import (
     Machine,
     MachineInfo,
     Mode,
+    Prompt,
     Recording,
     Run,
     RunInfo,
@@ -369,7 +370,7 @@ def run(
             name=name,
             target=Target(simulator=Simulator()),
             workload=Workload(
-                prompts=("Write a short introduction to asynchronous programming in Python.",),
+                prompts=(Prompt("Write a short introduction to asynchronous programming in Python."),),
                 load=Load(duration=10.0),
             ),
             clients=tuple(clients),

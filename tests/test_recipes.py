@@ -23,8 +23,9 @@ RECIPES = {
 
 CELL = """
 from loadgen.model import *
+prompts = (Prompt("Why?"),)
 cell = Cell(index=1, client=ClientId("http-client"), level=Level(streams=2), repeat=0, url="http://127.0.0.1:1",
-            headers={}, workload=Workload(prompts=("Why?",), load=Load(arrivals="steady", duration=1.0)), seed=0)
+            headers={}, workload=Workload(prompts=prompts, load=Load(arrivals="steady", duration=1.0)), seed=0)
 """
 # directory of the recipe's file -> a program that uses what it adds, and what the program prints
 USES = {

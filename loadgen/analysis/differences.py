@@ -36,7 +36,7 @@ def differences(base: Run, head: Run) -> list[Difference]:
     one, other = (
         dict(facts(run.info))
         | {
-            "scenario.prompts": run.info.scenario.workload.prompts,
+            "scenario.prompts": [*map(str, run.info.scenario.workload.prompts)],
             "workers": len({recording.worker for recording in run.recordings if recording.worker}),
         }
         for run in (base, head)

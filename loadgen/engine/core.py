@@ -13,7 +13,7 @@ from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder, do_nothing
 from loadgen.engine.surplus import Connections
 from loadgen.engine.system import totals
-from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
+from loadgen.model import FOREVER, Arrival, Cell, Outcome, Prompt, Request, Stream
 from loadgen.protocols import Bounded, Protocol
 
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
@@ -35,8 +35,7 @@ class Engine:
         self._timeouts = cell.workload.timeouts
         self._protocol = protocol
         self._outbox = outbox
-        requests = (protocol.request(cell, prompt) for prompt in cell.workload.prompts)
-        self._requests = [replace(r, headers={"Accept-Encoding": "identity", **r.headers}) for r in requests]
+        self._requests = [self._built(prompt) for prompt in cell.workload.prompts]
         self._numbers = itertools.count()
         self._ended: deque[Stream] = deque()
         self._connections = Connections()
@@ -73,7 +72,13 @@ class Engine:
 
     def request(self, arrival: Arrival) -> Request:
         """Return the request of a stream."""
+        if arrival.own is not None:
+            return self._built(arrival.own)
         return self._requests[arrival.prompt % len(self._requests)]
+
+    def _built(self, prompt: Prompt) -> Request:
+        request = self._protocol.request(self.cell, prompt)
+        return replace(request, headers={"Accept-Encoding": "identity", **request.headers})
 
     def end_stream(self, recorder: StreamRecorder, arrival: Arrival) -> Arrival | None:
         """Keep what happened, and return the slot's next arrival; ``None`` when the slot has left."""

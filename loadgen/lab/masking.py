@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.model import Recording, Scenario, ServerInfo, Workload
+from loadgen.model import Prompt, Recording, Scenario, ServerInfo, Workload
 from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
 
@@ -55,10 +55,15 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
     return replace(
         workload,
         model=mask(workload.model, secrets),
-        prompts=_of_value(workload.prompts, secrets),
+        prompts=tuple(_of_prompt(prompt, secrets) for prompt in workload.prompts),
         options=_of_value(workload.options, secrets),
         body=_of_value(workload.body, secrets),
     )
+
+
+def _of_prompt(prompt: Prompt, secrets: Collection[str]) -> Prompt:
+    messages = (replace(each, content=mask(each.content, secrets)) for each in prompt.messages)
+    return replace(prompt, text=mask(prompt.text, secrets), messages=tuple(messages))
 
 
 def _of_value(value: Any, secrets: Collection[str]) -> Any:

@@ -75,6 +75,8 @@ from loadgen.model.limit import LimitEvidence as LimitEvidence
 from loadgen.model.limit import LimitFinding as LimitFinding
 from loadgen.model.progress import Listener as Listener
 from loadgen.model.progress import Progress as Progress
+from loadgen.model.prompt import Message as Message
+from loadgen.model.prompt import Prompt as Prompt
 from loadgen.model.reasons import Reason as Reason
 from loadgen.model.reasons import ValidityFinding as ValidityFinding
 from loadgen.model.recording import Machine as Machine

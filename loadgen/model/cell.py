@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
+from loadgen.model.prompt import Prompt
 from loadgen.model.scenario import Tls, Workload
 
 FOREVER = 1 << 62  # nanoseconds
@@ -52,6 +53,7 @@ class Arrival(NamedTuple):
     slot: int | None = None
     streams: int | None = 1
     until: int = FOREVER
+    own: Prompt | None = None  # what it asks in place of the workload's prompts
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
+from loadgen.model.prompt import Prompt
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 
 # What the simulator can do wrong.
@@ -149,7 +150,7 @@ class Workload:
     of a line, an event or a whole answer.
     """
 
-    prompts: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
     load: Load
     protocol: str = "ollama-generate"
     model: str = MODEL

@@ -34,5 +34,10 @@ def is_simulated(name: str) -> bool:
     return getattr(load(name), "simulated", False)
 
 
+def takes_messages(name: str) -> bool:
+    """Return whether the protocol's requests hold the messages of a chat. Raises as :func:`load`."""
+    return getattr(load(name), "takes_messages", False)
+
+
 __all__ = ["Bounded", "Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable"]
-__all__ += ["BUILTIN", "is_simulated", "load", "names"]
+__all__ += ["BUILTIN", "is_simulated", "load", "names", "takes_messages"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from loadgen.model import Cell, Output, Request, Usage
+from loadgen.model import Cell, Output, Prompt, Request, Usage
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -68,12 +68,13 @@ class Bounded(typing.Protocol):
 class Protocol(typing.Protocol):
     """A wire format, without I/O. Made without arguments; the framings to build on are sse, ndjson and raw.
 
-    A class whose API the simulator serves has the attribute ``simulated = True``. One whose servers list their models,
+    A class whose API the simulator serves has the attribute ``simulated = True``, one whose requests have the messages
+    of a chat ``takes_messages = True``; the prompts of others are texts. One whose servers list their models,
     or those in memory (with ``expires_at``, as Ollama does), may have methods ``catalogue(cell) -> Request`` and
     ``in_memory(cell) -> Request``; where they take one out of memory, ``unload(cell) -> Request``.
     """
 
-    def request(self, cell: Cell, prompt: str) -> Request:
+    def request(self, cell: Cell, prompt: Prompt) -> Request:
         """Return the request of one stream."""
 
     def probe(self, cell: Cell) -> Request | None:

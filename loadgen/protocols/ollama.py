@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from loadgen.model import Cell, Output, Request, Usage
+from loadgen.model import Cell, Output, Prompt, Request, Usage
 from loadgen.protocols import encoder, errors, lenient, ndjson, raw, stamps
 from loadgen.protocols.encoder import Ending, ask, post, to_json
 from loadgen.protocols.events import Decoder, End, Error, Event, Token
@@ -108,11 +108,12 @@ class Generate:
     simulated = True
     path = "/api/generate"
 
-    def request(self, cell: Cell, prompt: str) -> Request:
+    def request(self, cell: Cell, prompt: Prompt) -> Request:
         workload = cell.workload
         body = {"model": workload.model, **self.question(prompt), "stream": workload.stream}
-        if workload.options:
-            body["options"] = dict(workload.options)
+        limit = {} if prompt.output_tokens is None else {"num_predict": prompt.output_tokens}
+        if options := {**workload.options, **limit}:
+            body["options"] = options
         return post(cell, self.path, _NDJSON, body)
 
     def probe(self, cell: Cell) -> Request | None:
@@ -130,17 +131,18 @@ class Generate:
     def decoder(self, stream: bool) -> Decoder:
         return ndjson.Decoder(_read) if stream else raw.Decoder(_whole)
 
-    def question(self, prompt: str) -> dict[str, Any]:
-        return {"prompt": prompt}
+    def question(self, prompt: Prompt) -> dict[str, Any]:
+        return {"prompt": prompt.text}
 
 
 class Chat(Generate):
     """``POST /api/chat``."""
 
+    takes_messages = True
     path = "/api/chat"
 
-    def question(self, prompt: str) -> dict[str, Any]:
-        return {"messages": [{"role": "user", "content": prompt}]}
+    def question(self, prompt: Prompt) -> dict[str, Any]:
+        return {"messages": [{"role": each.role, "content": each.content} for each in prompt.chat]}
 
 
 @dataclass(frozen=True)

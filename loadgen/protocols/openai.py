@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loadgen.model import Cell, Output, Request, Usage
+from loadgen.model import Cell, Output, Prompt, Request, Usage
 from loadgen.protocols import encoder, errors, lenient, raw, sse
 from loadgen.protocols.encoder import Ending, ask, post, to_json
 from loadgen.protocols.events import Decoder, End, Error, Event, Token
 
 _EVENT_STREAM = "text/event-stream"
+_NEWER = "max_completion_tokens"
 
 
 class _Text(msgspec.Struct, gc=False):
@@ -155,17 +156,29 @@ def _version(cell: Cell) -> str:
     return "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
 
 
+def _limit(cell: Cell) -> str:
+    """Return the field with the most tokens of an answer: OpenAI's newer name where that is meant, or the other.
+
+    OpenAI's own models refuse the older one; servers such as Ollama know no other.
+    """
+    own = cell.workload
+    is_openai = (urlsplit(cell.url).hostname or "").endswith((".openai.com", ".openai.azure.com"))
+    return _NEWER if is_openai or _NEWER in {*own.options, *own.body} else "max_tokens"
+
+
 class Chat:
     """``POST /v1/chat/completions``."""
 
-    simulated = True
+    simulated = takes_messages = True
 
-    def request(self, cell: Cell, prompt: str) -> Request:
+    def request(self, cell: Cell, prompt: Prompt) -> Request:
         workload = cell.workload
-        messages = [{"role": "user", "content": prompt}]
+        messages = [{"role": each.role, "content": each.content} for each in prompt.chat]
         body = {"model": workload.model, "messages": messages, "stream": workload.stream, **workload.options}
         if workload.stream:
             body["stream_options"] = {"include_usage": True}
+        if prompt.output_tokens is not None:
+            body[_limit(cell)] = prompt.output_tokens
         return post(cell, f"{_version(cell)}/chat/completions", _EVENT_STREAM, body)
 
     def probe(self, cell: Cell) -> Request | None:

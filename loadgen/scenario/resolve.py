@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
 from loadgen.interpreters import allowed_version, guessed_version
-from loadgen.model import AUTO, MODEL, Scenario, Simulator, Target, Timeouts, Tls, Workload
+from loadgen.model import AUTO, MODEL, Prompt, Scenario, Simulator, Target, Timeouts, Tls, Workload
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
@@ -126,7 +126,7 @@ def _resolve(
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file, version)
-    prompts = _prompts_file(document, hidden) or tuple(shape.prompts if shape else ())
+    prompts = tuple(map(Prompt, _prompts_file(document, hidden) or (shape.prompts if shape else ())))
     ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:

@@ -13,7 +13,7 @@ from loadgen.analysis.repeats import repeats_of
 from loadgen.capacity.measure import FILE, find_limits, one_engine_per_core
 from loadgen.capacity.readings import Budget, Reading, read
 from loadgen.capacity.search import SearchListener
-from loadgen.model import ClientId, Level, Listener, Load, Scenario, Simulator, Target, Workload
+from loadgen.model import ClientId, Level, Listener, Load, Prompt, Scenario, Simulator, Target, Workload
 from loadgen.preflight.cores import available
 from loadgen.preflight.requirements import Refused
 from loadgen.simulator.process import Process
@@ -52,7 +52,7 @@ def scenario(**changes: object) -> Scenario:
         target=Target(simulator=SPEC),
         clients=(ClientId("floor"),),
         levels=(Level(streams=8),),
-        workload=Workload(load=Load(requests=1), prompts=("Why?",)),
+        workload=Workload(load=Load(requests=1), prompts=(Prompt("Why?"),)),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loadgen.model import Recording
+from loadgen.model import Prompt, Recording
 from tests import synthetic
 from tests.cli.command import invoke
 
@@ -150,7 +150,7 @@ def test_markdown_goes_to_the_output(base: Path) -> None:
 def test_another_scenario_or_machine_is_refused_unless_forced(base: Path, folder: Folder) -> None:
     info = synthetic.run("/nowhere", cells()).info
     plain = info.scenario.workload
-    workload = replace(plain, load=replace(plain.load, ramp=2.0), prompts=("Why?",))
+    workload = replace(plain, load=replace(plain.load, ramp=2.0), prompts=(Prompt("Why?"),))
     other = folder(
         "other",
         cells(),

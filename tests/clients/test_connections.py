@@ -28,12 +28,13 @@ parts = pytest.mark.parametrize("part", range(PARTS))
 # Sends each stream to the address before its prompt.
 ELSEWHERE = """
 from dataclasses import replace
+from loadgen.model import Prompt
 from loadgen.protocols.ollama import Generate
 
 class Elsewhere(Generate):
     def request(self, cell, prompt):
-        url, _, prompt = prompt.partition(" ")
-        return super().request(replace(cell, url=url), prompt)
+        url, _, prompt = prompt.text.partition(" ")
+        return super().request(replace(cell, url=url), Prompt(prompt))
 """
 ANSWER = (CHUNKED, chunk(TOKEN), chunk(END), LAST)
 EXTRA = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN * 9), TOKEN * 9)

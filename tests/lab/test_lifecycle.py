@@ -11,7 +11,7 @@ import pytest
 from loadgen import clients, store
 from loadgen.lab import plan
 from loadgen.lab.lifecycle import CellError, RunWriter
-from loadgen.model import Cell, ClientId, Level, Load, Recording, RunInfo, Scenario, Target, Workload
+from loadgen.model import Cell, ClientId, Level, Load, Prompt, Recording, RunInfo, Scenario, Target, Workload
 from loadgen.simulator.process import SimulatorError
 from loadgen.store import StoreError
 from tests import synthetic
@@ -23,7 +23,7 @@ SCENARIO = Scenario(
     clients=(ClientId("floor"), ClientId("aiohttp")),
     levels=(Level(streams=10), Level(streams=2)),
     workload=Workload(
-        prompts=("a",), load=Load(duration=1.0), options={"stop": [SECRET], "deep": {"key": SECRET}}
+        prompts=(Prompt("a"),), load=Load(duration=1.0), options={"stop": [SECRET], "deep": {"key": SECRET}}
     ),
     secrets=frozenset({SECRET}),
 )

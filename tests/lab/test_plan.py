@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from loadgen.lab import plan
-from loadgen.model import ClientId, Level, Load, Scenario, Stage, Target, Timeouts, Workload
+from loadgen.model import ClientId, Level, Load, Prompt, Scenario, Stage, Target, Timeouts, Workload
 
 SCENARIO = Scenario(
     name="x",
@@ -18,7 +18,7 @@ SCENARIO = Scenario(
     levels=tuple(Level(streams=streams) for streams in (1, 10, 100)),
     workload=Workload(
         load=Load(duration=1.0),
-        prompts=("a", "b"),
+        prompts=(Prompt("a"), Prompt("b")),
         protocol="ollama-chat",
         model="m",
         options={"num_predict": 3},

@@ -18,6 +18,7 @@ from loadgen.model import (
     Level,
     Listener,
     Load,
+    Prompt,
     Recording,
     Run,
     Scenario,
@@ -32,7 +33,7 @@ SCENARIO = Scenario(
     target=Target(simulator=Simulator(ttft=0.02, gap=0.01, tokens=5)),
     clients=(ClientId("floor"), ClientId("aiohttp")),
     levels=(Level(streams=2),),
-    workload=Workload(prompts=("a",), load=Load(requests=1)),
+    workload=Workload(prompts=(Prompt("a"),), load=Load(requests=1)),
     repeats=2,
     remeasure=2,
 )

@@ -19,6 +19,7 @@ from loadgen.model import (
     Level,
     Listener,
     Load,
+    Prompt,
     Recording,
     Scenario,
     Simulator,
@@ -33,7 +34,7 @@ SCENARIO = Scenario(
     target=Target(simulator=Simulator()),
     clients=(ClientId("floor"),),
     levels=(Level(streams=2),),
-    workload=Workload(prompts=("a",), load=Load(requests=1)),
+    workload=Workload(prompts=(Prompt("a"),), load=Load(requests=1)),
 )
 
 

@@ -20,6 +20,7 @@ from loadgen.model import (
     Load,
     Outcome,
     Pause,
+    Prompt,
     Recording,
     RecordingInfo,
     Sample,
@@ -37,7 +38,7 @@ SCENARIO = Scenario(
     target=Target(url="http://h"),
     clients=(ClientId("aiohttp"),),
     levels=(Level(streams=1),),
-    workload=Workload(prompts=("a",), load=Load(duration=1e6)),
+    workload=Workload(prompts=(Prompt("a"),), load=Load(duration=1e6)),
     secrets=frozenset({"s3cret99"}),
 )
 (CELL,) = plan.cells(SCENARIO, "http://h", ())[:1]

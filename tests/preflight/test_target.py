@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from loadgen import protocols
-from loadgen.model import MODEL, Cell, Simulator, Timeouts
+from loadgen.model import MODEL, Cell, Prompt, Simulator, Timeouts
 from loadgen.preflight import target
 from loadgen.preflight.target import TargetError
 from loadgen.simulator.process import Process
@@ -73,7 +73,7 @@ def test_no_request_of_the_load_is_sent_whatever_the_cheap_one_says(protocol: st
     with ByPath(dict.fromkeys(("/api/show", "/v1/models"), answers(status, "{}"))) as server:
         wanted = asking(server.url, protocol=protocol)
         target.check(wanted)
-        load = urlsplit(protocols.load(protocol).request(wanted, "a").url).path
+        load = urlsplit(protocols.load(protocol).request(wanted, Prompt("a")).url).path
         assert server.requests
         assert load not in [request.path for request in server.requests]
 

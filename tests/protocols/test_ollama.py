@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Output, Usage
+from loadgen.model import Output, Prompt, Usage
 from loadgen.protocols import End, Error, Event, Token
 from loadgen.protocols.encoder import Ending
 from loadgen.protocols.ollama import Encoder, Kind
@@ -256,7 +256,7 @@ def test_the_request_is_what_ollama_expects() -> None:
         options={"num_predict": 3},
         headers={"Authorization": "Bearer x"},
     )
-    request = protocols.load(G).request(wanted, "Häh?")
+    request = protocols.load(G).request(wanted, Prompt("Häh?"))
     assert (request.method, request.url) == ("POST", "http://h:1/base/api/generate")
     assert request.headers["Authorization"] == "Bearer x"
     assert request.headers["Content-Type"] == "application/json"
@@ -272,7 +272,7 @@ def test_the_request_is_what_ollama_expects() -> None:
 def test_the_chat_request_has_messages_and_the_probe_asks_for_the_model() -> None:
     chat = protocols.load(C)
     whole = cell(protocol=C, url="http://h:1", stream=False, options={})
-    body: dict[str, Any] = json.loads(chat.request(whole, "Why?").body)
+    body: dict[str, Any] = json.loads(chat.request(whole, Prompt("Why?")).body)
     assert body == {
         "model": whole.workload.model,
         "messages": [{"role": "user", "content": "Why?"}],

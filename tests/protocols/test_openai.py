@@ -7,7 +7,7 @@ import json
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Output, Usage
+from loadgen.model import Output, Prompt, Usage
 from loadgen.protocols import End, Error, Event, Token
 from tests.lab.cells import cell
 from tests.protocols.feeding import Made, cuts, decode
@@ -181,12 +181,12 @@ def test_deep_nesting_is_undecodable_not_a_crash() -> None:
     ],
 )
 def test_the_url_has_v1_once(base: str, url: str) -> None:
-    assert protocols.load(NAME).request(cell(url=base), "x").url == url
+    assert protocols.load(NAME).request(cell(url=base), Prompt("x")).url == url
 
 
 def test_the_request_asks_for_usage_only_where_it_streams() -> None:
     protocol = protocols.load(NAME)
-    streamed = json.loads(protocol.request(cell(options={"max_tokens": 4}), "Häh?").body)
+    streamed = json.loads(protocol.request(cell(options={"max_tokens": 4}), Prompt("Häh?")).body)
     assert streamed == {
         "model": "m",
         "messages": [{"role": "user", "content": "Häh?"}],
@@ -194,7 +194,7 @@ def test_the_request_asks_for_usage_only_where_it_streams() -> None:
         "max_tokens": 4,
         "stream_options": {"include_usage": True},
     }
-    assert "stream_options" not in json.loads(protocol.request(cell(stream=False), "x").body)
+    assert "stream_options" not in json.loads(protocol.request(cell(stream=False), Prompt("x")).body)
     probe = protocol.probe(cell())
     assert probe
     assert (probe.method, probe.url) == ("GET", "http://127.0.0.1:1/v1/models")

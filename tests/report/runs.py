@@ -13,7 +13,7 @@ from rich.console import Console
 
 from loadgen import analysis
 from loadgen.findings import findings as found
-from loadgen.model import ClientId, Finding, Run, ServerInfo, Summary
+from loadgen.model import ClientId, Finding, Prompt, Run, ServerInfo, Summary
 from loadgen.report.blocks import Document, Form, Part
 from loadgen.report.document import document
 from loadgen.report.renderers import html, terminal
@@ -101,7 +101,7 @@ def hostile_run(folder: Path | str) -> Run:
         made, recordings=(replace(cell, client=client, streams=replace(cell.streams, error=errors)),)
     )
     workload = replace(
-        made.info.scenario.workload, prompts=(HOSTILE,), model=HOSTILE, options={HOSTILE: HOSTILE}
+        made.info.scenario.workload, prompts=(Prompt(HOSTILE),), model=HOSTILE, options={HOSTILE: HOSTILE}
     )
     scenario = replace(made.info.scenario, name=HOSTILE, workload=workload)
     machine = replace(made.info.machine, processor=HOSTILE)

@@ -10,7 +10,18 @@ import pytest
 from rich.console import Console
 
 from loadgen.lab import plan
-from loadgen.model import Cell, ClientId, Level, Load, Recording, Scenario, Simulator, Target, Workload
+from loadgen.model import (
+    Cell,
+    ClientId,
+    Level,
+    Load,
+    Prompt,
+    Recording,
+    Scenario,
+    Simulator,
+    Target,
+    Workload,
+)
 from loadgen.report.bar import TimeLeft
 from loadgen.report.progress import Plain, announce
 from tests import synthetic
@@ -21,7 +32,7 @@ SCENARIO = Scenario(
     target=Target(simulator=Simulator(ttft=0.3, gap=0.05, tokens=14)),
     clients=CLIENTS,
     levels=(Level(streams=1), Level(streams=1000)),
-    workload=Workload(prompts=("a",), load=Load(duration=5.0)),
+    workload=Workload(prompts=(Prompt("a"),), load=Load(duration=5.0)),
     repeats=3,
 )
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Cell
+from loadgen.model import Cell, Prompt
 from tests.lab.cells import cell
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
@@ -73,7 +73,7 @@ def test_a_field_at_the_top_of_the_scenario_has_a_place(failed: Fail, key: str, 
 
 def body_of(protocol: str, **changes: object) -> dict[str, object]:
     made: Cell = cell(protocol=protocol, **changes)
-    body: dict[str, object] = json.loads(protocols.load(protocol).request(made, "hello").body)
+    body: dict[str, object] = json.loads(protocols.load(protocol).request(made, Prompt("hello")).body)
     return body
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.lab import plan
 from loadgen.lab.masking import shareable
-from loadgen.model import ClientId, Level, Load, Simulator, Stage, Target, Threshold, Timeouts, Tls
+from loadgen.model import ClientId, Level, Load, Prompt, Simulator, Stage, Target, Threshold, Timeouts, Tls
 from loadgen.scenario import ScenarioError, load
 from tests.scenario.conftest import Load as Loader
 from tests.scenario.conftest import scenario_text
@@ -184,7 +184,8 @@ def test_prompts_from_a_file_beside_the_scenario(
     loaded: Loader, tmp_path: Path, file: str, content: str, prompts: tuple[str, ...]
 ) -> None:
     (tmp_path / file).write_text(content, encoding="utf-8")
-    assert loaded(prompts=f"{{file: {file}}}").workload.prompts == prompts
+    found = loaded(prompts=f"{{file: {file}}}").workload.prompts
+    assert found == tuple(map(Prompt, prompts))
 
 
 def test_a_scenario_as_json(loaded: Loader) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
 import msgspec
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.lab.masking import shareable
-from loadgen.model import Level
+from loadgen.model import Level, Message, Prompt
 from loadgen.secrets import mask, mask_cut, mask_url, of_header, of_url
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
@@ -41,7 +42,7 @@ def test_references_are_filled_and_secret(loaded: Loader) -> None:
     assert scenario.target.headers == {"Authorization": f"Bearer {KEY}", "X-Org": "acme"}
     assert (scenario.workload.model, scenario.workload.prompts) == (
         "mistral",
-        ("say hello", "costs 5$ or $6"),
+        (Prompt("say hello"), Prompt("costs 5$ or $6")),
     )
     assert scenario.workload.options == {"n": "12345", "stop": "none"}
     assert scenario.secrets == {KEY, f"Bearer {KEY}", "acme", "hello", "12345"}
@@ -247,7 +248,18 @@ def test_headers_are_masked_but_for_harmless_ones(loaded: Loader) -> None:
         **dict.fromkeys(("X-Team", "X-Trace", "X-Pin", "X-Long"), "***"),
         **{"X-Max-Tokens": "1024", "Accept": "*/*", "anthropic-version": "2023-06-01"},
     }
-    assert shareable(scenario).workload.prompts == ("search in 1024 and 4711",)
+    assert shareable(scenario).workload.prompts == (Prompt("search in 1024 and 4711"),)
+
+
+def test_secrets_are_masked_in_the_messages_of_a_chat(loaded: Loader) -> None:
+    scenario = loaded(
+        target="{url: 'http://h', headers: {Authorization: 'Bearer ${KEY}'}}", environ={"KEY": KEY}
+    )
+    chat = Prompt(messages=(Message("user", f"It is {KEY}."),))
+    (shown,) = shareable(
+        replace(scenario, workload=replace(scenario.workload, prompts=(chat,)))
+    ).workload.prompts
+    assert shown.messages == (Message("user", "It is ***."),)
     assert scenario.secrets == {"3f9c1d2e4b5a6978", "4711"}
 
 

@@ -80,7 +80,7 @@ def configuration(info: RunInfo) -> Iterable[Block]:
     prompts = info.scenario.workload.prompts
     if prompts:
         yield Heading(_("Prompts"))
-        yield Bullets(prompts[:PROMPTS])
+        yield Bullets([str(prompt) for prompt in prompts[:PROMPTS]])
     if len(prompts) > PROMPTS:
         yield Text(_("and {n} more").format(n=len(prompts) - PROMPTS))
     yield Details(_("Settings that are as by default"), [Facts({"": default})])

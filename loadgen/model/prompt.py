@@ -1,0 +1,32 @@
+"""What a stream asks."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a stream asks: a ``text``, or the ``messages`` of a chat in its place.
+
+    ``output_tokens`` is how long an answer it asks for; ``None``: as the scenario's options say.
+    """
+
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+    output_tokens: int | None = None
+
+    @property
+    def chat(self) -> tuple[Message, ...]:
+        """Return the messages; a text is one of the user."""
+        return self.messages or (Message("user", self.text),)
+
+    def __str__(self) -> str:
+        said = "\n".join(f"{each.role}: {each.content}" for each in self.messages) or self.text
+        return said if self.output_tokens is None else f"{said} [{self.output_tokens} tokens]"
