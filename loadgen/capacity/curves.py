@@ -1,6 +1,6 @@
 """Fit a client's limit to its readings, and find where the curves of two clients cross.
 
-**Limit.** Each reading is a share of the budget in use, on log scales over the number of streams. A line is fitted that
+**Limit.** Each reading is a share of the budget in use, on log scales over the level. A line is fitted that
 passes through 1 at the limit, bends there, and is clipped at a third and at three times the budget, so neither a
 collapsed client nor an idle one pulls at it. The limit has the least squares. Its interval is every limit whose squares
 are not significantly larger (profile likelihood, F with one degree of freedom). Where the transition is a cliff between
@@ -27,7 +27,9 @@ from loadgen.model import ClientId
 Floats = NDArray[np.float64]
 
 CLIP: Final = math.log(3)  # of the budget, either way
-NEAR: Final = 0.15  # e-folds of streams around the limit within which a clipped reading counts for the noise
+NEAR: Final = (
+    0.15  # e-folds of the level around the limit within which a clipped reading counts for the noise
+)
 PARAMETERS: Final = 4  # where the line crosses, its two slopes, and the choice of steps by what was seen
 MIN_NOISE: Final = 0.05  # e-folds of the budget
 GRID: Final = 300
@@ -39,20 +41,20 @@ CONFIDENCE: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A number of streams with its 95 % interval."""
+    """The value of a level with its 95 % interval."""
 
-    streams: float
+    value: float
     low: float
     high: float
 
     def within(self, precision: float) -> bool:
         """Return whether both ends of the interval lie within this relative precision."""
-        return self.high <= self.streams * (1 + precision) and self.streams <= self.low * (1 + precision)
+        return self.high <= self.value * (1 + precision) and self.value <= self.low * (1 + precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """Where the curves of two clients cross, between ``low`` and ``high`` streams, where both were measured.
+    """Where the curves of two clients cross, between the levels ``low`` and ``high``, where both were measured.
 
     ``lower`` is the client that used less of the budget before the crossing or, without a crossing, wherever the two
     differ beyond the noise; ``None``: nowhere. ``throughout``: they differ everywhere.
@@ -60,8 +62,8 @@ class Crossing:
 
     one: ClientId
     other: ClientId
-    low: int
-    high: int
+    low: float
+    high: float
     at: Limit | None
     lower: ClientId | None
     throughout: bool = False
@@ -69,10 +71,10 @@ class Crossing:
 
 def limit(readings: Iterable[Reading]) -> Limit | None:
     """Return where the budget is used up; ``None`` without readings that count on both sides of it."""
-    streams, use = _points(readings)
+    levels, use = _points(readings)
     if not len(use) or use.min() > 0 or use.max() <= 0:
         return None
-    x = np.log(streams)
+    x = np.log(levels)
     at = np.linspace(x.min(), x.max(), GRID)
     beyond = x - at[:, None]
     line = np.clip(SLOPES[:, None] * beyond[:, None, :], -CLIP, CLIP)
@@ -90,7 +92,7 @@ def limit(readings: Iterable[Reading]) -> Limit | None:
 
 
 def crossings(curves: Mapping[ClientId, Sequence[Reading]], seed: int = 0) -> list[Crossing]:
-    """Return the crossing of every pair of clients that have a common range of streams, in order."""
+    """Return the crossing of every pair of clients that have a common range of levels, in order."""
     pairs = itertools.combinations(curves, 2)
     found = (_crossing(one, other, curves[one], curves[other], seed) for one, other in pairs)
     return [crossing for crossing in found if crossing]
@@ -124,8 +126,8 @@ def _crossing(
     return Crossing(
         one=one,
         other=other,
-        low=round(math.exp(low)),
-        high=round(math.exp(high)),
+        low=round(math.exp(low), 6),
+        high=round(math.exp(high), 6),
         at=at,
         lower=(other if sign[differ[0]] > 0 else one) if len(differ) else None,
         throughout=len(differ) == len(x) and not turns,
@@ -135,8 +137,8 @@ def _crossing(
 class _Curve:
     """The mean of each step, and the residuals of single readings."""
 
-    def __init__(self, streams: Floats, use: Floats) -> None:
-        self.x, step, self.number = np.unique(np.log(streams), return_inverse=True, return_counts=True)
+    def __init__(self, levels: Floats, use: Floats) -> None:
+        self.x, step, self.number = np.unique(np.log(levels), return_inverse=True, return_counts=True)
         self.y: Floats = np.bincount(step, use) / self.number
         self.freedom = max(1, int((self.number - 1).sum()))  # of the noise
         # The mean of few readings takes part of their spread with it.
@@ -167,8 +169,8 @@ def _t(freedom: int) -> float:
 
 
 def _points(readings: Iterable[Reading]) -> tuple[Floats, Floats]:
-    """Return streams, and the logarithm of the share of the budget in use, of the readings that count."""
-    included = [(each.streams, each.use) for each in readings if each.counts and each.use is not None]
+    """Return levels, and the logarithm of the share of the budget in use, of the readings that count."""
+    included = [(each.level.value, each.use) for each in readings if each.counts and each.use is not None]
     table: NDArray[Any] = np.array(included, dtype=np.float64).reshape(-1, 2)
     with np.errstate(divide="ignore"):
         return table[:, 0], np.clip(np.log(table[:, 1]), -MAX_USE, MAX_USE)

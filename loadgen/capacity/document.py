@@ -153,10 +153,10 @@ def _chart(
     lines = []
     for client, style in styles.items():
         points = []
-        counted = sorted((r for r in found.steps if r.client == client and r.counts), key=lambda r: r.streams)
-        for streams, of in groupby(counted, key=lambda r: r.streams):
+        counted = sorted((r for r in found.steps if r.client == client and r.counts), key=lambda r: r.level)
+        for level, of in groupby(counted, key=lambda r: r.level):
             if values := [value for reading in of if (value := figure(reading)) is not None]:
-                points.append(_point(streams, values, unit))
+                points.append(_point(level, values, unit))
         if points:
             lines.append(Line(style, style.label, points, style.dash))
     return line_chart(
@@ -164,12 +164,12 @@ def _chart(
     )
 
 
-def _point(streams: int, values: Sequence[float], unit: str) -> Point:
+def _point(level: Level, values: Sequence[float], unit: str) -> Point:
     mean = geometric_mean(values) if min(values) > 0 else sum(values) / len(values)
     cells = joined(map(number, sorted(values)))
     several = (min(values), max(values)) if len(values) > 1 else None
     return Point(
-        Level(streams=streams),
+        level,
         mean,
         several,
         f"{number(mean)} {unit} ({cells})" if several else f"{cells} {unit}",
@@ -185,14 +185,14 @@ def _cells(found: SearchResult) -> Table:
     columns = [*map(Column, names), Column(_("verdict"), text=True)]
     groups: dict[str, list[Row]] = {}
     for each in found.clients:
-        own = sorted((r for r in found.steps if r.client == each.client), key=lambda r: (r.streams, r.cell))
+        own = sorted((r for r in found.steps if r.client == each.client), key=lambda r: (r.level, r.cell))
         groups[label(each.client)] = [_cell(reading, found.cores) for reading in own]
     return Table(columns, groups)
 
 
 def _cell(of: Reading, cores: int) -> Row:
     return [
-        f"{of.streams:,}",
+        f"{of.level.value:,g}",
         number(of.lag_p99_ms),
         number(of.ttft_p50_ms),
         number(None) if of.errors is None else percent(of.errors),

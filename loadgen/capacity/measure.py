@@ -73,7 +73,7 @@ class SearchResult(RunResult):
     @property
     def verdict(self) -> ExitCode:
         """Return NOT_MEASURED where a client's search was stopped by something else than the client."""
-        found = all(each.stopped in ("budget", "max_streams") for each in self.clients)
+        found = all(each.stopped in ("budget", "highest") for each in self.clients)
         return ExitCode.DONE if found else ExitCode.NOT_MEASURED
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,13 +86,21 @@ class SearchResult(RunResult):
 def _plain(value: Any) -> Any:
     if isinstance(value, ClientId):
         return value.label
+    if isinstance(value, Level):
+        return value.value
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {_key(name, each): _plain(each) for name, each in named.items()}
     if isinstance(value, Mapping):
         return {_plain(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _key(name: str, value: Any) -> str:
+    """Return the key of a field: that of a level says of what it is."""
+    return name if not isinstance(value, Level) else "streams" if value.rate is None else "rate"
 
 
 def find_limits(
@@ -118,9 +126,9 @@ def find_limits(
     # run.json holds the load of the steps, in place of the scenario's own.
     load = _load(scenario, start, window)
     measured = replace(scenario, workload=replace(scenario.workload, load=load))
-    rules = Rules(start=start, max_streams=most, precision=precision)
+    rules = Rules(start=start, highest=most, precision=precision)
     searches = [Search(client, rules) for client in scenario.clients]
-    steps = _Steps(measured, budget, listener, where)
+    steps = _Steps(measured, budget, rules, listener, where)
     with session(
         measured,
         steps,
@@ -161,8 +169,11 @@ class _Steps(Listener):
 
     running: Session
 
-    def __init__(self, scenario: Scenario, budget: Budget, listener: SearchListener, cores: Cores) -> None:
-        self._scenario, self._budget, self._listener, self._cores = scenario, budget, listener, cores
+    def __init__(
+        self, scenario: Scenario, budget: Budget, rules: Rules, listener: SearchListener, cores: Cores
+    ) -> None:
+        self._scenario, self._budget, self._rules = scenario, budget, rules
+        self._listener, self._cores = listener, cores
         simulator = scenario.target.simulator
         self._stream_s = simulator.stream_s if simulator else None
         self._index = 0
@@ -172,29 +183,30 @@ class _Steps(Listener):
         """Measure the TTFT of every client with one stream."""
         for client in self._scenario.clients:
             cells = (
-                self._run(client, 1, repeat, ALONE) for repeat in range(2) if not self.running.interrupted()
+                self._run(client, Level(streams=1), repeat, ALONE)
+                for repeat in range(2)
+                if not self.running.interrupted()
             )
             found = [each for each in map(ttft_p50_ms, cells) if each is not None]
             if found:
                 self.one_stream_ms[client] = fmean(found)
 
-    def measure(self, client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(self, client: ClientId, value: float, repeat: int) -> Reading:
         """Run one cell and return its reading."""
-        measured = self._run(client, streams, repeat, self._scenario.workload.load)
+        measured = self._run(client, self._rules.level(value), repeat, self._scenario.workload.load)
         one_ms = self.one_stream_ms.get(client)
         reading = read(measured, self._budget, ttft_one_ms=one_ms, core=self._core(), cut=self._cut)
         if self._stream_s is None and reading.verdict == "within":
             self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
         return reading
 
-    def _run(self, client: ClientId, streams: int, repeat: int, load: Load) -> Repeat:
-        self._listener.step_begins(client, streams)
+    def _run(self, client: ClientId, level: Level, repeat: int, load: Load) -> Repeat:
+        self._listener.step_begins(client, level)
         self._load, self._elapsed = load, 0.0
         self._seen: list[tuple[int, int, int]] = []
         self._index += 1
         planned = next(cell for cell in self.running.cells if cell.client == client)
         workload = replace(planned.workload, load=load)
-        level = Level(streams=streams)
         cell = replace(planned, index=self._index, level=level, repeat=repeat, workload=workload)
         parts = self.running.record(cell, lambda: self.running.interrupted() or self._too_long())
         self._cut = self._too_long() and not self.running.interrupted()

@@ -20,7 +20,7 @@ from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.analysis.validity import LIVE_SUSPECT, gone_streams
-from loadgen.model import Cause, ClientId
+from loadgen.model import Cause, ClientId, Level
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
@@ -39,7 +39,7 @@ Kind = Literal[
     "unexplained",
     "gone",
 ]
-Verdict = Literal["within", "over", "server", "machine", "unmeasured"]
+Verdict = Literal["within", "over", "simulator", "machine", "unmeasured"]
 Bound = Literal["lag_p99", "errors", "ttft", "concurrency"]
 """What a cell is compared with: the three budgets, and that the requested streams were open at once."""
 
@@ -92,7 +92,7 @@ class Reading:
     """
 
     client: ClientId
-    streams: int  # that were requested
+    level: Level
     verdict: Verdict
     use: float | None
     bound: Bound | None = None
@@ -132,7 +132,7 @@ def read(
     taken = (known.get("others_percent", 0.0) + known.get("steal_percent", 0.0)) / 100
 
     base = Reading(
-        client=recording.client, streams=recording.level.streams or 0, cell=recording.index, verdict="unmeasured",
+        client=recording.client, level=recording.level, cell=recording.index, verdict="unmeasured",
         use=None, lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
     )  # fmt: skip
     ended = next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
@@ -155,13 +155,14 @@ def read(
         uses.append((value / limit if limit else math.inf if value else 0.0, name))
     servers = (m.recording.server for m in repeat.parts)
     least = min([live or 0, *(server.open_peak for server in servers if server)])
-    if least < math.ceil(LIVE_SUSPECT * base.streams):
-        uses.append((base.streams / max(least, 1), "concurrency"))
+    requested = recording.level.streams or 0
+    if least < math.ceil(LIVE_SUSPECT * requested):
+        uses.append((requested / max(least, 1), "concurrency"))
     use, bound = max(uses)
     base = replace(base, use=use, bound=bound)
     sent_late = replace(
         base,
-        verdict="machine" if core is not None and core.others > TAKEN else "server",
+        verdict="machine" if core is not None and core.others > TAKEN else "simulator",
         obstacle=Obstacle(kind="late", late_p99_ms=late, core=core),
     )
     # A late server sends in bursts, which are harder for the client: within stays within, up to a point.

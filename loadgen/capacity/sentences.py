@@ -20,7 +20,7 @@ LABEL_WIDTH: Final = 40
 
 def answer(found: SearchResult) -> list[str]:
     """Return who carries how much, the most first, by what factor they differ, and what stopped them."""
-    ranked = sorted(found.clients, key=_streams, reverse=True)
+    ranked = sorted(found.clients, key=_value, reverse=True)
     known = [each for each in ranked if each.limit or each.at_least or each.below]
     limited = [each for each in known if each.bound]
     sentences = []
@@ -53,9 +53,9 @@ def _factor(best: Capacity, least: Capacity) -> list[str]:
     if best is least:
         return []
     names = {"best": label(best.client), "least": label(least.client)}
-    if _streams(least) and _low(best) > _high(least):
+    if _value(least) and _low(best) > _high(least):
         text = _("{best} carries {ratio} times as many as {least}.")
-        return [text.format(ratio=number(round(_streams(best) / _streams(least), 2)), **names)]
+        return [text.format(ratio=number(round(_value(best) / _value(least), 2)), **names)]
     if best.limit and least.limit:
         text = _("Their intervals overlap: it is not clear which of {best} and {least} carries more.")
         return [text.format(**names)]
@@ -77,21 +77,26 @@ def _beyond(over: Bound | None, clients: str, budget: Budget) -> str:
 def _ended(each: Capacity) -> str:
     """Return why the search ended that did not find the client's limit, without figures."""
     texts = {
-        "max_streams": _("more were not tried"),
-        "server": _("at {n} streams the simulator was the limit, not the client"),
+        "highest": _("more were not tried"),
+        "simulator": _("at {n} streams the simulator was the limit, not the client"),
         "machine": _("at {n} streams the machine was the limit, not the client"),
         "interrupted": _("the search was interrupted"),
     }
-    return texts.get(each.stopped, _("{n} streams could not be measured")).format(n=f"{each.tried or 0:,}")
+    return texts.get(each.stopped, _("{n} streams could not be measured")).format(n=f"{each.tried or 0:,g}")
+
+
+def _near(value: float) -> str:
+    """Return a level between those that were measured, whole but for a low one."""
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
 def interval(limit: Limit) -> str:
     """Return ``760 to 870``."""
-    return _("{low} to {high}").format(low=f"{limit.low:,.0f}", high=f"{limit.high:,.0f}")
+    return _("{low} to {high}").format(low=_near(limit.low), high=_near(limit.high))
 
 
-def _streams(each: Capacity) -> float:
-    return each.limit.streams if each.limit else float(each.at_least or 0)
+def _value(each: Capacity) -> float:
+    return each.limit.value if each.limit else float(each.at_least or 0)
 
 
 def _low(each: Capacity) -> float:
@@ -115,12 +120,12 @@ def describe(budget: Budget) -> str:
 def carries(each: Capacity) -> str:
     """Return the limit, or the bounds of it that are known."""
     if each.limit:
-        return f"{each.limit.streams:,.0f}"
+        return _near(each.limit.value)
     if each.at_least and each.below:
-        return _("{low} to {high}").format(low=f"{each.at_least:,}", high=f"{each.below:,}")
+        return _("{low} to {high}").format(low=f"{each.at_least:,g}", high=f"{each.below:,g}")
     if each.at_least:
-        return _("at least {n}").format(n=f"{each.at_least:,}")
-    return _("fewer than {n}").format(n=f"{each.below:,}") if each.below else number(None)
+        return _("at least {n}").format(n=f"{each.at_least:,g}")
+    return _("fewer than {n}").format(n=f"{each.below:,g}") if each.below else number(None)
 
 
 def stopped(each: Capacity) -> str:
@@ -128,12 +133,12 @@ def stopped(each: Capacity) -> str:
     if each.bound:
         return bound(each.bound)
     texts = {
-        "max_streams": _("--max-streams, or limits of this machine"),
-        "server": _("the simulator at {n}"),
+        "highest": _("--max-streams, or limits of this machine"),
+        "simulator": _("the simulator at {n}"),
         "machine": _("the machine at {n}"),
         "interrupted": _("interrupted"),
     }
-    return texts.get(each.stopped, _("not measured at {n}")).format(n=f"{each.tried or 0:,}")
+    return texts.get(each.stopped, _("not measured at {n}")).format(n=f"{each.tried or 0:,g}")
 
 
 def bound(name: Bound) -> str:
@@ -192,8 +197,8 @@ def crossing(each: Crossing) -> str:
     words = {
         "one": label(each.one),
         "other": label(each.other),
-        "low": f"{each.low:,}",
-        "high": f"{each.high:,}",
+        "low": f"{each.low:,g}",
+        "high": f"{each.high:,g}",
     }
     if each.lower is None:
         text = _("{one} and {other} do not differ beyond the noise between {low} and {high} streams.")
@@ -201,9 +206,9 @@ def crossing(each: Crossing) -> str:
     words["lower"] = label(each.lower)
     if each.at is not None:
         words |= {
-            "at": f"{each.at.streams:,.0f}",
-            "low": f"{each.at.low:,.0f}",
-            "high": f"{each.at.high:,.0f}",
+            "at": _near(each.at.value),
+            "low": _near(each.at.low),
+            "high": _near(each.at.high),
         }
         text = _(
             "{one} and {other} cross at {at} streams ({low} to {high}): below, {lower} uses less of the budget, "

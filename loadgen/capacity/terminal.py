@@ -13,8 +13,9 @@ from loadgen.capacity.document import verdict
 from loadgen.capacity.readings import Budget, Reading
 from loadgen.capacity.search import SearchListener
 from loadgen.capacity.sentences import describe, label
-from loadgen.model import ClientId
+from loadgen.model import ClientId, Level
 from loadgen.report.blocks import Cell, Column, Table
+from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.progress import paragraph
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
@@ -60,7 +61,7 @@ class Lines(Notes):
         errors = number(None) if of.errors is None else percent(of.errors)
         row: list[str | Cell] = [
             label(of.client),
-            f"{of.streams:,}",
+            f"{of.level.value:,g}",
             number(of.lag_p99_ms),
             errors,
             verdict(of),
@@ -83,9 +84,10 @@ class OnTerminal(Lines):
         super().__init__(console, clients, budget, name)
         self._live = Live(Text(), console=console, refresh_per_second=4, transient=True)
 
-    def step_begins(self, client: ClientId, streams: int) -> None:
-        now = plural(streams, "{n} stream", "{n} streams")
-        self._live.update(Text.assemble("\n", (beside(label(client), now), "bold"), _(": "), _("measuring")))
+    def step_begins(self, client: ClientId, level: Level) -> None:
+        self._live.update(
+            Text.assemble("\n", (beside(label(client), level_text(level)), "bold"), _(": "), _("measuring"))
+        )
 
     def __enter__(self) -> OnTerminal:
         self._live.start()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from loadgen.capacity.readings import Reading
 from loadgen.capacity.search import Rules, Search, search
-from loadgen.model import ClientId
+from loadgen.model import ClientId, Level
 
 Curve = Callable[[float], float]  # streams, as a share of the true limit -> the share of the budget in use
 
@@ -31,10 +31,10 @@ def cliff(share: float) -> float:
     return 0.3 * share**1.2 if share < 1 else 60 * share**3
 
 
-def reading(client: ClientId, streams: int, use: float) -> Reading:
+def reading(client: ClientId, streams: float, use: float) -> Reading:
     return Reading(
         client=client,
-        streams=streams,
+        level=Level(streams=int(streams)),
         verdict="within" if use <= 1 else "over",
         use=use,
         bound="lag_p99",
@@ -44,9 +44,9 @@ def reading(client: ClientId, streams: int, use: float) -> Reading:
 def searched(curve: Curve, limit: float, noise: float, seed: int, max_streams: int = 8000) -> Search:
     """A whole search for ``limit`` with readings that vary by ``noise`` (e-folds)."""
     chance = random.Random(seed)
-    one = Search(ClientId("aiohttp"), Rules(start=64, max_streams=max_streams))
+    one = Search(ClientId("aiohttp"), Rules(start=64, highest=max_streams))
 
-    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
         return reading(client, streams, curve(streams / limit) * math.exp(chance.gauss(0, noise)))
 
     search([one], seed, measure)

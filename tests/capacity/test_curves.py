@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from loadgen.capacity.curves import Limit, crossings, limit
 from loadgen.capacity.readings import Reading
-from loadgen.model import ClientId
+from loadgen.model import ClientId, Level
 from tests.capacity.searching import Curve, cliff, gentle, queue, reading, searched, steep
 
 ONE, OTHER = ClientId("aiohttp"), ClientId("requests")
@@ -34,7 +34,7 @@ def test_the_interval_of_a_limit_covers_it_in_95_of_100_searches(draws: int) -> 
 @pytest.mark.parametrize(("curve", "within"), [(steep, 0.06), (queue, 0.05), (cliff, 0.06), (gentle, 0.12)])
 def test_searches_of_one_client_agree(curve: Curve, within: float) -> None:
     found = [searched(curve, 700, 0.3, draw).result().limit for draw in range(40)]
-    errors = [math.log(each.streams / 700) for each in found if each is not None]
+    errors = [math.log(each.value / 700) for each in found if each is not None]
     assert len(errors) == 40
     assert np.std(errors) < within
     assert abs(np.mean(errors)) < within / 2
@@ -45,7 +45,7 @@ def test_a_cliff_lies_anywhere_between_its_steps() -> None:
     assert found is not None
     assert found.low <= 201
     assert found.high >= 229
-    assert 200 < found.streams < 230
+    assert 200 < found.value < 230
 
 
 def test_one_wild_cell_far_from_the_limit_does_not_move_it() -> None:
@@ -53,8 +53,8 @@ def test_one_wild_cell_far_from_the_limit_does_not_move_it() -> None:
     still, moved = limit(calm), limit([*calm, reading(ONE, 100, 30.0)])
     assert still is not None
     assert moved is not None
-    assert still.streams == pytest.approx(400, rel=0.02)
-    assert moved.streams == pytest.approx(still.streams, rel=0.05)
+    assert still.value == pytest.approx(400, rel=0.02)
+    assert moved.value == pytest.approx(still.value, rel=0.05)
 
 
 @pytest.mark.parametrize("uses", [[], [0.1, 0.4], [3.0, 9.0]])
@@ -64,7 +64,7 @@ def test_no_limit_without_readings_on_both_sides(uses: list[float]) -> None:
 
 def test_what_does_not_count_is_no_part_of_a_limit() -> None:
     reported = [reading(ONE, n, (n / 400) ** 5) for n in (200, 300, 500, 600)]
-    void = Reading(client=ONE, streams=300, verdict="machine", use=90.0)
+    void = Reading(client=ONE, level=Level(streams=300), verdict="machine", use=90.0)
     assert limit([*reported, void]) == limit(reported)
 
 

@@ -18,7 +18,7 @@ from loadgen.capacity.measure import SearchResult
 from loadgen.capacity.readings import Budget, Obstacle, Reading, ServerCore
 from loadgen.capacity.search import Capacity, Rules
 from loadgen.capacity.sentences import answer, carries, crossing, describe, reason, stopped
-from loadgen.model import ClientId
+from loadgen.model import ClientId, Level
 from loadgen.report.blocks import Charts, Table
 from loadgen.report.renderers import html, terminal
 from tests import synthetic
@@ -44,7 +44,7 @@ def found(clients: Sequence[Capacity], steps: Sequence[Reading] = (), **changes:
     recordings = [synthetic.recording(client=each.client.label, streams=1) for each in clients]
     plain: dict[str, Any] = {
         "folder": Path("run"), "interrupted": False, "failure": "", "info": synthetic.run("run", recordings).info,
-        "budget": BUDGET, "cores": 1, "rules": Rules(start=64, max_streams=8000), "ttft_one_stream_ms": {},
+        "budget": BUDGET, "cores": 1, "rules": Rules(start=64, highest=8000), "ttft_one_stream_ms": {},
         "clients": clients, "crossings": (), "steps": steps,
     }  # fmt: skip
     return SearchResult(**plain | changes)
@@ -57,7 +57,9 @@ def whole(**limits: tuple[Curve, float]) -> SearchResult:
         client, one = ClientId(name.replace("_", "-")), searched(curve, limit, 0.15, seed)
         one.client = client
         one.readings = [
-            replace(r, client=client, cell=n, lag_p99_ms=10 * (r.use or 0), errors=0.0, live_peak=r.streams)
+            replace(
+                r, client=client, cell=n, lag_p99_ms=10 * (r.use or 0), errors=0.0, live_peak=r.level.streams
+            )
             for n, r in enumerate(one.readings)
         ]
         searches.append(one)
@@ -92,7 +94,7 @@ def test_clients_that_cannot_be_told_apart_are_not_ranked() -> None:
 def test_a_bound_above_an_interval_is_a_factor_too() -> None:
     two = [
         one(client=REQUESTS, limit=Limit(100, 90, 110), bound="lag_p99"),
-        one(at_least=512, stopped="server"),
+        one(at_least=512, stopped="simulator"),
     ]
     assert any("5.12 times" in text for text in answer(found(two)))
 
@@ -130,7 +132,7 @@ def test_a_ttft_budget_is_drawn_in_multiples() -> None:
 def test_what_others_wrote_stays_text() -> None:
     ended = Obstacle(kind="ended", text=HOSTILE)
     stuck = one(stopped="unmeasured", tried=64, obstacle=ended)
-    step = Reading(client=AIOHTTP, streams=64, verdict="unmeasured", use=None, obstacle=ended)
+    step = Reading(client=AIOHTTP, level=Level(streams=64), verdict="unmeasured", use=None, obstacle=ended)
     result = found([stuck], [step])
     parsed = Page(html.report(page(result)))
     assert parsed.wrong == []
@@ -141,12 +143,12 @@ def test_what_others_wrote_stays_text() -> None:
     ("each", "streams", "why"),
     [
         (one(limit=Limit(812.4, 760, 870), bound="lag_p99"), "812", "lag p99"),
-        (one(at_least=40, stopped="max_streams"), "at least 40", "--max-streams"),
+        (one(at_least=40, stopped="highest"), "at least 40", "--max-streams"),
         (one(at_least=64, below=128, stopped="interrupted"), "64 to 128", "interrupted"),
         (one(below=8, stopped="interrupted"), "fewer than 8", "interrupted"),
         (one(stopped="interrupted"), "–", "interrupted"),
         (
-            one(at_least=128, stopped="server", tried=256, obstacle=LATE),
+            one(at_least=128, stopped="simulator", tried=256, obstacle=LATE),
             "at least 128",
             "the simulator at 256",
         ),

@@ -33,11 +33,11 @@ class Heard(SearchListener):
     """What a search reported."""
 
     def __init__(self) -> None:
-        self.begun: list[tuple[str, int]] = []
+        self.begun: list[tuple[str, float]] = []
         self.readings: list[Reading] = []
 
-    def step_begins(self, client: ClientId, streams: int) -> None:
-        self.begun.append((client.label, streams))
+    def step_begins(self, client: ClientId, level: Level) -> None:
+        self.begun.append((client.label, level.value))
 
     def step_ends(self, reading: Reading) -> None:
         self.readings.append(reading)
@@ -105,7 +105,7 @@ def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
     assert heard.begun == [("floor", 1)] * 2 + [("floor", 8)]
     assert found.ttft_one_stream_ms[ClientId("floor")] > 15
     assert [reading.verdict for reading in heard.readings] == ["within"]
-    assert found.clients[0].stopped == "max_streams"
+    assert found.clients[0].stopped == "highest"
     kept = store.load(tmp_path / "run")
     assert [recording.level.streams for recording in kept.recordings] == [1, 1, 8]
     assert kept.info.scenario.levels == (Level(streams=1), Level(streams=8))

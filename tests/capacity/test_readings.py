@@ -65,8 +65,8 @@ def test_streams_that_were_never_open_at_once_are_over() -> None:
         ({"others_share": 0.3}, "machine", Obstacle(kind="other_processes", share=pytest.approx(0.3))),
         ({"steal_share": 0.2}, "machine", Obstacle(kind="hypervisor", share=pytest.approx(0.2))),
         ({"listen_drops": 2}, "machine", Obstacle(kind="listen_queue")),
-        ({"server_late_p99_ms": 20.0}, "server", Obstacle(kind="late", late_p99_ms=20.0)),
-        ({"core": FULL}, "server", Obstacle(kind="late", late_p99_ms=0.5, core=FULL)),
+        ({"server_late_p99_ms": 20.0}, "simulator", Obstacle(kind="late", late_p99_ms=20.0)),
+        ({"core": FULL}, "simulator", Obstacle(kind="late", late_p99_ms=0.5, core=FULL)),
         ({"core": SHARED}, "machine", Obstacle(kind="late", late_p99_ms=0.5, core=SHARED)),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_is_within_in_spite_of_a_disturbance_counts(disturbance: dict[str, 
 
 
 def test_nothing_counts_where_the_simulator_did_not_send_what_was_requested() -> None:
-    assert of(lag_us=2000, server_late_p99_ms=80.0).verdict == "server"
+    assert of(lag_us=2000, server_late_p99_ms=80.0).verdict == "simulator"
     assert of(lag_us=2000, server_late_p99_ms=80.0, core=ServerCore(0.9, 0.5)).verdict == "machine"
 
 
@@ -144,7 +144,7 @@ def test_engines_on_several_cores_are_read_together() -> None:
     ]  # fmt: skip
     (repeat,) = repeats_of(parts)
     found = read(repeat, BUDGET)
-    assert (found.verdict, found.streams, found.live_peak) == ("over", 10, 10)
+    assert (found.verdict, found.level, found.live_peak) == ("over", Level(streams=10), 10)
     assert found.lag_p99_ms == pytest.approx(30.0)
 
 

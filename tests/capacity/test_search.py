@@ -8,10 +8,10 @@ import pytest
 
 from loadgen.capacity.readings import Obstacle, Reading, Verdict
 from loadgen.capacity.search import MAX_OBSTRUCTED, Rules, Search, search
-from loadgen.model import ClientId
+from loadgen.model import ClientId, Level
 from tests.capacity.searching import cliff, reading, searched
 
-Measure = Callable[[ClientId, int, int], Reading]
+Measure = Callable[[ClientId, float, int], Reading]
 CLIENT = ClientId("aiohttp")
 LATE = Obstacle(kind="late", late_p99_ms=60.0)
 
@@ -21,13 +21,13 @@ def sharp(limit: int) -> Measure:
 
 
 def alone(measure: Measure, start: int = 8, max_streams: int = 4096, precision: float = 0.1) -> Search:
-    one = Search(CLIENT, Rules(start=start, max_streams=max_streams, precision=precision))
+    one = Search(CLIENT, Rules(start=start, highest=max_streams, precision=precision))
     search([one], 0, measure)
     return one
 
 
-def blocked(client: ClientId, streams: int, verdict: Verdict = "server") -> Reading:
-    return Reading(client=client, streams=streams, verdict=verdict, use=2.0, obstacle=LATE)
+def blocked(client: ClientId, streams: float, verdict: Verdict = "simulator") -> Reading:
+    return Reading(client=client, level=Level(streams=int(streams)), verdict=verdict, use=2.0, obstacle=LATE)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 8, 9, 63, 64, 65, 700, 4000])
@@ -53,11 +53,11 @@ def test_a_finer_precision_takes_more_cells() -> None:
 def test_a_step_is_two_cells_and_a_third_where_they_disagree() -> None:
     reported = {100: [0.9, 1.2, 0.8], 200: [1.5, 0.9, 1.4]}
 
-    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
         uses = reported.get(streams, [0.5, 0.5] if streams < 150 else [4.0, 4.0])
         return reading(client, streams, uses[repeat])
 
-    one = Search(CLIENT, Rules(start=100, max_streams=4096, precision=1.0))
+    one = Search(CLIENT, Rules(start=100, highest=4096, precision=1.0))
     while one.next is not None and one.high is None:
         asked = one.next
         one.add(measure("client", asked, len(one.at(asked))))
@@ -73,7 +73,7 @@ def test_on_the_way_up_one_clear_cell_is_enough() -> None:
 
 def test_a_client_that_carries_all_is_bounded_by_the_most() -> None:
     found = alone(sharp(10_000), max_streams=100).result()
-    assert (found.at_least, found.below, found.limit, found.stopped) == (100, None, None, "max_streams")
+    assert (found.at_least, found.below, found.limit, found.stopped) == (100, None, None, "highest")
 
 
 def test_a_client_that_carries_nothing_is_bounded_from_above() -> None:
@@ -81,9 +81,9 @@ def test_a_client_that_carries_nothing_is_bounded_from_above() -> None:
     assert (found.at_least, found.below, found.limit) == (None, 1, None)
 
 
-@pytest.mark.parametrize("verdict", ["server", "machine", "unmeasured"])
+@pytest.mark.parametrize("verdict", ["simulator", "machine", "unmeasured"])
 def test_what_another_cannot_carry_is_never_the_clients_limit(verdict: Verdict) -> None:
-    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
         return reading(client, streams, 0.2) if streams < 200 else blocked(client, streams, verdict)
 
     one = alone(measure)
@@ -94,7 +94,7 @@ def test_what_another_cannot_carry_is_never_the_clients_limit(verdict: Verdict) 
 
 
 def test_a_passing_disturbance_is_outlasted() -> None:
-    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
         return (
             blocked(client, streams, "machine")
             if repeat < MAX_OBSTRUCTED - 1
@@ -102,16 +102,16 @@ def test_a_passing_disturbance_is_outlasted() -> None:
         )
 
     found = alone(measure)
-    assert found.stuck is None or found.stuck.streams > 8
+    assert found.stuck is None or found.stuck.level > Level(streams=8)
     assert found.low >= 8
 
 
 def test_a_step_stuck_inside_the_bracket_leaves_the_bracket() -> None:
-    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
         return blocked(client, streams) if 300 < streams < 500 else sharp(400)(client, streams, repeat)
 
     found = alone(measure).result()
-    assert (found.at_least, found.below, found.stopped) == (256, 512, "server")
+    assert (found.at_least, found.below, found.stopped) == (256, 512, "simulator")
     assert found.limit is not None
     assert 250 <= found.limit.low <= 400 <= found.limit.high <= 520
 
@@ -120,11 +120,11 @@ def test_clients_take_turns_in_a_seeded_order() -> None:
     def ran(seed: int) -> list[str]:
         order: list[str] = []
 
-        def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+        def measure(client: ClientId, streams: float, repeat: int) -> Reading:
             order.append(client.name)
             return sharp(500)(client, streams, repeat)
 
-        search([Search(ClientId(name), Rules(start=64, max_streams=4096)) for name in "abc"], seed, measure)
+        search([Search(ClientId(name), Rules(start=64, highest=4096)) for name in "abc"], seed, measure)
         return order
 
     order = ran(1)
@@ -133,15 +133,15 @@ def test_clients_take_turns_in_a_seeded_order() -> None:
 
 
 def test_an_interrupted_search_knows_bounds_only() -> None:
-    cells: list[int] = []
+    cells: list[float] = []
 
-    def measure(client: ClientId, streams: int, repeat: int) -> Reading:
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
         cells.append(streams)
         return (
             sharp(100)(client, streams, repeat) if len(cells) < 5 else blocked(client, streams, "unmeasured")
         )
 
-    one = Search(CLIENT, Rules(start=64, max_streams=4096))
+    one = Search(CLIENT, Rules(start=64, highest=4096))
     search([one], 0, measure, interrupted=lambda: len(cells) > 4)
     found = one.result()
     assert (found.stopped, found.limit, found.at_least, found.below) == ("interrupted", None, 64, 128)

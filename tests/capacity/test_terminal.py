@@ -10,7 +10,7 @@ from rich.console import Console
 
 from loadgen.capacity.readings import Budget, Obstacle, Reading
 from loadgen.capacity.terminal import Lines, OnTerminal
-from loadgen.model import ClientId
+from loadgen.model import ClientId, Level
 
 AIOHTTP, REQUESTS = ClientId("aiohttp"), ClientId("requests")
 BUDGET = Budget(lag_p99_ms=10.0, errors=0.01, ttft=None)
@@ -18,7 +18,7 @@ BUDGET = Budget(lag_p99_ms=10.0, errors=0.01, ttft=None)
 
 def reading(streams: int = 512, **changes: Any) -> Reading:
     plain: dict[str, Any] = {
-        "client": AIOHTTP, "streams": streams, "verdict": "within", "use": 0.4, "bound": "lag_p99",
+        "client": AIOHTTP, "level": Level(streams=streams), "verdict": "within", "use": 0.4, "bound": "lag_p99",
         "lag_p99_ms": 4.0, "errors": 0.0,
     }  # fmt: skip
     return Reading(**plain | changes)
@@ -43,7 +43,7 @@ def reading(streams: int = 512, **changes: Any) -> Reading:
 def test_a_pipe_gets_a_line_per_cell(cell: Reading, row: str) -> None:
     file = io.StringIO()
     watcher = Lines(Console(file=file, width=80), [AIOHTTP], BUDGET, "limit")
-    watcher.step_begins(AIOHTTP, 512)
+    watcher.step_begins(AIOHTTP, Level(streams=512))
     watcher.step_ends(cell)
     first, *_, last = file.getvalue().splitlines()
     assert first == "limit  1 client"
@@ -72,7 +72,7 @@ def test_a_terminal_gets_a_line_per_cell_and_what_is_measured_now() -> None:
     with OnTerminal(
         Console(file=file, width=100, force_terminal=True), [AIOHTTP, REQUESTS], BUDGET
     ) as watcher:
-        watcher.step_begins(AIOHTTP, 512)
+        watcher.step_begins(AIOHTTP, Level(streams=512))
         watcher.step_ends(reading())
         watcher.step_ends(reading(64, client=REQUESTS))
     last = file.getvalue().rpartition("client")[2]

@@ -35,7 +35,7 @@ def test_a_search_ends_with_a_bound_a_folder_and_its_steps(url: str, tmp_path: P
     result = json.loads(done.stdout)
     assert result["run"] == str(out)
     (client,) = result["clients"]
-    assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "max_streams")
+    assert (client["client"], client["at_least"], client["stopped"]) == ("aiohttp", 20, "highest")
     assert [step["streams"] for step in result["steps"]] == [10, 20]
     assert all(step["lag_p99_ms"] > 0 and step["live_peak"] == step["streams"] for step in result["steps"])
     kept = json.loads((out / "limit.json").read_text())
