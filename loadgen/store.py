@@ -8,6 +8,7 @@ Columns, units and types are described in ``docs/run-folder.md``. Files appear c
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,11 @@ from numpy.typing import NDArray
 from loadgen import files, format1, model
 from loadgen.gate import BadData, archive, tables, values
 from loadgen.model import CellInfo, Prompt, Recording, RecordingInfo, Run, RunInfo, Stream, Table
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is measured
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 2
 INFO = "run.json"
@@ -226,6 +232,32 @@ def create(folder: Path, info: RunInfo) -> None:
     except OSError as error:
         raise StoreError(f"{folder}: no run folder can be made here: {error.strerror or error}") from error
     write_info(folder, info)
+
+
+def lock(folder: Path) -> int | None:
+    """Keep other processes from writing to the run folder until :func:`unlock`, or the end of this process.
+
+    Raises StoreError where another one does.
+    """
+    if fcntl is None:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise StoreError(
+            f"{folder}: the run still goes on in another process; it can be resumed when that has ended"
+        ) from error
+    except OSError:  # a file system without locks
+        pass
+    return handle
+
+
+def unlock(locked: int | None) -> None:
+    """Let other processes write to the run folder again."""
+    if locked is not None:
+        os.close(locked)
 
 
 def write_info(folder: Path, info: RunInfo) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from loadgen.model import Run, RunInfo, Stage
@@ -18,6 +19,7 @@ _OTHER = (
     "answers",
 )  # fmt: skip
 MAY_DIFFER = ("loadgen.", "versions.", "server.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
+MAX_SHOWN = 60  # characters of a value in a message
 _MEMORY_SHARE = 0.05  # kernels report the memory of one machine differently by less
 
 
@@ -46,6 +48,25 @@ def differences(base: Run, head: Run) -> list[Difference]:
         for key in dict.fromkeys([*one, *other])
         if not _same(key, one.get(key), other.get(key))
     ]
+
+
+def not_resumable(base: RunInfo, head: RunInfo) -> list[str]:
+    """Return what keeps the run ``base`` from being completed as ``head``, each in words: whatever changes figures.
+
+    That is the scenario but for its file's name, loadgen and its libraries, the machine, and the server, but for what
+    that knows only while the model is in memory.
+    """
+    one, other = (Run(folder=Path(), info=info, recordings=()) for info in (base, head))
+    return [
+        f"{each.key}: {_short(each.base)}, now {_short(each.head)}"
+        for each in differences(one, other)
+        if each.key not in ("scenario.source", "server.memory")
+        and not (each.key in ("server.context", "server.processor") and "" in (each.base, each.head))
+    ]
+
+
+def _short(shown: str) -> str:
+    return (shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}…") or "nothing"
 
 
 def schedules_agree(base: Run, head: Run) -> bool:

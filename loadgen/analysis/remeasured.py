@@ -39,4 +39,5 @@ def _attempt(repeat: Repeat, size: float, causes: tuple[ConfidenceCause, ...], *
         disturbance=size,
         causes=causes,
         included=included,
+        ended=next((m.recording.ended for m in repeat.parts if m.recording.ended), ""),
     )

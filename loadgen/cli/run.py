@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,23 @@ from loadgen.cli import common
 from loadgen.exit_code import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
+    from loadgen.lab.resume import Resumed
     from loadgen.model import Scenario
 
 
 @click.command()
-@common.scenario_argument
+@click.argument("scenario", type=click.Path(), required=False)
 @click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-<name>).")
+@click.option(
+    "--resume",
+    type=common.FILE,
+    metavar="FOLDER",
+    help="Measure what is missing of a run that was killed, interrupted or failed; the scenario is the folder's.",
+)
 @common.url_option
 @click.option("--clients", metavar="A,B", help="Clients to measure, in place of the scenario's.")
 @click.option("--concurrency", metavar="1,10", help="Numbers of simultaneous streams.")
@@ -50,9 +60,9 @@ if TYPE_CHECKING:
     help="Print one JSON object: the run folder, the verdict, the answer, summaries and findings.",
 )
 def command(
-    *, scenario: str, out: Path | None, settings: tuple[str, ...], workers: int | None, master: bool,
-    master_host: str, master_port: int | None, junit: Path | None, parquet: bool, quiet: bool, as_json: bool,
-    **flags: Any,
+    *, scenario: str | None, out: Path | None, resume: Path | None, settings: tuple[str, ...],
+    workers: int | None, master: bool, master_host: str, master_port: int | None, junit: Path | None,
+    parquet: bool, quiet: bool, as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
     """Measure SCENARIO. Print the answer; write the run folder.
 
@@ -66,6 +76,7 @@ def command(
     if workers is not None:
         common.import_locust()
     from loadgen.lab.masking import shareable
+    from loadgen.lab.resume import scenario_of
     from loadgen.lab.run import run as lab_run
     from loadgen.lab.target import with_model
     from loadgen.model import Listener
@@ -75,11 +86,23 @@ def command(
     from loadgen.store import StoreError
 
     overrides: list[str | Override] = [*overrides_from_flags(**flags), *settings]
-    planned = load(scenario, overrides)
+    resumed = taken_up(resume, scenario, overrides, out, workers or 0)
+    if scenario is not None:
+        planned = load(scenario, overrides)
+    elif resumed is not None:
+        planned = scenario_of(resumed.run)
+    else:
+        raise click.UsageError("Missing argument 'SCENARIO'.")
     common.warn(planned)
     if workers is not None:
         refuse_to_send_secrets(planned, flags["url"], settings)
     planned = with_model(planned)
+    if resumed is not None and not resumed.unfinished:
+        resumed.check(replace(resumed.run.info, scenario=shareable(planned)))
+        click.echo(f"loadgen: nothing to do: every cell of {resume} was measured", err=as_json)
+        if as_json:
+            common.report_run(resumed.run.folder, common.make_console(), "json")
+        return
     console = common.make_console()
     listener = Listener()
     if not as_json and (console.is_terminal or not quiet):
@@ -87,7 +110,7 @@ def command(
         shown = OnTerminal if console.is_terminal else Plain
         listener = shown(console, shareable(planned), warning, quiet=quiet)
     if workers is None:
-        ran = lab_run(planned, out, listener, judge=why_disturbed)
+        ran = lab_run(planned, out, listener, judge=why_disturbed, resumed=resumed)
     else:
         overrides.append(Override("model", "model", planned.workload.model))
         from loadgen.distributed.processes import worker_pool
@@ -101,7 +124,7 @@ def command(
             port=master_port if master_port is not None else common.MASTER_PORT if master else 0,
             start=not master,
         )
-        ran = lab_run(planned, out, listener, pool, judge=why_disturbed)
+        ran = lab_run(planned, out, listener, pool, judge=why_disturbed, resumed=resumed)
     try:
         form: common.Form = "json" if as_json else "summary"
         code = common.report_run(ran.folder, console, form, ran.exit_code, junit=junit, parquet=parquet)
@@ -117,6 +140,29 @@ def command(
     if ran.failure:
         click.echo(f"loadgen: the run could not be finished: {ran.failure}", err=True)
     sys.exit(code)
+
+
+def taken_up(
+    folder: Path | None, scenario: str | None, overrides: Sequence[object], out: Path | None, workers: int
+) -> Resumed | None:
+    """Return the run that is resumed; exit where the arguments do not go together."""
+    from loadgen import store
+    from loadgen.analysis.differences import not_resumable
+    from loadgen.lab.resume import Resumed
+
+    if folder is None:
+        return None
+    if out is not None:
+        raise click.UsageError(
+            "--out and --resume exclude each other: what is missing goes to the same folder"
+        )
+    if scenario is None and (overrides or workers):
+        raise click.UsageError(
+            "--resume takes the scenario from the folder: leave out what changes it"
+            if overrides
+            else "workers read the scenario's file: name it, loadgen run SCENARIO --resume FOLDER --workers N"
+        )
+    return Resumed(store.load(folder), not_resumable, workers)
 
 
 def machine_warning(console: Console, planned: Scenario) -> str:

@@ -20,6 +20,7 @@ from loadgen import clients, store
 from loadgen.exit_code import ExitCode
 from loadgen.lab import environment
 from loadgen.lab.masking import masked, shareable, without_secrets
+from loadgen.lab.resume import Resumed
 from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, ServerInfo, State, WarmUp
 from loadgen.secrets import mask
 from loadgen.simulator.process import SimulatorError
@@ -69,29 +70,27 @@ class RunWriter:
         interrupted: Callable[[], bool] = lambda: False,
         warm_up: WarmUp | None = None,
         server_cores: tuple[int, ...] = (),
+        server: ServerInfo | None = None,
+        resumed: Resumed | None = None,
     ) -> None:
         self._secrets = scenario.secrets
         self._interrupted = interrupted
         self._lock = threading.Lock()
         self._ended_early: dict[int, str] = {}  # cell index -> why
         started = datetime.now(UTC)
-        self.info = RunInfo(
-            format=store.FORMAT,
-            loadgen=loadgen.__version__,
-            name=scenario.name,
-            state="running",
-            started=_utc(started),
-            scenario=shareable(scenario),
-            url=mask(url, scenario.secrets),
-            server_cores=server_cores,
-            seed=scenario.seed,
-            versions=environment.versions(scenario.clients),
-            machine=environment.machine(),
-            cells=tuple(_cell_info(cell) for cell in cells),
-            warm_up=warm_up,
-        )
-        self.folder = folder or _new_folder(folder_name or scenario.name, started)
-        store.create(self.folder, self.info)
+        info = described(scenario, url, cells, started=_utc(started))
+        said = None if server is None else without_secrets(server, self._secrets)
+        self.info = replace(info, server_cores=server_cores, warm_up=warm_up, server=said)
+        if resumed is None:
+            self.folder = folder or _new_folder(folder_name or scenario.name, started)
+            store.create(self.folder, self.info)
+            self._locked = store.lock(self.folder)
+        else:
+            resumed.check(self.info)
+            self.folder = resumed.run.folder
+            self._locked = store.lock(self.folder)
+            self.info = resumed.taken_up(self.info)
+            self._write()
 
     def keep(self, cell: Cell, part: Recording) -> None:
         """Save what an engine has left so far of ``cell``, which goes on. Raises StoreError."""
@@ -178,7 +177,25 @@ class RunWriter:
             self._write(state=state, failure=failure, ended=_utc(datetime.now(UTC)))
         except store.StoreError as full:
             self.info = replace(self.info, state="failed", failure=failure or str(full))
+        store.unlock(self._locked)
         return isinstance(error, FAILURES)
+
+
+def described(scenario: Scenario, url: str, cells: Sequence[Cell], *, started: str = "") -> RunInfo:
+    """Return the description of a run that begins now; its secrets are masked."""
+    return RunInfo(
+        format=store.FORMAT,
+        loadgen=loadgen.__version__,
+        name=scenario.name,
+        state="running",
+        started=started,
+        scenario=shareable(scenario),
+        url=mask(url, scenario.secrets),
+        seed=scenario.seed,
+        versions=environment.versions(scenario.clients),
+        machine=environment.machine(),
+        cells=tuple(_cell_info(cell) for cell in cells),
+    )
 
 
 def _cell_info(cell: Cell) -> CellInfo:

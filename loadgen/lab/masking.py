@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from loadgen.model import Prompt, Recording, Scenario, ServerInfo, Workload
 from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
@@ -26,6 +28,12 @@ def shareable(scenario: Scenario) -> Scenario:
         warnings=(),
         secrets=frozenset(),
     )
+
+
+def is_complete(scenario: Scenario) -> bool:
+    """Return whether the scenario as it was written down has all that it was measured with."""
+    written = msgspec.json.encode((scenario.target, scenario.workload)).decode()
+    return MASK not in written and not any("python" in client.options for client in scenario.clients)
 
 
 def _utf8(name: str) -> str:

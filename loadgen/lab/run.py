@@ -10,7 +10,7 @@ import contextlib
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +23,8 @@ from loadgen import processes
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import end_signals
 from loadgen.lab import engine, plan
-from loadgen.lab.lifecycle import RunResult, RunWriter
+from loadgen.lab.lifecycle import RunResult, RunWriter, described
+from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
 from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
 from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simulator
@@ -46,8 +47,11 @@ def run(
     listener: Listener,
     workers: AbstractContextManager[Record] | None = None,
     judge: Judge = lambda _: "",
+    resumed: Resumed | None = None,
 ) -> RunResult:
     """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by ``workers`` if provided.
+
+    Of a run that is ``resumed`` only what is missing is measured, into its own folder.
 
     Each worker checks its share against the limits of its own machine. Cells that the machine disturbed, as ``judge``
     decides, are measured again at the end of their round, at most ``scenario.remeasure`` times: by then the
@@ -57,31 +61,39 @@ def run(
     """
     require(scenario.clients, max(level.streams or 0 for level in scenario.levels) if workers is None else 1)
     with session(
-        scenario, listener, cores(server_cores(scenario.target.url)), folder=folder, workers=workers
+        scenario,
+        listener,
+        cores(server_cores(scenario.target.url)),
+        folder=folder,
+        workers=workers,
+        resumed=resumed,
     ) as running:
         answer_s = simulator.stream_s if (simulator := scenario.target.simulator) else running.answer_s
-        seconds = [plan.seconds(cell, answer_s) for cell in running.cells]
-        listener.begin(running.cells, seconds)
+        tasks = [Task(cell) for cell in running.cells]
+        if resumed is not None:
+            tasks = resumed.tasks(running.cells, judge, scenario.remeasure)
+        cells = [task.cell for task in tasks]
+        listener.begin(cells, [plan.seconds(cell, answer_s) for cell in cells])
         try:
-            for _, cells in groupby(running.cells, key=lambda cell: cell.repeat):
-                _measure(running, list(cells), judge, scenario.remeasure)
+            for _, of_round in groupby(tasks, key=lambda task: task.cell.repeat):
+                _measure(running, of_round, judge, scenario.remeasure)
         finally:
             listener.end()
     return running.writer.result
 
 
-def _measure(running: Session, cells: Sequence[Cell], judge: Judge, remeasure: int) -> None:
+def _measure(running: Session, tasks: Iterable[Task], judge: Judge, remeasure: int) -> None:
     """Measure the cells of one round, then again those that were disturbed, until none is or the user interrupts."""
-    attempts = deque((cell, "") for cell in cells)
+    attempts = deque(tasks)
     while attempts and not running.interrupted():
-        cell, why = attempts.popleft()
+        cell, tries, why = attempts.popleft()
         if why:
             running.listener.again(cell, why)
         running.listener.cell_begins(cell)
         parts = running.writer.save(cell, running.record(cell))
         running.listener.cell_ends(parts)
-        if cell.attempt < remeasure and (why := judge(parts)):
-            attempts.append((replace(cell, attempt=cell.attempt + 1), why))
+        if tries < remeasure and (why := judge(parts)):
+            attempts.append(Task(replace(cell, attempt=cell.attempt + 1), tries + 1, why))
 
 
 @dataclass(frozen=True)
@@ -168,6 +180,7 @@ def session(
     folder_name: str = "",
     planned: bool = True,
     workers: AbstractContextManager[Record] | None = None,
+    resumed: Resumed | None = None,
 ) -> Iterator[Session]:
     """Start the simulator or check the target, make the folder, and yield the run; it ends with the block.
 
@@ -187,6 +200,8 @@ def session(
         url = embedded.process.url if embedded else scenario.target.url
         assert url is not None
         cells = plan.cells(scenario, url, cores.engine)
+        if resumed is not None:
+            resumed.check(replace(described(scenario, url, cells), server=resumed.run.info.server))
         if embedded is None:
             check(scenario, cells[0])
         interrupted = stack.enter_context(interruptible(listener.interrupted))
@@ -206,11 +221,11 @@ def session(
             interrupted=interrupted,
             warm_up=warmed,
             server_cores=cores.server,
+            server=None if embedded else identify(cells[0]),
+            resumed=resumed,
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
-        if embedded is None:
-            writer.describe(identify(cells[0]))
         yield Session(cells, interrupted, embedded, writer, engines, listener)
         if (said := writer.info.server) and said.size_bytes is None:  # the model was not in memory then
             writer.describe(identify(cells[0]))

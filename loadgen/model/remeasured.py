@@ -16,7 +16,7 @@ class Attempt:
     """One measurement of a cell: how long it took, how much it was disturbed, and by what.
 
     ``disturbance`` is a multiple of what is tolerated: above 1, the cell counts as disturbed. ``included``: its figures
-    count.
+    count. ``ended`` is why it did not run to its end; empty if it did.
     """
 
     attempt: int
@@ -24,6 +24,7 @@ class Attempt:
     disturbance: float
     causes: tuple[ConfidenceCause, ...]
     included: bool
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,8 @@ class CellInfo:
 class RunInfo:
     """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order.
 
-    ``server`` is what the target says of itself.
+    ``server`` is what the target says of itself. ``resumed``: when the run was taken up again, after it had ended
+    before its end.
     """
 
     format: int
@@ -96,6 +97,7 @@ class RunInfo:
     ] = ()  # that a target on this machine may use; empty: another's, or not known
     warm_up: WarmUp | None = None
     server: ServerInfo | None = None
+    resumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ class Bar(Listener):
         self._console = console
         self._figures = figures
         self._ends = False
-        self._place = 0
+        self._begun: set[int] = set()  # indexes of cells
         self._text = Text()
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
@@ -83,7 +83,7 @@ class Bar(Listener):
         self._live.start()
 
     def cell_begins(self, cell: Cell) -> None:
-        self._place += not cell.attempt
+        self._begun.add(cell.index)
         self._left.cell_begins(cell)
         self._now = cell
         self._ttft: deque[float] = deque(maxlen=RECENT)
@@ -129,7 +129,7 @@ class Bar(Listener):
         line = Table.grid(padding=(0, 2, 0, 0))
         line.add_row(
             ProgressBar(total=1.0, completed=self._left.share, width=min(WIDTH, self._console.width // 2)),
-            _("{n} of {all}").format(n=self._place, all=self._cells),
+            _("{n} of {all}").format(n=len(self._begun), all=self._cells),
             _("interrupted, ending") if self._ends else left,
         )
         return Group("", line, self._text) if self._figures else line

@@ -42,6 +42,7 @@ class Setup(Section):
                     ),
                 ),
                 (_("Started"), info.started),
+                *([(_("Resumed"), joined(info.resumed))] if info.resumed else []),
                 ("loadgen", info.loadgen),
             ]
             yield Facts({"": [(name, str(value)) for name, value in lines]})
@@ -59,7 +60,7 @@ class Setup(Section):
 
 def configuration(info: RunInfo) -> Iterable[Block]:
     """Yield run.json but for its cells: first what differs from the defaults, then machine and versions."""
-    named = ("name", "state", "failure", "started", "ended", "url", "seed")
+    named = ("name", "state", "failure", "started", "ended", "resumed", "url", "seed")
     run = [(name, value) for name in named if (value := text(getattr(info, name)))]
     clients = {core for cell in info.cells for core in cell.cores}
     for name, cores in ((_("cores of the clients"), clients), (_("cores of the server"), info.server_cores)):

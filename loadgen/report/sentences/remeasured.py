@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from loadgen.analysis.machine import disturbance
 from loadgen.analysis.repeats import attempts_of
 from loadgen.model import ConfidenceCause, Recording, RemeasuredFinding
+from loadgen.model.remeasured import Attempt
 from loadgen.report.columns import where
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
@@ -35,12 +36,16 @@ def sentences(finding: RemeasuredFinding) -> Sentences:
         state=state,
     )
     details = (
-        _("attempt {n}: {causes}").format(
-            n=each.attempt + 1, causes=_causes(each.causes) if each.disturbance > 1 else _("undisturbed")
-        )
+        _("attempt {n}: {causes}").format(n=each.attempt + 1, causes=_state(each))
         for each in finding.attempts
     )
     return Sentences(statement, tuple(details))
+
+
+def _state(attempt: Attempt) -> str:
+    if attempt.ended:
+        return _("the cell ended early: {ended}").format(ended=attempt.ended)
+    return _causes(attempt.causes) if attempt.disturbance > 1 else _("undisturbed")
 
 
 def why_disturbed(parts: Sequence[Recording]) -> str:
