@@ -58,11 +58,13 @@ _OF_STREAM = (
         "drain_ns",
     ),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
+    *("prompt", "input_asked", "output_asked"),
 )
 _OF_USAGE = {
     **{name: name for name in ("total_ns", "load_ns", "prompt_tokens", "prompt_ns", "decode_ns")},
     "server_tokens": "tokens",
     "server_thinking_tokens": "thinking_tokens",
+    "server_cached_tokens": "cached_tokens",
     "end_stamp_ns": "at_ns",
 }
 # Columns of `streams` that are numbers on disk, with a list of their texts.

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections import deque
-from dataclasses import replace
 from time import perf_counter_ns
 
 from loadgen.engine.dispatcher import Dispatcher
@@ -11,9 +10,10 @@ from loadgen.engine.memory import MemoryWatch
 from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder, do_nothing
+from loadgen.engine.requests import Requests
 from loadgen.engine.surplus import Connections
 from loadgen.engine.system import totals
-from loadgen.model import FOREVER, Arrival, Cell, Outcome, Prompt, Request, Stream
+from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
 from loadgen.protocols import Bounded, Protocol
 
 CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
@@ -35,7 +35,7 @@ class Engine:
         self._timeouts = cell.workload.timeouts
         self._protocol = protocol
         self._outbox = outbox
-        self._requests = [self._built(prompt) for prompt in cell.workload.prompts]
+        self._requests = Requests(cell, protocol)
         self._numbers = itertools.count()
         self._ended: deque[Stream] = deque()
         self._connections = Connections()
@@ -67,18 +67,13 @@ class Engine:
             decoder.max_bytes = self.cell.workload.max_message
         recorder = StreamRecorder(number, arrival.slot or 0, arrival.due, decoder)
         recorder.connections = self._connections
+        recorder.asked = self._requests.asked(arrival)
         self.open[number] = recorder
         return recorder
 
     def request(self, arrival: Arrival) -> Request:
         """Return the request of a stream."""
-        if arrival.own is not None:
-            return self._built(arrival.own)
-        return self._requests[arrival.prompt % len(self._requests)]
-
-    def _built(self, prompt: Prompt) -> Request:
-        request = self._protocol.request(self.cell, prompt)
-        return replace(request, headers={"Accept-Encoding": "identity", **request.headers})
+        return self._requests.of(arrival)
 
     def end_stream(self, recorder: StreamRecorder, arrival: Arrival) -> Arrival | None:
         """Keep what happened, and return the slot's next arrival; ``None`` when the slot has left."""

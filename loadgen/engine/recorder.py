@@ -16,7 +16,7 @@ from loadgen.clients import Failures, Undelivered, no_headers
 from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer, refusal, reported
 from loadgen.engine.surplus import MESSAGE, Connections
 from loadgen.engine.system import since_sent_ns
-from loadgen.model import Outcome, Output, Stream, Timeouts, Usage
+from loadgen.model import NOTHING, Asked, Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
 MAX_ERROR_BYTES = 2048
@@ -47,6 +47,7 @@ class StreamRecorder:
     abort: Callable[[], object] = do_nothing
     connected: socket.socket | None = None  # its connection
     connections: Connections | None = None  # what is known of all of them
+    asked: Asked = NOTHING
     expired_error: str = ""
     _headers: int | None = None
     _sent: int | None = None
@@ -260,5 +261,8 @@ class StreamRecorder:
             run_wait_ns=self.run_wait_ns,
             sent=self._sent,
             first_answer=self._first_answer,
+            prompt=self.asked.prompt,
+            input_asked=self.asked.input_tokens,
+            output_asked=self.asked.output_tokens,
             **{f"{kind}_events": count for kind, count in self._other.items()},
         )

@@ -63,7 +63,10 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
     return replace(
         workload,
         model=mask(workload.model, secrets),
-        prompts=tuple(_of_prompt(prompt, secrets) for prompt in workload.prompts),
+        # those that were made can be made again
+        prompts=()
+        if workload.synthetic
+        else tuple(_of_prompt(prompt, secrets) for prompt in workload.prompts),
         options=_of_value(workload.options, secrets),
         body=_of_value(workload.body, secrets),
     )

@@ -105,7 +105,9 @@ from loadgen.model.scenario import Tls as Tls
 from loadgen.model.scenario import Workload as Workload
 from loadgen.model.server import ServerInfo as ServerInfo
 from loadgen.model.stream import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES
+from loadgen.model.stream import NOTHING as NOTHING
 from loadgen.model.stream import PAUSES as PAUSES
+from loadgen.model.stream import Asked as Asked
 from loadgen.model.stream import CpuSample as CpuSample
 from loadgen.model.stream import Outcome as Outcome
 from loadgen.model.stream import Output as Output
@@ -115,6 +117,8 @@ from loadgen.model.stream import Stream as Stream
 from loadgen.model.stream import Usage as Usage
 from loadgen.model.summary import Round as Round
 from loadgen.model.summary import Summary as Summary
+from loadgen.model.synthetic import Calibration as Calibration
+from loadgen.model.synthetic import Synthetic as Synthetic
 from loadgen.model.tables import ArrivalTable as ArrivalTable
 from loadgen.model.tables import CpuSampleTable as CpuSampleTable
 from loadgen.model.tables import PauseTable as PauseTable

@@ -15,12 +15,14 @@ class Message:
 class Prompt:
     """What a stream asks: a ``text``, or the ``messages`` of a chat in its place.
 
-    ``output_tokens`` is how long an answer it asks for; ``None``: as the scenario's options say.
+    ``output_tokens`` is how long an answer it asks for; ``None``: as the scenario's options say. ``input_tokens`` is
+    how many it was made to have, if it was made.
     """
 
     text: str = ""
     messages: tuple[Message, ...] = ()
     output_tokens: int | None = None
+    input_tokens: int | None = None
 
     @property
     def chat(self) -> tuple[Message, ...]:

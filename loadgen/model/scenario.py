@@ -8,6 +8,7 @@ from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
 from loadgen.model.prompt import Prompt
 from loadgen.model.stream import MAX_MESSAGE_BYTES
+from loadgen.model.synthetic import Synthetic
 
 # What the simulator can do wrong.
 FAULTS: Final[dict[str, str]] = {
@@ -42,6 +43,7 @@ class Simulator:
     jitter: float = 0.0
     distribution: Literal["constant", "uniform", "lognormal", "gamma"] = "lognormal"
     prefill: float = 0.0  # seconds added to the time to first token per token of the prompt
+    cache: bool = False  # what prompts have in common with the beginning of earlier ones has no prefill
     load: float = 0.0  # seconds that a model takes to load
     parallel: int | None = None
     max_queue: int = 512
@@ -147,7 +149,8 @@ class Workload:
 
     ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
     where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes
-    of a line, an event or a whole answer.
+    of a line, an event or a whole answer. ``prompts`` may be ``synthetic``, and ``unique``:
+    those of no two streams begin alike.
     """
 
     prompts: tuple[Prompt, ...]
@@ -159,6 +162,8 @@ class Workload:
     body: Mapping[str, Any] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
     max_message: int = MAX_MESSAGE_BYTES
+    synthetic: Synthetic | None = None
+    unique: bool = False
 
     @property
     def is_ollama(self) -> bool:

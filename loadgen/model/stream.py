@@ -53,7 +53,19 @@ class Usage:
     decode_ns: int | None = None
     at_ns: int | None = None  # its clock at that event, since the epoch
     thinking_tokens: int | None = None  # of ``tokens``
+    cached_tokens: int | None = None  # of ``prompt_tokens``: the server had them in its cache
     finish_reason: str = ""  # why the answer ended, in the server's own word
+
+
+class Asked(NamedTuple):
+    """What a stream asks: the number of the workload's prompt, and how many tokens of input and output."""
+
+    prompt: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+NOTHING = Asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +99,9 @@ class Stream:
     thinking_events: int = 0
     tool_call_events: int = 0
     refusal_events: int = 0
+    prompt: int | None = None  # which of the workload's prompts
+    input_asked: int | None = None  # tokens
+    output_asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,10 @@ class StreamTable(Table):
     refusal_events: Ints = None  # type: ignore[assignment]
     server_thinking_tokens: Ints = None  # type: ignore[assignment]
     sent: Ints = None  # type: ignore[assignment]
+    server_cached_tokens: Ints = None  # type: ignore[assignment]
+    prompt: Ints = None  # type: ignore[assignment]
+    input_asked: Ints = None  # type: ignore[assignment]
+    output_asked: Ints = None  # type: ignore[assignment]
     finish_reason: NDArray[Any] = None  # type: ignore[assignment] # text
 
     def __post_init__(self) -> None:

@@ -123,10 +123,12 @@ def _usage(item: _Completion, known: Usage) -> Usage:
     """Return what is known of the usage after ``item``: its counts, and llama.cpp's timings."""
     counts, timings = lenient.mapping(item.usage), lenient.mapping(item.timings)
     details = lenient.mapping(counts.get("completion_tokens_details"))
+    of_prompt = lenient.mapping(counts.get("prompt_tokens_details"))
     found: dict[str, Any] = {
         "prompt_tokens": lenient.count(counts.get("prompt_tokens")),
         "tokens": lenient.count(counts.get("completion_tokens")),
         "thinking_tokens": lenient.count(details.get("reasoning_tokens")),
+        "cached_tokens": lenient.count(of_prompt.get("cached_tokens", timings.get("cache_n"))),
         "prompt_ns": lenient.duration(timings.get("prompt_ms"), 1_000_000),
         "decode_ns": lenient.duration(timings.get("predicted_ms"), 1_000_000),
     }
@@ -232,6 +234,9 @@ class Encoder(encoder.Encoder):
         return to_json({**head, "model": self.model, **fields})
 
 
-def _counts(usage: Usage) -> dict[str, int]:
+def _counts(usage: Usage) -> dict[str, Any]:
     prompt, completion = usage.prompt_tokens or 0, usage.tokens or 0
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    if usage.cached_tokens is None:
+        return counts
+    return {**counts, "prompt_tokens_details": {"cached_tokens": usage.cached_tokens}}

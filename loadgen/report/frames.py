@@ -26,7 +26,7 @@ STREAM_COLUMNS = (
     "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
     "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
     "prompt_tokens_per_s", "decode_tokens_per_s",
-    "drain_ms",
+    "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,

@@ -117,7 +117,8 @@ def secrets(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
         value = at(data, path)[1]
         is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
         may_be = bool({path[:1], path[:2]} & _MAY_BE_SECRET)
-        if may_be and not (path[0] in ("options", "body") and is_number):
+        is_own = path[0] in ("options", "body") or path[:2] == ("prompts", "synthetic")
+        if may_be and not (is_own and is_number):
             url = str(value) if path == ("target", "url") else ""
             found |= {each for each in values if not (url and _is_address(each, url))}
     return found

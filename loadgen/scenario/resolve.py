@@ -16,13 +16,26 @@ from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
 from loadgen.interpreters import allowed_version, guessed_version
-from loadgen.model import AUTO, MODEL, Prompt, Scenario, Simulator, Target, Timeouts, Tls, Workload
+from loadgen.model import (
+    AUTO,
+    MODEL,
+    Calibration,
+    Prompt,
+    Scenario,
+    Simulator,
+    Synthetic,
+    Target,
+    Timeouts,
+    Tls,
+    Workload,
+)
+from loadgen.prompts import SIMULATED, synthetic
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.files import read, read_prompts
 from loadgen.scenario.overrides import Override, apply, literal
 from loadgen.scenario.places import check_foreign
-from loadgen.scenario.problems import Problem, ScenarioError, dotted, masked
-from loadgen.scenario.shape import ScenarioShape, choose_key
+from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted, masked
+from loadgen.scenario.shape import TAGS, ScenarioShape, choose_key
 from loadgen.scenario.source import BAD, Document, at, kind, parse
 from loadgen.scenario.values import is_text, shown
 from loadgen.scenario.variants import Version
@@ -45,6 +58,7 @@ _EXAMPLES: Final = {
     "clients": "[requests, aiohttp]",
     "concurrency": "[1, 10]",
     "load": "{duration: 10s, ramp: 2s}",
+    "input_tokens": "512",
 }
 
 
@@ -126,7 +140,7 @@ def _resolve(
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file, version)
-    prompts = tuple(map(Prompt, _prompts_file(document, hidden) or (shape.prompts if shape else ())))
+    prompts, made, unique = _prompts(document, hidden, shape)
     ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -149,6 +163,8 @@ def _resolve(
         workload=Workload(
             load=shape.resolved_load(),
             prompts=prompts,
+            synthetic=made,
+            unique=unique,
             protocol=shape.protocol,
             model=next(iter(spec.models), MODEL) if spec and shape.model == AUTO else shape.model,
             stream=shape.stream,
@@ -191,9 +207,9 @@ def _validate(document: Document, in_file: Mapping[str, Any], version: Version) 
 
 def _report(document: Document, error: ErrorDetails) -> None:
     """Report an error of Pydantic, or the problems that a validator found."""
-    path, context = error["loc"], error.get("ctx", {})
+    path, context = tuple(part for part in error["loc"] if part not in TAGS), error.get("ctx", {})
     if error["type"] == "missing":
-        _missing(document, str(path[-1]))
+        _missing(document, path)
         return
     if error["type"] == "problems":
         found = context["found"]
@@ -209,8 +225,8 @@ def _report(document: Document, error: ErrorDetails) -> None:
             document.report(place, wrong, right)
 
 
-def _missing(document: Document, key: str) -> None:
-    document.report((key,), "is missing", f"such as  {key}: {_EXAMPLES[key]}")
+def _missing(document: Document, path: Path) -> None:
+    document.report(path, "is missing", f"such as  {path[-1]}: {_EXAMPLES[str(path[-1])]}")
 
 
 def _check_pairs(document: Document) -> None:
@@ -221,7 +237,7 @@ def _check_pairs(document: Document) -> None:
             right = "only one of the two: the stages say how many streams, and how long"
             document.report((key,), "is mutually exclusive with stages", right)
         elif "stages" not in data and key not in data:
-            _missing(document, key)
+            _missing(document, (key,))
     for key, one, other in (("target", "simulator", "url"), ("load", "duration", "requests")):
         inner = data.get(key)
         if not isinstance(inner, dict):
@@ -263,6 +279,23 @@ def _certificates(document: Document, shape: ScenarioShape | None) -> str:
             ("target", "tls", "ca"), "there is no such file or folder", "certificates in PEM form"
         )
     return str(path)
+
+
+def _prompts(
+    document: Document, hidden: set[str], shape: ScenarioShape | None
+) -> tuple[tuple[Prompt, ...], Synthetic | None, bool]:
+    """Return the prompts, what they are made of, and whether each stream's begins differently."""
+    found = _prompts_file(document, hidden)
+    if shape is None:
+        return (), None, False
+    of = shape.prompts
+    if isinstance(of, list):
+        return tuple(map(Prompt, of)), None, False
+    if of.synthetic is None:
+        return tuple(map(Prompt, found or of.texts or ())), None, of.unique == "prefix"
+    made, unique = of.synthetic.resolved(), of.unique != "off"
+    calibration = Calibration() if shape.target.simulator is None else SIMULATED
+    return synthetic(made, calibration, shape.seed, unique=unique), made, unique
 
 
 def _prompts_file(document: Document, hidden: set[str]) -> tuple[str, ...]:

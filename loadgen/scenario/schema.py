@@ -14,12 +14,6 @@ _REFERENCE: Final = {
     "type": "string",
     "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^{}]*)?\}",
 }
-_PROMPTS_FILE: Final = {
-    "type": "object",
-    "properties": {"file": {"type": "string", "minLength": 1}},
-    "required": ["file"],
-    "additionalProperties": False,
-}
 _LIST: Final = ("type", "items", "minItems")
 _NUMBER: Final = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _ABOUT: Final = {"title", "description", "examples", "default"}
@@ -34,7 +28,7 @@ def schema() -> dict[str, Any]:
     keys = made["properties"]
     keys["name"]["pattern"] = r"^[^\s/\\._-][^\s/\\]*$"
     keys["protocol"]["enum"] = protocols.names()
-    keys["prompts"]["anyOf"] = [{rule: keys["prompts"].pop(rule) for rule in _LIST}, _PROMPTS_FILE]
+    keys["prompts"]["anyOf"] = keys["prompts"].pop("oneOf")
     keys["clients"]["items"] = {"anyOf": [{"enum": clients.names()}, *map(_variant, clients.names())]}
     levels = {rule: keys["concurrency"].pop(rule) for rule in _LIST}
     keys["concurrency"]["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]

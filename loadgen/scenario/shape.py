@@ -11,10 +11,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     InstanceOf,
+    Tag,
     WithJsonSchema,
-    WrapValidator,
     model_validator,
 )
 
@@ -28,6 +29,7 @@ from loadgen.model import (
     Load,
     Simulator,
     Stage,
+    Synthetic,
     Threshold,
     Timeouts,
 )
@@ -56,8 +58,15 @@ _TIMEOUTS: Final = Timeouts()
 _UNIFORM_JITTER: Final = 1 / math.sqrt(3)
 
 
+MAX_TOKENS: Final = 1_000_000
+MOST_MADE: Final = 100  # different prompts
+MAX_MADE_TOKENS: Final = 2_000_000  # of all of them: about 10 MB
+TAGS: Final = ("<list>", "<mapping>")  # in paths of errors, for the two forms of prompts
+_SOURCES: Final = frozenset({"file", "texts", "synthetic"})
+
 Distribution = Literal["constant", "uniform", "lognormal", "gamma"]
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
+Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS), INTEGER]
 Streams = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
 Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
@@ -106,6 +115,11 @@ class SimulatorShape(_Shape):
     )
     prefill: Duration = key(
         _SIMULATOR.prefill, "Added to the time to the first token, for every token of the prompt.", "1ms"
+    )
+    cache: Boolean = key(
+        _SIMULATOR.cache,
+        "Cache prompts: what one has in common with the beginning of an earlier one takes no prefill.",
+        True,
     )
     load: Duration = key(_SIMULATOR.load, "How long the first request waits for the model to load.", "2s")
     parallel: Count | None = key(None, "Requests answered at once; the others wait in a queue. Default: all.")
@@ -273,6 +287,62 @@ def _stages(shapes: Sequence[StageShape]) -> Found:
         yield (), "never hold a stream", "a stage above 0, such as {to: 10, over: 5s}, and time after it"
 
 
+class SyntheticShape(_Shape):
+    """Prompts that loadgen makes: of so many tokens, by the server's own count."""
+
+    input_tokens: Tokens = key(..., "Mean number of tokens of a prompt, by the server's own count.", 512)
+    output_tokens: Tokens | None = key(
+        None, "Mean number of tokens that an answer may have, requested with the protocol's own option.", 128
+    )
+    spread: Annotated[float, Field(ge=0, le=3), NUMBER] = key(
+        0.0, "Spread of both lengths, log-normal: standard deviation divided by mean. 0: all the same.", 0.2
+    )
+    count: Count | None = key(None, f"Number of different prompts. Default: {MOST_MADE}, fewer of long ones.")
+
+    def problems(self) -> Found:
+        if self.input_tokens * (self.count or 1) > MAX_MADE_TOKENS:
+            right = f"at most {MAX_MADE_TOKENS:,} tokens in all"
+            yield ("count",), f"{self.count} prompts of {self.input_tokens:,} tokens are too many", right
+
+    def resolved(self) -> Synthetic:
+        count = self.count or max(1, min(MOST_MADE, MAX_MADE_TOKENS // 4 // self.input_tokens))
+        return Synthetic(**{**dict(self), "count": count})
+
+
+class PromptsShape(_Shape):
+    """Where the prompts come from."""
+
+    model_config = _either({(key,): tuple(_SOURCES - {key}) for key in sorted(_SOURCES)})
+
+    file: Text | None = key(
+        None,
+        "A file relative to the scenario "
+        "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
+        "prompts.jsonl",
+    )
+    texts: Annotated[list[Text], Field(min_length=1)] | None = key(None, "A list.", ["Write a haiku."])
+    synthetic: SyntheticShape | None = key(
+        None,
+        "Made by loadgen, of so many tokens.",
+        {"input_tokens": 512, "output_tokens": 128, "spread": 0.2},
+    )
+    unique: Annotated[Literal["prefix", "off"], one_of("a way", lambda: ("prefix", "off"))] | None = key(
+        None,
+        "prefix: the prompt of each stream begins with words that no other has, so that no server has it in its "
+        "cache. off: prompts are sent as they are. Default: prefix of synthetic prompts, off of others.",
+        "prefix",
+    )
+
+    def problems(self) -> Found:
+        found = sorted(_SOURCES & self.model_fields_set)
+        if len(found) != 1:
+            wrong = f"has {' and '.join(found)}" if found else "has no prompts"
+            yield (), wrong, f"one of {', '.join(sorted(_SOURCES))}, such as {{file: prompts.jsonl}}"
+        for name in found:
+            if getattr(self, name) is None:
+                yield (name,), "is empty", "a value, or leave the key out"
+
+
 class TimeoutsShape(_Shape):
     """When a stream fails; each timeout is a separate outcome."""
 
@@ -335,12 +405,15 @@ class ScenarioShape(_Shape):
         {"think": False},
         {"stream_options": None},
     )
-    prompts: Annotated[list[Text], Field(min_length=1), WrapValidator(values.prompts)] = key(
+    prompts: Annotated[
+        Annotated[list[Text], Field(min_length=1), Tag(TAGS[0])] | Annotated[PromptsShape, Tag(TAGS[1])],
+        Discriminator(lambda value: TAGS[isinstance(value, dict | PromptsShape)]),
+    ] = key(
         ...,
-        "The prompts, used in turn: a list, or a file relative to the scenario "
-        "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
+        "The prompts, used in turn: a list, a file, or made by loadgen.",
         ["Write a haiku."],
         {"file": "prompts.jsonl"},
+        {"synthetic": {"input_tokens": 512, "output_tokens": 128}},
     )
     clients: Annotated[list[_Client], Field(min_length=1), AfterValidator(variants.distinct)] = key(
         ...,
@@ -399,6 +472,8 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("target", "tls"): TlsShape,
     ("load",): LoadShape,
     ("stages",): StageShape,
+    ("prompts",): PromptsShape,
+    ("prompts", "synthetic"): SyntheticShape,
     ("timeouts",): TimeoutsShape,
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidatorFunctionWrapHandler, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from loadgen.clients import SIZES
@@ -262,22 +262,6 @@ def twice(values: Sequence[Any], right: str) -> Found:
     for at, value in enumerate(values):
         if value in values[:at]:
             yield (at,), f"{value} is listed twice", right
-
-
-def prompts(value: Any, listed: ValidatorFunctionWrapHandler) -> list[str]:
-    """Return the prompts, validated by ``listed``; none where they are in a file, which is not yet read."""
-    if not isinstance(value, dict):
-        return list(listed(value))
-    check(value, _prompts_file(value))
-    return []
-
-
-def _prompts_file(value: dict[str, Any]) -> Found:
-    yield from (((key,), "unknown key", choose(key, ["file"])) for key in value if key != "file")
-    if not value:
-        yield (), "has no file", "{file: prompts.jsonl}"
-    elif not is_text(value.get("file", "-")):
-        yield ("file",), "is not the name of a file", "such as prompts.jsonl"
 
 
 def options(value: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgen.model import Simulator
+from loadgen.simulator.cache import PrefixCache
 from loadgen.simulator.http import HttpError
 from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Loop
@@ -107,6 +108,7 @@ class State:
         self.planner = Planner(spec)
         self.slots = Slots(spec.parallel)
         self.models = Models(spec.load)
+        self.cache = PrefixCache() if spec.cache else None
         self.log = Log()
 
     def check_model(self, model: str) -> None:

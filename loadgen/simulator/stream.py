@@ -10,6 +10,7 @@ from typing import Final
 from loadgen.model import Usage
 from loadgen.protocols.encoder import Encoder, Ending
 from loadgen.simulator import http
+from loadgen.simulator.cache import TOKEN_BYTES
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import encoding
@@ -41,7 +42,7 @@ class Inference:
 
     encoder: Encoder
     stream: bool
-    prompt_bytes: int
+    prompt: bytes
     limit: int
     seed: int | None
     keep_ns: int | None = KEEP_ALIVE_NS
@@ -54,7 +55,7 @@ class Stream:
     """
 
     __slots__ = (
-        "_act", "_add", "_at", "_begun", "_blocked", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
+        "_act", "_add", "_at", "_begun", "_blocked", "_cached", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
         "_has_slot", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
         "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens",
         "_wanted", "connection",
@@ -71,7 +72,8 @@ class Stream:
         self._fault, self._at, self._text = plan.fault, plan.at, plan.text
         self._gaps = planner.gaps
         self._tokens = min(tokens, wanted.limit) if wanted.limit > 0 else tokens
-        self._prompt_tokens = max(1, -(-wanted.prompt_bytes // 4))
+        self._prompt_tokens = max(1, -(-len(wanted.prompt) // TOKEN_BYTES))
+        self._cached: int | None = None
         self._encoding = encoding(wanted.encoder, connection.request.chunked)
         self._pairs = self._encoding.pairs
         self._send, self._add = connection.sock.send, state.loop.wheel.add
@@ -113,7 +115,10 @@ class Stream:
         state, plan = self._state, self._plan
         self._queued, self._has_slot = False, True
         self._begun = monotonic_ns()
-        self._due = self._begun + plan.ttft_ns + round(state.spec.prefill * self._prompt_tokens * 1e9)
+        if state.cache is not None:
+            self._cached = state.cache.use(self._wanted.encoder.model, self._wanted.prompt)
+        evaluated = self._prompt_tokens - (self._cached or 0)
+        self._due = self._begun + plan.ttft_ns + round(state.spec.prefill * evaluated * 1e9)
         self._stop = plan.tokens_before_fault(self._tokens) if self._fault else self._tokens
         if not self._wanted.stream:
             self._due += state.planner.duration_ns(plan, self._tokens)
@@ -324,6 +329,7 @@ class Stream:
             prompt_tokens=self._prompt_tokens,
             prompt_ns=self._first_sent - epoch - self._begun - resident,
             tokens=sent,
+            cached_tokens=self._cached,
             decode_ns=now - self._first_sent if sent else 0,
         )
         size, first = min(CONTEXT, self._prompt_tokens + sent), self._text * 7919

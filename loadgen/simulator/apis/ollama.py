@@ -61,25 +61,25 @@ def _infer(kind: Kind, state: State, connection: Connection, request: Request) -
     wanted = Inference(
         encoder=Encoder(body.model, kind),
         stream=body.stream is not False,
-        prompt_bytes=_prompt_bytes(body, kind),
+        prompt=_prompt(body, kind),
         limit=options.num_predict or 0,
         seed=options.seed,
         keep_ns=_keep_ns(body.keep_alive),
     )
     state.check_model(body.model)
-    if wanted.prompt_bytes:
+    if wanted.prompt:
         Stream(state, connection, wanted)
     else:
         _load(state, connection, wanted)
 
 
-def _prompt_bytes(body: _Body, kind: Kind) -> int:
-    """Return the size of the prompt; without one (0) the request only loads the model."""
+def _prompt(body: _Body, kind: Kind) -> bytes:
+    """Return the prompt; without one the request only loads the model."""
     if kind == "generate":
         text = body.prompt + (body.system or "") if body.prompt else ""
-        return len(text.encode(errors="replace"))
+        return text.encode(errors="replace")
     text = "".join(message.content or "" for message in body.messages or [])
-    return max(len(text.encode(errors="replace")), 1) if body.messages else 0
+    return (text.encode(errors="replace") or b" ") if body.messages else b""
 
 
 def _load(state: State, connection: Connection, wanted: Inference) -> None:

@@ -43,7 +43,7 @@ def _chat(state: State, connection: Connection, request: Request) -> None:
     wanted = Inference(
         encoder=Encoder(body.model, bool(options.include_usage)),
         stream=bool(body.stream),
-        prompt_bytes=sum(len(to_json(message.get("content"))) for message in body.messages),
+        prompt=b"".join(to_json(message.get("content")) for message in body.messages),
         limit=body.max_completion_tokens or body.max_tokens or 0,
         seed=body.seed,
     )

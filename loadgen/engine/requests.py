@@ -1,0 +1,58 @@
+"""The requests of a cell: built once for each prompt, the same bytes for every client."""
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from loadgen.model import Arrival, Asked, Cell, Prompt, Request
+from loadgen.prompts import beginning, beginning_with
+from loadgen.protocols import Protocol
+
+
+class Requests:
+    """The requests of the prompts of ``cell``.
+
+    Where the workload wants it, each begins its prompt differently. What it begins with is drawn anew in each process:
+    a server may still have the prompts of an earlier run with the same seed in its cache.
+    """
+
+    def __init__(self, cell: Cell, protocol: Protocol) -> None:
+        self._cell, self._protocol = cell, protocol
+        self._own = os.urandom(8).hex()
+        self._numbers = itertools.count()
+        self._made = [self._maker(prompt) for prompt in cell.workload.prompts]
+
+    def of(self, arrival: Arrival) -> Request:
+        """Return the request of a stream."""
+        if arrival.own is not None:
+            return self._maker(arrival.own)()
+        return self._made[arrival.prompt % len(self._made)]()
+
+    def asked(self, arrival: Arrival) -> Asked:
+        """Return what a stream asks."""
+        number, prompts = arrival.prompt, self._cell.workload.prompts
+        if prompt := arrival.own:
+            return Asked(None, prompt.input_tokens, prompt.output_tokens)
+        prompt = prompts[number := number % len(prompts)]
+        return Asked(number, prompt.input_tokens, prompt.output_tokens)
+
+    def _maker(self, prompt: Prompt) -> Callable[[], Request]:
+        """Return what makes the requests of one prompt."""
+        if not self._cell.workload.unique:
+            request = self._built(prompt)
+            return lambda: request
+        mark = beginning(self._own)
+        request = self._built(beginning_with(mark, prompt))
+        head, *tails = request.body.split(mark.encode())
+        if len(tails) != 1:  # a protocol that writes texts in a way of its own
+            return lambda: self._built(beginning_with(self._next(), prompt))
+        [tail] = tails
+        return lambda: replace(request, body=b"".join((head, self._next().encode(), tail)))
+
+    def _next(self) -> str:
+        return beginning(f"{self._own}/{next(self._numbers)}")
+
+    def _built(self, prompt: Prompt) -> Request:
+        request = self._protocol.request(self._cell, prompt)
+        return replace(request, headers={"Accept-Encoding": "identity", **request.headers})
