@@ -114,7 +114,7 @@ def _samples(pair: Pair, column: Column, *, paired: bool, log: bool | None = Non
         return None
     positive = min(map(min, sides)) > 0
     if log is None:
-        log = positive and column.metric.kind != "share"
+        log = positive and not is_share(column)
     if log and not positive:
         return None
     base, head = ([math.log(value) for value in side] for side in sides) if log else sides
@@ -156,7 +156,11 @@ class TestResult:
         """Return the change with its verdict and interval."""
         change, middle, repeats = self.change, self.samples.difference, len(self.samples.base)
         half = self._half_width(1 - effects.CONFIDENCE)
-        enough = max(MIN_CHANGE * abs(change.base), self.min_change)
+        # of a share, the rarer side counts: from 99.9 to 99 % there are ten times as many that are not good
+        rarer = (
+            min(change.base, _whole(change.column) - change.base) if is_share(change.column) else change.base
+        )
+        enough = max(MIN_CHANGE * abs(rarer), self.min_change)
         beyond_noise = abs(middle) > self.noise_threshold and abs(change.head - change.base) >= enough
         called = significant and beyond_noise
         tolerated = max(tolerance, self._share(self.practical_threshold))
@@ -233,7 +237,7 @@ def result_of(
         head=after,
         verdict="unknown",
         suspect=any(summary.validity is Validity.SUSPECT for summary in pair),
-        relative=kind != "share" and before > 0,
+        relative=not is_share(column) and before > 0,
     )
     if samples is None:
         return change
@@ -286,6 +290,15 @@ def _smallest(base: Summary, kind: str) -> tuple[float, float]:
     return 0.0, 0.0
 
 
+def is_share(column: Column) -> bool:
+    """Return whether it is a share of streams."""
+    return column.metric.kind == "share"
+
+
+def _whole(column: Column) -> float:
+    return 100.0 if column.metric.unit == "%" else 1.0
+
+
 def _typical(variances: Sequence[tuple[float, int]]) -> float:
     """Return the geometric mean of variances with their degrees of freedom, unbiased for normal values (Smyth 2004,
     section 6.2), so that one unsteady client does not dominate; the arithmetic mean where one of them is 0."""
@@ -299,11 +312,12 @@ def _typical(variances: Sequence[tuple[float, int]]) -> float:
 
 def _counting_error(pair: Pair, change: Change, samples: Samples) -> float:
     """Return the standard error of a difference of counts or of shares, even where all rounds agree."""
-    if change.column.metric.kind == "share":
-        streams = [summary.value("streams") or 0 for summary in pair]
-        failed = [change.base * streams[0], change.head * streams[1]]
-        share = (sum(failed) + 1) / (sum(streams) + 2)
-        return math.sqrt(share * (1 - share) * sum(1 / n for n in streams if n))
+    if is_share(change.column):
+        whole = _whole(change.column)
+        streams = [summary[change.column.name].n or summary.value("streams") or 0 for summary in pair]
+        so = [change.base / whole * streams[0], change.head / whole * streams[1]]
+        share = (sum(so) + 1) / (sum(streams) + 2)
+        return whole * math.sqrt(share * (1 - share) * sum(1 / n for n in streams if n))
     if change.column.metric.kind == "count":
         rounding = math.sqrt((1 / len(samples.base) + 1 / len(samples.head)) / 12)
         return rounding / math.sqrt(change.base * change.head) if samples.log else rounding

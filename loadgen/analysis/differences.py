@@ -2,7 +2,7 @@
 
 Everything in the scenario that determines the load or the answers must agree, and the machine must be the same.
 Versions may differ, and what the server says of itself, since they are often what is compared; so may clients, levels,
-repeats and thresholds, since only what both runs have is compared.
+repeats and thresholds, since only what both runs have is compared, and objectives, since both are judged by the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from loadgen.model import Run, RunInfo, Stage
 
 _OTHER = (
     "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds",
-    "answers",
+    "answers", "slo",
 )  # fmt: skip
 MAY_DIFFER = ("loadgen.", "versions.", "server.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
 MAX_SHOWN = 60  # characters of a value in a message

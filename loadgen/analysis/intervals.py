@@ -6,6 +6,8 @@ group's values into a histogram of logarithmic bins, and a replicate is a weight
 its cost does not grow with the tokens, and a bound is exact to half a bin: 0.05 % for values per stream, 0.4 %
 for values per token.
 
+A share of streams has the exact interval of a binomial.
+
 Resampling streams cannot show how repeats differ: from three repeats on, intervals come from
 :mod:`loadgen.analysis.effects`. See Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapter 8.
 """
@@ -78,6 +80,16 @@ class Resampler:
             tail = max(int((len(values) + 1) * 0.025) - 1, 0)
             found[rank] = _value(int(values[tail]), bits), _value(int(values[-1 - tail]), bits)
         return found
+
+
+def of_share(k: int, n: int) -> Interval | None:
+    """Return the bounds of the share that ``k`` of ``n`` independent streams show (Clopper & Pearson 1934)."""
+    from scipy.special import betaincinv
+
+    if not n:
+        return None
+    low = float(betaincinv(k, n - k + 1, 0.025)) if k else 0.0
+    return low, float(betaincinv(k + 1, n - k, 0.975)) if k < n else 1.0
 
 
 def _codes(values: Ints, bits: int) -> NDArray[np.int32]:

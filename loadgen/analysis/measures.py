@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.analysis import plausible, server_clock
+from loadgen.analysis.goodput import Judged, judged
 from loadgen.analysis.model_loads import waited
 from loadgen.analysis.parts import Parts, parts
 from loadgen.analysis.server_clock import ServerClock, Stamped
@@ -166,6 +167,42 @@ class Measured:
         several = (self.streams.text_events > 1) & (self.tokens > 1)
         spread = _between(self.first_token, self.last_token)
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
+
+    @cached_property
+    def longest_gap(self) -> Ints:
+        """Return the longest gap between token arrivals of each stream, 0 for a single token.
+
+        -1 where the times of its tokens are not known: several came as one event, or none.
+        """
+        number = np.diff(self.text_offsets)
+        several = number > 1
+        gaps = np.diff(self.recording.arrivals.at[self.text_reads])
+        last = self.text_offsets[1:][number > 0] - 1
+        gaps[last[last < len(gaps)]] = 0  # from the last token of a stream to the first of the next
+        begins = self.text_offsets[:-1][several]
+        found = np.where(self._without_times, -1, 0)
+        if len(begins):
+            found[several] = np.maximum.reduceat(gaps, begins)
+        return found
+
+    @property
+    def _without_times(self) -> Flags:
+        """Return the streams whose tokens have no times of their own."""
+        whole = (self.streams.text_events < 2) & (self.tokens > 1)
+        return whole if self.recording.workload.stream else np.full(len(whole), True)
+
+    @cached_property
+    def judged(self) -> Judged | None:
+        """Return which streams are good; ``None`` where the scenario has no objectives for this client."""
+        of = self.recording
+        since = self.streams.start if of.level.rate is None else self.streams.due
+        times = {
+            "ttft": _between(since, self.first_token),
+            "itl": self.longest_gap,
+            "tpot": np.where(self._without_times, -1, np.maximum(self.tpot, 0)),
+            "total": _between(since, self.streams.end),
+        }
+        return judged(of.workload.slo.of(of.client).limits, times, self.ok, self.failed)
 
     @cached_property
     def send_delay(self) -> Ints:

@@ -12,7 +12,7 @@ import numpy as np
 
 from loadgen.analysis import batches, effects
 from loadgen.analysis.confidence import confidence
-from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Interval, Resampler
+from loadgen.analysis.intervals import STREAM_BITS, TOKEN_BITS, Interval, Resampler, of_share
 from loadgen.analysis.limits import limits
 from loadgen.analysis.machine import neighbours
 from loadgen.analysis.measures import Times
@@ -91,9 +91,9 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
     for metric in metrics():
         formula = metric.formula
         if isinstance(formula, Scalar):
-            estimates[metric.key] = Estimate(formula.value(repeats))
             for of, repeat in zip(rounds, repeats.included, strict=True):
                 of[metric.key] = formula.value(Repeats(included=(repeat,), all=(repeat,)))
+            estimates |= _scalar(metric, formula, repeats, [of[metric.key] for of in rounds])
             continue
         by_repeat = [[formula.times(m) for m in repeat.parts] for repeat in repeats.included]
         for of, parts in zip(rounds, by_repeat, strict=True):
@@ -114,6 +114,26 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
             estimates[f"{metric.key}_n"] = Estimate(pool.n)
     numbers = [repeat.recording.repeat for repeat in repeats.included]
     return estimates, tuple(map(Round, numbers, rounds))
+
+
+def _scalar(
+    metric: Metric, formula: Scalar, repeats: Repeats, by_round: Sequence[float | None]
+) -> dict[str, Estimate]:
+    """Return the number, with its interval where it has one, and the number of streams of a share.
+
+    The interval of a share is never narrower than chance in counting makes it, even where all rounds agree.
+    """
+    value = formula.value(repeats)
+    counted = formula.counts(repeats) if formula.counts else None
+    bounds = _across(by_round) if metric.intervals else None
+    if counted and metric.intervals and (chance := of_share(*counted)):
+        by_chance = chance[0] * formula.whole, chance[1] * formula.whole
+        least, most = bounds or by_chance
+        bounds = min(least, by_chance[0]), min(max(most, by_chance[1]), formula.whole)
+    number = counted[1] if counted else None
+    low, high = _around(value, bounds)
+    found = {metric.key: Estimate(value, low, high, number)}
+    return found | ({f"{metric.key}_n": Estimate(number)} if metric.count else {})
 
 
 def _percentiles(times: Sequence[Times], metric: Metric) -> Percentiles:

@@ -54,7 +54,8 @@ def command(
     from loadgen.analysis import compare as comparing
     from loadgen.analysis import delivery_lag
     from loadgen.analysis.differences import differences, schedules_agree
-    from loadgen.model import Validity
+    from loadgen.analysis.goodput import judged_by
+    from loadgen.model import Slo, Validity
     from loadgen.report.comparison import ComparisonView, json, sentences
     from loadgen.report.comparison.document import document
     from loadgen.report.renderers import html, terminal
@@ -66,6 +67,8 @@ def command(
     for run in runs:
         if run.left_out:
             click.echo(f"loadgen: {run.folder}: {left_out(run)}", err=True)
+    slo = next((of for run in reversed(runs) if (of := run.info.scenario.workload.slo).is_set), Slo())
+    runs = [judged_by(run, slo) for run in runs]
     summaries = [analysis.summarise(each) for each in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):

@@ -104,6 +104,9 @@ from loadgen.model.scenario import Timeouts as Timeouts
 from loadgen.model.scenario import Tls as Tls
 from loadgen.model.scenario import Workload as Workload
 from loadgen.model.server import ServerInfo as ServerInfo
+from loadgen.model.slo import OBJECTIVES as OBJECTIVES
+from loadgen.model.slo import Objectives as Objectives
+from loadgen.model.slo import Slo as Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES
 from loadgen.model.stream import NOTHING as NOTHING
 from loadgen.model.stream import PAUSES as PAUSES

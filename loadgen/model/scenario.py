@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
 from loadgen.model.prompt import Prompt
+from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 from loadgen.model.synthetic import Synthetic
 
@@ -150,7 +151,7 @@ class Workload:
     ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
     where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes
     of a line, an event or a whole answer. ``prompts`` may be ``synthetic``, and ``unique``:
-    those of no two streams begin alike.
+    those of no two streams begin alike. ``slo`` is what its streams are judged by.
     """
 
     prompts: tuple[Prompt, ...]
@@ -164,6 +165,7 @@ class Workload:
     max_message: int = MAX_MESSAGE_BYTES
     synthetic: Synthetic | None = None
     unique: bool = False
+    slo: Slo = field(default_factory=Slo)
 
     @property
     def is_ollama(self) -> bool:

@@ -26,7 +26,7 @@ STREAM_COLUMNS = (
     "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
     "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
     "prompt_tokens_per_s", "decode_tokens_per_s",
-    "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens",
+    "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -156,10 +156,17 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "tokens": m.tokens,
         "server_prompt_tokens": of.prompt_tokens,
         "lag_max_ms": _lag_max(m),
+        "good": _good(m),
         **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
         **{f"{name}_ms": _milliseconds(ns, ns < 0) for name, ns in times.items()},
     }
     return _frame(recording, len(of), found, STREAM_COLUMNS)
+
+
+def _good(m: Measured) -> pd.arrays.BooleanArray:
+    of = m.judged
+    known = of.good | of.bad if of else np.zeros(len(m.ok), dtype=np.bool_)
+    return pd.arrays.BooleanArray(of.good if of else known.copy(), ~known)
 
 
 def _lag_max(m: Measured) -> pd.arrays.FloatingArray:
@@ -203,7 +210,7 @@ def _dtype(name: str) -> str:
     if name.endswith(("_ms", "_per_s")):
         return "Float64"
     texts = ("client", "outcome", "error", "worker", "finish_reason")
-    return "string" if name in texts else "boolean" if name == "warmup" else "Int64"
+    return "string" if name in texts else "boolean" if name in ("warmup", "good") else "Int64"
 
 
 def _joined(frames: list[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:

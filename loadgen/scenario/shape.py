@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     InstanceOf,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
@@ -27,7 +28,9 @@ from loadgen.model import (
     ClientId,
     Level,
     Load,
+    Objectives,
     Simulator,
+    Slo,
     Stage,
     Synthetic,
     Threshold,
@@ -35,8 +38,8 @@ from loadgen.model import (
 )
 from loadgen.model.scenario import FAULTS
 from loadgen.scenario import fields, values, variants
-from loadgen.scenario.problems import Path, dotted, nearest
-from loadgen.scenario.thresholds import threshold
+from loadgen.scenario.problems import Path, choose, dotted, nearest
+from loadgen.scenario.thresholds import InFile, names, threshold
 from loadgen.scenario.values import (
     INTEGER,
     NUMBER,
@@ -45,6 +48,7 @@ from loadgen.scenario.values import (
     Found,
     Fraction,
     MessageSize,
+    Milliseconds,
     PositiveDuration,
     Text,
     check,
@@ -359,6 +363,52 @@ class TimeoutsShape(_Shape):
     )
 
 
+class ObjectivesShape(_Shape):
+    """What a stream must hold to be good: each a number of milliseconds, or a duration."""
+
+    ttft_ms: Milliseconds | None = key(
+        None, "The longest time to the first token; under an open load from the schedule.", 1000
+    )
+    itl_ms: Milliseconds | None = key(None, "The longest gap between two tokens: no gap may be longer.", 100)
+    tpot_ms: Milliseconds | None = key(None, "The longest mean gap between two tokens.", 80)
+    total_ms: Milliseconds | None = key(
+        None, "The longest time to the end; under an open load from the schedule.", "20s"
+    )
+
+    def problems(self) -> Found:
+        if not self.model_fields_set:
+            yield (), "has no objective", "such as {ttft_ms: 1000, itl_ms: 100}"
+
+
+class SloShape(ObjectivesShape):
+    """When a stream is good: it completed, and holds every objective. Goodput counts the good streams."""
+
+    clients: dict[str, ObjectivesShape] = key(
+        {}, "Other objectives of single clients, by name.", {"aiohttp": {"ttft_ms": 500}}
+    )
+
+    def resolved(self) -> Slo:
+        """Return the objectives; a client's own in place of those for all."""
+        common = {name: limit for name, limit in dict(self).items() if name != "clients"}
+        own = {
+            name: Objectives(**common | {key: limit for key, limit in dict(of).items() if limit is not None})
+            for name, of in self.clients.items()
+        }
+        return Slo(**common, clients=own)
+
+
+def _known_clients(slo: SloShape | None, info: ValidationInfo) -> SloShape | None:
+    """Return the objectives; raise where they name a client that is not measured."""
+    clients, in_file = info.data.get("clients"), info.context
+    assert isinstance(in_file, InFile)
+    if slo and clients is not None:
+        known = names(clients)
+        wrong = "is not among the clients of this scenario"
+        unknown = [name for name in slo.clients if name not in known | in_file.clients]
+        check(slo, ((("clients", name), wrong, choose(name, sorted(known))) for name in unknown))
+    return slo
+
+
 _Client = Annotated[
     InstanceOf[ClientId],
     BeforeValidator(lambda value, info: variants.client(value, info.context.folder, info.context.version)),
@@ -444,6 +494,11 @@ class ScenarioShape(_Shape):
         "The largest line, event or whole answer; a stream with a larger one fails.",
         "64MiB",
     )
+    slo: Annotated[SloShape | None, AfterValidator(_known_clients)] = key(
+        None,
+        "What a good stream is; goodput counts those that hold all of it.",
+        {"ttft_ms": 1000, "itl_ms": 100, "total_ms": "20s"},
+    )
     thresholds: list[_Threshold] = key(
         [],
         "What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
@@ -475,6 +530,8 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("prompts",): PromptsShape,
     ("prompts", "synthetic"): SyntheticShape,
     ("timeouts",): TimeoutsShape,
+    ("slo",): SloShape,
+    ("slo", "clients"): ObjectivesShape,  # of each
 }
 
 
@@ -483,7 +540,7 @@ def choose_key(path: Path) -> str:
     inside = tuple(part for part in path[:-1] if isinstance(part, str))
     if not inside and (field := fields.where(str(path[-1]))):
         return f"did you mean {field}?"
-    word, known = str(path[-1]), list(SHAPES[inside].model_fields)
+    word, known = str(path[-1]), list((SHAPES.get(inside) or SHAPES[inside[:-1]]).model_fields)
     near = nearest(word, known)
     if near is None:
         for where, shape in SHAPES.items():

@@ -43,6 +43,13 @@ def metrics() -> dict[str, str]:
     return units | {"errors": "%"}
 
 
+def needs(metric: str) -> str:
+    """Return the key of the scenario without which a metric is not measured; empty where it needs none."""
+    from loadgen.analysis.metrics import columns
+
+    return columns()[metric].metric.needs if metric in columns() else ""
+
+
 def threshold(value: Any, info: ValidationInfo) -> Threshold:
     """Return the threshold; it may name the clients and levels of this scenario."""
     stripped = text(value).strip()
@@ -71,6 +78,12 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
         yield (), f"{'***' if hidden else metric} is not a metric", right
     elif metric == "errors" and not match["percent"]:
         yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
+    elif needs(metric) and not info.data.get(needs(metric)):
+        yield (
+            (),
+            f"{metric} needs {needs(metric)}, which the scenario has not",
+            "slo: {ttft_ms: 1000}, for example",
+        )
     elif match["percent"] and known[metric] != "%":
         yield (), f"{metric} is not a percentage", "the number without %"
     clients: list[ClientId] | None = info.data.get("clients")

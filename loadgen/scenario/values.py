@@ -287,6 +287,18 @@ def _positive(seconds: float) -> Found:
         yield (), "0 is too short", "longer than 0, such as 5s"
 
 
+def milliseconds(value: Any) -> float:
+    """Return ``1000``, which are milliseconds, or a duration such as ``1s``, in milliseconds."""
+    found = meaning(value)
+    if not _is_number(found):
+        found = 1000 * duration(value)
+    if not math.isfinite(found) or not 0 < found <= 1000 * MAX_DURATION_S:
+        raise wrong(
+            f"{shown(value)} is not a time to stay within", "milliseconds above 0, or a duration such as 1s"
+        )
+    return float(found)
+
+
 _DURATION_SCHEMA: Final = {
     "anyOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s?(ms|s|m|h)$"}, {"const": 0}]
 }
@@ -303,6 +315,11 @@ NUMBER: Final = BeforeValidator(number)
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema(_DURATION_SCHEMA)]
 PositiveDuration = Annotated[
     float, BeforeValidator(duration), checked(_positive), WithJsonSchema(_DURATION_SCHEMA["anyOf"][0])
+]
+Milliseconds = Annotated[
+    float,
+    BeforeValidator(milliseconds),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_SCHEMA["anyOf"][0]]}),
 ]
 Fraction = Annotated[float, BeforeValidator(fraction), WithJsonSchema(_FRACTION_SCHEMA)]
 MessageSize = Annotated[

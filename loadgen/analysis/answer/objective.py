@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgen.analysis import effects, rounds
+from loadgen.analysis import effects, intervals, rounds
 from loadgen.analysis.answer.evidence import Evidence
 from loadgen.analysis.metrics import PerStream, column
 from loadgen.analysis.thresholds import OPERATORS
@@ -55,16 +55,14 @@ def _side(threshold: Threshold, summary: Summary, evidence: Evidence) -> bool | 
 
 
 def _by_share(threshold: Threshold, summary: Summary, evidence: Evidence) -> bool | None:
-    """Return whether fewer streams are beyond the line than the percentile allows (Clopper & Pearson 1934)."""
-    from scipy.special import betaincinv
-
+    """Return whether fewer streams are beyond the line than the percentile allows."""
     of = column(threshold.metric)
     if of.rank is None or not isinstance(of.metric.formula, PerStream):
         return None
     parts = [part for repeat in evidence.repeats_of(summary) for part in repeat.parts]
     beyond = [of.metric.formula.times(part).values > threshold.value * 1e6 for part in parts]
-    n, k, tail = sum(map(len, beyond)), sum(int(each.sum()) for each in beyond), (1 - effects.CONFIDENCE) / 2
+    found = intervals.of_share(sum(int(each.sum()) for each in beyond), sum(map(len, beyond)))
     allowed, under = 1 - of.rank / 100, threshold.op.startswith("<")
-    if k < n and betaincinv(k + 1, n - k, 1 - tail) < allowed:
-        return under
-    return not under if k and betaincinv(k, n - k + 1, tail) > allowed else None
+    if found is None or found[0] <= allowed <= found[1]:
+        return None
+    return under if found[1] < allowed else not under

@@ -70,6 +70,8 @@ METRICS: tuple[str, ...] = (
     *_in("switches", "switches_per_token"),
     *_in("streams", "errors_share", "failure_wait_s"),
     *_in("memory", "threads_added"),
+    *_in("goodput", "good_percent", "goodput_per_s", "good", "not_judged", "cut"),
+    *_in("goodput", "missed_ttft", "missed_itl", "missed_tpot", "missed_total", "single_gaps"),
     *_in("output", "loads", "load_max_ms"),
     *_in("streams", "startup_streams"),
     *_in("latency", "startup_ttft", "start_delay", "drain"),
@@ -150,9 +152,21 @@ class PerToken:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One number over the repeats, or ``None`` where it was not measured."""
+    """One number over the repeats, or ``None`` where it was not measured. Of a :func:`share` it has ``counts``."""
 
     value: Callable[[Repeats], float | None]
+    counts: Callable[[Repeats], tuple[int, int] | None] | None = None
+    whole: float = 1.0  # of a share
+
+
+def share(counts: Callable[[Repeats], tuple[int, int] | None], whole: float = 1.0) -> Scalar:
+    """Return the share, ``whole`` times, of ``counts``: how many streams are so, of how many."""
+
+    def value(repeats: Repeats) -> float | None:
+        found = counts(repeats)
+        return whole * found[0] / found[1] if found and found[1] else None
+
+    return Scalar(value, counts, whole)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -174,6 +188,7 @@ class Metric:
     ``short``: which columns are in the terminal's table, with a priority; the highest number is dropped first.
     ``headline``: which columns are among the few that head a report: their place, and two lines of heading.
     ``heading``: what stands above it in a narrow table; the label where it is empty.
+    ``needs``: the scenario's key without which it is not measured.
 
     A metric that a load, protocol or platform cannot have gives -1 or ``None`` there, and its columns stay empty.
     Raises ValueError where these do not fit together.
@@ -199,6 +214,7 @@ class Metric:
     short: Mapping[Rank, int] = field(default_factory=dict)
     headline: Mapping[Rank, tuple[int, str, str]] = field(default_factory=dict)
     heading: str = ""
+    needs: str = ""
 
     def __post_init__(self) -> None:
         scalar = isinstance(self.formula, Scalar)
