@@ -38,6 +38,7 @@ from loadgen.report.sentences import (
     server_clock,
     times,
     validity,
+    watched,
 )
 
 PACKAGE = Path(loadgen.__file__).parent
@@ -83,6 +84,7 @@ def _tables() -> Iterator[object]:
         times.PARTS,
         times.SHORT,
         server.WORDS,
+        watched.REASONS,
         limit.LIMITS,
         limit.DELAYS,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -31,7 +32,7 @@ class Run(model.Run):
     def load(cls, folder: str | Path) -> Self:
         """Read the run in ``folder``. Raises :class:`loadgen.store.StoreError` where none can be read."""
         run = store.load(folder)
-        return cls(folder=run.folder, info=run.info, recordings=run.recordings, left_out=run.left_out)
+        return cls(**{field.name: getattr(run, field.name) for field in fields(run)})
 
     def summary(self) -> pd.DataFrame:
         """Return a row per client and level; the columns are those of ``summary.csv``, units in their names."""

@@ -28,6 +28,7 @@ PROVIDERS = (
     "loadgen.analysis.limits:findings",
     "loadgen.analysis.neighbours:findings",
     "loadgen.analysis.remeasured:findings",
+    "loadgen.analysis.watched:findings",
     "loadgen.analysis.thresholds:findings",
 )
 

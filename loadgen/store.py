@@ -1,4 +1,6 @@
-"""The run folder: ``run.json`` and, per cell, ``arrivals/NNNN.npz``; everything else in it is derived.
+"""The run folder: ``run.json``, per cell ``arrivals/NNNN.npz``, and ``watched.npz`` where the server was watched.
+
+Everything else in it is derived.
 
 A cell that was measured again has one for each attempt, ``arrivals/NNNN+1.npz``; one that was spread over workers has
 one for each of them, ``arrivals/NNNN-<worker>.npz``; a long one has several, ``arrivals/NNNN.1.npz`` after the first.
@@ -14,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -32,6 +34,7 @@ except ImportError:  # Windows, where nothing is measured
 FORMAT = 2
 INFO = "run.json"
 ARRIVALS = "arrivals"
+WATCHED = "watched.npz"
 MAX_INFO_BYTES = 64 << 20
 MAX_RECORDING_BYTES = 2 << 30
 _FILE = re.compile(rf"{ARRIVALS}/\w[\w.~+-]*\.npz", re.ASCII)
@@ -43,6 +46,7 @@ _TABLES: Mapping[str, type[Table]] = {
     "pauses": model.PauseTable,
     "cpu_samples": model.CpuSampleTable,
 }
+_WATCHED: Mapping[str, type[Table]] = {"looks": model.LookTable, "changes": model.ChangeTable}
 # The columns of `streams` that are fields of a stream, and those that are fields of its usage, with the field.
 _OF_STREAM = (
     *(
@@ -305,6 +309,49 @@ def save(folder: Path, recording: Recording) -> str:
     return f"{ARRIVALS}/{path.name}"
 
 
+def save_watched(path: Path, watched: model.Watched) -> None:
+    """Write what was watched. Raises StoreError."""
+    columns: dict[str, NDArray[Any]] = {
+        f"{table}.{name}": column
+        for table in _WATCHED
+        for name, column in getattr(watched, table).columns.items()
+    }
+    meta = {name: getattr(watched, name) for name in ("clock", "sources", "series")}
+    columns["meta"] = np.frombuffer(msgspec.json.encode(meta), dtype=np.uint8)
+    with _writing(path) as file:
+        np.savez(file, allow_pickle=False, **columns)
+
+
+def _load_watched(path: Path) -> model.Watched:
+    with _reading(path):
+        wanted = tables.required(_WATCHED)
+        dtypes = {name: tables.DTYPES.get(name, ("int64",)) for name in wanted} | {"meta": ("uint8",)}
+        columns = archive.columns(path, MAX_RECORDING_BYTES, dtypes)
+        if missing := [name for name in dtypes if name not in columns]:
+            raise BadData(missing[0], "is missing")
+        if len(columns["meta"]) > MAX_INFO_BYTES:
+            raise BadData("meta", f"has more than {MAX_INFO_BYTES:,} bytes")
+        meta = values.from_json(columns.pop("meta").tobytes(), _WatchedMeta)
+        tables.check_watched(columns, len(meta.series), len(meta.sources))
+        looks, changes = (
+            kind(**{field.name: columns[f"{table}.{field.name}"] for field in fields(kind)})
+            for table, kind in _WATCHED.items()
+        )
+        return model.Watched(
+            clock=meta.clock,
+            sources=meta.sources,
+            series=meta.series,
+            looks=cast(model.LookTable, looks),
+            changes=cast(model.ChangeTable, changes),
+        )
+
+
+class _WatchedMeta(msgspec.Struct):
+    clock: tuple[int, int]
+    sources: tuple[str, ...]
+    series: tuple[model.Series, ...]
+
+
 def _file_name(recording: Recording) -> str:
     """Return a name that no other worker has, also where a file system ignores case.
 
@@ -346,7 +393,16 @@ def load(folder: Path | str) -> Run:
         left_out += bad
     if left_out and not recordings:
         raise StoreError(f"{folder / left_out[0].file}: {left_out[0].reason}")
-    return Run(folder=folder, info=info, recordings=tuple(recordings), left_out=tuple(left_out))
+    watched = None
+    if any(source.looks > source.failed for source in info.watched):
+        try:
+            watched = _load_watched(folder / WATCHED)
+        except StoreError as error:
+            reason = str(error).removeprefix(f"{folder / WATCHED}: ")
+            left_out.append(model.LeftOut(file=WATCHED, reason=reason))
+    return Run(
+        folder=folder, info=info, recordings=tuple(recordings), left_out=tuple(left_out), watched=watched
+    )
 
 
 class _Format(msgspec.Struct):

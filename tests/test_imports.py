@@ -38,8 +38,10 @@ ARROWS: dict[str, set[str]] = {
     "proc": {"model", "processes"},
     "processes": set(),
     "preflight": {"model", "protocols", "clients", "interpreters", "proc"},
+    "watch": {"model", "files", "store", "secrets", "preflight"},
     "lab": {
         "model",
+        "watch",
         "exit_code",
         "clients",
         "interpreters",
@@ -159,6 +161,7 @@ OUTSIDE: dict[str, set[str]] = {
     "store": {"msgspec", "numpy"},
     "scenario": {"pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
     "simulator": {"httptools", "msgspec", "numpy"},
+    "watch": {"msgspec", "numpy", "prometheus_client", "pynvml"},
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "scipy"},
     "argument": {"numpy", "scipy"},

@@ -20,6 +20,8 @@ DTYPES: Final[Mapping[str, Sequence[str]]] = {
     "arrivals.count": ("uint16",),
     "stamps.us": ("int32", "int64"),
     "pauses.kind": ("int8",),
+    "looks.source": ("int8",),
+    "changes.value": ("float64",),
 }
 _MARKS: Final = (  # near the start of the cell
     *(f"streams.{name}" for name in ("due", "start", "end")),
@@ -58,6 +60,24 @@ def check(columns: Columns, info: RecordingInfo) -> None:
         elif column.dtype != object:
             check_range(name, column, near if name in _MARKS else _RANGES.get(name, (-WIDEST, WIDEST)))
     _check_rows(columns)
+
+
+def check_watched(columns: Columns, series: int, sources: int) -> None:
+    """Raise BadData for columns that are not what was watched of so many series and sources."""
+    looks, changes = (
+        [column for name, column in columns.items() if name.startswith(f"{table}.")]
+        for table in ("looks", "changes")
+    )
+    for name, group in (("looks.at", looks), ("changes.look", changes)):
+        if len({len(column) for column in group}) != 1:
+            raise BadData(name, "has not as many rows as the columns beside it")
+    check_range("looks.at", columns["looks.at"], (0, WIDEST))
+    check_range("looks.took_ns", columns["looks.took_ns"], (0, SPAN_NS))
+    check_range("looks.source", columns["looks.source"], (0, sources - 1))
+    check_range("changes.look", columns["changes.look"], (0, len(columns["looks.at"]) - 1))
+    check_range("changes.series", columns["changes.series"], (0, series - 1))
+    if (np.diff(columns["changes.look"]) < 0).any():
+        raise BadData("changes.look", "goes back")
 
 
 def check_range(name: str, column: NDArray[Any], bounds: tuple[int, int]) -> None:

@@ -21,8 +21,8 @@ from loadgen.exit_code import ExitCode
 from loadgen.lab import environment
 from loadgen.lab.masking import masked, shareable, without_secrets
 from loadgen.lab.resume import Resumed
-from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, ServerInfo, State, WarmUp
-from loadgen.secrets import mask
+from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, ServerInfo, Source, State, WarmUp
+from loadgen.secrets import mask, mask_cut
 from loadgen.simulator.process import SimulatorError
 
 
@@ -99,6 +99,15 @@ class RunWriter:
     def describe(self, server: ServerInfo | None) -> None:
         """Write down what the target says of itself. Raises StoreError."""
         self._write(server=None if server is None else without_secrets(server, self._secrets))
+
+    def watched(self, sources: Sequence[Source]) -> None:
+        """Write down what is watched beside the streams. Raises StoreError."""
+        with self._lock:
+            self._write(watched=tuple(sources))
+
+    def shown(self, text: str) -> str:
+        """Return a text without secrets."""
+        return mask_cut(text, self._secrets)
 
     def save(self, cell: Cell, parts: Sequence[Recording], *, cut: bool = False) -> Sequence[Recording]:
         """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.

@@ -17,11 +17,12 @@ def shareable(scenario: Scenario) -> Scenario:
     """Return the scenario as it may be written down: ``***`` for every secret, no path of this machine."""
     secrets, target = scenario.secrets, scenario.target
     url = None if target.url is None else mask_url(target.url, secrets)
+    metrics = target.metrics and replace(target.metrics, url=mask_url(target.metrics.url, secrets))
     headers = target.headers.items()
     shown = {name: mask(value, secrets) if is_shown(name) else MASK for name, value in headers}
     return replace(
         scenario,
-        target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown),
+        target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown, metrics=metrics),
         workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
         source=None if scenario.source is None else mask(_utf8(Path(scenario.source).name), secrets),

@@ -22,7 +22,7 @@ from typing import Self
 from loadgen import processes
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import end_signals
-from loadgen.lab import engine, plan
+from loadgen.lab import engine, plan, watching
 from loadgen.lab.lifecycle import RunResult, RunWriter, described
 from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
@@ -109,6 +109,7 @@ class Session:
     writer: RunWriter
     engines: Record
     listener: Listener
+    watched: Callable[[], None] = lambda: None  # called between cells
 
     @property
     def answer_s(self) -> float:
@@ -127,6 +128,7 @@ class Session:
             cell = replace(cell, url=self.embedded.process.url)
         before = in_memory(cell)
         parts = self.engines(cell, self.listener, stop or self.interrupted, keep)
+        self.watched()
         known = residency(cell, before)
         parts = [replace(part, residency=known) for part in parts]
         if self.embedded is None:
@@ -192,6 +194,7 @@ def session(
     result's ``failure``. The first Ctrl-C makes ``interrupted()`` true; a second raises KeyboardInterrupt.
     """
     raise_open_files()
+    watching.require(scenario)
     scenario = with_model(scenario)
     with contextlib.ExitStack() as stack:
         embedded = None
@@ -226,7 +229,8 @@ def session(
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
-        yield Session(cells, interrupted, embedded, writer, engines, listener)
+        with watching.watching(scenario, cells[0], writer, listener.note) as watched:
+            yield Session(cells, interrupted, embedded, writer, engines, listener, watched)
         if (said := writer.info.server) and said.size_bytes is None:  # the model was not in memory then
             writer.describe(identify(cells[0]))
 

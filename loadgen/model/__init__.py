@@ -23,6 +23,7 @@ from loadgen.model.answer import Objective as Objective
 from loadgen.model.answer import Saturates as Saturates
 from loadgen.model.answer import Scales as Scales
 from loadgen.model.answer import Undecided as Undecided
+from loadgen.model.answer import Waiting as Waiting
 from loadgen.model.argument import ArticleDifference as ArticleDifference
 from loadgen.model.argument import ArticleFinding as ArticleFinding
 from loadgen.model.argument import ArticleMetric as ArticleMetric
@@ -68,7 +69,9 @@ from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import Part as Part
 from loadgen.model.findings import TimeFinding as TimeFinding
 from loadgen.model.findings import Trust as Trust
+from loadgen.model.findings import UnwatchedFinding as UnwatchedFinding
 from loadgen.model.findings import Validity as Validity
+from loadgen.model.findings import WatchedFinding as WatchedFinding
 from loadgen.model.level import Level as Level
 from loadgen.model.limit import Limit as Limit
 from loadgen.model.limit import LimitEvidence as LimitEvidence
@@ -131,3 +134,11 @@ from loadgen.model.tables import StreamTable as StreamTable
 from loadgen.model.tables import Table as Table
 from loadgen.model.thresholds import ThresholdFinding as ThresholdFinding
 from loadgen.model.thresholds import ThresholdResult as ThresholdResult
+from loadgen.model.watched import KNOWN as KNOWN
+from loadgen.model.watched import ChangeTable as ChangeTable
+from loadgen.model.watched import Known as Known
+from loadgen.model.watched import LookTable as LookTable
+from loadgen.model.watched import Metrics as Metrics
+from loadgen.model.watched import Series as Series
+from loadgen.model.watched import Source as Source
+from loadgen.model.watched import Watched as Watched

@@ -168,6 +168,16 @@ class Saturates(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(Answer):
+    """The server's own metrics had so many requests ``running`` and ``waiting`` at ``level``, in the mean."""
+
+    kind: str = "waiting"
+    level: Level
+    running: float | None
+    waiting: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scales(Answer):
     """The only client reached no limit up to ``level``: tokens per second grew ``ratio`` times from ``below``."""
 

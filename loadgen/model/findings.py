@@ -206,8 +206,41 @@ class TimeFinding(Finding):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedFinding(Finding):
+    """What the server's own metrics had of a measurement, in means over ``looks`` in its window.
+
+    ``in_flight`` were the streams of the client, ``running`` and ``waiting`` the requests of the server, ``cache`` the
+    most of its cache that was in use (percent). ``verdict``: ``agrees``; ``others``, where the server had more requests
+    than the client had streams in flight; ``elsewhere``, where it had fewer; empty where that is not known. GPUs were
+    ``throttled`` in these shares of the looks, by reason.
+    """
+
+    kind: str = "watched"
+    verdict: Literal["", "agrees", "others", "elsewhere"] = ""
+    looks: int
+    in_flight: float | None
+    running: float | None
+    waiting: float | None
+    cache: float | None
+    throttled: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwatchedFinding(Finding):
+    """A source that gave nothing in ``failed`` of ``looks``, first for the reason ``why``, or too much for its file."""
+
+    kind: str = "unwatched"
+    source: str
+    url: str
+    looks: int
+    failed: int
+    why: str
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut(Finding):
-    """A recording that could not be read: the ``file`` of the run folder, and the ``reason``, which names the field."""
+    """A file that could not be read: the ``file`` of the run folder, and the ``reason``, which names the field."""
 
     kind: str = "left_out"
     file: str

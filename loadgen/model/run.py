@@ -13,6 +13,7 @@ from loadgen.model.recording import Recording
 from loadgen.model.scenario import Scenario
 from loadgen.model.server import ServerInfo
 from loadgen.model.stream import Outcome
+from loadgen.model.watched import Source, Watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +76,8 @@ class CellInfo:
 class RunInfo:
     """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order.
 
-    ``server`` is what the target says of itself. ``resumed``: when the run was taken up again, after it had ended
-    before its end.
+    ``server`` is what the target says of itself, ``watched`` what was looked at beside the streams. ``resumed``: when
+    the run was taken up again, after it had ended before its end.
     """
 
     format: int
@@ -98,13 +99,15 @@ class RunInfo:
     warm_up: WarmUp | None = None
     server: ServerInfo | None = None
     resumed: tuple[str, ...] = ()
+    watched: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run on disk. ``info`` is run.json; ``left_out`` are the recordings that could not be read."""
+    """A run on disk. ``info`` is run.json; ``left_out`` are the files that could not be read."""
 
     folder: Path
     info: RunInfo
     recordings: tuple[Recording, ...]
     left_out: tuple[LeftOut, ...] = ()
+    watched: Watched | None = None

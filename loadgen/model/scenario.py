@@ -10,6 +10,7 @@ from loadgen.model.prompt import Prompt
 from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 from loadgen.model.synthetic import Synthetic
+from loadgen.model.watched import Metrics
 
 # What the simulator can do wrong.
 FAULTS: Final[dict[str, str]] = {
@@ -72,7 +73,8 @@ class Tls:
 class Target:
     """Where the streams go: a URL with headers, or the embedded simulator (then ``url`` is ``None``).
 
-    ``path`` is the exact path of each request, in place of the URL's and the protocol's; "" for these.
+    ``path`` is the exact path of each request, in place of the URL's and the protocol's; "" for these. ``metrics`` are
+    the server's own, which are watched beside the streams.
     """
 
     # Not in the repr, which tracebacks of others print: both may hold credentials.
@@ -81,6 +83,7 @@ class Target:
     simulator: Simulator | None = None
     path: str = field(default="", repr=False)
     tls: Tls = field(default_factory=Tls)
+    metrics: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,15 +64,15 @@ def check(cell: Cell) -> None:
     if (probe := protocol.probe(cell)) is None:
         _connect(cell, protocol.request(cell, cell.workload.prompts[0]), until)
         return
-    status, body = _send(cell, probe, until)
+    status, body = exchange(cell, probe, until)
     if status in (401, 403):
-        raise _refused(cell, probe, status, _reason(body))
-    if status == 404 and "model" in (reason := _reason(body)):
+        raise _refused(cell, probe, status, reason_of(body))
+    if status == 404 and "model" in (reason := reason_of(body)):
         has = _list(protocol, cell) or ()
         hint = f"; it has {_names(has)}: --set model={has[0].name}" if has else ""
         pull = f", or: ollama pull {cell.workload.model}" if cell.workload.is_ollama else ""
         raise TargetError(
-            f"{_place(probe)} answered 404 for the model {cell.workload.model!r}: {reason}{hint}{pull}"
+            f"{place(probe)} answered 404 for the model {cell.workload.model!r}: {reason}{hint}{pull}"
         )
 
 
@@ -90,7 +90,7 @@ def _refused(cell: Cell, request: Request, status: int, reason: str) -> TargetEr
         else address.encrypted(cell.url, reason)
     )
     return TargetError(
-        f"{_place(request)} answered {status} {http.client.responses.get(status, '')}: {reason}{hints}"
+        f"{place(request)} answered {status} {http.client.responses.get(status, '')}: {reason}{hints}"
     )
 
 
@@ -117,7 +117,7 @@ def in_memory(cell: Cell) -> Sequence[Model] | None:
     if request is None:
         return None
     try:
-        status, body = _send(cell, request(cell), _until(cell))
+        status, body = exchange(cell, request(cell), _until(cell))
     except TargetError:
         return None
     return _models(body) if status == 200 else None
@@ -126,7 +126,7 @@ def in_memory(cell: Cell) -> Sequence[Model] | None:
 def answer(request: Request, cell: Cell) -> Any:
     """Return the JSON that the target answers; ``None`` for any other answer, or none within the connect timeout."""
     try:
-        status, body = _send(cell, request, _until(cell))
+        status, body = exchange(cell, request, _until(cell))
         return json.loads(body) if status == 200 else None
     except (TargetError, ValueError, RecursionError):
         return None
@@ -153,7 +153,7 @@ def _list(protocol: protocols.Protocol, cell: Cell) -> list[Model] | None:
     request = getattr(protocol, "catalogue", None)
     if request is None:
         return None
-    status, body = _send(cell, request(cell), _until(cell))
+    status, body = exchange(cell, request(cell), _until(cell))
     found = _models(body) if status == 200 else None
     return (
         None
@@ -185,7 +185,7 @@ def _seconds(at: object) -> float | None:
 
 
 def _no_choice(cell: Cell, listed: Sequence[Model]) -> str:
-    base = _place(ask(cell, "", ""))
+    base = place(ask(cell, "", ""))
     if listed:
         return f"{base} has {len(listed)} models: {_names(listed)}; choose one: --set model={listed[0].name}"
     return f"{base} has no model" + (f"; first: ollama pull {MODEL}" if cell.workload.is_ollama else "")
@@ -205,7 +205,7 @@ def _until(cell: Cell) -> float:
     return time.monotonic() + cell.workload.timeouts.connect
 
 
-def _place(request: Request) -> str:
+def place(request: Request) -> str:
     """Return the URL of a request as it may be shown."""
     url = urlsplit(request.url)
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
@@ -232,12 +232,15 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
         else:
             told = "" if isinstance(error, ConnectionRefusedError) else address.spoken(request.url)
             message = told or f"no connection: {error.strerror or error}"
-        raise TargetError(f"{_place(request)}: {message}") from error
+        raise TargetError(f"{place(request)}: {message}") from error
     return connection
 
 
-def _send(cell: Cell, request: Request, until: float) -> tuple[int | None, bytes]:
-    """Return the status and the body, or the beginning of a long one; ``None`` where no answer came by ``until``."""
+def exchange(cell: Cell, request: Request, until: float) -> tuple[int | None, bytes]:
+    """Return the status and the body, or the beginning of a long one; ``None`` where no answer came by ``until``.
+
+    Raises TargetError.
+    """
     url, connection = urlsplit(request.url), _connect(cell, request, until)
 
     def exchange() -> tuple[int, bytes]:
@@ -252,11 +255,11 @@ def _send(cell: Cell, request: Request, until: float) -> tuple[int | None, bytes
         return None, b""
     except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
         closed = f"the connection was closed without an answer: {error.strerror or error}"
-        raise TargetError(f"{_place(request)}: {address.spoken(request.url) or closed}") from error
+        raise TargetError(f"{place(request)}: {address.spoken(request.url) or closed}") from error
     except (http.client.HTTPException, ValueError) as error:
         message = ascii((str(error) or type(error).__name__)[:100])[1:-1]
         message = address.spoken(request.url) or f"the answer is not HTTP: {message}"
-        raise TargetError(f"{_place(request)}: {message}") from error
+        raise TargetError(f"{place(request)}: {message}") from error
     finally:
         connection.close()
 
@@ -283,5 +286,5 @@ def within(until: float, action: Callable[[], T]) -> T:
     return future.result(max(0.0, until - time.monotonic()))
 
 
-def _reason(body: bytes) -> str:
+def reason_of(body: bytes) -> str:
     return errors.said(body) or ascii(body[:200].decode(errors="replace"))[1:-1]

@@ -19,6 +19,7 @@ _REFERENCE: Final = re.compile(
 _MAY_BE_SECRET: Final[set[Path]] = {
     ("target", "url"),
     ("target", "path"),
+    ("target", "metrics"),
     ("target", "headers"),
     ("prompts",),
     ("options",),
@@ -100,7 +101,7 @@ def credentials(data: Any) -> set[str]:
         found.update(keys_in(value))
         if path[:2] == ("target", "headers") and len(path) == 3:
             found.update(of_header(str(path[2]), str(value)))
-        elif path[:2] in (("target", "url"), ("target", "path")):
+        elif path[:2] in (("target", "url"), ("target", "path"), ("target", "metrics")):
             with suppress(ValueError):
                 found.update(of_url(str(value)))
         elif path[:1] in (("options",), ("body",)) and is_secret_name(_key(path)):
@@ -119,7 +120,7 @@ def secrets(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
         may_be = bool({path[:1], path[:2]} & _MAY_BE_SECRET)
         is_own = path[0] in ("options", "body") or path[:2] == ("prompts", "synthetic")
         if may_be and not (is_own and is_number):
-            url = str(value) if path == ("target", "url") else ""
+            url = str(value) if path[:2] in (("target", "url"), ("target", "metrics")) else ""
             found |= {each for each in values if not (url and _is_address(each, url))}
     return found
 

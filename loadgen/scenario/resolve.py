@@ -20,6 +20,7 @@ from loadgen.model import (
     AUTO,
     MODEL,
     Calibration,
+    Metrics,
     Prompt,
     Scenario,
     Simulator,
@@ -148,7 +149,7 @@ def _resolve(
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
     if document.problems or shape is None:
         raise ScenarioError(masked(document.problems, hidden))
-    spec, levels = shape.target.simulator, shape.levels()
+    spec, metrics, levels = shape.target.simulator, shape.target.metrics, shape.levels()
     measured = {None, *thresholds.names(shape.clients)}
     return Scenario(
         name=shape.name,
@@ -157,6 +158,7 @@ def _resolve(
             path=shape.target.path,
             tls=Tls(shape.target.tls.verify, ca),
             headers=shape.target.headers,
+            metrics=Metrics(url=metrics.url, names=tuple(metrics.names)) if metrics else None,
             simulator=Simulator(**{**dict(spec), "models": tuple(spec.models)}) if spec else None,
         ),
         clients=tuple(shape.clients),

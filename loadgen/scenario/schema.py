@@ -37,6 +37,9 @@ def schema() -> dict[str, Any]:
     keys["thresholds"]["items"] = {"type": "string", "anyOf": [{"pattern": written}, {"pattern": r"\$\{"}]}
     for shape in (made, *made["$defs"].values()):
         shape["properties"] = {key: _readable(value) for key, value in shape["properties"].items()}
+    target = made["$defs"]["TargetShape"]["properties"]
+    about = {key: target["metrics"].pop(key) for key in _ABOUT & target["metrics"].keys()}
+    target["metrics"] = {**about, "anyOf": [{"type": "string"}, target["metrics"]]}
     made["$defs"]["Reference"] = _REFERENCE
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "loadgen scenario"}
 

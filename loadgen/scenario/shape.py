@@ -173,6 +173,19 @@ class TlsShape(_Shape):
             yield ("ca",), "nothing is checked against it", "leave it out, or verify: true"
 
 
+class MetricsShape(_Shape):
+    """The server's own metrics, in Prometheus' text format, read once a second while the streams run."""
+
+    url: Annotated[str, BeforeValidator(values.url)] = key(
+        ..., "Their address.", "http://127.0.0.1:8000/metrics"
+    )
+    names: list[Text] = key([], "Metrics to draw beside the known ones.", ["vllm:num_preemptions_total"])
+
+
+def _metrics(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
 class TargetShape(_Shape):
     """Where the streams go: a simulator or a URL."""
 
@@ -195,6 +208,13 @@ class TargetShape(_Shape):
         {}, "Sent with every request.", {"Authorization": "Bearer ${API_KEY}"}
     )
     tls: TlsShape = key(TlsShape, "Whom all clients trust over https.", {"ca": "ca.pem"})
+    metrics: Annotated[MetricsShape, BeforeValidator(_metrics)] | None = key(
+        None,
+        "The server's own metrics in Prometheus' text format, read once a second and drawn in the report: "
+        "their address, or {url, names}.",
+        "http://127.0.0.1:8000/metrics",
+        {"url": "http://127.0.0.1:8000/metrics", "names": ["vllm:num_preemptions_total"]},
+    )
 
     def problems(self) -> Found:
         if self.path and self.simulator is not None:
@@ -525,6 +545,7 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("target",): TargetShape,
     ("target", "simulator"): SimulatorShape,
     ("target", "tls"): TlsShape,
+    ("target", "metrics"): MetricsShape,
     ("load",): LoadShape,
     ("stages",): StageShape,
     ("prompts",): PromptsShape,

@@ -18,6 +18,7 @@ from loadgen.report.language import _
 from loadgen.report.text import beside, clauses, number
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]
+Kind = tuple[str, str, Callable[[Repeat], Line]]  # title, unit, and the line of a repeat
 
 HEIGHT = 190
 POINTS = 200
@@ -26,13 +27,12 @@ GONE_S = 2 * CPU_BIN_S  # a worker without samples for so long has ended
 
 
 def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
-    """Return the charts of the repeats of one level, a line each; at most ``POINTS`` points a line.
+    """Return the charts of the repeats of one level, a line each.
 
     The workers of a cell are added up, each from its own start.
     """
-    repeats = [repeat for repeat in repeats if repeat.recording.client in styles]
-    kinds: tuple[tuple[str, str, Callable[[Repeat], Line]], ...] = (
-        (_("Streams open"), _("streams"), _open),
+    kinds: tuple[Kind, ...] = (
+        (_("Streams open"), _("streams"), in_flight),
         (
             _("Memory (RSS)"),
             "MiB",
@@ -45,8 +45,16 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
         ),
         (_("CPU"), _("% of one core"), lambda repeat: _added(repeat, _cpu)),
     )
+    return over_time(repeats, kinds, styles)
+
+
+def over_time(repeats: Sequence[Repeat], kinds: Sequence[Kind], styles: Styles) -> list[Chart]:
+    """Return a chart of each kind on one time axis, a line for each repeat, of ``POINTS`` points at most."""
+    repeats = [repeat for repeat in repeats if repeat.recording.client in styles]
     found = {
-        (title, unit): [(repeat.recording, own) for repeat in repeats if len((own := line(repeat))[0])]
+        (title, unit): [
+            (repeat.recording, own) for repeat in repeats if len((own := _thinned(*line(repeat)))[0])
+        ]
         for title, unit, line in kinds
     }
     last = [float(at[-1]) for lines in found.values() for _, (at, _) in lines]
@@ -56,7 +64,7 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
 
 def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line]], styles: Styles) -> Chart:
     values = [float(edge) for _, (_, v) in lines for edge in (v.min(), v.max())]
-    y = axis(values, unit, count=3, whole=unit in (_("streams"), _("threads")))
+    y = axis(values, unit, count=3, whole=unit in (_("streams"), _("threads"), _("requests")))
     made = plot(x, y, HEIGHT)
     drawn, words = [], []
     last: dict[ClientStyle, float] = {}
@@ -88,7 +96,7 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
     return Chart(title, unit, made, alternative, marks, ROOM)
 
 
-def _open(repeat: Repeat) -> Line:
+def in_flight(repeat: Repeat) -> Line:
     """Return the most streams that were open in each of ``POINTS`` equal spans, so that no spike is lost."""
     times, count = repeat.open
     if not len(times):
@@ -109,7 +117,7 @@ def _added(repeat: Repeat, line: Callable[[Recording], Line]) -> Line:
         if len(own):
             last = np.maximum(np.searchsorted(own, at, "right") - 1, 0)
             total += np.where(at > own[-1] + GONE_S, 0, value[last])
-    return _thinned(at, total)
+    return at, total
 
 
 def _thinned(at: NDArray[np.float64], value: NDArray[np.float64]) -> Line:

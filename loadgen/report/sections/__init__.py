@@ -29,6 +29,7 @@ SECTIONS: Sequence[str] = (
     "loadgen.report.sections.distributions:Distributions",
     "loadgen.report.sections.timeline:Timeline",
     "loadgen.report.sections.usage:Usage",
+    "loadgen.report.sections.watched:WatchedMetrics",
     "loadgen.report.sections.quality:Quality",
     "loadgen.report.sections.setup:Setup",
     "loadgen.report.sections.glossary:Glossary",

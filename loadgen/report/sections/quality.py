@@ -18,7 +18,9 @@ from loadgen.model import (
     NoiseFinding,
     RemeasuredFinding,
     Summary,
+    UnwatchedFinding,
     Validity,
+    WatchedFinding,
 )
 from loadgen.report.blocks import Cell, Column, Heading, Table, Text, Tone, Verdict
 from loadgen.report.columns import at, label, level_text, where
@@ -26,7 +28,7 @@ from loadgen.report.language import _
 from loadgen.report.sections import confidence
 from loadgen.report.sections.section import Block, Form, Section, View, by_level
 from loadgen.report.sentences import confidence as english
-from loadgen.report.sentences import sentences, server_clock
+from loadgen.report.sentences import sentences, server_clock, watched
 from loadgen.report.sentences.validity import reason
 from loadgen.report.text import NOT_MEASURED, joined, percent
 
@@ -35,6 +37,7 @@ TONES: Mapping[Validity, Tone] = {
 }  # fmt: skip
 SHOWN = 12  # reasons that the terminal lists in full
 DRIFTS = 3
+ODD = 3  # measurements of which the server saw something else
 
 
 class Quality(Section):
@@ -49,6 +52,12 @@ class Quality(Section):
         yield from _titled(_("Why not everything is valid"), list(_reasons(view, form)), page)
         unread = [Verdict(_("left out"), each.file, "bad", (each.reason,)) for each in view.of(LeftOut)]
         yield from _titled(_("What could not be read"), unread, page)
+        silent = [sentences(of) for of in view.of(UnwatchedFinding)]
+        blind = [Verdict(_("server"), of.statement, "warn", of.details) for of in silent]
+        odd = [sentences(of) for of in view.of(WatchedFinding) if watched.notable(of)]
+        few = odd if page else odd[:ODD]
+        blind += [Verdict(_("server"), of.statement, "quiet", of.details if page else ()) for of in few]
+        yield from _titled(_("The server’s own metrics"), blind, page)
         limits = [sentences(limit) for limit in view.of(LimitFinding)]
         lines = [Verdict(_("limit"), of.statement, "quiet", of.details if page else ()) for of in limits]
         yield from _titled(_("Whose limit was reached"), lines, page)
@@ -62,10 +71,10 @@ class Quality(Section):
         found = [Verdict(_("again"), of.statement, "quiet", of.details if page else ()) for of in again]
         yield from _titled(_("Measured again"), found, page)
         drifts = view.of(DriftFinding)
-        few = drifts if page else drifts[:DRIFTS]
-        yield from _titled(_("Drift during the run"), [Text(sentences(f).statement) for f in few], True)
-        if len(few) < len(drifts):
-            yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - len(few)), "quiet")
+        shown = drifts if page else drifts[:DRIFTS]
+        yield from _titled(_("Drift during the run"), [Text(sentences(f).statement) for f in shown], True)
+        if len(shown) < len(drifts):
+            yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - len(shown)), "quiet")
         yield from _noise(view.of(NoiseFinding), form)
 
 

@@ -24,6 +24,8 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "validity": "loadgen.report.sentences.validity:sentences",
     "neighbours": "loadgen.report.sentences.neighbours:sentences",
     "limit": "loadgen.report.sentences.limit:sentences",
+    "watched": "loadgen.report.sentences.watched:sentences",
+    "unwatched": "loadgen.report.sentences.watched:unseen",
     "remeasured": "loadgen.report.sentences.remeasured:sentences",
 }
 

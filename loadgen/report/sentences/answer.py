@@ -31,6 +31,7 @@ from loadgen.model import (
     Saturates,
     Scales,
     Undecided,
+    Waiting,
 )  # fmt: skip
 from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
@@ -40,6 +41,7 @@ from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, nois
 DIFFERENCES = 3  # that are named, of costs and of the rest
 QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
 MIN_WAITED_S = 1.0  # a shorter wait after failures is not named
+NONE_WAITED = 0.05  # requests in the mean: fewer are none
 CAUSES = 4  # kinds of failures that are named
 SAID = 160  # characters of an error
 SAYS_IT = (Outcome.REFUSED, Outcome.CONNECT_TIMEOUT)  # the error of a library adds nothing
@@ -279,6 +281,20 @@ def _service(one: Saturates) -> Iterator[str]:
         )
 
 
+def _waiting(answers: Sequence[Waiting]) -> Iterator[str]:
+    for one in answers:
+        text = _("At {level}, {waiting} requests waited at the server on average, by its own metrics.")
+        if one.waiting < NONE_WAITED:
+            text = _("At {level} no request waited at the server, by its own metrics.")
+        elif one.running is not None:
+            text = _(
+                "At {level}, {running} requests ran at the server and {waiting} waited on average, by its own metrics."
+            )
+        yield text.format(
+            level=level_text(one.level), running=number(one.running), waiting=number(one.waiting)
+        )
+
+
 def _scales(answers: Sequence[Scales]) -> Iterator[str]:
     for one in answers:
         yield _(
@@ -433,6 +449,7 @@ _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Differs: _compared,
     Objective: _objective,
     Saturates: _saturates,
+    Waiting: _waiting,
     Scales: _scales,
     HoldsBack: _holds_back,
     Grows: _grows,
