@@ -249,6 +249,7 @@ def test_headers_are_masked_but_for_harmless_ones(loaded: Loader) -> None:
         **{"X-Max-Tokens": "1024", "Accept": "*/*", "anthropic-version": "2023-06-01"},
     }
     assert shareable(scenario).workload.prompts == (Prompt("search in 1024 and 4711"),)
+    assert scenario.secrets == {"3f9c1d2e4b5a6978", "4711"}
 
 
 def test_secrets_are_masked_in_the_messages_of_a_chat(loaded: Loader) -> None:
@@ -260,7 +261,6 @@ def test_secrets_are_masked_in_the_messages_of_a_chat(loaded: Loader) -> None:
         replace(scenario, workload=replace(scenario.workload, prompts=(chat,)))
     ).workload.prompts
     assert shown.messages == (Message("user", "It is ***."),)
-    assert scenario.secrets == {"3f9c1d2e4b5a6978", "4711"}
 
 
 @pytest.mark.parametrize(
