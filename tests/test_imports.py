@@ -159,7 +159,7 @@ OUTSIDE: dict[str, set[str]] = {
     "engine": {"gevent", "msgspec", "uvloop"},
     "gate": {"msgspec", "numpy"},
     "store": {"msgspec", "numpy"},
-    "scenario": {"pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
+    "scenario": {"pyarrow", "pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
     "simulator": {"httptools", "msgspec", "numpy"},
     "watch": {"msgspec", "numpy", "prometheus_client", "pynvml"},
     "lab": {"msgspec", "numpy"},

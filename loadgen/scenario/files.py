@@ -1,8 +1,7 @@
-"""Read the files of a scenario: its YAML, and its prompts, ``.jsonl`` or ``.txt``."""
+"""Read the files of a scenario: its YAML, and the bytes or the text of another."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -13,10 +12,9 @@ from typing import Final
 from loadgen.scenario.places import SUFFIXES
 from loadgen.scenario.problems import Problem, ScenarioError, nearest
 from loadgen.scenario.shape import SHAPES, ScenarioShape
-from loadgen.scenario.source import BAD, Document, is_unicode, kind, parse
+from loadgen.scenario.source import BAD, Document, kind, parse
 
 MAX_BYTES: Final = 1 << 20
-MAX_PROMPTS_BYTES: Final = 16 << 20
 _KEY: Final = re.compile(r"(?:^|[{,])[ \t]*([A-Za-z_][\w-]*)[ \t]*:", re.MULTILINE)
 
 
@@ -54,52 +52,25 @@ def _no_scenario(name: str) -> ScenarioError:
     )
 
 
-def read_prompts(folder: FilePath, file: str, where: str) -> tuple[str, ...]:
-    """Return the prompts in ``file``, relative to ``folder``; ``where`` is the place that names the file.
-
-    Raises ScenarioError with every line that has no prompt.
-    """
-    path, key = folder / file, "prompts.file"
-    if path.suffix not in (".jsonl", ".txt"):
-        right = "prompts.jsonl or prompts.txt"
-        raise ScenarioError([Problem(where, key, "is neither .jsonl nor .txt", right)])
-    lines = read_text(path, MAX_PROMPTS_BYTES, where, key, (".jsonl", ".txt")).split("\n")
-    prompts: list[str] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(map(str.strip, lines), 1):
-        prompt, wrong = (line, "") if path.suffix == ".txt" or not line else _json_prompt(line)
-        if wrong:
-            right = 'a JSON string, or an object such as {"prompt": "Write a haiku."}'
-            problems.append(Problem(f"{path}:{number}", key, wrong, right))
-        elif prompt:
-            prompts.append(prompt)
-    if not prompts and not problems:
-        problems.append(Problem(f"{path}:1", key, "holds no prompt", "one in each line"))
-    if problems:
-        raise ScenarioError(problems)
-    return tuple(prompts)
-
-
-def _json_prompt(line: str) -> tuple[str, str]:
-    """Return the prompt of a line, and what is wrong with it."""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return "", "is not JSON"
-    prompt = found.get("prompt") if isinstance(found, dict) else found
-    if not isinstance(prompt, str) or not prompt.strip():
-        return "", "holds no prompt"
-    return prompt, "" if is_unicode(prompt) else "holds half a character (a lone surrogate)"
-
-
 def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[str, ...]) -> str:
-    """Return the text of a UTF-8 file of at most ``limit`` bytes. Raises ScenarioError.
+    """Return the text of a UTF-8 file as :func:`read_bytes` reads it. Raises ScenarioError."""
+    content = read_bytes(path, limit, where, key, suffixes)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        line = content.count(b"\n", 0, bad.start) + 1
+        problem = Problem(f"{path}:{line}", key, "is not UTF-8 text", "a text file in UTF-8")
+        raise ScenarioError([problem]) from None
+
+
+def read_bytes(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[str, ...]) -> bytes:
+    """Return the bytes of a file of at most ``limit`` of them. Raises ScenarioError.
 
     A file that is too large is refused without reading it; ``where`` is what names the file.
     """
 
-    def error(wrong: str, right: str, place: str = where) -> ScenarioError:
-        return ScenarioError([Problem(place, key, wrong, right)])
+    def error(wrong: str, right: str) -> ScenarioError:
+        return ScenarioError([Problem(where, key, wrong, right)])
 
     kinds = f"a file that ends in {' or '.join(suffixes)}"
 
@@ -120,11 +91,7 @@ def read_text(path: FilePath, limit: int, where: str, key: str, suffixes: tuple[
         raise error(f"cannot be read: {reason}", "a file that can be read") from None
     if len(content) > limit:
         raise error(f"has more than {limit:,} bytes", f"at most {limit:,} bytes")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as bad:
-        line = content.count(b"\n", 0, bad.start) + 1
-        raise error("is not UTF-8 text", "a text file in UTF-8", f"{path}:{line}") from None
+    return content
 
 
 def _suggest(path: FilePath, suffixes: tuple[str, ...]) -> str:

@@ -37,7 +37,7 @@ def check_foreign(document: Document, own: Any, urls: Container[str]) -> None:
         may_harm = (
             "${" in text
             or (path[:1] == ("target",) and path[1:2] != ("simulator",))
-            or path[-1:] in (("python",), ("file",))
+            or path[-1:] in (("python",), ("file",), ("column",))
         )
         if may_harm and not is_url and value not in _own(own, path):
             wrong = "is set by the master, and the scenario here does not hold it"

@@ -33,10 +33,11 @@ from loadgen.model import (
 )
 from loadgen.prompts import SIMULATED, synthetic
 from loadgen.scenario import environment, fields, thresholds
-from loadgen.scenario.files import read, read_prompts
+from loadgen.scenario.files import read
 from loadgen.scenario.overrides import Override, apply, literal
 from loadgen.scenario.places import check_foreign
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted, masked
+from loadgen.scenario.prompt_files import read_prompts
 from loadgen.scenario.shape import TAGS, ScenarioShape, choose_key
 from loadgen.scenario.source import BAD, Document, at, kind, parse
 from loadgen.scenario.values import is_text, shown
@@ -143,6 +144,8 @@ def _resolve(
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file, version)
     prompts, made, unique = _prompts(document, hidden, shape)
+    if shape is not None:
+        _check_messages(document, shape, prompts)
     ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -296,20 +299,31 @@ def _prompts(
     if isinstance(of, list):
         return tuple(map(Prompt, of)), None, False
     if of.synthetic is None:
-        return tuple(map(Prompt, found or of.texts or ())), None, of.unique == "prefix"
+        return found or tuple(map(Prompt, of.texts or ())), None, of.unique == "prefix"
     made, unique = of.synthetic.resolved(), of.unique != "off"
     calibration = Calibration() if shape.target.simulator is None else SIMULATED
     return synthetic(made, calibration, shape.seed, unique=unique), made, unique
 
 
-def _prompts_file(document: Document, hidden: set[str]) -> tuple[str, ...]:
+def _check_messages(document: Document, shape: ScenarioShape, prompts: Sequence[Prompt]) -> None:
+    """Report prompts that are chats where the protocol takes a text."""
+    with suppress(ImportError):
+        if any(prompt.messages for prompt in prompts) and not protocols.takes_messages(shape.protocol):
+            chats = " or ".join(filter(protocols.takes_messages, protocols.BUILTIN))
+            wrong = f"has messages, and {shape.protocol} takes a text"
+            document.report(("prompts", "file"), wrong, f"the protocol {chats}, or prompts that are texts")
+
+
+def _prompts_file(document: Document, hidden: set[str]) -> tuple[Prompt, ...]:
     """Return the prompts of a file, which is read even if other keys are wrong, to report all problems at once."""
     prompts = document.data.get("prompts")
     file = prompts.get("file") if isinstance(prompts, dict) else None
     if not is_text(file):
         return ()
+    column = prompts.get("column")
     try:
-        return read_prompts(document.folder, file, document.place(("prompts", "file")))
+        where = document.place(("prompts", "file"))
+        return read_prompts(document.folder, file, str(column) if is_text(column) else None, where)
     except ScenarioError as error:
         document.problems += [each._replace(where=mask(each.where, hidden)) for each in error.problems]
         return ()

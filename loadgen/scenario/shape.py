@@ -341,8 +341,11 @@ class PromptsShape(_Shape):
     file: Text | None = key(
         None,
         "A file relative to the scenario "
-        "(.jsonl: a JSON string or an object with a prompt in each line; .txt: one in each line).",
+        "(.jsonl, .csv, .parquet: with a prompt, or the messages of a chat, in each line; .txt: a text in each line).",
         "prompts.jsonl",
+    )
+    column: Text | None = key(
+        None, "The column of the file that has the prompts. Default: prompt, or messages.", "question"
     )
     texts: Annotated[list[Text], Field(min_length=1)] | None = key(None, "A list.", ["Write a haiku."])
     synthetic: SyntheticShape | None = key(
@@ -365,6 +368,8 @@ class PromptsShape(_Shape):
         for name in found:
             if getattr(self, name) is None:
                 yield (name,), "is empty", "a value, or leave the key out"
+        if self.column and "file" not in found:
+            yield ("column",), "is one of a file", "leave it out, or {file: prompts.csv, column: question}"
 
 
 class TimeoutsShape(_Shape):

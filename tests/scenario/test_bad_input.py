@@ -91,7 +91,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "too many": ("prompts.synthetic.count", "{synthetic: {input_tokens: 9000, count: 9000}}", "too many"),
     "another way": ("prompts.unique", "{texts: [a], unique: suffix}", "prefix or off"),
     "prompts file missing": ("prompts.file", "{file: no.jsonl}", "no such file"),
-    "prompts file of a kind": ("prompts.file", "{file: s.yaml}", "neither .jsonl nor .txt"),
+    "prompts file of a kind": ("prompts.file", "{file: s.yaml}", "ends in none of"),
     "two targets": ("target.url", "{simulator: {}, url: 'http://h'}", "only one"),
     "no target": ("target", "{}", "neither simulator nor url"),
     "empty target": ("target.url", "{url: }", "is empty"),
