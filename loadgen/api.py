@@ -88,6 +88,7 @@ def run(
     url: str | None = None,
     clients: str | Sequence[str] | None = None,
     concurrency: int | Sequence[int] | None = None,
+    rate: float | str | Sequence[float | str] | None = None,
     repeats: int | None = None,
     duration: str | None = None,
     seed: int | None = None,
@@ -112,7 +113,13 @@ def run(
     from loadgen.scenario import load, overrides_from_flags
 
     flags = overrides_from_flags(
-        url=url, clients=clients, concurrency=concurrency, repeats=repeats, duration=duration, seed=seed
+        url=url,
+        clients=clients,
+        concurrency=concurrency,
+        rate=rate,
+        repeats=repeats,
+        duration=duration,
+        seed=seed,
     )
     environ = {**os.environ, ALLOWED: ANY} if allow_python else os.environ
     planned = load(scenario, [*flags, *settings], environ)

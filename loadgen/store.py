@@ -60,6 +60,7 @@ _OF_STREAM = (
         "run_wait_ns",
         "sent",
         "drain_ns",
+        "held_ns",
     ),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
     *("prompt", "input_asked", "output_asked"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @common.url_option
 @click.option("--clients", metavar="A,B", help="Clients to measure, in place of the scenario's.")
 @click.option("--concurrency", metavar="1,10", help="Numbers of simultaneous streams.")
+@click.option("--rate", metavar="5,10", help="Arrivals per second, in place of a number of streams.")
 @click.option("--repeats", type=int, help="How often each cell is measured.")
 @click.option("--duration", metavar="10s", help="How long each cell starts new streams.")
 @common.set_option

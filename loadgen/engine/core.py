@@ -11,6 +11,7 @@ from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder, do_nothing
 from loadgen.engine.requests import Requests
+from loadgen.engine.schedule import Schedule
 from loadgen.engine.surplus import Connections
 from loadgen.engine.system import totals
 from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
@@ -30,7 +31,7 @@ class Engine:
     def __init__(self, cell: Cell, protocol: Protocol, outbox: Outbox) -> None:
         self.cell = cell
         self.open: dict[int, StreamRecorder] = {}  # by the number of the stream
-        self.dispatcher = Dispatcher(cell)
+        self.dispatcher = Schedule(cell) if cell.workload.load.is_open else Dispatcher(cell)
         self.pauses = PauseWatcher()
         self._timeouts = cell.workload.timeouts
         self._protocol = protocol
@@ -66,8 +67,8 @@ class Engine:
         if isinstance(decoder, Bounded):
             decoder.max_bytes = self.cell.workload.max_message
         recorder = StreamRecorder(number, arrival.slot or 0, arrival.due, decoder)
-        recorder.connections = self._connections
         recorder.asked = self._requests.asked(arrival)
+        recorder.connections, recorder.held_ns = self._connections, arrival.held
         self.open[number] = recorder
         return recorder
 
@@ -116,9 +117,9 @@ class Engine:
             return
         if command.get("stop"):
             self._stopped_at = now
-            self.dispatcher.stop()
+            self.dispatcher.stop(now)
         elif "streams" in command:
-            if not self.cell.workload.load.is_commanded:
+            if isinstance(self.dispatcher, Schedule) or not self.cell.workload.load.is_commanded:
                 raise ValueError("this load has a schedule; its number of streams cannot be changed")
             deadline = now + int(command.get("grace", 0) * 1e9)
             self.dispatcher.resize(int(command["streams"]), now, deadline)

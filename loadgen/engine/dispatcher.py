@@ -1,9 +1,8 @@
-"""Which stream starts next, and on which slot. Times are ``perf_counter_ns`` marks."""
+"""Which stream of a closed load starts next, and on which slot. Times are ``perf_counter_ns`` marks."""
 
 import heapq
 import random
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 
 from loadgen.loads import arrivals
@@ -28,9 +27,7 @@ class Dispatcher:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._lock = threading.Lock()
-        self._load: Iterator[Arrival] = iter(())
-        # due, slot, order, arrival, whether the load yielded it: of those only the next, for a load may be endless
-        self._pending: list[tuple[int, int, int, Arrival, bool]] = []
+        self._pending: list[tuple[int, int, int, Arrival]] = []  # due, slot, order, arrival
         self._count = 0
         # slot -> when it starts no more streams, and when the stream it still has must end
         self._running: dict[int, tuple[int, int]] = {}
@@ -38,48 +35,32 @@ class Dispatcher:
         self._stopped = False
         self._start = 0
         self._slots = set(range(cell.max_streams) if cell.slots is None else cell.slots)
-        self._most = len(self._slots) or FOREVER
         self._chance = random.Random(f"{cell.seed}/{cell.max_streams}/{cell.repeat}/orders")
 
     def start(self, start: int) -> None:
         """Begin the load; its times count from ``start``."""
         self._start = start
-        self._load = arrivals(self._cell)
-        self._draw()
-
-    def _draw(self) -> None:
-        """Make the load's next arrival pending."""
-        if (arrival := next(self._load, None)) is not None:
-            self._push(self._absolute(arrival), from_load=True)
+        for arrival in arrivals(self._cell):
+            self._push(self._absolute(arrival))
 
     def _absolute(self, arrival: Arrival) -> Arrival:
         return arrival._replace(due=self._start + arrival.due, until=self._start + arrival.until)
 
-    def _push(self, arrival: Arrival, *, from_load: bool = False) -> None:
+    def _push(self, arrival: Arrival) -> None:
+        assert arrival.slot is not None
         self._count += 1
-        slot = -1 if arrival.slot is None else arrival.slot
-        heapq.heappush(self._pending, (arrival.due, slot, self._count, arrival, from_load))
-
-    def _pop(self) -> Arrival:
-        *_, arrival, from_load = heapq.heappop(self._pending)
-        if from_load:
-            self._draw()
-        return arrival
+        heapq.heappush(self._pending, (arrival.due, arrival.slot, self._count, arrival))
 
     @property
     def next_due(self) -> int | None:
-        """Return when a slot is to be started next; ``None`` when nothing is pending, or has to wait for a slot."""
+        """Return when a slot is to be started next; ``None`` when nothing is pending."""
         with self._lock:
-            return None if not self._pending or self._is_full() else self._pending[0][0]
+            return self._pending[0][0] if self._pending else None
 
     @property
     def is_exhausted(self) -> bool:
         """Return whether no arrival is pending."""
         return not self._pending
-
-    def _is_full(self) -> bool:
-        """Return whether the next arrival must wait for a slot, which only those of an open load do."""
-        return self._pending[0][3].slot is None and len(self._running) >= self._most
 
     @property
     def running(self) -> int:
@@ -89,17 +70,16 @@ class Dispatcher:
     # -- called by the driver and its slots
 
     def take_due(self, now: int) -> list[Arrival]:
-        """Return the arrivals that need a new thread or task now, each with its slot.
+        """Return the arrivals that need a thread or task now, each with its slot.
 
         A slot that still runs is not started again: it goes on until its new end.
         """
         started = []
         with self._lock:
-            while self._pending and self._pending[0][0] <= now and not self._is_full():
-                arrival = self._pop()
-                slot = len(self._running) if arrival.slot is None else arrival.slot
+            while self._pending and self._pending[0][0] <= now:
+                slot, _, arrival = heapq.heappop(self._pending)[1:]
                 if slot not in self._running:
-                    started.append(arrival._replace(slot=slot))
+                    started.append(arrival)
                 self._running[slot] = arrival.until, FOREVER
         return started
 
@@ -118,13 +98,7 @@ class Dispatcher:
         left = None if arrival.streams is None else arrival.streams - 1
         with self._lock:
             due = now + self._pause(arrival.slot, ok)
-            if self._stopped:
-                pass
-            elif left == 0:
-                # In an open load a slot that is free reserves the next arrival, and waits for it.
-                if self._pending and self._pending[0][3].slot is None:
-                    return self._pop()._replace(slot=arrival.slot)
-            elif due < self._running[arrival.slot][0]:
+            if not self._stopped and left != 0 and due < self._running[arrival.slot][0]:
                 return arrival._replace(due=due, prompt=arrival.prompt + 1, streams=left)
             del self._running[arrival.slot]
             return None
@@ -144,7 +118,7 @@ class Dispatcher:
 
     # -- commands
 
-    def stop(self) -> None:
+    def stop(self, now: int) -> None:  # noqa: ARG002
         """Start no more streams."""
         with self._lock:
             self._stopped = True

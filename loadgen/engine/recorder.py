@@ -44,6 +44,7 @@ class StreamRecorder:
     text_events: int = 0
     expired: Outcome | None = None
     run_wait_ns: int | None = None
+    held_ns: int | None = None
     abort: Callable[[], object] = do_nothing
     connected: socket.socket | None = None  # its connection
     connections: Connections | None = None  # what is known of all of them
@@ -259,6 +260,7 @@ class StreamRecorder:
             first_stamp_ns=self._first_stamp if stamped else None,
             usage=self._usage,
             run_wait_ns=self.run_wait_ns,
+            held_ns=self.held_ns,
             sent=self._sent,
             first_answer=self._first_answer,
             prompt=self.asked.prompt,

@@ -1,7 +1,6 @@
-"""Drive an async client: a task for each slot. The sibling of threads.py, with ``async``."""
+"""Drive an async client: a task for each slot, or each open stream. The sibling of threads.py, with ``async``."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
@@ -36,28 +35,45 @@ async def _drive(
     if not start():
         return
     loop = asyncio.get_running_loop()
+    finished = loop.create_future()
     tasks: set[asyncio.Task[None]] = set()
-    readable = asyncio.Event()
-    loop.add_reader(commands.fd, readable.set)
-    while not engine.is_finished(now := perf_counter_ns()):
-        for arrival in engine.dispatcher.take_due(now):
-            task = loop.create_task(_slot(engine, client, arrival))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        engine.check(now)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(engine.seconds_to_wake()):
-                await readable.wait()
-            readable.clear()
+
+    def step() -> None:
+        """Do what is due, and come back when more is: without a task, which would cost a thousandfold per arrival."""
+        try:
+            if engine.is_finished(now := perf_counter_ns()):
+                finished.set_result(None)
+                return
+            for arrival in engine.dispatcher.take_due(now):
+                task = loop.create_task(_slot(engine, client, arrival))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            engine.check(now)
+            wakes[0] = loop.call_later(engine.seconds_to_wake(), step)
+        except Exception as error:
+            finished.set_exception(error)
+
+    def command() -> None:
+        try:
             for line in commands.read():
                 engine.run_command(line, perf_counter_ns())
+        except Exception as error:
+            finished.set_exception(error)
+        wakes[0].cancel()
+        step()
+
+    wakes = [loop.call_soon(step)]
+    loop.add_reader(commands.fd, command)
+    await finished
     loop.remove_reader(commands.fd)
+    wakes[0].cancel()
 
 
 async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
     arrival: Arrival | None = first
     while arrival is not None:
-        await asyncio.sleep(max(0, arrival.due - perf_counter_ns()) / 1e9)
+        if (early := arrival.due - perf_counter_ns()) > 0:
+            await asyncio.sleep(early / 1e9)
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return

@@ -1,4 +1,4 @@
-"""Drive a sync client: a thread for each slot. The sibling of tasks.py, without ``async``.
+"""Drive a sync client: a thread for each slot, or each open stream. The sibling of tasks.py, without ``async``.
 
 In a process that gevent has patched before this was imported, a thread is a greenlet and all else stays the same.
 """
@@ -17,7 +17,10 @@ from loadgen.engine.core import Engine
 from loadgen.engine.pauses import RunWait
 from loadgen.engine.pipe import Commands
 from loadgen.engine.recorder import StreamRecorder
+from loadgen.engine.schedule import Schedule
 from loadgen.model import Arrival, Cell
+
+LEAD_NS = 2_000_000  # a thread gets an arrival so long before it is due: it has started, or woken up, by then
 
 
 def drive(
@@ -29,20 +32,61 @@ def drive(
     client = kind(engine.cell)
     if not start():
         return
+    if isinstance(engine.dispatcher, Schedule):
+        engine.dispatcher.lead = LEAD_NS
+    run = _Threads(partial(_slot, engine, client), keep=engine.cell.workload.load.is_open).run
     while not engine.is_finished(now := perf_counter_ns()):
         for arrival in engine.dispatcher.take_due(now):
-            threading.Thread(target=_slot, args=(engine, client, arrival), daemon=True).start()
+            run(arrival)
         engine.check(now)
         if select.select([commands.fd], [], [], engine.seconds_to_wake())[0]:
             for line in commands.read():
                 engine.run_command(line, perf_counter_ns())
 
 
-def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
+class _Threads:
+    """Run arrivals, each on a thread: the one that became idle last, or a new one where there is none.
+
+    Without ``keep`` a thread ends, and with it its connections, when it has nothing more to do.
+    """
+
+    def __init__(self, work: Callable[[Arrival, RunWait], None], *, keep: bool) -> None:
+        self._work, self._keep = work, keep
+        self._idle: list[_Idle] = []
+
+    def run(self, arrival: Arrival) -> None:
+        """Run ``work`` with the arrival, on a thread; called from one only."""
+        try:
+            thread = self._idle.pop()
+        except IndexError:
+            threading.Thread(target=self._serve, args=(arrival,), daemon=True).start()
+            return
+        thread.arrival = arrival
+        thread.wakes.release()
+
+    def _serve(self, arrival: Arrival) -> None:
+        self._work(arrival, wait := RunWait())
+        idle = _Idle(arrival)
+        while self._keep:
+            self._idle.append(idle)
+            idle.wakes.acquire()
+            self._work(idle.arrival, wait)
+
+
+class _Idle:
+    """A thread that waits for its next arrival."""
+
+    def __init__(self, arrival: Arrival) -> None:
+        self.arrival = arrival
+        self.wakes = threading.Lock()
+        self.wakes.acquire()
+
+
+def _slot(engine: Engine, client: SyncClient, first: Arrival, wait: RunWait) -> None:
     arrival: Arrival | None = first
-    wait = RunWait()
     while arrival is not None:
-        time.sleep(max(0, arrival.due - perf_counter_ns()) / 1e9)
+        if (early := arrival.due - perf_counter_ns()) > 0:
+            time.sleep(early / 1e9)
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return

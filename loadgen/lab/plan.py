@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from loadgen.model import Cell, Scenario
+from loadgen.model import Cell, Level, Load, Scenario
 
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
+OPEN_S = 60.0  # arrivals of so long may be open at once, where the scenario does not say how many,
+MIN_OPEN, MAX_OPEN = 100, 10_000  # but so many at least, and at most
 CELL_S = 0.7  # that a cell takes beside its streams: a process starts, its recording is saved
 
 
@@ -31,7 +33,9 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
         chance = random.Random(f"{scenario.seed}/{repeat}")
         levels = chance.sample(scenario.levels, len(scenario.levels))
         for level in levels:
-            ramp = load.ramp_per_stream * level.value or load.ramp
+            own = replace(load, ramp=load.ramp_per_stream * level.value or load.ramp)
+            if load.is_open:
+                own = replace(own, max_streams=max_streams(load, level))
             for client in chance.sample(clients, len(clients)):
                 stream = client.options.get("stream", workload.stream)
                 cell = Cell(
@@ -43,13 +47,18 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     path=scenario.target.path,
                     tls=scenario.target.tls,
                     headers=headers,
-                    workload=replace(workload, load=replace(load, ramp=ramp), stream=stream),
+                    workload=replace(workload, load=own, stream=stream),
                     seed=scenario.seed,
                     cores=engine_cores,
                     simulated=scenario.target.simulator is not None,
                 )
                 planned.append(cell)
     return planned
+
+
+def max_streams(load: Load, level: Level) -> int:
+    """Return the most streams of an open load that may be open at once: a dead server must not fill the machine."""
+    return load.max_streams or round(min(max(MIN_OPEN, (level.rate or 0.0) * OPEN_S), MAX_OPEN))
 
 
 def seconds(cell: Cell, answer_s: float) -> float:

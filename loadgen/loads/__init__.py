@@ -14,20 +14,23 @@ from loadgen.model import Arrival, Cell
 LOADS: dict[str, str] = {
     "closed": "loadgen.loads.closed",
     "stages": "loadgen.loads.stages",
+    "constant": "loadgen.loads.rate",
+    "poisson": "loadgen.loads.rate",
+    "gamma": "loadgen.loads.rate",
 }
 
 
 def arrivals(cell: Cell) -> Iterator[Arrival]:
-    """Yield the arrivals of the cell's load, ascending by due time; where it has a share of the slots, its own only.
+    """Yield the arrivals of the cell's load, ascending by due time, each with its slot.
 
-    Arrivals without a slot are dealt to the slots in turn. Raises LookupError for an unknown load.
+    Those of an open load are numbered, and all of them are there; of a closed load only those of the cell's own slots.
+    Raises LookupError for an unknown load.
     """
-    found: Iterator[Arrival] = import_module(LOADS[cell.workload.load.kind]).arrivals(cell)
+    load = cell.workload.load
+    found: Iterator[Arrival] = import_module(LOADS[load.kind]).arrivals(cell)
+    if load.is_open:
+        return (arrival._replace(slot=number) for number, arrival in enumerate(found))
     if cell.slots is None:
         return found
-    slots, dealt = set(cell.slots), max(1, cell.max_streams)
-    return (
-        arrival
-        for place, arrival in enumerate(found)
-        if (place % dealt if arrival.slot is None else arrival.slot) in slots
-    )
+    own = frozenset(cell.slots)
+    return (arrival for arrival in found if arrival.slot in own)

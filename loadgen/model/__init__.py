@@ -98,6 +98,7 @@ from loadgen.model.run import WarmUp as WarmUp
 from loadgen.model.scenario import AUTO as AUTO
 from loadgen.model.scenario import MODEL as MODEL
 from loadgen.model.scenario import Load as Load
+from loadgen.model.scenario import RateStage as RateStage
 from loadgen.model.scenario import Scenario as Scenario
 from loadgen.model.scenario import Simulator as Simulator
 from loadgen.model.scenario import Stage as Stage

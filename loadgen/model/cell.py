@@ -33,6 +33,7 @@ class Cell:
     tls: Tls = field(default_factory=Tls)
     simulated: bool = False  # the server is our own simulator
     slots: tuple[int, ...] | None = None  # those of the cell's slots that are this engine's; None: all
+    shares: int = 1  # of an open load: arrival k is of share k mod shares, and ``slots`` are shares
 
     @property
     def max_streams(self) -> int:
@@ -43,9 +44,10 @@ class Cell:
 class Arrival(NamedTuple):
     """A stream that is due ``due`` nanoseconds after the start of the cell: what a load yields.
 
-    An open load yields an arrival for each stream, without a slot: the engine runs it on any that is free. A closed
-    load yields the first stream of each slot: on its slot ``streams`` of them (``None``: no limit) follow one another,
-    the next due when the one before has ended, as long as that is before ``until``.
+    An open load yields an arrival for each stream; its ``slot`` becomes its place in the schedule, and ``held`` is how
+    long it waited because as many streams were open as may be. A closed load yields the first stream of each slot: on
+    its slot ``streams`` of them (``None``: no limit) follow one another, the next due when the one before has ended, as
+    long as that is before ``until``.
     """
 
     due: int
@@ -54,6 +56,7 @@ class Arrival(NamedTuple):
     streams: int | None = 1
     until: int = FOREVER
     own: Prompt | None = None  # what it asks in place of the workload's prompts
+    held: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

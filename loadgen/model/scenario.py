@@ -94,9 +94,20 @@ class Stage:
     over: float
 
 
+@dataclass(frozen=True, slots=True)
+class RateStage:
+    """From the rate before to ``to`` arrivals per second, evenly within ``over`` seconds; 0: at once."""
+
+    to: float
+    over: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """When streams arrive: as the load named ``arrivals`` says, a key of ``loads.LOADS``, or as ``stages`` say.
+
+    An open load starts streams whatever became of those before, at the level's rate for ``duration``, or as ``rates``
+    say. ``shape`` is that of its gamma distributed gaps: below 1 in bursts, at 1 Poisson, above 1 more even.
 
     In the closed loop every slot runs stream after stream, for ``duration`` or ``requests`` times. One of the
     three is set in a scenario; none of them means until stopped, by commands. Slots start at seeded offsets
@@ -109,6 +120,8 @@ class Load:
     duration: float | None = None
     requests: int | None = None
     stages: tuple[Stage, ...] = ()
+    rates: tuple[RateStage, ...] = ()
+    shape: float | None = None
     ramp: float = 0.0
     ramp_per_stream: float = 0.0
     warmup: float = 0.0
@@ -119,6 +132,11 @@ class Load:
         return "stages" if self.stages else self.arrivals
 
     @property
+    def is_open(self) -> bool:
+        """Return whether streams start by a schedule alone, and not because others have ended."""
+        return self.kind not in ("closed", "stages")
+
+    @property
     def is_commanded(self) -> bool:
         """Return whether the load has no end of its own: commands start its slots and stop it."""
         return self.seconds is None and self.requests is None
@@ -126,7 +144,8 @@ class Load:
     @property
     def seconds(self) -> float | None:
         """Return how long new streams are started; ``None`` where that is not a matter of time."""
-        return sum(stage.over for stage in self.stages) if self.stages else self.duration
+        stages = self.stages or self.rates
+        return sum(stage.over for stage in stages) if stages else self.duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

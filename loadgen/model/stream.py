@@ -95,6 +95,9 @@ class Stream:
     sent: int | None = None  # mark: the connection had sent the request, as far as the kernel's ticks tell
     run_wait_ns: int | None = None  # its thread was runnable but not running; None where it shares a thread
     first_answer: int | None = None
+    held_ns: int | None = (
+        None  # it waited, once due, for one of ``max_streams`` to end; None in a closed loop
+    )
     drain_ns: int | None = None  # from the protocol's end, which is ``end``, to that of the body
     thinking_events: int = 0
     tool_call_events: int = 0

@@ -27,6 +27,7 @@ STREAM_COLUMNS = (
     "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
     "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
+    "held_ms",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -140,7 +141,7 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
     }
     times = {
         "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
-        "drain": of.drain_ns,
+        "drain": of.drain_ns, "held": of.held_ns,
         "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,
         "server_decode": of.decode_ns, **{name: getattr(m.parts, name) for name in NAMES},
     }  # fmt: skip

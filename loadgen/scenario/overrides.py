@@ -11,14 +11,16 @@ from pydantic_core import PydanticCustomError
 
 from loadgen.scenario import values
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted
-from loadgen.scenario.source import BAD, Document, is_unicode, parse, scalar, with_leaves
+from loadgen.scenario.source import BAD, Document, at, is_unicode, parse, scalar, with_leaves
 
-# Setting one of these keys removes those beside it.
-_REPLACES: Final[dict[Path, tuple[str, ...]]] = {
-    ("target", "url"): ("simulator",),
-    ("load", "duration"): ("requests",),
-    ("load", "requests"): ("duration",),
-    ("stages",): ("concurrency", "load"),
+# Setting one of these keys removes those.
+_REPLACES: Final[dict[Path, tuple[Path, ...]]] = {
+    ("target", "url"): (("target", "simulator"),),
+    ("load", "duration"): (("load", "requests"),),
+    ("load", "requests"): (("load", "duration"),),
+    ("concurrency",): (("rate",), ("load", "arrivals"), ("load", "shape"), ("load", "max_streams")),
+    ("rate",): (("concurrency",), ("load", "ramp"), ("load", "ramp_per_stream")),
+    ("stages",): (("concurrency",), ("rate",), ("load",)),
 }
 # flag -> what it is, the validator of its value, which must be between the next two, and what would be right
 _FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] = {
@@ -43,6 +45,7 @@ def overrides_from_flags(
     url: str | None = None,
     clients: str | Sequence[str] | None = None,
     concurrency: str | int | Sequence[int] | None = None,
+    rate: str | float | Sequence[float | str] | None = None,
     repeats: str | int | None = None,
     duration: str | None = None,
     seed: str | int | None = None,
@@ -66,6 +69,7 @@ def overrides_from_flags(
         "--url": ("target.url", url),
         "--clients": ("clients", listed(clients)),
         "--concurrency": ("concurrency", typed(listed(concurrency))),
+        "--rate": ("rate", typed(listed(rate))),
         "--repeats": ("repeats", typed(repeats)),
         "--duration": ("load.duration", typed(duration)),
         "--seed": ("seed", typed(seed)),
@@ -123,8 +127,9 @@ def _set(document: Document, override: Override) -> None:
             )
             document.problems.append(Problem(override.flag, override.key, wrong, right))
             return
-    for key in _REPLACES.get(path, ()):
-        inside.pop(key, None)
+    for *above, key in _REPLACES.get(path, ()):
+        if isinstance(mapping := at(document.data, tuple(above))[1], dict):
+            mapping.pop(key, None)
     inside[path[-1]] = override.value
     document.places = {p: place for p, place in document.places.items() if p[: len(path)] != path}
     document.places[path] = override.flag

@@ -33,6 +33,7 @@ from loadgen.model import (
 )
 from loadgen.prompts import SIMULATED, synthetic
 from loadgen.scenario import environment, fields, thresholds
+from loadgen.scenario.environment import meaning
 from loadgen.scenario.files import read
 from loadgen.scenario.overrides import Override, apply, literal
 from loadgen.scenario.places import check_foreign
@@ -52,6 +53,7 @@ _MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "too_short": ("is an empty list", "at least one entry"),
     "greater_than_equal": ("{value} is too small", "at least {ge:,}"),
     "less_than_equal": ("{value} is too large", "at most {le:,}"),
+    "greater_than": ("{value} is too small", "more than {gt:,}"),
     "less_than": ("{value} is too large", "less than {lt:,}"),
 }
 _EXAMPLES: Final = {
@@ -239,15 +241,25 @@ def _missing(document: Document, path: Path) -> None:
 def _check_pairs(document: Document) -> None:
     """Report keys that exclude each other, and pairs of which there is none."""
     data = document.data
-    for key in ("concurrency", "load"):
-        if "stages" in data and key in data:
+    rates = _are_rates(data.get("stages"))
+    if "stages" in data:
+        for key in {"concurrency", "rate", *(() if rates else ("load",))} & {*data}:
             right = "only one of the two: the stages say how many streams, and how long"
             document.report((key,), "is mutually exclusive with stages", right)
-        elif "stages" not in data and key not in data:
-            _missing(document, (key,))
+    else:
+        if not {"concurrency", "rate"} & {*data}:
+            _missing(document, ("concurrency",))
+        if "load" not in data:
+            _missing(document, ("load",))
+    if {"rate", "concurrency"} <= {*data}:
+        right = "only one of the two: so many arrivals per second, or so many streams at once"
+        document.report(("rate",), "is mutually exclusive with concurrency", right)
     for key, one, other in (("target", "simulator", "url"), ("load", "duration", "requests")):
         inner = data.get(key)
         if not isinstance(inner, dict):
+            continue
+        if key == "load" and (rates or "rate" in data):
+            _check_open(document, inner, rates=rates)
             continue
         if one in inner and other in inner:
             wrong = f"is mutually exclusive with {key}.{one}"
@@ -257,6 +269,24 @@ def _check_pairs(document: Document) -> None:
         for name in (one, other):
             if name in inner and inner[name] is None:
                 document.report((key, name), "is empty", "a value, or leave the key out")
+
+
+def _are_rates(stages: Any) -> bool:
+    """Return whether stages say a rate, before they are validated."""
+    found = (
+        [meaning(stage.get("to")) for stage in stages if isinstance(stage, dict)]
+        if isinstance(stages, list)
+        else []
+    )
+    return any(isinstance(to, str) and "/" in to for to in found)
+
+
+def _check_open(document: Document, load: Mapping[str, Any], *, rates: bool) -> None:
+    """Report a load at a rate that has no duration, or beside stages one of its own."""
+    if rates and "duration" in load:
+        document.report(("load", "duration"), "is mutually exclusive with stages", "the stages say how long")
+    elif not rates and "duration" not in load:
+        document.report(("load",), "has no duration", "how long streams arrive, such as duration: 60s")
 
 
 def _check_protocol(document: Document, shape: ScenarioShape) -> None:

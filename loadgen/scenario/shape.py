@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import (
@@ -19,9 +21,11 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from loadgen import protocols
 from loadgen.loads import LOADS
+from loadgen.loads.rate import expected
 from loadgen.model import (
     AUTO,
     MAX_MESSAGE_BYTES,
@@ -29,6 +33,7 @@ from loadgen.model import (
     Level,
     Load,
     Objectives,
+    RateStage,
     Simulator,
     Slo,
     Stage,
@@ -38,8 +43,9 @@ from loadgen.model import (
 )
 from loadgen.model.scenario import FAULTS
 from loadgen.scenario import fields, values, variants
+from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose, dotted, nearest
-from loadgen.scenario.thresholds import InFile, names, threshold
+from loadgen.scenario.thresholds import InFile, levels_of, names, threshold
 from loadgen.scenario.values import (
     INTEGER,
     NUMBER,
@@ -50,6 +56,7 @@ from loadgen.scenario.values import (
     MessageSize,
     Milliseconds,
     PositiveDuration,
+    Rate,
     Text,
     check,
     checked,
@@ -93,12 +100,21 @@ class _Shape(BaseModel):
         return check(self, self.problems())
 
 
-def _either(choices: Mapping[tuple[str, ...], tuple[str, ...]]) -> ConfigDict:
-    """Return the schema of a mapping that has one group of keys, and then none of the keys beside it."""
+def _either(
+    choices: Mapping[tuple[str, ...], tuple[str, ...]],
+    inner: Mapping[tuple[str, ...], Mapping[str, Any]] = MappingProxyType({}),
+) -> ConfigDict:
+    """Return the schema of a mapping that has one group of keys, and then none of the keys beside it.
+
+    ``inner`` has what else must be true of keys with that group.
+    """
     return ConfigDict(
         json_schema_extra={
             "oneOf": [
-                {"required": list(keys), "properties": dict.fromkeys(others, False)}
+                {
+                    "required": list(keys),
+                    "properties": {**dict.fromkeys(others, False), **inner.get(keys, {})},
+                }
                 for keys, others in choices.items()
             ]
         }
@@ -232,10 +248,26 @@ def _arrivals() -> list[str]:
 class LoadShape(_Shape):
     """When streams arrive, and for how long or how often."""
 
-    model_config = _either({("duration",): ("requests",), ("requests",): ("duration",)})
+    model_config = _either(
+        {("duration",): ("requests",), ("requests",): ("duration",), (): ("duration", "requests")}
+    )
 
-    arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] = key(
-        "closed", "The pattern of arrivals. closed: every slot runs one stream after another."
+    arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] | None = key(
+        None,
+        "The pattern of arrivals. closed, with concurrency: every slot runs one stream after another. With rate: "
+        "poisson, by default; constant; or gamma, with a shape.",
+        "poisson",
+    )
+    shape: Annotated[float, Field(gt=0, le=10_000), NUMBER] | None = key(
+        None,
+        "Of gamma: below 1 arrivals come in bursts, at 1 they are those of poisson, above 1 more even.",
+        0.5,
+    )
+    max_streams: Streams | None = key(
+        None,
+        "With rate: the most streams open at once; an arrival that is due then waits until one ends. "
+        "Default: the arrivals of a minute, from 100 to 10,000.",
+        500,
     )
     duration: PositiveDuration | None = key(
         None, "How long new streams are started; those open then run to their end.", "10s"
@@ -261,22 +293,82 @@ class LoadShape(_Shape):
                 yield ("ramp",), f"{self.ramp:g}s is not shorter than {lasts}", "a shorter ramp"
             if (self.warmup or 0.0) >= self.duration:
                 yield ("warmup",), f"{self.warmup:g}s leaves nothing of {lasts}", "a shorter warm-up"
+        if self.shape is not None and self.arrivals != "gamma":
+            yield ("shape",), "is that of gamma distributed gaps", "arrivals: gamma, or no shape"
 
-    def resolved(self) -> Load:
-        present = {key: value for key, value in dict(self).items() if value is not None}
-        return Load(**{"warmup": self.ramp if self.duration is not None else 0.0} | present)
+    def resolved(self, *, is_open: bool) -> Load:
+        """Return the load, in which streams arrive by a schedule or as others end."""
+        present: dict[str, Any] = {key: value for key, value in dict(self).items() if value is not None}
+        arrivals = "poisson" if is_open else "closed"
+        warmup = self.ramp if self.duration is not None else 0.0
+        return Load(**{"arrivals": arrivals, "warmup": warmup, **present})
+
+    def misplaced(self, *, is_open: bool) -> Found:
+        """Yield the keys that do not go with a rate, or go with one only."""
+        of_open = [name for name in LOADS if Load(arrivals=name).is_open]
+        if is_open:
+            for name, right in _OF_SLOTS.items():
+                if name in self.model_fields_set:
+                    yield (name,), "is about slots, of which a rate has none", right
+        else:
+            for name in {"shape", "max_streams"} & self.model_fields_set:
+                yield (name,), "goes with a rate", "rate in place of concurrency, or leave it out"
+        if self.arrivals is not None and (self.arrivals in of_open) != is_open:
+            wrong = f"{self.arrivals} goes with {'concurrency' if is_open else 'a rate'}"
+            yield ("arrivals",), wrong, f"one of {', '.join(of_open)}" if is_open else "rate: [5, 10]"
+
+
+# The keys of a load that are about slots, and what would be right with a rate.
+_OF_SLOTS: Final = {
+    "requests": "load.duration: how long streams arrive",
+    "ramp": "stages in place of rate: [{to: 20/s, over: 10s}, {hold: 60s}]",
+    "ramp_per_stream": "stages in place of rate: [{to: 20/s, over: 10s}, {hold: 60s}]",
+}
+
+
+def _to(value: Any) -> int | float:
+    """Return a number of streams as an integer, a rate as a float."""
+    text = meaning(value)
+    return values.rate(value) if isinstance(text, str) and "/" in text else _streams(value)
+
+
+def _streams(value: Any) -> int:
+    try:
+        number = values.integer(value)
+    except PydanticCustomError as error:
+        ((_, problem, right),) = values.problems_of(error)
+        raise values.wrong(problem, f"{right}; or a rate such as 20/s") from None
+    if number < 0:
+        raise values.wrong(f"{number} is too small", "at least 0")
+    if number > MAX_CONCURRENCY:
+        raise values.wrong(f"{number} is too large", f"at most {MAX_CONCURRENCY:,}")
+    return int(number)
+
+
+_To = Annotated[
+    int | float,
+    BeforeValidator(_to),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MAX_CONCURRENCY},
+                values.RATE_SCHEMA["anyOf"][1],
+            ]
+        }
+    ),
+]
 
 
 class StageShape(_Shape):
-    """A step of the load: to another number of streams, or a while at the same."""
+    """A step of the load: to another number of streams, or another rate, or a while at the same."""
 
     model_config = _either({("to",): ("hold",), ("hold",): ("to", "over")})
 
-    to: Annotated[int, Field(ge=0, le=MAX_CONCURRENCY), INTEGER] | None = key(
-        None, "Number of streams at the end of this stage.", 200
+    to: _To | None = key(
+        None, "Number of streams, or arrivals per second, at the end of this stage.", 200, "20/s"
     )
     over: Duration = key(0.0, "Duration of the change, evenly. Default: all at once.", "60s")
-    hold: Duration | None = key(None, "How long the number of streams stays the same.", "2m")
+    hold: Duration | None = key(None, "How long the number of streams, or the rate, stays the same.", "2m")
 
     def problems(self) -> Found:
         keys = self.model_fields_set
@@ -291,18 +383,26 @@ class StageShape(_Shape):
             yield ("over",), "is mutually exclusive with hold", "hold alone, such as {hold: 2m}"
 
 
-def stages_of(shapes: Sequence[StageShape]) -> tuple[Stage, ...]:
-    """Return the stages with their numbers; one that holds goes to where it is."""
-    stages: list[Stage] = []
-    number = 0
+def steps_of(shapes: Sequence[StageShape]) -> list[tuple[int | float, float]]:
+    """Return the number or rate that each stage goes to, and its seconds; one that holds goes to where it is."""
+    steps: list[tuple[int | float, float]] = []
+    number: int | float = 0
     for shape in shapes:
         number = number if shape.to is None else shape.to
-        stages.append(Stage(number, shape.over if shape.hold is None else shape.hold))
-    return tuple(stages)
+        steps.append((number, shape.over if shape.hold is None else shape.hold))
+    return steps
+
+
+def are_rates(shapes: Sequence[StageShape]) -> bool:
+    """Return whether stages are rates, and not numbers of streams."""
+    return any(isinstance(shape.to, float) for shape in shapes)
 
 
 def _stages(shapes: Sequence[StageShape]) -> Found:
-    stages = stages_of(shapes)
+    if are_rates(shapes):
+        yield from _rates(shapes)
+        return
+    stages = [Stage(int(to), over) for to, over in steps_of(shapes)]
     before = [0, *(stage.to for stage in stages)]
     if not any(stage.over for stage in stages):
         yield (), "last 0s in all", "a stage that lasts, such as {hold: 10s}"
@@ -370,6 +470,18 @@ class PromptsShape(_Shape):
                 yield (name,), "is empty", "a value, or leave the key out"
         if self.column and "file" not in found:
             yield ("column",), "is one of a file", "leave it out, or {file: prompts.csv, column: question}"
+
+
+def _rates(shapes: Sequence[StageShape]) -> Found:
+    for at, shape in enumerate(shapes):
+        if isinstance(shape.to, int):
+            yield (at, "to"), "is a number of streams among rates", f"{shape.to}/s"
+    if not round(expected([RateStage(to, over) for to, over in steps_of(shapes)])):
+        yield (
+            (),
+            "have time for no arrival",
+            "a rate above 0, and time at it, such as {to: 10/s}, {hold: 60s}",
+        )
 
 
 class TimeoutsShape(_Shape):
@@ -451,14 +563,31 @@ def _body(body: dict[str, Any]) -> Found:
         yield ("stream",), "is set by the scenario's own key", "stream: true or false, beside body"
 
 
-def _each_once(levels: list[int]) -> Found:
+def _each_once(levels: list[int] | list[float]) -> Found:
     return values.twice(levels, "each number once")
 
 
 class ScenarioShape(_Shape):
     """What to measure: which clients, how many streams at once, against which server."""
 
-    model_config = _either({("concurrency", "load"): ("stages",), ("stages",): ("concurrency", "load")})
+    model_config = _either(
+        {
+            ("concurrency", "load"): ("stages", "rate"),
+            ("rate", "load"): ("stages", "concurrency"),
+            ("stages",): ("concurrency", "rate", "load"),
+            ("stages", "load"): ("concurrency", "rate"),
+        },
+        {
+            ("concurrency", "load"): {
+                "load": {"anyOf": [{"required": ["duration"]}, {"required": ["requests"]}]}
+            },
+            ("rate", "load"): {"load": {"required": ["duration"]}},
+            ("stages", "load"): {
+                "stages": {"contains": {"properties": {"to": {"type": "string"}}, "required": ["to"]}},
+                "load": {"properties": dict.fromkeys(("duration", *_OF_SLOTS), False)},
+            },
+        },
+    )
 
     name: Annotated[str, BeforeValidator(values.name)] = key(
         ..., "What the run is called, in its folder's name and its report.", "100-concurrent"
@@ -498,11 +627,19 @@ class ScenarioShape(_Shape):
     concurrency: Annotated[
         list[Streams], Field(min_length=1), BeforeValidator(_listed), checked(_each_once)
     ] = key(list, "How many streams at once; a cell for each number.", [1, 10, 100])
+    rate: Annotated[list[Rate], Field(min_length=1), BeforeValidator(_listed), checked(_each_once)] = key(
+        list,
+        "In place of concurrency: how many streams arrive per second, whatever became of those before; a cell for "
+        "each rate.",
+        [5, 10, 20],
+    )
     load: LoadShape = key(LoadShape, "How long or how often.", {"duration": "10s", "ramp": "2s"})
     stages: Annotated[list[StageShape], Field(min_length=1), checked(_stages)] = key(
         list,
-        "In place of concurrency and load: how the number of streams changes in each cell.",
+        "In place of concurrency and load: how the number of streams changes in each cell; or how the rate does, in "
+        "place of rate.",
         [{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}],
+        [{"to": "20/s", "over": "60s"}, {"hold": "2m"}],
     )
     repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
         1, "How often each client is measured at each concurrency level, interleaved.", 3
@@ -526,8 +663,9 @@ class ScenarioShape(_Shape):
     )
     thresholds: list[_Threshold] = key(
         [],
-        "What must hold, or the exit code is 1: [client[@concurrency].]metric op value[%].",
-        ["aiohttp.ttft_p99_ms < 500", "errors < 1%"],
+        "What must hold, or the exit code is 1: [client[@level].]metric op value[%], with a level "
+        "such as 100 (streams) or 20/s.",
+        ["aiohttp.ttft_p99_ms < 500", "aiohttp@20/s.total_p99_ms < 900", "errors < 1%"],
     )
     answers: Annotated[Literal["article"], one_of("an answer", lambda: ("article",))] | None = key(
         None,
@@ -535,13 +673,33 @@ class ScenarioShape(_Shape):
     )
     seed: Seed = key(0, "The same seed gives the same order of cells and the same schedule.")
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether streams arrive at a rate."""
+        return bool(self.rate) or are_rates(self.stages)
+
+    def problems(self) -> Found:
+        for path, wrong, right in self.load.misplaced(is_open=self.is_open):
+            yield ("load", *path), wrong, right
+        for at, rate in enumerate(self.rate if self.load.duration else ()):
+            if not round(rate * (self.load.duration or 0.0)):
+                yield (
+                    ("rate", at),
+                    f"no stream arrives within {self.load.duration:g}s",
+                    "a longer load.duration",
+                )
+
     def resolved_load(self) -> Load:
-        return Load(stages=stages_of(self.stages)) if self.stages else self.load.resolved()
+        steps = steps_of(self.stages)
+        if not self.is_open:
+            stages = tuple(Stage(int(to), over) for to, over in steps)
+            return Load(stages=stages) if stages else self.load.resolved(is_open=False)
+        rates = tuple(RateStage(to, over) for to, over in steps)
+        return replace(self.load.resolved(is_open=True), rates=rates)
 
     def levels(self) -> tuple[Level, ...]:
-        """Return how many streams at once; of stages the most."""
-        streams = self.concurrency or [max(stage.to for stage in stages_of(self.stages))]
-        return tuple(Level(streams=number) for number in streams)
+        """Return how many streams at once, or arrivals per second; of stages the most."""
+        return tuple(levels_of([*self.concurrency, *self.rate], [stage.to for stage in self.stages]))
 
 
 # Path -> the keys that are known there.

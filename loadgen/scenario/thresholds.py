@@ -1,4 +1,4 @@
-"""``thresholds``: ``[client[@concurrency].]metric op value[%]``."""
+"""``thresholds``: ``[client[@level].]metric op value[%]``, with a level such as ``100`` (streams) or ``20/s``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from loadgen.model import ClientId, Level, Threshold
 from loadgen.scenario import variants
 from loadgen.scenario.environment import Filled
 from loadgen.scenario.problems import choose, nearest
-from loadgen.scenario.values import Found, check, shown, text, wrong
+from loadgen.scenario.values import Found, check, rate, shown, text, wrong
 
 _THRESHOLD: Final = re.compile(
-    r"(?:(?P<client>.+?)(?:@(?P<level>[0-9]{1,9}))?\.)?(?P<metric>[A-Za-z0-9_]+)\s*"
+    r"(?:(?P<client>.+?)(?:@(?P<level>[0-9]{1,9}|[0-9.]{1,20}/[smh]))?\.)?(?P<metric>[A-Za-z0-9_]+)\s*"
     r"(?P<op><=|>=|<|>)\s*(?P<value>[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?)\s*(?P<percent>%?)"
 )
 
@@ -29,7 +29,7 @@ class InFile(NamedTuple):
     folder: FilePath
     version: variants.Version
     clients: set[str]
-    levels: set[int]
+    levels: set[Level]
 
 
 def metrics() -> dict[str, str]:
@@ -55,7 +55,7 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
     stripped = text(value).strip()
     match = _THRESHOLD.fullmatch(stripped)
     if match is None:
-        right = "[client[@concurrency].]metric, one of < <= > >=, a number: aiohttp@100.ttft_p99_ms < 500"
+        right = "[client[@level].]metric, one of < <= > >=, a number: aiohttp@100.ttft_p99_ms < 500"
         raise wrong(f"{shown(value)} is not a threshold", right)
     check(value, _problems(match, isinstance(value, Filled), info))
     return Threshold(
@@ -64,7 +64,7 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
         op=cast(Literal["<", "<=", ">", ">="], match["op"]),
         value=float(match["value"]),
         client=match["client"],
-        level=Level(streams=int(match["level"])) if match["level"] else None,
+        level=_level(match["level"]) if match["level"] else None,
     )
 
 
@@ -90,30 +90,59 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
     if client and clients is not None and client not in names(clients) | in_file.clients:
         problem = f"{'***' if hidden else client} is not among the clients of this scenario"
         yield (), problem, choose(client, sorted(names(clients)))
-    levels: list[int] = info.data.get("concurrency") or most(s.to for s in info.data.get("stages", ()))
-    if level and levels and int(level) not in {*levels, *in_file.levels}:
-        problem = f"{'***' if hidden else level} is not among the concurrency levels of this scenario"
-        yield (), problem, f"one of {', '.join(map(str, levels))}"
+    data = info.data
+    levels = levels_of(
+        [*data.get("concurrency", ()), *data.get("rate", ())], [s.to for s in data.get("stages", ())]
+    )
+    if level and levels and _level(level) not in {*levels, *in_file.levels}:
+        problem = f"{'***' if hidden else level} is not among the levels of this scenario"
+        yield (), problem, f"one of {', '.join(map(_text, levels))}"
+
+
+def _level(text: str) -> Level | None:
+    """Return the level that a threshold names; ``None`` where that is no number."""
+    if "/" not in text:
+        return Level(streams=int(text))
+    with suppress(PydanticCustomError):
+        return Level(rate=rate(text))
+    return None
+
+
+def _text(level: Level) -> str:
+    return f"{level.streams}" if level.rate is None else f"{level.rate:.12g}/s"
+
+
+def levels_of(listed: Iterable[Any], stages: Iterable[Any]) -> list[Level]:
+    """Return the levels of so many streams, which are integers, or of rates, which are not; of stages the most."""
+    numbers = [number for number in listed if isinstance(number, int | float)]
+    numbers += sorted(to for to in stages if isinstance(to, int | float))[-1:]
+    return [Level(streams=n) if isinstance(n, int) else Level(rate=n) for n in numbers]
 
 
 def in_file(data: Mapping[str, Any], folder: FilePath, version: variants.Version) -> InFile:
     """Return what thresholds may name, from a file as plain values; ``folder`` is the file's."""
     listed = {
         key: data[key] if isinstance(data.get(key), list) else [data.get(key)]
-        for key in ("clients", "concurrency", "stages")
+        for key in ("clients", "concurrency", "rate", "stages")
     }
     clients: list[ClientId] = []
     for value in listed["clients"]:
         with suppress(PydanticCustomError):
             clients.append(variants.client(value, folder, version))
-    stages = [stage.get("to") for stage in listed["stages"] if isinstance(stage, dict)]
-    levels = {level for level in [*listed["concurrency"], *most(stages)] if isinstance(level, int)}
+    rates = [*map(_rate, listed["rate"])]
+    stages = [
+        _rate(to) if isinstance(to := stage.get("to"), str) else to
+        for stage in listed["stages"]
+        if isinstance(stage, dict)
+    ]
+    levels = {*levels_of(listed["concurrency"], stages), *levels_of(rates, ())}
     return InFile(folder, version, names(variants.numbered(clients)), levels)
 
 
-def most(levels: Iterable[Any]) -> list[int]:
-    """Return the concurrency of stages that go to these levels; empty where none is an integer."""
-    return sorted(level for level in levels if isinstance(level, int))[-1:]
+def _rate(value: Any) -> float | None:
+    with suppress(PydanticCustomError):
+        return rate(value)
+    return None
 
 
 def names(clients: Iterable[ClientId]) -> set[str]:

@@ -22,10 +22,15 @@ Found = Iterator[tuple[Path, str, str]]
 """Problems of one value: the path that leads from the value to the problem, what is wrong, what would be right."""
 
 MAX_DURATION_S: Final = 24 * 3600.0
+LEAST_RATE: Final = 1 / MAX_DURATION_S
+MAX_RATE: Final = 1_000_000  # what less cannot be started is known only on the machine that runs it
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _QUANTITY: Final = re.compile(
     r"(?P<sign>[-+]?)(?P<number>[0-9]{1,12}(\.[0-9]{1,12})?)\s?(?P<unit>[A-Za-zµ%]*)"
 )
+
+_PER: Final = {"s": 1, "m": 60, "h": 3600}
+_RATE: Final = re.compile(r"(?P<number>[-+]?[0-9]{1,12}(\.[0-9]{1,12})?)\s?(/\s?(?P<per>[smh]))?")
 
 
 def wrong(problem: str, right: str, at: Path = ()) -> PydanticCustomError:
@@ -94,6 +99,21 @@ def duration(value: Any) -> float:
     return seconds
 
 
+def rate(value: Any) -> float:
+    """Return ``20``, ``20/s``, ``30/m`` or ``1800/h`` in arrivals per second; it may be 0."""
+    text, value = shown(value), meaning(value)
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is not None:
+        value = float(match["number"]) / _PER[match["per"] or "s"]
+    if not _is_number(value) or not math.isfinite(value):
+        raise wrong(f"{text} is not a rate", "arrivals per second, such as 20, 0.5, 20/s or 30/m")
+    if value < 0:
+        raise wrong(f"{text} is negative", "arrivals per second, such as 20")
+    if value > MAX_RATE:
+        raise wrong(f"{text} is more than a machine starts", f"at most {MAX_RATE:,} per second")
+    return float(value)
+
+
 def size(value: Any, least: int, most: int, step: int) -> str:
     """Return ``256KiB`` or ``1MiB``, in the largest unit that makes it an integer; the bounds are bytes."""
     text, value = shown(value), meaning(value)
@@ -156,7 +176,7 @@ number = _valid(
     "is not a finite number",
     "a number such as 0.5, without quotes",
 )
-_integer: Final = _valid(
+integer: Final = _valid(
     lambda value: _is_number(value) and isinstance(value, int),
     "is not an integer",
     "an integer such as 3, without quotes",
@@ -282,6 +302,11 @@ def options(value: Any) -> dict[str, Any]:
     return dict(check(made, found))
 
 
+def _arrives(rate: float) -> Found:
+    if rate < LEAST_RATE:
+        yield (), f"{rate:g} is too slow", "arrivals per second, such as 5, or per minute: 2/m"
+
+
 def _positive(seconds: float) -> Found:
     if seconds <= 0:
         yield (), "0 is too short", "longer than 0, such as 5s"
@@ -310,7 +335,14 @@ _FRACTION_SCHEMA: Final = {
     ]
 }
 
-INTEGER: Final = BeforeValidator(_integer)
+RATE_SCHEMA: Final = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(\s?/\s?[smh])?$"},
+    ]
+}
+
+INTEGER: Final = BeforeValidator(integer)
 NUMBER: Final = BeforeValidator(number)
 Duration = Annotated[float, BeforeValidator(duration), WithJsonSchema(_DURATION_SCHEMA)]
 PositiveDuration = Annotated[
@@ -321,6 +353,7 @@ Milliseconds = Annotated[
     BeforeValidator(milliseconds),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _DURATION_SCHEMA["anyOf"][0]]}),
 ]
+Rate = Annotated[float, BeforeValidator(rate), checked(_arrives), WithJsonSchema(RATE_SCHEMA)]
 Fraction = Annotated[float, BeforeValidator(fraction), WithJsonSchema(_FRACTION_SCHEMA)]
 MessageSize = Annotated[
     int,

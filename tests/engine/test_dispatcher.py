@@ -1,23 +1,16 @@
-"""Which stream starts next, and on which slot: closed loads, commands, and open loads, without a clock."""
+"""Which stream starts next, and on which slot: closed loads and commands, without a clock."""
 
 from __future__ import annotations
 
 import heapq
-import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from itertools import count
 from time import perf_counter_ns
-from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
-from loadgen import loads
 from loadgen.engine.dispatcher import FAILURE_PAUSE_NS, Dispatcher
 from loadgen.loads import arrivals
-from loadgen.model import Arrival, Cell, Level, Load, Stage
+from loadgen.model import Arrival, Load, Stage
 from tests.lab.cells import cell
 
 SECOND = 1_000_000_000
@@ -142,7 +135,7 @@ def test_a_stop_starts_nothing_more() -> None:
     made = Slots(concurrency=2, load=Load(duration=10.0, ramp=1.0))
     made.start(SECOND // 2)
     assert made.end(0, SECOND // 2, ok=False) is not None
-    made.dispatcher.stop()
+    made.dispatcher.stop(perf_counter_ns())
     assert made.start(20 * SECOND) == []
     assert not made.dispatcher.admit(made.now[0])  # it waited after its failure
     assert made.dispatcher.running == 0
@@ -316,63 +309,9 @@ def test_a_slot_that_leaves_during_commands_is_neither_lost_nor_doubled() -> Non
             threads.append(threading.Thread(target=slot_thread, args=(arrival,)))
             threads[-1].start()
     assert dispatcher.running == 5
-    dispatcher.stop()
+    dispatcher.stop(perf_counter_ns())
     for thread in threads:
         thread.join()
     assert errors == []
     assert set(most.values()) == {1}
     assert dispatcher.running == 0
-
-
-# -------------------------------------------------------------------------------------------------- open loads
-
-
-@pytest.fixture
-def ticking(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """An open load, as one that is not in the package would be added: a stream each second, for ever."""
-
-    def each_second(cell: Cell) -> Iterator[Arrival]:
-        return (Arrival(due=second * SECOND, prompt=second) for second in count())
-
-    monkeypatch.setitem(sys.modules, "ticking", SimpleNamespace(arrivals=each_second))
-    monkeypatch.setitem(loads.LOADS, "ticking", "ticking")
-    return Load(arrivals="ticking", duration=100.0)
-
-
-def test_an_arrival_of_an_open_load_starts_a_slot_where_none_is_free(ticking: Load) -> None:
-    made = Slots(load=ticking, level=Level(rate=1.0))
-    assert made.start(SECOND) == [(0, 0), (1, SECOND)]
-    assert [made.now[slot].prompt for slot in (0, 1)] == [0, 1]
-    assert made.end(0, SECOND + 5) == 2 * SECOND  # it reserves the next, and waits for it
-    assert made.dispatcher.admit(made.now[0])
-    assert made.now[0].prompt == 2
-    assert made.dispatcher.next_due == 3 * SECOND
-    assert made.start(3 * SECOND) == [(2, 3 * SECOND)]
-    assert not made.dispatcher.is_exhausted
-
-
-def test_the_shares_of_an_open_load_make_up_the_whole(ticking: Load) -> None:
-    shares = [Slots(load=ticking, level=Level(streams=4), slots=slots) for slots in ((0, 2), (1,), (3,))]
-    started = [[due // SECOND for _, due in share.start(5 * SECOND)] for share in shares]
-    assert started == [[0, 2], [1], [3]]
-    assert shares[0].end(0, 5 * SECOND) == 4 * SECOND
-
-
-def test_arrivals_wait_where_the_open_streams_are_limited_and_keep_their_due_time(ticking: Load) -> None:
-    made = Slots(load=Load(arrivals="ticking", duration=100.0, max_streams=2), level=Level(rate=1.0))
-    assert made.start(9 * SECOND) == [(0, 0), (1, SECOND)]
-    assert made.dispatcher.next_due is None  # or the driver would spin
-    assert made.end(1, 9 * SECOND, ok=False) == 2 * SECOND
-    assert made.end(1, 10 * SECOND) == 3 * SECOND
-
-
-def test_slots_of_an_open_load_leave_when_it_has_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        sys.modules, "two", SimpleNamespace(arrivals=lambda _: iter([Arrival(0, 0), Arrival(5, 1)]))
-    )
-    monkeypatch.setitem(loads.LOADS, "two", "two")
-    made = Slots(load=Load(arrivals="two", duration=1.0), level=Level(rate=1.0))
-    assert made.start(9) == [(0, 0), (1, 5)]
-    assert made.dispatcher.is_exhausted
-    assert [made.end(slot, 10) for slot in (0, 1)] == [None, None]
-    assert made.dispatcher.running == 0

@@ -23,6 +23,8 @@ def test_examples_load(tmp_path: Path, example: str) -> None:
     file = tmp_path / "s.yaml"
     if "stages" in keys:
         keys |= dict.fromkeys(("concurrency", "load"))
+    if "rate" in keys:
+        keys["concurrency"] = None
     file.write_text(scenario_text(**{"concurrency": "100", **keys}) + example, encoding="utf-8")
     assert load(file, environ={})
 

@@ -1,0 +1,140 @@
+"""Which stream of an open load starts next: its arrivals come by the schedule, whatever became of those before.
+
+The sibling of :class:`~loadgen.engine.dispatcher.Dispatcher`, for loads that are open. Times are ``perf_counter_ns``.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+from loadgen.loads import arrivals
+from loadgen.model import FOREVER, Arrival, Cell
+
+
+class Schedule:
+    """The arrivals that are still to come, and how many streams run now.
+
+    An arrival that is due while as many run as may be is held until one ends. Those that are held when the load's time
+    is over never start, and are counted.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self._lock = threading.Lock()
+        self._load: Iterator[Arrival] = iter(())
+        self._next: deque[Arrival] = deque()  # ours that are drawn, at least one until the schedule is over,
+        self._passed: list[Arrival] = []  # and those of others that are due before the last of them
+        self._shares = frozenset(range(cell.shares) if cell.slots is None else cell.slots)
+        self._most = self._places()
+        self._full_since = self._start = self._end = 0
+        self._is_over = self._is_stopped = False
+        self.lead = (
+            0  # arrivals are taken so long before they are due, by drivers that need time until a start
+        )
+        self.running = 0
+
+    def _places(self) -> int:
+        """Return how many streams may run at once: those of our shares, where the cell's are dealt to them in turn."""
+        whole, shares = self._cell.max_streams, self._cell.shares
+        return sum((whole - share + shares - 1) // shares for share in self._shares) if whole else FOREVER
+
+    def start(self, start: int) -> None:
+        """Begin the load; its times count from ``start``."""
+        seconds = self._cell.workload.load.seconds
+        self._start, self._end = start, FOREVER if seconds is None else start + int(seconds * 1e9)
+        self._load = arrivals(self._cell)
+        self._draw()
+
+    def _is_ours(self, arrival: Arrival) -> bool:
+        assert arrival.slot is not None
+        return arrival.slot % self._cell.shares in self._shares
+
+    def _draw(self) -> None:
+        """Draw the next arrival of ours, where none is drawn."""
+        if self._next:
+            return
+        self._passed.clear()
+        for drawn in self._load:
+            arrival = drawn._replace(due=self._start + drawn.due, held=0)
+            if self._is_ours(arrival):
+                self._next.append(arrival)
+                return
+            self._passed.append(arrival)
+
+    @property
+    def next_due(self) -> int | None:
+        """Return when a stream is to be started next; ``None`` when none is to come, or has to wait for another."""
+        with self._lock:
+            return (
+                self._next[0].due - self.lead
+                if self._next and not self._is_over and self.running < self._most
+                else None
+            )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Return whether no arrival will start."""
+        return self._is_over or not self._next
+
+    def take_due(self, now: int) -> list[Arrival]:
+        """Return the arrivals that are due; each then runs until :meth:`next_after`, or is not admitted."""
+        started = []
+        with self._lock:
+            while (
+                not self.is_exhausted and self.running < self._most and self._next[0].due <= now + self.lead
+            ):
+                self.running += 1
+                if self.running == self._most:
+                    self._full_since = now
+                started.append(self._pop())
+            self._is_over = self._is_over or now >= self._end
+        return started
+
+    def _pop(self) -> Arrival:
+        arrival = self._next.popleft()
+        self._draw()
+        return arrival
+
+    def admit(self, arrival: Arrival) -> bool:  # noqa: ARG002
+        """Return whether a stream that was taken may start: not after a stop."""
+        with self._lock:
+            self.running -= self._is_stopped
+            return not self._is_stopped
+
+    def next_after(self, arrival: Arrival, ok: bool, now: int) -> Arrival | None:  # noqa: ARG002
+        """Return the arrival that was held until ``arrival`` has ended; ``None`` where none was."""
+        with self._lock:
+            held = (
+                self.running >= self._most and not self.is_exhausted and self._next[0].due <= now < self._end
+            )
+            if not held:
+                self.running -= 1
+                return None
+            found = self._pop()
+            return found._replace(held=max(0, now - max(found.due, self._full_since)))
+
+    def must_end(self, slot: int, now: int) -> bool:  # noqa: ARG002
+        """Return False: a stream that has started runs to its own end."""
+        return False
+
+    def stop(self, now: int) -> None:
+        """Start no more streams."""
+        with self._lock:
+            self._is_over, self._is_stopped, self._end = True, True, min(self._end, now)
+
+    def add(self, shares: set[int], now: int) -> None:
+        """Run the arrivals of these shares too, from now on."""
+        with self._lock:
+            self._shares |= shares
+            self._most = self._places()
+            ours = [arrival for arrival in self._passed if arrival.due > now and self._is_ours(arrival)]
+            self._passed = [arrival for arrival in self._passed if not self._is_ours(arrival)]
+            self._next = deque(sorted([*ours, *self._next]))
+
+    def not_started(self, begin: int) -> int:
+        """Drop the arrivals that were due by the end, or the stop; return how many were due from ``begin`` on."""
+        count = 0
+        with self._lock:
+            while self._next and self._next[0].due < self._end:
+                count += self._pop().due >= begin
+        return count
