@@ -1,10 +1,8 @@
-"""Fit a client's limit to its readings, and find where the curves of two clients cross.
+"""Fit a client's limits to its readings, and find where the curves of two clients cross.
 
-**Limit.** Each reading is a share of the budget in use, on log scales over the level. A line is fitted that
-passes through 1 at the limit, bends there, and is clipped at a third and at three times the budget, so neither a
-collapsed client nor an idle one pulls at it. The limit has the least squares. Its interval is every limit whose squares
-are not significantly larger (profile likelihood, F with one degree of freedom). Where the transition is a cliff between
-two steps, the interval is all that lies between them.
+**Limits.** The probability that a cell holds falls with the logarithm of the level (probit regression). The curves that
+fit the cells (posterior over place and width of the fall, both flat on log scales) say where half of the cells hold,
+and where a search that goes down until all of several cells hold would end another time.
 
 **Crossing.** Between its steps, a client's curve is straight on log scales. Resampled residuals give the curves a
 band; they cross only where one client is lower beyond the noise on one side, and the other client on the other side.
@@ -26,14 +24,10 @@ from loadgen.model import ClientId
 
 Floats = NDArray[np.float64]
 
-CLIP: Final = math.log(3)  # of the budget, either way
-NEAR: Final = (
-    0.15  # e-folds of the level around the limit within which a clipped reading counts for the noise
-)
-PARAMETERS: Final = 4  # where the line crosses, its two slopes, and the choice of steps by what was seen
+WIDTHS: Final = np.geomspace(0.005, 0.4, 20)  # e-folds of the level over which cells begin to fail
+LAPSE: Final = 0.01  # of the cells, which hold or fail for other reasons
 MIN_NOISE: Final = 0.05  # e-folds of the budget
-GRID: Final = 300
-SLOPES: Final = np.geomspace(0.5, 3000, 24)
+GRID: Final = 100
 MAX_USE: Final = math.log(1000)  # of the budget: what is beyond is all the same
 REPLICATES: Final = 1000
 CONFIDENCE: Final = 0.95
@@ -46,10 +40,6 @@ class Limit:
     value: float
     low: float
     high: float
-
-    def within(self, precision: float) -> bool:
-        """Return whether both ends of the interval lie within this relative precision."""
-        return self.high <= self.value * (1 + precision) and self.value <= self.low * (1 + precision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +59,41 @@ class Crossing:
     throughout: bool = False
 
 
-def limit(readings: Iterable[Reading]) -> Limit | None:
-    """Return where the budget is used up; ``None`` without readings that count on both sides of it."""
-    levels, use = _points(readings)
-    if not len(use) or use.min() > 0 or use.max() <= 0:
-        return None
-    x = np.log(levels)
-    at = np.linspace(x.min(), x.max(), GRID)
-    beyond = x - at[:, None]
-    line = np.clip(SLOPES[:, None] * beyond[:, None, :], -CLIP, CLIP)
-    squares = (np.clip(use, -CLIP, CLIP) - line) ** 2
-    after = (beyond >= 0)[:, None, :]
-    sums = (squares * after).sum(2).min(1) + (squares * ~after).sum(2).min(1)
-    least = sums.min()
-    best = float(at[sums <= least * 1.0001 + 1e-9].mean())
-    near = (np.abs(use) < CLIP) | (np.abs(x - best) < NEAR)
-    freedom = max(1, int(near.sum()) - PARAMETERS)
-    variance = max(least / freedom, MIN_NOISE**2)
-    likely = np.flatnonzero(sums <= least + variance * _t(freedom) ** 2)
-    low, high = at[max(likely[0] - 1, 0)], at[min(likely[-1] + 1, GRID - 1)]
-    return Limit(math.exp(best), math.exp(low), math.exp(high))
+def limits(readings: Iterable[Reading], level: float, cells: int, precision: float) -> tuple[Limit, Limit]:
+    """Return ``level``, with the interval in which 95 of 100 such searches end, and where half of the cells hold.
+
+    A search goes down in steps of ``precision`` until ``cells`` of ``cells`` hold.
+    """
+    from scipy.special import ndtr
+
+    included = [each for each in readings if each.counts]
+    x = np.log([each.level.value for each in included])
+    held = np.array([each.verdict == "within" for each in included])
+    half = np.linspace(x.min() - 1, x.max() + 1, GRID)
+    width = WIDTHS[:, None, None]
+
+    def holds(places: Floats) -> Floats:
+        """Return the probability that a cell holds, shape ``[width, half, place]``."""
+        found: Floats = LAPSE + (1 - 2 * LAPSE) * ndtr((half[:, None] - places) / width)
+        return found
+
+    p = holds(x)
+    weight = np.log(np.where(held, p, 1 - p)).sum(2)
+    weight = np.exp(weight - weight.max())
+    weight /= weight.sum()
+    # From the top down, a search ends at the first level that holds in all of its cells.
+    places = np.log(level) + math.log1p(precision) * np.arange(-40, 41)
+    goes_below = np.cumprod((1 - holds(places) ** cells)[..., ::-1], axis=2)[..., ::-1]
+    ends = _where((goes_below * weight[..., None]).sum((0, 1)), places)
+    middle = _where(weight.sum(0).cumsum(), half)
+    return Limit(level, min(level, ends.low), max(level, ends.high)), middle
+
+
+def _where(cumulative: Floats, at: Floats) -> Limit:
+    """Return the median of a distribution over log levels, with its 95 % interval."""
+    low, median, high = np.searchsorted(cumulative, ((1 - CONFIDENCE) / 2, 0.5, (1 + CONFIDENCE) / 2))
+    places = (median, max(low - 1, 0), min(high, len(at) - 1))
+    return Limit(*(math.exp(at[place]) for place in places))
 
 
 def crossings(curves: Mapping[ClientId, Sequence[Reading]], seed: int = 0) -> list[Crossing]:

@@ -1,6 +1,8 @@
-"""The search for the highest level that each client carries within a budget: double, then halve the bracket.
+"""The search for the highest level that each client carries: double, halve the bracket, then confirm from above.
 
-Pure: ``measure`` runs one cell and returns its reading. :mod:`loadgen.capacity.measure` has the real one.
+A level is a number of streams, or of arrivals per second. The limit is the highest level at which every one of several
+cells holds: a client that collapses at random at a level is over its limit there. Pure: ``measure`` runs one cell and
+returns its reading; :mod:`loadgen.capacity.measure` has the real one.
 """
 
 from __future__ import annotations
@@ -16,17 +18,19 @@ from loadgen.capacity.curves import Limit
 from loadgen.capacity.readings import Bound, Obstacle, Reading, Verdict
 from loadgen.model import ClientId, Level
 
-CLEAR: Final = 1 / 3  # share of the budget below which one cell is enough while the level still doubles
-MAX_OBSTRUCTED: Final = 4  # cells of one step with an obstacle before the search stops
-MIN_CHECKS: Final = 2  # cells next to the limit, above it and below, that may disprove it
-MAX_CHECKS: Final = 4  # cells next to the limit in all, where its interval is wider than the precision
+CLEAR: Final = 1 / 3  # share of the budget up to which one cell at the highest level of all is enough
+NARROW: Final = (
+    1.15  # from the highest level that held to the lowest that did not, from where on all are tried
+)
+PATIENCE: Final = 6  # levels that fail one after the other, after which twice the distance is taken
+MAX_OBSTRUCTED: Final = 4  # cells of one level with an obstacle before the search stops
 
 Stopped = Literal["budget", "highest", "interrupted"] | Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Where the search begins, its bounds, and the relative width of the bracket that it leaves.
+    """Where the search begins, its bounds, the relative distance of levels, and how many cells confirm one.
 
     A level is a number of streams, or a rate in arrivals per second where ``rate``.
     """
@@ -34,13 +38,21 @@ class Rules:
     start: float
     highest: float
     lowest: float = 1
-    precision: float = 0.10
+    precision: float = 0.05
+    confirm: int = 5
     rate: bool = False
 
     def rounded(self, value: float) -> float:
         """Return the next level that can be measured, within the bounds."""
         near = float(f"{value:.3g}") if self.rate else round(value)
         return min(max(self.lowest, near), self.highest)
+
+    def below(self, value: float, steps: int = 1) -> float | None:
+        """Return the level ``steps`` below ``value``; ``None`` where there is none."""
+        if value <= self.lowest:
+            return None
+        lower = self.rounded(value / (1 + self.precision) ** steps)
+        return lower if lower < value else self.rounded(value - 1)
 
     def level(self, value: float) -> Level:
         """Return the level that ``value`` stands for."""
@@ -51,12 +63,16 @@ class Rules:
 class Capacity:
     """What a search knows of one client, and why it ended.
 
-    Levels are their values. ``at_least`` was within the budget, ``below`` was over it; ``bound`` broke there.
-    ``tried`` is the step that was not decided, because of ``obstacle`` or an interruption.
+    ``limit`` is the highest level at which each of ``confirmed_by`` cells held, and the interval in which 95 of 100
+    other searches find it; ``half`` the level at which half of the cells hold, with its 95 % interval. All levels are
+    their values. At ``at_least`` cells held, at ``below`` one did not; ``bound`` broke there.
+    ``tried`` is the level that was not decided, because of ``obstacle`` or an interruption.
     """
 
     client: ClientId
     limit: Limit | None
+    half: Limit | None = None
+    confirmed_by: int
     at_least: float | None
     below: float | None
     stopped: Stopped
@@ -78,17 +94,18 @@ class SearchListener:
 class Search:
     """The search of one client: run a cell at the level ``next``, ``add`` its reading; ``next`` is ``None`` at the end.
 
-    ``low`` is the highest level found within the budget and ``high`` the lowest above that found over it, each by the
-    majority of their cells; 0 and ``None`` before there are any. ``stuck`` is the last reading of a step that an
-    obstacle kept from being decided.
+    ``low`` is the highest level that held with none failing below, and ``high`` the lowest that failed; 0 and ``None``
+    before there are any. ``confirmed``: ``low`` held in all of its cells. ``stuck`` is the last reading of a level that
+    an obstacle kept from being decided.
     """
 
     def __init__(self, client: ClientId, rules: Rules) -> None:
         self.client = client
         self.rules = rules
         self.readings: list[Reading] = []
-        self.low = 0.0
+        self.low: float = 0
         self.high: float | None = None
+        self.confirmed = False
         self.stuck: Reading | None = None
         self._cells = self._decide()
         self.next = next(self._cells, None)
@@ -99,52 +116,75 @@ class Search:
         self.readings.append(reading)
         self.next = next(self._cells, None)
 
-    def at(self, value: float) -> list[Reading]:
-        """Return the readings of one step."""
-        return [reading for reading in self.readings if reading.level.value == value]
+    def at(self, level: float) -> list[Reading]:
+        """Return the readings of one level."""
+        return [reading for reading in self.readings if reading.level.value == level]
 
     def _decide(self) -> Iterator[float]:
-        """Yield the level of each next cell: repeat a step until it is decided, then go to the next one.
-
-        At the end, measure next to the limit, above and below in turn: to check it, and while its interval is wide.
-        """
-        step: float | None = self.rules.start
-        while step:
-            while (within := self._within(step)) is None:
-                if sum(not reading.counts for reading in self.at(step)) == MAX_OBSTRUCTED:
-                    self.stuck = self.readings[-1]
-                    return
-                yield step
-            self.low, self.high = (step, self.high) if within else (self.low, step)
-            step = self._following()
-        for check in range(MAX_CHECKS):
-            limit = curves.limit(self.readings)
-            if limit is None or (check >= MIN_CHECKS and limit.within(self.rules.precision)):
+        """Yield the level of each next cell: one cell decides on the way, ``confirm`` cells at the end."""
+        level: float | None = self.rules.start
+        while level:
+            yield from self._until(level, 1)
+            if self.stuck:
                 return
-            beside = limit.value * (1 + self.rules.precision) ** (-1 if check % 2 else 1)
-            yield self.rules.rounded(beside)
+            level = self._following()
+        yield from self._confirm()
 
-    def _within(self, step: float) -> bool | None:
-        """Return the verdict of most of the cells that count; ``None`` where there are too few."""
-        included = [reading for reading in self.at(step) if reading.counts]
-        within = sum(reading.verdict == "within" for reading in included)
-        over = len(included) - within
-        if self.high is None and not over and any((reading.use or 0.0) <= CLEAR for reading in included):
-            return True
-        return within > over if len(included) >= 2 and within != over else None
+    def _until(self, level: float, cells: int) -> Iterator[float]:
+        """Yield ``level`` until so many of its cells held, one failed, or an obstacle stays."""
+        while self._holds(level) is not False and len(self._counting(level)) < cells:
+            if sum(not reading.counts for reading in self.at(level)) == MAX_OBSTRUCTED:
+                self.stuck = self.readings[-1]
+                return
+            yield level
+        self._bracket()
+
+    def _counting(self, level: float) -> list[Reading]:
+        return [reading for reading in self.at(level) if reading.counts]
+
+    def _holds(self, level: float) -> bool | None:
+        """Return whether every cell of the level that counts held; ``None`` without one."""
+        found = self._counting(level)
+        return all(reading.verdict == "within" for reading in found) if found else None
+
+    def _bracket(self) -> None:
+        levels = {reading.level.value for reading in self.readings}
+        self.high = min((level for level in levels if self._holds(level) is False), default=None)
+        lower = [level for level in levels if self._holds(level) and (not self.high or level < self.high)]
+        self.low = max(lower, default=0)
 
     def _following(self) -> float | None:
-        rules = self.rules
+        """Return the level that comes next on the way to a narrow bracket; ``None`` when it is."""
         if self.high is None:
-            return rules.rounded(2 * self.low) if self.low < rules.highest else None
+            return self.rules.rounded(2 * self.low) if self.low < self.rules.highest else None
         if not self.low:
-            return rules.rounded(self.high / 2) if self.high > rules.lowest else None
-        middle = rules.rounded(math.sqrt(self.low * self.high))
-        narrow = self.high <= self.low * (1 + rules.precision) or middle in (self.low, self.high)
-        return None if narrow else middle
+            return self.rules.rounded(self.high / 2) if self.high > self.rules.lowest else None
+        middle = self.rules.rounded(math.sqrt(self.low * self.high))
+        return None if self.high <= self.low * NARROW or middle in (self.low, self.high) else middle
+
+    def _confirm(self) -> Iterator[float]:
+        """Try the levels from the top down until one holds in all of its cells."""
+        level = self.rules.highest if self.high is None else self._below(self.high)
+        if self.high is None and any((each.use or 0.0) <= CLEAR for each in self._counting(self.low)):
+            return
+        failed = 0
+        while level is not None:
+            yield from self._until(level, self.rules.confirm)
+            if self.stuck or self._holds(level):
+                self.confirmed = not self.stuck
+                return
+            failed += 1
+            level = self._below(level, 1 << failed // PATIENCE)
+
+    def _below(self, level: float, steps: int = 1) -> float | None:
+        """Return the next level below ``level``, rather one that has held already; ``None`` where there is none."""
+        return max(
+            (value for value in (self.low, self.rules.below(level, steps)) if value and value < level),
+            default=None,
+        )
 
     def result(self) -> Capacity:
-        """Return what is known now; it has a limit once the search has ended within a bracket."""
+        """Return what is known now; it has a limit once the search has ended below a level that failed."""
         stopped: Stopped = "budget" if self.high else "highest"
         if self.next:
             stopped = "interrupted"
@@ -152,9 +192,14 @@ class Search:
             stopped = self.stuck.verdict
         over = [reading for reading in self.readings if reading.verdict == "over"]
         decisive = max(over, key=lambda reading: reading.level.value == self.high, default=None)
+        limit = half = None
+        if self.confirmed and self.high is not None:
+            limit, half = curves.limits(self.readings, self.low, self.rules.confirm, self.rules.precision)
         return Capacity(
             client=self.client,
-            limit=curves.limit(self.readings) if self.low and self.high and not self.next else None,
+            limit=limit,
+            half=half,
+            confirmed_by=self.rules.confirm,
             at_least=self.low or None,
             below=self.high,
             stopped=stopped,
