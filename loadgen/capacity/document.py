@@ -85,26 +85,32 @@ def _budget(found: SearchResult) -> str:
 
 def _limits(found: SearchResult, *, brief: bool = False) -> Table:
     streams = plural(found.cores, "streams on one core", "streams on {n} cores")
-    names = _("client"), streams, _("95 % interval"), _("cells"), _("stopped by")
-    columns = [Column(name, text=place in (0, 4), priority=place == 3) for place, name in enumerate(names)]
+    names = (
+        _("client"), streams, _("another search"), _("half of the cells hold"), _("cells"), _("stopped by"),
+    )  # fmt: skip
+    columns = [
+        Column(name, text=place in (0, 5), priority=place in (3, 4)) for place, name in enumerate(names)
+    ]
     rows: list[Row] = []
     for each in found.clients:
-        between = sentences.interval(each.limit) if each.limit else number(None)
+        another = sentences.interval(each.limit) if each.limit else number(None)
+        half = sentences.with_interval(each.half) if each.half else number(None)
         first = Cell(label(each.client), client=each.client)
         why = (
             _("{where}: {reason}").format(where=stopped(each), reason=reason(each.obstacle))
             if each.obstacle and not brief
             else stopped(each)
         )
-        rows.append([first, carries(each), between, f"{each.cells:,}", why])
+        rows.append([first, carries(each), another, half, f"{each.cells:,}", why])
     return Table(columns, {"": rows})
 
 
 def _method(found: SearchResult) -> list[Block]:
     text = _(
-        "Each limit is where a line through the cells of a client crosses the budget; the interval is every crossing "
-        "that fits them as well. Cells that something else than the client disturbed do not count."
-    )
+        "A limit is the highest level at which each of {n} cells held; a client that collapses at random is over its "
+        "limit. 95 of 100 other searches end in the interval beside it. Cells that something else than the client "
+        "disturbed do not count."
+    ).format(n=found.rules.confirm)
     return [Text(_("{statement}. {details}").format(statement=_budget(found), details=text), "quiet")]
 
 

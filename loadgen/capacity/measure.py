@@ -109,7 +109,7 @@ def find_limits(
     listener: SearchListener,
     *,
     folder: Path | None = None,
-    precision: float = 0.10,
+    precision: float = 0.05,
     window: float | None = None,
     max_streams: int | None = None,
     cores: int = 1,

@@ -63,7 +63,7 @@ class Rules:
 class Capacity:
     """What a search knows of one client, and why it ended.
 
-    ``limit`` is the highest level at which each of ``confirmed_by`` cells held, and the interval in which 95 of 100
+    ``limit`` is the highest level at which each of several cells held, and the interval in which 95 of 100
     other searches find it; ``half`` the level at which half of the cells hold, with its 95 % interval. All levels are
     their values. At ``at_least`` cells held, at ``below`` one did not; ``bound`` broke there.
     ``tried`` is the level that was not decided, because of ``obstacle`` or an interruption.
@@ -72,7 +72,6 @@ class Capacity:
     client: ClientId
     limit: Limit | None
     half: Limit | None = None
-    confirmed_by: int
     at_least: float | None
     below: float | None
     stopped: Stopped
@@ -199,7 +198,6 @@ class Search:
             client=self.client,
             limit=limit,
             half=half,
-            confirmed_by=self.rules.confirm,
             at_least=self.low or None,
             below=self.high,
             stopped=stopped,

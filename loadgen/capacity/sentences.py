@@ -95,16 +95,21 @@ def interval(limit: Limit) -> str:
     return _("{low} to {high}").format(low=_near(limit.low), high=_near(limit.high))
 
 
+def with_interval(limit: Limit) -> str:
+    """Return ``810 (760 to 870)``."""
+    return _("{n} ({interval})").format(n=_near(limit.value), interval=interval(limit))
+
+
 def _value(each: Capacity) -> float:
     return each.limit.value if each.limit else float(each.at_least or 0)
 
 
 def _low(each: Capacity) -> float:
-    return each.limit.low if each.limit else float(each.at_least or 0)
+    return each.half.low if each.half else float(each.at_least or 0)
 
 
 def _high(each: Capacity) -> float:
-    return each.limit.high if each.limit else float(each.below or math.inf)
+    return each.half.high if each.half else float(each.below or math.inf)
 
 
 def describe(budget: Budget) -> str:

@@ -36,7 +36,11 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     help="Budget: median TTFT, as a multiple of the TTFT of one stream.",
 )  # fmt: skip
 @click.option(
-    "--precision", metavar="10%", default="10%", callback=parsed, help="Relative precision of the limit."
+    "--precision",
+    metavar="5%",
+    default="5%",
+    callback=parsed,
+    help="Relative distance of levels next to the limit.",
 )
 @click.option(
     "--duration", metavar="3s", callback=parsed,

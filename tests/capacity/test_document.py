@@ -93,7 +93,7 @@ def test_clients_that_cannot_be_told_apart_are_not_ranked() -> None:
 
 def test_a_bound_above_an_interval_is_a_factor_too() -> None:
     two = [
-        one(client=REQUESTS, limit=Limit(100, 90, 110), bound="lag_p99"),
+        one(client=REQUESTS, limit=Limit(100, 90, 110), half=Limit(105, 95, 115), bound="lag_p99"),
         one(at_least=512, stopped="simulator"),
     ]
     assert any("5.12 times" in text for text in answer(found(two)))
