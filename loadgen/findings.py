@@ -29,6 +29,7 @@ PROVIDERS = (
     "loadgen.analysis.neighbours:findings",
     "loadgen.analysis.remeasured:findings",
     "loadgen.analysis.watched:findings",
+    "loadgen.analysis.server_changes:findings",
     "loadgen.analysis.thresholds:findings",
 )
 

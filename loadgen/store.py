@@ -34,9 +34,9 @@ except ImportError:  # Windows, where nothing is measured
 FORMAT = 2
 INFO = "run.json"
 ARRIVALS = "arrivals"
-WATCHED = "watched.npz"
 MAX_INFO_BYTES = 64 << 20
 MAX_RECORDING_BYTES = 2 << 30
+_WATCHED_FILE = re.compile(r"watched(\.[0-9]{1,6})?\.npz", re.ASCII)
 _FILE = re.compile(rf"{ARRIVALS}/\w[\w.~+-]*\.npz", re.ASCII)
 _TABLES: Mapping[str, type[Table]] = {
     "streams": model.StreamTable,
@@ -310,6 +310,11 @@ def save(folder: Path, recording: Recording) -> str:
     return f"{ARRIVALS}/{path.name}"
 
 
+def watched_file(number: int) -> str:
+    """Return the name of the file of what was watched; a run has one each time that it is started."""
+    return f"watched.{number}.npz" if number else "watched.npz"
+
+
 def save_watched(path: Path, watched: model.Watched) -> None:
     """Write what was watched. Raises StoreError."""
     columns: dict[str, NDArray[Any]] = {
@@ -323,7 +328,7 @@ def save_watched(path: Path, watched: model.Watched) -> None:
         np.savez(file, allow_pickle=False, **columns)
 
 
-def _load_watched(path: Path) -> model.Watched:
+def load_watched(path: Path) -> model.Watched:
     with _reading(path):
         wanted = tables.required(_WATCHED)
         dtypes = {name: tables.DTYPES.get(name, ("int64",)) for name in wanted} | {"meta": ("uint8",)}
@@ -333,6 +338,8 @@ def _load_watched(path: Path) -> model.Watched:
         if len(columns["meta"]) > MAX_INFO_BYTES:
             raise BadData("meta", f"has more than {MAX_INFO_BYTES:,} bytes")
         meta = values.from_json(columns.pop("meta").tobytes(), _WatchedMeta)
+        if strange := {each.source for each in meta.series} - {*meta.sources}:
+            raise BadData("meta.series", f"names the source {min(strange)[:40]!r}")
         tables.check_watched(columns, len(meta.series), len(meta.sources))
         looks, changes = (
             kind(**{field.name: columns[f"{table}.{field.name}"] for field in fields(kind)})
@@ -394,15 +401,19 @@ def load(folder: Path | str) -> Run:
         left_out += bad
     if left_out and not recordings:
         raise StoreError(f"{folder / left_out[0].file}: {left_out[0].reason}")
-    watched = None
-    if any(source.looks > source.failed for source in info.watched):
+    watched = []
+    for file in dict.fromkeys(each.file for each in info.watched if each.looks > each.failed):
         try:
-            watched = _load_watched(folder / WATCHED)
+            watched.append(load_watched(folder / file))
         except StoreError as error:
-            reason = str(error).removeprefix(f"{folder / WATCHED}: ")
-            left_out.append(model.LeftOut(file=WATCHED, reason=reason))
+            reason = str(error).removeprefix(f"{folder / file}: ")
+            left_out.append(model.LeftOut(file=file, reason=reason))
     return Run(
-        folder=folder, info=info, recordings=tuple(recordings), left_out=tuple(left_out), watched=watched
+        folder=folder,
+        info=info,
+        recordings=tuple(recordings),
+        left_out=tuple(left_out),
+        watched=tuple(watched),
     )
 
 
@@ -411,8 +422,11 @@ class _Format(msgspec.Struct):
 
 
 def _check_info(info: RunInfo) -> None:
-    """Raise BadData where cells are listed twice, or files outside of ``arrivals/``."""
+    """Raise BadData where cells are listed twice, or files that are none of a run."""
     cells, names = set[tuple[int, int]](), set[str]()
+    for place, source in enumerate(info.watched):
+        if not _WATCHED_FILE.fullmatch(source.file):
+            raise BadData(f"watched[{place}].file", "is no file of what was watched")
     for place, cell in enumerate(info.cells):
         if (key := (cell.index, cell.attempt)) in cells:
             raise BadData(f"cells[{place}].index", f"is {cell.index} twice")

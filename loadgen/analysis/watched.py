@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -29,47 +29,69 @@ MIN_LOOKS: Final = 5  # in the windows of a measurement, to compare means
 DIFFERS: Final = 0.2  # share of the streams in flight from which on the server's requests are others
 LEAST: Final = 1.0  # request; a smaller difference may be the moment of the look
 JOIN: Final[Mapping[str, Callable[..., Floats]]] = {"sum": np.nansum, "max": np.nanmax, "mean": np.nanmean}
-FAILED: Final = 0.1  # share of the looks that may fail without a finding, but for the first
-THROTTLED: Final = "nvidia_throttled"
-COUNTERS: Final = ("counter",)
+THROTTLED: Final = "nvidia_throttled_"
+COUNTER: Final = "counter"
+SLACK_NS: Final = 60 * 10**9  # a cell begins when the first look is done; clocks are set
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """The values of a figure that one process saw, by its clock."""
+
+    watched: Watched
+    at: Ints
+    value: Floats
+
+    def of(self, recording: Recording) -> bool:
+        """Return whether the cell began while this process looked, by the time of day."""
+        own, cell = self.watched.clock, recording.clock[0]
+        looks, start = self.watched.looks.at, recording.start - cell[0] + cell[1]
+        begin, end = (int(mark) - own[0] + own[1] for mark in (looks.min(), looks.max()))
+        return begin - SLACK_NS <= start <= end + SLACK_NS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """One figure over time, by the clock of the looks. ``rate``: it is a counter's, per second."""
+    """One figure over time. ``rate``: it is a counter's, per second. A run that was resumed has several pieces."""
 
     key: str
-    at: Ints
-    value: Floats
+    pieces: tuple[Piece, ...]
     rate: bool = False
 
 
-def lines(watched: Watched, names: Sequence[str] = ()) -> list[Line]:
+def lines(watched: Sequence[Watched], names: Iterable[str] = ()) -> list[Line]:
     """Return the figures that are known, then those of these names; several series of one are joined."""
     picked = [Known(name, (name, f"{name}_total")) for name in dict.fromkeys(names)]
-    return [
-        line for known in (*KNOWN, *picked) if (line := _line(watched, known, known in KNOWN)) is not None
-    ]
+    found = []
+    for known in (*KNOWN, *picked):
+        pieces = [made for part in watched if (made := _piece(part, known, known in KNOWN)) is not None]
+        if pieces:
+            found.append(Line(known.key, tuple(piece for piece, _ in pieces), rate=pieces[0][1]))
+    return found
 
 
-def _line(watched: Watched, known: Known, builtin: bool) -> Line | None:
+def _piece(watched: Watched, known: Known, builtin: bool) -> tuple[Piece, bool] | None:
+    """Return the figure, and whether it is a rate; ``None`` where nothing was seen of it."""
     has = {series.name for series in watched.series}
     name = next((name for name in known.names if name in has), None)
     if name is None:
         return None
-    places = [place for place, series in enumerate(watched.series) if series.name == name]
-    source = watched.sources.index(watched.series[places[0]].source)
-    looks = np.flatnonzero(watched.looks.source == source)
-    all_values = np.stack([_filled(watched, place, looks) for place in places])
-    seen = ~np.isnan(all_values).all(axis=0)
-    at, values = watched.looks.at[looks[seen]], JOIN[known.joined](all_values[:, seen], axis=0) * known.scale
+    series = {place: each for place, each in enumerate(watched.series) if each.name == name}
+    first = next(iter(series.values()))
+    looks = np.flatnonzero(watched.looks.source == watched.sources.index(first.source))
+    filled = np.stack([_filled(watched, place, looks) for place in series])
+    seen = ~np.isnan(filled).all(axis=0)
+    at, values = watched.looks.at[looks[seen]], JOIN[known.joined](filled[:, seen], axis=0) * known.scale
     order = np.argsort(at, kind="stable")
+    order = order[np.isfinite(values[order])]
     at, values = at[order], values[order]
-    if builtin or watched.series[places[0]].kind not in COUNTERS:
-        return Line(known.key, at, values)
+    if not len(at):
+        return None
+    if builtin or first.kind != COUNTER:
+        return Piece(watched, at, values), False
     step, passed = np.diff(values), np.diff(at) / 1e9
     grew = (step >= 0) & (passed > 0)  # a counter that goes back was reset with its server
-    return Line(known.key, at[1:][grew], step[grew] / passed[grew], rate=True)
+    return Piece(watched, at[1:][grew], step[grew] / passed[grew]), True
 
 
 def _filled(watched: Watched, place: int, looks: Ints) -> Floats:
@@ -80,28 +102,31 @@ def _filled(watched: Watched, place: int, looks: Ints) -> Floats:
     return np.where(last >= 0, value[np.maximum(last, 0)], np.nan)
 
 
-def of_recording(line: Line, watched: Watched, recording: Recording) -> tuple[Floats, Floats]:
+def of_recording(line: Line, recording: Recording) -> tuple[Floats, Floats]:
     """Return the seconds after the cell's start, until its last stream ended, and the values then.
 
     The looks' clock is the engines', but for workers, whose clocks are tied to it by the time of day.
     """
-    shift = 0
+    piece = next((piece for piece in line.pieces if piece.of(recording)), None)
+    if piece is None:
+        return np.zeros(0), np.zeros(0)
+    shift, own, cell = 0, piece.watched.clock, recording.clock[0]
     if recording.worker:
-        shift = (watched.clock[1] - watched.clock[0]) - (recording.clock[0][1] - recording.clock[0][0])
-    since = line.at + shift - recording.start
+        shift = (own[1] - own[0]) - (cell[1] - cell[0])
+    since = piece.at + shift - recording.start
     last = int(max(recording.streams.end.max(initial=0), recording.window[1])) - recording.start
     inside = (since >= 0) & (since <= last)
-    return since[inside] / 1e9, line.value[inside]
+    return since[inside] / 1e9, piece.value[inside]
 
 
-def in_windows(line: Line | None, watched: Watched, repeats: Iterable[Repeat]) -> Floats:
+def in_windows(line: Line | None, repeats: Iterable[Repeat]) -> Floats:
     """Return the values in the measured windows."""
     found = [np.zeros(0)]
-    for repeat in repeats if line else ():
-        assert line is not None
-        at, value = of_recording(line, watched, repeat.recording)
-        begin, end = (mark / 1e9 for mark in repeat.window)
-        found.append(value[(at >= begin) & (at <= end)])
+    for repeat in repeats:
+        if line is not None:
+            at, value = of_recording(line, repeat.recording)
+            begin, end = (mark / 1e9 for mark in repeat.window)
+            found.append(value[(at >= begin) & (at <= end)])
     return np.concatenate(found)
 
 
@@ -124,21 +149,24 @@ def _unseen(source: Source) -> Iterator[UnwatchedFinding]:
 
 
 def _seen(run: Run, summaries: Iterable[Summary]) -> Iterator[WatchedFinding]:
-    watched = run.watched
-    if watched is None:
+    if not run.watched:
         return
-    of: Mapping[str, Line] = {line.key: line for line in lines(watched)}
+    of = {line.key: line for line in lines(run.watched)}
+    names = {each.name for part in run.watched for each in part.series if each.name.startswith(THROTTLED)}
+    slowed = [line for line in lines(run.watched, sorted(names)) if line.key in names]
     repeats = repeats_of(run.recordings)
     for s in summaries:
         own = included(repeats, s)
-        running, waiting, cache = (
-            in_windows(of.get(key), watched, own) for key in ("running", "waiting", "cache")
-        )
-        throttled = _throttled(watched, own)
+        running, waiting, cache = (in_windows(of.get(key), own) for key in ("running", "waiting", "cache"))
+        throttled = {
+            line.key.removeprefix(THROTTLED): min(1.0, float(values.mean()))
+            for line in slowed
+            if len(values := in_windows(line, own)) and values.any()
+        }
         if not (looks := max(len(running), len(waiting), len(cache))) and not throttled:
             continue
-        flying = np.concatenate([_in_flight(of, watched, repeat) for repeat in own])
-        found = WatchedFinding(
+        flying = np.concatenate([_in_flight(of, repeat) for repeat in own])
+        yield WatchedFinding(
             client=s.client,
             level=s.level,
             looks=looks,
@@ -149,23 +177,6 @@ def _seen(run: Run, summaries: Iterable[Summary]) -> Iterator[WatchedFinding]:
             throttled=throttled,
             verdict=verdict(flying, running, waiting),
         )
-        yield found
-
-
-def _throttled(watched: Watched, repeats: Iterable[Repeat]) -> Mapping[str, float]:
-    """Return in which share of the looks a GPU was throttled, by reason."""
-    found, own = {}, list(repeats)
-    reasons = {series.labels.get("reason", "") for series in watched.series if series.name == THROTTLED}
-    for reason in sorted(reasons):
-        only = [
-            replace(series, name=THROTTLED if series.labels.get("reason") == reason else "")
-            for series in watched.series
-        ]
-        line = _line(replace(watched, series=tuple(only)), Known(THROTTLED, (THROTTLED,), "max"), True)
-        values = in_windows(line, watched, own)
-        if len(values) and values.any():
-            found[reason] = float(values.mean())
-    return found
 
 
 def verdict(flying: Floats, running: Floats, waiting: Floats) -> Literal["", "agrees", "others", "elsewhere"]:
@@ -178,13 +189,13 @@ def verdict(flying: Floats, running: Floats, waiting: Floats) -> Literal["", "ag
     return "others" if theirs > ours else "elsewhere"
 
 
-def _in_flight(of: Mapping[str, Line], watched: Watched, repeat: Repeat) -> Floats:
+def _in_flight(of: Mapping[str, Line], repeat: Repeat) -> Floats:
     """Return how many streams were in flight at each look of the window."""
     line = of.get("running") or of.get("waiting")
     times, number = repeat.open
     if line is None or not len(times):
         return np.zeros(0)
-    at = of_recording(line, watched, repeat.recording)[0] * 1e9
+    at = of_recording(line, repeat.recording)[0] * 1e9
     at = at[(at >= repeat.window[0]) & (at <= repeat.window[1])]
     return np.concatenate([[0], number])[np.searchsorted(times, at, "right")].astype(np.float64)
 

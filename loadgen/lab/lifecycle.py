@@ -96,14 +96,21 @@ class RunWriter:
         """Save what an engine has left so far of ``cell``, which goes on. Raises StoreError."""
         self._add(replace(_cell_info(cell), files=(self._save(cell, part)[1],)))
 
-    def describe(self, server: ServerInfo | None) -> None:
-        """Write down what the target says of itself. Raises StoreError."""
-        self._write(server=None if server is None else without_secrets(server, self._secrets))
+    def describe_after(self, server: ServerInfo | None, *, restarted: bool) -> None:
+        """Write down what the target says of itself at the end. Raises StoreError."""
+        after = without_secrets(server or ServerInfo(), self._secrets)
+        before = self.info.server
+        if before is None or (before.size_bytes is None and after.size_bytes is not None):
+            before = (
+                after if server is not None else None
+            )  # nobody asked, or the model was not in memory then
+        self._write(server=before, server_after=after, server_restarted=restarted)
 
     def watched(self, sources: Sequence[Source]) -> None:
         """Write down what is watched beside the streams. Raises StoreError."""
         with self._lock:
-            self._write(watched=tuple(sources))
+            before = [each for each in self.info.watched if each.file not in {own.file for own in sources}]
+            self._write(watched=(*before, *sources))
 
     def shown(self, text: str) -> str:
         """Return a text without secrets."""

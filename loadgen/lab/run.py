@@ -17,7 +17,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Final, Self
 
 from loadgen import processes
 from loadgen.engine.system import raise_open_files
@@ -32,6 +32,8 @@ from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
 from loadgen.preflight.server import identify
 from loadgen.simulator.process import Process, SimulatorError
+
+AFTER_TIMEOUT_S: Final = 2.0  # of each request to the server after the last cell
 
 # Runs one cell, until it ends or the function returns true; returns a recording for each engine that drove it, without
 # what has been kept meanwhile.
@@ -229,10 +231,28 @@ def session(
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
+        serving = set() if embedded else _serving(url)
         with watching.watching(scenario, cells[0], writer, listener.note) as watched:
             yield Session(cells, interrupted, embedded, writer, engines, listener, watched)
-        if (said := writer.info.server) and said.size_bytes is None:  # the model was not in memory then
-            writer.describe(identify(cells[0]))
+        if writer.info.server is not None and not interrupted():
+            after = _serving(url)
+            restarted = bool(serving and after) and not serving & after
+            writer.describe_after(identify(_hasty(cells[0])), restarted=restarted)
+
+
+def _hasty(cell: Cell) -> Cell:
+    """Return the cell with less patience for a server that does not answer."""
+    timeouts = cell.workload.timeouts
+    timeouts = replace(timeouts, connect=min(timeouts.connect, AFTER_TIMEOUT_S))
+    return replace(cell, workload=replace(cell.workload, timeouts=timeouts))
+
+
+def _serving(url: str) -> set[tuple[int, int]]:
+    """Return the processes on this machine that serve the URL; none of another machine's."""
+    if not engine.is_here(url):
+        return set()
+    found = (processes.read(pid) for pid in processes.servers(engine.port_of(url)))
+    return {(each.pid, each.born) for each in found if each is not None}
 
 
 def server_cores(url: str | None) -> tuple[int, ...]:

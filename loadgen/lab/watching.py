@@ -31,6 +31,7 @@ def watching(
     if scenario.target.metrics is None and not has_gpus:
         yield lambda: None
         return
+    file = store.watched_file(len({each.file for each in writer.info.watched}))
     told: set[str] = set()
 
     def look(found: Sequence[Source]) -> None:
@@ -43,7 +44,7 @@ def watching(
                 note(f"{name}: {writer.shown(each.why)}; the run goes on without what it would tell")
 
     wanted = Wanted(
-        file=str(writer.folder / store.WATCHED),
+        file=str(writer.folder / file),
         cell=replace(cell, workload=replace(cell.workload, prompts=())),
         metrics=scenario.target.metrics,
         nvidia=has_gpus,

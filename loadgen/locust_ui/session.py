@@ -222,7 +222,7 @@ class Session:
         self._stack.close()
         with writer:
             if server is None:
-                writer.describe(identify(cells[0]))
+                writer.describe_after(identify(cells[0]), restarted=False)
             for cell in cells:
                 parts = self.coordinator.recordings(cell)
                 parts[:1] = [replace(part, server=server) for part in parts[:1]]  # it is about all of them

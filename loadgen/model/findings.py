@@ -226,6 +226,25 @@ class WatchedFinding(Finding):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChange:
+    """What the server said before and after the run; ``None``: nothing of that."""
+
+    what: Literal[
+        "silent", "restarted", "version", "model", "digest", "unloaded", "processor", "context", "slots"
+    ]
+    before: str | int | None = None
+    after: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChangedFinding(Finding):
+    """The server was not the same after the run as before."""
+
+    kind: str = "server_changed"
+    changes: tuple[ServerChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnwatchedFinding(Finding):
     """A source that gave nothing in ``failed`` of ``looks``, first for the reason ``why``, or too much for its file."""
 

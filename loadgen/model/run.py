@@ -76,8 +76,9 @@ class CellInfo:
 class RunInfo:
     """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order.
 
-    ``server`` is what the target says of itself, ``watched`` what was looked at beside the streams. ``resumed``: when
-    the run was taken up again, after it had ended before its end.
+    ``server`` is what the target says of itself, ``server_after`` what it said at the end (of nothing where it did not
+    answer), ``server_restarted`` whether another process served it then; ``watched`` is what was looked at beside the
+    streams. ``resumed``: when the run was taken up again, after it had ended before its end.
     """
 
     format: int
@@ -99,6 +100,8 @@ class RunInfo:
     warm_up: WarmUp | None = None
     server: ServerInfo | None = None
     resumed: tuple[str, ...] = ()
+    server_after: ServerInfo | None = None
+    server_restarted: bool = False
     watched: tuple[Source, ...] = ()
 
 
@@ -110,4 +113,4 @@ class Run:
     info: RunInfo
     recordings: tuple[Recording, ...]
     left_out: tuple[LeftOut, ...] = ()
-    watched: Watched | None = None
+    watched: tuple[Watched, ...] = ()

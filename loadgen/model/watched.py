@@ -67,9 +67,10 @@ class Source:
 
     ``failed`` of the ``looks`` gave nothing, the first of them for the reason ``why``. ``answer_ms`` is how long an
     answer took (median), ``cpu_percent`` what watching all sources took of a core. ``left_out`` are values beyond the
-    bounds of the file.
+    bounds of the ``file``; a run that was resumed has several.
     """
 
+    file: str
     name: str
     url: str = ""
     looks: int = 0

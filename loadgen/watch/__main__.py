@@ -44,8 +44,7 @@ class Watch:
     def __init__(self, wanted: Wanted) -> None:
         self._found = sources(wanted)
         names = wanted.metrics.names if wanted.metrics else ()
-        self._log = Log(self._found, names, wanted.secrets)
-        self._file = Path(wanted.file)
+        self._log = Log(Path(wanted.file), self._found, names, wanted.secrets)
         self._over = threading.Event()
         self._saying = threading.Lock()
 
@@ -94,7 +93,7 @@ class Watch:
 
     def _save(self) -> None:
         with contextlib.suppress(StoreError):  # a full disk; the next one may find room
-            self._log.save(self._file)
+            self._log.save()
         self._say()
 
     def _say(self) -> None:

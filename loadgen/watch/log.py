@@ -32,9 +32,13 @@ Key = tuple[int, str, tuple[tuple[str, str], ...]]
 class Log:
     """The looks at ``sources``, from a thread each. ``drawn`` are the names that the report draws."""
 
-    def __init__(self, sources: Sequence[Watchable], drawn: Iterable[str], secrets: Sequence[str]) -> None:
+    def __init__(
+        self, file: Path, sources: Sequence[Watchable], drawn: Iterable[str] = (), secrets: Sequence[str] = ()
+    ) -> None:
+        self._file = file
         self.sources = [
-            Source(name=each.name, url=mask_url(each.url, secrets) if each.url else "") for each in sources
+            Source(file=file.name, name=each.name, url=each.url and mask_url(each.url, secrets))
+            for each in sources
         ]
         self._drawn = {*BUILTIN_NAMES, *drawn}
         self._secrets = secrets
@@ -89,7 +93,7 @@ class Log:
             percent = round(100e9 * (time.process_time() - self._cpu) / max(passed, 1), 2)
             return [replace(each, cpu_percent=percent) for each in self.sources]
 
-    def save(self, path: Path) -> None:
+    def save(self) -> None:
         """Write everything so far. Raises StoreError."""
         with self._lock:
             looks, changes = (
@@ -105,7 +109,7 @@ class Log:
                 ),
                 changes=ChangeTable(**changes, value=np.array(self._values, dtype=np.float64)),
             )
-        store.save_watched(path, watched)
+        store.save_watched(self._file, watched)
 
     def _number(self, place: int, value: Value) -> int | None:
         """Return the place of the series, a new one where it is; ``None`` where there are too many."""

@@ -10,7 +10,7 @@ from loadgen.watch.sources import LookError, Value
 
 # Why a GPU runs slower than it could: the bits of NVML that slow a busy GPU down.
 REASONS: Final = {
-    0x4: "power cap", 0x8: "hardware slowdown", 0x20: "temperature", 0x40: "temperature", 0x80: "power brake",
+    0x4: "power_cap", 0x8: "hardware", 0x20: "temperature", 0x40: "temperature", 0x80: "power_brake",
 }  # fmt: skip
 GAUGE: Final = "gauge"
 
@@ -69,7 +69,7 @@ class Nvidia:
         if bits is not None:
             for reason in dict.fromkeys(REASONS.values()):
                 is_so = any(int(bits) & bit for bit, each in REASONS.items() if each == reason)
-                yield Value("nvidia_throttled", {**labels, "reason": reason}, float(is_so), GAUGE)
+                yield Value(f"nvidia_throttled_{reason}", labels, float(is_so), GAUGE)
 
     def _read(self, counter: Callable[[], float]) -> float | None:
         try:

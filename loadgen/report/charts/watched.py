@@ -10,7 +10,7 @@ import numpy as np
 
 from loadgen.analysis import watched
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Run, Watched
+from loadgen.model import Run
 from loadgen.report.charts.style import Chart
 from loadgen.report.charts.usage import Line, in_flight, over_time
 from loadgen.report.client_style import Styles
@@ -42,23 +42,21 @@ def figures() -> dict[str, Figure]:
 
 def charts(run: Run, repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
     """Return the charts of the repeats of one level; none where the server was not watched then."""
-    if run.watched is None:
-        return []
     metrics, known = run.info.scenario.target.metrics, figures()
     lines = watched.lines(run.watched, metrics.names if metrics else ())
     kinds: list[tuple[str, str, Callable[[Repeat], Line]]] = []
     for line in lines:
         plain_unit = _("per second") if line.rate else ""
         title, unit = known.get(line.key, Figure(plain(line.key, 60), plain_unit))
-        kinds.append((title, unit, partial(_of_server, line, run.watched)))
+        kinds.append((title, unit, partial(_of_server, line)))
     if not any(len(draw(repeat)[0]) for *_title, draw in kinds for repeat in repeats):
         return []
     ours = [(_("Streams open"), _("streams"), in_flight), (_("TTFT, median of each second"), "ms", _ttft)]
     return over_time(repeats, (*ours, *kinds), styles)
 
 
-def _of_server(line: watched.Line, of: Watched, repeat: Repeat) -> Line:
-    return watched.of_recording(line, of, repeat.recording)
+def _of_server(line: watched.Line, repeat: Repeat) -> Line:
+    return watched.of_recording(line, repeat.recording)
 
 
 def _ttft(repeat: Repeat) -> Line:

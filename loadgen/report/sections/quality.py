@@ -10,6 +10,7 @@ from loadgen.model import (
     ClockFinding,
     Confidence,
     DriftFinding,
+    Finding,
     Group,
     LeftOut,
     Level,
@@ -17,6 +18,7 @@ from loadgen.model import (
     NeighbourFinding,
     NoiseFinding,
     RemeasuredFinding,
+    ServerChangedFinding,
     Summary,
     UnwatchedFinding,
     Validity,
@@ -52,12 +54,12 @@ class Quality(Section):
         yield from _titled(_("Why not everything is valid"), list(_reasons(view, form)), page)
         unread = [Verdict(_("left out"), each.file, "bad", (each.reason,)) for each in view.of(LeftOut)]
         yield from _titled(_("What could not be read"), unread, page)
-        silent = [sentences(of) for of in view.of(UnwatchedFinding)]
-        blind = [Verdict(_("server"), of.statement, "warn", of.details) for of in silent]
+        about: list[Finding] = [*view.of(ServerChangedFinding), *view.of(UnwatchedFinding)]
+        blind = [Verdict(_("server"), sentences(of).statement, "warn") for of in about]
         odd = [sentences(of) for of in view.of(WatchedFinding) if watched.notable(of)]
         few = odd if page else odd[:ODD]
         blind += [Verdict(_("server"), of.statement, "quiet", of.details if page else ()) for of in few]
-        yield from _titled(_("The server’s own metrics"), blind, page)
+        yield from _titled(_("What the server reported"), blind, page)
         limits = [sentences(limit) for limit in view.of(LimitFinding)]
         lines = [Verdict(_("limit"), of.statement, "quiet", of.details if page else ()) for of in limits]
         yield from _titled(_("Whose limit was reached"), lines, page)

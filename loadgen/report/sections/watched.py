@@ -22,7 +22,7 @@ class WatchedMetrics(Section):
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         from loadgen.report.charts.watched import charts
 
-        if view.run.watched is None:
+        if not view.run.watched:
             return
         found = {(of.client, of.level): of for of in view.of(WatchedFinding)}
         yield Text(flowing([_about(view), _cost(view)]), "quiet")
@@ -42,7 +42,7 @@ class WatchedMetrics(Section):
 
 
 def _about(view: View) -> str:
-    names = joined(plain(each.url or each.name) for each in view.run.info.watched)
+    names = joined(dict.fromkeys(plain(each.url or each.name) for each in view.run.info.watched))
     return _("From {names}, once a second, by a process of its own beside the clients.").format(names=names)
 
 

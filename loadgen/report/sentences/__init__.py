@@ -25,6 +25,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "neighbours": "loadgen.report.sentences.neighbours:sentences",
     "limit": "loadgen.report.sentences.limit:sentences",
     "watched": "loadgen.report.sentences.watched:sentences",
+    "server_changed": "loadgen.report.sentences.server:during",
     "unwatched": "loadgen.report.sentences.watched:unseen",
     "remeasured": "loadgen.report.sentences.remeasured:sentences",
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadgen.analysis.differences import Difference
-from loadgen.model import ServerInfo
+from loadgen.model import ServerChangedFinding, ServerInfo
 from loadgen.report.language import _, plural
+from loadgen.report.sentences import Sentences
 from loadgen.report.text import NOT_MEASURED, clauses, joined, plain
 
 PREFIX = "server."
@@ -45,6 +46,23 @@ def changed(differences: Sequence[Difference]) -> str:
         if d.key.startswith(PREFIX)
     ]
     return _("The server changed: {what}.").format(what=clauses(what)) if what else ""
+
+
+def during(finding: ServerChangedFinding) -> Sentences:
+    """Return what changed in the server during a run."""
+    texts = {
+        "silent": _("it did not answer any more at the end"),
+        "restarted": _("it was started again"),
+        "unloaded": _("its model was in memory before, and not after"),
+    }
+    what = [
+        texts.get(change.what)
+        or _("{what} {base} → {head}").format(
+            what=_(WORDS[change.what]), base=_side(str(change.before)), head=_side(str(change.after))
+        )
+        for change in finding.changes
+    ]
+    return Sentences(_("The server changed during the run: {what}.").format(what=clauses(what)))
 
 
 def _side(text: str) -> str:

@@ -11,8 +11,8 @@ from loadgen.report.sentences import Sentences
 from loadgen.report.text import flowing, number, percent, plain
 
 REASONS = {
-    "power cap": "power cap", "hardware slowdown": "hardware slowdown", "temperature": "temperature",
-    "power brake": "power brake",
+    "power_cap": "power cap", "hardware": "hardware slowdown", "temperature": "temperature",
+    "power_brake": "power brake",
 }  # fmt: skip
 
 
