@@ -25,7 +25,7 @@ from loadgen.report.comparison.document import LEGEND, SIGNS
 from loadgen.report.comparison.sentences import VERDICTS
 from loadgen.report.language import LANGUAGES
 from loadgen.report.sections import costs as cost_table
-from loadgen.report.sections import sections
+from loadgen.report.sections import objectives, sections
 from loadgen.report.sections.metrics import TABLES
 from loadgen.report.sentences import (
     article,
@@ -72,6 +72,7 @@ def _tables() -> Iterator[object]:
     yield from ((section.title, section.short) for section in sections())
     yield "machine", "versions", "the clients' core", "the simulator's core", "core {n}"
     yield from (Grade, Validity, get_args(ClaimVerdict), "held", "failed", VERDICTS, TABLES, LEGEND, [*SIGNS])
+    yield from (objectives.FIGURES, objectives.COUNTS)
     yield from (cost_table.RESOURCES, costs.COSTS, costs.INSEPARABLE, confidence.GROUPS, confidence.HALTED)
     yield from (claims.ARTICLE, claims.CLAIMS, claims.STATEMENTS, claims.MEASURES, claims.SHORTFALLS)
     yield from (claims.MODES, claims.TRUE_OF, forest.WORDS)
@@ -93,7 +94,7 @@ def _tables() -> Iterator[object]:
 def _of_metric(metric: Metric) -> Iterator[object]:
     yield metric.label, metric.heading, metric.unit.replace("share", "")
     yield [lines for _place, *lines in metric.headline.values()]
-    if metric.tabled or metric.headline or metric.short:
+    if metric.tabled or metric.headline or metric.short or metric.needs:
         yield metric.description
 
 

@@ -12,6 +12,7 @@ from loadgen.model.answer import Contrast as Contrast
 from loadgen.model.answer import Differs as Differs
 from loadgen.model.answer import Failure as Failure
 from loadgen.model.answer import Failures as Failures
+from loadgen.model.answer import Good as Good
 from loadgen.model.answer import Grows as Grows
 from loadgen.model.answer import Growth as Growth
 from loadgen.model.answer import HeldUp as HeldUp

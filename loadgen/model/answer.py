@@ -206,6 +206,27 @@ class Objective(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Good(Answer):
+    """How many streams of ``client`` at ``level`` are good: they completed, and held the ``limits``, ms by objective.
+
+    ``missed``: how many completed streams missed each; ``single_gaps`` of them ITL only, while their mean gap is within
+    it. ``failed`` are not good either; ``not_judged`` and ``cut`` are left out.
+    """
+
+    kind: str = "good"
+    client: ClientId
+    level: Level
+    limits: Mapping[str, float]
+    percent: Estimate
+    goodput: Estimate
+    missed: Mapping[str, int]
+    single_gaps: int
+    failed: int
+    not_judged: int
+    cut: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided(Answer):
     """Whether these clients differ from the others in ``metrics`` (columns) is not clear from ``rounds``.
 

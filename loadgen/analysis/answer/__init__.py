@@ -16,6 +16,7 @@ RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
     "loadgen.analysis.answer.loads:loads",
     "loadgen.analysis.answer.kept_open:kept_open",
+    "loadgen.analysis.answer.good:good",
     "loadgen.analysis.answer.alike:alike",
     "loadgen.analysis.answer.differs:differs",
     "loadgen.analysis.answer.objective:objective",

@@ -44,10 +44,12 @@ def _of_clients(threshold: Threshold, evidence: Evidence) -> Iterator[Objective]
 def _side(threshold: Threshold, summary: Summary, evidence: Evidence) -> bool | None:
     """Return whether it holds or fails with the whole interval; ``None``: it spans the line, or there is none.
 
-    The interval is that over the rounds; where they are too short for the percentile, that of the share of streams
-    beyond the line.
+    The interval is that over the rounds, or of a share of streams; where the rounds are too short for the percentile,
+    that of the share of streams beyond the line.
     """
-    found = effects.mean(rounds.values(summary, threshold.metric).values())
+    is_share = summary[threshold.metric].n and column(threshold.metric).metric.kind == "share"
+    over_rounds = effects.mean(rounds.values(summary, threshold.metric).values())
+    found = summary[threshold.metric] if is_share else over_rounds
     if found and found.low is not None and found.high is not None:
         within = {OPERATORS[threshold.op](bound, threshold.value) for bound in (found.low, found.high)}
         return within.pop() if len(within) == 1 else None

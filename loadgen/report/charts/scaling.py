@@ -56,19 +56,37 @@ def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     return _charts([relative_lag if m is lag and not absolute else m for m in found], summaries, styles)
 
 
+def goodput(view: View) -> list[Chart]:
+    """Return the share of good streams, with the threshold on it, and how many there are per second."""
+    summaries = [s for s in view.by_level if not s.client.control]
+    required = [of.value for of in view.of(ThresholdFinding) if of.metric == "good_percent"]
+    charts = []
+    for name, budget in (("good_percent", max(required, default=None)), ("goodput_per_s", None)):
+        of = column(name)
+        made = (
+            _curve(of, summaries, view.styles, budget)
+            if view.sweeps
+            else _dots(of.metric, [of], summaries, view.styles, budget)
+        )
+        charts += [made] if made else []
+    return charts
+
+
 def costs(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Return the charts of what the client used."""
     return _charts([m for m in metrics() if m.topic == "cost" and m.drawn], summaries, styles)
 
 
 def _objective(view: View) -> tuple[Column, float | None]:
-    """Return the latency to draw, and the value that the scenario requires of it; ``None``: nothing."""
+    """Return the latency to draw, and what the scenario requires of it, or of the TTFT of each stream."""
     for finding in view.of(ThresholdFinding):
         of = column(finding.metric)
         if of.metric.kind == "latency" and any(s.value(of.name) is not None for s in view.summaries):
             return of, finding.value
     enough = all(s.value(LATENCY) is not None for s in view.summaries)
-    return column(LATENCY if enough else "ttft_p50_ms"), None
+    slo = view.run.info.scenario.workload.slo
+    limits = {slo.of(s.client).ttft_ms for s in view.summaries}
+    return column(LATENCY if enough else "ttft_p50_ms"), limits.pop() if len(limits) == 1 else None
 
 
 def _knee(finding: Saturates, styles: Styles) -> Knee:

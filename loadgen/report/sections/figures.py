@@ -77,9 +77,10 @@ def _row(
 def _cell(summary: Summary, of: MetricColumn, others: Sequence[Summary], form: Form) -> Cell:
     value = summary.value(of.name)
     over = effects.mean(rounds.values(summary, of.name).values())
-    if value is None or over is None or over.high is None:
+    found = summary[of.name] if of.metric.kind == "share" else over
+    if value is None or found is None or found.low is None or found.high is None:
         return Cell(value_text(of, value))
-    half = over.high - over.value
+    half = (found.high - found.low) / 2
     values = [v for s in others if not s.client.control and (v := s.value(of.name)) is not None]
     wide = half > max(ALIKE * abs(value), max(values, default=0.0) - min(values, default=0.0))
     tone: Tone = "quiet" if wide and form == "html" else ""

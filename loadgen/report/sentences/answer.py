@@ -17,6 +17,7 @@ from loadgen.model import (
     Estimate,
     Failure,
     Failures,
+    Good,
     Grows,
     Growth,
     HeldUp,
@@ -35,6 +36,7 @@ from loadgen.model import (
 )  # fmt: skip
 from loadgen.report.columns import label, level_text, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
+from loadgen.report.sentences.good import good, milliseconds
 from loadgen.report.sentences.validity import outcome
 from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, noisy, number, percent, plain
 
@@ -208,7 +210,7 @@ def _objective(answers: Sequence[Objective]) -> Iterator[str]:
             for one in of
         ]
         unit = column(name).unit
-        bound = f"{limit / 1000:g} s" if unit == "ms" and limit >= 1000 else f"{limit:,g} {unit}".rstrip()
+        bound = milliseconds(limit) if unit == "ms" else f"{limit:,g} {unit}".rstrip()
         yield _("{threshold} holds {where}.").format(
             threshold=f"{label(column(name))} {op} {bound}", where=clauses(parts)
         )
@@ -445,6 +447,7 @@ _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Failures: _failures,
     Loads: _loads,
     KeptOpen: _kept_open,
+    Good: good,
     Alike: _compared,
     Differs: _compared,
     Objective: _objective,
