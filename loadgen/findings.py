@@ -30,6 +30,7 @@ PROVIDERS = (
     "loadgen.analysis.remeasured:findings",
     "loadgen.analysis.watched:findings",
     "loadgen.analysis.server_changes:findings",
+    "loadgen.analysis.prompt_cache:findings",
     "loadgen.analysis.thresholds:findings",
 )
 

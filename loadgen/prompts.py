@@ -13,7 +13,7 @@ from dataclasses import replace
 from statistics import NormalDist
 from typing import Final
 
-from loadgen.model import Calibration, Prompt, Synthetic
+from loadgen.model import Calibration, Prompt, Synthetic, Workload
 
 _TEXT: Final = """\
 able also area away back base been best bill blue body book born both busy call came card care case city code
@@ -36,6 +36,17 @@ ENDING: Final = ("make", "them", "into", "some", "very", "long", "tale")  # or a
 ENDING_FROM: Final = 4 * len(ENDING)  # words from which on a text has it
 # The simulator counts a token for every four bytes begun.
 SIMULATED: Final = Calibration(per_word=5 / 4, source="simulator")
+
+
+def made(workload: Workload, calibration: Calibration, seed: int) -> Workload:
+    """Return the workload with prompts of the lengths that it asks for, by ``calibration``, if it asks for any."""
+    if workload.synthetic is None:
+        return workload
+    return replace(
+        workload,
+        calibration=calibration,
+        prompts=synthetic(workload.synthetic, calibration, seed, unique=workload.unique),
+    )
 
 
 def synthetic(of: Synthetic, calibration: Calibration, seed: int, *, unique: bool) -> tuple[Prompt, ...]:

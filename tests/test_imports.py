@@ -42,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "lab": {
         "model",
         "watch",
+        "prompts",
         "exit_code",
         "clients",
         "interpreters",
@@ -61,6 +62,7 @@ ARROWS: dict[str, set[str]] = {
     "report": {"model", "analysis", "files"},
     "distributed": {
         "model",
+        "prompts",
         "exit_code",
         "protocols",
         "clients",
@@ -75,6 +77,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "locust_ui": {
         "model",
+        "prompts",
         "exit_code",
         "clients",
         "loads",

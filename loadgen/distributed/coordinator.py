@@ -208,6 +208,7 @@ class Coordinator:
             overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
             fingerprint=fingerprint(scenario),
             url=url,
+            calibration=cells[0].workload.calibration if cells else None,
         )
         self._ending, self._late_cells, self._keep = False, () if scheduled else cells, keep
         self.assignments, self.most_requested = [], {}

@@ -7,7 +7,7 @@ import msgspec
 
 from loadgen.gate import values
 from loadgen.lab.spool import Rows
-from loadgen.model import RecordingInfo
+from loadgen.model import Calibration, RecordingInfo
 
 # Types of message. From the master:
 JOB = "loadgen-job"
@@ -25,8 +25,8 @@ class Job(msgspec.Struct, frozen=True):
 
     ``overrides`` are ``path.to.key=value``, or flag, key and value; ``fingerprint`` is that of the scenario as
     the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target; ``place``
-    numbers the workers of one machine, from 0. ``slots`` has those that this worker runs by the index of their cell;
-    ``None`` where its users of Locust are the streams, until the job ends.
+    numbers the workers of one machine, from 0; by ``calibration`` the prompts are made. ``slots`` has those that this
+    worker runs by the index of their cell; ``None`` where its users of Locust are the streams, until the job ends.
     """
 
     number: int
@@ -35,6 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     fingerprint: str
     url: str | None
     place: int = 0
+    calibration: Calibration | None = None
     slots: Mapping[int, tuple[int, ...] | None] = {}
 
 

@@ -31,6 +31,7 @@ from loadgen.lab.masking import shareable
 from loadgen.model import Cell, Level, Listener, Load, Outcome, Progress, Scenario, Stream
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused, require
+from loadgen.prompts import made
 from loadgen.scenario import Override, ScenarioError, check_place, load
 from loadgen.secrets import mask_cut
 
@@ -141,6 +142,9 @@ class Worker:
         return scenario
 
     def _cells(self, scenario: Scenario, job: messages.Job) -> Iterator[Cell]:
+        if job.calibration is not None:
+            workload = made(scenario.workload, job.calibration, scenario.seed)
+            scenario = replace(scenario, workload=workload)
         planned = plan.cells(scenario, job.url or scenario.target.url or "", ())
         for index, slots in job.slots.items():
             if not 1 <= index <= len(planned) or not {*(slots or ())} <= {

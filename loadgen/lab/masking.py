@@ -64,7 +64,8 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
     return replace(
         workload,
         model=mask(workload.model, secrets),
-        # those that were made can be made again
+        # those that were made can be made again, and the warm-up has what they were made by
+        calibration=None,
         prompts=()
         if workload.synthetic
         else tuple(_of_prompt(prompt, secrets) for prompt in workload.prompts),

@@ -27,10 +27,11 @@ from loadgen.lab.lifecycle import RunResult, RunWriter, described
 from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
 from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
-from loadgen.model import Cell, Listener, Recording, Scenario, ServerLog, Simulator
+from loadgen.model import Calibration, Cell, Listener, Recording, Scenario, ServerLog, Simulator
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
 from loadgen.preflight.server import identify
+from loadgen.prompts import SIMULATED, made
 from loadgen.simulator.process import Process, SimulatorError
 
 AFTER_TIMEOUT_S: Final = 2.0  # of each request to the server after the last cell
@@ -197,7 +198,10 @@ def session(
     """
     raise_open_files()
     watching.require(scenario)
-    scenario = with_model(scenario)
+    workload = scenario.workload
+    if workload.calibration is None:  # a scenario of a run folder
+        workload = made(workload, SIMULATED if scenario.target.simulator else Calibration(), scenario.seed)
+    scenario = with_model(replace(scenario, workload=workload))
     with contextlib.ExitStack() as stack:
         embedded = None
         if scenario.target.simulator is not None:
@@ -215,6 +219,10 @@ def session(
             listener.warm_up_begins(scenario.warm_up)
             warmed = warm_up(scenario, cells[0], interrupted)
             listener.warmed_up(warmed, cells if planned else ())
+        first = resumed.run.info.warm_up if resumed else warmed
+        if first and first.calibration:
+            scenario = replace(scenario, workload=made(scenario.workload, first.calibration, scenario.seed))
+            cells = plan.cells(scenario, url, cores.engine)
         engines = stack.enter_context(workers) if workers else _one_engine
         saved = cells if planned else ()
         writer = RunWriter(

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from loadgen.lab import engine, plan
+from loadgen.lab import calibrate, engine, plan
 from loadgen.model import AUTO, Cell, Level, Listener, Load, Outcome, Recording, Residency, Scenario, WarmUp
 from loadgen.preflight import target
 from loadgen.preflight.target import TargetError
@@ -42,26 +42,40 @@ def check(scenario: Scenario, cell: Cell) -> None:
 def warm_up(scenario: Scenario, cell: Cell, interrupted: Callable[[], bool]) -> WarmUp:
     """Send the warm-up's requests one after the other, each read to its end, and return what the last one saw.
 
+    Where prompts are made, the first two find out by what.
+
     The client is that of ``cell``. Only connecting and the whole have timeouts: a model may have to be loaded.
     Raises TargetError for an answer that no load will change.
     """
     timeouts = cell.workload.timeouts
     patient = replace(timeouts, first_token=timeouts.total, idle=timeouts.total)
-    load = Load(requests=scenario.warm_up)
-    workload = replace(cell.workload, load=load, stream=scenario.workload.stream, timeouts=patient)
+    made = cell.workload.synthetic is not None
+    requests = max(2, scenario.warm_up) if made else scenario.warm_up
+    workload = replace(
+        cell.workload,
+        load=Load(requests=requests),
+        prompts=calibrate.prompts(cell.workload, cell.seed) if made else cell.workload.prompts,
+        stream=scenario.workload.stream,
+        timeouts=patient,
+    )
     if scenario.answers == "article":
         target.unload(cell)  # how long a load takes here is one of its answers
     before = in_memory(cell)
     recording = engine.record(
         replace(cell, level=Level(streams=1), workload=workload), Listener(), interrupted
     )
-    found = _last(recording, scenario.warm_up)
+    found = _last(recording, requests)
     error = mask_cut(found.error, scenario.secrets)
     try:
         target.check_status(cell, found.status, error)
     except TargetError as refused:
         raise TargetError(mask_cut(str(refused), scenario.secrets)) from None
-    return replace(found, error=error, resident=None if before is None else bool(before))
+    return replace(
+        found,
+        error=error,
+        resident=None if before is None else bool(before),
+        calibration=calibrate.calibration(cell.workload, recording.streams) if made else None,
+    )
 
 
 def _last(recording: Recording, requests: int) -> WarmUp:
@@ -83,6 +97,7 @@ def _last(recording: Recording, requests: int) -> WarmUp:
         # as `analysis.plausible` has it, but for hidden thinking: no token takes less than a byte
         tokens=reported if 0 < reported <= of.bytes[row] else int(of.text_events[row]),
         load_s=None if load < 0 else load / 1e9,
+        prompt_s=None if of.prompt_ns[0] < 0 else int(of.prompt_ns[0]) / 1e9,
     )
 
 

@@ -34,6 +34,7 @@ from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused
 from loadgen.preflight.server import identify
 from loadgen.preflight.target import TargetError, check
+from loadgen.prompts import made
 from loadgen.report.sentences.limit import limited_by
 from loadgen.report.text import plain
 from loadgen.scenario import ScenarioError, check_place
@@ -126,6 +127,11 @@ class Session:
                 self._simulator = self._stack.enter_context(Embedded(target.simulator, cores().simulator))
             url = self._simulator.process.url if self._simulator else None
             warmed = self._warm_up(plan) if url is None and plan.scenario.warm_up else None
+            if warmed and (known := warmed.calibration):
+                cells = tuple(
+                    replace(cell, workload=made(cell.workload, known, cell.seed)) for cell in plan.cells
+                )
+                plan = replace(plan, cells=cells)
             self._writer = RunWriter(plan.scenario, url or target.url or "", plan.cells, warm_up=warmed)
         except (Refused, SimulatorError, store.StoreError) as error:
             self._stack.close()

@@ -68,6 +68,7 @@ from loadgen.model.findings import NeighbourFinding as NeighbourFinding
 from loadgen.model.findings import NoiseFinding as NoiseFinding
 from loadgen.model.findings import NoiseThreshold as NoiseThreshold
 from loadgen.model.findings import Part as Part
+from loadgen.model.findings import PromptCacheFinding as PromptCacheFinding
 from loadgen.model.findings import ServerChange as ServerChange
 from loadgen.model.findings import ServerChangedFinding as ServerChangedFinding
 from loadgen.model.findings import TimeFinding as TimeFinding

@@ -258,6 +258,22 @@ class UnwatchedFinding(Finding):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptCacheFinding(Finding):
+    """A cache of prompts answered for the model. ``verdict`` is what shows it: the ``share`` of the tokens that the
+    server ``reported`` to have had, or the time for the ``prompt``, or the ``ttft``: the medians over ``prompts``
+    of when they were sent first and again. ``unique``: no two streams began alike.
+    """
+
+    kind: str = "prompt_cache"
+    verdict: Literal["reported", "prompt", "ttft"]
+    unique: bool
+    share: float | None = None
+    prompts: int = 0
+    first_ms: float | None = None
+    later_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut(Finding):
     """A file that could not be read: the ``file`` of the run folder, and the ``reason``, which names the field."""
 

@@ -13,6 +13,7 @@ from loadgen.model.recording import Recording
 from loadgen.model.scenario import Scenario
 from loadgen.model.server import ServerInfo
 from loadgen.model.stream import Outcome
+from loadgen.model.synthetic import Calibration
 from loadgen.model.watched import Source, Watched
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class MachineInfo:
 class WarmUp:
     """The requests before the first measurement, of which they are no part; the figures are those of the last.
 
-    ``load_s`` is the time to load the model that the server reports, ``resident`` whether it had it in memory before.
+    ``load_s`` is the time to load the model that the server reports, ``resident`` whether it had it in memory before,
+    ``calibration`` by what the lengths of synthetic prompts are known.
     """
 
     requests: int
@@ -50,6 +52,8 @@ class WarmUp:
     tokens: int = 0
     load_s: float | None = None
     resident: bool | None = None
+    calibration: Calibration | None = None
+    prompt_s: float | None = None  # of the first request, as the server reports it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from loadgen.model.level import Level
 from loadgen.model.prompt import Prompt
 from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
-from loadgen.model.synthetic import Synthetic
+from loadgen.model.synthetic import Calibration, Synthetic
 from loadgen.model.watched import Metrics
 
 # What the simulator can do wrong.
@@ -188,6 +188,7 @@ class Workload:
     synthetic: Synthetic | None = None
     unique: bool = False
     slo: Slo = field(default_factory=Slo)
+    calibration: Calibration | None = None  # by which synthetic prompts were made
 
     @property
     def is_ollama(self) -> bool:

@@ -75,10 +75,15 @@ class Plain(Listener):
         warnings = warm_up.warnings(seen, cells)
         sound: Tone = "quiet" if seen.outcome is Outcome.OK else "warn"
         self._warm_up = [(warm_up.saw(seen), sound), *((text, "warn") for text in warnings)]
+        if of := seen.calibration:
+            tone: Tone = "quiet" if of.source == "server" else "warn"
+            self._warm_up.insert(1, (warm_up.calibrated(of), tone))
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         self._rows = _Rows(cells)
         announce(self._console, self._scenario, cells, sum(seconds))
+        if not self._warm_up and (of := cells[0].workload.calibration if cells else None):
+            self.note(warm_up.calibrated(of), "warn" if of.source == "default" else "quiet")
         for text, tone in self._warm_up:
             self.note(text, tone)
         if self._warning:

@@ -25,13 +25,12 @@ from loadgen.model import (
     Scenario,
     Simulator,
     Slo,
-    Synthetic,
     Target,
     Timeouts,
     Tls,
     Workload,
 )
-from loadgen.prompts import SIMULATED, synthetic
+from loadgen.prompts import SIMULATED, made
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.files import read
@@ -145,9 +144,9 @@ def _resolve(
     taken = environment.fill(document, environ)
     hidden = environment.credentials(document.data).union(*taken.values())
     shape = _validate(document, in_file, version)
-    prompts, made, unique = _prompts(document, hidden, shape)
+    in_prompts_file = _prompts_file(document, hidden)
     if shape is not None:
-        _check_messages(document, shape, prompts)
+        _check_messages(document, shape, in_prompts_file)
     ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -155,6 +154,7 @@ def _resolve(
     if document.problems or shape is None:
         raise ScenarioError(masked(document.problems, hidden))
     spec, metrics, levels = shape.target.simulator, shape.target.metrics, shape.levels()
+    of = shape.prompts_shape
     measured = {None, *thresholds.names(shape.clients)}
     return Scenario(
         name=shape.name,
@@ -168,19 +168,23 @@ def _resolve(
         ),
         clients=tuple(shape.clients),
         levels=levels,
-        workload=Workload(
-            load=shape.resolved_load(),
-            prompts=prompts,
-            synthetic=made,
-            unique=unique,
-            protocol=shape.protocol,
-            model=next(iter(spec.models), MODEL) if spec and shape.model == AUTO else shape.model,
-            stream=shape.stream,
-            options=shape.options,
-            body=shape.body,
-            timeouts=Timeouts(**dict(shape.timeouts)),
-            max_message=shape.max_message,
-            slo=shape.slo.resolved() if shape.slo else Slo(),
+        workload=made(
+            Workload(
+                load=shape.resolved_load(),
+                prompts=in_prompts_file or tuple(map(Prompt, of.texts or ())),
+                synthetic=of.synthetic.resolved() if of.synthetic else None,
+                unique=of.is_unique,
+                protocol=shape.protocol,
+                model=next(iter(spec.models), MODEL) if spec and shape.model == AUTO else shape.model,
+                stream=shape.stream,
+                options=shape.options,
+                body=shape.body,
+                timeouts=Timeouts(**dict(shape.timeouts)),
+                max_message=shape.max_message,
+                slo=shape.slo.resolved() if shape.slo else Slo(),
+            ),
+            Calibration() if spec is None else SIMULATED,
+            shape.seed,
         ),
         repeats=shape.repeats,
         remeasure=shape.remeasure,
@@ -316,23 +320,6 @@ def _certificates(document: Document, shape: ScenarioShape | None) -> str:
             ("target", "tls", "ca"), "there is no such file or folder", "certificates in PEM form"
         )
     return str(path)
-
-
-def _prompts(
-    document: Document, hidden: set[str], shape: ScenarioShape | None
-) -> tuple[tuple[Prompt, ...], Synthetic | None, bool]:
-    """Return the prompts, what they are made of, and whether each stream's begins differently."""
-    found = _prompts_file(document, hidden)
-    if shape is None:
-        return (), None, False
-    of = shape.prompts
-    if isinstance(of, list):
-        return tuple(map(Prompt, of)), None, False
-    if of.synthetic is None:
-        return found or tuple(map(Prompt, of.texts or ())), None, of.unique == "prefix"
-    made, unique = of.synthetic.resolved(), of.unique != "off"
-    calibration = Calibration() if shape.target.simulator is None else SIMULATED
-    return synthetic(made, calibration, shape.seed, unique=unique), made, unique
 
 
 def _check_messages(document: Document, shape: ScenarioShape, prompts: Sequence[Prompt]) -> None:

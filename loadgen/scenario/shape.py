@@ -460,6 +460,11 @@ class PromptsShape(_Shape):
         "prefix",
     )
 
+    @property
+    def is_unique(self) -> bool:
+        """Return whether the prompt of each stream begins differently."""
+        return self.unique == "prefix" or (self.unique is None and self.synthetic is not None)
+
     def problems(self) -> Found:
         found = sorted(_SOURCES & self.model_fields_set)
         if len(found) != 1:
@@ -688,6 +693,11 @@ class ScenarioShape(_Shape):
                     f"no stream arrives within {self.load.duration:g}s",
                     "a longer load.duration",
                 )
+
+    @property
+    def prompts_shape(self) -> PromptsShape:
+        """Return the prompts in their longer form."""
+        return PromptsShape(texts=self.prompts) if isinstance(self.prompts, list) else self.prompts
 
     def resolved_load(self) -> Load:
         steps = steps_of(self.stages)

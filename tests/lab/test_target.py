@@ -7,13 +7,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import loadgen
 from loadgen.lab import target
-from loadgen.model import ClientId, Level, Outcome, Residency, Scenario, Simulator, Target
+from loadgen.lab.calibrate import calibration
+from loadgen.model import (
+    Calibration,
+    ClientId,
+    Level,
+    Outcome,
+    Residency,
+    Scenario,
+    Simulator,
+    Synthetic,
+    Target,
+)
 from loadgen.preflight.target import TargetError
 from loadgen.simulator.process import Process
+from tests import synthetic
 from tests.lab.cells import cell
 from tests.preflight.test_target import ByPath, answers, asking
 
@@ -110,3 +123,34 @@ def test_the_model_is_found(server: Process) -> None:
     asked = replace(wanted, workload=replace(wanted.workload, model="auto"))
     assert target.with_model(asked).workload.model == "tiny:latest"
     assert target.with_model(wanted) is wanted
+
+
+@pytest.mark.parametrize("protocol", ["ollama-generate", "openai-chat"])
+def test_two_prompts_of_the_warm_up_show_how_the_server_counts(
+    server: Process, tmp_path: Path, protocol: str
+) -> None:
+    prompts = {"synthetic": {"input_tokens": 300, "output_tokens": 2, "spread": 0.3, "count": 4}}
+    path = written(
+        tmp_path, server.url, protocol=protocol, prompts=prompts, load={"requests": 4}, remeasure=0
+    )
+    run = loadgen.run(path, out=tmp_path / "run")
+    seen = run.info.warm_up
+    assert seen
+    assert seen.calibration
+    assert (seen.calibration.source, seen.calibration.per_word) == ("server", 1.25)
+    assert run.info.scenario.workload.prompts == ()
+    table = run.streams()
+    assert (table.server_prompt_tokens - table.input_asked).abs().max() <= 1
+    assert table.server_tokens.tolist() == table.output_asked.tolist()
+    assert run.summary().input_off_percent[0] == pytest.approx(0, abs=0.5)
+
+
+def test_a_server_that_gives_no_counts() -> None:
+    workload = replace(cell().workload, synthetic=Synthetic(input_tokens=100))
+    seen = synthetic.recording(streams=2, concurrency=1).streams
+    counts = np.array([13, 101])
+    both = replace(seen, prompt=np.array([0, 1]), prompt_tokens=counts)
+    assert calibration(workload, both) == Calibration(template=1.0, per_word=1.0, source="server")
+    assert calibration(workload, replace(both, prompt_tokens=counts * 0 - 1)).reason == "no counts"
+    assert calibration(workload, replace(both, prompt_tokens=np.array([20, 20]))).reason == "implausible"
+    assert calibration(workload, both.rows(slice(1))).reason == "failed"

@@ -23,6 +23,7 @@ SECTIONS: Sequence[str] = (
     "loadgen.report.sections.confidence:Confidence",
     "loadgen.report.sections.metrics:Metrics",
     "loadgen.report.sections.failures:Failures",
+    "loadgen.report.sections.prompts:Prompts",
     "loadgen.report.sections.delivery_lag:DeliveryLag",
     "loadgen.report.sections.costs:Costs",
     "loadgen.report.sections.claims:Claims",

@@ -27,6 +27,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "watched": "loadgen.report.sentences.watched:sentences",
     "server_changed": "loadgen.report.sentences.server:during",
     "unwatched": "loadgen.report.sentences.watched:unseen",
+    "prompt_cache": "loadgen.report.sentences.prompt_cache:sentences",
     "remeasured": "loadgen.report.sentences.remeasured:sentences",
 }
 

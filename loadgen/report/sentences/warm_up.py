@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from loadgen.analysis.pace import RESIDENT_S, one_at_a_time_s, pace, served
-from loadgen.model import Cell, Outcome, WarmUp, Workload
+from loadgen.model import Calibration, Cell, Outcome, WarmUp, Workload
 from loadgen.report.language import _, plural
 from loadgen.report.sentences.validity import outcome
 from loadgen.report.text import clauses, duration, joined, number
@@ -44,6 +44,25 @@ def saw(warm_up: WarmUp) -> str:
     if rate is not None:
         parts.append(_("then {rate} tokens/s").format(rate=number(rate)))
     return _("Warm-up: {parts}").format(parts=joined(parts))
+
+
+def calibrated(of: Calibration) -> str:
+    """Return by what the lengths of made prompts are known."""
+    if of.source == "server":
+        text = _(
+            "Prompts: by the server's count of two of them, tokens = {template} (its template) + {per_word} × words"
+        )
+        return text.format(template=number(of.template), per_word=number(of.per_word))
+    if of.source == "simulator":
+        return _("Prompts: the simulator counts a token for every four bytes")
+    reasons = {
+        "": _("no request was sent before the first measurement (warm_up: 0)"),
+        "no counts": _("the server reports no number of prompt tokens"),
+        "failed": _("the requests of the warm-up failed"),
+        "implausible": _("the server's counts do not grow with the prompt; is its context shorter?"),
+    }
+    text = _("The length of prompts is not calibrated, with a token taken for each word: {why}.")
+    return text.format(why=reasons[of.reason])
 
 
 def warnings(warm_up: WarmUp, cells: Sequence[Cell]) -> list[str]:

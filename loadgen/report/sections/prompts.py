@@ -1,0 +1,66 @@
+"""Prompts as work: lengths that were asked for and those that the server counted, and whether its cache answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from loadgen.analysis.metrics import column
+from loadgen.model import PromptCacheFinding, Summary
+from loadgen.report.blocks import Cell, Column, Table, Text, Verdict
+from loadgen.report.columns import value_text
+from loadgen.report.language import _
+from loadgen.report.sections.section import Block, Form, Section, View, by_level
+from loadgen.report.sentences import sentences
+from loadgen.report.sentences.warm_up import calibrated
+
+# Of input and of output: the columns of what was asked, what was counted, and the difference.
+_LENGTHS: Final = {
+    "input": ("input_asked_p50", "input_tokens_p50", "input_asked_spread", "input_spread", "input_off_percent"),
+    "output": (
+        "output_asked_p50", "output_tokens_p50", "output_asked_spread", "output_spread", "output_off_percent",
+    ),
+}  # fmt: skip
+
+
+class Prompts(Section):
+    id = "prompts"
+    title = "Prompts"
+    forms = frozenset({"html", "terminal", "markdown", "summary"})
+
+    def blocks(self, view: View, form: Form) -> Iterable[Block]:
+        for finding in view.of(PromptCacheFinding):
+            of = sentences(finding)
+            yield Verdict(_("cache"), of.statement, "warn", of.details)
+        if form == "summary":
+            return
+        kinds = [kind for kind, (asked, *_rest) in _LENGTHS.items() if _measured(view.summaries, asked)]
+        if not kinds:
+            return
+        seen = view.run.info.warm_up
+        if seen and seen.calibration:
+            of_them = seen.calibration
+            yield Text(calibrated(of_them), "quiet" if of_them.source == "server" else "warn")
+        yield _table(view, kinds)
+
+
+def _measured(summaries: Sequence[Summary], name: str) -> bool:
+    return any(s.value(name) is not None for s in summaries)
+
+
+def _table(view: View, kinds: Sequence[str]) -> Table:
+    titles = {"input": _("input tokens"), "output": _("output tokens")}
+    names = [name for kind in kinds for name in _LENGTHS[kind]]
+    headings = _("asked, p50"), _("got, p50"), _("spread asked"), _("spread got"), _("difference, %")
+    columns = [
+        Column(heading, above=titles[kind], tip=column(name).metric.description)
+        for kind in kinds
+        for heading, name in zip(headings, _LENGTHS[kind], strict=True)
+    ]
+    if _measured(view.summaries, "cached_percent"):
+        names.append("cached_percent")
+        columns.append(Column(_("cached, %"), tip=column("cached_percent").metric.description))
+    first, rows = by_level(view, lambda s: [Cell(value_text(column(name), s.value(name))) for name in names])
+    return Table(
+        [Column(first), *columns], rows, _("Lengths that were asked for, and those that the server counted")
+    )
