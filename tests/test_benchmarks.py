@@ -12,6 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {  # arguments, and what every line of the table looks like
     "analysis.py": (["24000"], r"^tokens +[\d,]+"),
+    "arrivals.py": (
+        ["--clients", "aiohttp", "--rates", "20", "--seconds", "0.5"],
+        r"^aiohttp +20 +20\.0 +\d",
+    ),
     "engine.py": (
         ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
         r"^aiohttp +\d",

@@ -42,7 +42,7 @@ class Engine:
         self._connections = Connections()
         self._memory = MemoryWatch()
         self._stopped_at: int | None = None
-        self._until = 0
+        self._begin = self._until = 0
         self._edges: list[int] = []
         self._next_check = self._next_pulse = self._next_flush = 0
 
@@ -51,7 +51,8 @@ class Engine:
         load = self.cell.workload.load
         self.dispatcher.start(start)
         self._until = FOREVER if load.is_commanded else start + int((load.seconds or 0) * 1e9)
-        self._edges = [start + int(load.warmup * 1e9), *([] if load.seconds is None else [self._until])]
+        self._begin = start + int(load.warmup * 1e9)
+        self._edges = [self._begin, *([] if load.seconds is None else [self._until])]
         self._next_check = self._next_pulse = self._next_flush = start
         self.pauses.start()
         self._memory.start()
@@ -126,12 +127,11 @@ class Engine:
         elif "add" in command:
             self.dispatcher.add(set(command["add"]), now)
 
-    def seconds_to_wake(self) -> float:
-        """Return how long the driver may wait for a command before it must check again."""
+    def wakes_at(self) -> int:
+        """Return until when the driver may wait for a command before it must check again."""
         due = self.dispatcher.next_due
         planned = min(self._next_check, self._next_flush)
-        soonest = min(planned, *self._edges[:1], planned if due is None else due)
-        return max(0.0, (soonest - perf_counter_ns()) / 1e9)
+        return min(planned, *self._edges[:1], planned if due is None else due)
 
     def check(self, now: int) -> None:
         """End the streams whose time is over, and report to the parent, where that is due."""
@@ -184,4 +184,7 @@ class Engine:
             self._outbox.send(Edge(totals(perf_counter_ns())))
         while self._flush():
             pass
-        self._outbox.send(Done())
+        missing = 0
+        if isinstance(self.dispatcher, Schedule):
+            missing = self.dispatcher.not_started(self._begin)
+        self._outbox.send(Done(missing))

@@ -57,7 +57,9 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """Every stream has been sent."""
+    """Every stream has been sent. ``not_started``: arrivals of the measured window that have none."""
+
+    not_started: int = 0
 
 
 Frame = Ready | Edge | Pulse | Streams | Pauses | Failed | Done

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from loadgen.loads import arrivals
 from loadgen.model import FOREVER, Arrival, Cell
 
+SOON_NS = 200_000_000  # drivers look for what is due more often than that, however full it is
+
 
 class Schedule:
     """The arrivals that are still to come, and how many streams run now.
@@ -24,7 +26,8 @@ class Schedule:
         self._load: Iterator[Arrival] = iter(())
         self._next: deque[Arrival] = deque()  # ours that are drawn, at least one until the schedule is over,
         self._passed: list[Arrival] = []  # and those of others that are due before the last of them
-        self._shares = frozenset(range(cell.shares) if cell.slots is None else cell.slots)
+        # Our shares, and after which mark their arrivals are ours.
+        self._shares = dict.fromkeys(range(cell.shares) if cell.slots is None else cell.slots, -1)
         self._most = self._places()
         self._full_since = self._start = self._end = 0
         self._is_over = self._is_stopped = False
@@ -47,7 +50,7 @@ class Schedule:
 
     def _is_ours(self, arrival: Arrival) -> bool:
         assert arrival.slot is not None
-        return arrival.slot % self._cell.shares in self._shares
+        return arrival.due > self._shares.get(arrival.slot % self._cell.shares, FOREVER)
 
     def _draw(self) -> None:
         """Draw the next arrival of ours, where none is drawn."""
@@ -102,12 +105,13 @@ class Schedule:
             return not self._is_stopped
 
     def next_after(self, arrival: Arrival, ok: bool, now: int) -> Arrival | None:  # noqa: ARG002
-        """Return the arrival that was held until ``arrival`` has ended; ``None`` where none was."""
+        """Return what takes the place of ``arrival``, which has ended, where as many ran as may; otherwise ``None``.
+
+        That is what was held, or the arrival that comes next if that is soon: no driver watches for it.
+        """
         with self._lock:
-            held = (
-                self.running >= self._most and not self.is_exhausted and self._next[0].due <= now < self._end
-            )
-            if not held:
+            full = self.running >= self._most and not self.is_exhausted and now < self._end
+            if not full or self._next[0].due > now + SOON_NS:
                 self.running -= 1
                 return None
             found = self._pop()
@@ -125,9 +129,9 @@ class Schedule:
     def add(self, shares: set[int], now: int) -> None:
         """Run the arrivals of these shares too, from now on."""
         with self._lock:
-            self._shares |= shares
+            self._shares = dict.fromkeys(shares, now) | self._shares
             self._most = self._places()
-            ours = [arrival for arrival in self._passed if arrival.due > now and self._is_ours(arrival)]
+            ours = [arrival for arrival in self._passed if self._is_ours(arrival)]
             self._passed = [arrival for arrival in self._passed if not self._is_ours(arrival)]
             self._next = deque(sorted([*ours, *self._next]))
 

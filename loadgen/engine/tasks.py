@@ -6,6 +6,7 @@ from functools import partial
 from time import perf_counter_ns
 
 from loadgen.clients import AsyncClient, Sink, choice
+from loadgen.engine.alarm import Alarm
 from loadgen.engine.core import Engine
 from loadgen.engine.pipe import Commands
 from loadgen.engine.recorder import StreamRecorder
@@ -34,39 +35,52 @@ async def _drive(
     client = kind(engine.cell)
     if not start():
         return
-    loop = asyncio.get_running_loop()
-    finished = loop.create_future()
-    tasks: set[asyncio.Task[None]] = set()
+    await _Driver(engine, client, commands).finished
 
-    def step() -> None:
-        """Do what is due, and come back when more is: without a task, which would cost a thousandfold per arrival."""
+
+class _Driver:
+    """Start what is due and run commands, in callbacks of the loop: a task for that would cost more than a stream's."""
+
+    def __init__(self, engine: Engine, client: AsyncClient, commands: Commands) -> None:
+        self._engine, self._client, self._commands = engine, client, commands
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.finished: asyncio.Future[None] = self._loop.create_future()
+        self._alarm = Alarm(self._loop, self._on_time)
+        self._loop.add_reader(commands.fd, self._on_command)
+        self._on_time()
+
+    def close(self) -> None:
+        """Let the loop call back no more."""
+        self._loop.remove_reader(self._commands.fd)
+        self._alarm.close()
+
+    def _on_command(self) -> None:
+        try:
+            for line in self._commands.read():
+                self._engine.run_command(line, perf_counter_ns())
+        except Exception as error:
+            self.close()
+            self.finished.set_exception(error)
+        else:
+            self._on_time()
+
+    def _on_time(self) -> None:
+        engine = self._engine
         try:
             if engine.is_finished(now := perf_counter_ns()):
-                finished.set_result(None)
+                self.close()
+                self.finished.set_result(None)
                 return
             for arrival in engine.dispatcher.take_due(now):
-                task = loop.create_task(_slot(engine, client, arrival))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                task = self._loop.create_task(_slot(engine, self._client, arrival))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             engine.check(now)
-            wakes[0] = loop.call_later(engine.seconds_to_wake(), step)
+            self._alarm.set(engine.wakes_at())
         except Exception as error:
-            finished.set_exception(error)
-
-    def command() -> None:
-        try:
-            for line in commands.read():
-                engine.run_command(line, perf_counter_ns())
-        except Exception as error:
-            finished.set_exception(error)
-        wakes[0].cancel()
-        step()
-
-    wakes = [loop.call_soon(step)]
-    loop.add_reader(commands.fd, command)
-    await finished
-    loop.remove_reader(commands.fd)
-    wakes[0].cancel()
+            self.close()
+            self.finished.set_exception(error)
 
 
 async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:

@@ -39,7 +39,8 @@ def drive(
         for arrival in engine.dispatcher.take_due(now):
             run(arrival)
         engine.check(now)
-        if select.select([commands.fd], [], [], engine.seconds_to_wake())[0]:
+        wait = max(0, engine.wakes_at() - perf_counter_ns()) / 1e9
+        if select.select([commands.fd], [], [], wait)[0]:
             for line in commands.read():
                 engine.run_command(line, perf_counter_ns())
 

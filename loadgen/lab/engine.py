@@ -69,7 +69,9 @@ class Engine:
         self._pauses: list[model.Pause] = []
         self._same_host = is_here(cell.url)
         self._clock = [proc.clock_tie()]
-        self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = 0
+        self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = (
+            self._not_started
+        ) = 0
         self._reader = Reader()
         self._stderr = files.scratch()
         # A session of its own: Ctrl-C in the terminal is for us, and we command the engine.
@@ -158,8 +160,8 @@ class Engine:
                 self._listener.progress(progress)
             case Pauses(pauses):
                 self._pauses += pauses
-            case Done():
-                self.ended = ""
+            case Done(not_started):
+                self.ended, self._not_started = "", not_started
 
     def command(self, **command: object) -> None:
         """Send the engine ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
@@ -200,6 +202,7 @@ class Engine:
             edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
             machine=sampler.machine(),
             server=None,
+            not_started=self._not_started,
         )
 
     def _write(self, line: bytes) -> None:

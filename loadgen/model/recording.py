@@ -95,6 +95,7 @@ class RecordingInfo:
     worker: str = ""  # the worker that ran it; "" if the run had none
     attempt: int = 0  # of the cell; from 1 on it was measured again
     share: int | None = None  # how many of the streams were this worker's; None: all
+    not_started: int = 0  # arrivals of an open load that were due in the window, and never got a stream
     number: int = 0  # of the file: a long recording is saved in several
 
     @property
