@@ -9,16 +9,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
 from loadgen import files, proc
 from loadgen.analysis.repeats import Repeat, repeats_of
+from loadgen.capacity import objectives, readings
 from loadgen.capacity.curves import Crossing, crossings
-from loadgen.capacity.readings import Budget, Reading, ServerCore, read, ttft_p50_ms
+from loadgen.capacity.objectives import CUT, ServerObjectives
+from loadgen.capacity.readings import Budget, Reading, ServerCore, ttft_p50_ms
 from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, search
+from loadgen.capacity.server import limited_by, saturation
 from loadgen.exit_code import ExitCode
 from loadgen.lab import engine
 from loadgen.lab.environment import first_match
@@ -29,11 +32,13 @@ from loadgen.model import (
     Cell,
     ClientId,
     Level,
+    Limit,
     Listener,
     Load,
     Progress,
     Recording,
     RunInfo,
+    Saturates,
     Scenario,
     WarmUp,
 )
@@ -43,11 +48,16 @@ from loadgen.preflight.cores import cores as cores_of_one_engine
 from loadgen.preflight.requirements import Refused, require
 from loadgen.report.sentences.warm_up import saw
 
+Goal = Budget | ServerObjectives  # of a client, or of a server
+
 FILE: Final = "limit.json"  # in the run folder
 RAMP_S: Final = 1.5  # in which the streams of a step start
 WINDOW_S: Final = 3.0  # measured part of a step on the simulator,
 WINDOW_ELSEWHERE_S: Final = 10.0  # and elsewhere
 MIN_TOKENS: Final = 150  # in the window of the smallest step: a p99 needs a hundred
+MORE: Final = 2  # times the streams that the percentiles of the objectives need,
+MAX_WINDOW_S: Final = 30.0  # unless that takes longer
+UNKNOWN_STREAM_S: Final = 1.0  # where neither a simulator nor a warm-up tells how long a stream takes
 ALONE: Final = Load(requests=8)  # one after the other, in each of two cells, for the TTFT of one stream
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
 MAX_STREAMS: Final = 1 << 16
@@ -59,22 +69,28 @@ class SearchResult(RunResult):
     """The capacity of every client, and every step. ``failure`` is empty when the search could be finished.
 
     ``ttft_one_stream_ms`` is the median TTFT of one stream, in ms, where the budget needs it. ``info`` is run.json.
+    With objectives, ``limited_by`` says whose limit was found with each client, ``saturates`` where the server does.
     """
 
     info: RunInfo
-    budget: Budget
+    goal: Goal
     cores: int
     rules: Rules
     ttft_one_stream_ms: Mapping[ClientId, float]
     clients: Sequence[Capacity]
     crossings: Sequence[Crossing]
     steps: Sequence[Reading]
+    limited_by: Mapping[ClientId, Limit] = field(default_factory=dict)
+    saturates: Sequence[Saturates] = ()
 
     @property
     def verdict(self) -> ExitCode:
-        """Return NOT_MEASURED where a client's search was stopped by something else than the client."""
-        found = all(each.stopped in ("budget", "highest") for each in self.clients)
-        return ExitCode.DONE if found else ExitCode.NOT_MEASURED
+        """Return NOT_MEASURED where what was searched for, a client or the server, did not stop the search."""
+        found = [each.stopped in ("budget", "highest") for each in self.clients]
+        if isinstance(self.goal, ServerObjectives):
+            own = [self.limited_by.get(each.client) is not Limit.CLIENT for each in self.clients]
+            return ExitCode.DONE if any(map(all, zip(found, own, strict=True))) else ExitCode.NOT_MEASURED
+        return ExitCode.DONE if all(found) else ExitCode.NOT_MEASURED
 
     def as_dict(self) -> dict[str, Any]:
         """Return the search as plain data, as ``limit.json`` and ``--json`` have it: clients are labels."""
@@ -88,6 +104,8 @@ def _plain(value: Any) -> Any:
         return value.label
     if isinstance(value, Level):
         return value.value
+    if isinstance(value, ServerObjectives):
+        value = value.thresholds
     if is_dataclass(value):
         named = {field.name: getattr(value, field.name) for field in fields(value)}
         return {_key(name, each): _plain(each) for name, each in named.items()}
@@ -99,13 +117,15 @@ def _plain(value: Any) -> Any:
 
 
 def _key(name: str, value: Any) -> str:
-    """Return the key of a field: that of a level says of what it is."""
-    return name if not isinstance(value, Level) else "streams" if value.rate is None else "rate"
+    """Return the key of a field: that of a level, or of what is searched for, says which it is."""
+    if isinstance(value, Level):
+        return "streams" if value.rate is None else "rate"
+    return {Budget: "budget", ServerObjectives: "objectives"}.get(type(value), name)
 
 
 def find_limits(
     scenario: Scenario,
-    budget: Budget,
+    goal: Goal,
     listener: SearchListener,
     *,
     folder: Path | None = None,
@@ -121,14 +141,15 @@ def find_limits(
     where = _split_cores(cores, scenario)
     fit = _streams_that_fit(scenario)
     most = fit if max_streams is None else max_streams
-    start = min(most, max(8, min(level.streams or 1 for level in scenario.levels)))
+    least = 8 if isinstance(goal, Budget) else 1
+    start = min(most, max(least, min(level.streams or 1 for level in scenario.levels)))
     require(scenario.clients, start if most <= fit else most)
     # run.json holds the load of the steps, in place of the scenario's own.
-    load = _load(scenario, start, window)
+    load = _load(scenario, start if isinstance(goal, Budget) else None, window)
     measured = replace(scenario, workload=replace(scenario.workload, load=load))
     rules = Rules(start=start, highest=most, precision=precision)
     searches = [Search(client, rules) for client in scenario.clients]
-    steps = _Steps(measured, budget, rules, listener, where)
+    steps = _Steps(measured, goal, rules, window, listener, where)
     with session(
         measured,
         steps,
@@ -139,7 +160,7 @@ def find_limits(
         workers=nullcontext(one_engine_per_core) if cores > 1 else None,
     ) as running:
         steps.running = running
-        if budget.ttft is not None:
+        if isinstance(goal, Budget) and goal.ttft is not None:
             steps.measure_one_stream()
         search(searches, scenario.seed, steps.measure, listener.step_ends, running.interrupted)
     ran = running.writer.result
@@ -148,7 +169,7 @@ def find_limits(
         interrupted=ran.interrupted,
         failure=ran.failure,
         info=running.writer.info,
-        budget=budget,
+        goal=goal,
         cores=cores,
         rules=rules,
         ttft_one_stream_ms=steps.one_stream_ms,
@@ -156,6 +177,8 @@ def find_limits(
         crossings=crossings({each.client: each.readings for each in searches}, scenario.seed),
         steps=[reading for each in searches for reading in each.readings],
     )
+    if isinstance(goal, ServerObjectives):
+        result = _of_server(result)
     try:
         with files.atomic_write(result.folder / FILE) as file:
             file.write((json.dumps(result.as_dict(), indent=2) + "\n").encode())
@@ -164,19 +187,37 @@ def find_limits(
     return result
 
 
+def _of_server(found: SearchResult) -> SearchResult:
+    """Return the result with whose limit was found, and where the server saturates."""
+    by = {each.client: limited_by(each, found.steps) for each in found.clients}
+    knees = (saturation(client, found.steps) for client in by)
+    return replace(
+        found,
+        limited_by={client: limit for client, limit in by.items() if limit},
+        saturates=[knee for knee in knees if knee],
+    )
+
+
 class _Steps(Listener):
     """The cells of a search. Observes how long each runs, and what the simulator's core does in its window."""
 
     running: Session
 
     def __init__(
-        self, scenario: Scenario, budget: Budget, rules: Rules, listener: SearchListener, cores: Cores
+        self,
+        scenario: Scenario,
+        goal: Goal,
+        rules: Rules,
+        window: float | None,
+        listener: SearchListener,
+        cores: Cores,
     ) -> None:
-        self._scenario, self._budget, self._rules = scenario, budget, rules
+        self._scenario, self._goal, self._rules, self._window = scenario, goal, rules, window
         self._listener, self._cores = listener, cores
         simulator = scenario.target.simulator
         self._stream_s = simulator.stream_s if simulator else None
         self._index = 0
+        self._fastest = 0.0, 0.0  # the most streams per second that were completed, and at which level
         self.one_stream_ms: dict[ClientId, float] = {}
 
     def measure_one_stream(self) -> None:
@@ -193,12 +234,33 @@ class _Steps(Listener):
 
     def measure(self, client: ClientId, value: float, repeat: int) -> Reading:
         """Run one cell and return its reading."""
-        measured = self._run(client, self._rules.level(value), repeat, self._scenario.workload.load)
-        one_ms = self.one_stream_ms.get(client)
-        reading = read(measured, self._budget, ttft_one_ms=one_ms, core=self._core(), cut=self._cut)
+        measured = self._run(client, self._rules.level(value), repeat, self._load_at(value))
+        if isinstance(self._goal, ServerObjectives):
+            reading = objectives.read(measured, self._goal, core=self._core(), cut=self._cut)
+        else:
+            one_ms = self.one_stream_ms.get(client)
+            reading = readings.read(
+                measured, self._goal, ttft_one_ms=one_ms, core=self._core(), cut=self._cut
+            )
         if self._stream_s is None and reading.verdict == "within":
             self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
+        begin, end = measured.window
+        per_s = sum(int(m.included.sum()) for m in measured.parts) / max((end - begin) / 1e9, 1e-9)
+        self._fastest = max(self._fastest, (per_s, value))
         return reading
+
+    def _load_at(self, value: float) -> Load:
+        """Return the load of a step: with objectives it lasts until enough streams for their percentiles have ended."""
+        load = self._scenario.workload.load
+        if isinstance(self._goal, Budget) or self._window is not None:
+            return load
+        per_s, fastest = self._fastest
+        expected = value / (self._stream_s or self.running.answer_s or UNKNOWN_STREAM_S)
+        if per_s and value >= fastest:
+            expected = min(expected, per_s)
+        least, enough = self._goal.streams / expected, MORE * self._goal.streams / expected
+        window = (load.duration or 0.0) - load.warmup
+        return replace(load, duration=load.warmup + max(window, least, min(enough, MAX_WINDOW_S)))
 
     def _run(self, client: ClientId, level: Level, repeat: int, load: Load) -> Repeat:
         self._listener.step_begins(client, level)
@@ -219,7 +281,8 @@ class _Steps(Listener):
         """Return whether the streams of the cell go on for too long."""
         if self._load.duration is None or self._stream_s is None:
             return False
-        return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s
+        longest = self._goal.longest_s if isinstance(self._goal, ServerObjectives) else 0.0
+        return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s + CUT * longest
 
     def warmed_up(self, seen: WarmUp, _: Sequence[Cell]) -> None:
         self._listener.note(saw(seen))
@@ -299,12 +362,12 @@ def _streams_that_fit(scenario: Scenario) -> int:
     return max(1, min(allowed, int(kib) // MEMORY_KIB if kib else MAX_STREAMS))
 
 
-def _load(scenario: Scenario, start: int, window: float | None) -> Load:
-    """Return a ramp, which is not measured, and a window in which the smallest step has enough tokens."""
+def _load(scenario: Scenario, start: int | None, window: float | None) -> Load:
+    """Return a ramp, which is not measured, and a window in which a step of ``start`` streams has enough tokens."""
     simulator = scenario.target.simulator
     if window is None:
         window = WINDOW_ELSEWHERE_S
         if simulator is not None:
-            enough = MIN_TOKENS * simulator.stream_s / max(1, simulator.tokens * start)
+            enough = MIN_TOKENS * simulator.stream_s / max(1, simulator.tokens * start) if start else 0.0
             window = max(WINDOW_S, simulator.stream_s, enough)
     return Load(duration=RAMP_S + window, ramp=RAMP_S, warmup=RAMP_S)

@@ -7,8 +7,8 @@ while the last ones end, fewer are open than requested. Errors are taken over al
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from loadgen.analysis.measures import Ints
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.analysis.validity import LIVE_SUSPECT, gone_streams
-from loadgen.model import Cause, ClientId, Level
+from loadgen.model import Cause, ClientId, Level, Limit
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
@@ -40,8 +40,10 @@ Kind = Literal[
     "gone",
 ]
 Verdict = Literal["within", "over", "simulator", "machine", "unmeasured"]
-Bound = Literal["lag_p99", "errors", "ttft", "concurrency"]
-"""What a cell is compared with: the three budgets, and that the requested streams were open at once."""
+Bound = str
+"""What a cell is compared with: ``lag_p99``, ``errors``, ``ttft`` of a budget, or the metric of an objective;
+``concurrency``: the requested streams must be open at once; ``unfinished``: they must end.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,9 @@ class Reading:
     """One cell, compared with the budget.
 
     ``use`` is the largest share of any bound that the cell used, above 1 when the bound is broken; ``bound`` names it.
-    Verdicts ``within`` and ``over`` are about the client; with other verdicts, ``obstacle`` is the reason.
+    Verdicts ``within`` and ``over`` count; with other verdicts, ``obstacle`` is the reason. With objectives,
+    ``limited_by`` says whose limit it is to be over, ``figures`` are by column of ``summary.csv``, ``server_figures``
+    the one that decided it, without what the client added.
     """
 
     client: ClientId
@@ -103,10 +107,13 @@ class Reading:
     ttft_p50_ms: float | None = None
     live_peak: int | None = None
     cpu_share: float | None = None  # of the engine's cores
+    limited_by: Limit | None = None
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    server_figures: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def counts(self) -> bool:
-        """Return whether the cell is about the client, and not about an obstacle."""
+        """Return whether the cell is about what is searched for, and not about an obstacle."""
         return self.verdict in ("within", "over")
 
 
@@ -123,28 +130,16 @@ def read(
     ``ttft_one_ms`` is the median TTFT at one stream; ``core`` is the simulator's, where it was observed; ``cut`` says
     that the cell was ended because its streams went on for too long after its window.
     """
-    recording = repeat.recording
-    lag, ttft, live = _lag_p99_ms(repeat), ttft_p50_ms(repeat), repeat.live_peak
-    streams = sum(len(m.outcome) for m in repeat.parts)
-    errors = sum(int(m.failed.sum()) for m in repeat.parts) / streams if streams else None
-    known = machine.values(repeat.parts)
-    cpu, late = known.get("cpu_share"), known.get("simulator_late_p99_ms", 0.0)
+    base, uses, known = begun(repeat, cut)
+    if base.obstacle:
+        return base
+    lag, ttft, cpu = base.lag_p99_ms, base.ttft_p50_ms, base.cpu_share
+    late = known.get("simulator_late_p99_ms", 0.0)
     taken = (known.get("others_percent", 0.0) + known.get("steal_percent", 0.0)) / 100
-
-    base = Reading(
-        client=recording.client, level=recording.level, cell=recording.index, verdict="unmeasured",
-        use=None, lag_p99_ms=lag, errors=errors, ttft_p50_ms=ttft, live_peak=live, cpu_share=cpu,
-    )  # fmt: skip
-    ended = next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
-    if ended and not cut:
-        return replace(base, obstacle=Obstacle(kind="ended", text=ended))
-    if any(gone_streams(m) for m in repeat.parts):
-        return replace(base, obstacle=Obstacle(kind="gone"))
-    uses: list[tuple[float, Bound]] = []
     slower = ttft / ttft_one_ms if ttft and ttft_one_ms else None
     limits: tuple[tuple[Bound, float | None, float | None], ...] = (
         ("lag_p99", budget.lag_p99_ms, lag),
-        ("errors", budget.errors, errors),
+        ("errors", budget.errors, base.errors),
         ("ttft", budget.ttft, slower),
     )
     for name, limit, value in limits:
@@ -153,11 +148,6 @@ def read(
         if value is None:
             return replace(base, obstacle=Obstacle(kind="missing", bound=name))
         uses.append((value / limit if limit else math.inf if value else 0.0, name))
-    servers = (m.recording.server for m in repeat.parts)
-    least = min([live or 0, *(server.open_peak for server in servers if server)])
-    requested = recording.level.streams or 0
-    if least < math.ceil(LIVE_SUSPECT * requested):
-        uses.append((requested / max(least, 1), "concurrency"))
     use, bound = max(uses)
     base = replace(base, use=use, bound=bound)
     sent_late = replace(
@@ -175,7 +165,7 @@ def read(
     saturated = cpu is not None and taken <= MAX_TAKEN and 100 * cpu > machine.BUSY_PERCENT * (1 - taken)
     if use >= FAR and saturated:
         return replace(base, verdict="over")
-    disturbed = next(_disturbances(repeat), None)
+    disturbed = next(disturbances(repeat), None)
     if disturbed:
         return replace(base, verdict="machine", obstacle=disturbed)
     behind = late > DELAY_MS and (lag is None or lag - late <= (budget.lag_p99_ms or 0.0))
@@ -186,6 +176,37 @@ def read(
     if unexplained > MIN_EXPLAINED and not saturated:
         return replace(base, obstacle=Obstacle(kind="unexplained", share=unexplained))
     return replace(base, verdict="over")
+
+
+def begun(repeat: Repeat, cut: bool) -> tuple[Reading, list[tuple[float, Bound]], dict[str, float]]:
+    """Return the reading of a cell before it is compared, how far it missed its level, and what the machine did.
+
+    The reading has an obstacle where there is nothing to compare.
+    """
+    recording, known = repeat.recording, machine.values(repeat.parts)
+    streams = sum(len(m.outcome) for m in repeat.parts)
+    base = Reading(
+        client=recording.client,
+        level=recording.level,
+        cell=recording.index,
+        verdict="unmeasured",
+        use=None,
+        lag_p99_ms=_lag_p99_ms(repeat),
+        errors=sum(int(m.failed.sum()) for m in repeat.parts) / streams if streams else None,
+        ttft_p50_ms=ttft_p50_ms(repeat),
+        live_peak=repeat.live_peak,
+        cpu_share=known.get("cpu_share"),
+    )
+    ended = next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
+    if ended and not cut:
+        base = replace(base, obstacle=Obstacle(kind="ended", text=ended))
+    elif any(gone_streams(m) for m in repeat.parts):
+        base = replace(base, obstacle=Obstacle(kind="gone"))
+    servers = (m.recording.server for m in repeat.parts)
+    least = min([base.live_peak or 0, *(server.open_peak for server in servers if server)])
+    requested = recording.level.streams or 0
+    reached = least >= math.ceil(LIVE_SUSPECT * requested)
+    return base, [] if reached else [(requested / max(least, 1), "concurrency")], known
 
 
 def ttft_p50_ms(repeat: Repeat) -> float | None:
@@ -209,7 +230,8 @@ def _lag_p99_ms(repeat: Repeat) -> float | None:
     return percentiles(np.concatenate(found), [99])[99] if found else None
 
 
-def _disturbances(repeat: Repeat) -> Iterator[Obstacle]:
+def disturbances(repeat: Repeat) -> Iterator[Obstacle]:
+    """Yield what the machine did to the engine beyond what is harmless."""
     columns: dict[Kind, str] = {"other_processes": "others_percent", "hypervisor": "steal_percent"}
     for m in repeat.parts:
         known = machine.values([m])

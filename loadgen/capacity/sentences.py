@@ -6,12 +6,17 @@ import math
 from itertools import groupby
 from typing import Final
 
+from loadgen.analysis.metrics import column
 from loadgen.capacity.curves import Crossing, Limit
-from loadgen.capacity.measure import SearchResult
+from loadgen.capacity.measure import Goal, SearchResult
+from loadgen.capacity.objectives import ServerObjectives
 from loadgen.capacity.readings import Bound, Budget, Obstacle
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
+from loadgen.report.columns import label as label_of
+from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
+from loadgen.report.sentences.answer import requirement
 from loadgen.report.sentences.confidence import HALTED
 from loadgen.report.text import joined, listed, number, percent, plain
 
@@ -20,6 +25,7 @@ LABEL_WIDTH: Final = 40
 
 def answer(found: SearchResult) -> list[str]:
     """Return who carries how much, the most first, by what factor they differ, and what stopped them."""
+    assert isinstance(found.goal, Budget)
     ranked = sorted(found.clients, key=_value, reverse=True)
     known = [each for each in ranked if each.limit or each.at_least or each.below]
     limited = [each for each in known if each.bound]
@@ -35,8 +41,8 @@ def answer(found: SearchResult) -> list[str]:
         sentences.append(text.format(where=where, client=label(first.client), amounts=listed(amounts)))
         sentences += _factor(known[0], known[-1])
     for over, of in groupby(sorted(limited, key=lambda each: str(each.bound)), key=lambda each: each.bound):
-        sentences.append(_beyond(over, listed(label(each.client) for each in of), found.budget))
-    for why, of in groupby((each for each in ranked if not each.bound), key=_ended):
+        sentences.append(_beyond(over, listed(label(each.client) for each in of), found.goal))
+    for why, of in groupby((each for each in ranked if not each.bound), key=lambda each: ended(each, found)):
         text = _("{clients}: {why}.")
         sentences.append(text.format(clients=listed(label(each.client) for each in of), why=why))
     shown = [each for each in found.crossings if each.at or len(found.crossings) == 1]
@@ -74,30 +80,31 @@ def _beyond(over: Bound | None, clients: str, budget: Budget) -> str:
     return texts[over].format(clients=clients, value=f"{value.get(over or '') or 0:g}")
 
 
-def _ended(each: Capacity) -> str:
-    """Return why the search ended that did not find the client's limit, without figures."""
+def ended(each: Capacity, found: SearchResult) -> str:
+    """Return why the search ended that did not find the limit, without figures."""
     texts = {
         "highest": _("more were not tried"),
-        "simulator": _("at {n} streams the simulator was the limit, not the client"),
-        "machine": _("at {n} streams the machine was the limit, not the client"),
+        "simulator": _("at {level} the simulator was the limit"),
+        "machine": _("at {level} the machine was the limit"),
         "interrupted": _("the search was interrupted"),
     }
-    return texts.get(each.stopped, _("{n} streams could not be measured")).format(n=f"{each.tried or 0:,g}")
+    level = level_text(found.rules.level(each.tried or 0))
+    return texts.get(each.stopped, _("{level} could not be measured")).format(level=level)
 
 
-def _near(value: float) -> str:
-    """Return a level between those that were measured, whole but for a low one."""
-    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
+def near(value: float) -> str:
+    """Return a level between those that were measured, whole where it is high."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def interval(limit: Limit) -> str:
     """Return ``760 to 870``."""
-    return _("{low} to {high}").format(low=_near(limit.low), high=_near(limit.high))
+    return _("{low} to {high}").format(low=near(limit.low), high=near(limit.high))
 
 
 def with_interval(limit: Limit) -> str:
     """Return ``810 (760 to 870)``."""
-    return _("{n} ({interval})").format(n=_near(limit.value), interval=interval(limit))
+    return _("{n} ({interval})").format(n=near(limit.value), interval=interval(limit))
 
 
 def _value(each: Capacity) -> float:
@@ -112,8 +119,11 @@ def _high(each: Capacity) -> float:
     return each.half.high if each.half else float(each.below or math.inf)
 
 
-def describe(budget: Budget) -> str:
-    """Return the budget in words."""
+def describe(goal: Goal) -> str:
+    """Return the objectives, or the budget, in words."""
+    if isinstance(goal, ServerObjectives):
+        return listed(requirement(each.metric, each.op, each.value) for each in goal.thresholds)
+    budget = goal
     parts = (
         (budget.lag_p99_ms, 1, _("lag p99 at most {value} ms")),
         (budget.errors, 100, _("errors at most {value} %")),
@@ -125,7 +135,7 @@ def describe(budget: Budget) -> str:
 def carries(each: Capacity) -> str:
     """Return the limit, or the bounds of it that are known."""
     if each.limit:
-        return _near(each.limit.value)
+        return near(each.limit.value)
     if each.at_least and each.below:
         return _("{low} to {high}").format(low=f"{each.at_least:,g}", high=f"{each.below:,g}")
     if each.at_least:
@@ -148,11 +158,11 @@ def stopped(each: Capacity) -> str:
 
 def bound(name: Bound) -> str:
     """Return what of the budget was exceeded."""
-    names: dict[Bound, str] = {
+    names = {
         "lag_p99": _("lag p99"), "errors": _("errors"), "ttft": _("TTFT"),
-        "concurrency": _("target concurrency not reached"),
+        "concurrency": _("target concurrency not reached"), "unfinished": _("streams do not end in time"),
     }  # fmt: skip
-    return names[name]
+    return names.get(name) or label_of(column(name))
 
 
 def reason(obstacle: Obstacle) -> str:
@@ -211,9 +221,9 @@ def crossing(each: Crossing) -> str:
     words["lower"] = label(each.lower)
     if each.at is not None:
         words |= {
-            "at": _near(each.at.value),
-            "low": _near(each.at.low),
-            "high": _near(each.at.high),
+            "at": near(each.at.value),
+            "low": near(each.at.low),
+            "high": near(each.at.high),
         }
         text = _(
             "{one} and {other} cross at {at} streams ({low} to {high}): below, {lower} uses less of the budget, "

@@ -10,7 +10,10 @@ from rich.live import Live
 from rich.text import Text
 
 from loadgen.capacity.document import verdict
-from loadgen.capacity.readings import Budget, Reading
+from loadgen.capacity.figures import figures
+from loadgen.capacity.measure import Goal
+from loadgen.capacity.objectives import ServerObjectives
+from loadgen.capacity.readings import Reading
 from loadgen.capacity.search import SearchListener
 from loadgen.capacity.sentences import describe, label
 from loadgen.model import ClientId, Level
@@ -19,7 +22,7 @@ from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.progress import paragraph
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
-from loadgen.report.text import beside, flowing, number, percent
+from loadgen.report.text import beside, flowing
 
 WIDE = "9,999"  # as wide as any figure
 
@@ -41,11 +44,19 @@ class Notes(SearchListener):
 class Lines(Notes):
     """Print what is searched for, then a line for each cell."""
 
-    def __init__(self, console: Console, clients: Sequence[ClientId], budget: Budget, name: str = "") -> None:
+    def __init__(
+        self, console: Console, clients: Sequence[ClientId], goal: Goal, name: str = "", *, rate: bool = False
+    ) -> None:
         super().__init__(console)
         self._labels = [label(client) for client in clients]
+        self._figures = [figure for figure in figures(goal, {}) if any(figure.narrow)]
+        self._level = _("per second") if rate else _("streams")
         several = plural(len(clients), "{n} client", "{n} clients")
-        text = _("the most streams within the budget: {budget}").format(budget=describe(budget))
+        text = _("the most streams within the budget: {budget}").format(budget=describe(goal))
+        if isinstance(goal, ServerObjectives):
+            text = _("the highest level within the objectives: {objectives}").format(
+                objectives=describe(goal)
+            )
         paragraph(console, "  ".join(filter(None, [name, several])), "strong")
         paragraph(console, text, "quiet")
         console.print()
@@ -58,30 +69,33 @@ class Lines(Notes):
         return (Text(" " * INDENT) + line for line in self._layout(screen).head())
 
     def _row(self, of: Reading, screen: Screen) -> Iterator[Text]:
-        errors = number(None) if of.errors is None else percent(of.errors)
         row: list[str | Cell] = [
             label(of.client),
             f"{of.level.value:,g}",
-            number(of.lag_p99_ms),
-            errors,
+            *(figure.text(of) for figure in self._figures),
             verdict(of),
         ]
         return (Text(" " * INDENT) + line for line in self._layout(screen).row(row))
 
     def _layout(self, screen: Screen) -> Layout:
+        figures = [Column(below, above) for above, below in (figure.narrow for figure in self._figures)]
         columns = [
-            Column(_("client")), Column(_("streams")), Column(_("p99 ms"), _("lag")), Column(_("errors")),
+            Column(_("client")),
+            Column(self._level),
+            *figures,
             Column(_("verdict"), text=True),
-        ]  # fmt: skip
-        rows = [[each, WIDE, WIDE, WIDE, ""] for each in self._labels]
+        ]
+        rows = [[each, WIDE, *(WIDE for _ in figures), ""] for each in self._labels]
         return Screen(screen.width - INDENT, screen.ascii_only).layout(Table(columns, {"": rows}))
 
 
 class OnTerminal(Lines):
     """Print the same, and below it what is measured now."""
 
-    def __init__(self, console: Console, clients: Sequence[ClientId], budget: Budget, name: str = "") -> None:
-        super().__init__(console, clients, budget, name)
+    def __init__(
+        self, console: Console, clients: Sequence[ClientId], goal: Goal, name: str = "", *, rate: bool = False
+    ) -> None:
+        super().__init__(console, clients, goal, name, rate=rate)
         self._live = Live(Text(), console=console, refresh_per_second=4, transient=True)
 
     def step_begins(self, client: ClientId, level: Level) -> None:

@@ -36,6 +36,10 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     help="Budget: median TTFT, as a multiple of the TTFT of one stream.",
 )  # fmt: skip
 @click.option(
+    "--slo", metavar='"ttft_p95_ms < 1000"',
+    help="What the server must hold, apart by commas: find the highest level at which it does.",
+)  # fmt: skip
+@click.option(
     "--precision",
     metavar="5%",
     default="5%",
@@ -60,7 +64,7 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
 @click.option("--quiet", is_flag=True, help="Print the result, but no steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the result and every step.")
 def command(
-    scenario: str, clients: tuple[str, ...], lag_p99: float | None, errors: float, ttft: float | None,
+    scenario: str, clients: tuple[str, ...], lag_p99: float | None, errors: float, ttft: float | None, slo: str | None,
     precision: float, duration: float | None, max_streams: int | None, cores: int, out: Path | None,
     url: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -74,30 +78,39 @@ def command(
     from contextlib import nullcontext
 
     from loadgen.capacity import document, terminal
-    from loadgen.capacity.measure import find_limits
+    from loadgen.capacity.measure import Goal, find_limits
+    from loadgen.capacity.objectives import objectives as within
     from loadgen.capacity.readings import Budget
     from loadgen.report.language import _
     from loadgen.report.renderers import html
     from loadgen.report.renderers import terminal as as_text
     from loadgen.report.write import put
-    from loadgen.scenario import overrides_from_flags, with_clients
+    from loadgen.scenario import objectives, overrides_from_flags, with_clients
 
     planned = with_clients(
         scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"
     )
     common.warn(planned)
-    if lag_p99 is None and ttft is None:
-        lag_p99 = 0.01
-    budget = Budget(lag_p99_ms=None if lag_p99 is None else lag_p99 * 1000, errors=errors, ttft=ttft)
+    goal: Goal
+    if slo is not None:
+        if lag_p99 is not None or ttft is not None:
+            raise click.UsageError(
+                "--slo is about the server, --lag-p99 and --ttft about a client: use one of them"
+            )
+        goal = within(objectives("--slo", slo, planned), errors)
+    else:
+        if lag_p99 is None and ttft is None:
+            lag_p99 = 0.01
+        goal = Budget(lag_p99_ms=None if lag_p99 is None else lag_p99 * 1000, errors=errors, ttft=ttft)
     console = common.make_console()
     live, listener = None, terminal.Notes()
     if not (quiet or as_json):
         shown = terminal.OnTerminal if console.is_terminal else terminal.Lines
-        listener = shown(console, planned.clients, budget, planned.name)
+        listener = shown(console, planned.clients, goal, planned.name)
         live = listener if isinstance(listener, terminal.OnTerminal) else None
     with live or nullcontext():
         result = find_limits(
-            planned, budget, listener,
+            planned, goal, listener,
             folder=out, precision=precision, window=duration, max_streams=max_streams, cores=cores,
         )  # fmt: skip
     if result.failure:

@@ -152,7 +152,8 @@ class Saturates(Answer):
     ``client`` is ``None`` where it is the server's, and all clients show it; about ``served`` are then served at once
     at ``level``, and ``queue`` of the ``ttft`` (ms, p50) is waiting. ``waits``: from ``below`` to ``level``, the
     highest, more streams only wait. ``verdict`` is ``undecided`` where the rounds are too few or too
-    different to be sure.
+    different to be sure. ``speedup`` is its effective parallelism: how many times the tokens per second of one stream
+    it sends.
     """
 
     kind: str = "saturates"
@@ -163,6 +164,7 @@ class Saturates(Answer):
     ratio: Estimate
     waits: bool = False
     served: Estimate = NOT_MEASURED
+    speedup: Estimate = NOT_MEASURED
     queue: Estimate = NOT_MEASURED
     ttft: Estimate = NOT_MEASURED
 

@@ -8,6 +8,7 @@ from loadgen.scenario.problems import Problem, ScenarioError
 from loadgen.scenario.resolve import load, simulator, with_clients
 from loadgen.scenario.schema import schema
 from loadgen.scenario.shape import MAX_CONCURRENCY
+from loadgen.scenario.thresholds import objectives
 
 __all__ = [
     "MAX_CONCURRENCY",
@@ -16,6 +17,7 @@ __all__ = [
     "ScenarioError",
     "check_place",
     "load",
+    "objectives",
     "overrides_from_flags",
     "parse_flag",
     "schema",

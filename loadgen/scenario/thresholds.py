@@ -11,11 +11,11 @@ from typing import Any, Final, Literal, NamedTuple, cast
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from loadgen.model import ClientId, Level, Threshold
+from loadgen.model import ClientId, Level, Scenario, Threshold
 from loadgen.scenario import variants
 from loadgen.scenario.environment import Filled
-from loadgen.scenario.problems import choose, nearest
-from loadgen.scenario.values import Found, check, rate, shown, text, wrong
+from loadgen.scenario.problems import Problem, ScenarioError, choose, nearest
+from loadgen.scenario.values import Found, check, problems_of, rate, shown, text, wrong
 
 _THRESHOLD: Final = re.compile(
     r"(?:(?P<client>.+?)(?:@(?P<level>[0-9]{1,9}|[0-9.]{1,20}/[smh]))?\.)?(?P<metric>[A-Za-z0-9_]+)\s*"
@@ -52,14 +52,42 @@ def needs(metric: str) -> str:
 
 def threshold(value: Any, info: ValidationInfo) -> Threshold:
     """Return the threshold; it may name the clients and levels of this scenario."""
-    stripped = text(value).strip()
-    match = _THRESHOLD.fullmatch(stripped)
-    if match is None:
-        right = "[client[@level].]metric, one of < <= > >=, a number: aiohttp@100.ttft_p99_ms < 500"
-        raise wrong(f"{shown(value)} is not a threshold", right)
+    match = _matched(text(value), value, "[client[@level].]metric", "aiohttp@100.ttft_p99_ms < 500")
     check(value, _problems(match, isinstance(value, Filled), info))
+    return _threshold(match)
+
+
+def objectives(flag: str, value: str, scenario: Scenario) -> tuple[Threshold, ...]:
+    """Return the thresholds of a flag, apart by commas: none names a level. Raises ScenarioError."""
+    clients, data = scenario.clients, {"slo": scenario.workload.slo.is_set}
+    found, problems = [], []
+    for part in value.split(","):
+        try:
+            match = _matched(part, part, "[client.]metric", "ttft_p95_ms < 1000, errors < 1%")
+            if match["level"]:
+                raise wrong(
+                    f"{shown(part.strip())} names a level", "an objective without one: it is searched for"
+                )
+            check(part, [*_of_metric(match, data), *_of_client(match["client"], clients, names(clients))])
+            found.append(_threshold(match))
+        except PydanticCustomError as error:
+            problems += [
+                Problem(flag, "objective", is_wrong, right) for _, is_wrong, right in problems_of(error)
+            ]
+    if problems:
+        raise ScenarioError(problems)
+    return tuple(found)
+
+
+def _matched(part: str, value: Any, form: str, example: str) -> re.Match[str]:
+    if match := _THRESHOLD.fullmatch(part.strip()):
+        return match
+    raise wrong(f"{shown(value)} is not a threshold", f"{form}, one of < <= > >=, a number: {example}")
+
+
+def _threshold(match: re.Match[str]) -> Threshold:
     return Threshold(
-        text=stripped,
+        text=match[0],
         metric=match["metric"],
         op=cast(Literal["<", "<=", ">", ">="], match["op"]),
         value=float(match["value"]),
@@ -69,27 +97,12 @@ def threshold(value: Any, info: ValidationInfo) -> Threshold:
 
 
 def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found:
-    client, level, metric = match["client"], match["level"], match["metric"]
-    known, in_file = metrics(), info.context
+    level, in_file = match["level"], info.context
     assert isinstance(in_file, InFile)
-    if metric not in known:
-        near = nearest(metric, known)
-        right = f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"
-        yield (), f"{'***' if hidden else metric} is not a metric", right
-    elif metric == "errors" and not match["percent"]:
-        yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
-    elif needs(metric) and not info.data.get(needs(metric)):
-        yield (
-            (),
-            f"{metric} needs {needs(metric)}, which the scenario has not",
-            "slo: {ttft_ms: 1000}, for example",
-        )
-    elif match["percent"] and known[metric] != "%":
-        yield (), f"{metric} is not a percentage", "the number without %"
+    yield from _of_metric(match, info.data, hidden)
     clients: list[ClientId] | None = info.data.get("clients")
-    if client and clients is not None and client not in names(clients) | in_file.clients:
-        problem = f"{'***' if hidden else client} is not among the clients of this scenario"
-        yield (), problem, choose(client, sorted(names(clients)))
+    if clients is not None:
+        yield from _of_client(match["client"], clients, names(clients) | in_file.clients, hidden)
     data = info.data
     levels = levels_of(
         [*data.get("concurrency", ()), *data.get("rate", ())], [s.to for s in data.get("stages", ())]
@@ -97,6 +110,32 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
     if level and levels and _level(level) not in {*levels, *in_file.levels}:
         problem = f"{'***' if hidden else level} is not among the levels of this scenario"
         yield (), problem, f"one of {', '.join(map(_text, levels))}"
+
+
+def _of_metric(match: re.Match[str], data: Mapping[str, Any], hidden: bool = False) -> Found:
+    metric, known = match["metric"], metrics()
+    if metric not in known:
+        near = nearest(metric, known)
+        right = f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"
+        yield (), f"{'***' if hidden else metric} is not a metric", right
+    elif metric == "errors" and not match["percent"]:
+        yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
+    elif needs(metric) and not data.get(needs(metric)):
+        yield (
+            (),
+            f"{metric} needs {needs(metric)}, which the scenario has not",
+            "slo: {ttft_ms: 1000}, for example",
+        )
+    elif match["percent"] and known[metric] != "%":
+        yield (), f"{metric} is not a percentage", "the number without %"
+
+
+def _of_client(
+    client: str | None, clients: Iterable[ClientId], known: set[str], hidden: bool = False
+) -> Found:
+    if client and client not in known:
+        problem = f"{'***' if hidden else client} is not among the clients of this scenario"
+        yield (), problem, choose(client, sorted(names(clients)))
 
 
 def _level(text: str) -> Level | None:

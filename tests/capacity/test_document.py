@@ -44,7 +44,7 @@ def found(clients: Sequence[Capacity], steps: Sequence[Reading] = (), **changes:
     recordings = [synthetic.recording(client=each.client.label, streams=1) for each in clients]
     plain: dict[str, Any] = {
         "folder": Path("run"), "interrupted": False, "failure": "", "info": synthetic.run("run", recordings).info,
-        "budget": BUDGET, "cores": 1, "rules": Rules(start=64, highest=8000), "ttft_one_stream_ms": {},
+        "goal": BUDGET, "cores": 1, "rules": Rules(start=64, highest=8000), "ttft_one_stream_ms": {},
         "clients": clients, "crossings": (), "steps": steps,
     }  # fmt: skip
     return SearchResult(**plain | changes)
@@ -124,7 +124,7 @@ def test_a_ttft_budget_is_drawn_in_multiples() -> None:
     result = whole(aiohttp=(gentle, 300))
     steps = [replace(reading, ttft_p50_ms=300 * (reading.use or 0)) for reading in result.steps]
     budget = Budget(lag_p99_ms=None, errors=None, ttft=1.5)
-    drawn = page(replace(result, budget=budget, steps=steps, ttft_one_stream_ms={AIOHTTP: 200.0}))
+    drawn = page(replace(result, goal=budget, steps=steps, ttft_one_stream_ms={AIOHTTP: 200.0}))
     (charts,) = (block for part in drawn.parts for block in part.blocks if isinstance(block, Charts))
     assert [chart.title for chart in charts.charts] == ["TTFT p50 over that of one stream, budget 1.5 times"]
 

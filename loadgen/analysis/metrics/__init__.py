@@ -309,8 +309,10 @@ class Column:
         formula = self.metric.formula
         if isinstance(formula, Scalar):
             return formula.value(repeats)
-        assert self.rank is not None
         vectors = [formula.times(part).values for part in repeats.parts]
+        if self.part == "n":
+            return sum(map(len, vectors))
+        assert self.rank is not None
         return percentiles(np.concatenate(vectors), [self.rank])[self.rank] if vectors else None
 
 

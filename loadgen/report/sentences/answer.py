@@ -209,11 +209,17 @@ def _objective(answers: Sequence[Objective]) -> Iterator[str]:
             _range(one) if alone else _("with {client} {range}").format(client=one.client, range=_range(one))
             for one in of
         ]
-        unit = column(name).unit
-        bound = milliseconds(limit) if unit == "ms" else f"{limit:,g} {unit}".rstrip()
         yield _("{threshold} holds {where}.").format(
-            threshold=f"{label(column(name))} {op} {bound}", where=clauses(parts)
+            threshold=requirement(name, op, limit), where=clauses(parts)
         )
+
+
+def requirement(name: str, op: str, limit: float) -> str:
+    """Return ``TTFT p95 < 1 s``; the limit of ``errors`` is a percentage."""
+    of = column(name)
+    unit = "%" if name == "errors" else of.unit
+    bound = milliseconds(limit) if unit == "ms" else f"{limit:,g} {unit}".rstrip()
+    return f"{label(of)} {op} {bound}"
 
 
 def _range(one: Objective) -> str:
@@ -271,6 +277,9 @@ def _service(one: Saturates) -> Iterator[str]:
     if one.served.value is not None:
         served = max(1, round(one.served.value))
         yield plural(served, "It serves {n} stream at once.", "It serves about {n} streams at once.")
+    elif one.speedup.value is not None:
+        text = _("It sends {n} times the tokens per second of one stream alone.")
+        yield text.format(n=number(one.speedup.value))
     if one.queue.value is not None and one.ttft.value and one.queue.value >= QUEUES * one.ttft.value:
         text = _("Of the TTFT at {level}, {queue} of {ttft} ms (p50) are waiting in the queue.")
         queue, ttft = number(min(one.queue.value, one.ttft.value)), number(one.ttft.value)
