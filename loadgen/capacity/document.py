@@ -162,9 +162,9 @@ def _method(found: SearchResult) -> list[Block]:
     if isinstance(found.goal, ServerObjectives):
         text = _(
             "The limit is the highest level at which each of {n} cells held; 95 of 100 other searches end in the "
-            "interval beside it, and its lower end is quoted. A cell that breaks an objective is the client’s doing where the "
-            "objective would hold without what the client added. Cells that the simulator or the machine disturbed do "
-            "not count."
+            "interval beside it, and its lower end is quoted. A cell that breaks an objective is the client’s "
+            "doing where the objective would hold without what the client added. Cells that the simulator or the "
+            "machine disturbed do not count."
         ).format(n=found.rules.confirm)
         return [Text(_("{statement}. {details}").format(statement=_budget(found), details=text), "quiet")]
     text = _(
