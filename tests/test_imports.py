@@ -56,6 +56,7 @@ ARROWS: dict[str, set[str]] = {
         "simulator",  # its process: a run starts and stops it
     },
     "analysis": {"model", "registry", "exit_code"},
+    "export": {"model", "store", "analysis"},
     "argument": {"model", "analysis"},
     "capacity": {"model", "files", "exit_code", "proc", "preflight", "lab", "analysis", "report"},
     "findings": {"model", "registry"},  # a table of paths
@@ -114,6 +115,7 @@ ARROWS: dict[str, set[str]] = {
         "secrets",
         "analysis",
         "capacity",
+        "export",
         "findings",
         "report",
         "simulator",
@@ -167,6 +169,7 @@ OUTSIDE: dict[str, set[str]] = {
     "watch": {"msgspec", "numpy", "prometheus_client", "pynvml"},
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "scipy"},
+    "export": {"numpy", "opentelemetry", "prometheus_client"},
     "argument": {"numpy", "scipy"},
     "capacity": {"numpy", "rich", "scipy"},
     "findings": set(),

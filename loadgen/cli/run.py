@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loadgen.cli import common
+from loadgen.cli.exporting import exporting
 from loadgen.exit_code import ExitCode
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ if TYPE_CHECKING:
     "--master-port", type=common.PORT,
     help="Port to listen on for workers [default: any; 5557 with --master].",
 )  # fmt: skip
+@click.option(
+    "--prometheus", metavar="[HOST]:PORT",
+    help="Serve the figures of the run while it goes on [host: 127.0.0.1], such as :9464.",
+)  # fmt: skip
+@click.option(
+    "--otlp", metavar="URL",
+    help="Send them by OTLP over HTTP, such as http://127.0.0.1:4318 [default: where OTEL_… variables say].",
+)  # fmt: skip
 @common.junit_option
 @common.parquet_option
 @common.lang_option
@@ -62,8 +71,8 @@ if TYPE_CHECKING:
 )
 def command(
     *, scenario: str | None, out: Path | None, resume: Path | None, settings: tuple[str, ...],
-    workers: int | None, master: bool, master_host: str, master_port: int | None, junit: Path | None,
-    parquet: bool, quiet: bool, as_json: bool, **flags: Any,
+    workers: int | None, master: bool, master_host: str, master_port: int | None, prometheus: str | None,
+    otlp: str | None, junit: Path | None, parquet: bool, quiet: bool, as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
     """Measure SCENARIO. Print the answer; write the run folder.
 
@@ -80,7 +89,7 @@ def command(
     from loadgen.lab.resume import scenario_of
     from loadgen.lab.run import run as lab_run
     from loadgen.lab.target import with_model
-    from loadgen.model import Listener
+    from loadgen.model import Listener, Listeners
     from loadgen.report.progress import OnTerminal, Plain
     from loadgen.report.sentences.remeasured import why_disturbed
     from loadgen.scenario import Override, load, overrides_from_flags
@@ -110,6 +119,8 @@ def command(
         warning = "" if quiet else machine_warning(console, planned)
         shown = OnTerminal if console.is_terminal else Plain
         listener = shown(console, shareable(planned), warning, quiet=quiet)
+    export = exporting(shareable(planned), prometheus, otlp, to_stderr=as_json)
+    listener = Listeners(listener, *click.get_current_context().with_resource(export))
     if workers is None:
         ran = lab_run(planned, out, listener, judge=why_disturbed, resumed=resumed)
     else:

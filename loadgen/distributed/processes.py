@@ -153,7 +153,9 @@ def worker_pool(
     runner = Environment(events=Events()).create_master_runner(host, port)
     port = runner.server.port
     coordinator = Coordinator(
-        Transport(runner), listener.note, lambda _, update: listener.ended(update.rows.streams)
+        Transport(runner),
+        listener.note,
+        lambda _, update: listener.ended(update.rows.streams, lambda: update.recording),
     )
 
     def record(cell: Cell, _: Listener, interrupted: Callable[[], bool], keep: Keep) -> Sequence[Recording]:

@@ -147,7 +147,7 @@ class Engine:
                 self._streams_ended += len(streams)
                 self._last_end = max([self._last_end, *(stream.end for stream in streams)])
                 self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
-                self._listener.ended(streams)
+                self._listener.ended(streams, self.recording)
             case Pulse():
                 self._open = frame.open
                 progress = Progress(

@@ -81,6 +81,7 @@ from loadgen.model.limit import Limit as Limit
 from loadgen.model.limit import LimitEvidence as LimitEvidence
 from loadgen.model.limit import LimitFinding as LimitFinding
 from loadgen.model.progress import Listener as Listener
+from loadgen.model.progress import Listeners as Listeners
 from loadgen.model.progress import Progress as Progress
 from loadgen.model.prompt import Message as Message
 from loadgen.model.prompt import Prompt as Prompt

@@ -1,10 +1,11 @@
 """The progress of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loadgen.model.cell import Cell
-from loadgen.model.recording import Recording
+from loadgen.model.recording import Recording, RecordingInfo
 from loadgen.model.run import WarmUp
 from loadgen.model.stream import Stream
 
@@ -35,8 +36,8 @@ class Listener:
     def cell_begins(self, cell: Cell) -> None:
         """Hear that a cell starts."""
 
-    def ended(self, streams: Sequence[Stream]) -> None:
-        """Hear of streams of the current cell that have ended."""
+    def ended(self, streams: Sequence[Stream], of: Callable[[], RecordingInfo]) -> None:
+        """Hear of streams of the current cell that have ended; ``of`` returns the recording that they are in."""
 
     def progress(self, progress: Progress) -> None:
         """Hear how the current cell is doing, twice a second."""
@@ -55,3 +56,22 @@ class Listener:
 
     def end(self) -> None:
         """Hear that the run is over."""
+
+
+class Listeners(Listener):
+    """Several listeners as one: all of them hear everything, in their order."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._all = listeners
+
+
+def _to_all(name: str) -> Callable[..., None]:
+    def hear(self: Listeners, *args: Any, **kwargs: Any) -> None:
+        for each in self._all:
+            getattr(each, name)(*args, **kwargs)
+
+    return hear
+
+
+for _name in [name for name in vars(Listener) if not name.startswith("_")]:
+    setattr(Listeners, _name, _to_all(_name))

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loadgen.model import Cell, Level, Listener, Outcome, Stream
+from loadgen.model import Cell, Level, Listener, Outcome, RecordingInfo, Stream
 from loadgen.model.progress import Progress
 from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
@@ -90,7 +90,7 @@ class Bar(Listener):
         self._before = (0.0, 0)
         self._text = self._titled(_("starting"))
 
-    def ended(self, streams: Sequence[Stream]) -> None:
+    def ended(self, streams: Sequence[Stream], of: Callable[[], RecordingInfo]) -> None:  # noqa: ARG002
         times = (_ttft_ms(stream) for stream in streams if stream.outcome == Outcome.OK)
         self._ttft += [each for each in times if each is not None]
 

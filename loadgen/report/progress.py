@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from rich.text import Text
 from loadgen.analysis.answer.failures import failed
 from loadgen.analysis.metrics import Repeats, column
 from loadgen.analysis.repeats import attempts_of
-from loadgen.model import Cell, Listener, Outcome, Recording, Scenario, Stream, WarmUp
+from loadgen.model import Cell, Listener, Outcome, Recording, RecordingInfo, Scenario, Stream, WarmUp
 from loadgen.model.progress import Progress
 from loadgen.report import blocks, document
 from loadgen.report.bar import Bar
@@ -145,8 +145,8 @@ class OnTerminal(Plain):
     def cell_begins(self, cell: Cell) -> None:
         self._bar.cell_begins(cell)
 
-    def ended(self, streams: Sequence[Stream]) -> None:
-        self._bar.ended(streams)
+    def ended(self, streams: Sequence[Stream], of: Callable[[], RecordingInfo]) -> None:
+        self._bar.ended(streams, of)
 
     def progress(self, progress: Progress) -> None:
         self._bar.progress(progress)

@@ -188,7 +188,7 @@ def test_an_engine_that_is_killed_leaves_what_it_had_sent(monkeypatch: pytest.Mo
             engines.append(self)
 
     class Killer(Listener):
-        def ended(self, streams: Sequence[Stream]) -> None:
+        def ended(self, streams: Sequence[Stream], of: object) -> None:
             os.kill(engines[0].pid, signal.SIGKILL)
 
     monkeypatch.setattr(lab_engine, "Engine", Spied)

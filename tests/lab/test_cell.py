@@ -81,7 +81,7 @@ def test_the_listener_hears_every_stream_and_how_it_goes() -> None:
             self.streams: list[Stream] = []
             self.updates: list[Progress] = []
 
-        def ended(self, streams: object) -> None:
+        def ended(self, streams: object, of: object) -> None:
             self.streams += streams  # type: ignore[arg-type]
 
         def progress(self, progress: Progress) -> None:

@@ -1,0 +1,1 @@
+"""The figures of a run while it goes on, for Prometheus and OpenTelemetry."""
