@@ -21,6 +21,7 @@ from loadgen.model import (
     Outcome,
     Reason,
     Run,
+    Stopped,
     Summary,
     Validity,
     ValidityFinding,
@@ -178,7 +179,7 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
         yield from _silent(measured)
         if gone := gone_streams(measured):
             yield reasons.TargetGone(validity=INVALID, streams=gone)
-    if streams and not alone:
+    if streams and not alone and recording.stopped is None:
         yield from not_reached(Repeat((measured,)).live_peak, recording.max_streams)
 
 
@@ -213,15 +214,24 @@ def _silent(measured: Measured) -> Iterator[Reason]:
         )
 
 
+def stopped(of: Stopped) -> Reason:
+    """Return the reason that a rule of the scenario ended a cell before its time; what was measured still counts."""
+    if of.why == "overload":
+        return reasons.Overloaded(validity=SUSPECT, since_s=of.since_s, at_s=of.at_s)
+    return reasons.TooManyErrors(validity=SUSPECT, at_s=of.at_s, failed=of.failed, streams=of.streams)
+
+
 def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
     """``lost``: a worker was lost, and with it the record of the streams that it had in flight."""
+    if (early := repeat.recording.stopped) is not None:
+        yield stopped(early)
     streams = sum(int(m.after_warmup.sum()) for m in repeat.parts)
     failed = sum(int((m.after_warmup & m.failed).sum()) for m in repeat.parts)
     if failed > FAILED_SUSPECT * streams and any(m.included.any() for m in repeat.parts):
         yield reasons.StreamsFailed(
             validity=SUSPECT, failed=failed, streams=streams, outcomes=_outcomes(repeat.parts)
         )
-    if streams:
+    if streams and early is None:  # what ended early need not have come so far
         for reason in not_reached(repeat.live_peak, repeat.recording.level.streams or 0):
             yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
 
@@ -273,7 +283,8 @@ def _server(measured: Measured) -> Iterator[Reason]:
     late = server.late_p99_ms
     if late is not None and late > SIMULATOR_LATE_MS:
         yield reasons.SimulatorLate(validity=INVALID, late_p99_ms=late)
-    yield from not_reached(server.open_peak, recording.level.streams or 0, "server")
+    if recording.stopped is None:
+        yield from not_reached(server.open_peak, recording.level.streams or 0, "server")
 
 
 def _listen_queue(measured: Measured) -> Iterator[Reason]:

@@ -65,7 +65,9 @@ MIN_REPEATS = 3  # and
 MIN_LEVELS = 2  # of a run that was made to decide the claims
 
 # Reasons against a measurement that may be the client's own doing, although its limit was not seen to be reached.
-OWN_REASONS = (reasons.ConcurrencyNotReached, reasons.NoneCompleted, reasons.StreamsFailed)
+OWN_REASONS = (
+    reasons.ConcurrencyNotReached, reasons.NoneCompleted, reasons.StreamsFailed, reasons.TooManyErrors,
+)  # fmt: skip
 
 TRUE_FALSE = (("supports", "supported"), ("contradicts", "contradicted"))
 MODES: Mapping[str, tuple[Mode, ...]] = {

@@ -152,14 +152,19 @@ def worker_pool(
     logging.getLogger("locust").setLevel(logging.CRITICAL + 1)
     runner = Environment(events=Events()).create_master_runner(host, port)
     port = runner.server.port
+    hears = listener
     coordinator = Coordinator(
         Transport(runner),
         listener.note,
-        lambda _, update: listener.ended(update.rows.streams, lambda: update.recording),
+        lambda _, update: hears.ended(update.rows.streams, lambda: update.recording),
     )
 
-    def record(cell: Cell, _: Listener, interrupted: Callable[[], bool], keep: Keep) -> Sequence[Recording]:
+    def record(
+        cell: Cell, of_cell: Listener, interrupted: Callable[[], bool], keep: Keep
+    ) -> Sequence[Recording]:
         """Run ``cell``; return a recording for each worker. Raises CellError where none could start."""
+        nonlocal hears
+        hears = of_cell
         url = cell.url if scenario.target.simulator is not None else None
         coordinator.begin(scenario, overrides, url, [cell], scheduled=True, keep=lambda _, part: keep(part))
         began = reported = time.monotonic()
@@ -170,7 +175,7 @@ def worker_pool(
             now = time.monotonic()
             if now - reported > UPDATE_INTERVAL_S:
                 reported = now
-                listener.progress(_progress(coordinator.assignments, now - began))
+                hears.progress(_progress(coordinator.assignments, now - began))
             if interrupted() or now > began + longest(cell):
                 coordinator.end(0.0, END_TIMEOUT_S)
                 break

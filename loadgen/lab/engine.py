@@ -32,6 +32,7 @@ CPU_SAMPLE_INTERVAL_S: Final = 0.01
 LEAD_NS: Final = 30_000_000  # from the start command to the first stream
 RESOLVE_TIMEOUT_S: Final = 2.0
 STOP_TIMEOUT_S: Final = 10.0  # from the stop command until the engine is killed
+INTERRUPTED: Final = "interrupted"  # why a cell ended that was commanded to
 SPARE_S: Final = 30.0  # that an engine may outlast its own timeouts
 # Flags of Python that would change what is measured.
 DROPPED: Final = {
@@ -121,7 +122,7 @@ class Engine:
                     sampled()
             if interrupted() and not stopped:
                 if not self.start:  # an engine that waits for its start takes no other command
-                    self.ended = "interrupted"
+                    self.ended = INTERRUPTED
                     return
                 stopped = True
                 self.command(stop=True)
@@ -130,7 +131,7 @@ class Engine:
                 self.ended = "the engine did not end and was killed"
                 return
         if stopped:
-            self.ended = "interrupted"
+            self.ended = INTERRUPTED
 
     def _handle(self, frame: object) -> None:
         match frame:

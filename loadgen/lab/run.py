@@ -23,11 +23,14 @@ from loadgen import processes
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import end_signals
 from loadgen.lab import engine, plan, watching
+from loadgen.lab.engine import INTERRUPTED
 from loadgen.lab.lifecycle import RunResult, RunWriter, described
 from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
+from loadgen.lab.stopping import StopRules
 from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
 from loadgen.model import Calibration, Cell, Listener, Recording, Scenario, ServerLog, Simulator
+from loadgen.model.progress import Listeners
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
 from loadgen.preflight.server import identify
@@ -130,7 +133,15 @@ class Session:
             self.embedded.reset(self.listener.note)
             cell = replace(cell, url=self.embedded.process.url)
         before = in_memory(cell)
-        parts = self.engines(cell, self.listener, stop or self.interrupted, keep)
+        rules, ends = StopRules(cell), stop or self.interrupted
+        parts = self.engines(
+            cell, Listeners(self.listener, rules), lambda: ends() or rules.stopped is not None, keep
+        )
+        if rules.stopped is not None:
+            parts = [
+                replace(part, stopped=rules.stopped, ended="" if part.ended == INTERRUPTED else part.ended)
+                for part in parts
+            ]
         self.watched()
         known = residency(cell, before)
         parts = [replace(part, residency=known) for part in parts]

@@ -23,6 +23,7 @@ from loadgen.model.answer import Measured as Measured
 from loadgen.model.answer import Objective as Objective
 from loadgen.model.answer import Saturates as Saturates
 from loadgen.model.answer import Scales as Scales
+from loadgen.model.answer import StoppedEarly as StoppedEarly
 from loadgen.model.answer import Undecided as Undecided
 from loadgen.model.answer import Waiting as Waiting
 from loadgen.model.argument import ArticleDifference as ArticleDifference
@@ -93,6 +94,7 @@ from loadgen.model.recording import Recording as Recording
 from loadgen.model.recording import RecordingInfo as RecordingInfo
 from loadgen.model.recording import Residency as Residency
 from loadgen.model.recording import ServerLog as ServerLog
+from loadgen.model.recording import Stopped as Stopped
 from loadgen.model.remeasured import RemeasuredFinding as RemeasuredFinding
 from loadgen.model.run import CellInfo as CellInfo
 from loadgen.model.run import MachineInfo as MachineInfo
@@ -107,6 +109,7 @@ from loadgen.model.scenario import RateStage as RateStage
 from loadgen.model.scenario import Scenario as Scenario
 from loadgen.model.scenario import Simulator as Simulator
 from loadgen.model.scenario import Stage as Stage
+from loadgen.model.scenario import Stop as Stop
 from loadgen.model.scenario import Target as Target
 from loadgen.model.scenario import Threshold as Threshold
 from loadgen.model.scenario import Timeouts as Timeouts

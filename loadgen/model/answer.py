@@ -43,6 +43,23 @@ class Failures(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoppedEarly(Answer):
+    """At ``level``, ``stopped`` of all ``cells``, those of ``clients``, were ended by a rule of the scenario.
+
+    The first of them was at ``at_s`` after its start, and in one the overload began at ``since_s``.
+    """
+
+    kind: str = "stopped_early"
+    why: Literal["errors", "overload"]
+    level: Level
+    clients: tuple[ClientId, ...]
+    stopped: int
+    cells: int
+    since_s: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptOpen(Answer):
     """Of the ``streams`` that completed, the server kept the body of ``kept`` open for ``bound_s`` or longer."""
 

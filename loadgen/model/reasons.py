@@ -44,6 +44,25 @@ class EndedEarly(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TooManyErrors(Reason):
+    """The scenario's stop rule ended the cell ``at_s`` after its start: ``failed`` of the first ``streams`` failed."""
+
+    kind: Literal["too_many_errors"] = "too_many_errors"
+    at_s: float
+    failed: int
+    streams: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overloaded(Reason):
+    """More streams arrived than were served, from ``since_s`` after the start of the cell, which ended at ``at_s``."""
+
+    kind: Literal["overloaded"] = "overloaded"
+    since_s: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NothingAfterWarmup(Reason):
     """No stream was due after the warm-up of ``warmup_s`` seconds."""
 

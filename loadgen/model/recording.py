@@ -66,6 +66,21 @@ class Residency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """Why a rule of the scenario ended a cell before its time, ``at_s`` after its start.
+
+    ``errors``: of ``streams`` that had ended so many had ``failed``. ``overload``: in-flight streams and TTFT rose
+    from ``since_s`` on.
+    """
+
+    why: Literal["errors", "overload"]
+    at_s: float
+    failed: int = 0
+    streams: int = 0
+    since_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingInfo:
     """The result of one cell without its tables.
 
@@ -96,6 +111,7 @@ class RecordingInfo:
     attempt: int = 0  # of the cell; from 1 on it was measured again
     share: int | None = None  # how many of the streams were this worker's; None: all
     not_started: int = 0  # arrivals of an open load that were due in the window, and never got a stream
+    stopped: Stopped | None = None  # by a rule of the scenario, which is an end like any other
     number: int = 0  # of the file: a long recording is saved in several
 
     @property

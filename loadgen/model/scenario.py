@@ -162,6 +162,19 @@ class Timeouts:
     drain: float = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When a cell ends before its time, and the run goes on.
+
+    When of at least ``after`` streams that ended more than the share ``errors`` failed, and, with ``overload``, when
+    arrivals are more than are served.
+    """
+
+    errors: float | None = None
+    after: int = 50
+    overload: bool = True
+
+
 AUTO: Final = "auto"  # the model that the server has
 MODEL: Final = "qwen3:1.7b"  # what requests name where that cannot be known
 
@@ -184,6 +197,7 @@ class Workload:
     options: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
+    stop: Stop = Stop()
     max_message: int = MAX_MESSAGE_BYTES
     synthetic: Synthetic | None = None
     unique: bool = False

@@ -106,6 +106,13 @@ class Stream:
     input_asked: int | None = None  # tokens
     output_asked: int | None = None
 
+    @property
+    def first_token(self) -> int | None:
+        """Return the mark of the first text event; ``None`` for a stream without one."""
+        counts = memoryview(self.counts).cast("H")
+        first = next((place for place, count in enumerate(counts) if count), None)
+        return None if first is None else int(memoryview(self.arrivals).cast("q")[first])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:

@@ -137,6 +137,4 @@ class Bar(Listener):
 
 def _ttft_ms(stream: Stream) -> float | None:
     """Return the TTFT of one stream; ``None`` for one without tokens."""
-    counts = memoryview(stream.counts).cast("H")
-    first = next((place for place, count in enumerate(counts) if count), None)
-    return None if first is None else (memoryview(stream.arrivals).cast("q")[first] - stream.start) / 1e6
+    return None if (first := stream.first_token) is None else (first - stream.start) / 1e6

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from loadgen.analysis import validity
 from loadgen.analysis.answer.failures import failed
 from loadgen.analysis.metrics import Repeats, column
 from loadgen.analysis.repeats import attempts_of
@@ -24,6 +25,7 @@ from loadgen.report.language import _, plural
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
 from loadgen.report.sentences import warm_up
 from loadgen.report.sentences.answer import paragraphs
+from loadgen.report.sentences.validity import reason
 from loadgen.report.text import clauses, duration, flowing
 
 AGAIN = "↻ "  # before what is measured again
@@ -102,6 +104,8 @@ class Plain(Listener):
         self._console.print(OnScreen(partial(self._rows.row, parts)))
         for why in dict.fromkeys(part.ended for part in parts if part.ended not in ("", "interrupted")):
             self.note(why)
+        if parts[0].stopped is not None:
+            self.note(reason(validity.stopped(parts[0].stopped)))
         found = failed(parts)
         causes = {(cause.outcome, cause.status) for cause in found.causes}
         if causes - self._causes:

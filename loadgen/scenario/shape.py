@@ -37,6 +37,7 @@ from loadgen.model import (
     Simulator,
     Slo,
     Stage,
+    Stop,
     Synthetic,
     Threshold,
     Timeouts,
@@ -57,6 +58,7 @@ from loadgen.scenario.values import (
     Milliseconds,
     PositiveDuration,
     Rate,
+    Switch,
     Text,
     check,
     checked,
@@ -66,6 +68,7 @@ from loadgen.scenario.values import (
 MAX_CONCURRENCY: Final = 100_000
 _SIMULATOR: Final = Simulator()
 _TIMEOUTS: Final = Timeouts()
+_STOP: Final = Stop()
 _UNIFORM_JITTER: Final = 1 / math.sqrt(3)
 
 
@@ -551,6 +554,24 @@ def _known_clients(slo: SloShape | None, info: ValidationInfo) -> SloShape | Non
     return slo
 
 
+class StopShape(_Shape):
+    """When a cell ends before its time; what it measured is kept and marked, and the run goes on."""
+
+    errors: Fraction | None = key(None, "When more than this share of its streams failed.", "10%")
+    after: Count = key(_STOP.after, "So many streams must have ended before errors are judged.", 50)
+    overload: Switch = key(
+        _STOP.overload,
+        "When arrivals at a rate are more than are served: in-flight streams and TTFT both rise.",
+        False,
+    )
+
+    def problems(self) -> Found:
+        if self.errors is None and "after" in self.model_fields_set:
+            yield ("after",), "goes with errors", "errors: 10%, beside after"
+        if self.errors == 1:
+            yield ("errors",), "never more than all fail", "less than 100%"
+
+
 _Client = Annotated[
     InstanceOf[ClientId],
     BeforeValidator(lambda value, info: variants.client(value, info.context.folder, info.context.version)),
@@ -656,6 +677,7 @@ class ScenarioShape(_Shape):
         1, "Requests to a target.url before the first measurement, of which they are no part; 0: none.", 0
     )
     timeouts: TimeoutsShape = key(TimeoutsShape, "When a stream fails.")
+    stop: StopShape = key(StopShape, "When a cell ends before its time.", {"errors": "10%", "after": 50})
     max_message: MessageSize = key(
         MAX_MESSAGE_BYTES,
         "The largest line, event or whole answer; a stream with a larger one fails.",
@@ -724,6 +746,7 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("prompts",): PromptsShape,
     ("prompts", "synthetic"): SyntheticShape,
     ("timeouts",): TimeoutsShape,
+    ("stop",): StopShape,
     ("slo",): SloShape,
     ("slo", "clients"): ObjectivesShape,  # of each
 }

@@ -181,6 +181,18 @@ integer: Final = _valid(
     "is not an integer",
     "an integer such as 3, without quotes",
 )
+
+
+def _switch(value: Any) -> bool:
+    """Return ``on`` and ``off``, which are text in YAML 1.2, as true and false."""
+    found = (
+        {"on": True, "off": False}.get(plain, plain) if isinstance(plain := meaning(value), str) else plain
+    )
+    if not isinstance(found, bool):
+        raise wrong(f"{shown(value)} is neither on nor off", "on or off")
+    return found
+
+
 _boolean: Final = _valid(lambda value: isinstance(value, bool), "is neither true nor false", "true or false")
 
 
@@ -361,4 +373,7 @@ MessageSize = Annotated[
     WithJsonSchema(SIZE_SCHEMA),
 ]
 Boolean = Annotated[bool, BeforeValidator(_boolean)]
+Switch = Annotated[
+    bool, BeforeValidator(_switch), WithJsonSchema({"anyOf": [{"type": "boolean"}, {"enum": ["on", "off"]}]})
+]
 Text = Annotated[str, Field(min_length=1), BeforeValidator(text)]

@@ -14,6 +14,7 @@ from loadgen.model import Answer, Run, Summary
 
 RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
+    "loadgen.analysis.answer.stopped:stopped",
     "loadgen.analysis.answer.loads:loads",
     "loadgen.analysis.answer.kept_open:kept_open",
     "loadgen.analysis.answer.good:good",

@@ -31,6 +31,7 @@ from loadgen.model import (
     Outcome,
     Saturates,
     Scales,
+    StoppedEarly,
     Undecided,
     Waiting,
 )  # fmt: skip
@@ -452,8 +453,32 @@ def _name(column_name: str) -> str:
     return names.get(column_name) or label(column(column_name))
 
 
+def _stopped(answers: Sequence[StoppedEarly]) -> Iterator[str]:
+    for one in answers:
+        text = (
+            _(
+                "At {level} more streams arrive than are served: {stopped} of {cells} cells overloaded, from {since} s "
+                "on ({clients})."
+            )
+            if one.why == "overload"
+            else _(
+                "At {level} too many streams failed: the stop rule ended {stopped} of {cells} cells, the first after "
+                "{at} s ({clients})."
+            )
+        )
+        yield text.format(
+            level=level_text(one.level),
+            stopped=one.stopped,
+            cells=one.cells,
+            since=f"{one.since_s:.1f}",
+            at=f"{one.at_s:.1f}",
+            clients=joined(map(plain, one.clients)),
+        )
+
+
 _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Failures: _failures,
+    StoppedEarly: _stopped,
     Loads: _loads,
     KeptOpen: _kept_open,
     Good: good,

@@ -65,6 +65,17 @@ def _text(why: Reason) -> str:
             return text.format(streams=f"{why.streams:,}", ended=why.ended)
         case reasons.EndedEarly():
             return _("the cell ended early: {ended}").format(ended=why.ended)
+        case reasons.TooManyErrors():
+            text = _("ended after {seconds} s by the stop rule: {failed} of {streams} streams had failed")
+            return text.format(
+                seconds=f"{why.at_s:.1f}", failed=f"{why.failed:,}", streams=f"{why.streams:,}"
+            )
+        case reasons.Overloaded():
+            text = _(
+                "overloaded from t = {since} s: more streams arrived than were served, and TTFT rose until the cell "
+                "was ended at {seconds} s; its latencies depend on that time"
+            )
+            return text.format(since=f"{why.since_s:.1f}", seconds=f"{why.at_s:.1f}")
         case reasons.NothingAfterWarmup():
             text = _(
                 "no stream was due after the warm-up of {seconds} s: lengthen load.duration or shorten load.warmup"
