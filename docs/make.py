@@ -43,6 +43,7 @@ OTHER_COLUMNS = (
     ("client", "The client with its options; `(A/A)` is the A/A control, the same client measured again."),
     ("mode", "`threads`, `tasks` or `greenlets`: how its streams run."),
     ("concurrency", "Target concurrency: streams at once."),
+    ("rate", "Arrivals per second of an open load; then `concurrency` is empty."),
     ("repeats", "Included repeats; an invalid repeat is excluded if others are not."),
     ("validity", "`valid`, `suspect` (disturbed, or a low sample size) or `invalid`."),
     ("reasons", "Why it is not valid, the most serious reason first."),

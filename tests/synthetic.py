@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,16 @@ def recording(
     same_host: bool = True,
     ended: str = "",
     seed: int = 0,
+    rate: float | None = None,
+    due_ms: NDArray[np.float64] | None = None,
+    held_ms: NDArray[np.float64] | float = 0.0,
+    waits_ms: NDArray[np.float64] | float = 0.0,
+    not_started: int = 0,
 ) -> Recording:
     """One cell. ``outcomes`` says how many streams end otherwise than ok (the last rows); those in
     ``UNANSWERED`` get nothing, the others half of their tokens. ``threads=None``: one per stream and one more
     for mode ``threads``, 1 for ``tasks``. Shares are of the window (``run_wait_share``: summed over threads).
+    Of an open load of ``rate``, stream ``k`` is due after ``due_ms[k]``, held, and waits at the server before its TTFT.
     """
     rng = np.random.default_rng([seed, index, repeat])
     rounds = -(-streams // concurrency)
@@ -113,6 +120,7 @@ def recording(
 
     # when the server sends each token, after the start of its stream; then when the client sees each read
     sent = np.concatenate([drawn(ttft_ms, (streams, 1)), drawn(gap_ms, (streams, tokens - 1))], axis=1)
+    sent[:, 0] += np.round(np.broadcast_to(waits_ms, streams) * MS).astype(np.int64)
     np.cumsum(sent, axis=1, out=sent)
     reads = -(-tokens // per_read)
     last_of_read = np.minimum(np.arange(1, reads + 1) * per_read, tokens) - 1
@@ -128,7 +136,10 @@ def recording(
     offsets = np.sort(rng.integers(0, max(round(ramp_ms * MS), 1), concurrency))
     start_of = np.cumsum(per_slot, axis=0) - per_slot + offsets[None, :]
     due = ZERO + start_of.reshape(-1)[:streams]
-    start = due + round(late_start_ms * MS)
+    held = np.round(np.broadcast_to(held_ms, streams) * MS).astype(np.int64)
+    if due_ms is not None:
+        due = ZERO + np.round(due_ms * MS).astype(np.int64)
+    start = due + held + round(late_start_ms * MS)
     seen += start[:, None]
     sent += start[:, None]
     end = start + took
@@ -161,7 +172,8 @@ def recording(
     flat_us = (us if keep_stamps is None else us[keep_stamps]).reshape(-1).astype(np.int32)
     has_stamps = stamped & (own_tokens > 0)
     table: dict[str, NDArray[Any]] = {
-        "slot": np.arange(streams, dtype=np.int64) % concurrency,
+        "slot": np.arange(streams, dtype=np.int64) % (concurrency if rate is None else streams),
+        "held_ns": np.full(streams, -1) if rate is None else held,
         "due": due,
         "start": start,
         "headers": np.where(own_reads > 0, seen[:, 0] - MS // 10, -1),
@@ -249,9 +261,10 @@ def recording(
         index=index,
         client=client_id(client),
         mode=mode,
-        level=Level(streams=concurrency),
+        level=Level(streams=concurrency) if rate is None else Level(rate=rate),
         repeat=repeat,
         workload=Workload(prompts=(), load=Load(duration=10.0)),
+        not_started=not_started,
         ended=ended,
         start=ZERO,
         window=(begin, closes),
@@ -285,6 +298,48 @@ def recording(
         samples=SampleTable(**samples),
         pauses=store.table_of_pauses(),
         cpu_samples=store.table_of(CpuSampleTable),
+    )
+
+
+def open_load(
+    rate: float,
+    *,
+    seconds: float = 30.0,
+    slots: int = 4,
+    service_ms: float = 200.0,
+    max_streams: int | None = None,
+    seed: int = 0,
+    repeat: int = 0,
+    **others: Any,
+) -> Recording:
+    """Poisson arrivals at a server of ``slots``, first come first served, that takes exponential times of that mean.
+
+    Where ``max_streams`` are open, arrivals are held. ``others`` are those of :func:`recording`.
+    """
+    rng = np.random.default_rng([seed, repeat, round(rate * 1000)])
+    due = np.sort(rng.random(round(rate * seconds))) * seconds * 1000
+    free, open_, starts, waits, served = [0.0] * slots, [], [], [], rng.exponential(service_ms, len(due))
+    for at, takes in zip(due.tolist(), served.tolist(), strict=True):
+        ended = sorted(open_)
+        held = max_streams is not None and len(ended) >= max_streams and ended[-max_streams]
+        starts.append(max(at, held or 0.0))
+        begins = max(starts[-1], heappop(free))
+        waits.append(begins - starts[-1])
+        heappush(free, begins + takes)
+        open_.append(begins + takes)
+    starts = np.array(starts)
+    never = int((starts >= seconds * 1000).sum())
+    kept = len(due) - never
+    return recording(
+        rate=rate,
+        repeat=repeat,
+        streams=kept,
+        concurrency=kept,
+        due_ms=due[:kept],
+        held_ms=(starts - due)[:kept],
+        waits_ms=(np.array(waits) + served)[:kept],
+        not_started=never,
+        **{"ttft_ms": 0.0, "gap_ms": 0.0, "tokens": 1, "duration_ms": seconds * 1000, **others},
     )
 
 

@@ -9,10 +9,12 @@ The first of these that holds:
   can use under the GIL, whatever cores it was given.
 - ``machine``: other programs or the hypervisor kept the client waiting by more than such a budget, or starved it
   (:mod:`loadgen.analysis.machine`).
-- ``client``: it started streams a second late or more; or its delivery lag or time to wire is beyond the budget while
-  it used 60 % of a core on average: threads that wait for the GIL are late without using all of it.
+- ``client``: it started streams a second late or more; or its delivery lag, its time to wire or, under an open load,
+  its start delay is beyond the budget while it used 60 % of a core on average: threads that wait for the GIL are late
+  without using all of it.
 - ``server``: of the tokens per second that more streams than at the level below would bring, less than half came, and
-  the server's own median TTFT (without send delay and delivery lag) rose by half or more, in every round.
+  the server's own median TTFT (without send delay and delivery lag) rose by half or more, in every round; or, under
+  an open load, its backlog grew in every round (:mod:`loadgen.analysis.backlog`) while nothing held arrivals back.
 """
 
 from __future__ import annotations
@@ -27,10 +29,21 @@ from loadgen.analysis.machine import (
     SIMULATOR_LATE_MS,
     TAIL_FACTOR,
     halted,
+    is_open,
+    late_start,
     starved,
 )
 from loadgen.model import Limit, LimitEvidence, LimitFinding, Round, Run, Summary, Validity
-from loadgen.model.limit import BusyCore, DelayMetric, HaltedEngine, LateStarts, LongDelay, Queueing, Starved
+from loadgen.model.limit import (
+    BusyCore,
+    DelayMetric,
+    GrowingBacklog,
+    HaltedEngine,
+    LateStarts,
+    LongDelay,
+    Queueing,
+    Starved,
+)
 
 DELAY_MS = 5.0  # budget of a delay: this, and
 DELAY_SHARE = 0.10  # this share of the TTFT of the same percentile
@@ -74,6 +87,9 @@ def _evidence(summaries: Sequence[Summary]) -> list[list[Evidence]]:
             of, of_below = (found[client, each.level] for each in (summary, below))
             if not of and all(limit is Limit.SERVER for limit, _ in of_below):
                 of += ((Limit.SERVER, shown) for shown in _queueing(below, summary))
+    for summary in summaries:
+        if not (of := found[summary.client, summary.level]):
+            of += ((Limit.SERVER, shown) for shown in _growing(summary))
     return list(found.values())
 
 
@@ -98,11 +114,12 @@ def alone(values: Mapping[str, float | None]) -> Iterator[Evidence]:
             yield Limit.MACHINE, shown
     # where workers shared the streams, the mean is of all of them, the busiest second of one
     core = min((percent for percent in (mean, busiest) if percent is not None), default=None)
-    for rank in (99, 50):
-        delay = values.get(f"start_delay_p{rank}_ms")
-        if delay is not None and delay >= LATE_START_MS:
-            yield Limit.CLIENT, LateStarts(percentile=rank, late_ms=delay, cpu_percent=core)
-            break
+    starts = [(rank, ms) for rank in (99, 50) if (ms := values.get(f"start_delay_p{rank}_ms")) is not None]
+    very_late = [start for start in starts if start[1] >= LATE_START_MS][:1]
+    if is_open(values) and (core or 0.0) >= MOSTLY_PERCENT and (start := late_start(values)):
+        very_late = very_late or [start]
+    for rank, ms in very_late:
+        yield Limit.CLIENT, LateStarts(percentile=rank, late_ms=ms, cpu_percent=core)
     if core is not None and core >= MOSTLY_PERCENT:
         for shown in _long_delays({**values, "core": core}):
             yield Limit.CLIENT, shown
@@ -158,6 +175,23 @@ def _queueing(below: Summary, summary: Summary) -> Iterator[Queueing]:
             below_tokens_per_s=mean[0],
             ttft_ms=mean[3],
             below_ttft_ms=mean[2],
+        )
+
+
+def grows(summary: Summary) -> bool:
+    """Return whether the backlog of an open load grew in every round."""
+    found = rounds.values(summary, "backlog_growth_per_s").values()
+    return bool(found) and all(found)
+
+
+def _growing(summary: Summary) -> Iterator[GrowingBacklog]:
+    """Yield the evidence that the server served fewer than arrived; none of what the client held back."""
+    never = (summary.value(name) for name in ("held_back_per_s", "not_started_per_s"))
+    if grows(summary) and not any(never):
+        yield GrowingBacklog(
+            offered_per_s=summary.value("offered_per_s") or 0.0,
+            completed_per_s=summary.value("completed_per_s") or 0.0,
+            growth_per_s=summary.value("backlog_growth_per_s") or 0.0,
         )
 
 

@@ -13,8 +13,8 @@ judged by its effect, as a share of the figure that it shifts:
   core, is starved: streams queue up, and no share can be given.
 - *Halts.* A client that was stopped, or throttled by a CPU quota, for 1 % or more of the time with streams open is
   halted: the 99th percentile lies within, and no share can be given.
-- *Late starts.* A client that used less than 60 % of a core started streams late, beyond what validity allows, while
-  others used 10 % or more of its core.
+- *Late starts.* A client that used less than 60 % of a core started streams late (:func:`late_start`), while others
+  used 10 % or more of its core.
 - *Steal.* CPU time may include what the hypervisor took, so its share of the CPU time used shifts CPU per token.
 
 Figures below 10 ms are treated as 10 ms, so that a shift of less than 1 ms is always harmless.
@@ -57,8 +57,9 @@ NAMED = 3  # processes that took a client's cores
 SIMULATOR_LATE_MS = 50.0  # p99 of its lateness from which on nothing was measured as intended
 BUSY_PERCENT = 90.0  # of a core: all that a process can use
 MOSTLY_PERCENT = 60.0  # of a core: it is mostly used
-START_LATE_MS = 50.0  # p99 of start minus due; both this and
-START_LATE_SHARE = 0.10  # this share of the median TTFT
+START_LATE_MS = 50.0  # of a closed loop, whose latencies count from the start; of an open load
+SCHEDULE_LATE_MS = 5.0  # they count from its schedule; both this and
+START_LATE_SHARE = 0.10  # this share of the TTFT
 HALTED_PERCENT = 1.0  # of the time with streams open, from which on the 99th percentile is that of the halt
 TAIL_FACTOR = math.log(100)  # from the mean of a wait to its 99th percentile
 DISTURBED: Mapping[Group, float] = {Group.MEDIAN: HIGH, Group.TAIL: MEDIUM, Group.CPU: HIGH}
@@ -192,23 +193,52 @@ def _of_part(recording: Recording) -> dict[str, int] | None:
 def figures(parts: Sequence[Measured]) -> dict[str, float | None]:
     """Return the latencies of these parts that are shifted, by column."""
     pools = {
-        "ttft": [present(m.ttft[m.included]) for m in parts],
         "total": [present(m.total[m.included]) for m in parts],
         "itl": [m.gaps().values for m in parts],
     }
+    return _percentiles(pools) | start_figures(parts)
+
+
+def start_figures(parts: Sequence[Measured]) -> dict[str, float | None]:
+    """Return what tells whether the streams of these parts started late, by column."""
+    pools = {
+        name: [present(getattr(m, name)[m.after_warmup]) for m in parts] for name in ("start_delay", "held")
+    }
+    return _percentiles({"ttft": [present(m.ttft[m.included]) for m in parts], **pools})
+
+
+def _percentiles(pools: Mapping[str, Sequence[Ints]]) -> dict[str, float | None]:
     found = {name: percentiles(np.concatenate(pool), (50, 99)) for name, pool in pools.items()}
-    found["start_delay"] = percentiles(present(np.concatenate([_start_delay(m) for m in parts])), (50, 99))
     return {f"{name}_p{rank}_ms": of[rank] for name, of in found.items() for rank in (50, 99)}
 
 
-def _start_delay(m: Measured) -> Ints:
-    return (m.streams.start - m.streams.due)[m.after_warmup]
+def is_open(known: Values) -> bool:
+    """Return whether these are figures of an open load, whose latencies count from a schedule."""
+    return known.get("held_p50_ms") is not None
+
+
+def late_start(known: Values) -> tuple[int, float] | None:
+    """Return at which percentile, and by how many ms, streams started late; ``None`` where they did not.
+
+    Those of a closed loop are late by more than 50 ms and 10 % of the median TTFT, at p99; those of an open load by
+    more than 5 ms and 10 % of the TTFT at the same percentile, p99 or p50. Of few streams p50 takes the place of p99.
+    """
+    scheduled = is_open(known)
+    for rank in (99, 50):
+        delay = known.get(f"start_delay_p{rank}_ms")
+        of_ttft = [known.get(f"ttft_p{r}_ms") for r in ((rank, 95, 90, 50) if scheduled else (50,))]
+        ttft = next((ms for ms in of_ttft if ms is not None), 0.0)
+        least = SCHEDULE_LATE_MS if scheduled else START_LATE_MS
+        if delay is not None and delay > max(least, START_LATE_SHARE * ttft):
+            return rank, delay
+        if delay is not None and not scheduled:
+            return None
+    return None
 
 
 def started_late(known: Values) -> OtherPrograms | None:
     """Return who made the client start streams late; ``None`` where nobody did, or it was its own doing."""
-    delay, ttft = known.get("start_delay_p99_ms"), known.get("ttft_p50_ms") or 0.0
-    if delay is None or delay <= max(START_LATE_MS, START_LATE_SHARE * ttft):
+    if late_start(known) is None:
         return None
     others, own = (known.get("others_percent") or 0.0) / 100, known.get("cpu_share") or 0.0
     if others < HIGH or 100 * own >= MOSTLY_PERCENT:
@@ -274,7 +304,7 @@ def disturbance(
     if totals[worst] <= 1 and (others := starved(known)):
         return (known["core_wanted_percent"] or 0.0) / BUSY_PERCENT, named([others])
     if totals[worst] <= 1 and (others := started_late(known)):
-        return (known["start_delay_p99_ms"] or 0.0) / START_LATE_MS, named([others])
+        return max(1.0, (known["start_delay_p99_ms"] or 0.0) / START_LATE_MS), named([others])
     return totals[worst], named(by_effect(found[worst]))
 
 

@@ -131,6 +131,38 @@ class Measured:
         return _between(self.streams.start, self.streams.end)
 
     @cached_property
+    def scheduled(self) -> Flags:
+        """Return which streams an open load scheduled; one of a closed loop is due when the one before has ended."""
+        scheduled: Flags = self.streams.held_ns >= 0
+        return scheduled
+
+    @property
+    def held(self) -> Ints:
+        """Return how long each stream of an open load waited because as many were open as may be."""
+        return self.streams.held_ns
+
+    @cached_property
+    def start_delay(self) -> Ints:
+        """Return the time from when a stream was due, and no longer held back, to its start."""
+        of = self.streams
+        delay: Ints = np.maximum(of.start - of.due - np.maximum(of.held_ns, 0), 0)
+        return delay
+
+    @cached_property
+    def ttft_corrected(self) -> Ints:
+        """Return the time from the schedule to the first token: TTFT + held + start delay."""
+        return self._from_schedule(self.ttft)
+
+    @cached_property
+    def total_corrected(self) -> Ints:
+        """Return the time from the schedule to the end: total + held + start delay."""
+        return self._from_schedule(self.total)
+
+    def _from_schedule(self, times: Ints) -> Ints:
+        held = np.maximum(self.streams.held_ns, 0)
+        return np.where(self.scheduled & (times >= 0), times + held + self.start_delay, -1)
+
+    @cached_property
     def reported(self) -> StreamTable:
         """Return the streams without the server's figures that cannot be."""
         return plausible.reported(self.streams, self.first_token, self.last_token)

@@ -43,9 +43,12 @@ def served(streams: int, pace: Pace, timeouts: Timeouts) -> int:
 
 def one_at_a_time_s(cells: Iterable[Cell], pace: Pace) -> float:
     """Return how long cells take with such a server: until the last answer, one after the other."""
-    return sum(_seconds(cell, pace.answer_s * (cell.level.streams or 1)) for cell in cells)
+    return sum(_seconds(cell, pace.answer_s) for cell in cells)
 
 
-def _seconds(cell: Cell, answers_s: float) -> float:
-    load = cell.workload.load
+def _seconds(cell: Cell, answer_s: float) -> float:
+    load, rate = cell.workload.load, cell.level.rate
+    if rate is not None and load.seconds is not None:
+        return max(load.seconds + answer_s, rate * load.seconds * answer_s)
+    answers_s = answer_s * (cell.level.streams or 1)
     return (load.requests or 1) * answers_s if load.seconds is None else load.seconds + answers_s

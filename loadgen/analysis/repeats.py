@@ -46,6 +46,16 @@ class Repeat:
         """Return the length of the longest part's window in which CPU was counted."""
         return max(m.window_ns for m in self.parts)
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether an open load scheduled the streams."""
+        return any(m.scheduled.any() for m in self.parts)
+
+    @property
+    def not_started(self) -> int:
+        """Return how many arrivals were due within the measured window, and never started."""
+        return sum(m.recording.not_started for m in self.parts)
+
     @cached_property
     def start(self) -> Ints:
         """Return when each stream began, parts one after the other."""

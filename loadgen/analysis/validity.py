@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 
 from loadgen.analysis import plausible
-from loadgen.analysis.machine import SIMULATOR_LATE_MS, START_LATE_MS, START_LATE_SHARE
-from loadgen.analysis.measures import Measured, present
-from loadgen.analysis.percentiles import Percentiles, percentiles
+from loadgen.analysis.machine import SIMULATOR_LATE_MS, Values, late_start, start_figures
+from loadgen.analysis.measures import Measured
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import (
     Grade,
@@ -245,20 +244,16 @@ def not_reached(
         yield reasons.ConcurrencyNotReached(validity=validity, peak=peak, target=target, seen_by=seen_by)
 
 
-def started_late(late: Percentiles, ttft_p50_ms: float | None) -> Iterator[Reason]:
-    """Yield that streams started late, by p99 and p50 of start minus due."""
-    rank = 50 if late[99] is None else 99
-    worst = late[rank]
-    if worst is not None and worst > max(START_LATE_MS, START_LATE_SHARE * (ttft_p50_ms or 0.0)):
-        yield reasons.StartedLate(validity=SUSPECT, percentile=rank, late_ms=worst)
+def started_late(known: Values) -> Iterator[Reason]:
+    """Yield that streams started late, by the percentiles of TTFT and start delay."""
+    if late := late_start(known):
+        yield reasons.StartedLate(validity=SUSPECT, percentile=late[0], late_ms=late[1])
 
 
 def _clocks(measured: Measured) -> Iterator[Reason]:
     if not measured.after_warmup.any():
         return
-    delay = (measured.streams.start - measured.streams.due)[measured.after_warmup]
-    ttft = percentiles(present(measured.ttft[measured.included]), [50])[50]
-    yield from started_late(percentiles(present(delay), [99, 50]), ttft)
+    yield from started_late(start_figures([measured]))
     if measured.clock_stepped:
         yield reasons.ClockStepped(validity=SUSPECT, step_ms=measured.clock_step_ns / 1e6)
 

@@ -8,6 +8,7 @@ package too.
 
 from loadgen.model.answer import Alike as Alike
 from loadgen.model.answer import Answer as Answer
+from loadgen.model.answer import Carries as Carries
 from loadgen.model.answer import Contrast as Contrast
 from loadgen.model.answer import Differs as Differs
 from loadgen.model.answer import Failure as Failure
@@ -15,6 +16,7 @@ from loadgen.model.answer import Failures as Failures
 from loadgen.model.answer import Good as Good
 from loadgen.model.answer import Grows as Grows
 from loadgen.model.answer import Growth as Growth
+from loadgen.model.answer import HeldBack as HeldBack
 from loadgen.model.answer import HeldUp as HeldUp
 from loadgen.model.answer import HoldsBack as HoldsBack
 from loadgen.model.answer import KeptOpen as KeptOpen

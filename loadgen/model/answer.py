@@ -92,6 +92,42 @@ class Measured(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Carries(Answer):
+    """Up to the rate ``holds`` the server keeps up with the arrivals, and ``latency`` (ms, of ``metric``) is the
+    longest.
+
+    ``fails``: the first rate at which it does not; there ``completed`` streams per second are, the backlog grows by
+    ``growth`` per second, and ``limit`` is whose limit that is. ``lowest``: the lowest rate that was measured.
+    """
+
+    kind: str = "carries"
+    client: ClientId
+    lowest: Level
+    holds: Level | None
+    metric: str
+    latency: Estimate
+    fails: Level | None
+    limit: Limit | None
+    completed: Estimate
+    growth: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack(Answer):
+    """At ``level`` the shares ``held`` of the arrivals waited (``wait``, ms) while ``max_streams`` were open, and
+    ``never`` had not started at the end.
+    """
+
+    kind: str = "held_back"
+    client: ClientId
+    level: Level
+    held: float
+    never: float
+    wait: Estimate
+    max_streams: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alike(Answer):
     """``clients`` are the same in ``metrics`` (columns): every pair of them differs by less than ``within``, a share.
 
@@ -149,7 +185,8 @@ class Grows(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsBack(Answer):
-    """Requests (``send_delay``) or tokens (``lag``) of a client are late by ``delay`` ms at p99, beyond its budget.
+    """Starts (``start_delay``, of an open load), requests (``send_delay``) or tokens (``lag``) of a client are late by
+    ``delay`` ms at p99, beyond its budget.
 
     ``shown``: the client is known to be why.
     """
@@ -157,7 +194,7 @@ class HoldsBack(Answer):
     kind: str = "holds_back"
     client: ClientId
     level: Level
-    metric: Literal["send_delay", "lag"]
+    metric: Literal["start_delay", "send_delay", "lag"]
     delay: Estimate
     shown: bool = True
 

@@ -98,6 +98,16 @@ class Queueing(LimitEvidence):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrowingBacklog(LimitEvidence):
+    """Of an open load fewer streams completed than arrived, and those that were due and had not ended became more."""
+
+    kind: str = "growing_backlog"
+    offered_per_s: float
+    completed_per_s: float
+    growth_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitFinding(Finding):
     """What limited ``client`` at ``level``, with the figures that show it."""
 

@@ -30,20 +30,23 @@ FAULTS: Final[dict[str, str]] = {
 }
 
 
+Distribution = Literal["constant", "uniform", "lognormal", "gamma", "exponential"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulator:
     """How the embedded server answers. Times are seconds, fractions 0..1.
 
     ``ttft`` and ``gap`` are means; ``jitter`` is the coefficient of variation (standard deviation divided by
-    mean) of both. A request waits for its model, where ``max_queue`` may wait and the next is answered 503; then for
-    one of ``parallel`` slots, first come first served and without bound.
+    mean) of both, 1 with ``exponential``. A request waits for its model, where ``max_queue`` may wait and the next is
+    answered 503; then for one of ``parallel`` slots, first come first served and without bound.
     """
 
     ttft: float = 0.3
     gap: float = 0.05
     tokens: int = 60
     jitter: float = 0.0
-    distribution: Literal["constant", "uniform", "lognormal", "gamma"] = "lognormal"
+    distribution: Distribution = "lognormal"
     prefill: float = 0.0  # seconds added to the time to first token per token of the prompt
     cache: bool = False  # what prompts have in common with the beginning of earlier ones has no prefill
     load: float = 0.0  # seconds that a model takes to load

@@ -87,10 +87,12 @@ class Bar(Listener):
         self._left.cell_begins(cell)
         self._now = cell
         self._ttft: deque[float] = deque(maxlen=RECENT)
+        self._held = 0
         self._before = (0.0, 0)
         self._text = self._titled(_("starting"))
 
     def ended(self, streams: Sequence[Stream], of: Callable[[], RecordingInfo]) -> None:  # noqa: ARG002
+        self._held += sum(bool(stream.held_ns) for stream in streams)
         times = (_ttft_ms(stream) for stream in streams if stream.outcome == Outcome.OK)
         self._ttft += [each for each in times if each is not None]
 
@@ -101,11 +103,18 @@ class Bar(Listener):
         rate = max(0.0, (progress.tokens - tokens) / seconds) if seconds > 0 else 0.0
         ttft = sorted(self._ttft)
         self._text = self._titled(
-            _("{n} open").format(n=f"{progress.open:,}"),
+            *self._in_flight(progress.open),
             _("{n} tok/s").format(n=f"{rate:,.0f}"),
             *([_("TTFT {n} ms").format(n=f"{ttft[len(ttft) // 2]:,.0f}")] if ttft else []),
             failures=progress.failed,
         )
+
+    def _in_flight(self, streams: int) -> list[str]:
+        """Return how many streams are open, and of an open load how many of those that ended were held back."""
+        if self._now.level.rate is None:
+            return [_("{n} open").format(n=f"{streams:,}")]
+        held = _("{n} held back").format(n=f"{self._held:,}")
+        return [_("{n} in flight").format(n=f"{streams:,}"), held]
 
     def interrupted(self) -> None:
         self._ends = True

@@ -27,7 +27,7 @@ STREAM_COLUMNS = (
     "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
     "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
-    "held_ms",
+    "rate", "ttft_corrected_ms", "total_corrected_ms", "held_ms", "start_delay_ms",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -52,6 +52,7 @@ _KEYS: Mapping[str, Callable[[Summary], Any]] = {
     "client": lambda summary: summary.client.label,
     "mode": lambda summary: summary.mode,
     "concurrency": lambda summary: summary.level.streams,
+    "rate": lambda summary: summary.level.rate,
     "repeats": lambda summary: summary.repeats,
     "validity": lambda summary: summary.validity.value,
     "reasons": _reasons,
@@ -115,8 +116,8 @@ def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
 
 def _summary_column(rows: Sequence[Summary], name: str) -> Any:
     if name in _KEYS:
-        whole = name in ("concurrency", "repeats")
-        return pd.array([_KEYS[name](row) for row in rows], dtype="Int64" if whole else "string")
+        kinds: Mapping[str, Any] = {"concurrency": "Int64", "repeats": "Int64", "rate": "Float64"}
+        return pd.array([_KEYS[name](row) for row in rows], dtype=kinds.get(name, "string"))
     of = column(name)
     return pd.array([_value(row, of) for row in rows], dtype="Int64" if of.whole else "Float64")
 
@@ -141,7 +142,8 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
     }
     times = {
         "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
-        "drain": of.drain_ns, "held": of.held_ns,
+        "drain": of.drain_ns, "ttft_corrected": m.ttft_corrected, "total_corrected": m.total_corrected,
+        "held": of.held_ns, "start_delay": m.start_delay,
         "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,
         "server_decode": of.decode_ns, **{name: getattr(m.parts, name) for name in NAMES},
     }  # fmt: skip
@@ -198,6 +200,7 @@ def _frame(recording: Recording, n: int, found: Mapping[str, Any], names: Sequen
     cell = (recording.index, recording.client.label, recording.level.streams, recording.repeat)
     found = {**found, **{name: [value] * n for name, value in zip(_CELL, cell, strict=True)}}
     found |= {"worker": [recording.worker] * n, "attempt": [recording.attempt] * n}
+    found["rate"] = [recording.level.rate] * n
     return pd.DataFrame({name: _array(found[name], _dtype(name)) for name in names})
 
 
@@ -208,7 +211,7 @@ def _array(values: Any, dtype: Any) -> Any:
 
 
 def _dtype(name: str) -> str:
-    if name.endswith(("_ms", "_per_s")):
+    if name == "rate" or name.endswith(("_ms", "_per_s")):
         return "Float64"
     texts = ("client", "outcome", "error", "worker", "finish_reason")
     return "string" if name in texts else "boolean" if name in ("warmup", "good") else "Int64"

@@ -67,6 +67,11 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
+def time(ms: float) -> str:
+    """Return ``412 ms``, or ``1.2 s``."""
+    return f"{number(ms / 1000)} s" if ms >= 1000 else f"{number(ms)} ms"
+
+
 def noisy() -> str:
     """Return what stands in place of an interval that is too wide."""
     return _("too noisy to tell")

@@ -42,7 +42,7 @@ from loadgen.model import (
     Threshold,
     Timeouts,
 )
-from loadgen.model.scenario import FAULTS
+from loadgen.model.scenario import FAULTS, Distribution
 from loadgen.scenario import fields, values, variants
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose, dotted, nearest
@@ -78,7 +78,6 @@ MAX_MADE_TOKENS: Final = 2_000_000  # of all of them: about 10 MB
 TAGS: Final = ("<list>", "<mapping>")  # in paths of errors, for the two forms of prompts
 _SOURCES: Final = frozenset({"file", "texts", "synthetic"})
 
-Distribution = Literal["constant", "uniform", "lognormal", "gamma"]
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS), INTEGER]
 Streams = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
@@ -134,7 +133,8 @@ class SimulatorShape(_Shape):
         _SIMULATOR.jitter, "Variation of both times: standard deviation divided by mean. 0: none.", 0.5
     )
     distribution: Annotated[Distribution, one_of("a distribution", lambda: get_args(Distribution))] = key(
-        _SIMULATOR.distribution, "Distribution of both times, with jitter above 0."
+        _SIMULATOR.distribution,
+        "Distribution of both times, with jitter above 0. exponential has none: its variation is 1.",
     )
     prefill: Duration = key(
         _SIMULATOR.prefill, "Added to the time to the first token, for every token of the prompt.", "1ms"
@@ -169,8 +169,11 @@ class SimulatorShape(_Shape):
             right = "at most 0.577 with a uniform distribution, which would go below 0 otherwise"
             yield ("jitter",), f"{self.jitter:g} is too large", right
         if self.distribution == "constant" and self.jitter > 0:
-            right = "0, or another distribution: uniform, lognormal, gamma"
+            right = "0, or another distribution: uniform, lognormal, gamma, exponential"
             yield ("jitter",), f"{self.jitter:g}, but the distribution is constant", right
+        if self.distribution == "exponential" and self.jitter not in (0, 1):
+            right = "no jitter, or another distribution: uniform, lognormal, gamma"
+            yield ("jitter",), f"{self.jitter:g}, but that of the exponential distribution is 1", right
         if self.split + self.merge > 1:
             yield ("merge",), "split and merge together are more than 1", "at most 1 in all"
         if sum(self.faults.values()) > 1 + 1e-9:
@@ -521,12 +524,8 @@ class ObjectivesShape(_Shape):
     )
 
     def problems(self) -> Found:
-        present = {name: value for name, value in self if name in self.model_fields_set}
-        if not any(present.values()):
+        if not self.model_fields_set:
             yield (), "has no objective", "such as {ttft_ms: 1000, itl_ms: 100}"
-        for name, value in present.items():
-            if value is None:
-                yield (name,), "is empty", "a value, or leave the key out"
 
 
 class SloShape(ObjectivesShape):
@@ -535,13 +534,6 @@ class SloShape(ObjectivesShape):
     clients: dict[str, ObjectivesShape] = key(
         {}, "Other objectives of single clients, by name.", {"aiohttp": {"ttft_ms": 500}}
     )
-
-    def never_judged(self) -> Found:
-        """Yield the objectives that no answer as a whole can be judged by."""
-        for at, of in [((), self), *((("clients", name), of) for name, of in self.clients.items())]:
-            for name in {"itl_ms", "tpot_ms"} & of.model_fields_set:
-                wrong = "with stream: false tokens have no times, so no stream that holds the others can be judged"
-                yield ("slo", *at, name), wrong, "total_ms, or stream: true"
 
     def resolved(self) -> Slo:
         """Return the objectives; a client's own in place of those for all."""
@@ -731,12 +723,6 @@ class ScenarioShape(_Shape):
     def prompts_shape(self) -> PromptsShape:
         """Return the prompts in their longer form."""
         return PromptsShape(texts=self.prompts) if isinstance(self.prompts, list) else self.prompts
-
-    def warnings(self) -> Found:
-        """Yield what is valid, and hardly meant."""
-        yield from fields.misplaced(self.protocol, self.options, self.body)
-        if self.slo and not self.stream:
-            yield from self.slo.never_judged()
 
     def resolved_load(self) -> Load:
         steps = steps_of(self.stages)

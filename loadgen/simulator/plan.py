@@ -85,8 +85,8 @@ class Planner:
 
 
 def _sampler(distribution: str, cv: float) -> Callable[[Random], float]:
-    """Return what draws positive numbers of mean 1 and coefficient of variation ``cv``."""
-    if cv == 0:
+    """Return what draws positive numbers of mean 1 and coefficient of variation ``cv``, 1 if ``exponential``."""
+    if cv == 0 and distribution != "exponential":
         distribution = "constant"
     half, variance = math.sqrt(3) * cv, math.log1p(cv * cv)
     draws: dict[str, Callable[[Random], float]] = {
@@ -94,5 +94,6 @@ def _sampler(distribution: str, cv: float) -> Callable[[Random], float]:
         "uniform": lambda random: random.uniform(1 - half, 1 + half),
         "lognormal": lambda random: random.lognormvariate(-variance / 2, math.sqrt(variance)),
         "gamma": lambda random: random.gammavariate(1 / (cv * cv), cv * cv),
+        "exponential": lambda random: random.expovariate(1.0),
     }
     return draws[distribution]

@@ -4,6 +4,7 @@ import statistics
 from collections import Counter
 
 import pytest
+from scipy import stats
 
 from loadgen.model import Simulator
 from loadgen.model.scenario import FAULTS
@@ -31,6 +32,13 @@ def test_shapes_differ() -> None:
     assert skew("uniform") == pytest.approx(0, abs=0.1)
     assert skew("gamma") == pytest.approx(1.0, abs=0.15)
     assert skew("lognormal") == pytest.approx(1.625, abs=0.3)
+
+
+def test_exponential_times_have_the_exponential_distribution_whatever_the_jitter() -> None:
+    planner = Planner(Simulator(ttft=0.1, distribution="exponential", seed=1))
+    drawn = [planner.plan(n).ttft_ns / 1e8 for n in range(4000)]
+    assert stats.kstest(drawn, "expon").pvalue > 0.01
+    assert stats.kstest([gap / 5e7 for gap in planner.gaps[:4000]], "expon").pvalue > 0.01
 
 
 @pytest.mark.parametrize("spec", [Simulator(distribution="constant", jitter=0.5), Simulator(jitter=0)])

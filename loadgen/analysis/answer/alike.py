@@ -9,7 +9,10 @@ from loadgen.analysis.answer.evidence import ALIKE, Evidence
 from loadgen.model import Alike
 
 COLUMNS = ("ttft_p50_ms", "tokens_per_s", "total_p50_ms")
-"""What users ask for first; where the first two are alike, the third adds nothing."""
+OPEN = ("ttft_corrected_p50_ms", "total_corrected_p50_ms", "completed_per_s")
+"""What users ask for first; where the first two are alike, the third adds nothing. An open load sets the rate of
+tokens.
+"""
 
 
 def alike(evidence: Evidence) -> Iterator[Alike]:
@@ -19,11 +22,12 @@ def alike(evidence: Evidence) -> Iterator[Alike]:
     """
     if (highest := evidence.compared_at) is None:
         return
-    groups = {column: evidence.most_alike(highest, column) for column in COLUMNS}
+    columns = OPEN if evidence.is_open else COLUMNS
+    groups = {column: evidence.most_alike(highest, column) for column in columns}
     clients = next(filter(None, groups.values()), ())
     if not clients:
         return
-    metrics = [column for column in COLUMNS if evidence.are_alike(clients, highest, column)][:2]
+    metrics = [column for column in columns if evidence.are_alike(clients, highest, column)][:2]
     levels = [
         level
         for level in evidence.levels

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from loadgen.analysis.answer.evidence import Evidence, Pair, named, over_rounds
 from loadgen.analysis.changes import Change
 from loadgen.analysis.metrics import Column
 from loadgen.model import Contrast, Differs, Estimate, Group, Level
 
-REDUNDANT = {"total_p50_ms": "tokens_per_s"}  # a column -> another that says the same in other words
+REDUNDANT: Mapping[str, Sequence[str]] = {  # a column -> others that say the same in other words
+    "total_p50_ms": ("tokens_per_s", "total_corrected_p50_ms"),
+    "ttft_p50_ms": ("ttft_corrected_p50_ms",),
+    "ttft_p99_ms": ("ttft_corrected_p99_ms",),
+    "tokens_per_s": ("completed_per_s",),
+}
 COSTS = (Group.CPU, Group.MEMORY)
 
 Ratios = Mapping[Pair, Estimate]
@@ -29,7 +34,7 @@ def differs(evidence: Evidence) -> Iterator[Differs]:
     losses = Counter(worst for _, of in found.values() for _, worst in of)
     for cost in (False, True):
         left = {name: of for name, (is_cost, of) in found.items() if is_cost is cost}
-        left = {name: of for name, of in left.items() if REDUNDANT.get(name) not in left}
+        left = {name: of for name, of in left.items() if not set(REDUNDANT.get(name, ())) & left.keys()}
         while left:
             pairs = dict.fromkeys(pair for of in left.values() for pair in of)
             best, worst = pair = max(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
-from loadgen.analysis import compare, effects, metrics, rounds
+from loadgen.analysis import compare, effects, limits, metrics, rounds
 from loadgen.analysis.changes import Change
 from loadgen.analysis.repeats import Repeat, included, repeats_of
 from loadgen.model import ClientId, Estimate, Group, Level, Limit, Run, Summary
 
 ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, with certainty, they differ
 LOWER = 1 / (1 + ALIKE) - 1
+FEW = 0.01  # share of the arrivals; what so few of them meet is not worth a sentence
 HARMLESS = 1.0  # milliseconds: a smaller difference of a latency is none
 
 # what clients hold back has a rule of its own
@@ -54,8 +55,20 @@ class Evidence:
 
     @property
     def compared_at(self) -> Level | None:
-        """Return the level at which clients are compared, the highest; ``None``: there is nothing to compare."""
-        return self.levels[-1] if len(self.clients) > 1 and self.levels else None
+        """Return the level at which clients are compared; ``None``: there is nothing to compare.
+
+        It is the highest; of rates the highest that every client keeps up with, if there is one: where a queue grows,
+        latencies tell how long it did.
+        """
+        if len(self.clients) < 2 or not self.levels:
+            return None
+        stable = [level for level in self.levels if not any(map(overloaded, self.at(level).values()))]
+        return (stable or self.levels)[-1]
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the levels are rates of an open load."""
+        return any(level.rate is not None for level in self.levels)
 
     def at(self, level: Level) -> Mapping[ClientId, Summary]:
         """Return the measurements at one level."""
@@ -122,6 +135,16 @@ class Evidence:
 
     def _pair_alike(self, one: ClientId, other: ClientId, level: Level, column: str) -> bool:
         return one == other or self.are_alike((c for c in self.clients if c in (one, other)), level, column)
+
+
+def overloaded(summary: Summary) -> bool:
+    """Return whether more arrived than was completed, so that the backlog grew or arrivals never started."""
+    return limits.grows(summary) or share(summary, "not_started_per_s") > FEW
+
+
+def share(summary: Summary, metric: str) -> float:
+    """Return what a rate of arrivals is of all of them, 0..1."""
+    return (summary.value(metric) or 0.0) / (summary.value("offered_per_s") or 1.0)
 
 
 def named() -> list[metrics.Column]:

@@ -12,7 +12,8 @@ from loadgen.analysis.delivery_lag import CLIENTS, MIN_EXPLAINED, NOBODYS, by_ca
 from loadgen.analysis.limits import DELAY_MS, DELAY_SHARE
 from loadgen.model import HoldsBack, Limit
 
-METRICS: tuple[Literal["send_delay", "lag"], ...] = ("send_delay", "lag")
+Metric = Literal["start_delay", "send_delay", "lag"]
+METRICS: tuple[Metric, ...] = ("send_delay", "lag")
 
 
 def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
@@ -21,7 +22,7 @@ def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
     What the machine or the server is known to have delayed is left out. It is ``shown`` to be the client's doing where
     causes of its own explain half of the delays; and not where half, or all of them, are unexplained.
     """
-    for metric in METRICS:
+    for metric in ("start_delay", *METRICS) if evidence.is_open else METRICS:
         column = f"{metric}_p99_ms"
         for client, sweep in evidence.sweeps.items():
             for summary in reversed(sweep):
@@ -32,11 +33,14 @@ def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
                     continue
                 if summary.limited_by is Limit.MACHINE:
                     continue
-                causes = by_cause(evidence.repeats_of(summary), first=metric == "send_delay")
-                own = sum(share for cause, share in causes.items() if cause in CLIENTS)
-                unexplained = sum(share for cause, share in causes.items() if cause in NOBODYS)
-                if causes and max(own, unexplained) < MIN_EXPLAINED:
-                    continue
+                if metric == "start_delay":  # nobody but client and machine has a part in it
+                    own = 1.0
+                else:
+                    causes = by_cause(evidence.repeats_of(summary), first=metric == "send_delay")
+                    own = sum(share for cause, share in causes.items() if cause in CLIENTS)
+                    unexplained = sum(share for cause, share in causes.items() if cause in NOBODYS)
+                    if causes and max(own, unexplained) < MIN_EXPLAINED:
+                        continue
                 late = replace(over_rounds(summary, column), low=delay.low)
                 shown = own >= MIN_EXPLAINED
                 yield HoldsBack(client=client, level=summary.level, metric=metric, delay=late, shown=shown)

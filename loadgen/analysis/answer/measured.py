@@ -8,6 +8,7 @@ from loadgen.analysis.answer.evidence import Evidence, over_rounds
 from loadgen.model import Measured
 
 COLUMNS = ("ttft_p50_ms", "ttft_p95_ms", "itl_p99_ms", "tokens_per_s")
+OPEN = ("ttft_corrected_p50_ms", "ttft_p50_ms", "itl_p99_ms", "completed_per_s")
 
 
 def measured(evidence: Evidence) -> Iterator[Measured]:
@@ -15,6 +16,10 @@ def measured(evidence: Evidence) -> Iterator[Measured]:
     if len(evidence.clients) != 1 or len(evidence.levels) != 1:
         return
     ((client, summary),) = evidence.at(evidence.levels[0]).items()
-    values = {name: of for name in COLUMNS if (of := over_rounds(summary, name)).low is not None}
+    values = {
+        name: of
+        for name in (OPEN if evidence.is_open else COLUMNS)
+        if (of := over_rounds(summary, name)).low is not None
+    }
     if values:
         yield Measured(client=client, level=summary.level, values=values)

@@ -21,10 +21,13 @@ def saturates(evidence: Evidence) -> Iterator[Saturates | Scales]:
     that were added were in flight, and neither client, machine nor simulator reached a limit. Where that is so but for
     an interval that is too wide, or missing, it is undecided.
 
-    Otherwise, the first level at which tokens per second grew by less than half of what was added. Whose limit that is
-    says :mod:`loadgen.analysis.limits`. The server's is reported once, from the client that reaches the lowest level
-    with it. Of one client alone it is yielded too that it reached no limit.
+    Otherwise, the first level at which tokens per second grew by less than half of what was added. Whose limit that
+    is says :mod:`loadgen.analysis.limits`. Of rates :mod:`loadgen.analysis.answer.carries` tells. The server's is
+    reported once, from the client that reaches the lowest level with it. Of one client alone it is yielded too that
+    it reached no limit.
     """
+    if evidence.is_open:
+        return
     found = [answer for sweep in evidence.sweeps.values() for answer in _of(sweep)]
     of_server = sorted((a for a in found if a.limit is Limit.SERVER), key=lambda a: (a.verdict, a.below))
     yield from of_server[:1]

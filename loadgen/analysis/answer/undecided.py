@@ -14,6 +14,7 @@ from loadgen.model import ClientId, HeldUp, Level, Undecided
 from loadgen.model.confidence import MACHINE
 
 COLUMNS = ("ttft_p50_ms", "tokens_per_s", "cpu_us_per_token", "rss_per_stream_kib")
+OPEN = ("ttft_corrected_p50_ms", "completed_per_s", *COLUMNS[2:])
 MAX_MORE = 10  # more rounds than so many are no advice
 
 
@@ -21,17 +22,21 @@ def undecided(evidence: Evidence) -> Iterator[Undecided | HeldUp]:
     """Yield the main metrics in which no pair of clients surely differs, but not all of them are alike either.
 
     Of clients that the machine held up that alone is yielded; of one client, without metrics, that one round tells
-    nothing.
+    nothing: but whether its backlog grew, which is tested within the round.
     """
     if (level := evidence.compared_at) is None:
-        if evidence.levels and max(s.repeats for of in evidence.sweeps.values() for s in of) < 2:
+        if (
+            evidence.levels
+            and not evidence.is_open
+            and max(s.repeats for of in evidence.sweeps.values() for s in of) < 2
+        ):
             yield _undecided(evidence, evidence.levels[-1], (), [])
         return
     held_up = evidence.held_up(level)
     if held_up:
         yield HeldUp(level=level, clients=held_up)
     metrics: dict[tuple[ClientId, ...], list[str]] = defaultdict(list)
-    for column in COLUMNS:
+    for column in OPEN if evidence.is_open else COLUMNS:
         changes = evidence.changes(level, column)
         unclear = {client for pair in _unclear(changes, held_up) for client in pair}
         if unclear and not evidence.different(level, column):

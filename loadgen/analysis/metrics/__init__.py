@@ -30,7 +30,7 @@ GROUP = "loadgen.metrics"
 
 # The columns of summary.csv that are no metrics: those before the metrics of the contract, and those after them.
 KEYS = ("client", "mode", "concurrency", "repeats")
-VERDICT = ("validity", "reasons", "limited_by", "low_sample", "outcomes", "finish_reasons")
+VERDICT = ("validity", "reasons", "limited_by", "low_sample", "outcomes", "finish_reasons", "rate")
 
 
 def _in(module: str, *names: str) -> list[str]:
@@ -72,6 +72,9 @@ METRICS: tuple[str, ...] = (
     *_in("memory", "threads_added"),
     *_in("goodput", "good_percent", "goodput_per_s", "good", "not_judged", "cut"),
     *_in("goodput", "missed_ttft", "missed_itl", "missed_tpot", "missed_total", "single_gaps"),
+    *_in("open_load", "offered_per_s", "started_per_s", "completed_per_s", "held_back_per_s"),
+    *_in("open_load", "not_started_per_s", "backlog_growth_per_s"),
+    *_in("open_load", "ttft_corrected", "total_corrected", "held"),
     *_in("output", "loads", "load_max_ms"),
     *_in("streams", "startup_streams"),
     *_in("latency", "startup_ttft", "start_delay", "drain"),

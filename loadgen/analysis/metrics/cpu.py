@@ -25,7 +25,7 @@ def cpu_s(repeats: Repeats) -> float | None:
 
 @cost(
     label="CPU per token", unit="µs", kind="cpu", compared=VALUE, primary=VALUE, drawn=VALUE, tabled=VALUE,
-    short={None: 8}, heading="CPU µs/token",
+    short={None: 80}, heading="CPU µs/token",
     headline={None: (8, "CPU", "µs/tok")},
 )  # fmt: skip
 def cpu_us_per_token(repeats: Repeats) -> float | None:

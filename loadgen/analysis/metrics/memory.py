@@ -41,7 +41,7 @@ def rss_peak_mib(repeats: Repeats) -> float | None:
 
 @cost(
     label="memory per stream", unit="KiB", kind="memory", compared=VALUE, primary=VALUE, drawn=VALUE,
-    tabled=VALUE, short={None: 5}, heading="KiB/stream",
+    tabled=VALUE, short={None: 50}, heading="KiB/stream",
     headline={None: (6, "memory", "KiB/str")},
 )  # fmt: skip
 def rss_per_stream_kib(repeats: Repeats) -> float | None:
@@ -66,7 +66,7 @@ def _threads_added(recording: Recording) -> int | None:
 
 @cost(
     label="threads", unit="threads", decimals=0, kind="count", compared=VALUE, drawn=VALUE, tabled=VALUE,
-    short={None: 6},
+    short={None: 60},
     headline={None: (7, "", "thr")},
 )  # fmt: skip
 def threads_peak(repeats: Repeats) -> int | None:

@@ -71,7 +71,7 @@ def answer_tokens(repeats: Repeats) -> int | None:
 
 @cost(
     label="tokens/s", unit="tokens/s", kind="rate", better="higher", compared=VALUE, live=VALUE, tabled=VALUE,
-    short={None: 16},
+    short={None: 160},
     headline={None: (3, "", "tok/s")},
 )  # fmt: skip
 def tokens_per_s(repeats: Repeats) -> float | None:

@@ -18,19 +18,19 @@ def _errors(repeats: Repeats) -> int:
     return sum(int((m.after_warmup & m.failed).sum()) for m in repeats.all_parts)
 
 
-@number(label="streams", short={None: 18})
+@number(label="streams", short={None: 180})
 def streams(repeats: Repeats) -> int:
     """Streams due after the warm-up, of all repeats."""
     return _streams(repeats)
 
 
-@number(label="ok", tabled=VALUE, short={None: 13})
+@number(label="ok", tabled=VALUE, short={None: 130})
 def ok(repeats: Repeats) -> int:
     """The `streams` that completed: the protocol's own end arrived."""
     return sum(int(m.included.sum()) for m in repeats.all_parts)
 
 
-@number(label="errors", better="lower", tabled=VALUE, short={None: 3})
+@number(label="errors", better="lower", tabled=VALUE, short={None: 30})
 def errors(repeats: Repeats) -> int:
     """The `streams` that failed; streams that the load itself stopped are neither ok nor errors. In a threshold,
     the percentage of `streams`: `errors < 1%`.
@@ -54,7 +54,7 @@ def failure_wait_s(repeats: Repeats) -> float:
 
 
 @cost(
-    label="peak in flight", unit="streams", better=None, decimals=0, tabled=VALUE, short={None: 19},
+    label="peak in flight", unit="streams", better=None, decimals=0, tabled=VALUE, short={None: 190},
     heading="in flight",
 )  # fmt: skip
 def live_peak(repeats: Repeats) -> int | None:

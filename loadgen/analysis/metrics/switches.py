@@ -23,7 +23,11 @@ def involuntary_switches_per_token(repeats: Repeats) -> float | None:
 
 
 @switches(
-    label="context switches per token", compared=VALUE, drawn=VALUE, short={None: 9}, heading="switches/token"
+    label="context switches per token",
+    compared=VALUE,
+    drawn=VALUE,
+    short={None: 90},
+    heading="switches/token",
 )
 def switches_per_token(repeats: Repeats) -> float | None:
     """Voluntary and involuntary context switches per token together; empty if one is not measured."""

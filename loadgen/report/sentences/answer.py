@@ -13,6 +13,7 @@ from loadgen.analysis.metrics import column
 from loadgen.model import (
     Alike,
     Answer,
+    Carries,
     Differs,
     Estimate,
     Failure,
@@ -20,6 +21,7 @@ from loadgen.model import (
     Good,
     Grows,
     Growth,
+    HeldBack,
     HeldUp,
     HoldsBack,
     KeptOpen,
@@ -35,11 +37,22 @@ from loadgen.model import (
     Undecided,
     Waiting,
 )  # fmt: skip
-from loadgen.report.columns import label, level_text, unit_of, value_text
+from loadgen.report.columns import label, level_text, rank_of, unit_of, value_text
 from loadgen.report.language import _, plural, spelled
 from loadgen.report.sentences.good import good, milliseconds
 from loadgen.report.sentences.validity import outcome
-from loadgen.report.text import clauses, flowing, is_noisy, joined, listed, noisy, number, percent, plain
+from loadgen.report.text import (
+    clauses,
+    flowing,
+    is_noisy,
+    joined,
+    listed,
+    noisy,
+    number,
+    percent,
+    plain,
+    time,
+)
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
 QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
@@ -122,6 +135,84 @@ def _kept_open(answers: Sequence[KeptOpen]) -> Iterator[str]:
             "after {seconds} s (timeouts.drain), in which its slot asked nothing; no latency includes that."
         )
         yield text.format(kept=f"{one.kept:,}", streams=f"{one.streams:,}", seconds=number(one.bound_s))
+
+
+def _carries(answers: Sequence[Carries]) -> Iterator[str]:
+    """Yield a sentence on the rates that the server carries and on the next; clients of the same rates share it."""
+    alike: dict[tuple[Level | None, Level | None, Limit | None], list[Carries]] = {}
+    for one in answers:
+        alike.setdefault((one.holds, one.fails, one.limit), []).append(one)
+    for (holds, fails, limit), found in alike.items():
+        clients = listed(str(one.client) for one in found)
+        texts = list[str]()
+        if holds:
+            text = (
+                _("At {level} the server keeps up{with_clients}: {latency} from the schedule.")
+                if holds == found[0].lowest
+                else _(
+                    "Up to {level} the server keeps up{with_clients}: {latency} or less from the schedule."
+                )
+            )
+            with_clients = _(" with {clients}").format(clients=clients) if len(alike) > 1 else ""
+            texts.append(
+                text.format(level=level_text(holds), with_clients=with_clients, latency=_latency(found))
+            )
+        if fails:
+            rates = sorted(one.completed.value or 0.0 for one in found)
+            ends = list(dict.fromkeys(number(rates[place]) for place in (0, -1)))
+            rate = ends[0] if len(ends) == 1 else _("{low} to {high}").format(low=ends[0], high=ends[1])
+            text = _FAILS[limit]()
+            if not holds and len(alike) > 1 and limit is not Limit.CLIENT:
+                text = _("With {clients}: {text}").format(clients=clients, text=text)
+            texts.append(text.format(level=level_text(fails), clients=clients, rate=rate))
+        yield flowing(texts)
+
+
+def _latency(found: Sequence[Carries]) -> str:
+    """Return ``TTFT p95 412 ms ±20``: the longest of these clients."""
+    metric = found[0].metric
+    longest = max(found, key=lambda one: one.latency.value or 0.0).latency
+    of = column(metric)
+    half = (
+        "" if longest.low is None or longest.high is None else f" ±{number((longest.high - longest.low) / 2)}"
+    )
+    return f"TTFT {rank_of(of)} {value(metric, longest.value)}{half}"
+
+
+_FAILS: Mapping[Limit | None, Callable[[], str]] = {
+    Limit.SERVER: lambda: _("At {level} it completes {rate} per second, and the queue grows."),
+    Limit.CLIENT: lambda: _(
+        "At {level} {clients} is at its own limit: {rate} per second are completed, and arrivals wait for the client."
+    ),
+    Limit.MACHINE: lambda: _("At {level} this machine is at its limit: {rate} per second are completed."),
+    Limit.SIMULATOR: lambda: _("At {level} the simulator is at its limit: {rate} per second are completed."),
+    None: lambda: _("At {level} {rate} per second are completed, and more and more arrivals wait."),
+}
+
+
+def _held_back(answers: Sequence[HeldBack]) -> Iterator[str]:
+    for one in answers:
+        texts = list[str]()
+        if one.held:
+            text = _(
+                "At {level} {client} held back {share} of the arrivals for up to {time} (p99), while "
+                "load.max_streams ({most}) were open; latencies from the schedule have that wait."
+            )
+            texts.append(
+                text.format(
+                    level=level_text(one.level),
+                    client=one.client,
+                    share=percent(one.held),
+                    time=time(one.wait.value or 0.0),
+                    most=f"{one.max_streams or 0:,}",
+                )
+            )
+        if one.never:
+            text = _(
+                "{share} of the arrivals at {level} had not started when the load ended, and have no latency."
+            )
+            texts.append(text.format(level=level_text(one.level), share=percent(one.never)))
+        yield flowing(texts)
 
 
 def _compared(answers: Sequence[Alike | Differs]) -> Iterator[str]:
@@ -338,6 +429,12 @@ def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:
             yield text.format(clients=named, level=level_text(level))
             continue
         texts = {
+            ("start_delay", True): _(
+                "{clients} starts late at {level}: up to {delay} (p99) after an arrival was due and not held back."
+            ),
+            ("start_delay", False): _(
+                "At {level} {clients} start late: that long (p99) after an arrival was due and not held back."
+            ),
             ("send_delay", True): _(
                 "{clients} sends late at {level}: up to {delay} (p99) pass before the server has the request."
             ),
@@ -482,6 +579,8 @@ _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Loads: _loads,
     KeptOpen: _kept_open,
     Good: good,
+    Carries: _carries,
+    HeldBack: _held_back,
     Alike: _compared,
     Differs: _compared,
     Objective: _objective,

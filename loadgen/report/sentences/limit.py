@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from loadgen.model import Limit, LimitEvidence, LimitFinding
-from loadgen.model.limit import BusyCore, HaltedEngine, LateStarts, LongDelay, Queueing, Starved
+from loadgen.model.limit import (
+    BusyCore,
+    GrowingBacklog,
+    HaltedEngine,
+    LateStarts,
+    LongDelay,
+    Queueing,
+    Starved,
+)
 from loadgen.report.columns import level_text, where
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
 from loadgen.report.sentences.confidence import HALTED
-from loadgen.report.text import number
+from loadgen.report.text import number, time
 
 LIMITS = {
     Limit.CLIENT: "the client",
@@ -49,9 +57,18 @@ def evidence(shown: LimitEvidence) -> str:
             mean = f"{shown.cpu_percent:.0f}"
             return _("{busiest}, {mean} % on average").format(busiest=busiest, mean=mean)
         case LateStarts():
-            text = _("it started streams {seconds} s late (p{percentile})")
-            seconds = f"{shown.late_ms / 1000:.1f}"
-            return text.format(seconds=seconds, percentile=shown.percentile) + _cpu(shown)
+            text = _("it started streams {time} late (p{percentile})")
+            return text.format(time=time(shown.late_ms), percentile=shown.percentile) + _cpu(shown)
+        case GrowingBacklog():
+            text = _(
+                "{offered} arrivals per second, {completed} of them completed: each second {growth} more waited or "
+                "were open"
+            )
+            return text.format(
+                offered=number(shown.offered_per_s),
+                completed=number(shown.completed_per_s),
+                growth=number(shown.growth_per_s),
+            )
         case LongDelay():
             text = (
                 _("{delay} p{percentile} is {ms} ms, {share} % of TTFT p{percentile}")

@@ -78,6 +78,27 @@ def warnings(warm_up: WarmUp, cells: Sequence[Cell]) -> list[str]:
             "A server that answers one request at a time (Ollama's default) takes about {time} for this run."
         )
         made.append(text.format(time=duration(seconds)))
+    rate = max((cell.level.rate or 0.0 for cell in cells), default=0.0)
+    if rate * found.answer_s > 1:
+        text = _(
+            "At this speed a server that answers one request at a time completes {completed} of the {rate} requests "
+            "that arrive in a second; the others queue, and fail after {timeout} ({seconds} s). What would help: "
+            "{remedies}."
+        )
+        remedies = [
+            _("a lower rate (--rate {n})").format(n=number(SPARE / found.answer_s)),
+            *_shorter(answers, int(warm_up.tokens * SPARE / (rate * found.answer_s))),
+            *([_("OLLAMA_NUM_PARALLEL on the server")] if answers.is_ollama else []),
+        ]
+        made.append(
+            text.format(
+                completed=number(1 / found.answer_s),
+                rate=number(rate),
+                timeout="timeouts.first_token",
+                seconds=number(answers.timeouts.first_token),
+                remedies=clauses(remedies),
+            )
+        )
     if (number_served := served(most, found, answers.timeouts)) < most:
         first = answers.timeouts.first_token < answers.timeouts.total
         key = "timeouts.first_token" if first else "timeouts.total"
