@@ -23,7 +23,7 @@ from loadgen.capacity.readings import Budget, Reading, ServerCore, ttft_p50_ms
 from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, search
 from loadgen.capacity.server import limited_by, saturation
 from loadgen.exit_code import ExitCode
-from loadgen.lab import engine
+from loadgen.lab import engine, plan
 from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, server_cores, session
@@ -320,14 +320,13 @@ def one_engine_per_core(
     """Run a cell with one engine on each of its cores; the slots are dealt in turn."""
 
     def record(place: int, core: int) -> Recording:
-        slots = tuple(range(place, cell.max_streams, len(cell.cores)))
-        share = replace(cell, cores=(core,), slots=slots)
+        share = replace(shares[place], cores=(core,))
         part = engine.record(share, Listener() if place else listener, interrupted)
-        return replace(part, worker=f"core-{core}", share=len(slots))
+        return replace(part, worker=f"core-{core}", share=share.places)
 
-    used = cell.cores[: cell.max_streams]
-    with ThreadPoolExecutor(len(used)) as pool:
-        return list(pool.map(record, range(len(used)), used))
+    shares = plan.split(cell, len(cell.cores))
+    with ThreadPoolExecutor(len(shares)) as pool:
+        return list(pool.map(record, range(len(shares)), cell.cores))
 
 
 def _with_window(part: Recording, load: Load) -> Recording:

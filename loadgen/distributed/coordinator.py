@@ -16,12 +16,14 @@ from loadgen.distributed import messages
 from loadgen.distributed.transport import LOCAL, Transport
 from loadgen.distributed.worker import fingerprint
 from loadgen.gate import BadData
+from loadgen.lab import plan
 from loadgen.lab.spool import Spool
 from loadgen.model import Cell, Level, Outcome, Recording, RecordingInfo, Sample, Scenario
 from loadgen.scenario import MAX_CONCURRENCY, Override
 
 CHECK_INTERVAL_S: Final = 0.1  # between two checks of which workers are connected
 SILENCE_TIMEOUT_S: Final = 10.0  # without an update a worker is lost, whatever its heartbeat says
+SPARE_SHARES: Final = 12  # of an open load for each worker: so many others may take over from a lost one
 MAX_TEXT: Final = 10_000  # characters of one error
 NO_HEARTBEAT: Final = "no heartbeat from the worker"
 
@@ -38,6 +40,7 @@ class Assignment:
     node: str
     cell: int
     slots: tuple[int, ...] | None
+    shares: int = 0  # into which the arrivals of an open load are divided, of which ``slots`` are its own
     identity: Mapping[str, Any] = field(default_factory=dict)  # what a recording of the cell is about
     recording: RecordingInfo | None = None
     spool: Spool = field(default_factory=Spool)
@@ -52,7 +55,7 @@ class Assignment:
     updated_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.requested = self.most_requested = len(self.slots or ())
+        self.requested = self.most_requested = 0 if self.shares else len(self.slots or ())
 
     @property
     def running(self) -> bool:
@@ -64,7 +67,8 @@ class Assignment:
         most = MAX_CONCURRENCY if self.slots is None else len(self.slots)
         if max(update.requested, update.most_requested) > most:
             raise BadData("most_requested", f"is more than {most:,}")
-        if self.slots is not None and not {each.slot for each in update.rows.streams} <= {*self.slots}:
+        slots = {each.slot % self.shares if self.shares else each.slot for each in update.rows.streams}
+        if self.slots is not None and not slots <= {*self.slots}:
             raise BadData("streams.slot", "is a slot of another worker")
         if any(len(each.error) > MAX_TEXT for each in update.rows.streams):
             raise BadData("streams.error", f"has more than {MAX_TEXT:,} characters")
@@ -97,7 +101,8 @@ class Assignment:
             window=(begin, max(begin, int((load.seconds or 0.0) * 1e9))),
             clock=((0, 0), (0, 0)),
         )
-        return self.spool.recording(self._own(info, Level(streams=max(cell.max_streams, 1))))
+        level = cell.level if self.shares else Level(streams=max(cell.max_streams, 1))
+        return self.spool.recording(self._own(info, level))
 
     def _own(self, info: RecordingInfo, level: Level) -> RecordingInfo:
         return replace(
@@ -109,7 +114,7 @@ class Assignment:
             server=None,
             attempt=0,
             number=0,
-            share=self.most_requested if self.worker else None,
+            share=self.most_requested if self.worker and not self.shares else None,
         )
 
 
@@ -153,7 +158,7 @@ class Coordinator:
             self._transport.send(messages.REFUSED, reason, node)
         else:
             self._names.setdefault(node, f"{host}-{len(self._names)}")
-            self._assign(node, [(cell, None) for cell in self._late_cells])
+            self._assign(node, self._late_cells)
 
     def _failed(self, node: str, reason: str) -> None:
         for assignment in self.assignments:
@@ -214,24 +219,28 @@ class Coordinator:
         self.assignments, self.most_requested = [], {}
         nodes = self.nodes()
         for place, node in enumerate(nodes):
-            slots = [range(cell.max_streams)[place :: len(nodes)] if scheduled else None for cell in cells]
-            self._assign(node, list(zip(cells, slots, strict=True)))
+            parts = [plan.split(cell, len(nodes), SPARE_SHARES)[place : place + 1] for cell in cells]
+            self._assign(node, [part for own in parts for part in own] if scheduled else cells)
 
-    def _assign(self, node: str, work: Sequence[tuple[Cell, Sequence[int] | None]]) -> None:
-        """Send the job to a worker unless it has no slots; slots are ``None`` where users of Locust are the streams."""
-        slots = {cell.index: None if own is None else tuple(own) for cell, own in work if own is None or own}
-        if not slots:
+    def _assign(self, node: str, work: Sequence[Cell]) -> None:
+        """Send a job of these cells to a worker; their slots are ``None`` where users of Locust are the streams."""
+        if not work:
             return
-        for cell, _ in work:
-            if cell.index in slots:
-                spool = Spool(partial(self._keep, cell) if self._keep else None)
-                own = slots[cell.index]
-                self.assignments.append(
-                    Assignment(self._names[node], node, cell.index, own, _identity(cell), spool=spool)
-                )
+        for cell in work:
+            spool = Spool(partial(self._keep, cell) if self._keep else None)
+            shares = cell.shares if cell.workload.load.is_open else 0
+            name, identity = self._names[node], _identity(cell)
+            self.assignments.append(
+                Assignment(name, node, cell.index, cell.slots, shares, identity, spool=spool)
+            )
         neighbours = [other for other in self.nodes() if _host(other) == _host(node)]
         place = neighbours.index(node) if node in neighbours else 0
-        job = msgspec.structs.replace(self._job, place=place, slots=slots)
+        job = msgspec.structs.replace(
+            self._job,
+            place=place,
+            slots={cell.index: cell.slots for cell in work},
+            shares={cell.index: cell.shares for cell in work},
+        )
         self._transport.send(messages.JOB, messages.pack(job), node)
 
     def _update(self, node: str, data: bytes) -> None:

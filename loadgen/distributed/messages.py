@@ -27,6 +27,7 @@ class Job(msgspec.Struct, frozen=True):
     the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target; ``place``
     numbers the workers of one machine, from 0; by ``calibration`` the prompts are made. ``slots`` has those that this
     worker runs by the index of their cell; ``None`` where its users of Locust are the streams, until the job ends.
+    ``shares`` has into how many the arrivals of an open load are divided, of which ``slots`` are this worker's.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Job(msgspec.Struct, frozen=True):
     place: int = 0
     calibration: Calibration | None = None
     slots: Mapping[int, tuple[int, ...] | None] = {}
+    shares: Mapping[int, int] = {}
 
 
 class Add(msgspec.Struct, frozen=True):

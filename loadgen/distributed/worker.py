@@ -32,7 +32,7 @@ from loadgen.model import Cell, Level, Listener, Load, Outcome, Progress, Scenar
 from loadgen.preflight.cores import cores
 from loadgen.preflight.requirements import Refused, require
 from loadgen.prompts import made
-from loadgen.scenario import Override, ScenarioError, check_place, load
+from loadgen.scenario import MAX_CONCURRENCY, Override, ScenarioError, check_place, load
 from loadgen.secrets import mask_cut
 
 if TYPE_CHECKING:
@@ -114,12 +114,12 @@ class Worker:
             scenario = self._load(job)
             if fingerprint(scenario) != job.fingerprint:
                 raise Refused(f"{job.scenario} differs from the master's file: copy that one to every worker")
-            require(scenario.clients, max(len(slots or (0,)) for slots in job.slots.values()))
+            cells = [*self._cells(scenario, job)]
+            require(scenario.clients, max(cell.places or 1 for cell in cells))
             for controller in self.controllers.values():  # of the job before this one
                 controller.kill()
             self.controllers = {
-                cell.index: EngineController(self, job.number, cell, scenario)
-                for cell in self._cells(scenario, job)
+                cell.index: EngineController(self, job.number, cell, scenario) for cell in cells
             }
         except ScenarioError as error:
             log.error("%s", error)
@@ -147,13 +147,16 @@ class Worker:
             scenario = replace(scenario, workload=workload)
         planned = plan.cells(scenario, job.url or scenario.target.url or "", ())
         for index, slots in job.slots.items():
-            if not 1 <= index <= len(planned) or not {*(slots or ())} <= {
-                *range(planned[index - 1].max_streams)
-            }:
+            if not 1 <= index <= len(planned):
+                raise Refused("the master requests a cell that the scenario does not have")
+            of, shares = planned[index - 1], job.shares.get(index, 1)
+            known = shares if of.workload.load.is_open else of.max_streams
+            if not 1 <= shares <= MAX_CONCURRENCY or not {*(slots or ())} <= {*range(known)}:
                 raise Refused("the master requests streams that the scenario does not have")
         for place, (index, slots) in enumerate(job.slots.items(), job.place * len(job.slots)):
             at = place % max(1, len(self._engine_cores))
-            cell = replace(planned[index - 1], slots=slots or (), cores=self._engine_cores[at : at + 1])
+            own, shares = self._engine_cores[at : at + 1], job.shares.get(index, 1)
+            cell = replace(planned[index - 1], slots=slots or (), shares=shares, cores=own)
             if slots is None:
                 cell = replace(cell, level=Level(streams=1), workload=replace(cell.workload, load=Load()))
             yield cell
@@ -207,7 +210,8 @@ class EngineController(Listener):
         self.cell = cell
         self._worker, self._secrets = worker, scenario.secrets
         self._scheduled = cell.workload.load != Load()
-        self._requested = self._most_requested = len(cell.slots or ())
+        self._is_open = cell.workload.load.is_open  # its streams are requested by no number
+        self._requested = self._most_requested = 0 if self._is_open else len(cell.slots or ())
         self._added: set[int] = set()  # slots of lost workers that have left no stream yet
         self._open = self._tokens = 0
         self._ending = self._stopping = False
@@ -267,9 +271,10 @@ class EngineController(Listener):
         while not self.engine.start and not self._over.wait(COMMAND_INTERVAL_S):
             pass  # an engine accepts no commands before its start
         if not self._over.is_set():
-            self._added |= set(slots)
-            self._requested += len(slots)
-            self._most_requested = self._requested
+            if not self._is_open:
+                self._added |= set(slots)
+                self._requested += len(slots)
+                self._most_requested = self._requested
             self.engine.command(add=list(slots))
 
     def finish(self, grace: float | None) -> None:

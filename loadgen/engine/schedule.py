@@ -6,6 +6,7 @@ The sibling of :class:`~loadgen.engine.dispatcher.Dispatcher`, for loads that ar
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from loadgen.loads import arrivals
 from loadgen.model import FOREVER, Arrival, Cell
@@ -28,18 +29,13 @@ class Schedule:
         self._passed: list[Arrival] = []  # and those of others that are due before the last of them
         # Our shares, and after which mark their arrivals are ours.
         self._shares = dict.fromkeys(range(cell.shares) if cell.slots is None else cell.slots, -1)
-        self._most = self._places()
+        self._most = cell.places or FOREVER
         self._full_since = self._start = self._end = 0
         self._is_over = self._is_stopped = False
         self.lead = (
             0  # arrivals are taken so long before they are due, by drivers that need time until a start
         )
         self.running = 0
-
-    def _places(self) -> int:
-        """Return how many streams may run at once: those of our shares, where the cell's are dealt to them in turn."""
-        whole, shares = self._cell.max_streams, self._cell.shares
-        return sum((whole - share + shares - 1) // shares for share in self._shares) if whole else FOREVER
 
     def start(self, start: int) -> None:
         """Begin the load; its times count from ``start``."""
@@ -130,7 +126,7 @@ class Schedule:
         """Run the arrivals of these shares too, from now on."""
         with self._lock:
             self._shares = dict.fromkeys(shares, now) | self._shares
-            self._most = self._places()
+            self._most = replace(self._cell, slots=tuple(self._shares)).places or FOREVER
             ours = [arrival for arrival in self._passed if self._is_ours(arrival)]
             self._passed = [arrival for arrival in self._passed if not self._is_ours(arrival)]
             self._next = deque(sorted([*ours, *self._next]))

@@ -56,6 +56,17 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     return planned
 
 
+def split(cell: Cell, engines: int, spare: int = 1) -> list[Cell]:
+    """Return the cell for each of so many engines, or fewer where it has less to do: its slots are dealt in turn.
+
+    Of an open load these are shares of the arrivals, ``spare`` for each engine: so many others may take over from one.
+    """
+    engines = min(engines, cell.max_streams or engines)
+    shares = engines * spare if cell.workload.load.is_open else 1
+    slots = range(shares if cell.workload.load.is_open else cell.max_streams)
+    return [replace(cell, slots=tuple(slots[place::engines]), shares=shares) for place in range(engines)]
+
+
 def max_streams(load: Load, level: Level) -> int:
     """Return the most streams of an open load that may be open at once: a dead server must not fill the machine."""
     return load.max_streams or round(min(max(MIN_OPEN, (level.rate or 0.0) * OPEN_S), MAX_OPEN))

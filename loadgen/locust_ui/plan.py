@@ -67,6 +67,11 @@ def make_plan(path: str, client: str, host: str, classes: Sequence[type[Any]]) -
         overrides.append(Override("model", "model", scenario.workload.model))
     except (ScenarioError, ModelError) as error:
         raise Refused(str(error)) from None
+    if scenario.workload.load.is_open:
+        raise Refused(
+            "Locust's users are streams, and this scenario says when streams arrive, whoever is there: "
+            f"measure it with  loadgen run {path}  or give it concurrency in place of a rate"
+        )
     require(scenario.clients, 1)
     planned = plan.cells(scenario, scenario.target.url or "", ())
     cells = tuple(next(cell for cell in planned if cell.client == each) for each in wanted)

@@ -40,6 +40,16 @@ class Cell:
         """Return the most streams that are open at once; 0: any number."""
         return self.level.streams or self.workload.load.max_streams or 0
 
+    @property
+    def places(self) -> int:
+        """Return the most streams that are open at once on this engine; 0: any number."""
+        if self.slots is None:
+            return self.max_streams
+        if not self.workload.load.is_open:
+            return len(self.slots)
+        # Of an open load the places are dealt to the shares in turn.
+        return sum((self.max_streams - share + self.shares - 1) // self.shares for share in self.slots)
+
 
 class Arrival(NamedTuple):
     """A stream that is due ``due`` nanoseconds after the start of the cell: what a load yields.

@@ -116,8 +116,10 @@ class RecordingInfo:
 
     @property
     def max_streams(self) -> int:
-        """Return the most streams that were to be open at once, this worker's only where there are several."""
-        return (self.level.streams or 0) if self.share is None else self.share
+        """Return how many streams were to be open at once, this worker's only where there are several; 0: none were."""
+        if self.level.streams is None:
+            return 0
+        return self.level.streams if self.share is None else self.share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

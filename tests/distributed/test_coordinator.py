@@ -218,3 +218,52 @@ def test_a_job_that_ends_with_grace_lets_streams_end(made: Site, scenario: Scena
     assert engine.commands == [{"streams": 0, "grace": 0.01}]
     assert engine.ended == ""
     assert made.coordinator.over()
+
+
+# ------------------------------------------------------------------------------------------------ an open load
+
+
+@pytest.fixture
+def at_rate(tmp_path: Path) -> Scenario:
+    load_of = {"duration": "1s", "max_streams": 8}
+    return load(
+        scenario_file(tmp_path, target={"url": "http://127.0.0.1:1"}, concurrency=None, rate=20, load=load_of)
+    )
+
+
+def test_arrivals_are_dealt_in_turn_and_places_with_them(made: Site, at_rate: Scenario) -> None:
+    gathered(made, "a", "b", "c")
+    cell = begin(made, at_rate)
+    engines = [made.engine(node) for node in ("a", "b", "c")]
+    assert [sorted(slot % 3 for slot in engine.slots) for engine in engines] == [[k] * 12 for k in range(3)]
+    assert [engine.cell.places for engine in engines] == [3, 3, 2]
+    for arrival in range(20):
+        engines[arrival % 3].stream(arrival)
+    for engine in engines:
+        engine.end()
+    over(made)
+    found = made.coordinator.recordings(cell)
+    assert [(each.level, each.share, each.max_streams) for each in found] == [(cell.level, None, 0)] * 3
+    assert sorted(slot for each in found for slot in each.streams.slot.tolist()) == list(range(20))
+
+
+def test_the_arrivals_of_a_lost_worker_are_dealt_to_the_others(made: Site, at_rate: Scenario) -> None:
+    gathered(made, "a", "b", "c")
+    begin(made, at_rate)
+    for node in ("a", "b", "c"):
+        made.engine(node)
+    made.network.lose("a")
+    until(lambda: made.engine("b").commands and made.engine("c").commands, "the commands")
+    assert [len(made.engine(node).slots) for node in ("b", "c")] == [18, 18]
+    made.engine("b").stream(0)
+    for node in ("b", "c"):
+        made.engine(node).end()
+    over(made)
+
+
+def test_a_worker_that_sends_the_arrivals_of_another_is_lost(made: Site, at_rate: Scenario) -> None:
+    gathered(made, "a", "b")
+    begin(made, at_rate)
+    made.engine("b").stream(0)
+    until(lambda: made.notes, "the loss")
+    assert "slot" in made.notes[0]

@@ -50,7 +50,8 @@ def job(
         print_ = fingerprint(load("scenario.yaml", made))
     except Exception:
         print_ = ""
-    return messages.Job(1, path, overrides, print_, url, 0, {1: slots} if isinstance(slots, tuple) else slots)
+    dealt = {1: slots} if isinstance(slots, tuple) else slots
+    return messages.Job(1, path, overrides, print_, url, slots=dealt)
 
 
 def answer(made: Site, sent: messages.Job | bytes) -> str:

@@ -126,4 +126,5 @@ def test_a_job_has_no_room_for_headers() -> None:
         "calibration",
         "place",
         "slots",
+        "shares",
     }
