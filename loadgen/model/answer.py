@@ -266,7 +266,7 @@ class Good(Answer):
     """How many streams of ``client`` at ``level`` are good: they completed, and held the ``limits``, ms by objective.
 
     ``missed``: how many completed streams missed each; ``single_gaps`` of them ITL only, while their mean gap is within
-    it. ``failed`` are not good either; ``not_judged`` and ``cut`` are left out.
+    it. ``failed`` and ``never_started`` are not good either; ``not_judged`` and ``cut`` are left out.
     """
 
     kind: str = "good"
@@ -278,6 +278,7 @@ class Good(Answer):
     missed: Mapping[str, int]
     single_gaps: int
     failed: int
+    never_started: int
     not_judged: int
     cut: int
 

@@ -120,6 +120,17 @@ def test_an_open_load_is_judged_from_the_schedule() -> None:
     assert Measured(with_slo(opened, ttft_ms=1101.0)).judged.good.sum() == 50  # type: ignore[union-attr]
 
 
+def test_what_was_due_and_never_started_is_not_good() -> None:
+    made = replace(
+        with_slo(recording(streams=30, concurrency=30), ttft_ms=1000.0),
+        level=Level(rate=10.0),
+        not_started=10,
+    )
+    summary = of(made)
+    assert (summary.value("good_percent"), summary.value("never_started")) == (75, 10)
+    assert of(with_slo(recording(), ttft_ms=1000.0)).value("never_started") is None
+
+
 def test_rounds_that_all_agree_are_not_certain_of_a_share() -> None:
     made = [with_slo(recording(streams=20, concurrency=20, repeat=n), ttft_ms=1000.0) for n in range(3)]
     found = of(*made)["good_percent"]

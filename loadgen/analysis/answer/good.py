@@ -31,6 +31,7 @@ def _good(summary: Summary, limits: Mapping[str, float]) -> Good:
         missed={name: count(f"missed_{name}") for name in limits},
         single_gaps=count("single_gaps"),
         failed=count("errors"),
+        never_started=count("never_started"),
         not_judged=count("not_judged"),
         cut=count("cut"),
     )

@@ -70,7 +70,7 @@ METRICS: tuple[str, ...] = (
     *_in("switches", "switches_per_token"),
     *_in("streams", "errors_share", "failure_wait_s"),
     *_in("memory", "threads_added"),
-    *_in("goodput", "good_percent", "goodput_per_s", "good", "not_judged", "cut"),
+    *_in("goodput", "good_percent", "goodput_per_s", "good", "not_judged", "cut", "never_started"),
     *_in("goodput", "missed_ttft", "missed_itl", "missed_tpot", "missed_total", "single_gaps"),
     *_in("open_load", "offered_per_s", "started_per_s", "completed_per_s", "held_back_per_s"),
     *_in("open_load", "not_started_per_s", "backlog_growth_per_s"),

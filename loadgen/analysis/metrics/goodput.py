@@ -22,13 +22,18 @@ def _count(repeats: Repeats, which: Callable[[Judged], Flags]) -> int | None:
 
 
 def _judged(repeats: Repeats) -> tuple[int, int] | None:
-    """Return how many streams are good, of how many; the failures of excluded repeats count all the same."""
+    """Return how many streams are good, of how many: what failed or never started in excluded repeats counts too."""
     good, bad = _count(repeats, lambda of: of.good), _count(repeats, lambda of: of.bad)
     if good is None or bad is None:
         return None
     included = {id(m) for m in repeats.parts}
     excluded = [m for m in repeats.all_parts if id(m) not in included]
-    return good, good + bad + sum(int((m.after_warmup & m.failed).sum()) for m in excluded)
+    failed = sum(int((m.after_warmup & m.failed).sum()) for m in excluded)
+    return good, good + bad + failed + _never_started(repeats)
+
+
+def _never_started(repeats: Repeats) -> int:
+    return sum(m.recording.not_started for m in repeats.all_parts)
 
 
 @of_slo(
@@ -38,8 +43,8 @@ def _judged(repeats: Repeats) -> tuple[int, int] | None:
 )  # fmt: skip
 def good_percent(repeats: Repeats) -> tuple[int, int] | None:
     """Share of the streams due after the warm-up that are good: they completed, and hold every objective of `slo`. Not
-    good are those that failed, and those that miss one. Left out are `not_judged` and `cut`; the others are
-    `good_percent_n`.
+    good are those that failed, those that miss one, and `never_started`. Left out are `not_judged` and `cut`; the
+    others are `good_percent_n`.
     """
     return _judged(repeats)
 
@@ -86,6 +91,13 @@ def not_judged(repeats: Repeats) -> int | None:
 def cut(repeats: Repeats) -> int | None:
     """Streams that were stopped, by the end of the run or of their slot, before anybody could judge them."""
     return _count(repeats, lambda of: ~of.ok & ~of.failed)
+
+
+@number(label="never started", better="lower")
+def never_started(repeats: Repeats) -> int | None:
+    """Arrivals of an open load that were due after the warm-up and never started, since `max_streams` were open."""
+    is_open = any(m.judged and m.recording.level.rate is not None for m in repeats.parts)
+    return _never_started(repeats) if is_open else None
 
 
 def _missed(name: str, label: str, what: str) -> Metric:

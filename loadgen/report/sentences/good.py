@@ -107,6 +107,8 @@ def _missed(answers: Sequence[Good], level: str) -> Iterator[str]:
     texts = [f"{objective(name)} ({counts[name]:,})" for name in ordered]
     if failed := sum(one.failed for one in answers):
         texts.append(plural(failed, "{n} stream failed", "{n} streams failed"))
+    if never := sum(one.never_started for one in answers):
+        texts.append(plural(never, "{n} arrival never started", "{n} arrivals never started"))
     if texts:
         text = _("Missed at {level}: {counts}.") if level else _("Missed: {counts}.")
         yield text.format(level=level, counts=joined(texts))
