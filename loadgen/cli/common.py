@@ -77,6 +77,13 @@ lang_option = click.option(
 )  # fmt: skip
 
 
+def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:  # noqa: ARG001
+    """Return the number, share or seconds that a flag means. Raises ScenarioError."""
+    from loadgen.scenario import parse_flag
+
+    return None if text is None else parse_flag(param.opts[0], text)
+
+
 def _need_pyarrow(_: click.Context, __: click.Parameter, wanted: bool) -> bool:
     if wanted and find_spec("pyarrow") is None:
         fail('pyarrow is not installed; install it: pip install "loadgen[parquet]"', ExitCode.BAD)

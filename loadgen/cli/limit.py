@@ -11,13 +11,6 @@ import click
 from loadgen.cli import common
 
 
-def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:  # noqa: ARG001
-    """Return the number, share or seconds that a flag means. Raises ScenarioError."""
-    from loadgen.scenario import parse_flag
-
-    return None if text is None else parse_flag(param.opts[0], text)
-
-
 @click.command()
 @common.scenario_argument
 @click.option(
@@ -25,14 +18,14 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     help="Client to search for; may be repeated (default: the scenario's).",
 )  # fmt: skip
 @click.option(
-    "--lag-p99", metavar="10ms", callback=parsed,
+    "--lag-p99", metavar="10ms", callback=common.parsed,
     help="Budget: delivery lag, p99 (default: 10ms; none with --ttft).",
 )  # fmt: skip
 @click.option(
-    "--errors", metavar="1%", default="1%", callback=parsed, help="Budget: share of streams that fail."
+    "--errors", metavar="1%", default="1%", callback=common.parsed, help="Budget: share of streams that fail."
 )
 @click.option(
-    "--ttft", metavar="1.5", callback=parsed,
+    "--ttft", metavar="1.5", callback=common.parsed,
     help="Budget: median TTFT, as a multiple of the TTFT of one stream.",
 )  # fmt: skip
 @click.option(
@@ -43,11 +36,11 @@ def parsed(ctx: click.Context, param: click.Parameter, text: str | None) -> floa
     "--precision",
     metavar="5%",
     default="5%",
-    callback=parsed,
+    callback=common.parsed,
     help="Relative distance of levels next to the limit.",
 )
 @click.option(
-    "--duration", metavar="3s", callback=parsed,
+    "--duration", metavar="3s", callback=common.parsed,
     help="Measured part of each step (default: long enough for a p99).",
 )  # fmt: skip
 @click.option(

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 @click.option("--rate", metavar="5,10", help="Arrivals per second, in place of a number of streams.")
 @click.option("--repeats", type=int, help="How often each cell is measured.")
 @click.option("--duration", metavar="10s", help="How long each cell starts new streams.")
+@click.option(
+    "--max-time", metavar="10m", callback=common.parsed,
+    help="End the whole run after this time; what was measured is reported, and --resume goes on.",
+)  # fmt: skip
 @common.set_option
 @common.allow_python_option
 @common.seed_option
@@ -70,7 +74,7 @@ if TYPE_CHECKING:
     help="Print one JSON object: the run folder, the verdict, the answer, summaries and findings.",
 )
 def command(
-    *, scenario: str | None, out: Path | None, resume: Path | None, settings: tuple[str, ...],
+    *, scenario: str | None, out: Path | None, resume: Path | None, max_time: float | None, settings: tuple[str, ...],
     workers: int | None, master: bool, master_host: str, master_port: int | None, prometheus: str | None,
     otlp: str | None, junit: Path | None, parquet: bool, quiet: bool, as_json: bool, **flags: Any,
 ) -> None:  # fmt: skip
@@ -79,7 +83,7 @@ def command(
     \b
     Exit codes: 0 done, every threshold held     1 a threshold failed
                 2 bad scenario or arguments      3 not measured, or not to the end
-                130 interrupted: what was measured is written and reported
+                130 interrupted, or --max-time was over: what was measured is written and reported
     """
     if workers is None and (master or master_port is not None):
         raise click.UsageError("--master needs --workers N, the number of workers to wait for")
@@ -122,7 +126,7 @@ def command(
     export = exporting(shareable(planned), prometheus, otlp, to_stderr=as_json)
     listener = Listeners(listener, *click.get_current_context().with_resource(export))
     if workers is None:
-        ran = lab_run(planned, out, listener, judge=why_disturbed, resumed=resumed)
+        ran = lab_run(planned, out, listener, judge=why_disturbed, resumed=resumed, max_time_s=max_time)
     else:
         overrides.append(Override("model", "model", planned.workload.model))
         from loadgen.distributed.processes import worker_pool
@@ -136,7 +140,7 @@ def command(
             port=master_port if master_port is not None else common.MASTER_PORT if master else 0,
             start=not master,
         )
-        ran = lab_run(planned, out, listener, pool, judge=why_disturbed, resumed=resumed)
+        ran = lab_run(planned, out, listener, pool, judge=why_disturbed, resumed=resumed, max_time_s=max_time)
     try:
         form: common.Form = "json" if as_json else "summary"
         code = common.report_run(ran.folder, console, form, ran.exit_code, junit=junit, parquet=parquet)

@@ -116,6 +116,10 @@ class RunWriter:
         """Return a text without secrets."""
         return mask_cut(text, self._secrets)
 
+    def time_over(self, seconds: float | None) -> None:
+        """Write down that the run was ended after so many seconds. Raises StoreError."""
+        self._write(max_time_s=seconds)
+
     def save(self, cell: Cell, parts: Sequence[Recording], *, cut: bool = False) -> Sequence[Recording]:
         """Save what ``cell`` left, a part for each engine; return the parts as saved, without secrets.
 

@@ -99,6 +99,7 @@ class Resumed:
             warm_up=was.warm_up or today.warm_up,
             server=known,
             cells=tuple(cells),
+            max_time_s=None,
             resumed=(*was.resumed, today.started),
         )
 

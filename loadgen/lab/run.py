@@ -7,8 +7,10 @@ limit.
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -54,10 +56,12 @@ def run(
     workers: AbstractContextManager[Record] | None = None,
     judge: Judge = lambda _: "",
     resumed: Resumed | None = None,
+    max_time_s: float | None = None,
 ) -> RunResult:
     """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by ``workers`` if provided.
 
-    Of a run that is ``resumed`` only what is missing is measured, into its own folder.
+    Of a run that is ``resumed`` only what is missing is measured, into its own folder. After ``max_time_s`` the run
+    ends as the user's interrupt ends it.
 
     Each worker checks its share against the limits of its own machine. Cells that the machine disturbed, as ``judge``
     decides, are measured again at the end of their round, at most ``scenario.remeasure`` times: by then the
@@ -73,6 +77,7 @@ def run(
         folder=folder,
         workers=workers,
         resumed=resumed,
+        max_time_s=max_time_s,
     ) as running:
         answer_s = simulator.stream_s if (simulator := scenario.target.simulator) else running.answer_s
         tasks = [Task(cell) for cell in running.cells]
@@ -197,6 +202,7 @@ def session(
     planned: bool = True,
     workers: AbstractContextManager[Record] | None = None,
     resumed: Resumed | None = None,
+    max_time_s: float | None = None,
 ) -> Iterator[Session]:
     """Start the simulator or check the target, make the folder, and yield the run; it ends with the block.
 
@@ -225,10 +231,11 @@ def session(
         if embedded is None:
             check(scenario, cells[0])
         interrupted = stack.enter_context(interruptible(listener.interrupted))
+        deadline = Deadline(max_time_s, interrupted, listener.note)
         warmed = None
         if embedded is None and scenario.warm_up:
             listener.warm_up_begins(scenario.warm_up)
-            warmed = warm_up(scenario, cells[0], interrupted)
+            warmed = warm_up(scenario, cells[0], deadline.passed)
             listener.warmed_up(warmed, cells if planned else ())
         first = resumed.run.info.warm_up if resumed else warmed
         if first and first.calibration:
@@ -242,7 +249,7 @@ def session(
             saved,
             folder=folder,
             folder_name=folder_name,
-            interrupted=interrupted,
+            interrupted=lambda: interrupted() or deadline.over,
             warm_up=warmed,
             server_cores=cores.server,
             server=None if embedded else identify(cells[0]),
@@ -252,7 +259,9 @@ def session(
         stack.enter_context(pinned(cores.lab))
         serving = set() if embedded else _serving(url)
         with watching.watching(scenario, cells[0], writer, listener.note) as watched:
-            yield Session(cells, interrupted, embedded, writer, engines, listener, watched)
+            yield Session(cells, deadline.passed, embedded, writer, engines, listener, watched)
+        if deadline.over:
+            writer.time_over(max_time_s)
         if writer.info.server is not None and not interrupted():
             after = _serving(url)
             restarted = bool(serving and after) and not serving & after
@@ -272,6 +281,24 @@ def _serving(url: str) -> set[tuple[int, int]]:
         return set()
     found = (processes.read(pid) for pid in processes.servers(engine.port_of(url)))
     return {(each.pid, each.born) for each in found if each is not None}
+
+
+class Deadline:
+    """The time after which a run ends like one that the user interrupts, with a ``note``; ``None``: no such time."""
+
+    def __init__(
+        self, seconds: float | None, interrupted: Callable[[], bool], note: Callable[[str], None]
+    ) -> None:
+        self.over = False  # the run was ended by it
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
+        self._interrupted, self._note = interrupted, note
+
+    def passed(self) -> bool:
+        """Return whether the run is to end: the time is over, or the user has interrupted it."""
+        if not self.over and time.monotonic() > self._end:
+            self.over = True
+            self._note("--max-time is over: this measurement ends now, then what was measured is reported")
+        return self._interrupted() or self.over
 
 
 def server_cores(url: str | None) -> tuple[int, ...]:

@@ -82,7 +82,8 @@ class RunInfo:
 
     ``server`` is what the target says of itself, ``server_after`` what it said at the end (of nothing where it did not
     answer), ``server_restarted`` whether another process served it then; ``watched`` is what was looked at beside the
-    streams. ``resumed``: when the run was taken up again, after it had ended before its end.
+    streams. ``resumed``: when the run was taken up again, after it had ended before its end. ``max_time_s``: the
+    time after which ``--max-time`` ended it; ``None`` where it did not.
     """
 
     format: int
@@ -104,6 +105,7 @@ class RunInfo:
     warm_up: WarmUp | None = None
     server: ServerInfo | None = None
     resumed: tuple[str, ...] = ()
+    max_time_s: float | None = None
     server_after: ServerInfo | None = None
     server_restarted: bool = False
     watched: tuple[Source, ...] = ()

@@ -29,6 +29,7 @@ _FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] 
     "--ttft": ("budget", values.number, 1, inf, "more than 1, such as 1.5"),
     "--precision": ("precision", values.fraction, 0, 1, "more than 0, less than 100%"),
     "--duration": ("step", values.duration, 0, inf, "such as 3s"),
+    "--max-time": ("run", values.duration, 0, inf, "such as 10m"),
 }
 
 
@@ -136,7 +137,7 @@ def _set(document: Document, override: Override) -> None:
 
 
 def parse_flag(flag: str, text: str) -> float:
-    """Return the value of a flag of ``loadgen limit``; a duration in seconds. Raises ScenarioError."""
+    """Return the value of a flag; a duration in seconds. Raises ScenarioError."""
     what, validator, least, most, right = _FLAGS[flag]
     try:
         value = validator(scalar(text))

@@ -10,6 +10,7 @@ from loadgen.report.blocks import Text
 from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences.answer import paragraphs
+from loadgen.report.text import duration
 
 SENTENCES = 4  # of the summary
 
@@ -59,6 +60,9 @@ def _not_ended(run: Run) -> str:
         "interrupted": _("The run was interrupted"), "failed": _("The run failed"),
         "running": _("The run never ended"),
     }  # fmt: skip
+    if run.info.max_time_s is not None:
+        text = _("The run was ended by --max-time, after {time}")
+        states["interrupted"] = text.format(time=duration(run.info.max_time_s))
     if run.info.state not in states:
         return ""
     half = {cell.index for cell in run.info.cells if cell.ended is None and cell.files}
