@@ -73,7 +73,9 @@ def target(scenario: Scenario) -> str:
 
 
 def took(info: RunInfo) -> str:
-    """Return how long the run took, such as ``1m32s``; empty where that is unknown."""
+    """Return how long the run took, such as ``1m32s``; empty where that is unknown, or it was resumed."""
+    if info.resumed:
+        return ""
     try:
         ran = datetime.fromisoformat(info.ended or "") - datetime.fromisoformat(info.started)
     except ValueError:

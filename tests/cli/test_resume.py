@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import loadgen
+from loadgen.lab.run import Deadline
 from tests.cli import command
 from tests.cli.command import holds, scenario, started, until
 from tests.cli.server import ENDLESS, Handler, ollama
@@ -88,3 +89,27 @@ def test_what_is_no_run_folder_is_named(tmp_path: Path) -> None:
     ran = command.invoke("run", "--resume", tmp_path / "none")
     assert (ran.returncode, "not a run folder" in ran.stderr) == (2, True)
     assert "Missing argument 'SCENARIO'" in command.invoke("run").stderr
+
+
+def test_max_time_ends_a_run_as_an_interrupt_does(tmp_path: Path) -> None:
+    target = {"simulator": {"ttft": "1ms", "gap": "10ms", "tokens": 1_000_000}}
+    path, out = scenario(tmp_path, target=target, repeats=2, timeouts={"total": "24h"}), tmp_path / "run"
+    ran = command.invoke("run", path, "--out", out, "--max-time", "1500ms")
+    assert ran.returncode == 130, ran.stderr
+    assert "--max-time is over" in ran.stdout
+    assert "The run was ended by --max-time, after 2s: " in ran.stdout
+    run = loadgen.Run.load(out)
+    assert (run.info.state, run.info.max_time_s) == ("interrupted", 1.5)
+    assert [cell.ended for cell in run.info.cells][-1] is None, "the second round never began"
+    for wrong in ("0s", "10", "nan"):
+        assert command.invoke("run", path, "--max-time", wrong).returncode == 2
+
+
+def test_a_deadline_that_is_not_looked_at_ends_nothing() -> None:
+    notes: list[str] = []
+    deadline = Deadline(0.0, lambda: False, notes.append)
+    assert not deadline.over
+    assert deadline.passed()
+    assert deadline.passed()
+    assert (deadline.over, len(notes)) == (True, 1)
+    assert not Deadline(None, lambda: False, notes.append).passed()
