@@ -138,6 +138,11 @@ class Engine:
         while self._edges and self._edges[0] <= now:
             self._edges.pop(0)
             self._outbox.send(Edge(totals(perf_counter_ns())))
+        if isinstance(self.dispatcher, Schedule):
+            if (upcoming := self.dispatcher.upcoming) is not None:
+                self._requests.prepare(upcoming)
+            elif self.dispatcher.failure:
+                self._until = min(self._until, now)
         if now >= self._next_flush:
             waits = self._flush()
             self._next_flush = now + (FLUSH_INTERVAL_NS if waits else CHECK_INTERVAL_NS)
@@ -184,7 +189,7 @@ class Engine:
             self._outbox.send(Edge(totals(perf_counter_ns())))
         while self._flush():
             pass
-        missing = 0
+        done = Done()
         if isinstance(self.dispatcher, Schedule):
-            missing = self.dispatcher.not_started(self._begin)
-        self._outbox.send(Done(missing))
+            done = Done(self.dispatcher.not_started(self._begin), self.dispatcher.failure)
+        self._outbox.send(done)

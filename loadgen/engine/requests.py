@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
-from loadgen.model import Arrival, Asked, Cell, Prompt, Request
-from loadgen.prompts import beginning, beginning_with
+from loadgen.model import Arrival, Asked, Calibration, Cell, Prompt, Request
+from loadgen.prompts import beginning, beginning_with, filled
 from loadgen.protocols import Protocol
 
 
@@ -21,13 +21,28 @@ class Requests:
         self._cell, self._protocol = cell, protocol
         self._own = os.urandom(8).hex()
         self._numbers = itertools.count()
+        self._ready: dict[int | None, Request] = {}  # of the next arrival, by its slot
         self._made = [self._maker(prompt) for prompt in cell.workload.prompts]
 
     def of(self, arrival: Arrival) -> Request:
         """Return the request of a stream."""
         if arrival.own is not None:
-            return self._maker(arrival.own)()
+            return self._ready.pop(arrival.slot, None) or self._of_own(arrival, arrival.own)
         return self._made[arrival.prompt % len(self._made)]()
+
+    def prepare(self, arrival: Arrival) -> None:
+        """Build the request of an arrival that asks what no other does, before it is due."""
+        if arrival.own is not None and arrival.slot not in self._ready:
+            self._ready = {arrival.slot: self._of_own(arrival, arrival.own)}
+
+    def _of_own(self, arrival: Arrival, prompt: Prompt) -> Request:
+        if not (prompt.text or prompt.messages):
+            calibration = self._cell.workload.calibration or Calibration()
+            prompt = filled(prompt, calibration, f"{self._cell.seed}/{arrival.prompt}")
+            if not self._cell.workload.unique:
+                # Alike in one cell where their blocks are, and unlike those of every other.
+                prompt = beginning_with(beginning(self._own), prompt)
+        return self._maker(prompt)()
 
     def asked(self, arrival: Arrival) -> Asked:
         """Return what a stream asks."""

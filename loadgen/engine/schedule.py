@@ -25,6 +25,7 @@ class Schedule:
         self._cell = cell
         self._lock = threading.Lock()
         self._load: Iterator[Arrival] = iter(())
+        self.failure = ""  # why the load ended before its time: a trace may
         self._next: deque[Arrival] = deque()  # ours that are drawn, at least one until the schedule is over,
         self._passed: list[Arrival] = []  # and those of others that are due before the last of them
         # Our shares, and after which mark their arrivals are ours.
@@ -53,12 +54,20 @@ class Schedule:
         if self._next:
             return
         self._passed.clear()
-        for drawn in self._load:
-            arrival = drawn._replace(due=self._start + drawn.due, held=0)
-            if self._is_ours(arrival):
-                self._next.append(arrival)
-                return
-            self._passed.append(arrival)
+        try:
+            for drawn in self._load:
+                arrival = drawn._replace(due=self._start + drawn.due, held=0)
+                if self._is_ours(arrival):
+                    self._next.append(arrival)
+                    return
+                self._passed.append(arrival)
+        except (ValueError, OSError) as error:
+            self.failure = str(error)
+
+    @property
+    def upcoming(self) -> Arrival | None:
+        """Return the next arrival; ``None`` where none is drawn."""
+        return self._next[0] if self._next else None
 
     @property
     def next_due(self) -> int | None:

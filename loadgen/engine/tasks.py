@@ -10,7 +10,7 @@ from loadgen.engine.alarm import Alarm
 from loadgen.engine.core import Engine
 from loadgen.engine.pipe import Commands
 from loadgen.engine.recorder import StreamRecorder
-from loadgen.model import Arrival, Cell
+from loadgen.model import Arrival, Cell, Request
 
 
 def drive(
@@ -86,22 +86,23 @@ class _Driver:
 async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
     arrival: Arrival | None = first
     while arrival is not None:
+        request = engine.request(arrival)
         if (early := arrival.due - perf_counter_ns()) > 0:
             await asyncio.sleep(early / 1e9)
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return
-        await _stream(engine, client, recorder, arrival)
+        await _stream(client, recorder, request)
         arrival = engine.end_stream(recorder, arrival)
 
 
-async def _stream(engine: Engine, client: AsyncClient, recorder: StreamRecorder, arrival: Arrival) -> None:
+async def _stream(client: AsyncClient, recorder: StreamRecorder, request: Request) -> None:
     task = asyncio.current_task()
     assert task is not None
     recorder.abort = task.cancel
     try:
         sink = Sink(partial(setattr, recorder, "connected"), recorder.on_headers, recorder.on_data)
-        await client.stream(engine.request(arrival), sink)
+        await client.stream(request, sink)
         recorder.finish()
     except Exception as error:
         recorder.fail(error, client.failures)

@@ -18,7 +18,7 @@ from loadgen.engine.pauses import RunWait
 from loadgen.engine.pipe import Commands
 from loadgen.engine.recorder import StreamRecorder
 from loadgen.engine.schedule import Schedule
-from loadgen.model import Arrival, Cell
+from loadgen.model import Arrival, Cell, Request
 
 LEAD_NS = 2_000_000  # a thread gets an arrival so long before it is due: it has started, or woken up, by then
 
@@ -86,20 +86,21 @@ class _Idle:
 def _slot(engine: Engine, client: SyncClient, first: Arrival, wait: RunWait) -> None:
     arrival: Arrival | None = first
     while arrival is not None:
+        request = engine.request(arrival)
         if (early := arrival.due - perf_counter_ns()) > 0:
             time.sleep(early / 1e9)
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return
-        _stream(engine, client, recorder, arrival)
+        _stream(client, recorder, request)
         recorder.run_wait_ns = wait.take()
         arrival = engine.end_stream(recorder, arrival)
 
 
-def _stream(engine: Engine, client: SyncClient, recorder: StreamRecorder, arrival: Arrival) -> None:
+def _stream(client: SyncClient, recorder: StreamRecorder, request: Request) -> None:
     try:
         sink = Sink(partial(_connected, recorder), recorder.on_headers, recorder.on_data)
-        client.stream(engine.request(arrival), sink)
+        client.stream(request, sink)
         recorder.finish()
     except Exception as error:
         recorder.fail(error, client.failures)

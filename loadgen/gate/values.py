@@ -38,6 +38,8 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "RateStage.to": (0, 1e9),
     "RateStage.over": _SECONDS,
     "Load.shape": (1e-9, 1e9),
+    "Trace.rate": (1e-9, 1e9),
+    "Trace.seconds": _SECONDS,
     "Load.requests": (1, 10**9),
     "Load.max_streams": (1, 10**9),
     **{f"Load.{name}": _SECONDS for name in ("duration", "ramp", "ramp_per_stream", "warmup")},

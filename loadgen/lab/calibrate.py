@@ -15,16 +15,14 @@ PLAUSIBLE_PER_WORD: Final = (0.8, 6.0)
 
 def lengths(workload: Workload) -> tuple[int, int]:
     """Return how many words the two prompts have."""
-    assert workload.synthetic is not None
-    usual = words_of(workload.synthetic.input_tokens, Calibration())
+    usual = words_of(workload.made_tokens or 1, Calibration())
     return SHORT_WORDS, max(usual, LEAST_APART * SHORT_WORDS)
 
 
 def prompts(workload: Workload, seed: int) -> tuple[Prompt, ...]:
     """Return the two prompts."""
-    assert workload.synthetic is not None
     own = BEGINNING_WORDS if workload.unique else 0
-    output = workload.synthetic.output_tokens
+    output = workload.synthetic.output_tokens if workload.synthetic else None
     return tuple(
         Prompt(text(words - own, f"{seed}/calibration/{words}"), output_tokens=output)
         for words in lengths(workload)

@@ -111,6 +111,8 @@ class Engine:
                         self.ended = f"the engine failed: {frame.message}"
                         return
                     self._handle(frame)
+                    if isinstance(frame, Done) and frame.ended:
+                        return
             now = time.monotonic()
             if self.start and now >= next_cpu_sample:
                 next_cpu_sample = max(next_cpu_sample + CPU_SAMPLE_INTERVAL_S, now)
@@ -161,8 +163,8 @@ class Engine:
                 self._listener.progress(progress)
             case Pauses(pauses):
                 self._pauses += pauses
-            case Done(not_started):
-                self.ended, self._not_started = "", not_started
+            case Done():
+                self.ended, self._not_started = frame.ended, frame.not_started
 
     def command(self, **command: object) -> None:
         """Send the engine ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""

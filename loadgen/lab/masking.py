@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from loadgen.model import Prompt, Recording, Scenario, ServerInfo, Workload
+from loadgen.model import Load, Prompt, Recording, Scenario, ServerInfo, Workload
 from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
 
@@ -64,6 +64,7 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
     return replace(
         workload,
         model=mask(workload.model, secrets),
+        load=_of_load(workload.load, secrets),
         # those that were made can be made again, and the warm-up has what they were made by
         calibration=None,
         prompts=()
@@ -72,6 +73,12 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
         options=_of_value(workload.options, secrets),
         body=_of_value(workload.body, secrets),
     )
+
+
+def _of_load(load: Load, secrets: Collection[str]) -> Load:
+    if load.trace is None:
+        return load
+    return replace(load, trace=replace(load.trace, file=mask(_utf8(Path(load.trace.file).name), secrets)))
 
 
 def _of_prompt(prompt: Prompt, secrets: Collection[str]) -> Prompt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +37,9 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
             own = replace(load, ramp=load.ramp_per_stream * level.value or load.ramp)
             if load.is_open:
                 own = replace(own, max_streams=max_streams(load, level))
+            if load.trace:
+                lasts = load.trace.seconds * load.trace.rate / (level.rate or math.inf)
+                own = replace(own, duration=min(lasts, load.duration or math.inf))
             for client in chance.sample(clients, len(clients)):
                 stream = client.options.get("stream", workload.stream)
                 cell = Cell(

@@ -49,12 +49,14 @@ def warm_up(scenario: Scenario, cell: Cell, interrupted: Callable[[], bool]) -> 
     """
     timeouts = cell.workload.timeouts
     patient = replace(timeouts, first_token=timeouts.total, idle=timeouts.total)
-    made = cell.workload.synthetic is not None
+    made = cell.workload.made_tokens is not None
     requests = max(2, scenario.warm_up) if made else scenario.warm_up
     workload = replace(
         cell.workload,
         load=Load(requests=requests),
-        prompts=calibrate.prompts(cell.workload, cell.seed) if made else cell.workload.prompts,
+        prompts=calibrate.prompts(cell.workload, cell.seed)
+        if made
+        else (cell.workload.prompts or (cell.workload.example,)),
         stream=scenario.workload.stream,
         timeouts=patient,
     )

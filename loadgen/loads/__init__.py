@@ -17,6 +17,7 @@ LOADS: dict[str, str] = {
     "constant": "loadgen.loads.rate",
     "poisson": "loadgen.loads.rate",
     "gamma": "loadgen.loads.rate",
+    "trace": "loadgen.loads.trace",
 }
 
 

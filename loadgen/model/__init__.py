@@ -116,6 +116,7 @@ from loadgen.model.scenario import Target as Target
 from loadgen.model.scenario import Threshold as Threshold
 from loadgen.model.scenario import Timeouts as Timeouts
 from loadgen.model.scenario import Tls as Tls
+from loadgen.model.scenario import Trace as Trace
 from loadgen.model.scenario import Workload as Workload
 from loadgen.model.server import ServerInfo as ServerInfo
 from loadgen.model.slo import OBJECTIVES as OBJECTIVES

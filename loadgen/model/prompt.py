@@ -16,13 +16,15 @@ class Prompt:
     """What a stream asks: a ``text``, or the ``messages`` of a chat in its place.
 
     ``output_tokens`` is how long an answer it asks for; ``None``: as the scenario's options say. ``input_tokens`` is
-    how many it was made to have, if it was made.
+    how many it was made to have, if it was made; without a text, how many it is to get when it is asked. ``blocks`` are
+    the parts that such a text begins with: equal numbers are equal parts.
     """
 
     text: str = ""
     messages: tuple[Message, ...] = ()
     output_tokens: int | None = None
     input_tokens: int | None = None
+    blocks: tuple[int, ...] = ()
 
     @property
     def chat(self) -> tuple[Message, ...]:

@@ -106,6 +106,22 @@ class RateStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Arrivals as a file has them: ``rate`` per second on average, for ``seconds``.
+
+    At a level of another rate all come as much faster. ``digest`` tells files apart. Lines may have messages where
+    ``chat``; where they have lengths of prompts, ``input_tokens`` is that of the first.
+    """
+
+    file: str
+    rate: float
+    seconds: float
+    digest: str = ""
+    chat: bool = True
+    input_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """When streams arrive: as the load named ``arrivals`` says, a key of ``loads.LOADS``, or as ``stages`` say.
 
@@ -124,6 +140,7 @@ class Load:
     requests: int | None = None
     stages: tuple[Stage, ...] = ()
     rates: tuple[RateStage, ...] = ()
+    trace: Trace | None = None
     shape: float | None = None
     ramp: float = 0.0
     ramp_per_stream: float = 0.0
@@ -206,6 +223,18 @@ class Workload:
     unique: bool = False
     slo: Slo = field(default_factory=Slo)
     calibration: Calibration | None = None  # by which synthetic prompts were made
+
+    @property
+    def made_tokens(self) -> int | None:
+        """Return how many tokens the prompts that are made have, or the first of them; ``None`` where none is made."""
+        if self.synthetic is not None:
+            return self.synthetic.input_tokens
+        return self.load.trace.input_tokens if self.load.trace else None
+
+    @property
+    def example(self) -> Prompt:
+        """Return a prompt to try the server with: the first, or any where a trace has them."""
+        return next(iter(self.prompts), Prompt("Why is the sky blue?"))
 
     @property
     def is_ollama(self) -> bool:

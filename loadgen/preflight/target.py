@@ -62,7 +62,7 @@ def check(cell: Cell) -> None:
     until = _until(cell)
     protocol = protocols.load(cell.workload.protocol)
     if (probe := protocol.probe(cell)) is None:
-        _connect(cell, protocol.request(cell, cell.workload.prompts[0]), until)
+        _connect(cell, protocol.request(cell, cell.workload.example), until)
         return
     status, body = exchange(cell, probe, until)
     if status in (401, 403):
@@ -79,7 +79,7 @@ def check(cell: Cell) -> None:
 def check_status(cell: Cell, status: int | None, reason: str) -> None:
     """Raise TargetError where a request of the load was answered with a status that no load will change."""
     if status in REFUSALS:
-        request = protocols.load(cell.workload.protocol).request(cell, cell.workload.prompts[0])
+        request = protocols.load(cell.workload.protocol).request(cell, cell.workload.example)
         raise _refused(cell, request, status, reason)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -68,30 +69,38 @@ def read_bytes(path: FilePath, limit: int, where: str, key: str, suffixes: tuple
 
     A file that is too large is refused without reading it; ``where`` is what names the file.
     """
+    with readable(path, where, key, suffixes):
+        size = path.stat().st_size
+        if size <= limit:
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
+            size = len(content)
+    if size > limit:
+        wrong = f"has {size:,} bytes"
+        raise ScenarioError([Problem(where, key, wrong, f"at most {limit:,} bytes")])
+    return content
+
+
+@contextmanager
+def readable(path: FilePath, where: str, key: str, suffixes: tuple[str, ...]) -> Iterator[None]:
+    """Check that a file can be read, and turn an error of the block into a ScenarioError."""
 
     def error(wrong: str, right: str) -> ScenarioError:
         return ScenarioError([Problem(where, key, wrong, right)])
 
     kinds = f"a file that ends in {' or '.join(suffixes)}"
-
     try:
-        found = path.stat()
-        if stat.S_ISDIR(found.st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise error("is a folder", kinds)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(mode):
             raise error("is not a regular file", "a file on disk")
-        if found.st_size > limit:
-            raise error(f"has {found.st_size:,} bytes", f"at most {limit:,} bytes")
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
+        yield
     except FileNotFoundError:
         raise error("there is no such file", _suggest(path, suffixes) or kinds) from None
     except (OSError, ValueError) as failed:
         reason = failed.strerror if isinstance(failed, OSError) else "not a file name"
         raise error(f"cannot be read: {reason}", "a file that can be read") from None
-    if len(content) > limit:
-        raise error(f"has more than {limit:,} bytes", f"at most {limit:,} bytes")
-    return content
 
 
 def _suggest(path: FilePath, suffixes: tuple[str, ...]) -> str:

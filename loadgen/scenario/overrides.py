@@ -18,9 +18,16 @@ _REPLACES: Final[dict[Path, tuple[Path, ...]]] = {
     ("target", "url"): (("target", "simulator"),),
     ("load", "duration"): (("load", "requests"),),
     ("load", "requests"): (("load", "duration"),),
-    ("concurrency",): (("rate",), ("load", "arrivals"), ("load", "shape"), ("load", "max_streams")),
-    ("rate",): (("concurrency",), ("load", "ramp"), ("load", "ramp_per_stream")),
-    ("stages",): (("concurrency",), ("rate",), ("load",)),
+    ("concurrency",): (
+        ("trace",),
+        ("rate",),
+        ("load", "arrivals"),
+        ("load", "shape"),
+        ("load", "max_streams"),
+    ),
+    ("rate",): (("trace",), ("concurrency",), ("load", "ramp"), ("load", "ramp_per_stream")),
+    ("stages",): (("trace",), ("concurrency",), ("rate",), ("load",)),
+    ("trace",): (("concurrency",), ("rate",), ("stages",), ("load",)),
 }
 # flag -> what it is, the validator of its value, which must be between the next two, and what would be right
 _FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] = {

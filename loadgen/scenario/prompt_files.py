@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Any, Final, NamedTuple
 
-from loadgen.model import Message, Prompt
+from loadgen.model import Prompt
+from loadgen.prompts import CHAT, TEXT, InvalidPrompt, number_of_tokens, prompt_of
 from loadgen.scenario.files import read_bytes, read_text
 from loadgen.scenario.problems import Problem, ScenarioError, choose
-from loadgen.scenario.source import is_unicode
 
 MAX_PROMPTS_BYTES: Final = 16 << 20
 MAX_PROBLEMS: Final = 20  # of one file
-TEXT, CHAT, LENGTH = "prompt", "messages", "output_tokens"  # the columns, where none is named
+LENGTH: Final = "output_tokens"
 _KEY: Final = "prompts.file"
 _EXAMPLES: Final = {
     ".jsonl": 'a JSON string, or an object such as {"prompt": "Write a haiku."}',
@@ -25,10 +25,6 @@ _EXAMPLES: Final = {
     ".parquet": f"text or messages in the column {TEXT}, or in the one that prompts.column names",
     ".txt": "one in each line",
 }
-
-
-class Invalid(ValueError):
-    """A value is no prompt. The message says what is wrong."""
 
 
 class _Source(NamedTuple):
@@ -43,7 +39,7 @@ class _Source(NamedTuple):
         return ScenarioError([Problem(place, _KEY, wrong, right or _EXAMPLES[self.path.suffix])])
 
 
-_Rows = Iterator[tuple[int, Any]]  # the number of the line or row, and what it has, or Invalid
+_Rows = Iterator[tuple[int, Any]]  # the number of the line or row, and what it has, or InvalidPrompt
 
 
 def read_prompts(folder: FilePath, file: str, column: str | None, where: str) -> tuple[Prompt, ...]:
@@ -61,7 +57,7 @@ def read_prompts(folder: FilePath, file: str, column: str | None, where: str) ->
     for line, found in rows(source):
         try:
             prompts.append(_prompt(found, column))
-        except Invalid as invalid:
+        except InvalidPrompt as invalid:
             problems += source.error(line, str(invalid)).problems
             if len(problems) == MAX_PROBLEMS:
                 break
@@ -73,57 +69,22 @@ def read_prompts(folder: FilePath, file: str, column: str | None, where: str) ->
 
 
 def _prompt(found: Any, column: str | None) -> Prompt:
-    """Return the prompt that a line or row has: a text, or a mapping with one. Raises Invalid."""
-    if isinstance(found, Invalid):
+    """Return the prompt that a line or row has: a text, or a mapping with one. Raises InvalidPrompt."""
+    if isinstance(found, InvalidPrompt):
         raise found
     if not isinstance(found, Mapping):
         if column is not None:
-            raise Invalid(f"has no column {column!r}")
+            raise InvalidPrompt(f"has no column {column!r}")
         return prompt_of(found)
     if column is None:
         column = CHAT if found.get(CHAT) is not None else TEXT
     if column not in found and len(found):
-        raise Invalid(f"has no column {column!r}: {choose(column, found)}")
+        raise InvalidPrompt(f"has no column {column!r}: {choose(column, found)}")
     asked = found.get(column)
     if column == CHAT and isinstance(asked, str):  # in CSV
         with suppress(ValueError, RecursionError):
             asked = json.loads(asked)
-    return prompt_of(asked, found.get(LENGTH))
-
-
-def prompt_of(asked: Any, output_tokens: Any = None) -> Prompt:
-    """Return the prompt of a text or a list of messages. Raises Invalid."""
-    length = None if output_tokens in (None, "") else count(output_tokens, LENGTH)
-    if isinstance(asked, list) and asked and all(isinstance(each, Mapping) for each in asked):
-        return Prompt(messages=tuple(map(_message, asked)), output_tokens=length)
-    return Prompt(_text(asked, "holds no prompt"), output_tokens=length)
-
-
-def _message(found: Mapping[str, Any]) -> Message:
-    role, content = (found.get(key) for key in ("role", "content"))
-    if not isinstance(role, str) or not isinstance(content, str):
-        raise Invalid("has a message without a role and a content that are text")
-    return Message(_text(role, "has a message with an empty role"), _unicode(content))
-
-
-def _text(found: Any, wrong: str) -> str:
-    if not isinstance(found, str) or not found.strip():
-        raise Invalid(wrong)
-    return _unicode(found)
-
-
-def _unicode(text: str) -> str:
-    if not is_unicode(text):
-        raise Invalid("holds half a character (a lone surrogate)")
-    return text
-
-
-def count(found: Any, name: str) -> int:
-    """Return a number of tokens, at least 1. Raises Invalid."""
-    number = int(found) if isinstance(found, str) and found.isascii() and found.isdecimal() else found
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 10**9:
-        raise Invalid(f"has {name} that is no number of tokens, 1 or more")
-    return number
+    return prompt_of(asked, number_of_tokens(found.get(LENGTH), LENGTH))
 
 
 def _lines(source: _Source) -> Iterator[tuple[int, str]]:
@@ -138,7 +99,7 @@ def _jsonl(source: _Source) -> _Rows:
         try:
             yield number, json.loads(line)
         except (ValueError, RecursionError):
-            yield number, Invalid("is not JSON")
+            yield number, InvalidPrompt("is not JSON")
 
 
 def _csv(source: _Source) -> _Rows:

@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -16,10 +17,12 @@ from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
 from loadgen.interpreters import allowed_version, guessed_version
+from loadgen.loads.trace import SUFFIXES, TraceError, survey
 from loadgen.model import (
     AUTO,
     MODEL,
     Calibration,
+    Level,
     Metrics,
     Prompt,
     Scenario,
@@ -29,12 +32,13 @@ from loadgen.model import (
     Target,
     Timeouts,
     Tls,
+    Trace,
     Workload,
 )
 from loadgen.prompts import SIMULATED, made
 from loadgen.scenario import environment, fields, thresholds
 from loadgen.scenario.environment import meaning
-from loadgen.scenario.files import read
+from loadgen.scenario.files import read, readable
 from loadgen.scenario.overrides import Override, apply, literal
 from loadgen.scenario.places import check_foreign
 from loadgen.scenario.problems import Path, Problem, ScenarioError, dotted, masked
@@ -148,6 +152,7 @@ def _resolve(
     in_prompts_file = _prompts_file(document, hidden)
     if shape is not None:
         _check_messages(document, shape, in_prompts_file)
+    trace = _trace(document, shape, hidden)
     ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -156,6 +161,12 @@ def _resolve(
         raise ScenarioError(masked(document.problems, hidden))
     spec, metrics, levels = shape.target.simulator, shape.target.metrics, shape.levels()
     of = shape.prompts_shape
+    load = shape.resolved_load()
+    if trace is not None and shape.trace is not None:
+        speeds = shape.trace.speed
+        levels = tuple(Level(rate=trace.rate * speed) for speed in speeds)
+        lasts = min(load.duration or inf, trace.seconds / min(speeds))
+        load = replace(load, arrivals="trace", trace=trace, duration=lasts)
     measured = {None, *thresholds.names(shape.clients)}
     return Scenario(
         name=shape.name,
@@ -171,7 +182,7 @@ def _resolve(
         levels=levels,
         workload=made(
             Workload(
-                load=shape.resolved_load(),
+                load=load,
                 prompts=in_prompts_file or tuple(map(Prompt, of.texts or ())),
                 synthetic=of.synthetic.resolved() if of.synthetic else None,
                 unique=of.is_unique,
@@ -248,7 +259,14 @@ def _check_pairs(document: Document) -> None:
     """Report keys that exclude each other, and pairs of which there is none."""
     data = document.data
     rates = _are_rates(data.get("stages"))
-    if "stages" in data:
+    if "prompts" not in data and "trace" not in data:
+        _missing(document, ("prompts",))
+    if "trace" in data:
+        for key in {"concurrency", "rate", "stages"} & {*data}:
+            document.report(
+                (key,), "is mutually exclusive with trace", "only one of the two: the trace says when"
+            )
+    elif "stages" in data:
         for key in {"concurrency", "rate", *(() if rates else ("load",))} & {*data}:
             right = "only one of the two: the stages say how many streams, and how long"
             document.report((key,), "is mutually exclusive with stages", right)
@@ -264,8 +282,9 @@ def _check_pairs(document: Document) -> None:
         inner = data.get(key)
         if not isinstance(inner, dict):
             continue
-        if key == "load" and (rates or "rate" in data):
-            _check_open(document, inner, rates=rates)
+        if key == "load" and (rates or {"rate", "trace"} & {*data}):
+            if "trace" not in data:
+                _check_open(document, inner, rates=rates)
             continue
         if one in inner and other in inner:
             wrong = f"is mutually exclusive with {key}.{one}"
@@ -322,6 +341,38 @@ def _certificates(document: Document, shape: ScenarioShape | None) -> str:
             ("target", "tls", "ca"), "there is no such file or folder", "certificates in PEM form"
         )
     return str(path)
+
+
+def _trace(document: Document, shape: ScenarioShape | None, hidden: set[str]) -> Trace | None:
+    """Return what is known of the trace before it is run; ``None`` where there is none, or it has a problem."""
+    if shape is None or shape.trace is None:
+        return None
+    path, key = (document.folder / shape.trace.file).absolute(), ("trace", "file")
+    if path.suffix not in SUFFIXES:
+        document.report(key, f"ends in none of {', '.join(SUFFIXES)}", "such as trace.jsonl")
+        return None
+    chat = True
+    with suppress(ImportError):
+        chat = protocols.takes_messages(shape.protocol)
+    try:
+        with readable(path, document.place(key), dotted(key), SUFFIXES):
+            try:
+                found = survey(str(path), chat=chat, needs_prompts="prompts" not in document.data)
+            except TraceError as error:
+                where = f"{document.folder / shape.trace.file}:{error.line}"
+                raise ScenarioError([Problem(where, dotted(key), error.wrong, error.right)]) from None
+    except ScenarioError as error:
+        document.problems += [each._replace(where=mask(each.where, hidden)) for each in error.problems]
+        return None
+    rate = float(f"{found.rate:.4g}")  # which is shown wherever the level is
+    return Trace(
+        file=str(path),
+        rate=rate,
+        seconds=found.seconds,
+        digest=found.digest,
+        chat=chat,
+        input_tokens=found.first.input_tokens if found.first else None,
+    )
 
 
 def _check_messages(document: Document, shape: ScenarioShape, prompts: Sequence[Prompt]) -> None:

@@ -30,9 +30,10 @@ def schema() -> dict[str, Any]:
     keys["protocol"]["enum"] = protocols.names()
     keys["prompts"]["anyOf"] = keys["prompts"].pop("oneOf")
     keys["clients"]["items"] = {"anyOf": [{"enum": clients.names()}, *map(_variant, clients.names())]}
-    for key in ("concurrency", "rate"):
-        levels = {rule: keys[key].pop(rule) for rule in _LIST}
-        keys[key]["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]
+    speed = made["$defs"]["TraceShape"]["properties"]["speed"]
+    for key in (keys["concurrency"], keys["rate"], speed):
+        levels = {rule: key.pop(rule) for rule in _LIST}
+        key["anyOf"] = [levels["items"], {**levels, "uniqueItems": True}]
     # A threshold names a metric, or has a value from the environment.
     written = rf"^\s*(.+\.)?({'|'.join(thresholds.metrics())})\s*(<=|>=|<|>)\s*{_NUMBER}\s*%?\s*$"
     keys["thresholds"]["items"] = {"type": "string", "anyOf": [{"pattern": written}, {"pattern": r"\$\{"}]}

@@ -81,6 +81,7 @@ _SOURCES: Final = frozenset({"file", "texts", "synthetic"})
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS), INTEGER]
 Streams = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
+Speed = Annotated[float, Field(ge=1e-6, le=1e6), NUMBER]
 Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
 
@@ -248,7 +249,7 @@ class TargetShape(_Shape):
 
 
 def _arrivals() -> list[str]:
-    return [name for name in LOADS if name != "stages"]  # which have a key of their own
+    return [name for name in LOADS if name not in ("stages", "trace")]  # which have keys of their own
 
 
 class LoadShape(_Shape):
@@ -311,7 +312,7 @@ class LoadShape(_Shape):
 
     def misplaced(self, *, is_open: bool) -> Found:
         """Yield the keys that do not go with a rate, or go with one only."""
-        of_open = [name for name in LOADS if Load(arrivals=name).is_open]
+        of_open = [name for name in _arrivals() if Load(arrivals=name).is_open]
         if is_open:
             for name, right in _OF_SLOTS.items():
                 if name in self.model_fields_set:
@@ -324,6 +325,7 @@ class LoadShape(_Shape):
             yield ("arrivals",), wrong, f"one of {', '.join(of_open)}" if is_open else "rate: [5, 10]"
 
 
+_OF_GAPS: Final = ("arrivals", "shape")
 # The keys of a load that are about slots, and what would be right with a rate.
 _OF_SLOTS: Final = {
     "requests": "load.duration: how long streams arrive",
@@ -363,6 +365,28 @@ _To = Annotated[
         }
     ),
 ]
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) or value is None else [value]
+
+
+def _each_once(levels: list[int] | list[float]) -> Found:
+    return values.twice(levels, "each number once")
+
+
+class TraceShape(_Shape):
+    """Streams arrive when a file says, as they once did elsewhere."""
+
+    file: Text = key(
+        ...,
+        "A file relative to the scenario: .jsonl, or .csv with a header. Each line has the time of an arrival, and "
+        "maybe a prompt, messages, or lengths; the columns of Mooncake, BurstGPT and Azure's traces are known.",
+        "trace.jsonl",
+    )
+    speed: Annotated[list[Speed], Field(min_length=1), BeforeValidator(_listed), checked(_each_once)] = key(
+        [1.0], "How many times as fast as in the file they come; a cell for each number.", 2, [1, 2, 4]
+    )
 
 
 class StageShape(_Shape):
@@ -583,17 +607,9 @@ _Client = Annotated[
 _Threshold = Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({})]
 
 
-def _listed(value: Any) -> Any:
-    return value if isinstance(value, list) or value is None else [value]
-
-
 def _body(body: dict[str, Any]) -> Found:
     if body.get("stream") is not None:
         yield ("stream",), "is set by the scenario's own key", "stream: true or false, beside body"
-
-
-def _each_once(levels: list[int] | list[float]) -> Found:
-    return values.twice(levels, "each number once")
 
 
 class ScenarioShape(_Shape):
@@ -601,17 +617,19 @@ class ScenarioShape(_Shape):
 
     model_config = _either(
         {
-            ("concurrency", "load"): ("stages", "rate"),
-            ("rate", "load"): ("stages", "concurrency"),
-            ("stages",): ("concurrency", "rate", "load"),
-            ("stages", "load"): ("concurrency", "rate"),
+            ("prompts", "concurrency", "load"): ("stages", "rate", "trace"),
+            ("prompts", "rate", "load"): ("stages", "concurrency", "trace"),
+            ("prompts", "stages"): ("concurrency", "rate", "load", "trace"),
+            ("prompts", "stages", "load"): ("concurrency", "rate", "trace"),
+            ("trace",): ("concurrency", "rate", "stages"),
         },
         {
-            ("concurrency", "load"): {
+            ("prompts", "concurrency", "load"): {
                 "load": {"anyOf": [{"required": ["duration"]}, {"required": ["requests"]}]}
             },
-            ("rate", "load"): {"load": {"required": ["duration"]}},
-            ("stages", "load"): {
+            ("prompts", "rate", "load"): {"load": {"required": ["duration"]}},
+            ("trace",): {"load": {"properties": dict.fromkeys((*_OF_SLOTS, *_OF_GAPS), False)}},
+            ("prompts", "stages", "load"): {
                 "stages": {"contains": {"properties": {"to": {"type": "string"}}, "required": ["to"]}},
                 "load": {"properties": dict.fromkeys(("duration", *_OF_SLOTS), False)},
             },
@@ -642,8 +660,8 @@ class ScenarioShape(_Shape):
         Annotated[list[Text], Field(min_length=1), Tag(TAGS[0])] | Annotated[PromptsShape, Tag(TAGS[1])],
         Discriminator(lambda value: TAGS[isinstance(value, dict | PromptsShape)]),
     ] = key(
-        ...,
-        "The prompts, used in turn: a list, a file, or made by loadgen.",
+        list,
+        "The prompts, used in turn: a list, a file, or made by loadgen. A trace may have its own.",
         ["Write a haiku."],
         {"file": "prompts.jsonl"},
         {"synthetic": {"input_tokens": 512, "output_tokens": 128}},
@@ -669,6 +687,11 @@ class ScenarioShape(_Shape):
         "place of rate.",
         [{"to": 200, "over": "60s"}, {"hold": "2m"}, {"to": 0, "over": "10s"}],
         [{"to": "20/s", "over": "60s"}, {"hold": "2m"}],
+    )
+    trace: TraceShape | None = key(
+        None,
+        "In place of concurrency and rate: streams arrive when a file says; its mean rate is the level.",
+        {"file": "trace.jsonl", "speed": 2},
     )
     repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
         1, "How often each client is measured at each concurrency level, interleaved.", 3
@@ -706,11 +729,13 @@ class ScenarioShape(_Shape):
     @property
     def is_open(self) -> bool:
         """Return whether streams arrive at a rate."""
-        return bool(self.rate) or are_rates(self.stages)
+        return bool(self.rate or self.trace) or are_rates(self.stages)
 
     def problems(self) -> Found:
         for path, wrong, right in self.load.misplaced(is_open=self.is_open):
             yield ("load", *path), wrong, right
+        for name in {*_OF_GAPS} & self.load.model_fields_set if self.trace else ():
+            yield ("load", name), "is decided by the trace", "leave it out"
         for at, rate in enumerate(self.rate if self.load.duration else ()):
             if not round(rate * (self.load.duration or 0.0)):
                 yield (
@@ -722,6 +747,8 @@ class ScenarioShape(_Shape):
     @property
     def prompts_shape(self) -> PromptsShape:
         """Return the prompts in their longer form."""
+        if not self.prompts:
+            return PromptsShape.model_construct()
         return PromptsShape(texts=self.prompts) if isinstance(self.prompts, list) else self.prompts
 
     def resolved_load(self) -> Load:
@@ -746,6 +773,7 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("target", "metrics"): MetricsShape,
     ("load",): LoadShape,
     ("stages",): StageShape,
+    ("trace",): TraceShape,
     ("prompts",): PromptsShape,
     ("prompts", "synthetic"): SyntheticShape,
     ("timeouts",): TimeoutsShape,
