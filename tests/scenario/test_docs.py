@@ -19,11 +19,14 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_examples_load(tmp_path: Path, example: str) -> None:
     (tmp_path / "prompts.jsonl").write_text('"hello"\n', encoding="utf-8")
+    (tmp_path / "trace.jsonl").write_text('{"timestamp": 0}\n', encoding="utf-8")
     keys = dict.fromkeys(re.findall(r"^(\w+):", example, re.MULTILINE))
     file = tmp_path / "s.yaml"
     if "stages" in keys:
         keys |= dict.fromkeys(("concurrency", "load"))
-    if "rate" in keys:
+    if "trace" in keys:
+        keys["load"] = None
+    if {"rate", "trace"} & {*keys}:
         keys["concurrency"] = None
     file.write_text(scenario_text(**{"concurrency": "100", **keys}) + example, encoding="utf-8")
     assert load(file, environ={})
