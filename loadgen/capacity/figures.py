@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadgen.analysis.metrics import column
-from loadgen.capacity.measure import Goal
+from loadgen.capacity.loads import Goal
 from loadgen.capacity.objectives import ServerObjectives
 from loadgen.capacity.readings import Reading
 from loadgen.model import ClientId

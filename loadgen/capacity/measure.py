@@ -18,6 +18,7 @@ from loadgen import files, proc
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.capacity import objectives, readings
 from loadgen.capacity.curves import Crossing, crossings
+from loadgen.capacity.loads import Goal, Loads, rules_of_rates, rules_of_streams
 from loadgen.capacity.objectives import CUT, ServerObjectives
 from loadgen.capacity.readings import Budget, Reading, ServerCore, ttft_p50_ms
 from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, search
@@ -48,16 +49,7 @@ from loadgen.preflight.cores import cores as cores_of_one_engine
 from loadgen.preflight.requirements import Refused, require
 from loadgen.report.sentences.warm_up import saw
 
-Goal = Budget | ServerObjectives  # of a client, or of a server
-
 FILE: Final = "limit.json"  # in the run folder
-RAMP_S: Final = 1.5  # in which the streams of a step start
-WINDOW_S: Final = 3.0  # measured part of a step on the simulator,
-WINDOW_ELSEWHERE_S: Final = 10.0  # and elsewhere
-MIN_TOKENS: Final = 150  # in the window of the smallest step: a p99 needs a hundred
-MORE: Final = 2  # times the streams that the percentiles of the objectives need,
-MAX_WINDOW_S: Final = 30.0  # unless that takes longer
-UNKNOWN_STREAM_S: Final = 1.0  # where neither a simulator nor a warm-up tells how long a stream takes
 ALONE: Final = Load(requests=8)  # one after the other, in each of two cells, for the TTFT of one stream
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
 MAX_STREAMS: Final = 1 << 16
@@ -131,25 +123,30 @@ def find_limits(
     folder: Path | None = None,
     precision: float = 0.05,
     window: float | None = None,
-    max_streams: int | None = None,
+    highest: float | None = None,
     cores: int = 1,
+    rate: bool = False,
 ) -> SearchResult:
-    """Search for the most streams that each of the scenario's clients carries, on ``cores`` each.
+    """Search for the highest level that each of the scenario's clients carries, on ``cores`` each.
 
-    ``window`` is the measured part of a step, in seconds. Raises what :func:`loadgen.lab.run.run` raises.
+    Levels are streams, or arrivals per second where ``rate``; ``highest`` is the upper bound. ``window`` is the
+    measured part of a step, in seconds. Raises what :func:`loadgen.lab.run.run` raises.
     """
     where = _split_cores(cores, scenario)
     fit = _streams_that_fit(scenario)
-    most = fit if max_streams is None else max_streams
-    least = 8 if isinstance(goal, Budget) else 1
-    start = min(most, max(least, min(level.streams or 1 for level in scenario.levels)))
-    require(scenario.clients, start if most <= fit else most)
+    if rate:
+        rules = rules_of_rates(scenario, goal, highest, precision)
+    else:
+        rules = rules_of_streams(scenario, goal, highest or fit, precision)
+    loads = Loads(scenario, goal, rules, window, fit)
+    first = rules.level(rules.start)
+    most = 0 if rate or rules.highest <= fit else int(rules.highest)
+    require(scenario.clients, most or first.streams or min(fit, plan.max_streams(loads.first, first)))
     # run.json holds the load of the steps, in place of the scenario's own.
-    load = _load(scenario, start if isinstance(goal, Budget) else None, window)
-    measured = replace(scenario, workload=replace(scenario.workload, load=load))
-    rules = Rules(start=start, highest=most, precision=precision)
+    workload = replace(scenario.workload, load=loads.first)
+    measured = replace(scenario, levels=(first,), workload=workload)
     searches = [Search(client, rules) for client in scenario.clients]
-    steps = _Steps(measured, goal, rules, window, listener, where)
+    steps = _Steps(measured, goal, rules, loads, listener, where)
     with session(
         measured,
         steps,
@@ -160,6 +157,7 @@ def find_limits(
         workers=nullcontext(one_engine_per_core) if cores > 1 else None,
     ) as running:
         steps.running = running
+        loads.stream_s = loads.stream_s or running.answer_s or None
         if isinstance(goal, Budget) and goal.ttft is not None:
             steps.measure_one_stream()
         search(searches, scenario.seed, steps.measure, listener.step_ends, running.interrupted)
@@ -208,16 +206,13 @@ class _Steps(Listener):
         scenario: Scenario,
         goal: Goal,
         rules: Rules,
-        window: float | None,
+        loads: Loads,
         listener: SearchListener,
         cores: Cores,
     ) -> None:
-        self._scenario, self._goal, self._rules, self._window = scenario, goal, rules, window
+        self._scenario, self._goal, self._rules, self._loads = scenario, goal, rules, loads
         self._listener, self._cores = listener, cores
-        simulator = scenario.target.simulator
-        self._stream_s = simulator.stream_s if simulator else None
         self._index = 0
-        self._fastest = 0.0, 0.0  # the most streams per second that were completed, and at which level
         self.one_stream_ms: dict[ClientId, float] = {}
 
     def measure_one_stream(self) -> None:
@@ -234,7 +229,7 @@ class _Steps(Listener):
 
     def measure(self, client: ClientId, value: float, repeat: int) -> Reading:
         """Run one cell and return its reading."""
-        measured = self._run(client, self._rules.level(value), repeat, self._load_at(value))
+        measured = self._run(client, self._rules.level(value), repeat, self._loads.at(value))
         if isinstance(self._goal, ServerObjectives):
             reading = objectives.read(measured, self._goal, core=self._core(), cut=self._cut)
         else:
@@ -242,25 +237,8 @@ class _Steps(Listener):
             reading = readings.read(
                 measured, self._goal, ttft_one_ms=one_ms, core=self._core(), cut=self._cut
             )
-        if self._stream_s is None and reading.verdict == "within":
-            self._stream_s = max(float(m.total.max(initial=0)) / 1e9 for m in measured.parts)
-        begin, end = measured.window
-        per_s = sum(int(m.included.sum()) for m in measured.parts) / max((end - begin) / 1e9, 1e-9)
-        self._fastest = max(self._fastest, (per_s, value))
+        self._loads.learn(value, measured, reading.verdict == "within")
         return reading
-
-    def _load_at(self, value: float) -> Load:
-        """Return the load of a step: with objectives it lasts until enough streams for their percentiles have ended."""
-        load = self._scenario.workload.load
-        if isinstance(self._goal, Budget) or self._window is not None:
-            return load
-        per_s, fastest = self._fastest
-        expected = value / (self._stream_s or self.running.answer_s or UNKNOWN_STREAM_S)
-        if per_s and value >= fastest:
-            expected = min(expected, per_s)
-        least, enough = self._goal.streams / expected, MORE * self._goal.streams / expected
-        window = (load.duration or 0.0) - load.warmup
-        return replace(load, duration=load.warmup + max(window, least, min(enough, MAX_WINDOW_S)))
 
     def _run(self, client: ClientId, level: Level, repeat: int, load: Load) -> Repeat:
         self._listener.step_begins(client, level)
@@ -279,10 +257,10 @@ class _Steps(Listener):
 
     def _too_long(self) -> bool:
         """Return whether the streams of the cell go on for too long."""
-        if self._load.duration is None or self._stream_s is None:
+        if self._load.duration is None or self._loads.longest_s is None:
             return False
         longest = self._goal.longest_s if isinstance(self._goal, ServerObjectives) else 0.0
-        return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._stream_s + CUT * longest
+        return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._loads.longest_s + CUT * longest
 
     def warmed_up(self, seen: WarmUp, _: Sequence[Cell]) -> None:
         self._listener.note(saw(seen))
@@ -359,14 +337,3 @@ def _streams_that_fit(scenario: Scenario) -> int:
     allowed = bisect_left(range(1, MAX_STREAMS + 1), True, key=exceeds)
     kib = first_match("/proc/meminfo", r"MemAvailable:\s*(\d+)")
     return max(1, min(allowed, int(kib) // MEMORY_KIB if kib else MAX_STREAMS))
-
-
-def _load(scenario: Scenario, start: int | None, window: float | None) -> Load:
-    """Return a ramp, which is not measured, and a window in which a step of ``start`` streams has enough tokens."""
-    simulator = scenario.target.simulator
-    if window is None:
-        window = WINDOW_ELSEWHERE_S
-        if simulator is not None:
-            enough = MIN_TOKENS * simulator.stream_s / max(1, simulator.tokens * start) if start else 0.0
-            window = max(WINDOW_S, simulator.stream_s, enough)
-    return Load(duration=RAMP_S + window, ramp=RAMP_S, warmup=RAMP_S)

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from loadgen.analysis import limits, machine
 from loadgen.analysis.delivery_lag import MIN_EXPLAINED, NOBODYS, by_cause
 from loadgen.analysis.metrics import PerStream, Repeats, column
@@ -21,7 +23,16 @@ from loadgen.analysis.percentiles import NEEDED
 from loadgen.analysis.repeats import Repeat
 from loadgen.analysis.server_side import server_side
 from loadgen.analysis.thresholds import OPERATORS
-from loadgen.capacity.readings import SERVER_FULL, TAKEN, Obstacle, Reading, ServerCore, begun, disturbances
+from loadgen.capacity.readings import (
+    MAX_LATE,
+    SERVER_FULL,
+    TAKEN,
+    Obstacle,
+    Reading,
+    ServerCore,
+    begun,
+    disturbances,
+)
 from loadgen.model import PAUSES, ClientId, Limit, Threshold
 
 FIGURES: Final = ("tokens_per_s", "served_peak", "queue_p50_ms", "ttft_p50_ms")  # kept of every cell
@@ -71,10 +82,10 @@ def read(
     base = replace(base, figures=figures)
     if base.obstacle:
         return base
-    if cut:
-        uses.append((CUT, "unfinished"))
     found = [(used(asked[name], value), name) for name in asked if (value := figures[name]) is not None]
     uses += found
+    if cut and all(use <= 1 for use, _ in uses):
+        uses.append((CUT, "unfinished"))
     use, bound = max(uses, default=(0.0, None))
     missing = next((name for name in asked if figures[name] is None), None)
     if missing and use <= 1:
@@ -156,9 +167,22 @@ def _shown(repeat: Repeat, known: dict[str, float], otherwise: Limit) -> Limit:
     repeats = Repeats((repeat,), (repeat,))
     values: dict[str, float | None] = {**{name: column(name).measured(repeats) for name in SHOWN}, **known}
     found = next((limit for limit, _ in limits.alone(values)), None)
+    if found is None and own_late(repeat):
+        found = Limit.CLIENT
     if found is None and max(_loop_shares(repeat), default=0.0) >= LOOP_FULL:
         found = Limit.CLIENT
     return found or otherwise
+
+
+def own_late(repeat: Repeat) -> bool:
+    """Return whether more than ``MAX_LATE`` of an open load's arrivals started late by the client alone."""
+    delays = [
+        (m.streams.start - m.streams.due - np.maximum(m.streams.held_ns, 0))[m.after_warmup]
+        for m in repeat.parts
+        if repeat.recording.level.rate is not None
+    ]
+    late = sum(int((delay > machine.START_LATE_MS * 1e6).sum()) for delay in delays)
+    return late > MAX_LATE * sum(map(len, delays))
 
 
 def _loop_shares(repeat: Repeat) -> Iterator[float]:

@@ -16,7 +16,7 @@ import numpy as np
 from loadgen.analysis import machine
 from loadgen.analysis.delivery_lag import MIN_EXPLAINED, by_cause
 from loadgen.analysis.limits import DELAY_MS
-from loadgen.analysis.measures import Ints
+from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.percentiles import percentiles
 from loadgen.analysis.repeats import Repeat
 from loadgen.analysis.validity import LIVE_SUSPECT, gone_streams
@@ -24,6 +24,7 @@ from loadgen.model import Cause, ClientId, Level, Limit
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
+MAX_LATE: Final = 0.01  # share of the arrivals of an open load that may start late, or never
 FAR: Final = 10.0  # times the budget: a saturated client this far over it is responsible itself,
 MAX_TAKEN: Final = 0.2  # unless others took more than this share of its core
 
@@ -42,7 +43,8 @@ Kind = Literal[
 Verdict = Literal["within", "over", "simulator", "machine", "unmeasured"]
 Bound = str
 """What a cell is compared with: ``lag_p99``, ``errors``, ``ttft`` of a budget, or the metric of an objective;
-``concurrency``: the requested streams must be open at once; ``unfinished``: they must end.
+``concurrency``: the requested streams must be open at once; ``rate``: they must start when they are due;
+``unfinished``: they must end.
 """
 
 
@@ -202,11 +204,29 @@ def begun(repeat: Repeat, cut: bool) -> tuple[Reading, list[tuple[float, Bound]]
         base = replace(base, obstacle=Obstacle(kind="ended", text=ended))
     elif any(gone_streams(m) for m in repeat.parts):
         base = replace(base, obstacle=Obstacle(kind="gone"))
+    return base, list(_missed(repeat, base)), known
+
+
+def _missed(repeat: Repeat, base: Reading) -> Iterator[tuple[float, Bound]]:
+    """Yield how far the cell is from its level, as a multiple of what is allowed, where it did not reach it."""
+    requested = base.level.streams
+    if requested is None:
+        due, late = (sum(of) for of in zip(*(_late(m, base.ttft_p50_ms) for m in repeat.parts), strict=True))
+        if late > MAX_LATE * due:
+            yield late / (MAX_LATE * due), "rate"
+        return
     servers = (m.recording.server for m in repeat.parts)
     least = min([base.live_peak or 0, *(server.open_peak for server in servers if server)])
-    requested = recording.level.streams or 0
-    reached = least >= math.ceil(LIVE_SUSPECT * requested)
-    return base, [] if reached else [(requested / max(least, 1), "concurrency")], known
+    if least < math.ceil(LIVE_SUSPECT * requested):
+        yield requested / max(least, 1), "concurrency"
+
+
+def _late(m: Measured, ttft_ms: float | None) -> tuple[int, int]:
+    """Return how many arrivals were due in the window, and how many of them started late, or never."""
+    allowed_ms = max(machine.START_LATE_MS, machine.START_LATE_SHARE * (ttft_ms or 0.0))
+    delay = (m.streams.start - m.streams.due)[m.after_warmup]
+    never = m.recording.not_started
+    return len(delay) + never, int((delay > allowed_ms * 1e6).sum()) + never
 
 
 def ttft_p50_ms(repeat: Repeat) -> float | None:

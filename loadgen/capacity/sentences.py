@@ -8,7 +8,8 @@ from typing import Final
 
 from loadgen.analysis.metrics import column
 from loadgen.capacity.curves import Crossing, Limit
-from loadgen.capacity.measure import Goal, SearchResult
+from loadgen.capacity.loads import Goal
+from loadgen.capacity.measure import SearchResult
 from loadgen.capacity.objectives import ServerObjectives
 from loadgen.capacity.readings import Bound, Budget, Obstacle
 from loadgen.capacity.search import Capacity

@@ -71,8 +71,11 @@ def mean(readings: Iterable[Reading], name: str, *, server: bool = False) -> flo
 def limited_by(of: Capacity, readings: Iterable[Reading]) -> Limit | None:
     """Return whose limit most of the cells over the objectives show, at the lowest level that was over them.
 
-    The client's, where as many show that: then the server's own limit may be higher.
+    The client's, where as many show that: then the server's own limit may be higher. ``None`` where the search ended
+    for another reason.
     """
+    if of.stopped != "budget":
+        return None
     over = [r for r in readings if r.client == of.client and r.verdict == "over"]
     decisive = [r for r in over if r.level.value == of.below] or over
     votes = Counter(r.limited_by for r in decisive if r.limited_by)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from loadgen.capacity.document import verdict
 from loadgen.capacity.figures import figures
-from loadgen.capacity.measure import Goal
+from loadgen.capacity.loads import Goal
 from loadgen.capacity.objectives import ServerObjectives
 from loadgen.capacity.readings import Reading
 from loadgen.capacity.search import SearchListener

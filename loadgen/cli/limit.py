@@ -47,6 +47,14 @@ from loadgen.cli import common
     "--max-streams", "--most", cls=common.Renamed, type=common.COUNT,
     help="Upper bound of the search (default: what this machine allows).",
 )  # fmt: skip
+@click.option(
+    "--rate", is_flag=True, help="Search over arrivals per second (default where the scenario has rates)."
+)
+@click.option(
+    "--max-rate",
+    type=click.FloatRange(0, min_open=True, clamp=False),
+    help="Upper bound of a search over rates.",
+)
 @click.option("--cores", type=common.COUNT, default=1, help="Engines of a client, a core each.")
 @click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-limit-<name>).")
 @common.url_option
@@ -58,7 +66,8 @@ from loadgen.cli import common
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: the result and every step.")
 def command(
     scenario: str, clients: tuple[str, ...], lag_p99: float | None, errors: float, ttft: float | None, slo: str | None,
-    precision: float, duration: float | None, max_streams: int | None, cores: int, out: Path | None,
+    precision: float, duration: float | None, max_streams: int | None, rate: bool, max_rate: float | None,
+    cores: int, out: Path | None,
     url: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Search for the most streams within a budget. Each client has one core, or --cores.
@@ -71,7 +80,8 @@ def command(
     from contextlib import nullcontext
 
     from loadgen.capacity import document, terminal
-    from loadgen.capacity.measure import Goal, find_limits
+    from loadgen.capacity.loads import Goal
+    from loadgen.capacity.measure import find_limits
     from loadgen.capacity.objectives import objectives as within
     from loadgen.capacity.readings import Budget
     from loadgen.report.language import _
@@ -95,16 +105,22 @@ def command(
         if lag_p99 is None and ttft is None:
             lag_p99 = 0.01
         goal = Budget(lag_p99_ms=None if lag_p99 is None else lag_p99 * 1000, errors=errors, ttft=ttft)
+    rate = rate or planned.levels[0].rate is not None
+    if (max_streams if rate else max_rate) is not None:
+        raise click.UsageError(
+            "--max-streams is about streams, --max-rate about arrivals per second (--rate)"
+        )
     console = common.make_console()
     live, listener = None, terminal.Notes()
     if not (quiet or as_json):
         shown = terminal.OnTerminal if console.is_terminal else terminal.Lines
-        listener = shown(console, planned.clients, goal, planned.name)
+        listener = shown(console, planned.clients, goal, planned.name, rate=rate)
         live = listener if isinstance(listener, terminal.OnTerminal) else None
     with live or nullcontext():
         result = find_limits(
             planned, goal, listener,
-            folder=out, precision=precision, window=duration, max_streams=max_streams, cores=cores,
+            folder=out, precision=precision, window=duration, highest=max_rate if rate else max_streams,
+            cores=cores, rate=rate,
         )  # fmt: skip
     if result.failure:
         click.echo(f"loadgen: the search could not be finished: {result.failure}", err=True)

@@ -85,7 +85,7 @@ def test_more_cores_than_there_are_are_refused_with_their_number(tmp_path: Path)
 
 def test_more_streams_than_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="do not fit this machine"):
-        find_limits(scenario(), BUDGET, Heard(), folder=tmp_path / "run", max_streams=100_000_000)
+        find_limits(scenario(), BUDGET, Heard(), folder=tmp_path / "run", highest=100_000_000)
 
 
 def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
@@ -100,7 +100,7 @@ def test_a_ttft_budget_is_held_against_one_stream_of_the_same_client(
         heard,
         folder=tmp_path / "run",
         window=0.5,
-        max_streams=8,
+        highest=8,
     )
     assert heard.begun == [("floor", 1)] * 2 + [("floor", 8)]
     assert found.ttft_one_stream_ms[ClientId("floor")] > 15
@@ -117,7 +117,7 @@ def test_streams_that_go_on_for_too_long_are_ended(tmp_path: Path) -> None:
     endless = replace(SPEC, faults={"stall": 1.0})
     slow = scenario(target=Target(simulator=endless))
     errors = Budget(lag_p99_ms=None, errors=0.01, ttft=None)
-    found = find_limits(slow, errors, Heard(), folder=tmp_path / "run", window=0.5, max_streams=8)
+    found = find_limits(slow, errors, Heard(), folder=tmp_path / "run", window=0.5, highest=8)
     (kept, *_) = store.load(tmp_path / "run").recordings
     assert kept.ended == "its streams went on for too long, and were ended"
     assert kept.window[1] - kept.window[0] == 500_000_000
