@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -33,8 +33,9 @@ from loadgen.export.figures import BOUNDS, Distribution, Family, Figures
 
 PATH: Final = "/v1/metrics"
 INTERVAL: Final = "OTEL_METRIC_EXPORT_INTERVAL"  # milliseconds
+TIMEOUTS: Final = ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")  # seconds
 INTERVAL_S: Final = 5.0
-TIMEOUT_S: Final = 5.0  # of one export
+TIMEOUT_S: Final = 3.0  # of one export
 # The attributes of generative AI that a protocol means.
 OPERATIONS: Final = {"responses": "chat", "completions": "text_completion", "generate": "text_completion"}
 
@@ -48,11 +49,12 @@ class Otlp:
     def __init__(self, figures: Figures, url: str = "", interval_s: float | None = None) -> None:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it is reported once, by us
         self._figures = figures
-        self._exporter = OTLPMetricExporter(endpoint=endpoint(url), timeout=TIMEOUT_S)
+        self._timeout = _number(TIMEOUTS) or TIMEOUT_S
+        self._exporter = OTLPMetricExporter(endpoint=endpoint(url), timeout=self._timeout)
         self._resource = Resource.create(_resource(figures))
         self._scope = InstrumentationScope("loadgen", __version__)
         self._began_ns = time.time_ns()
-        self._interval = interval_s or float(os.environ.get(INTERVAL) or INTERVAL_S * 1000) / 1000
+        self._interval = interval_s or (_number([INTERVAL]) or INTERVAL_S * 1000) / 1000
         self._over = threading.Event()
         self.failure = ""
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -61,7 +63,7 @@ class Otlp:
     def close(self) -> None:
         """Send the figures a last time; wait for that no longer than one export takes."""
         self._over.set()
-        self._thread.join(2 * TIMEOUT_S)
+        self._thread.join(2 * self._timeout)
         with contextlib.suppress(Exception):
             self._exporter.shutdown(timeout_millis=100)
 
@@ -76,7 +78,7 @@ class Otlp:
 
     def _send(self) -> None:
         try:
-            done = self._exporter.export(self.data(), timeout_millis=TIMEOUT_S * 1000)
+            done = self._exporter.export(self.data(), timeout_millis=self._timeout * 1000)
             self.failure = "" if done is MetricExportResult.SUCCESS else "it was not taken"
         except Exception as error:  # of whatever transport: an export never ends a run
             self.failure = str(error)[:200] or type(error).__name__
@@ -131,6 +133,15 @@ def endpoint(url: str) -> str | None:
     if not url:
         return None
     return url if urlsplit(url).path.rstrip("/").endswith(PATH) else url.rstrip("/") + PATH
+
+
+def _number(names: Sequence[str]) -> float | None:
+    """Return the first of these variables that is a number above 0."""
+    for name in names:
+        with contextlib.suppress(ValueError):
+            if (value := float(os.environ.get(name, ""))) > 0:
+                return value
+    return None
 
 
 def _resource(figures: Figures) -> dict[str, str]:

@@ -24,7 +24,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     clients of a round get the same schedule: it depends on seed, level and repeat. With three repeats or more, the
     first client is measured twice, as the A/A control: how much it differs from itself estimates the noise.
     """
-    url, headers = _without_user(url, scenario.target.headers)
+    url, headers = without_user(url, scenario.target.headers)
     planned: list[Cell] = []
     workload, load = scenario.workload, scenario.workload.load
     clients = list(scenario.clients)
@@ -85,7 +85,7 @@ def seconds(cell: Cell, answer_s: float) -> float:
     return streaming + CELL_S
 
 
-def _without_user(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+def without_user(url: str, headers: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
     """Return the URL without user and password, and these as a header: libraries differ in how they treat them."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
 from loadgen import store
-from loadgen.lab import engine
+from loadgen.lab import engine, plan
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.model import Cell, Scenario, Source
 from loadgen.preflight.requirements import Refused
@@ -43,10 +43,16 @@ def watching(
                 name = writer.shown(each.url or each.name)
                 note(f"{name}: {writer.shown(each.why)}; the run goes on without what it would tell")
 
+    metrics = scenario.target.metrics
+    headers: Mapping[str, str] = {}
+    if metrics is not None:
+        url, headers = plan.without_user(metrics.url, {})
+        metrics = replace(metrics, url=url)
     wanted = Wanted(
         file=str(writer.folder / file),
         cell=replace(cell, workload=replace(cell.workload, prompts=())),
-        metrics=scenario.target.metrics,
+        metrics=metrics,
+        headers=headers,
         nvidia=has_gpus,
         secrets=tuple(scenario.secrets),
     )

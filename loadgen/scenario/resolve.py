@@ -66,6 +66,7 @@ _EXAMPLES: Final = {
     "prompts": '["Write a haiku."]',
     "clients": "[requests, aiohttp]",
     "concurrency": "[1, 10]",
+    "url": "http://127.0.0.1:8000/metrics",
     "load": "{duration: 10s, ramp: 2s}",
     "input_tokens": "512",
 }

@@ -32,7 +32,7 @@ def sources(wanted: Wanted) -> list[Watchable]:
     """Return what there is to watch; GPUs only where there are some."""
     found: list[Watchable] = []
     if wanted.metrics is not None:
-        found.append(Prometheus(wanted.metrics.url, wanted.cell))
+        found.append(Prometheus(wanted.metrics.url, wanted.cell, wanted.headers))
     if wanted.nvidia and (nvidia := Nvidia.of_this_host()) is not None:
         found.append(nvidia)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from http.client import responses
 from typing import Any, Final
@@ -20,16 +20,15 @@ END: Final = b"# EOF"  # of OpenMetrics
 
 class Prometheus:
     """A page of metrics. The target's headers are sent along where it is on the same host, and never in the clear
-    where the target's are encrypted.
+    where the target's are encrypted. ``own`` are headers for it alone.
     """
 
     name = "metrics"
 
-    def __init__(self, url: str, cell: Cell) -> None:
+    def __init__(self, url: str, cell: Cell, own: Mapping[str, str]) -> None:
         at, target = urlsplit(url), urlsplit(cell.url)
         is_own = at.hostname == target.hostname and (at.scheme == "https" or target.scheme == "http")
-        # `cell` is without user and password, which its headers have
-        headers = {**(cell.headers if is_own else {}), "Accept": ACCEPT}
+        headers = {**(cell.headers if is_own else {}), **own, "Accept": ACCEPT}
         self.url, self.answered = url, 0
         self._request = Request("GET", url, headers, b"")
         self._cell = replace(cell, url=url)  # whose scheme says whether certificates are needed

@@ -39,10 +39,14 @@ class Watchable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is watched during a run, as the watching process hears it: the file to write, and a cell of the run."""
+    """What is watched during a run, as the watching process hears it: the file to write, and a cell of the run.
+
+    ``headers`` are those of the metrics' own URL, which is without user and password.
+    """
 
     file: str
     cell: Cell
     metrics: Metrics | None
+    headers: Mapping[str, str]
     nvidia: bool
     secrets: tuple[str, ...]

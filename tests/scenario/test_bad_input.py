@@ -20,6 +20,22 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "unknown key": ("clinets", "[aiohttp]", "unknown key; did you mean clients?"),
     "unknown key, known elsewhere": ("ttft", "1s", "did you mean target.simulator.ttft?"),
     "unknown key inside": ("load.duraton", "{duraton: 3s, duration: 4s}", "mean duration?"),
+    "metrics that are no URL": (
+        "target.metrics",
+        "{url: 'http://h', metrics: h/metrics}",
+        "does not begin with http://",
+    ),
+    "metrics without a URL": (
+        "target.metrics.url",
+        "{url: 'http://h', metrics: {names: [a]}}",
+        "is missing; such as  url:",
+    ),
+    "metrics of another key": (
+        "target.metrics.urls",
+        "{url: 'http://h', metrics: {urls: a, url: 'http://h/m'}}",
+        "did you mean url?",
+    ),
+    "metrics of a number": ("target.metrics", "{url: 'http://h', metrics: 3}", "is a number; a mapping"),
     "wrong type": ("repeats", '"3"', "'3' is not an integer"),
     "true is no number": ("repeats", "true", "is not an integer"),
     "fractional count": (

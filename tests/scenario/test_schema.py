@@ -56,6 +56,8 @@ def test_shipped_scenarios_fit(file: Path) -> None:
         scenario_text(
             thresholds='["aiohttp loop=uvloop@5.ttft_p99_ms<=1.5", "errors < 1%", "${METRIC} < 5"]'
         ),
+        scenario_text(target='{url: "http://h", metrics: "http://h/metrics"}'),
+        scenario_text(target='{url: "http://h", metrics: {url: "${URL}", names: [a_total]}}'),
         scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
     ],
 )

@@ -276,3 +276,13 @@ def test_a_key_is_known_by_its_form_wherever_it_stands(loaded: Loader, key: str)
     )
     assert scenario.secrets == {key}
     assert key not in msgspec.json.encode(shareable(scenario)).decode()
+
+
+def test_credentials_in_the_address_of_metrics_are_secret(loaded: Loader) -> None:
+    metrics = "http://me:hidden1234@h/metrics?token=hidden5678"
+    scenario = loaded(target=f"{{url: 'http://h', metrics: '{metrics}'}}")
+    assert scenario.target.metrics is not None
+    assert scenario.target.metrics.url == metrics
+    assert {"hidden1234", "hidden5678"} <= scenario.secrets
+    assert "hidden" not in msgspec.json.encode(shareable(scenario)).decode()
+    assert "hidden" not in repr(scenario)
