@@ -36,7 +36,7 @@ from loadgen.model import (
     Workload,
 )
 from loadgen.prompts import SIMULATED, made
-from loadgen.scenario import environment, fields, thresholds
+from loadgen.scenario import environment, thresholds
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.files import read, readable
 from loadgen.scenario.overrides import Override, apply, literal
@@ -211,7 +211,7 @@ def _resolve(
         source=str(path),
         warnings=tuple(
             mask(str(Problem(document.place(path), dotted(path), wrong, right)), hidden)
-            for path, wrong, right in fields.misplaced(shape.protocol, shape.options, shape.body)
+            for path, wrong, right in shape.warnings()
         ),
         secrets=frozenset(secrets),
     )

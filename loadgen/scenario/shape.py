@@ -548,8 +548,12 @@ class ObjectivesShape(_Shape):
     )
 
     def problems(self) -> Found:
-        if not self.model_fields_set:
+        present = {name: value for name, value in self if name in self.model_fields_set}
+        if not any(present.values()):
             yield (), "has no objective", "such as {ttft_ms: 1000, itl_ms: 100}"
+        for name, value in present.items():
+            if value is None:
+                yield (name,), "is empty", "a value, or leave the key out"
 
 
 class SloShape(ObjectivesShape):
@@ -558,6 +562,13 @@ class SloShape(ObjectivesShape):
     clients: dict[str, ObjectivesShape] = key(
         {}, "Other objectives of single clients, by name.", {"aiohttp": {"ttft_ms": 500}}
     )
+
+    def never_judged(self) -> Found:
+        """Yield the objectives that no answer as a whole can be judged by."""
+        for at, of in [((), self), *((("clients", name), of) for name, of in self.clients.items())]:
+            for name in {"itl_ms", "tpot_ms"} & of.model_fields_set:
+                wrong = "with stream: false tokens have no times, so no stream that holds the others can be judged"
+                yield ("slo", *at, name), wrong, "total_ms, or stream: true"
 
     def resolved(self) -> Slo:
         """Return the objectives; a client's own in place of those for all."""
@@ -750,6 +761,12 @@ class ScenarioShape(_Shape):
         if not self.prompts:
             return PromptsShape.model_construct()
         return PromptsShape(texts=self.prompts) if isinstance(self.prompts, list) else self.prompts
+
+    def warnings(self) -> Found:
+        """Yield what is valid, and hardly meant."""
+        yield from fields.misplaced(self.protocol, self.options, self.body)
+        if self.slo and not self.stream:
+            yield from self.slo.never_judged()
 
     def resolved_load(self) -> Load:
         steps = steps_of(self.stages)

@@ -120,12 +120,8 @@ def _of_metric(match: re.Match[str], data: Mapping[str, Any], hidden: bool = Fal
         yield (), f"{'***' if hidden else metric} is not a metric", right
     elif metric == "errors" and not match["percent"]:
         yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
-    elif needs(metric) and not data.get(needs(metric)):
-        yield (
-            (),
-            f"{metric} needs {needs(metric)}, which the scenario has not",
-            "slo: {ttft_ms: 1000}, for example",
-        )
+    elif (key := needs(metric)) and not data.get(key, True):
+        yield (), f"{metric} needs {key}, which the scenario has not", "slo: {ttft_ms: 1000}, for example"
     elif match["percent"] and known[metric] != "%":
         yield (), f"{metric} is not a percentage", "the number without %"
 

@@ -9,7 +9,19 @@ import pytest
 
 from loadgen.lab import plan
 from loadgen.lab.masking import shareable
-from loadgen.model import ClientId, Level, Load, Prompt, Simulator, Stage, Target, Threshold, Timeouts, Tls
+from loadgen.model import (
+    ClientId,
+    Level,
+    Load,
+    Objectives,
+    Prompt,
+    Simulator,
+    Stage,
+    Target,
+    Threshold,
+    Timeouts,
+    Tls,
+)
 from loadgen.scenario import ScenarioError, load
 from tests.scenario.conftest import Load as Loader
 from tests.scenario.conftest import scenario_text
@@ -28,6 +40,7 @@ concurrency: [1, 10, 100]
 load: {duration: 10s, ramp: 2s}
 repeats: 3
 timeouts: {connect: 5s, first_token: 60s, idle: 30s, total: 300s}
+slo: {ttft_ms: 1000, itl_ms: 100}
 thresholds: ["aiohttp.ttft_p99_ms < 500", "errors < 1%"]
 """
 
@@ -244,3 +257,19 @@ def test_whom_to_trust_is_a_file_beside_the_scenario(tmp_path: Path) -> None:
         file.write_text(scenario_text(target=f"{{url: 'https://h', tls: {wrong}}}"), encoding="utf-8")
         with pytest.raises(ScenarioError, match=r"target\.tls"):
             load(file, environ={})
+
+
+def test_objectives_are_milliseconds_or_durations_and_a_client_may_have_its_own(loaded: Loader) -> None:
+    text = "{ttft_ms: 1s, itl_ms: 99.5, total_ms: '${TOTAL}', clients: {aiohttp: {ttft_ms: 500}}}"
+    scenario = loaded(slo=text, thresholds='["good_percent >= 99%"]', environ={"TOTAL": "20000"})
+    slo = scenario.workload.slo
+    assert slo.of(ClientId("requests")).limits == {"ttft": 1000, "itl": 99.5, "total": 20_000}
+    assert slo.of(ClientId("aiohttp")).limits == {"ttft": 500, "itl": 99.5, "total": 20_000}
+    assert slo.clients["aiohttp"] == Objectives(ttft_ms=500, itl_ms=99.5, total_ms=20_000)
+    assert not loaded().workload.slo.is_set
+
+
+def test_objectives_that_no_answer_as_a_whole_can_be_judged_by_are_warned_of(loaded: Loader) -> None:
+    (warning,) = loaded(slo="{itl_ms: 100, total_ms: 5s}", stream="false").warnings
+    assert "slo.itl_ms" in warning
+    assert not loaded(slo="{itl_ms: 100, total_ms: 5s}").warnings

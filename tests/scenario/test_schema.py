@@ -58,6 +58,9 @@ def test_shipped_scenarios_fit(file: Path) -> None:
         ),
         scenario_text(target='{url: "http://h", metrics: "http://h/metrics"}'),
         scenario_text(target='{url: "http://h", metrics: {url: "${URL}", names: [a_total]}}'),
+        scenario_text(
+            slo='{ttft_ms: 1000, itl_ms: 99.5, total_ms: 20s, clients: {aiohttp: {ttft_ms: "${T}"}}}'
+        ),
         scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
     ],
 )
@@ -78,6 +81,9 @@ def test_good_scenarios_fit(text: str) -> None:
         {"clients": "[{client: requests, stack: 256KB}]"},
         {"clients": "[{client: aiohttp, stack: 256KiB}]"},
         {"clients": "[{client: aiohttp, python: 3}]"},
+        {"slo": "{ttft: 5}"},
+        {"slo": "{ttft_ms: 0}"},
+        {"slo": "{clients: {aiohttp: {itl: 5}}}"},
         {"repeats": "0"},
         {"repeats": "x"},
         {"protocol": "olama"},
