@@ -63,7 +63,7 @@ _OF_STREAM = (
         "held_ns",
     ),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
-    *("prompt", "input_asked", "output_asked"),
+    *("prompt", "input_asked", "output_asked", "session", "turn"),
 )
 _OF_USAGE = {
     **{name: name for name in ("total_ns", "load_ns", "prompt_tokens", "prompt_ns", "decode_ns")},

@@ -92,5 +92,5 @@ def test_what_a_stream_asks_is_known() -> None:
         cell(prompts=(Prompt("a"), Prompt("b", output_tokens=3, input_tokens=2))),
         protocols.load("openai-chat"),
     )
-    assert [*requests.asked(Arrival(0, 3))] == [1, 2, 3]
-    assert [*requests.asked(Arrival(0, 3, own=Prompt("c", output_tokens=9)))] == [None, None, 9]
+    assert [*requests.asked(Arrival(0, 3))] == [1, 2, 3, None, None]
+    assert [*requests.asked(Arrival(0, 3, own=Prompt("c", output_tokens=9)))] == [None, None, 9, None, None]

@@ -6,7 +6,8 @@ reports, or where it reports none by the time to first token. Only streams that 
 overlaps with that of no other stream: when many prompts arrive at once, the first ones are slow without any cache. The
 cache answered where, in the median of the prompts, a later time is at most :data:`COLLAPSE` of the first, and the first
 is at least :data:`LEAST_NS`. A request that had to load the model is slow for that too, and needs
-:data:`COLLAPSE_LOADED`; the time to first token varies, and needs :data:`PROMPTS` prompts.
+:data:`COLLAPSE_LOADED`; the time to first token varies, and needs :data:`PROMPTS` prompts. The later turns of a
+conversation do not count: what was said before is cached wherever people chat.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _reported(parts: Iterable[Measured]) -> float | None:
     cached = whole = 0
     for m in parts:
         of = m.reported
-        both = m.included & (of.server_cached_tokens >= 0) & (of.prompt_tokens > 0)
+        both = m.included & (of.turn <= 0) & (of.server_cached_tokens >= 0) & (of.prompt_tokens > 0)
         cached += int(of.server_cached_tokens[both].sum())
         whole += int(of.prompt_tokens[both].sum())
     return cached / whole if whole else None
@@ -108,6 +109,7 @@ def _pairs(
     for parts in cells:
         zero = [m.recording.start for m, *_ in parts]
         prompt = np.concatenate([m.streams.prompt for m, *_ in parts])
+        turn = np.concatenate([m.streams.turn for m, *_ in parts])
         start = np.concatenate([m.streams.start - at for (m, *_), at in zip(parts, zero, strict=True)])
         begin = np.concatenate([began - at for (_, _, began), at in zip(parts, zero, strict=True)])
         end = np.concatenate([m.first_token - at for (m, *_), at in zip(parts, zero, strict=True)])
@@ -116,7 +118,7 @@ def _pairs(
         counted = ok & _alone(begin, end, ok)
         for row in np.argsort(start, kind="stable"):
             number = int(prompt[row])
-            if number < 0:
+            if number < 0 or turn[row] > 0:
                 continue
             if number not in firsts:
                 firsts[number] = (float(time[row]) if counted[row] else None), COLLAPSE

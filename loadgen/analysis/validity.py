@@ -178,7 +178,8 @@ def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
         yield from _silent(measured)
         if gone := gone_streams(measured):
             yield reasons.TargetGone(validity=INVALID, streams=gone)
-    if streams and not alone and recording.stopped is None:
+    # users of conversations think, and what ended early need not have come so far
+    if streams and not alone and recording.stopped is None and not recording.workload.conversations:
         yield from not_reached(Repeat((measured,)).live_peak, recording.max_streams)
 
 
@@ -230,7 +231,7 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
         yield reasons.StreamsFailed(
             validity=SUSPECT, failed=failed, streams=streams, outcomes=_outcomes(repeat.parts)
         )
-    if streams and early is None:  # what ended early need not have come so far
+    if streams and early is None and not repeat.recording.workload.conversations:
         for reason in not_reached(repeat.live_peak, repeat.recording.level.streams or 0):
             yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
 
@@ -278,7 +279,7 @@ def _server(measured: Measured) -> Iterator[Reason]:
     late = server.late_p99_ms
     if late is not None and late > SIMULATOR_LATE_MS:
         yield reasons.SimulatorLate(validity=INVALID, late_p99_ms=late)
-    if recording.stopped is None:
+    if recording.stopped is None and not recording.workload.conversations:
         yield from not_reached(server.open_peak, recording.level.streams or 0, "server")
 
 

@@ -3,13 +3,14 @@
 import itertools
 import json
 from collections import deque
+from collections.abc import Callable
 from time import perf_counter_ns
 
 from loadgen.engine.dispatcher import Dispatcher
 from loadgen.engine.memory import MemoryWatch
 from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
-from loadgen.engine.recorder import StreamRecorder, do_nothing
+from loadgen.engine.recorder import KeepingRecorder, StreamRecorder, do_nothing
 from loadgen.engine.requests import Requests
 from loadgen.engine.schedule import Schedule
 from loadgen.engine.surplus import Connections
@@ -37,6 +38,8 @@ class Engine:
         self._protocol = protocol
         self._outbox = outbox
         self._requests = Requests(cell, protocol)
+        self._recorder = StreamRecorder if self._requests.conversations is None else KeepingRecorder
+        self.wake: Callable[[], object] = do_nothing  # lets the driver look for what is due, from any thread
         self._numbers = itertools.count()
         self._ended: deque[Stream] = deque()
         self._connections = Connections()
@@ -67,7 +70,7 @@ class Engine:
         decoder = self._protocol.decoder(self.cell.workload.stream)
         if isinstance(decoder, Bounded):
             decoder.max_bytes = self.cell.workload.max_message
-        recorder = StreamRecorder(number, arrival.slot or 0, arrival.due, decoder)
+        recorder = self._recorder(number, arrival.slot or 0, arrival.due, decoder)
         recorder.asked = self._requests.asked(arrival)
         recorder.connections, recorder.held_ns = self._connections, arrival.held
         self.open[number] = recorder
@@ -79,7 +82,15 @@ class Engine:
 
     def end_stream(self, recorder: StreamRecorder, arrival: Arrival) -> Arrival | None:
         """Keep what happened, and return the slot's next arrival; ``None`` when the slot has left."""
-        return self.dispatcher.next_after(arrival, self._keep(recorder), perf_counter_ns())
+        ok, now = self._keep(recorder), perf_counter_ns()
+        if (talk := self._requests.conversations) and isinstance(recorder, KeepingRecorder):
+            turn = talk.next_turn(arrival, bytes(recorder.body), ok, now)
+            if turn is not None:
+                after = self.dispatcher.think(turn, now)
+                self.wake()
+                return after
+            arrival = arrival._replace(session=arrival.session + 1, turn=0)
+        return self.dispatcher.next_after(arrival, ok, now)
 
     def _keep(self, recorder: StreamRecorder) -> bool:
         """Keep the stream, once; return whether it succeeded."""

@@ -103,6 +103,21 @@ class Dispatcher:
             del self._running[arrival.slot]
             return None
 
+    def think(self, turn: Arrival, now: int) -> Arrival | None:
+        """Return the turn if it is due; otherwise its slot leaves until then."""
+        slot = turn.slot or 0
+        left = None if turn.streams is None else turn.streams - 1
+        with self._lock:
+            until, _ = self._running[slot]
+            turn = turn._replace(streams=left, until=until)
+            follows = not self._stopped and left != 0 and turn.due < until
+            if follows and turn.due <= now:
+                return turn
+            del self._running[slot]
+            if follows:
+                self._push(turn)
+            return None
+
     def _pause(self, slot: int, ok: bool) -> int:
         """Return how long the slot waits after a stream that has ended."""
         if ok:

@@ -266,5 +266,18 @@ class StreamRecorder:
             prompt=self.asked.prompt,
             input_asked=self.asked.input_tokens,
             output_asked=self.asked.output_tokens,
+            session=self.asked.session,
+            turn=self.asked.turn,
             **{f"{kind}_events": count for kind, count in self._other.items()},
         )
+
+
+@dataclass(slots=True, eq=False)
+class KeepingRecorder(StreamRecorder):
+    """Record a stream, and keep its body: the next turn of its conversation has the answer in it."""
+
+    body: bytearray = field(default_factory=bytearray)
+
+    def on_data(self, data: bytes) -> None:
+        StreamRecorder.on_data(self, data)  # not super(): slots make the class anew
+        self.body += data

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 
+from loadgen.engine.conversations import Conversations
 from loadgen.model import Arrival, Asked, Calibration, Cell, Prompt, Request
 from loadgen.prompts import beginning, beginning_with, filled
 from loadgen.protocols import Protocol
@@ -14,7 +15,8 @@ class Requests:
     """The requests of the prompts of ``cell``.
 
     Where the workload wants it, each begins its prompt differently. What it begins with is drawn anew in each process:
-    a server may still have the prompts of an earlier run with the same seed in its cache.
+    a server may still have the prompts of an earlier run with the same seed in its cache. All turns of a
+    conversation begin with the same.
     """
 
     def __init__(self, cell: Cell, protocol: Protocol) -> None:
@@ -22,12 +24,20 @@ class Requests:
         self._own = os.urandom(8).hex()
         self._numbers = itertools.count()
         self._ready: dict[int | None, Request] = {}  # of the next arrival, by its slot
-        self._made = [self._maker(prompt) for prompt in cell.workload.prompts]
+        talk = cell.workload.conversations
+        self.conversations = None if talk is None else Conversations(cell, protocol)
+        self._made = [] if talk else [self._maker(prompt) for prompt in cell.workload.prompts]
 
     def of(self, arrival: Arrival) -> Request:
         """Return the request of a stream."""
-        if arrival.own is not None:
-            return self._ready.pop(arrival.slot, None) or self._of_own(arrival, arrival.own)
+        own = arrival.own
+        if self.conversations is not None and (own is None or own.text or own.messages):
+            prompt = self.conversations.prompt(arrival)
+            if self._cell.workload.unique:
+                prompt = beginning_with(beginning(f"{self._own}/{arrival.slot}/{arrival.session}"), prompt)
+            return self._built(prompt)
+        if own is not None:
+            return self._ready.pop(arrival.slot, None) or self._of_own(arrival, own)
         return self._made[arrival.prompt % len(self._made)]()
 
     def prepare(self, arrival: Arrival) -> None:
@@ -46,11 +56,11 @@ class Requests:
 
     def asked(self, arrival: Arrival) -> Asked:
         """Return what a stream asks."""
-        number, prompts = arrival.prompt, self._cell.workload.prompts
-        if prompt := arrival.own:
-            return Asked(None, prompt.input_tokens, prompt.output_tokens)
-        prompt = prompts[number := number % len(prompts)]
-        return Asked(number, prompt.input_tokens, prompt.output_tokens)
+        prompts = self._cell.workload.prompts
+        number = None if arrival.own else arrival.prompt % len(prompts)
+        prompt = arrival.own or prompts[arrival.prompt % len(prompts)]
+        place = () if self.conversations is None else (arrival.session, arrival.turn)
+        return Asked(number, prompt.input_tokens, prompt.output_tokens, *place)
 
     def _maker(self, prompt: Prompt) -> Callable[[], Request]:
         """Return what makes the requests of one prompt."""

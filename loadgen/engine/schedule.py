@@ -3,6 +3,7 @@
 The sibling of :class:`~loadgen.engine.dispatcher.Dispatcher`, for loads that are open. Times are ``perf_counter_ns``.
 """
 
+import heapq
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ class Schedule:
         self.failure = ""  # why the load ended before its time: a trace may
         self._next: deque[Arrival] = deque()  # ours that are drawn, at least one until the schedule is over,
         self._passed: list[Arrival] = []  # and those of others that are due before the last of them
+        self._turns: list[tuple[int, int, Arrival]] = []  # of sessions that think, a heap: due, slot
         # Our shares, and after which mark their arrivals are ours.
         self._shares = dict.fromkeys(range(cell.shares) if cell.slots is None else cell.slots, -1)
         self._most = cell.places or FOREVER
@@ -73,23 +75,34 @@ class Schedule:
     def next_due(self) -> int | None:
         """Return when a stream is to be started next; ``None`` when none is to come, or has to wait for another."""
         with self._lock:
+            coming = self._coming
             return (
-                self._next[0].due - self.lead
-                if self._next and not self._is_over and self.running < self._most
-                else None
+                coming.due - self.lead if coming and not self._is_over and self.running < self._most else None
             )
 
     @property
     def is_exhausted(self) -> bool:
         """Return whether no arrival will start."""
-        return self._is_over or not self._next
+        return self._is_over or not self._coming
+
+    @property
+    def _coming(self) -> Arrival | None:
+        """Return what is due next: an arrival, or a turn."""
+        return min(
+            (*list(self._next)[:1], *(turn for *_, turn in self._turns[:1])),
+            key=lambda arrival: arrival.due,
+            default=None,
+        )
 
     def take_due(self, now: int) -> list[Arrival]:
         """Return the arrivals that are due; each then runs until :meth:`next_after`, or is not admitted."""
         started = []
         with self._lock:
             while (
-                not self.is_exhausted and self.running < self._most and self._next[0].due <= now + self.lead
+                not self._is_over
+                and self.running < self._most
+                and (coming := self._coming)
+                and coming.due <= now + self.lead
             ):
                 self.running += 1
                 if self.running == self._most:
@@ -99,9 +112,13 @@ class Schedule:
         return started
 
     def _pop(self) -> Arrival:
-        arrival = self._next.popleft()
+        coming = self._coming
+        assert coming is not None
+        if self._turns and coming is self._turns[0][-1]:
+            return heapq.heappop(self._turns)[-1]
+        self._next.popleft()
         self._draw()
-        return arrival
+        return coming
 
     def admit(self, arrival: Arrival) -> bool:  # noqa: ARG002
         """Return whether a stream that was taken may start: not after a stop."""
@@ -115,12 +132,19 @@ class Schedule:
         That is what was held, or the arrival that comes next if that is soon: no driver watches for it.
         """
         with self._lock:
-            full = self.running >= self._most and not self.is_exhausted and now < self._end
-            if not full or self._next[0].due > now + SOON_NS:
+            coming = self._coming if self.running >= self._most and not self._is_over else None
+            if coming is None or now >= self._end or coming.due > now + SOON_NS:
                 self.running -= 1
                 return None
             found = self._pop()
             return found._replace(held=max(0, now - max(found.due, self._full_since)))
+
+    def think(self, turn: Arrival, now: int) -> Arrival | None:
+        """Return what takes the place of a session until its ``turn`` is due."""
+        turn = turn._replace(held=0)
+        with self._lock:
+            heapq.heappush(self._turns, (turn.due, turn.slot or 0, turn))
+        return self.next_after(turn, True, now)
 
     def must_end(self, slot: int, now: int) -> bool:  # noqa: ARG002
         """Return False: a stream that has started runs to its own end."""
@@ -144,6 +168,6 @@ class Schedule:
         """Drop the arrivals that were due by the end, or the stop; return how many were due from ``begin`` on."""
         count = 0
         with self._lock:
-            while self._next and self._next[0].due < self._end:
+            while (coming := self._coming) and coming.due < self._end:
                 count += self._pop().due >= begin
         return count

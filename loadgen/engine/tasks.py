@@ -48,12 +48,17 @@ class _Driver:
         self.finished: asyncio.Future[None] = self._loop.create_future()
         self._alarm = Alarm(self._loop, self._on_time)
         self._loop.add_reader(commands.fd, self._on_command)
+        engine.wake = self._wake
         self._on_time()
 
     def close(self) -> None:
         """Let the loop call back no more."""
         self._loop.remove_reader(self._commands.fd)
         self._alarm.close()
+
+    def _wake(self) -> None:
+        if not self.finished.done():
+            self._alarm.set(self._engine.wakes_at())
 
     def _on_command(self) -> None:
         try:

@@ -4,6 +4,7 @@ In a process that gevent has patched before this was imported, a thread is a gre
 """
 
 import contextlib
+import os
 import select
 import socket
 import threading
@@ -34,15 +35,30 @@ def drive(
         return
     if isinstance(engine.dispatcher, Schedule):
         engine.dispatcher.lead = LEAD_NS
-    run = _Threads(partial(_slot, engine, client), keep=engine.cell.workload.load.is_open).run
+    of = engine.cell.workload
+    run = _Threads(partial(_slot, engine, client), keep=of.load.is_open or bool(of.conversations)).run
+    watched = [commands.fd]
+    if of.conversations:
+        woken, wakes = os.pipe()
+        os.set_blocking(wakes, False)
+        engine.wake = partial(_wake, wakes)
+        watched.append(woken)
     while not engine.is_finished(now := perf_counter_ns()):
         for arrival in engine.dispatcher.take_due(now):
             run(arrival)
         engine.check(now)
         wait = max(0, engine.wakes_at() - perf_counter_ns()) / 1e9
-        if select.select([commands.fd], [], [], wait)[0]:
+        ready = select.select(watched, [], [], wait)[0]
+        if commands.fd in ready:
             for line in commands.read():
                 engine.run_command(line, perf_counter_ns())
+        for woken in {*ready} - {commands.fd}:
+            os.read(woken, 1 << 16)
+
+
+def _wake(fd: int) -> None:
+    with contextlib.suppress(BlockingIOError):  # it will wake up
+        os.write(fd, b"w")
 
 
 class _Threads:

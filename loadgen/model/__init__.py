@@ -86,6 +86,7 @@ from loadgen.model.limit import LimitFinding as LimitFinding
 from loadgen.model.progress import Listener as Listener
 from loadgen.model.progress import Listeners as Listeners
 from loadgen.model.progress import Progress as Progress
+from loadgen.model.prompt import Conversations as Conversations
 from loadgen.model.prompt import Message as Message
 from loadgen.model.prompt import Prompt as Prompt
 from loadgen.model.reasons import Reason as Reason

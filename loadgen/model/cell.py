@@ -67,6 +67,8 @@ class Arrival(NamedTuple):
     until: int = FOREVER
     own: Prompt | None = None  # what it asks in place of the workload's prompts
     held: int | None = None
+    session: int = 0  # which conversation of its slot
+    turn: int = 0  # of the conversation
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What a stream asks."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +10,18 @@ class Message:
 
     role: str
     content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversations:
+    """Prompts are conversations: each message of the user is a turn, after the one before and ``think`` seconds.
+
+    ``think`` is a mean; ``spread``, of ``lognormal``, the coefficient of variation.
+    """
+
+    think: float = 0.0
+    distribution: Literal["exponential", "lognormal", "constant"] = "exponential"
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from loadgen.model.clients import ClientId
 from loadgen.model.level import Level
-from loadgen.model.prompt import Prompt
+from loadgen.model.prompt import Conversations, Prompt
 from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 from loadgen.model.synthetic import Calibration, Synthetic
@@ -221,6 +221,7 @@ class Workload:
     max_message: int = MAX_MESSAGE_BYTES
     synthetic: Synthetic | None = None
     unique: bool = False
+    conversations: Conversations | None = None  # prompts are these
     slo: Slo = field(default_factory=Slo)
     calibration: Calibration | None = None  # by which synthetic prompts were made
 

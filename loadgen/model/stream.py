@@ -63,6 +63,8 @@ class Asked(NamedTuple):
     prompt: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    session: int | None = None  # which conversation of its slot
+    turn: int | None = None
 
 
 NOTHING = Asked()
@@ -105,6 +107,8 @@ class Stream:
     prompt: int | None = None  # which of the workload's prompts
     input_asked: int | None = None  # tokens
     output_asked: int | None = None
+    session: int | None = None
+    turn: int | None = None
 
     @property
     def first_token(self) -> int | None:

@@ -71,6 +71,8 @@ class StreamTable(Table):
     prompt: Ints = None  # type: ignore[assignment]
     input_asked: Ints = None  # type: ignore[assignment]
     output_asked: Ints = None  # type: ignore[assignment]
+    session: Ints = None  # type: ignore[assignment]
+    turn: Ints = None  # type: ignore[assignment]
     held_ns: Ints = None  # type: ignore[assignment]
     finish_reason: NDArray[Any] = None  # type: ignore[assignment] # text
 

@@ -71,7 +71,8 @@ class Protocol(typing.Protocol):
     A class whose API the simulator serves has the attribute ``simulated = True``, one whose requests have the messages
     of a chat ``takes_messages = True``; the prompts of others are texts. One whose servers list their models,
     or those in memory (with ``expires_at``, as Ollama does), may have methods ``catalogue(cell) -> Request`` and
-    ``in_memory(cell) -> Request``; where they take one out of memory, ``unload(cell) -> Request``.
+    ``in_memory(cell) -> Request``; where they take one out of memory, ``unload(cell) -> Request``. For conversations it
+    has ``answer(body) -> str``, the text of a body that was decoded.
     """
 
     def request(self, cell: Cell, prompt: Prompt) -> Request:

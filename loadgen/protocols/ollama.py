@@ -141,6 +141,19 @@ class Chat(Generate):
     takes_messages = True
     path = "/api/chat"
 
+    def answer(self, body: bytes) -> str:
+        texts: list[str] = []
+
+        def read(line: bytes, _: list[Event]) -> bool:
+            text = lenient.mapping(lenient.mapping(line).get("message")).get("content")
+            texts.append(text if isinstance(text, str) else "")
+            return False
+
+        lines = ndjson.Decoder(read)
+        lines.feed(body)
+        lines.eof()
+        return "".join(texts)
+
     def question(self, prompt: Prompt) -> dict[str, Any]:
         return {"messages": [{"role": each.role, "content": each.content} for each in prompt.chat]}
 

@@ -189,6 +189,23 @@ class Chat:
     def catalogue(self, cell: Cell) -> Request:
         return ask(cell, f"{_version(cell)}/models", "application/json")
 
+    def answer(self, body: bytes) -> str:
+        texts: list[str] = []
+
+        def read(message: bytes, _: list[Event]) -> bool:
+            choices = lenient.mapping(message).get("choices")
+            for choice in choices if isinstance(choices, list) else ():
+                of = lenient.mapping(choice)
+                text = lenient.mapping(of.get("delta") or of.get("message")).get("content")
+                texts.append(text if isinstance(text, str) else "")
+            return False
+
+        if lenient.is_json(body):
+            read(body, [])
+        else:
+            sse.Decoder(read).feed(body)
+        return "".join(texts)
+
     def decoder(self, stream: bool) -> Decoder:
         return _Decoder() if stream else raw.Decoder(_Reader().whole)
 

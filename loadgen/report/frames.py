@@ -28,6 +28,7 @@ STREAM_COLUMNS = (
     "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
     "rate", "ttft_corrected_ms", "total_corrected_ms", "held_ms", "start_delay_ms",
+    "session", "turn",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,

@@ -22,6 +22,7 @@ from loadgen.model import (
     AUTO,
     MODEL,
     Calibration,
+    Conversations,
     Level,
     Metrics,
     Prompt,
@@ -152,7 +153,7 @@ def _resolve(
     shape = _validate(document, in_file, version)
     in_prompts_file = _prompts_file(document, hidden)
     if shape is not None:
-        _check_messages(document, shape, in_prompts_file)
+        _check_messages(document, shape, in_prompts_file or shape.prompts_shape.listed())
     trace = _trace(document, shape, hidden)
     ca = _certificates(document, shape)
     secrets = environment.secrets(document.data, taken)
@@ -184,7 +185,8 @@ def _resolve(
         workload=made(
             Workload(
                 load=load,
-                prompts=in_prompts_file or tuple(map(Prompt, of.texts or ())),
+                prompts=in_prompts_file or of.listed(),
+                conversations=Conversations(**dict(of.conversations)) if of.conversations else None,
                 synthetic=of.synthetic.resolved() if of.synthetic else None,
                 unique=of.is_unique,
                 protocol=shape.protocol,
@@ -377,12 +379,20 @@ def _trace(document: Document, shape: ScenarioShape | None, hidden: set[str]) ->
 
 
 def _check_messages(document: Document, shape: ScenarioShape, prompts: Sequence[Prompt]) -> None:
-    """Report prompts that are chats where the protocol takes a text."""
+    """Report prompts that are chats where the protocol takes a text, and conversations without a turn."""
+    talks = shape.prompts_shape.conversations
     with suppress(ImportError):
-        if any(prompt.messages for prompt in prompts) and not protocols.takes_messages(shape.protocol):
+        if (talks or any(prompt.messages for prompt in prompts)) and not protocols.takes_messages(
+            shape.protocol
+        ):
             chats = " or ".join(filter(protocols.takes_messages, protocols.BUILTIN))
             wrong = f"has messages, and {shape.protocol} takes a text"
-            document.report(("prompts", "file"), wrong, f"the protocol {chats}, or prompts that are texts")
+            key = "conversations" if talks else "file" if shape.prompts_shape.file else "chats"
+            document.report(("prompts", key), wrong, f"the protocol {chats}, or prompts that are texts")
+    for number, prompt in enumerate(prompts, 1):
+        if talks and not any(message.role == "user" for message in prompt.chat):
+            document.report(("prompts",), f"chat {number} has no turn", "a message with the role user")
+            return
 
 
 def _prompts_file(document: Document, hidden: set[str]) -> tuple[Prompt, ...]:

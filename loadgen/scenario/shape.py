@@ -30,9 +30,12 @@ from loadgen.model import (
     AUTO,
     MAX_MESSAGE_BYTES,
     ClientId,
+    Conversations,
     Level,
     Load,
+    Message,
     Objectives,
+    Prompt,
     RateStage,
     Simulator,
     Slo,
@@ -69,6 +72,7 @@ MAX_CONCURRENCY: Final = 100_000
 _SIMULATOR: Final = Simulator()
 _TIMEOUTS: Final = Timeouts()
 _STOP: Final = Stop()
+_CONVERSATIONS: Final = Conversations()
 _UNIFORM_JITTER: Final = 1 / math.sqrt(3)
 
 
@@ -76,7 +80,7 @@ MAX_TOKENS: Final = 1_000_000
 MOST_MADE: Final = 100  # different prompts
 MAX_MADE_TOKENS: Final = 2_000_000  # of all of them: about 10 MB
 TAGS: Final = ("<list>", "<mapping>")  # in paths of errors, for the two forms of prompts
-_SOURCES: Final = frozenset({"file", "texts", "synthetic"})
+_SOURCES: Final = frozenset({"file", "texts", "chats", "synthetic"})
 
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS), INTEGER]
@@ -463,6 +467,32 @@ class SyntheticShape(_Shape):
         return Synthetic(**{**dict(self), "count": count})
 
 
+class ConversationsShape(_Shape):
+    """Prompts are conversations: each message of the user is a turn, which follows when the one before has ended."""
+
+    think: Duration = key(
+        _CONVERSATIONS.think, "Mean time between the end of an answer and the next turn.", "5s"
+    )
+    distribution: Annotated[
+        Literal["exponential", "lognormal", "constant"],
+        one_of("a distribution", lambda: ("exponential", "lognormal", "constant")),
+    ] = key(_CONVERSATIONS.distribution, "Distribution of that time.")
+    spread: Annotated[float, Field(ge=0, le=10), NUMBER] = key(
+        _CONVERSATIONS.spread, "Spread of a lognormal time: standard deviation divided by mean."
+    )
+
+    def problems(self) -> Found:
+        if "spread" in self.model_fields_set and self.distribution != "lognormal":
+            yield ("spread",), "goes with a lognormal time", "distribution: lognormal, or no spread"
+
+
+class MessageShape(_Shape):
+    """A message of a chat."""
+
+    role: Text = key(..., "Who says it: system, user or assistant.", "user")
+    content: str = key(..., "What is said.", "Why is the sky blue?")
+
+
 class PromptsShape(_Shape):
     """Where the prompts come from."""
 
@@ -483,6 +513,14 @@ class PromptsShape(_Shape):
         "Made by loadgen, of so many tokens.",
         {"input_tokens": 512, "output_tokens": 128, "spread": 0.2},
     )
+    chats: Annotated[list[Annotated[list[MessageShape], Field(min_length=1)]], Field(min_length=1)] | None = (
+        key(None, "Chats, each a list of messages.", [[{"role": "user", "content": "Why is the sky blue?"}]])
+    )
+    conversations: ConversationsShape | None = key(
+        None,
+        "Ask the chats turn by turn, each with the answers to those before. Without it a chat is one prompt.",
+        {"think": "5s"},
+    )
     unique: Annotated[Literal["prefix", "off"], one_of("a way", lambda: ("prefix", "off"))] | None = key(
         None,
         "prefix: the prompt of each stream begins with words that no other has, so that no server has it in its "
@@ -495,6 +533,11 @@ class PromptsShape(_Shape):
         """Return whether the prompt of each stream begins differently."""
         return self.unique == "prefix" or (self.unique is None and self.synthetic is not None)
 
+    def listed(self) -> tuple[Prompt, ...]:
+        """Return those that stand in the scenario itself."""
+        chats = (tuple(Message(each.role, each.content) for each in chat) for chat in self.chats or ())
+        return (*map(Prompt, self.texts or ()), *(Prompt(messages=chat) for chat in chats))
+
     def problems(self) -> Found:
         found = sorted(_SOURCES & self.model_fields_set)
         if len(found) != 1:
@@ -503,6 +546,8 @@ class PromptsShape(_Shape):
         for name in found:
             if getattr(self, name) is None:
                 yield (name,), "is empty", "a value, or leave the key out"
+        if self.conversations and self.synthetic:
+            yield ("conversations",), "goes with texts, chats or a file", "no synthetic prompts"
         if self.column and "file" not in found:
             yield ("column",), "is one of a file", "leave it out, or {file: prompts.csv, column: question}"
 
@@ -793,6 +838,8 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("trace",): TraceShape,
     ("prompts",): PromptsShape,
     ("prompts", "synthetic"): SyntheticShape,
+    ("prompts", "conversations"): ConversationsShape,
+    ("prompts", "chats"): MessageShape,
     ("timeouts",): TimeoutsShape,
     ("stop",): StopShape,
     ("slo",): SloShape,

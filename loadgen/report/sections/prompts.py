@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from loadgen.analysis.metrics import column
+from loadgen.analysis.turns import by_turn
 from loadgen.model import PromptCacheFinding, Summary
-from loadgen.report.blocks import Cell, Column, Table, Text, Verdict
-from loadgen.report.columns import value_text
+from loadgen.report.blocks import Cell, Column, Row, Table, Text, Verdict
+from loadgen.report.columns import value_text, where
 from loadgen.report.language import _
 from loadgen.report.sections.section import Block, Form, Section, View, by_level
 from loadgen.report.sentences import sentences
 from loadgen.report.sentences.warm_up import calibrated
+from loadgen.report.text import number
 
 # Of input and of output: the columns of what was asked, what was counted, and the difference.
 _LENGTHS: Final = {
@@ -34,6 +36,7 @@ class Prompts(Section):
             yield Verdict(_("cache"), of.statement, "warn", of.details)
         if form == "summary":
             return
+        yield from _turns(view)
         kinds = [kind for kind, (asked, *_rest) in _LENGTHS.items() if _measured(view.summaries, asked)]
         if not kinds:
             return
@@ -42,6 +45,23 @@ class Prompts(Section):
             of_them = seen.calibration
             yield Text(calibrated(of_them), "quiet" if of_them.source == "server" else "warn")
         yield _table(view, kinds)
+
+
+def _turns(view: View) -> Iterable[Block]:
+    """Yield the times of conversations, a row per turn."""
+    groups: dict[str, list[Row]] = {}
+    for level, repeats in view.repeats.items():
+        clients = dict.fromkeys(repeat.recording.client for repeat in repeats)
+        for client in clients:
+            parts = [m for repeat in repeats if repeat.recording.client == client for m in repeat.parts]
+            for turn in by_turn(parts):
+                title = _("turn {n}").format(n=turn.number + 1)
+                figures = turn.input_tokens, turn.ttft_p50_ms, turn.ttft_p95_ms
+                row = [title, f"{turn.streams:,}", *(number(value) for value in figures)]
+                groups.setdefault(where(client, level), []).append(row)
+    if groups:
+        headings = _("streams"), _("input tokens, p50"), _("TTFT p50, ms"), _("TTFT p95, ms")
+        yield Table([Column(_("turn")), *map(Column, headings)], groups, _("Conversations, turn by turn"))
 
 
 def _measured(summaries: Sequence[Summary], name: str) -> bool:
@@ -53,13 +73,18 @@ def _table(view: View, kinds: Sequence[str]) -> Table:
     names = [name for kind in kinds for name in _LENGTHS[kind]]
     headings = _("asked, p50"), _("got, p50"), _("spread asked"), _("spread got"), _("difference, %")
     columns = [
-        Column(heading, above=titles[kind], tip=column(name).metric.description)
+        Column(
+            heading,
+            above=titles[kind],
+            priority=0 if "p50" in name else 1 if "off" in name else 2,
+            tip=column(name).metric.description,
+        )
         for kind in kinds
         for heading, name in zip(headings, _LENGTHS[kind], strict=True)
     ]
     if _measured(view.summaries, "cached_percent"):
         names.append("cached_percent")
-        columns.append(Column(_("cached, %"), tip=column("cached_percent").metric.description))
+        columns.append(Column(_("cached, %"), priority=1, tip=column("cached_percent").metric.description))
     first, rows = by_level(view, lambda s: [Cell(value_text(column(name), s.value(name))) for name in names])
     return Table(
         [Column(first), *columns], rows, _("Lengths that were asked for, and those that the server counted")
