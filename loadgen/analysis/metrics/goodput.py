@@ -39,7 +39,7 @@ def _never_started(repeats: Repeats) -> int:
 @of_slo(
     partial(share, whole=100), label="good streams", unit="%", decimals=2, better="higher", kind="share", count=True,
     intervals=VALUE, compared=VALUE, primary=VALUE, live=VALUE, tabled=VALUE, short={None: 40},
-    headline={None: (3, "good", "%")},
+    headline={None: (0, "good", "%")},
 )  # fmt: skip
 def good_percent(repeats: Repeats) -> tuple[int, int] | None:
     """Share of the streams due after the warm-up that are good: they completed, and hold every objective of `slo`. Not
@@ -51,7 +51,7 @@ def good_percent(repeats: Repeats) -> tuple[int, int] | None:
 
 @of_slo(
     Scalar, label="goodput", unit="streams/s", better="higher", kind="rate", intervals=VALUE, compared=VALUE,
-    live=VALUE, tabled=VALUE, short={None: 120}, headline={None: (3, "good", "per s")},
+    live=VALUE, tabled=VALUE, short={None: 120}, headline={None: (0, "good", "per s")},
     heading="good/s",
 )  # fmt: skip
 def goodput_per_s(repeats: Repeats) -> float | None:

@@ -301,8 +301,9 @@ def _objective(answers: Sequence[Objective]) -> Iterator[str]:
             _range(one) if alone else _("with {client} {range}").format(client=one.client, range=_range(one))
             for one in of
         ]
+        what = requirement(name, op, limit)
         yield _("{threshold} holds {where}.").format(
-            threshold=requirement(name, op, limit), where=clauses(parts)
+            threshold=what[:1].upper() + what[1:], where=clauses(parts)
         )
 
 

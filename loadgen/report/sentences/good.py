@@ -93,7 +93,7 @@ def _over_levels(sweep: Sequence[Good]) -> str:
             _("Good streams with {client} ({objectives}): {levels}.").format(
                 client=sweep[0].client, objectives=objectives(sweep[0].limits), levels=joined(texts)
             ),
-            _("The most are {rate} per second, at {level}.").format(
+            _("The most good streams per second are {rate}, at {level}.").format(
                 rate=number(most.goodput.value), level=level_text(most.level)
             ),
         ]
