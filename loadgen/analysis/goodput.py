@@ -67,5 +67,7 @@ def _any(*flags: Flags) -> Flags:
 
 def judged_by(run: Run, slo: Slo) -> Run:
     """Return the run with other objectives."""
+    scenario = run.info.scenario
+    info = replace(run.info, scenario=replace(scenario, workload=replace(scenario.workload, slo=slo)))
     recordings = (replace(r, workload=replace(r.workload, slo=slo)) for r in run.recordings)
-    return replace(run, recordings=tuple(recordings))
+    return replace(run, info=info, recordings=tuple(recordings))

@@ -68,8 +68,7 @@ def command(
         if run.left_out:
             click.echo(f"loadgen: {run.folder}: {left_out(run)}", err=True)
     slo = next((of for run in reversed(runs) if (of := run.info.scenario.workload.slo).is_set), Slo())
-    runs = [judged_by(run, slo) for run in runs]
-    summaries = [analysis.summarise(each) for each in runs]
+    summaries = [analysis.summarise(judged_by(run, slo)) for run in runs]
     for folder, found in zip((base, head), summaries, strict=False):
         if all(summary.validity is Validity.INVALID for summary in found):
             message = f"{folder}: no valid measurement; loadgen report {folder} shows the reasons"
