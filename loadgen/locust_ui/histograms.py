@@ -28,15 +28,22 @@ def formulas() -> Mapping[str, Formula]:
 
 
 class Histograms:
-    """A histogram for each of :func:`formulas`, in buckets of at most 0.1 % above 2 ms and of 1 µs below."""
+    """A histogram for each of :func:`formulas`, in buckets of at most 0.1 % above 2 ms and of 1 µs below.
+
+    Of the ``judged`` streams so many were ``good``: each is judged once, as it ends.
+    """
 
     def __init__(self) -> None:
         self._formulas = formulas()
         self._counts: dict[str, Counter[int]] = {key: Counter() for key in self._formulas}
+        self.good = self.judged = 0
 
     def add(self, recording: Recording) -> None:
         """Count the values of ``recording``."""
         measured = Measured(recording)
+        if of := measured.judged:
+            self.good += int((of.good & measured.after_warmup).sum())
+            self.judged += int(((of.good | of.bad) & measured.after_warmup).sum())
         for key, formula in self._formulas.items():
             us = np.maximum(np.rint(formula.times(measured).values / 1e3), 0).astype(np.int64)
             bits = np.maximum(np.frexp(us / _EXACT)[1], 0)

@@ -28,6 +28,7 @@ SETTLED_ROWS: Final = 2  # in which the number of streams requested must not cha
 LIMIT: Final = "limit"  # the verdict of a limit that was reached, which is a result
 WATCHED: Final = {"ttft": (50, 90, 95, 99), "lag": (50, 99), "to_wire": (50, 99)}  # percentiles, by metric
 SCALARS: Final = ("tokens_per_s", "cpu_percent", "rss_mib", "threads")
+JUDGED: Final = ("good_percent", "goodput_per_s")  # of streams as they end, where the scenario has objectives
 
 
 @dataclass
@@ -68,6 +69,7 @@ class _Client:
     engines: list[_Engine] = field(default_factory=list)
     total: Histograms = field(default_factory=Histograms)
     recent: Histograms = field(default_factory=Histograms)  # since the last row
+    goodput: float | None = None  # good streams that ended per second, between the last two rows
     rows: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_ROWS))
 
     @property
@@ -83,6 +85,11 @@ class _Client:
             "open": sum(engine.assignment.open for engine in running),
             **{key: _sum(engine.values[key] for engine in running) for key in SCALARS},
         }
+
+    @property
+    def is_judged(self) -> bool:
+        """Return whether its streams have objectives."""
+        return bool(self.cell.workload.slo.of(self.cell.client).limits)
 
     def values(self) -> dict[str, float | None]:
         """Return what the rules of limits look at, by column of the summary."""
@@ -114,7 +121,9 @@ class Live:
         self._run, self._scenario = run, scenario
         self._clients = {cell.index: _Client(cell, styles[cell.client]) for cell in cells}
         live = [each for each in metrics() if each.live]
-        self._metrics = [m for m in live if m.key in SCALARS or not isinstance(m.formula, Scalar)]
+        self._judged = any(client.is_judged for client in self._clients.values())
+        shown = SCALARS + (JUDGED if self._judged else ())
+        self._metrics = [m for m in live if m.key in shown or not isinstance(m.formula, Scalar)]
         self._began = time.monotonic()
         self._ended: float | None = None
         self.notes: list[str] = []
@@ -147,7 +156,15 @@ class Live:
         for client in self._known():
             for engine in client.engines:
                 engine.tick()
-            client.rows.append({"at": at, **client.state(), **self._times(client.recent)})
+            seconds = at - (client.rows[-1]["at"] if client.rows else 0.0)
+            client.goodput = client.recent.good / seconds if client.is_judged and seconds > 0 else None
+            row = {
+                "at": at,
+                **client.state(),
+                **self._times(client.recent),
+                **self._goodput(client, client.recent),
+            }
+            client.rows.append(row)
             client.recent = Histograms()
 
     # -- what the page gets
@@ -165,7 +182,12 @@ class Live:
                     "id": client.cell.index,
                     "client": client.style.label,
                     "colour": {"light": client.style.light, "dark": client.style.dark},
-                    "values": {**client.state(), **self._times(client.total), **client.ended()},
+                    "values": {
+                        **client.state(),
+                        **self._times(client.total),
+                        **self._goodput(client, client.total),
+                        **client.ended(),
+                    },
                     "history": [*client.rows],
                 }
                 for client in self._known()
@@ -197,10 +219,13 @@ class Live:
             unit, title = unit_of(metric), title_of(metric)
             yield {
                 "title": title if unit in metric.label else f"{title} ({unit})",
-                "table": pairs,
+                "table": [] if metric.key in JUDGED else pairs,  # which share a heading
                 "chart": drawn or pairs,
                 "description": metric.description,
             }
+        if self._judged:
+            table = [[heading, name] for heading, name in zip(("%", "per s"), JUDGED, strict=True)]
+            yield {"title": "Good streams", "table": table, "chart": []}
         yield {"title": "Memory (MiB)", "table": [], "chart": [["", "rss_mib"]]}
         yield {"title": "Threads", "table": [], "chart": [["", "threads"]], "whole": True}
         yield {"title": "Ended", "table": [[key, key] for key in ("ok", "failed", "stopped")], "chart": []}
@@ -214,6 +239,11 @@ class Live:
                 values = histograms.percentiles(metric.key, ranks)
                 found |= {metric.column(rank): values[rank] for rank in ranks}
         return found
+
+    def _goodput(self, client: _Client, of: Histograms) -> dict[str, float | None]:
+        """Return how many streams were good, by column; nothing where the scenario has no objectives."""
+        percent = 100 * of.good / of.judged if of.judged else None
+        return dict(zip(JUDGED, (percent, client.goodput), strict=True)) if self._judged else {}
 
     def _known(self) -> list[_Client]:
         return [client for client in self._clients.values() if client.engines]

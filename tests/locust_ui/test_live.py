@@ -14,7 +14,7 @@ from loadgen.distributed import coordinator
 from loadgen.distributed.coordinator import Assignment
 from loadgen.locust_ui import live as module
 from loadgen.locust_ui.live import MAX_ROWS, Live
-from loadgen.model import Cell, ClientId, CpuSampleTable, Outcome, Validity
+from loadgen.model import Cell, ClientId, CpuSampleTable, Outcome, Slo, Validity
 from loadgen.report.sentences.limit import limited_by
 from tests import synthetic
 from tests.lab.cells import cell
@@ -103,6 +103,33 @@ def test_a_row_has_what_happened_since_the_last_one(live: Live, clock: Clock) ->
     assert found["itl_p50_ms"] == pytest.approx(8, rel=1e-3)
     assert found["itl_p99_ms"] is None  # ten values are too few
     assert values(live)["itl_p99_ms"] == pytest.approx(8, rel=1e-3)
+
+
+def test_streams_are_judged_as_they_end(live: Live, clock: Clock) -> None:
+    judged = replace(AIOHTTP, workload=replace(AIOHTTP.workload, slo=Slo(ttft_ms=50, itl_ms=20)))
+    live.begin("run", "scenario", (judged, REQUESTS))
+    only = assignment(judged)
+    clock.now += 2.0
+    long_gap = stream(10, gap=30, tokens=3)
+    send(live, only, stream(50), stream(51), long_gap, stream(1, outcome=Outcome.RESET), cell=judged)
+    send(live, only, stream(1, outcome=Outcome.STOPPED), stream(1, tokens=9), cell=judged)
+    found = row(live)
+    assert (found["good_percent"], found["goodput_per_s"]) == (pytest.approx(40), 1.0)
+    clock.now += 1.0
+    send(live, only, stream(1), cell=judged)
+    found = row(live)
+    assert (found["good_percent"], found["goodput_per_s"]) == (100, 1.0)
+    assert values(live)["good_percent"] == pytest.approx(50)
+    clock.now += 1.0
+    found = row(live)
+    assert (found["good_percent"], found["goodput_per_s"]) == (None, 0.0)
+    send(live, assignment(REQUESTS), stream(1), cell=REQUESTS)
+    assert values(live, 1)["goodput_per_s"] is None
+
+
+def test_without_objectives_the_tab_has_no_goodput(live: Live) -> None:
+    send(live, assignment(AIOHTTP), stream(1))
+    assert "Goodput" not in str(live.snapshot("running")["columns"])
 
 
 def test_tokens_per_second_are_between_the_updates_that_arrived(live: Live, clock: Clock) -> None:
@@ -237,7 +264,7 @@ def columns(live: Live, part: str) -> dict[str, list[str]]:
 def test_every_live_metric_is_in_the_tab(live: Live) -> None:
     send(live, assignment(AIOHTTP), *[stream(tokens=2, lag=1)] * 100)
     live.tick()
-    wanted = {metric.column(rank) for metric in metrics() for rank in metric.live}
+    wanted = {metric.column(rank) for metric in metrics() for rank in metric.live if not metric.needs}
     shown = {name for names in columns(live, "table").values() for name in names}
     assert wanted < shown == set(values(live)) - {"rss_mib", "threads"}
     drawn = {name for names in columns(live, "chart").values() for name in names}
