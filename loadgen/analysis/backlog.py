@@ -9,6 +9,8 @@ window, for in the first one streams only begin to fill the server. The backlog 
   vary less).
 - The last third of the streams that are due then and complete took longer, from the schedule to their end, than the
   first (Mann-Whitney, one-sided, 1 %). Streams that are merely longer than the window do not.
+
+Where the rule of the run itself (``stop.overload``) ended the cell, the backlog grew as that found.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.repeats import Repeat
+from loadgen.model import Outcome
 
 CHANCE = 3.0  # standard deviations
 SIGNIFICANCE = 0.01
@@ -36,7 +39,10 @@ def growth(repeat: Repeat) -> float | None:
     begin += (end - begin) // 4
     due, ended = _marks(repeat, "due"), _marks(repeat, "end")
     came = int(((due >= begin) & (due < end)).sum()) + repeat.not_started
-    grew = came - int(((ended >= begin) & (ended < end)).sum())
+    left = np.concatenate([m.outcome != Outcome.STOPPED for m in repeat.parts])
+    grew = came - int((left & (ended >= begin) & (ended < end)).sum())
+    if (early := repeat.recording.stopped) and early.why == "overload" and end > begin:
+        return max(grew, 0) / float(end - begin) * 1e9
     if end <= begin or grew <= CHANCE * math.sqrt(2 * came):
         return 0.0
     took = np.concatenate([np.where(m.ok, m.total_corrected, -1) for m in repeat.parts])

@@ -555,13 +555,12 @@ def _stopped(answers: Sequence[StoppedEarly]) -> Iterator[str]:
     for one in answers:
         text = (
             _(
-                "At {level} more streams arrive than are served: {stopped} of {cells} cells overloaded, from {since} s "
-                "on ({clients})."
+                "At {level} {stopped} of {cells} cells ended early, overloaded from t = {since} s on ({clients})."
             )
             if one.why == "overload"
             else _(
-                "At {level} too many streams failed: the stop rule ended {stopped} of {cells} cells, the first after "
-                "{at} s ({clients})."
+                "At {level} {stopped} of {cells} cells ended early, the first after {at} s: too many streams failed "
+                "({clients})."
             )
         )
         yield text.format(
