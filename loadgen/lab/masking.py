@@ -34,7 +34,8 @@ def shareable(scenario: Scenario) -> Scenario:
 def is_complete(scenario: Scenario) -> bool:
     """Return whether the scenario as it was written down has all that it was measured with."""
     written = msgspec.json.encode((scenario.target, scenario.workload)).decode()
-    return MASK not in written and not any("python" in client.options for client in scenario.clients)
+    elsewhere = scenario.workload.load.trace or any("python" in client.options for client in scenario.clients)
+    return MASK not in written and not elsewhere
 
 
 def _utf8(name: str) -> str:

@@ -64,12 +64,12 @@ def test_a_killed_run_is_resumed_to_the_table_of_an_undisturbed_one(tmp_path: Pa
     assert not holds(out, KEY)
 
 
-def test_an_interrupted_run_needs_no_scenario(tmp_path: Path) -> None:
-    path, out = (
-        scenario(tmp_path, repeats=2, target={"simulator": {"ttft": "1ms", "gap": "0ms", "tokens": 2}}),
-        tmp_path / "r",
-    )
+def test_what_was_missing_is_the_same_as_in_an_undisturbed_run(tmp_path: Path) -> None:
+    out, target = tmp_path / "r", {"simulator": {"ttft": "1ms", "gap": "0ms", "tokens": 2}}
+    load = {"duration": "500ms", "arrivals": "gamma", "shape": 0.5}
+    path = scenario(tmp_path, repeats=2, target=target, concurrency=None, rate=40, load=load)
     assert command.invoke("run", path, "--out", out).returncode == 0
+    undisturbed = loadgen.Run.load(out).streams()[["cell", "client", "stream", "due_ms", "prompt"]]
     file = out / "run.json"
     info = json.loads(file.read_text())
     info["cells"][1] |= {"ended": None, "files": [], "at": None}  # as a kill between two cells leaves it
@@ -82,7 +82,7 @@ def test_an_interrupted_run_needs_no_scenario(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     run = loadgen.Run.load(out)
     assert [(cell.index, cell.attempt, cell.ended) for cell in run.info.cells] == [(1, 0, ""), (2, 0, "")]
-    assert list(run.summary()["streams"]) == [2]
+    assert run.streams()[list(undisturbed)].equals(undisturbed)
 
 
 def test_what_is_no_run_folder_is_named(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from loadgen.model import (
     Target,
     Workload,
 )
+from loadgen.model.scenario import Trace
 from loadgen.preflight.requirements import Refused
 from loadgen.store import load
 from tests.lab.test_lifecycle import recording
@@ -148,7 +149,10 @@ def test_cells_of_another_plan_are_refused(tmp_path: Path) -> None:
 def test_a_scenario_with_secrets_or_interpreters_must_be_named(tmp_path: Path) -> None:
     secret = replace(SCENARIO, target=Target(url="http://h", headers={"Authorization": "x"}))
     python = replace(SCENARIO, clients=(ClientId("floor", {"python": "3.13t"}),))
-    assert [is_complete(shareable(each)) for each in (SCENARIO, secret, python)] == [True, False, False]
+    trace = Load(arrivals="trace", trace=Trace(file="t.jsonl", rate=1.0, seconds=9.0))
+    traced = replace(SCENARIO, workload=replace(SCENARIO.workload, load=trace))
+    found = [is_complete(shareable(each)) for each in (SCENARIO, secret, python, traced)]
+    assert found == [True, False, False, False]
     run = killed(tmp_path / "run", [])
     assert scenario_of(run) == run.info.scenario
     with pytest.raises(Refused, match="name the file"):
