@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from loadgen.analysis.metrics import Metric
 from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.model import Finding, Level, Run, Summary
 from loadgen.report.client_style import Styles, client_styles
@@ -26,6 +27,11 @@ class View:
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the findings of that class, in order."""
         return [finding for finding in self.findings if isinstance(finding, kind)]
+
+    def concerns(self, metric: Metric) -> bool:
+        """Return whether the run has the metric: one that needs a key of the scenario only where it was measured."""
+        names = [metric.column(rank) for rank in metric.ranks]
+        return not metric.needs or any(s.value(name) is not None for s in self.summaries for name in names)
 
     @cached_property
     def styles(self) -> Styles:

@@ -19,7 +19,11 @@ class Glossary(Section):
     folded = True
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
-        terms = [(title_of(metric), _(metric.description)) for metric in metrics() if metric.tabled]
+        terms = [
+            (title_of(metric), _(metric.description))
+            for metric in metrics()
+            if metric.tabled and view.concerns(metric)
+        ]
         terms += [
             (
                 _("p50, p99, n"),

@@ -38,7 +38,7 @@ class Metrics(Section):
                 ]
                 yield _table(view, [(of, 0) for of in known], _(title), wide=True)
         else:
-            yield _table(view, [of for of in short() if _concerns(of[0], view)], "")
+            yield _table(view, [of for of in short() if view.concerns(of[0].metric)], "")
         low = any(each.low_sample for s in view.summaries for each in s.values())
         legend = _("TTFT, ITL, total and lag in ms; – not measured")
         yield Text(clauses([legend, _("~ low sample size")]) if low else legend, "quiet")
@@ -48,11 +48,6 @@ class Metrics(Section):
             yield Text(
                 _("Why the answers ended, in the server’s words: {ended}.").format(ended=ended), "quiet"
             )
-
-
-def _concerns(of: MetricColumn, view: View) -> bool:
-    """Return whether the run could measure it: its scenario has the key that the metric needs."""
-    return not of.metric.needs or any(s.value(of.name) is not None for s in view.summaries)
 
 
 def _thinking(view: View) -> Iterator[str]:
