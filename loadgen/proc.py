@@ -214,3 +214,12 @@ def _fields(path: Path) -> dict[str, str]:
 
 def _number(text: str | None) -> int | None:
     return int(text.split()[0]) if text else None
+
+
+def first_match(path: str, pattern: str) -> str | None:
+    """Return the first group of ``pattern`` in the file; ``None`` where there is no match or no file."""
+    try:
+        found = re.search(pattern, Path(path).read_text())
+    except OSError:
+        return None
+    return found[1].strip() if found else None

@@ -80,7 +80,7 @@ class Loads:
         """
         load, level = self.first, self._rules.level(value)
         if level.rate is not None:
-            load = replace(load, max_streams=min(self._fit, plan.max_streams(load, level)))
+            load = replace(load, max_streams=plan.max_streams(load, level, self._fit))
         if isinstance(self._goal, Budget) or self._window is not None:
             return load
         expected, (per_s, fastest) = value, self._fastest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -25,7 +24,6 @@ from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, sea
 from loadgen.capacity.server import limited_by, saturation
 from loadgen.exit_code import ExitCode
 from loadgen.lab import engine, plan
-from loadgen.lab.environment import first_match
 from loadgen.lab.lifecycle import RunResult
 from loadgen.lab.run import Session, server_cores, session
 from loadgen.lab.spool import Keep
@@ -52,8 +50,6 @@ from loadgen.report.sentences.warm_up import saw
 FILE: Final = "limit.json"  # in the run folder
 ALONE: Final = Load(requests=8)  # one after the other, in each of two cells, for the TTFT of one stream
 MAX_DURATIONS: Final = 2.0  # durations of a stream after which those still open are ended
-MAX_STREAMS: Final = 1 << 16
-MEMORY_KIB: Final = 256  # per stream, engine and simulator together; no client was seen to need as much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +129,7 @@ def find_limits(
     measured part of a step, in seconds. Raises what :func:`loadgen.lab.run.run` raises.
     """
     where = _split_cores(cores, scenario)
-    fit = _streams_that_fit(scenario)
+    fit = os_limits.most(scenario.clients)
     if rate:
         rules = rules_of_rates(scenario, goal, highest, precision)
     else:
@@ -141,7 +137,7 @@ def find_limits(
     loads = Loads(scenario, goal, rules, window, fit)
     first = rules.level(rules.start)
     most = 0 if rate or rules.highest <= fit else int(rules.highest)
-    require(scenario.clients, most or first.streams or min(fit, plan.max_streams(loads.first, first)))
+    require(scenario.clients, most or first.streams or plan.max_streams(loads.first, first, fit))
     # run.json holds the load of the steps, in place of the scenario's own.
     workload = replace(scenario.workload, load=loads.first)
     measured = replace(scenario, levels=(first,), workload=workload)
@@ -325,15 +321,3 @@ def _split_cores(engines: int, scenario: Scenario) -> Cores:
             f"this machine has {len(known)}"
         )
     return Cores(tuple(known[-engines:]), (known[0],), tuple(known[1:-engines] or known[:1]))
-
-
-def _streams_that_fit(scenario: Scenario) -> int:
-    """Return the most streams that open files, ports, threads and memory allow."""
-    each = os_limits.needs(scenario.clients)
-
-    def exceeds(streams: int) -> bool:
-        return any(limit.fatal and not limit.ok for limit in os_limits.limits(streams, each))
-
-    allowed = bisect_left(range(1, MAX_STREAMS + 1), True, key=exceeds)
-    kib = first_match("/proc/meminfo", r"MemAvailable:\s*(\d+)")
-    return max(1, min(allowed, int(kib) // MEMORY_KIB if kib else MAX_STREAMS))

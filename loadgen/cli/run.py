@@ -140,7 +140,16 @@ def command(
             port=master_port if master_port is not None else common.MASTER_PORT if master else 0,
             start=not master,
         )
-        ran = lab_run(planned, out, listener, pool, judge=why_disturbed, resumed=resumed, max_time_s=max_time)
+        ran = lab_run(
+            planned,
+            out,
+            listener,
+            pool,
+            judge=why_disturbed,
+            resumed=resumed,
+            max_time_s=max_time,
+            engines=workers,
+        )
     try:
         form: common.Form = "json" if as_json else "summary"
         code = common.report_run(ran.folder, console, form, ran.exit_code, junit=junit, parquet=parquet)

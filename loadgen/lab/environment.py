@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from loadgen import clients, interpreters
+from loadgen import clients, interpreters, proc
 from loadgen.model import ClientId, MachineInfo
 
 
@@ -18,9 +16,9 @@ def machine() -> MachineInfo:
         system=platform.system(),
         release=platform.release(),
         machine=platform.machine(),
-        processor=first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
+        processor=proc.first_match("/proc/cpuinfo", r"model name\s*:\s*(.+)"),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        memory_kib=int(first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
+        memory_kib=int(proc.first_match("/proc/meminfo", r"MemTotal:\s*(\d+)") or 0) or None,
         python=f"{platform.python_implementation()} {platform.python_version()}",
     )
 
@@ -44,12 +42,3 @@ def versions(wanted: Sequence[ClientId]) -> Mapping[str, str | None]:
             if driver:
                 found[f"{driver} {where}"] = there.runtime_version
     return found
-
-
-def first_match(path: str, pattern: str) -> str | None:
-    """Return the first group of ``pattern`` in the file; ``None`` where there is no match or no file."""
-    try:
-        found = re.search(pattern, Path(path).read_text())
-    except OSError:
-        return None
-    return found[1].strip() if found else None

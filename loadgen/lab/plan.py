@@ -10,6 +10,7 @@ from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from loadgen.model import Cell, Level, Load, Scenario
+from loadgen.preflight import os_limits
 
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
 OPEN_S = 60.0  # arrivals of so long may be open at once, where the scenario does not say how many,
@@ -30,13 +31,14 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     clients = list(scenario.clients)
     if scenario.repeats >= CONTROL_FROM:
         clients.append(replace(clients[0], control=True))
+    fit = os_limits.most(scenario.clients) if load.is_open and not load.max_streams else 0
     for repeat in range(scenario.repeats):
         chance = random.Random(f"{scenario.seed}/{repeat}")
         levels = chance.sample(scenario.levels, len(scenario.levels))
         for level in levels:
             own = replace(load, ramp=load.ramp_per_stream * level.value or load.ramp)
             if load.is_open:
-                own = replace(own, max_streams=max_streams(load, level))
+                own = replace(own, max_streams=max_streams(load, level, fit))
             if load.trace:
                 lasts = load.trace.seconds * load.trace.rate / (level.rate or math.inf)
                 own = replace(own, duration=min(lasts, load.duration or math.inf))
@@ -71,9 +73,28 @@ def split(cell: Cell, engines: int, spare: int = 1) -> list[Cell]:
     return [replace(cell, slots=tuple(slots[place::engines]), shares=shares) for place in range(engines)]
 
 
-def max_streams(load: Load, level: Level) -> int:
-    """Return the most streams of an open load that may be open at once: a dead server must not fill the machine."""
-    return load.max_streams or round(min(max(MIN_OPEN, (level.rate or 0.0) * OPEN_S), MAX_OPEN))
+def max_streams(load: Load, level: Level, fit: int) -> int:
+    """Return the most streams of an open load that may be open at once, where ``fit`` are those that the machine takes.
+
+    A dead server must not fill it.
+    """
+    if load.max_streams is not None:
+        return load.max_streams
+    return min(round(min(max(MIN_OPEN, (level.rate or 0.0) * OPEN_S), MAX_OPEN)), fit)
+
+
+def streams(scenario: Scenario) -> int:
+    """Return how many streams this machine must be able to carry at once, as far as that is known beforehand.
+
+    Of an open load that does not say how many may be open, they are those that come while one lasts.
+    """
+    load, simulator = scenario.workload.load, scenario.target.simulator
+    if not load.is_open:
+        return max(level.streams or 0 for level in scenario.levels)
+    lasts = simulator.stream_s if simulator else 0.0
+    return load.max_streams or math.ceil(
+        max(1.0, lasts * max(level.rate or 0.0 for level in scenario.levels))
+    )
 
 
 def seconds(cell: Cell, answer_s: float) -> float:

@@ -26,6 +26,7 @@ from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import end_signals
 from loadgen.lab import engine, plan, watching
 from loadgen.lab.engine import INTERRUPTED
+from loadgen.lab.fastest import require_rate
 from loadgen.lab.lifecycle import RunResult, RunWriter, described
 from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
@@ -57,19 +58,22 @@ def run(
     judge: Judge = lambda _: "",
     resumed: Resumed | None = None,
     max_time_s: float | None = None,
+    engines: int = 1,
 ) -> RunResult:
     """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by ``workers`` if provided.
 
     Of a run that is ``resumed`` only what is missing is measured, into its own folder. After ``max_time_s`` the run
     ends as the user's interrupt ends it.
 
-    Each worker checks its share against the limits of its own machine. Cells that the machine disturbed, as ``judge``
-    decides, are measured again at the end of their round, at most ``scenario.remeasure`` times: by then the
-    disturbance may be over, and the cell is still compared with those of its own round.
+    So many ``engines`` run each cell. Each worker checks its share against the limits of its own machine. Cells that
+    the machine disturbed, as ``judge`` decides, are measured again at the end of their round, at most
+    ``scenario.remeasure`` times: by then the disturbance may be over, and the cell is still compared with those of its
+    own round.
 
     Raises :class:`~loadgen.preflight.requirements.Refused`, and what :func:`session` raises.
     """
-    require(scenario.clients, max(level.streams or 0 for level in scenario.levels) if workers is None else 1)
+    require(scenario.clients, plan.streams(scenario) if workers is None else 1)
+    require_rate(scenario, engines)
     with session(
         scenario,
         listener,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import NamedTuple
 from loadgen import clients, proc
 from loadgen.model import ClientId
 
+MAX_STREAMS = 1 << 16
+MEMORY_KIB = 256  # per stream, engine and simulator together; no client was seen to need as much
 SPARE_FILES = 64  # that an interpreter, its libraries and pipes have open in addition to the streams
 
 
@@ -99,6 +102,18 @@ def limits(streams: int, each: Needs) -> list[Limit]:
             "raise it: sysctl vm.max_map_count",
         ),
     ]
+
+
+def most(wanted: Sequence[ClientId]) -> int:
+    """Return the most streams of these clients that open files, ports, threads and memory allow."""
+    each = needs(wanted)
+
+    def exceeds(streams: int) -> bool:
+        return any(limit.fatal and not limit.ok for limit in limits(streams, each))
+
+    allowed = bisect_left(range(1, MAX_STREAMS + 1), True, key=exceeds)
+    kib = proc.first_match("/proc/meminfo", r"MemAvailable:\s*(\d+)")
+    return max(1, min(allowed, int(kib) // MEMORY_KIB if kib else MAX_STREAMS))
 
 
 def _rlimit(kind: str) -> int | None:

@@ -58,7 +58,7 @@ _MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "too_short": ("is an empty list", "at least one entry"),
     "greater_than_equal": ("{value} is too small", "at least {ge:,}"),
     "less_than_equal": ("{value} is too large", "at most {le:,}"),
-    "greater_than": ("{value} is too small", "more than {gt:,}"),
+    "greater_than": ("{value} is too small", "more than {gt:g}"),
     "less_than": ("{value} is too large", "less than {lt:,}"),
 }
 _EXAMPLES: Final = {
@@ -276,7 +276,9 @@ def _check_pairs(document: Document) -> None:
     else:
         if not {"concurrency", "rate"} & {*data}:
             _missing(document, ("concurrency",))
-        if "load" not in data:
+        if "load" not in data and "rate" in data:
+            document.report(("load",), "is missing", "such as  load: {duration: 60s}")
+        elif "load" not in data:
             _missing(document, ("load",))
     if {"rate", "concurrency"} <= {*data}:
         right = "only one of the two: so many arrivals per second, or so many streams at once"
@@ -313,7 +315,7 @@ def _check_open(document: Document, load: Mapping[str, Any], *, rates: bool) -> 
     """Report a load at a rate that has no duration, or beside stages one of its own."""
     if rates and "duration" in load:
         document.report(("load", "duration"), "is mutually exclusive with stages", "the stages say how long")
-    elif not rates and "duration" not in load:
+    elif not rates and not {"duration", "requests"} & {*load}:
         document.report(("load",), "has no duration", "how long streams arrive, such as duration: 60s")
 
 

@@ -256,6 +256,11 @@ def _arrivals() -> list[str]:
     return [name for name in LOADS if name not in ("stages", "trace")]  # which have keys of their own
 
 
+_Arrivals = Annotated[
+    str, one_of("a pattern of arrivals", _arrivals), WithJsonSchema({"type": "string", "enum": _arrivals()})
+]
+
+
 class LoadShape(_Shape):
     """When streams arrive, and for how long or how often."""
 
@@ -263,7 +268,7 @@ class LoadShape(_Shape):
         {("duration",): ("requests",), ("requests",): ("duration",), (): ("duration", "requests")}
     )
 
-    arrivals: Annotated[str, one_of("a pattern of arrivals", _arrivals)] | None = key(
+    arrivals: _Arrivals | None = key(
         None,
         "The pattern of arrivals. closed, with concurrency: every slot runs one stream after another. With rate: "
         "poisson, by default; constant; or gamma, with a shape.",
@@ -792,13 +797,14 @@ class ScenarioShape(_Shape):
             yield ("load", *path), wrong, right
         for name in {*_OF_GAPS} & self.load.model_fields_set if self.trace else ():
             yield ("load", name), "is decided by the trace", "leave it out"
-        for at, rate in enumerate(self.rate if self.load.duration else ()):
-            if not round(rate * (self.load.duration or 0.0)):
-                yield (
-                    ("rate", at),
-                    f"no stream arrives within {self.load.duration:g}s",
-                    "a longer load.duration",
-                )
+        lasts = self.load.duration or 0.0
+        for at, rate in enumerate(self.rate if lasts else ()):
+            if not round(rate * lasts):
+                yield ("rate", at), f"no stream arrives within {lasts:g}s", "a longer load.duration"
+        whole = sum(over for _, over in steps_of(self.stages))
+        if self.stages and (self.load.warmup or 0.0) >= whole:
+            wrong = f"{self.load.warmup:g}s leaves nothing of the {whole:g}s of the stages"
+            yield ("load", "warmup"), wrong, "a shorter warm-up"
 
     @property
     def prompts_shape(self) -> PromptsShape:

@@ -316,7 +316,8 @@ def options(value: Any) -> dict[str, Any]:
 
 def _arrives(rate: float) -> Found:
     if rate < LEAST_RATE:
-        yield (), f"{rate:g} is too slow", "arrivals per second, such as 5, or per minute: 2/m"
+        problem = f"{rate:g} is too slow" if rate else "0: nothing would arrive"
+        yield (), problem, "arrivals per second, such as 5, or per minute: 2/m"
 
 
 def _positive(seconds: float) -> Found:

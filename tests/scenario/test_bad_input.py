@@ -280,6 +280,73 @@ STAGED: dict[str, tuple[str, str, str]] = {
 }
 
 
+# With a rate: the keys, the key and line of the problem, what is said of it.
+RATED = {
+    "zero": ({"rate": "0"}, "rate", "0: nothing would arrive; arrivals per second"),
+    "negative": ({"rate": "-5"}, "rate", "-5 is negative"),
+    "negative text": ({"rate": "-5/s"}, "rate", "'-5/s' is negative"),
+    "not a number": ({"rate": ".nan"}, "rate", "nan is not a rate; arrivals per second, such as 20"),
+    "infinite": ({"rate": ".inf"}, "rate", "inf is not a rate"),
+    "true": ({"rate": "true"}, "rate", "is not a rate"),
+    "beyond any machine": ({"rate": "[5, 2e6]"}, "rate[1]", "at most 1,000,000 per second"),
+    "per fortnight": ({"rate": "5/w"}, "rate", "'5/w' is not a rate"),
+    "slower than a day": ({"rate": "0.00001"}, "rate", "1e-05 is too slow"),
+    "twice": ({"rate": "[5, 5/s]"}, "rate[1]", "listed twice"),
+    "none": ({"rate": "[]"}, "rate", "is an empty list"),
+    "too short for one": ({"load": "{duration: 10ms}"}, "rate", "no stream arrives within 0.01s"),
+    "concurrency": ({"concurrency": "5"}, "rate", "is mutually exclusive with concurrency"),
+    "requests": ({"load": "{requests: 3}"}, "load.requests", "of which a rate has none; load.duration"),
+    "ramp": ({"load": "{duration: 5s, ramp: 1s}"}, "load.ramp", "stages in place of rate"),
+    "no load": ({"load": None}, "load", "is missing; such as  load: {duration: 60s}"),
+    "no duration": ({"load": "{}"}, "load", "has no duration; how long streams arrive"),
+    "shape of another": ({"load": "{duration: 5s, shape: 2}"}, "load.shape", "arrivals: gamma, or no shape"),
+    "shape 0": ({"load": "{duration: 5s, arrivals: gamma, shape: 0}"}, "load.shape", "more than 0"),
+    "no places": ({"load": "{duration: 5s, max_streams: 0}"}, "load.max_streams", "at least 1"),
+    "closed": (
+        {"load": "{duration: 5s, arrivals: closed}"},
+        "load.arrivals",
+        "goes with concurrency; one of",
+    ),
+    "long warm-up": ({"load": "{duration: 5s, warmup: 5s}"}, "load.warmup", "leaves nothing"),
+    "another's level": ({"thresholds": "['aiohttp@6/s.ttft_p99_ms < 5']"}, "thresholds[0]", "one of 5/s"),
+    "a level of streams": ({"thresholds": "['aiohttp@5.ttft_p99_ms < 5']"}, "thresholds[0]", "one of 5/s"),
+}
+
+
+@pytest.mark.parametrize(("keys", "key", "said"), RATED.values(), ids=RATED)
+def test_one_mistake_with_a_rate(failed: Fail, keys: dict[str, str | None], key: str, said: str) -> None:
+    (problem,) = failed(**{"concurrency": None, "load": "{duration: 5s}", "rate": "5", **keys})
+    assert problem.key == key
+    assert said in f"{problem.wrong}; {problem.right}"
+
+
+OF_RATES = {
+    "streams among rates": ("[{to: 5/s, over: 5s}, {to: 7, over: 3s}]", None, "stages[1].to", "7/s"),
+    "no arrival": ("[{to: 0/s, over: 5s}]", None, "stages", "have time for no arrival"),
+    "a duration": ("[{to: 5/s, over: 5s}]", "{duration: 5s}", "load.duration", "the stages say how long"),
+    "a ramp": ("[{to: 5/s, over: 5s}]", "{ramp: 1s}", "load.ramp", "about slots"),
+    "warm-up": ("[{to: 5/s, over: 5s}]", "{warmup: 5s}", "load.warmup", "leaves nothing of the 5s"),
+}
+
+
+@pytest.mark.parametrize(("stages", "load", "key", "said"), OF_RATES.values(), ids=OF_RATES)
+def test_one_mistake_in_stages_of_rates(
+    failed: Fail, stages: str, load: str | None, key: str, said: str
+) -> None:
+    (problem,) = failed(concurrency=None, load=load, stages=stages)
+    assert problem.key == key
+    assert said in f"{problem.wrong}; {problem.right}"
+
+
+@pytest.mark.parametrize(
+    ("load", "key"),
+    [("{duration: 5s, arrivals: poisson}", "arrivals"), ("{duration: 5s, max_streams: 5}", "max_streams")],
+)
+def test_what_goes_with_a_rate_only(failed: Fail, load: str, key: str) -> None:
+    (problem,) = failed(load=load)
+    assert (problem.key, "rate" in problem.right) == (f"load.{key}", True)
+
+
 @pytest.mark.parametrize(("stages", "key", "said"), STAGED.values(), ids=STAGED)
 def test_one_mistake_in_the_stages(failed: Fail, stages: str, key: str, said: str) -> None:
     (problem,) = failed(concurrency=None, load=None, stages=stages)

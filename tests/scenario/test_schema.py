@@ -62,6 +62,14 @@ def test_shipped_scenarios_fit(file: Path) -> None:
             slo='{ttft_ms: 1000, itl_ms: 99.5, total_ms: 20s, clients: {aiohttp: {ttft_ms: "${T}"}}}'
         ),
         scenario_text(target="{simulator: {faults: {reset: 5%, stall: 0.1}, split: 1%}}", concurrency="5"),
+        scenario_text(concurrency=None, rate="[5, 0.5, 20/s, 30/m]", load="{duration: 60s}"),
+        scenario_text(
+            concurrency=None, rate="20", load="{duration: 60s, arrivals: gamma, shape: 0.5, max_streams: 500}"
+        ),
+        scenario_text(concurrency=None, load=None, stages="[{to: 20/s, over: 60s}, {hold: 2m}]"),
+        scenario_text(
+            concurrency=None, stages="[{to: 20/s, over: 60s}]", load="{arrivals: constant, max_streams: 5}"
+        ),
     ],
 )
 def test_good_scenarios_fit(text: str) -> None:
@@ -105,6 +113,16 @@ def test_good_scenarios_fit(text: str) -> None:
         {"concurrency": None, "load": None, "stages": "[{hold: 5s, over: 5s}]"},
         {"concurrency": None, "load": None, "stages": "[{over: 5s}]"},
         {"concurrency": None, "load": None, "stages": "[{to: -1}]"},
+        {"rate": "5"},
+        {"concurrency": None, "rate": "0"},
+        {"concurrency": None, "rate": "-5"},
+        {"concurrency": None, "rate": "[5, 5]"},
+        {"concurrency": None, "rate": "5", "load": "{requests: 3}"},
+        {"concurrency": None, "rate": "5", "load": "{duration: 5s, max_streams: 0}"},
+        {"concurrency": None, "rate": "5", "load": "{duration: 5s, arrivals: poison}"},
+        {"concurrency": None, "rate": "5", "load": None, "stages": "[{to: 5/s, over: 5s}]"},
+        {"concurrency": None, "load": "{duration: 5s}", "stages": "[{to: 5/s, over: 5s}]"},
+        {"concurrency": None, "load": "{max_streams: 5}", "stages": "[{to: 5, over: 5s}]"},
     ],
 )
 def test_bad_scenarios_do_not(changed: dict[str, str | None]) -> None:
