@@ -1,7 +1,8 @@
 """Make what the pages quote from the sample run, the commands and the metrics: ``python docs/make.py``.
 
 It stands between ``<!-- made by docs/make.py: NAME -->`` and ``<!-- end -->``. The charts need Chromium; they are drawn
-again where the run has changed, or with ``--charts``.
+again where the run has changed, or with ``--charts``. ``--load`` runs scenarios/arrivals.yaml, three minutes on a quiet
+machine, and draws the picture of docs/load.md.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from unittest.mock import patch
 import click
 from click.testing import CliRunner
 
+import loadgen
 from loadgen import Run
 from loadgen.analysis.metrics import METRICS, Metric, column, metrics
 from loadgen.cli import cli
 from loadgen.report.blocks import Charts, Document, Part, Table, cells
 from loadgen.report.charts import scaling
-from loadgen.report.columns import title_of
+from loadgen.report.client_style import Styles
+from loadgen.report.columns import column_title, title_of
 from loadgen.report.language import LANGUAGES, language
 from loadgen.report.renderers import html, markdown
 from loadgen.report.sections.answer import Answer
@@ -38,6 +41,7 @@ SAMPLE = "reports/sample"
 PICTURES = "docs/images"
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 DRAWN = ("ttft_p50_ms", "rss_per_stream_kib", "threads_peak", "cpu_us_per_token")  # the README's charts
+LOAD = ("ttft_corrected_p50_ms", "ttft_p50_ms", "completed_per_s")  # the charts of docs/load.md
 BLOCK = re.compile(r"(<!-- made by docs/make\.py: (.+?) -->\n\n)(.*?)(\n<!-- end -->)", re.DOTALL)
 OTHER_COLUMNS = (
     ("client", "The client with its options; `(A/A)` is the A/A control, the same client measured again."),
@@ -111,12 +115,12 @@ def picture(lang: str) -> str:
     )
 
 
-def draw(lang: str) -> None:
-    """Draw the charts with Chromium, as the report shows them."""
+def draw(shown: Charts, styles: Styles, name: str, lang: str) -> None:
+    """Draw charts with Chromium, as the report shows them."""
     from playwright.sync_api import sync_playwright
 
     with language(lang):
-        page = html.report(Document("", "", [Part("charts", "", [charts()])], styles=view().styles))
+        page = html.report(Document("", "", [Part("charts", "", [shown])], styles=styles))
     with (
         tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file,
         sync_playwright() as started,
@@ -134,9 +138,18 @@ def draw(lang: str) -> None:
             tab.goto(f"file://{file.name}")
             tab.wait_for_selector("html[data-charts=ready]")
             tab.add_style_tag(content="body { background: none; }")
-            path = ROOT / PICTURES / f"clients-{scheme}-{lang}.png"
+            path = ROOT / PICTURES / f"{name}-{scheme}-{lang}.png"
             tab.locator(".charts").screenshot(path=path, omit_background=True)
         chromium.close()
+
+
+def draw_load() -> None:
+    """Run the scenario of docs/load.md, and draw its picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        full = loadgen.run(ROOT / "scenarios/arrivals.yaml", out=Path(folder) / "run").view
+        drawn = {chart.title: chart for chart in scaling.latencies(full.summaries, full.styles)}
+        titles = [column_title(column(name)) for name in LOAD]
+        draw(Charts([drawn[title] for title in titles]), full.styles, "load", "en")
 
 
 def commands() -> str:
@@ -195,10 +208,14 @@ def made(page: Path) -> str:
 
 
 def main() -> None:
+    if "--load" in sys.argv:
+        draw_load()
     before = "".join(page.read_text(encoding="utf-8") for page in pages())
     for lang in LANGUAGES:
         if "--charts" in sys.argv or picture(lang) not in before:
-            draw(lang)
+            with language(lang):
+                shown = charts()
+            draw(shown, view().styles, "clients", lang)
     for page in pages():
         page.write_text(made(page), encoding="utf-8")
 

@@ -23,6 +23,7 @@ TIMING = {
     "tests/lab/test_cell.py",
     "tests/lab/test_neighbours.py",
     "tests/lab/test_slowed.py",
+    "tests/lab/test_waiting.py",
     "tests/test_proc.py",
 }
 

@@ -33,6 +33,7 @@ LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concu
 LIVE_INVALID = 0.90
 FAILED_SUSPECT = 0.01  # share of streams
 SILENT_SUSPECT = 0.01  # share of the streams that completed which carried no output; all: invalid
+RATE_SUSPECT = 0.01  # share of the arrivals asked for that were not offered, or were too many
 FEW_STREAMS_SUSPECT = 10  # streams that are included
 GONE = {Outcome.REFUSED.value, Outcome.UNRESOLVED.value}  # nothing listens
 MIN_GONE = 5  # streams that end so at the end of a cell: the target is gone
@@ -234,6 +235,26 @@ def _together(repeat: Repeat, *, lost: bool) -> Iterator[Reason]:
     if streams and early is None and not repeat.recording.workload.conversations:
         for reason in not_reached(repeat.live_peak, repeat.recording.level.streams or 0):
             yield replace(reason, validity=SUSPECT, worker_lost=True) if lost else reason
+        yield from _rate(repeat)
+
+
+def _rate(repeat: Repeat) -> Iterator[Reason]:
+    """Yield that another rate was offered to the server than asked for: arrivals are missing, or never started.
+
+    Of a schedule whose rate does not change, and that ran to its end. A single arrival is the rounding of their number.
+    """
+    of = repeat.recording
+    if not repeat.is_open or of.level.rate is None or of.workload.load.rates or of.stopped or of.ended:
+        return
+    seconds = (of.window[1] - of.start) / 1e9
+    streams, asked = sum(len(m.streams) for m in repeat.parts), of.level.rate * seconds
+    if abs(streams - asked) > max(1.0, RATE_SUSPECT * asked):
+        yield reasons.RateNotOffered(
+            validity=SUSPECT,
+            asked_per_s=of.level.rate,
+            offered_per_s=streams / seconds,
+            not_started=repeat.not_started,
+        )
 
 
 def not_reached(

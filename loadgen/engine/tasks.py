@@ -92,7 +92,8 @@ async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
     arrival: Arrival | None = first
     while arrival is not None:
         request = engine.request(arrival)
-        if (early := arrival.due - perf_counter_ns()) > 0:
+        # uvloop wakes up to a millisecond early
+        while (early := arrival.due - perf_counter_ns()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(early / 1e9)
         recorder = engine.begin_stream(arrival)
         if recorder is None:

@@ -131,8 +131,21 @@ class ConcurrencyNotReached(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateNotOffered(Reason):
+    """Of an open load, ``offered_per_s`` arrivals got a stream, and not the ``asked_per_s``.
+
+    ``not_started`` of the others were held back until the load ended.
+    """
+
+    kind: Literal["rate_not_offered"] = "rate_not_offered"
+    asked_per_s: float
+    offered_per_s: float
+    not_started: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartedLate(Reason):
-    """Streams were started later than scheduled: ``percentile`` of start minus due."""
+    """Streams were started later than scheduled, and not held back: ``percentile`` of the start delay."""
 
     kind: Literal["started_late"] = "started_late"
     percentile: int

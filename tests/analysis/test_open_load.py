@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from loadgen.analysis import summarise
+from loadgen.analysis.answer import findings as answer
 from loadgen.analysis.backlog import growth
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.repeats import Repeat
-from loadgen.model import Limit, reasons
+from loadgen.model import Level, Limit, reasons
 from tests.synthetic import open_load, recording, run, split
 
 CAPACITY = 4 / 0.2  # per second
@@ -121,3 +122,42 @@ def test_lateness_of_a_busy_client_is_its_limit_and_of_another_a_reason():
     assert reasons.StartedLate(validity="suspect", percentile=99, late_ms=40.0) in idle.reasons
     closed = summary(recording(late_start_ms=40.0))
     assert not closed.reasons
+
+
+def test_a_rate_that_was_not_offered_is_a_reason():
+    (why,) = (
+        w for w in summary(open_load(1.6 * CAPACITY, max_streams=5)).reasons if w.kind == "rate_not_offered"
+    )
+    assert why.asked_per_s == 1.6 * CAPACITY
+    assert why.offered_per_s + why.not_started / 30 == pytest.approx(1.6 * CAPACITY)
+    kinds = {why.kind for why in summary(open_load(0.5 * CAPACITY)).reasons}
+    assert "rate_not_offered" not in kinds
+    whole = open_load(10.0)
+    lost = replace(whole, streams=whole.streams.rows(slice(0, 250)), arrivals=whole.arrivals.rows(slice(0, 500)),
+                   stamps=whole.stamps.rows(slice(0, 250)))  # fmt: skip
+    assert "rate_not_offered" in {why.kind for why in summary(lost).reasons}
+
+
+def answers(*made):
+    of = run(".", made)
+    return of, {type(one).__name__: one for one in answer(of, summarise(of))}
+
+
+def test_the_answer_names_the_rate_that_the_server_carries():
+    rounds = [(rate, n) for rate in (10.0, 16.0, 32.0) for n in range(3)]
+    made = [open_load(rate, repeat=n, index=3 * place + n) for place, (rate, n) in enumerate(rounds)]
+    _, found = answers(*made)
+    carries = found["Carries"]
+    assert (carries.holds, carries.fails, carries.limit) == (Level(rate=16.0), Level(rate=32.0), Limit.SERVER)
+    assert carries.completed.value == pytest.approx(CAPACITY, rel=0.1)
+    assert carries.growth.value == pytest.approx(12.0, rel=0.2)
+    assert not {"Saturates", "Scales", "HeldBack"} & set(found)
+
+
+def test_the_answer_tells_what_was_held_back():
+    made = [open_load(32.0, max_streams=8, repeat=n, index=n) for n in range(3)]
+    _, found = answers(*made)
+    assert (found["Carries"].holds, found["Carries"].limit) == (None, None)
+    held = found["HeldBack"]
+    assert 0.3 < held.held + held.never < 1
+    assert held.wait.value > 1000

@@ -14,12 +14,12 @@ from loadgen.model import Answer, Run, Summary
 
 RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
-    "loadgen.analysis.answer.good:good",
-    "loadgen.analysis.answer.loads:loads",
-    "loadgen.analysis.answer.kept_open:kept_open",
     "loadgen.analysis.answer.carries:carries",
     "loadgen.analysis.answer.carries:held_back",
     "loadgen.analysis.answer.stopped:stopped",
+    "loadgen.analysis.answer.good:good",
+    "loadgen.analysis.answer.loads:loads",
+    "loadgen.analysis.answer.kept_open:kept_open",
     "loadgen.analysis.answer.alike:alike",
     "loadgen.analysis.answer.differs:differs",
     "loadgen.analysis.answer.objective:objective",

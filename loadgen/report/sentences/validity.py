@@ -123,8 +123,19 @@ def _text(why: Reason) -> str:
             )
             lost = _(" (not counting streams of a lost worker)") if why.worker_lost else ""
             return text.format(peak=f"{why.peak:,}", target=f"{why.target:,}") + lost
+        case reasons.RateNotOffered():
+            text = _("{offered} arrivals per second were offered to the server, {asked} were asked for")
+            text = text.format(offered=number(why.offered_per_s), asked=number(why.asked_per_s))
+            if not why.not_started:
+                return text
+            held = plural(
+                why.not_started,
+                "{n} still waited for load.max_streams at the end, and has no latency",
+                "{n} still waited for load.max_streams at the end, and have no latency",
+            )
+            return _("{text}: {reason}").format(text=text, reason=held)
         case reasons.StartedLate():
-            text = _("streams started later than scheduled, p{percentile} {late} ms")
+            text = _("the client started streams later than scheduled, p{percentile} {late} ms")
             return text.format(percentile=why.percentile, late=f"{why.late_ms:.1f}")
         case reasons.ClockStepped():
             text = _(
