@@ -64,7 +64,7 @@ class Loop:
 
 class Spoken(Generate):
     def question(self, prompt):
-        return {"prompt": prompt, "outside": True}
+        return {"prompt": prompt.text, "outside": True}
 
 
 class NoInfo(Outsider):
