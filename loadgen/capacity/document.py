@@ -105,6 +105,8 @@ def _limits(found: SearchResult, *, brief: bool = False) -> Table:
     if isinstance(found.goal, ServerObjectives):
         return _of_server(found)
     streams = plural(found.cores, "streams on one core", "streams on {n} cores")
+    if found.rules.rate:
+        streams = plural(found.cores, "arrivals per second on one core", "arrivals per second on {n} cores")
     names = (
         _("client"), streams, _("another search"), _("half of the cells hold"), _("cells"), _("stopped by"),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadgen.analysis.metrics import column
 from loadgen.capacity.loads import Goal
-from loadgen.capacity.objectives import ServerObjectives
+from loadgen.capacity.objectives import GOOD, ServerObjectives
 from loadgen.capacity.readings import Reading
 from loadgen.model import ClientId
 from loadgen.report.columns import column_title, narrow, unit_of
@@ -50,7 +50,12 @@ def figures(goal: Goal, ttft_one_stream_ms: Mapping[ClientId, float]) -> list[Fi
     if isinstance(goal, ServerObjectives):
         asked = {each.metric: each.value for each in goal.thresholds}
         errors = asked.pop("errors", None)
-        found = [_metric("tokens_per_s", None), *(_metric(name, bound) for name, bound in asked.items())]
+        good = [_metric("goodput_per_s", None)] if GOOD in asked else []
+        found = [
+            _metric("tokens_per_s", None),
+            *good,
+            *(_metric(name, bound) for name, bound in asked.items()),
+        ]
     else:
         errors = 100 * goal.errors if goal.errors else None
         found = [

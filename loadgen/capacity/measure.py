@@ -18,8 +18,8 @@ from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.capacity import objectives, readings
 from loadgen.capacity.curves import Crossing, crossings
 from loadgen.capacity.loads import Goal, Loads, rules_of_rates, rules_of_streams
-from loadgen.capacity.objectives import CUT, ServerObjectives
-from loadgen.capacity.readings import Budget, Reading, ServerCore, ttft_p50_ms
+from loadgen.capacity.objectives import ServerObjectives
+from loadgen.capacity.readings import OVERLOAD, Budget, Reading, ServerCore, ttft_p50_ms
 from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, search
 from loadgen.capacity.server import limited_by, saturation
 from loadgen.exit_code import ExitCode
@@ -106,7 +106,7 @@ def _plain(value: Any) -> Any:
 
 def _key(name: str, value: Any) -> str:
     """Return the key of a field: that of a level, or of what is searched for, says which it is."""
-    if isinstance(value, Level):
+    if isinstance(value, Level) and name == "level":
         return "streams" if value.rate is None else "rate"
     return {Budget: "budget", ServerObjectives: "objectives"}.get(type(value), name)
 
@@ -172,7 +172,7 @@ def find_limits(
         steps=[reading for each in searches for reading in each.readings],
     )
     if isinstance(goal, ServerObjectives):
-        result = _of_server(result)
+        result = with_server(result)
     try:
         with files.atomic_write(result.folder / FILE) as file:
             file.write((json.dumps(result.as_dict(), indent=2) + "\n").encode())
@@ -181,7 +181,7 @@ def find_limits(
     return result
 
 
-def _of_server(found: SearchResult) -> SearchResult:
+def with_server(found: SearchResult) -> SearchResult:
     """Return the result with whose limit was found, and where the server saturates."""
     by = {each.client: limited_by(each, found.steps) for each in found.clients}
     knees = (saturation(client, found.steps) for client in by)
@@ -256,7 +256,10 @@ class _Steps(Listener):
         if self._load.duration is None or self._loads.longest_s is None:
             return False
         longest = self._goal.longest_s if isinstance(self._goal, ServerObjectives) else 0.0
-        return self._elapsed > self._load.duration + 1 + MAX_DURATIONS * self._loads.longest_s + CUT * longest
+        return (
+            self._elapsed
+            > self._load.duration + 1 + MAX_DURATIONS * self._loads.longest_s + OVERLOAD * longest
+        )
 
     def warmed_up(self, seen: WarmUp, _: Sequence[Cell]) -> None:
         self._listener.note(saw(seen))

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from loadgen.analysis import limits, machine
-from loadgen.analysis.delivery_lag import MIN_EXPLAINED, NOBODYS, by_cause
+from loadgen.analysis.delivery_lag import CLIENTS, MIN_EXPLAINED, NOBODYS, by_cause
 from loadgen.analysis.metrics import PerStream, Repeats, column
 from loadgen.analysis.percentiles import NEEDED
 from loadgen.analysis.repeats import Repeat
@@ -25,6 +25,7 @@ from loadgen.analysis.server_side import server_side
 from loadgen.analysis.thresholds import OPERATORS
 from loadgen.capacity.readings import (
     MAX_LATE,
+    OVERLOAD,
     SERVER_FULL,
     TAKEN,
     Obstacle,
@@ -33,22 +34,30 @@ from loadgen.capacity.readings import (
     begun,
     disturbances,
 )
-from loadgen.model import PAUSES, ClientId, Limit, Threshold
+from loadgen.model import PAUSES, Cause, ClientId, Limit, Slo, Threshold
 
-FIGURES: Final = ("tokens_per_s", "served_peak", "queue_p50_ms", "ttft_p50_ms")  # kept of every cell
+GOOD: Final = "good_percent"
+GOOD_PERCENT: Final = 95.0  # of the streams, where nothing else is asked for
+FIGURES: Final = (
+    "tokens_per_s",
+    "goodput_per_s",
+    "served_peak",
+    "queue_p50_ms",
+    "ttft_p50_ms",
+)  # kept of every cell
 SHOWN: Final = (  # by these, and what the machine did, a cell shows whose limit it is
     "cpu_busiest_second_percent", "cpu_percent", "start_delay_p50_ms", "start_delay_p99_ms",
     "to_wire_p50_ms", "to_wire_p99_ms", "ttft_p50_ms", "ttft_p90_ms", "ttft_p95_ms", "ttft_p99_ms",
 )  # fmt: skip
 LOOP_FULL: Final = 0.9  # share of the time with streams open in which an event loop had no time to wait
-CUT: Final = 3.0  # times the objective: of a cell that was ended because its streams went on for too long
 
 
 @dataclass(frozen=True, slots=True)
 class ServerObjectives:
-    """What must hold at a level: thresholds without a level."""
+    """What must hold at a level: thresholds without a level. ``slo`` says which streams are good."""
 
     thresholds: Sequence[Threshold]
+    slo: Slo = field(default_factory=Slo)
 
     def of(self, client: ClientId) -> list[Threshold]:
         """Return those that are about this client."""
@@ -62,7 +71,8 @@ class ServerObjectives:
     @property
     def longest_s(self) -> float:
         """Return the longest time that an objective allows, in seconds."""
-        return max((each.value / 1000 for each in self.thresholds if unit(each) == "ms"), default=0.0)
+        asked = [each.value for each in self.thresholds if unit(each) == "ms"]
+        return max([*asked, *self.slo.limits.values()], default=0.0) / 1000
 
 
 def _rank(of: Threshold) -> int:
@@ -85,7 +95,7 @@ def read(
     found = [(used(asked[name], value), name) for name in asked if (value := figures[name]) is not None]
     uses += found
     if cut and all(use <= 1 for use, _ in uses):
-        uses.append((CUT, "unfinished"))
+        uses.append((OVERLOAD, "unfinished"))
     use, bound = max(uses, default=(0.0, None))
     missing = next((name for name in asked if figures[name] is None), None)
     if missing and use <= 1:
@@ -98,8 +108,8 @@ def read(
     if use <= 1:
         return replace(base, verdict="within")
     server = server_side(repeat)
-    broken = max(((use, name) for use, name in found if use > 1 and unit(asked[name]) == "ms"), default=None)
-    if server and broken and bound in (broken[1], "unfinished"):
+    broken = max(((use, name) for use, name in found if use > 1 and _is_of_times(asked[name])), default=None)
+    if server and broken and (bound == broken[1] or bound not in asked):
         of = asked[broken[1]]
         value = _value(of, server)
         base = replace(base, server_figures={of.metric: value})
@@ -111,13 +121,14 @@ def read(
         return replace(base, verdict="machine" if shared else "simulator", obstacle=late)
     if by is Limit.SERVER:
         return replace(base, verdict="over", limited_by=by)
-    if halt := machine.halted(known):
-        return replace(base, verdict="machine", obstacle=Obstacle(kind=halt.how, share=halt.high))
-    if disturbed := next(disturbances(repeat), None):
-        return replace(base, verdict="machine", obstacle=disturbed)
-    if by is None:
-        return replace(base, obstacle=Obstacle(kind="unexplained", share=_nobodys(repeat, bound)))
-    return replace(base, verdict="over", limited_by=by)
+    if by is not Limit.CLIENT:
+        obstacle = _obstacle(repeat, known)
+        if obstacle:
+            return replace(base, verdict="machine", obstacle=obstacle)
+        if by is None:
+            share = _share(repeat, bound, NOBODYS)
+            return replace(base, obstacle=Obstacle(kind="unexplained", share=share))
+    return replace(base, verdict="over", limited_by=Limit.CLIENT)
 
 
 def holds(of: Threshold, value: float) -> bool:
@@ -142,6 +153,11 @@ def unit(of: Threshold) -> str:
     return "%" if of.metric == "errors" else column(of.metric).unit
 
 
+def _is_of_times(of: Threshold) -> bool:
+    """Return whether the figure follows from the times of the streams alone, however many of them there were."""
+    return unit(of) == "ms" or of.metric == GOOD
+
+
 def _value(of: Threshold, repeat: Repeat) -> float | None:
     if of.metric != "errors":
         return column(of.metric).measured(Repeats((repeat,), (repeat,)))
@@ -152,14 +168,24 @@ def _value(of: Threshold, repeat: Repeat) -> float | None:
 def _by_parts(repeat: Repeat, of: Threshold, value: float | None, late_ms: float) -> Limit | None:
     """Return whose doing it is, by the ``value`` without what the client added; ``None`` where nothing shows it."""
     if value is None or not holds(of, value):
-        return Limit.SIMULATOR if value is not None and holds(of, value - late_ms) else Limit.SERVER
-    return None if _nobodys(repeat, of.metric) > MIN_EXPLAINED else Limit.CLIENT
+        late = unit(of) == "ms" and value is not None and holds(of, value - late_ms)
+        return Limit.SIMULATOR if late else Limit.SERVER
+    if _share(repeat, of.metric, CLIENTS) >= MIN_EXPLAINED:
+        return Limit.CLIENT
+    return None if _share(repeat, of.metric, NOBODYS) > MIN_EXPLAINED else Limit.MACHINE
 
 
-def _nobodys(repeat: Repeat, metric: str | None) -> float:
-    """Return the share of the delays that nothing explains: of first tokens for a TTFT, otherwise of the others."""
+def _share(repeat: Repeat, metric: str | None, of: Iterable[Cause]) -> float:
+    """Return the share of these causes in the delays: of first tokens for a TTFT, otherwise of the others."""
     causes = by_cause([repeat], first=(metric or "").startswith("ttft"))
-    return sum(causes.get(cause, 0.0) for cause in NOBODYS)
+    return sum(causes.get(cause, 0.0) for cause in of)
+
+
+def _obstacle(repeat: Repeat, known: dict[str, float]) -> Obstacle | None:
+    """Return what the machine did to the client; ``None`` where nothing shows it."""
+    if halt := machine.halted(known):
+        return Obstacle(kind=halt.how, share=halt.high)
+    return next(disturbances(repeat), None)
 
 
 def _shown(repeat: Repeat, known: dict[str, float], otherwise: Limit) -> Limit:
@@ -195,10 +221,15 @@ def _loop_shares(repeat: Repeat) -> Iterator[float]:
         yield float(inside.sum()) / max(end - begin, 1)
 
 
-def objectives(thresholds: Iterable[Threshold], errors: float) -> ServerObjectives:
-    """Return the objectives, with one on the errors, a share of the streams, where none is among them."""
-    found = list(thresholds)
-    if not any(each.metric == "errors" for each in found):
+def objectives(thresholds: Iterable[Threshold], errors: float, slo: Slo) -> ServerObjectives:
+    """Return the objectives; without any, that ``GOOD_PERCENT`` of the streams are good by ``slo``.
+
+    One on the errors, a share of the streams, is added unless there is one: a stream that failed is not good.
+    """
+    found = list(thresholds) or [
+        Threshold(text=f"{GOOD} >= {GOOD_PERCENT}", metric=GOOD, op=">=", value=GOOD_PERCENT)
+    ]
+    if not any(each.metric in ("errors", GOOD) for each in found):
         percent = 100 * errors
         found.append(Threshold(text=f"errors < {percent:g}%", metric="errors", op="<", value=percent))
-    return ServerObjectives(found)
+    return ServerObjectives(found, slo)

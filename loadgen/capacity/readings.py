@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from loadgen.analysis import machine
+from loadgen.analysis import backlog, machine
 from loadgen.analysis.delivery_lag import MIN_EXPLAINED, by_cause
 from loadgen.analysis.limits import DELAY_MS
 from loadgen.analysis.measures import Ints, Measured
@@ -24,6 +24,7 @@ from loadgen.model import Cause, ClientId, Level, Limit
 
 SERVER_FULL: Final = 0.97  # share of the simulator's core from which on it is the limit
 TAKEN: Final = 0.10  # share of the engine's cores from which on what others took is an obstacle
+OVERLOAD: Final = 3.0  # times what is allowed: of a cell in which more arrive than end, or streams do not end
 MAX_LATE: Final = 0.01  # share of the arrivals of an open load that may start late, or never
 FAR: Final = 10.0  # times the budget: a saturated client this far over it is responsible itself,
 MAX_TAKEN: Final = 0.2  # unless others took more than this share of its core
@@ -44,7 +45,7 @@ Verdict = Literal["within", "over", "simulator", "machine", "unmeasured"]
 Bound = str
 """What a cell is compared with: ``lag_p99``, ``errors``, ``ttft`` of a budget, or the metric of an objective;
 ``concurrency``: the requested streams must be open at once; ``rate``: they must start when they are due;
-``unfinished``: they must end.
+``overload``: no more may arrive than end; ``unfinished``: streams must end.
 """
 
 
@@ -214,6 +215,9 @@ def _missed(repeat: Repeat, base: Reading) -> Iterator[tuple[float, Bound]]:
         due, late = (sum(of) for of in zip(*(_late(m, base.ttft_p50_ms) for m in repeat.parts), strict=True))
         if late > MAX_LATE * due:
             yield late / (MAX_LATE * due), "rate"
+        overload = any((of := m.recording.stopped) and of.why == "overload" for m in repeat.parts)
+        if overload or (backlog.growth(repeat) or 0.0) > 0:
+            yield OVERLOAD, "overload"
         return
     servers = (m.recording.server for m in repeat.parts)
     least = min([base.live_peak or 0, *(server.open_peak for server in servers if server)])

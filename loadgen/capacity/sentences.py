@@ -10,7 +10,7 @@ from loadgen.analysis.metrics import column
 from loadgen.capacity.curves import Crossing, Limit
 from loadgen.capacity.loads import Goal
 from loadgen.capacity.measure import SearchResult
-from loadgen.capacity.objectives import ServerObjectives
+from loadgen.capacity.objectives import GOOD, ServerObjectives
 from loadgen.capacity.readings import Bound, Budget, Obstacle
 from loadgen.capacity.search import Capacity
 from loadgen.model import ClientId
@@ -19,6 +19,7 @@ from loadgen.report.columns import level_text
 from loadgen.report.language import _, plural
 from loadgen.report.sentences.answer import requirement
 from loadgen.report.sentences.confidence import HALTED
+from loadgen.report.sentences.good import objectives
 from loadgen.report.text import joined, listed, number, percent, plain
 
 LABEL_WIDTH: Final = 40
@@ -35,7 +36,7 @@ def answer(found: SearchResult) -> list[str]:
         text = _("{where}, within the budget, {client} carries {amounts}.")
         first, *others = known
         amounts = [
-            _amount(first, _("{n} streams")),
+            _amount(first, _("{n} arrivals per second") if found.rules.rate else _("{n} streams")),
             *(f"{label(o.client)} {_amount(o)}" for o in others),
         ]
         where = plural(found.cores, "On one core", "On {n} cores")
@@ -76,6 +77,8 @@ def _beyond(over: Bound | None, clients: str, budget: Budget) -> str:
         "errors": _("With more, over {value} % of the streams of {clients} fail."),
         "ttft": _("With more, the median TTFT of {clients} is over {value} times that of one stream."),
         "concurrency": _("With more, {clients} does not have all of them open at once."),
+        "rate": _("With more, {clients} starts some of them late."),
+        "overload": _("With more, more arrive than end with {clients}."),
     }
     value = {"lag_p99": budget.lag_p99_ms, "errors": 100 * (budget.errors or 0), "ttft": budget.ttft}
     return texts[over].format(clients=clients, value=f"{value.get(over or '') or 0:g}")
@@ -123,7 +126,10 @@ def _high(each: Capacity) -> float:
 def describe(goal: Goal) -> str:
     """Return the objectives, or the budget, in words."""
     if isinstance(goal, ServerObjectives):
-        return listed(requirement(each.metric, each.op, each.value) for each in goal.thresholds)
+        asked = listed(requirement(each.metric, each.op, each.value) for each in goal.thresholds)
+        limits = goal.slo.limits if any(each.metric == GOOD for each in goal.thresholds) else {}
+        text = _("{metric} ({objectives})")
+        return text.format(metric=asked, objectives=objectives(limits)) if limits else asked
     budget = goal
     parts = (
         (budget.lag_p99_ms, 1, _("lag p99 at most {value} ms")),
@@ -162,6 +168,7 @@ def bound(name: Bound) -> str:
     names = {
         "lag_p99": _("lag p99"), "errors": _("errors"), "ttft": _("TTFT"),
         "concurrency": _("target concurrency not reached"), "unfinished": _("streams do not end in time"),
+        "rate": _("arrivals start late"), "overload": _("more arrive than end"),
     }  # fmt: skip
     return names.get(name) or label_of(column(name))
 

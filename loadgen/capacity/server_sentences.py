@@ -26,13 +26,20 @@ def answer(found: SearchResult) -> list[str]:
 
 def _of(each: Capacity, found: SearchResult) -> Iterator[str]:
     most, several = carried(each, found.rules), len(found.clients) > 1
-    text = _("The server carries {level} within the objectives: {objectives}.")
+    at_least = found.limited_by.get(each.client) is not Limit.SERVER
+    text = _("At no level the objectives hold: {objectives}.")
     if several:
-        text = _("With {client}, the server carries {level} within the objectives: {objectives}.")
-    if most is None:
-        text = _("At no level the objectives hold: {objectives}.")
+        text = _("With {client}, the objectives hold at no level: {objectives}.")
+    if most and at_least:
+        text = _("The server carries at least {level} within the objectives: {objectives}.")
         if several:
-            text = _("With {client}, the objectives hold at no level: {objectives}.")
+            text = _(
+                "With {client}, the server carries at least {level} within the objectives: {objectives}."
+            )
+    elif most:
+        text = _("The server carries {level} within the objectives: {objectives}.")
+        if several:
+            text = _("With {client}, the server carries {level} within the objectives: {objectives}.")
     level = at(found.rules.level(most or 0))
     yield text.format(client=label(each.client), level=level, objectives=describe(found.goal))
     if each.limit:
@@ -51,36 +58,19 @@ def _whose(each: Capacity, found: SearchResult) -> Iterator[str]:
     name, client = each.bound or "", found.limited_by.get(each.client) is Limit.CLIENT
     cells = _decisive(each, found)
     before, after = _figure(name, mean(cells, name)), _figure(name, mean(cells, name, server=True))
-    if not before:
-        text = (
-            _("At {level}, {bound}: {client} is the limit, not the server.")
-            if client
-            else _("At {level}, {bound}: the server is the limit.")
+    shown = bound(name)
+    if before and after:
+        shown = _("{bound} {value}, {server} without what {client} added").format(
+            bound=shown, value=before, server=after, client=label(each.client)
         )
-    elif not after:
-        text = (
-            _("At {level} the {bound} is {value}: {client} is the limit, not the server.")
-            if client
-            else _("At {level} the {bound} is {value}: the server is the limit.")
-        )
-    else:
-        text = (
-            _(
-                "At {level} the {bound} is {value}, but {server} without what {client} added: the client is the limit, "
-                "not the server."
-            )
-            if client
-            else _(
-                "At {level} the {bound} is {value}, and {server} without what {client} added: the server is the limit."
-            )
-        )
-    yield text.format(
-        level=level_text(cells[0].level),
-        bound=bound(name),
-        client=label(each.client),
-        value=before,
-        server=after,
+    elif before:
+        shown = f"{shown} {before}"
+    text = (
+        _("At {level}: {shown}. {client} is the limit, not the server.")
+        if client
+        else _("At {level}: {shown}. The server is the limit.")
     )
+    yield text.format(level=level_text(cells[0].level), shown=shown, client=label(each.client))
     if client:
         yield _("The server may carry more: use another client, or more cores for it (--cores).")
 

@@ -95,12 +95,13 @@ def command(
     )
     common.warn(planned)
     goal: Goal
-    if slo is not None:
+    own = planned.workload.slo
+    if slo is not None or (own.is_set and lag_p99 is None and ttft is None):
         if lag_p99 is not None or ttft is not None:
             raise click.UsageError(
                 "--slo is about the server, --lag-p99 and --ttft about a client: use one of them"
             )
-        goal = within(objectives("--slo", slo, planned), errors)
+        goal = within(objectives("--slo", slo, planned) if slo is not None else (), errors, own)
     else:
         if lag_p99 is None and ttft is None:
             lag_p99 = 0.01

@@ -21,6 +21,7 @@ from loadgen.model import (
     PauseTable,
     Scenario,
     Simulator,
+    Slo,
     Target,
     Threshold,
     Workload,
@@ -40,7 +41,7 @@ FULL = ServerCore(0.99, 0.02)
 
 
 def within(text: str) -> ServerObjectives:
-    return objectives(parsed("--slo", text, SCENARIO), 0.01)
+    return objectives(parsed("--slo", text, SCENARIO), 0.01, Slo())
 
 
 SLO = within("ttft_p95_ms < 1000, itl_p99_ms < 100")
@@ -173,6 +174,29 @@ def test_the_view_of_the_server_has_its_own_gaps_and_ends() -> None:
 def test_the_use_of_an_objective(text: str, value: float, share: float) -> None:
     (threshold,) = parsed("--slo", text, SCENARIO)
     assert used(threshold, value) == pytest.approx(share)
+
+
+def test_without_objectives_of_its_own_a_search_is_for_good_streams() -> None:
+    slo = Slo(ttft_ms=1000.0, itl_ms=100.0)
+    goal = objectives((), 0.01, slo)
+    assert ([each.text for each in goal.thresholds], goal.longest_s) == (["good_percent >= 95.0"], 1.0)
+
+    def judged(**changes: Any) -> Reading:
+        (made,) = cell(**changes).parts
+        load = replace(made.recording.workload, slo=slo)
+        return read(repeats_of([replace(made.recording, workload=load)])[0], goal)
+
+    held = judged(ttft_ms=500)
+    assert (held.verdict, held.figures["good_percent"], held.use) == ("within", 100, 0)
+    assert (held.figures["goodput_per_s"] or 0) > 0
+    over = judged(ttft_ms=1200)
+    assert (over.verdict, over.bound, over.limited_by) == ("over", "good_percent", Limit.SERVER)
+    late = judged(ttft_ms=900, lag_us=150_000)
+    assert (late.verdict, late.limited_by, late.server_figures) == (
+        "over",
+        Limit.CLIENT,
+        {"good_percent": 100},
+    )
 
 
 def test_an_objective_that_is_just_not_met_is_over() -> None:
