@@ -22,6 +22,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
     ),
     "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),
     "simulator.py": (["--quick"], r"^ +(40|100) "),
+    "traces.py": (["--lines", "2000", "--rounds", "1", "--formats", "Azure"], r"^Azure +2,000 +\d"),
     "truth.py": (
         ["--streams", "4", "--clients", "aiohttp", "--load", "requests: 1", "--tokens", "4", "--gap", "0.01"],
         r"^ +itl_p50_ms +\d",

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from math import inf, isfinite
+from math import isfinite
 from typing import IO, Any, NamedTuple
 
 import msgspec
@@ -28,7 +28,10 @@ CHECKED_BYTES = (
 )  # of a file are read before it is run; the times of the rest are checked when they come
 CHECKED_LINES = 1000  # of which all that they have is checked
 TAIL_BYTES = 1 << 20  # of a larger one hold its last line
-BLOCK_ROWS = 10_000
+BLOCK_BYTES, BLOCK_ROWS = (
+    1 << 16,
+    200,
+)  # more are slower: they leave the cache, and wake the garbage collector
 EXAMPLE = '{"timestamp": 0.25, "prompt": "Why?"}'
 
 
@@ -270,30 +273,41 @@ def _count_and_span(file: str) -> tuple[float, float]:
     size = os.path.getsize(file)
     with open(file, "rb") as content:
         blocks = _CsvBlocks(content) if file.endswith(".csv") else _JsonBlocks(content)
-        count, first, last = 0, None, -inf
+        count, first, last = 0, None, None
+        latest: list[Any] = []
         for found in blocks:
-            ats = blocks.seconds(found)
-            if ats != sorted(ats) or ats[0] < last:
+            times = _comparable(found)
+            if [*latest, *times] != sorted([*latest, *times]):
                 raise ValueError
-            first = ats[0] if first is None else first
-            count, last = count + len(ats), ats[-1]
-            if (read := content.tell()) >= CHECKED_BYTES:
+            first = found[0] if first is None else first
+            count, last, latest = count + len(found), found[-1], times[-1:]
+            if content.tell() >= CHECKED_BYTES:
                 break
-        assert first is not None  # or the slower way had raised
-        share = min(1.0, read / size)
-        span = last - first
+        share = min(1.0, content.tell() / size)
+        span = blocks.seconds(last) - blocks.seconds(first)
         if share < 1:
             content.seek(-min(size, TAIL_BYTES), os.SEEK_END)
             end = content.read().rstrip().rpartition(b"\n")[2]
             try:
-                span = max(span, blocks.seconds(blocks.of_line(end))[0] - first)
+                span = max(span, blocks.seconds(blocks.of_line(end)[0]) - blocks.seconds(first))
             except _WRONG:  # it will be found when it comes
                 span /= share
         return count / share, span
 
 
+def _comparable(found: list[Any]) -> list[Any]:
+    """Return times as numbers, or as dates where they are none. Raises ValueError."""
+    try:
+        numbers = [*map(float, found)]
+    except ValueError:
+        return [*map(datetime.fromisoformat, found)]
+    if not all(map(isfinite, numbers)):
+        raise ValueError
+    return numbers
+
+
 class _JsonBlocks:
-    """The times of a megabyte of lines at a time, as they stand there."""
+    """The times of many lines at once, as they stand there."""
 
     def __init__(self, content: IO[bytes]) -> None:
         self._content = content
@@ -304,7 +318,7 @@ class _JsonBlocks:
 
     def __iter__(self) -> Iterator[list[Any]]:
         rest = b""
-        while chunk := self._content.read(1 << 20):
+        while chunk := self._content.read(BLOCK_BYTES):
             head, newline, tail = chunk.rpartition(b"\n")
             if newline and (found := self.of_line(rest + head)):
                 yield found
@@ -315,9 +329,9 @@ class _JsonBlocks:
     def of_line(self, lines: bytes) -> list[Any]:
         return [each.at for each in self._decode(lines)]
 
-    def seconds(self, found: list[Any]) -> list[float]:
-        """Return times in seconds. Raises _WRONG."""
-        return _in_seconds(found, self._columns)
+    def seconds(self, found: Any) -> float:
+        """Return a time in seconds. Raises _WRONG."""
+        return _seconds(found, self._columns)
 
 
 class _CsvBlocks(_JsonBlocks):
@@ -339,13 +353,3 @@ class _CsvBlocks(_JsonBlocks):
         if {*map(len, found)} - {0, self._width}:
             raise ValueError
         return [row[self._place] for row in found if row]
-
-
-def _in_seconds(found: list[Any], columns: Columns) -> list[float]:
-    try:
-        numbers = [*map(float, found)]
-    except ValueError:
-        return [_seconds(each, columns) for each in found]
-    if not all(map(isfinite, numbers)):
-        raise ValueError
-    return [number / columns.per_s for number in numbers]
