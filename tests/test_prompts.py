@@ -10,7 +10,16 @@ import pytest
 from loadgen import protocols
 from loadgen.engine.requests import Requests
 from loadgen.model import Arrival, Calibration, Message, Prompt, Request, Synthetic
-from loadgen.prompts import BEGINNING_WORDS, SIMULATED, WORDS, beginning, synthetic, words_of
+from loadgen.prompts import (
+    BEGINNING_WORDS,
+    BLOCK_TOKENS,
+    SIMULATED,
+    WORDS,
+    beginning,
+    filled,
+    synthetic,
+    words_of,
+)
 from tests.lab.cells import cell
 
 
@@ -94,3 +103,39 @@ def test_what_a_stream_asks_is_known() -> None:
     )
     assert [*requests.asked(Arrival(0, 3))] == [1, 2, 3, None, None]
     assert [*requests.asked(Arrival(0, 3, own=Prompt("c", output_tokens=9)))] == [None, None, 9, None, None]
+
+
+@pytest.mark.parametrize("tokens", [1, 50, 2000, 500_000])
+@pytest.mark.parametrize("blocks", [(), (7, 8), tuple(range(2000))])
+def test_a_prompt_of_a_trace_has_the_tokens_that_it_asks(tokens: int, blocks: tuple[int, ...]) -> None:
+    made = filled(Prompt(input_tokens=tokens, blocks=blocks), SIMULATED, "0/1")
+    counted = -(-len(f"{beginning('x')} {made.text}") // 4)
+    assert counted == pytest.approx(max(tokens, words_of(1, SIMULATED) * 5 / 4), abs=2)
+    assert {len(word) for word in made.text.split()} == {4}
+
+
+def test_equal_blocks_are_equal_texts_and_nothing_else_is() -> None:
+    block = round(BLOCK_TOKENS / SIMULATED.per_word) * 5
+    one, other, none = (
+        filled(Prompt(input_tokens=2000, blocks=blocks), SIMULATED, key).text
+        for blocks, key in (((3, 4), "0/1"), ((3, 5), "0/2"), ((), "0/3"))
+    )
+    assert one[:block] == other[:block] != none[:block]
+    assert one[block : 2 * block] != other[block : 2 * block]
+    assert one[2 * block :][:20] != other[2 * block :][:20]
+
+
+def test_a_trace_shares_what_its_blocks_share_within_one_engine_only() -> None:
+    arrivals = [
+        Arrival(0, number, slot=number, own=Prompt(input_tokens=2000, blocks=(3,))) for number in range(2)
+    ]
+    texts = []
+    for _ in range(2):
+        requests = Requests(cell(calibration=SIMULATED), protocols.load("ollama-generate"))
+        requests.prepare(arrivals[0])
+        texts.append([json.loads(requests.of(arrival).body)["prompt"] for arrival in arrivals])
+    (one, two), (other, _) = texts
+    words = len(beginning(""))
+    assert one[:500] == two[:500] != other[:500]
+    assert one[words:] == other[words:]
+    assert one != two

@@ -69,6 +69,7 @@ _EXAMPLES: Final = {
     "concurrency": "[1, 10]",
     "url": "http://127.0.0.1:8000/metrics",
     "load": "{duration: 10s, ramp: 2s}",
+    "file": "trace.jsonl",
     "input_tokens": "512",
 }
 

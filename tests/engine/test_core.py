@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from loadgen.engine.core import CHECK_INTERVAL_NS, PULSE_INTERVAL_NS, STOP_TIMEO
 from loadgen.engine.pipe import Done, Edge, Frame, Outbox, Pulse, Streams
 from loadgen.engine.recorder import StreamRecorder
 from loadgen.loads import arrivals
-from loadgen.model import Arrival, Load, Outcome, Stage, Timeouts
+from loadgen.model import Arrival, Level, Load, Outcome, Stage, Timeouts, Trace
 from tests.engine.test_recorder import Clock, token
 from tests.lab.cells import cell
 
@@ -119,6 +120,35 @@ def test_a_cell_lasts_as_long_as_its_load(clock: Clock) -> None:
     assert made.end(recorder) is None
     assert not made.engine.is_finished(2 * SECOND - 1)
     assert made.engine.is_finished(2 * SECOND)
+
+
+def test_a_trace_that_is_wrong_ends_the_cell_with_its_reason(clock: Clock, tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_text(
+        '{"timestamp": 0}\n{"timestamp": 1, "prompt": "b", "output_tokens": 7}\n{"timestamp": 0.5}\n'
+    )
+    load = Load(arrivals="trace", trace=Trace(file=str(file), rate=1.0, seconds=9.0), duration=9.0)
+    made = Driven(level=Level(rate=1.0), load=load, prompts=("a",))
+    (first,) = made.begin(0)
+    made.check(0)
+    (second,) = made.begin(SECOND)
+    asks = [json.loads(made.engine.request(made.arrivals[each.number]).body) for each in (first, second)]
+    assert [(each["prompt"], each.get("options")) for each in asks] == [
+        ("a", None),
+        ("b", {"num_predict": 7}),
+    ]
+    made.check(SECOND)
+    assert not made.engine.is_finished(SECOND)
+    for recorder in (first, second):
+        recorder.on_headers(200)
+        recorder.on_data(END)
+        recorder.finish()
+        assert made.end(recorder) is None
+    assert made.engine.is_finished(SECOND)
+    made.engine.close()
+    reason = "t.jsonl:3: goes back in time, by 0.5 s; lines in the order of their times"
+    assert made.outbox.frames[-1] == Done(0, reason)
+    assert [outcome for _, outcome in made.outbox.streams()] == [Outcome.OK, Outcome.OK]
 
 
 def test_a_stop_ends_what_runs_and_what_waits(clock: Clock) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from loadgen.lab import plan
-from loadgen.model import ClientId, Level, Load, Prompt, Scenario, Stage, Target, Timeouts, Workload
+from loadgen.model import ClientId, Level, Load, Prompt, Scenario, Stage, Target, Timeouts, Trace, Workload
 
 SCENARIO = Scenario(
     name="x",
@@ -90,6 +90,14 @@ def test_a_ramp_per_stream_grows_with_the_streams() -> None:
         (10, 5.0),
         (100, 50.0),
     }
+
+
+def test_each_speed_of_a_trace_has_its_own_end() -> None:
+    trace = Trace(file="t.jsonl", rate=2.0, seconds=30.0)
+    load = Load(arrivals="trace", trace=trace, duration=20.0)
+    levels = (Level(rate=2.0), Level(rate=6.0))
+    cells = plan.cells(replace(with_load(load), levels=levels, repeats=1), "http://h", ())
+    assert {(cell.level.rate, cell.workload.load.seconds) for cell in cells} == {(2.0, 20.0), (6.0, 10.0)}
 
 
 def test_stages_make_one_level() -> None:

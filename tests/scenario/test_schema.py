@@ -70,6 +70,8 @@ def test_shipped_scenarios_fit(file: Path) -> None:
         scenario_text(
             concurrency=None, stages="[{to: 20/s, over: 60s}]", load="{arrivals: constant, max_streams: 5}"
         ),
+        scenario_text(trace="{file: t.csv, speed: [1, 2]}", concurrency=None, load=None, prompts=None),
+        scenario_text(trace="{file: t.csv}", concurrency=None, load="{duration: 5s, max_streams: 9}"),
     ],
 )
 def test_good_scenarios_fit(text: str) -> None:
@@ -102,6 +104,10 @@ def test_good_scenarios_fit(text: str) -> None:
         {"target": "{simulator: {faults: {stal: 5%}}}"},
         {"concurrency": "[1, 1]"},
         {"prompts": "hello"},
+        {"prompts": None},
+        {"trace": "{file: t.csv}"},
+        {"trace": "{file: t.csv, speed: 0}", "concurrency": None, "load": None},
+        {"trace": "{file: t.csv}", "concurrency": None, "load": "{shape: 2}"},
         {"name": None},
         {"concurrency": None},
         {"load": None},
