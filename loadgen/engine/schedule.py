@@ -69,7 +69,8 @@ class Schedule:
     @property
     def upcoming(self) -> Arrival | None:
         """Return the next arrival; ``None`` where none is drawn."""
-        return self._next[0] if self._next else None
+        with self._lock:
+            return self._next[0] if self._next else None
 
     @property
     def next_due(self) -> int | None:
