@@ -184,11 +184,14 @@ class _Rows:
         self._labels = {cell.client.label for cell in cells}
         self._levels = {cell.level for cell in cells}
         self._rounds = len({cell.repeat for cell in cells})
+        judged = [Column("%", _("good"))] if any(cell.workload.slo.is_set for cell in cells) else []
+        self._figures = ("good_percent", *FIGURES) if judged else FIGURES
         above = _("added p99 ms")
         columns = (
             Column(_("client")),
             Column(_("streams") if all(level.streams for level in self._levels) else _("per s")),
             Column(_("round"), priority=6),
+            *judged,
             Column(_("p50 ms"), _("TTFT"), priority=2),
             Column(_("tok/s"), priority=5),
             Column(_("to send"), above, priority=4),
@@ -208,7 +211,7 @@ class _Rows:
         ((repeat,),) = attempts_of(parts)
         repeats = Repeats(included=(repeat,), all=(repeat,))
         failures = failed(parts).failed
-        figures = [value_text(column(name), column(name).measured(repeats)) for name in FIGURES]
+        figures = [value_text(column(name), column(name).measured(repeats)) for name in self._figures]
         layout, label = self._layout(screen), screen.text(of.client.label)
         mark = screen.text(AGAIN if of.attempt else " " * INDENT)
         if label.cell_len > layout.widths[0]:
@@ -230,7 +233,7 @@ class _Rows:
         level, rounds = max((f"{level.value:,g}" for level in self._levels), key=len), f"{self._rounds}"
         for limit in (max(map(cell_len, self._labels)), LABEL):
             labels = [label for label in self._labels if cell_len(label) <= limit] or [""]
-            figures = [WIDE] * (len(FIGURES) + 1)
+            figures = [WIDE] * (len(self._figures) + 1)
             rows = [self._shown(label, level, f"{rounds}/{rounds}", *figures) for label in labels]
             layout = Screen(screen.width - INDENT, screen.ascii_only).layout(Table(self._columns, {"": rows}))
             if len(layout.shown) == len(self._columns):

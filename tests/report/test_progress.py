@@ -19,6 +19,7 @@ from loadgen.model import (
     Recording,
     Scenario,
     Simulator,
+    Slo,
     Target,
     Workload,
 )
@@ -159,3 +160,12 @@ def test_another_level_is_expected_to_cost_as_much_beside_its_streams() -> None:
     now = 12.0
     left.cell_begins(planned[1])
     assert left.seconds == 22
+
+
+def test_with_objectives_each_measurement_says_how_many_streams_were_good() -> None:
+    workload = replace(SCENARIO.workload, slo=Slo(ttft_ms=1000.0))
+    scenario = replace(SCENARIO, workload=workload)
+    part = replace(measured(cells(scenario)[0], streams=40, outcomes={"reset": 10}), workload=workload)
+    _, above, heading, row, *_ = lines([part], scenario=scenario)
+    assert above.index("good") < heading.index("%") + 1 == row.index("75.00") + len("75.00")
+    assert "%" not in "".join(lines([measured(cells()[0])]))

@@ -10,6 +10,7 @@ import numpy as np
 from loadgen.analysis.goodput import Flags, Judged
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.metrics import VALUE, Metric, Repeats, Scalar, metric, share
+from loadgen.analysis.repeats import Repeat
 
 of_slo = partial(metric, topic="streams", needs="slo")
 number = partial(of_slo, Scalar, unit="", better=None, decimals=0)
@@ -59,9 +60,13 @@ def goodput_per_s(repeats: Repeats) -> float | None:
     from start to end, that lies in the window, those that began in the warm-up too; under an open load those due in
     the window count.
     """
-    seconds = sum(repeat.window_ns for repeat in repeats.included) / 1e9
+    seconds = sum(map(_window_ns, repeats.included)) / 1e9
     parts = [m for m in repeats.parts if m.judged]
     return sum(map(_good_in_window, parts)) / seconds if seconds and parts else None
+
+
+def _window_ns(repeat: Repeat) -> int:
+    return repeat.window[1] - repeat.window[0] if repeat.is_open else repeat.window_ns
 
 
 def _good_in_window(m: Measured) -> float:

@@ -21,9 +21,9 @@ FIGURES = {
 }
 COUNTS = {
     **{f"missed_{name}": ("", "missed", 3) for name in OBJECTIVES},
+    "single_gaps": ("by single gaps only", "missed", 6),
     "errors": ("failed", "", 4),
     "never_started": ("never started", "", 4),
-    "single_gaps": ("by single gaps only", "missed", 6),
     "not_judged": ("not judged", "left out", 5),
     "cut": ("cut", "left out", 5),
 }
