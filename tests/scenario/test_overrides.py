@@ -27,6 +27,22 @@ def test_flags_take_the_place_of_what_the_file_says(loaded: Loader) -> None:
     assert scenario.workload.load == Load(duration=3, ramp=1, warmup=1)
 
 
+def test_a_rate_takes_the_place_of_a_number_of_streams_and_the_other_way_round(loaded: Loader) -> None:
+    flags = overrides_from_flags(rate="5, 20/s")
+    scenario = loaded(None, flags, load="{duration: 5s, ramp: 1s}")
+    assert scenario.levels == (Level(rate=5.0), Level(rate=20.0))
+    assert scenario.workload.load == Load(arrivals="poisson", duration=5.0)
+    of_rate = {
+        "concurrency": None,
+        "rate": "5",
+        "load": "{duration: 5s, arrivals: gamma, shape: 2, max_streams: 9}",
+    }
+    scenario = loaded(None, overrides_from_flags(concurrency=[3]), **of_rate)
+    assert scenario.levels == (Level(streams=3),)
+    assert scenario.workload.load == Load(duration=5.0)
+    assert loaded(None, overrides_from_flags(rate=[0.5]), **of_rate).levels == (Level(rate=0.5),)
+
+
 def test_no_flag_changes_nothing() -> None:
     assert overrides_from_flags() == []
 
