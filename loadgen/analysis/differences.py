@@ -87,7 +87,8 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
     """Yield every setting of the run but its prompts and cells, keys as in the scenario file."""
     scenario = info.scenario
     workload = asdict(scenario.workload)
-    del workload["prompts"]
+    del workload["prompts"], workload["calibration"]
+    prompts = {key: workload.pop(key) for key in ("synthetic", "conversations", "unique")}
     shown = {
         "name": scenario.name,
         "target": asdict(scenario.target),
@@ -95,6 +96,7 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
         "concurrency": [level.streams for level in scenario.levels if level.streams is not None],
         "rate": [level.rate for level in scenario.levels if level.rate is not None],
         **workload,
+        "prompts": {**prompts, "unique": "prefix" if prompts["unique"] else "off"},
         "repeats": scenario.repeats,
         "remeasure": scenario.remeasure,
         "thresholds": [threshold.text for threshold in scenario.thresholds],

@@ -84,16 +84,16 @@ class Schedule:
     @property
     def is_exhausted(self) -> bool:
         """Return whether no arrival will start."""
-        return self._is_over or not self._coming
+        return self._is_over or not (self._next or self._turns)
 
     @property
     def _coming(self) -> Arrival | None:
         """Return what is due next: an arrival, or a turn."""
-        return min(
-            (*list(self._next)[:1], *(turn for *_, turn in self._turns[:1])),
-            key=lambda arrival: arrival.due,
-            default=None,
-        )
+        drawn = self._next[0] if self._next else None
+        if not self._turns:
+            return drawn
+        turn = self._turns[0][-1]
+        return turn if drawn is None or turn.due < drawn.due else drawn
 
     def take_due(self, now: int) -> list[Arrival]:
         """Return the arrivals that are due; each then runs until :meth:`next_after`, or is not admitted."""

@@ -71,6 +71,8 @@ _EXAMPLES: Final = {
     "load": "{duration: 10s, ramp: 2s}",
     "file": "trace.jsonl",
     "input_tokens": "512",
+    "role": "user",
+    "content": "Why?",
 }
 
 

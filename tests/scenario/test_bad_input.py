@@ -130,6 +130,23 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "one of input_tokens",
     ),
     "too many": ("prompts.synthetic.count", "{synthetic: {input_tokens: 9000, count: 9000}}", "too many"),
+    "conversation of texts": (
+        "prompts.conversations",
+        "{texts: [a], conversations: {think: 1s}}",
+        "ollama-generate takes a text",
+    ),
+    "time to think": ("prompts.conversations.think", "{texts: [a], conversations: {think: 1}}", "no unit"),
+    "spread of another": (
+        "prompts.conversations.spread",
+        "{texts: [a], conversations: {spread: 1}}",
+        "lognormal",
+    ),
+    "made conversations": (
+        "prompts.conversations",
+        "{synthetic: {input_tokens: 5}, conversations: {}}",
+        "texts, chats or a file",
+    ),
+    "message without role": ("prompts.chats[0][0].role", "{chats: [[{content: a}]]}", "is missing"),
     "another way": ("prompts.unique", "{texts: [a], unique: suffix}", "one of prefix, off"),
     "prompts file missing": ("prompts.file", "{file: no.jsonl}", "no such file"),
     "prompts file of a kind": ("prompts.file", "{file: s.yaml}", "ends in none of"),

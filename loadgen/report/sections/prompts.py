@@ -16,6 +16,7 @@ from loadgen.report.sentences import sentences
 from loadgen.report.sentences.warm_up import calibrated
 from loadgen.report.text import number
 
+FAR: Final = 10.0  # percent
 # Of input and of output: the columns of what was asked, what was counted, and the difference.
 _LENGTHS: Final = {
     "input": ("input_asked_p50", "input_tokens_p50", "input_asked_spread", "input_spread", "input_off_percent"),
@@ -45,6 +46,7 @@ class Prompts(Section):
             of_them = seen.calibration
             yield Text(calibrated(of_them), "quiet" if of_them.source == "server" else "warn")
         yield _table(view, kinds)
+        yield from (Text(text, "warn") for text in _beside(view.summaries))
 
 
 def _turns(view: View) -> Iterable[Block]:
@@ -66,6 +68,28 @@ def _turns(view: View) -> Iterable[Block]:
 
 def _measured(summaries: Sequence[Summary], name: str) -> bool:
     return any(s.value(name) is not None for s in summaries)
+
+
+def _beside(summaries: Sequence[Summary]) -> Iterable[str]:
+    """Yield what the lengths mean where they are far from those that were asked for."""
+    least = {
+        kind: min(
+            (value for s in summaries if (value := s.value(f"{kind}_off_percent")) is not None), default=0
+        )
+        for kind in _LENGTHS
+    }
+    if least["output"] < -FAR:
+        text = _(
+            "Answers were up to {share} % shorter than asked for: the model ended them. A server that can be told not "
+            "to has a field for it, such as body: {{ignore_eos: true}} (vLLM, llama.cpp)."
+        )
+        yield text.format(share=number(-least["output"]))
+    if least["input"] < -FAR:
+        text = _(
+            "The server counted up to {share} % fewer tokens of the prompts than asked for: is its context shorter "
+            "(Ollama: options: {{num_ctx: …}})?"
+        )
+        yield text.format(share=number(-least["input"]))
 
 
 def _table(view: View, kinds: Sequence[str]) -> Table:
