@@ -79,7 +79,9 @@ class Otlp:
     def _send(self) -> None:
         try:
             done = self._exporter.export(self.data(), timeout_millis=self._timeout * 1000)
-            self.failure = "" if done is MetricExportResult.SUCCESS else "it was not taken"
+            self.failure = (
+                "" if done is MetricExportResult.SUCCESS else "the receiver does not answer, or refuses them"
+            )
         except Exception as error:  # of whatever transport: an export never ends a run
             self.failure = str(error)[:200] or type(error).__name__
 

@@ -12,6 +12,7 @@ from loadgen.lab import engine, plan
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.model import Cell, Scenario, Source
 from loadgen.preflight.requirements import Refused
+from loadgen.watch.nvidia import Nvidia
 from loadgen.watch.process import Watcher
 from loadgen.watch.sources import Wanted
 
@@ -27,7 +28,7 @@ def watching(
     scenario: Scenario, cell: Cell, writer: RunWriter, note: Callable[[str], None]
 ) -> Iterator[Callable[[], None]]:
     """Watch while the block runs; yield what to call between cells, which notes a source that gives nothing, once."""
-    has_gpus = not cell.simulated and find_spec("pynvml") is not None and engine.is_here(cell.url)
+    has_gpus = not cell.simulated and engine.is_here(cell.url) and Nvidia.of_this_host() is not None
     if scenario.target.metrics is None and not has_gpus:
         yield lambda: None
         return

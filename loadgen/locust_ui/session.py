@@ -25,6 +25,7 @@ from loadgen.exit_code import ExitCode
 from loadgen.lab.lifecycle import RunWriter
 from loadgen.lab.run import Embedded
 from loadgen.lab.target import warm_up
+from loadgen.lab.watching import require, watching
 from loadgen.locust_ui.live import LIMIT, Live
 from loadgen.locust_ui.plan import Plan, make_plan
 from loadgen.locust_ui.shape import Stages
@@ -121,6 +122,7 @@ class Session:
         self._wait_for_hellos()
         try:
             plan = self.plan()
+            require(plan.scenario)
             target = plan.scenario.target
             self._simulator = None
             if target.simulator is not None:
@@ -142,6 +144,7 @@ class Session:
         self._plan = plan
         self._options.client = plan.client  # Locust sends it to the users
         self.live.begin(self._writer.folder.name, plan.scenario.name, plan.cells)
+        self._stack.enter_context(watching(plan.scenario, plan.cells[0], self._writer, self._note))
         self.coordinator.begin(
             plan.scenario, plan.overrides, url, plan.cells, scheduled=plan.scheduled, keep=self._writer.keep
         )
@@ -225,8 +228,8 @@ class Session:
             most = self.coordinator.most_requested
             cells = tuple(replace(cell, level=Level(streams=most.get(cell.index, 0) or 1)) for cell in cells)
         server = self._simulator.log() if self._simulator else None
-        self._stack.close()
         with writer:
+            self._stack.close()
             if server is None:
                 writer.describe_after(identify(cells[0]), restarted=False)
             for cell in cells:

@@ -225,12 +225,18 @@ class Saturates(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Answer):
-    """The server's own metrics had so many requests ``running`` and ``waiting`` at ``level``, in the mean."""
+    """The server's own metrics had so many requests ``running`` and ``waiting`` at ``level``, in the mean.
+
+    By the times that it reports, it ``served`` so many at once. ``verdict`` is whether that ``agrees``, or
+    ``contradicts``; empty where one of them is not known.
+    """
 
     kind: str = "waiting"
+    verdict: Literal["", "agrees", "contradicts"] = ""
     level: Level
     running: float | None
     waiting: float
+    served: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

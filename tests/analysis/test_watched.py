@@ -161,3 +161,15 @@ def test_a_server_that_was_started_again_is_a_finding(tmp_path: Path) -> None:
     seen_here = run(tmp_path, [], server=SERVER, server_after=SERVER, server_restarted=True)
     assert [each.what for of in changes_of(seen_here, []) for each in of.changes] == ["restarted"]
     assert changes_of(run(tmp_path, [], server=SERVER), []) == []
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "verdict"), [(4, 6, "agrees"), (1, 9, "contradicts"), (4, 0, "")]
+)
+def test_where_requests_wait_as_many_run_as_the_times_say_are_served_at_once(
+    tmp_path: Path, running: float, waiting: float, verdict: str
+) -> None:
+    of = seen({"llamacpp:requests_processing": [running] * 30, "llamacpp:requests_deferred": [waiting] * 30})
+    whole = run(tmp_path, [of])
+    [answer] = [each for each in findings(whole, analysis.summarise(whole)) if isinstance(each, Waiting)]
+    assert (answer.served, answer.verdict) == (4, verdict)

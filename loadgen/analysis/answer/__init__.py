@@ -24,7 +24,7 @@ RULES: Sequence[str] = (
     "loadgen.analysis.answer.differs:differs",
     "loadgen.analysis.answer.objective:objective",
     "loadgen.analysis.answer.saturates:saturates",
-    "loadgen.analysis.answer.waiting:waiting",
+    "loadgen.analysis.answer.waiting:waits",
     "loadgen.analysis.answer.holds_back:holds_back",
     "loadgen.analysis.answer.grows:grows",
     "loadgen.analysis.answer.measured:measured",

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from loadgen.analysis import watched
 from loadgen.analysis.answer.evidence import Evidence
 from loadgen.model import Waiting, WatchedFinding
 
 
-def waiting(evidence: Evidence) -> Iterator[Waiting]:
+def waits(evidence: Evidence) -> Iterator[Waiting]:
     """Yield it at the highest level at which the server was looked at often enough, over its clients."""
-    found = [
+    seen = [
         of
         for of in watched.findings(evidence.run, evidence.summaries)
         if isinstance(of, WatchedFinding) and of.waiting is not None and of.looks >= watched.MIN_LOOKS
     ]
-    top = max((of.level for of in found if of.level is not None), default=None)
-    of_top = [of for of in found if of.level == top]
-    if top is not None:
-        looks = sum(of.looks for of in of_top)
-        running = [of.running for of in of_top if of.running is not None]
-        yield Waiting(
-            level=top,
-            running=sum(running) / len(running) if running else None,
-            waiting=sum((of.waiting or 0.0) * of.looks for of in of_top) / looks,
-        )
+    top = max((of.level for of in seen if of.level is not None), default=None)
+    of_top = [of for of in seen if of.level == top]
+    if top is None:
+        return
+    looks = sum(of.looks for of in of_top)
+    waiting = sum((of.waiting or 0.0) * of.looks for of in of_top) / looks
+    found = [of.running for of in of_top if of.running is not None]
+    running = sum(found) / len(found) if found else None
+    peaks = [s.value("served_peak") for s in evidence.at(top).values()]
+    served = max((peak for peak in peaks if peak is not None), default=None)
+    yield Waiting(
+        level=top, running=running, waiting=waiting, served=served, verdict=_verdict(running, waiting, served)
+    )
+
+
+def _verdict(
+    running: float | None, waiting: float, served: float | None
+) -> Literal["", "agrees", "contradicts"]:
+    """Return whether as many ran as are served at once; only where others waited: a server that is idle at times says
+    nothing of that.
+    """
+    if running is None or served is None or waiting < watched.LEAST:
+        return ""
+    near = abs(running - served) <= max(watched.LEAST, watched.DIFFERS * served)
+    return "agrees" if near else "contradicts"

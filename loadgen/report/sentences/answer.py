@@ -394,9 +394,14 @@ def _waiting(answers: Sequence[Waiting]) -> Iterator[str]:
             text = _(
                 "At {level}, {running} requests ran at the server and {waiting} waited on average, by its own metrics."
             )
-        yield text.format(
-            level=level_text(one.level), running=number(one.running), waiting=number(one.waiting)
-        )
+        running, waiting = number(one.running), number(one.waiting)
+        shown = text.format(level=level_text(one.level), running=running, waiting=waiting)
+        texts = {
+            "agrees": _("That agrees with the times that it reports, by which it serves {n} at once."),
+            "contradicts": _("That contradicts the times that it reports, by which it serves {n} at once."),
+        }
+        more = texts.get(one.verdict, "").format(n=f"{one.served or 0:.3g}")
+        yield flowing(filter(None, (shown, more)))
 
 
 def _scales(answers: Sequence[Scales]) -> Iterator[str]:
