@@ -17,6 +17,7 @@ from loadgen.model import (
     Prompt,
     Simulator,
     Stage,
+    Stop,
     Target,
     Threshold,
     Timeouts,
@@ -273,3 +274,17 @@ def test_objectives_that_no_answer_as_a_whole_can_be_judged_by_are_warned_of(loa
     (warning,) = loaded(slo="{itl_ms: 100, total_ms: 5s}", stream="false").warnings
     assert "slo.itl_ms" in warning
     assert not loaded(slo="{itl_ms: 100, total_ms: 5s}").warnings
+
+
+@pytest.mark.parametrize(
+    ("given", "stop"),
+    [
+        ("{}", Stop()),
+        ("{errors: 10%}", Stop(errors=0.1, after=50, overload=True)),
+        ("{errors: 0, after: 7, overload: off}", Stop(errors=0.0, after=7, overload=False)),
+        ("{overload: false}", Stop(overload=False)),
+        ("{overload: on}", Stop()),
+    ],
+)
+def test_when_a_cell_ends_early(loaded: Loader, given: str, stop: Stop) -> None:
+    assert loaded(stop=given).workload.stop == stop
