@@ -2,8 +2,9 @@
 
 This is the rule; it was stated before anything was measured with it, and is not tuned on runs.
 
-- The *deciding* figures of a group are: median latency: TTFT p50 and total p50; tail latency: TTFT p99 and ITL p99;
-  CPU: CPU per token; memory: memory per stream and the most threads.
+- The *deciding* figures of a group are: median latency: TTFT p50 and total p50; tail latency: TTFT p99 and ITL p99
+  (of an open load TTFT and total from the schedule, which vary as its queue does); CPU: CPU per token; memory: memory
+  per stream and the most threads.
 - The ± of a figure is half of its 95 % interval over the rounds (Student's t, three rounds or more), divided by its
   mean; or the noise threshold of the A/A control at that level, where that is wider. The ± of a group is that
   of its widest deciding figure, plus the shifts by machine and simulator, which rounds cannot show
@@ -75,7 +76,8 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
     found = {}
     known = {name: summary.value(name) for name in summary}
     shifts, held_up = machine.shifts(known), machine.halted(known) or machine.starved(known)
-    for group, metrics in DECIDING.items():
+    for group, names in DECIDING.items():
+        metrics = [_from_schedule(summary, name) for name in names]
         present = [metric for metric in metrics if summary.value(metric) is not None]
         if not present and not (group is Group.TAIL and summary.value("ttft_p50_ms") is not None):
             continue
@@ -102,6 +104,12 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
             causes=() if grade is Grade.HIGH else machine.by_effect(causes),
         )
     return found
+
+
+def _from_schedule(summary: Summary, name: str) -> str:
+    """Return the column of the same latency from the schedule, where there is one and the load has a schedule."""
+    of = name.replace("_p", "_corrected_p", 1) if name.startswith(("ttft_", "total_")) else name
+    return name if summary.level.rate is None else of
 
 
 def _grade(share: float) -> Grade:
@@ -140,8 +148,9 @@ def _lacking(summary: Summary, metrics: Sequence[str], widest: _Width | None) ->
         of = column(metric)
         missing = summary.value(metric) is None or summary[metric].low_sample
         if of.group is Group.TAIL and of.rank is not None and missing:
-            n = summary.value(f"{of.metric.key}_n") or 0
-            yield FewValues(metric=metric, n=round(n), needed=NEEDED[of.rank] * LOW_SAMPLE_FACTOR)
+            yield FewValues(
+                metric=metric, n=summary[metric].n or 0, needed=NEEDED[of.rank] * LOW_SAMPLE_FACTOR
+            )
 
 
 def _over_rounds(cause: ConfidenceCause, summary: Summary) -> ConfidenceCause:

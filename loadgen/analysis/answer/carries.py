@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadgen.analysis.answer.evidence import FEW, Evidence, over_rounds, share
+from loadgen.analysis.answer.evidence import FEW, Evidence, over_rounds, overloaded, share
 from loadgen.model import Carries, Estimate, HeldBack, Summary
 
 LATENCIES = (
@@ -17,7 +17,7 @@ def carries(evidence: Evidence) -> Iterator[Carries]:
     """Yield, for each client of an open load, the rate up to which the backlog does not grow, and the next one."""
     for client, sweep in evidence.sweeps.items():
         measured = [s for s in sweep if s.level.rate is not None]
-        holds = measured[: next((n for n, s in enumerate(measured) if evidence.overloaded(s)), len(measured))]
+        holds = measured[: next((n for n, s in enumerate(measured) if overloaded(s)), len(measured))]
         fails = measured[len(holds)] if len(holds) < len(measured) else None
         if measured:
             metric, latency = _worst(holds)

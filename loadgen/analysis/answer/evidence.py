@@ -62,16 +62,8 @@ class Evidence:
         """
         if len(self.clients) < 2 or not self.levels:
             return None
-        stable = [level for level in self.levels if not any(map(self.overloaded, self.at(level).values()))]
+        stable = [level for level in self.levels if not any(map(overloaded, self.at(level).values()))]
         return (stable or self.levels)[-1]
-
-    def overloaded(self, summary: Summary) -> bool:
-        """Return whether more arrived than was served: the backlog grew, arrivals never started, or that ended a
-        cell.
-        """
-        stops = (repeat.recording.stopped for repeat in self.repeats_of(summary))
-        ended = any(stop is not None and stop.why == "overload" for stop in stops)
-        return ended or limits.grows(summary) or share(summary, "not_started_per_s") > FEW
 
     @property
     def is_open(self) -> bool:
@@ -143,6 +135,11 @@ class Evidence:
 
     def _pair_alike(self, one: ClientId, other: ClientId, level: Level, column: str) -> bool:
         return one == other or self.are_alike((c for c in self.clients if c in (one, other)), level, column)
+
+
+def overloaded(summary: Summary) -> bool:
+    """Return whether more arrived than was served: the backlog grew, or arrivals never started."""
+    return limits.grows(summary) or share(summary, "not_started_per_s") > FEW
 
 
 def share(summary: Summary, metric: str) -> float:

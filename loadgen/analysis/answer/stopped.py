@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgen.analysis.answer.carries import carries
 from loadgen.analysis.answer.evidence import Evidence
 from loadgen.model import StoppedEarly
 
 
 def stopped(evidence: Evidence) -> Iterator[StoppedEarly]:
-    """Yield, for each level and rule, how many of its cells were ended by it, and the earliest moment.
-
-    That more arrive than are served is left to :func:`~loadgen.analysis.answer.carries.carries` where it tells so.
-    """
-    told = {one.fails for one in carries(evidence)}
+    """Yield, for each level and rule, how many of its cells were ended by it, and the earliest moment."""
     cells = [repeat.recording for repeat in evidence.repeats]
     marks = [(each, each.stopped) for each in cells if each.stopped]
     for why, level in sorted({(mark.why, each.level) for each, mark in marks}):
-        if why == "overload" and any(fails is not None and not level < fails for fails in told):
-            continue
         own = [(each, mark) for each, mark in marks if (mark.why, each.level) == (why, level)]
         yield StoppedEarly(
             why=why,

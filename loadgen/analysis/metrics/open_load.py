@@ -47,7 +47,7 @@ def started_per_s(repeats: Repeats) -> float | None:
 
 @per_s(
     label="completed", better="higher", compared=VALUE, drawn=VALUE, short={None: 12},
-    headline={None: (0, "per second", "completed")},
+    headline={None: (0, "", "done/s")},
 )  # fmt: skip
 def completed_per_s(repeats: Repeats) -> float | None:
     """Streams that ended ok within the measured window, whenever they were due, divided by its length. What is still
@@ -85,7 +85,7 @@ def backlog_growth_per_s(repeats: Repeats) -> float | None:
 @latency(
     PerStream, needs="rate", label="TTFT from the schedule", percentiles=(50, 90, 95, 99), intervals=(50, 99),
     compared=(50, 99), primary=(50,), drawn=(50, 99), tabled=(50, 90, 99), short={50: 5, 99: 15},
-    heading="sched.", headline={50: (0, "TTFT from schedule (ms)", "p50"), 95: (0, "TTFT from schedule (ms)", "p95")},
+    heading="sched.", headline={50: (0, "scheduled (ms)", "p50"), 95: (0, "scheduled (ms)", "p95")},
 )  # fmt: skip
 def ttft_corrected(m: Measured) -> Ints:
     """Time to first token from when the schedule wanted the stream, so what a user would have felt: the TTFT, and
@@ -96,7 +96,7 @@ def ttft_corrected(m: Measured) -> Ints:
 
 @latency(
     PerStream, needs="rate", label="total from the schedule", percentiles=(50, 90, 95, 99), intervals=(50,),
-    compared=(50,), drawn=(50, 99), tabled=(50, 99),
+    drawn=(50, 99), tabled=(50, 99),
 )  # fmt: skip
 def total_corrected(m: Measured) -> Ints:
     """From when the schedule wanted the stream to the protocol's end: the total, `held` and `start_delay`."""

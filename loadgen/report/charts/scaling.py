@@ -10,7 +10,7 @@ from bokeh.models import Scatter, Segment
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import Column, Metric, column, metrics
 from loadgen.analysis.metrics.lag import lag, relative_lag
-from loadgen.model import Estimate, Limit, Saturates, Summary, ThresholdFinding
+from loadgen.model import Carries, Estimate, Limit, Saturates, Summary, ThresholdFinding
 from loadgen.report.charts.axes import axis
 from loadgen.report.charts.lines import Knee, Line, Point, line_chart, point
 from loadgen.report.charts.style import Chart, Mark, across, draw, hover, row_plot
@@ -22,6 +22,7 @@ from loadgen.report.view import View
 
 # Drawn first where no threshold is about a latency; of an open load what its users would feel.
 LATENCIES = ("ttft_corrected_p95_ms", "ttft_corrected_p50_ms", "ttft_p95_ms")
+SCHEDULED = "_corrected"  # ends the key of a latency that counts from the schedule
 OVER_LEVELS = ("tokens_per_s", "rss_peak_mib", "cpu_percent")
 AT_ONE_LEVEL = ("tokens_per_s", "rss_per_stream_kib", "cpu_us_per_token")
 
@@ -41,6 +42,9 @@ def pair(view: View) -> list[Chart]:
         charts += [_dots(each.metric, [each], summaries, view.styles) for each in of]
     else:
         knees = [_knee(finding, view.styles) for finding in view.of(Saturates)]
+        knees += dict.fromkeys(
+            Knee(one.holds, _limit(one.limit), "--ink") for one in view.of(Carries) if one.holds and one.fails
+        )
         charts = [_curve(latency, summaries, view.styles, budget, knees)]
         for name in OVER_LEVELS:
             marked = knees if name == "tokens_per_s" else ()
@@ -53,8 +57,22 @@ def pair(view: View) -> list[Chart]:
 def latencies(summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
     """Return the charts of latencies; without a common clock, those of the relative lag in place of the lag."""
     absolute = any(s.value(lag.column(50)) is not None for s in summaries)
-    found = [m for m in metrics() if m.topic != "cost" and m.drawn]
+    found = _side_by_side([m for m in metrics() if m.topic != "cost" and m.drawn], summaries)
     return _charts([relative_lag if m is lag and not absolute else m for m in found], summaries, styles)
+
+
+def _side_by_side(found: Sequence[Metric], summaries: Sequence[Summary]) -> list[Metric]:
+    """Return the latencies from the schedule before those from the start; over several levels one chart has both."""
+    if not any(s.level.rate for s in summaries):
+        return list(found)
+    scheduled = {m.key.removesuffix(SCHEDULED): m for m in found if m.key.endswith(SCHEDULED)}
+    both = len({s.level for s in summaries}) > 1
+    pairs = [
+        [scheduled[m.key], *([] if both else [m])] if m.key in scheduled else [m]
+        for m in found
+        if m not in scheduled.values()
+    ]
+    return [m for pair in pairs for m in pair]
 
 
 def goodput(view: View) -> list[Chart]:
@@ -91,12 +109,17 @@ def _objective(view: View) -> tuple[Column, float | None]:
 
 
 def _knee(finding: Saturates, styles: Styles) -> Knee:
-    texts: Mapping[Limit, str] = {
-        Limit.SERVER: _("server saturated"), Limit.CLIENT: _("client’s limit"),
-        Limit.SIMULATOR: _("simulator’s limit"), Limit.MACHINE: _("machine’s limit"),
-    }  # fmt: skip
     style = styles.get(finding.client) if finding.client else None
-    return Knee(finding.below, texts[finding.limit], style.variable if style else "--ink")
+    return Knee(finding.below, _limit(finding.limit), style.variable if style else "--ink")
+
+
+def _limit(limit: Limit | None) -> str:
+    """Return what is written where no more can be had."""
+    texts: Mapping[Limit | None, str] = {
+        Limit.SERVER: _("server saturated"), Limit.CLIENT: _("client’s limit"),
+        Limit.SIMULATOR: _("simulator’s limit"), Limit.MACHINE: _("machine’s limit"), None: _("queue grows"),
+    }  # fmt: skip
+    return texts[limit]
 
 
 def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Styles) -> list[Chart]:
@@ -106,6 +129,12 @@ def _charts(found: Sequence[Metric], summaries: Sequence[Summary], styles: Style
     else:
         charts = [_dots(metric, columns, summaries, styles) for metric, columns in drawn]
     return [chart for chart in charts if chart is not None]
+
+
+def from_start(of: Column) -> Column | None:
+    """Return the same latency from the start of the stream, of one that is from the schedule."""
+    key = of.metric.key
+    return column(of.name.replace(SCHEDULED, "")) if key.endswith(SCHEDULED) else None
 
 
 def _point(column: Column, summary: Summary, before: str = "") -> Point | None:
@@ -123,11 +152,18 @@ def _curve(
     knees: Sequence[Knee] = (),
 ) -> Chart | None:
     ordered = sorted(summaries, key=lambda s: s.level)
-    lines = []
+    lines, title, unit = [], column_title(column), unit_of(column.metric)
     for client, style in styles.items():
-        if points := [p for s in ordered if s.client == client and (p := _point(column, s))]:
+        own = [s for s in ordered if s.client == client]
+        if started := from_start(column):
+            label, before = _("{client} from the start").format(client=style.label), _("from the start: ")
+            points = [p for s in own if (p := _point(started, s, before))]
+            lines.append(Line(style, label, points, style.dash, faint=True))
+            title = _("{title} (hollow: from the start)").format(title=column_title(column))
+        if points := [p for s in own if (p := _point(column, s))]:
             lines.append(Line(style, style.label, points, style.dash))
-    title, unit = column_title(column), unit_of(column.metric)
+    if not any(line.points for line in lines if not line.faint):
+        return None
     return line_chart(title, unit, lines, whole=column.whole, budget=budget, knees=knees)
 
 

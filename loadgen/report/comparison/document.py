@@ -125,7 +125,8 @@ def _called(view: ComparisonView, form: Form) -> Iterator[Block]:
         changes, more = changes[:ROWS] or same[: ROWS // 2], len(changes) - ROWS
     if changes:
         columns = [
-            Column(name, text=place < 3, priority=place) for place, name in enumerate(sentences.headings())
+            Column(name, text=place < 3, priority=place)
+            for place, name in enumerate(sentences.headings(changes))
         ]
         yield Table(columns, {"": [_row(change) for change in changes]})
     if form == "markdown" and changes:

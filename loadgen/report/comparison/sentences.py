@@ -60,9 +60,10 @@ def row(of: Change) -> Row:
     )
 
 
-def headings() -> tuple[str, ...]:
+def headings(changes: Iterable[Change]) -> tuple[str, ...]:
     """Return the heads of the columns of :class:`Row`."""
-    names = _("client"), _("metric"), _("streams"), _("base"), _("head"), _("change"), _("95 % interval")
+    level = _("per s") if any(of.level.rate for of in changes) else _("streams")
+    names = _("client"), _("metric"), level, _("base"), _("head"), _("change"), _("95 % interval")
     return ("", *names)
 
 

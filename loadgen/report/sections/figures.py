@@ -35,7 +35,9 @@ class Figures(Section):
         for of in shown:
             _place, above, heading = of.metric.headline[of.rank]
             text = _(heading) if form == "summary" else _whole(heading)
-            columns.append(Column(text, _(above), tip=_(of.metric.description)))
+            columns.append(
+                Column(text, _(above) if form == "summary" else _whole(above), tip=_(of.metric.description))
+            )
         groups: dict[str, list[Row]] = defaultdict(list)
         for s in counted:
             row = _row(s, level_text(s.level) if alone else s.client.label, shown, view.levels[s.level], form)
@@ -57,6 +59,7 @@ def _whole(heading: str) -> str:
     """Return a heading without abbreviations, where there is room."""
     words = {
         "tok/s": _("tokens/s"), "KiB/str": _("KiB per stream"), "thr": _("threads"), "µs/tok": _("µs per token"),
+        "done/s": _("completed per s"), "scheduled (ms)": _("TTFT from the schedule (ms)"),
     }  # fmt: skip
     return words.get(heading, _(heading))
 

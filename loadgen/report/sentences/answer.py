@@ -551,6 +551,9 @@ def _name(column_name: str) -> str:
     names: Mapping[str, str] = {
         "ttft_p50_ms": _("median TTFT"),
         "total_p50_ms": _("total time"),
+        "ttft_corrected_p50_ms": _("median TTFT from the schedule"),
+        "total_corrected_p50_ms": _("total time from the schedule"),
+        "completed_per_s": _("completed streams per second"),
         "tokens_per_s": _("token rate"),
     }
     return names.get(column_name) or label(column(column_name))
