@@ -94,6 +94,11 @@ def command(
         scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"
     )
     common.warn(planned)
+    if not planned.workload.prompts:
+        raise click.UsageError(
+            "a search does not replay the trace, which has the prompts: give the scenario prompts of its own, "
+            "or --set 'prompts=[\"Why is the sky blue?\"]'"
+        )
     goal: Goal
     own = planned.workload.slo
     if slo is not None or (own.is_set and lag_p99 is None and ttft is None):
