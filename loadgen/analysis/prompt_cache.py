@@ -1,6 +1,7 @@
 """Whether a cache of prompts answered for the model.
 
-Where the server reports cached tokens, they are that, from :data:`SHARE` of the tokens of the prompts on. Otherwise the
+Where the server reports cached tokens, they are that, from :data:`SHARE` of the tokens of the prompts on; those of
+prompts that begin differently only where they are more than a :data:`TEMPLATE`, which stands before them. Otherwise the
 first time that a prompt was sent in the run is held against the later ones: by the prompt time that the server
 reports, or where it reports none by the time to first token. Only streams that were alone with it count, whose time
 overlaps with that of no other stream: when many prompts arrive at once, the first ones are slow without any cache. The
@@ -22,6 +23,7 @@ from loadgen.analysis.measures import Ints, Measured
 from loadgen.model import PromptCacheFinding, Recording, Run, Summary
 
 SHARE: Final = 0.2
+TEMPLATE: Final = 64  # tokens
 COLLAPSE: Final = 1 / 3
 COLLAPSE_LOADED: Final = 1 / 10
 LEAST_NS: Final = 20_000_000
@@ -33,8 +35,11 @@ def findings(run: Run, _: Sequence[Summary]) -> list[PromptCacheFinding]:
     """Return that a cache answered, if one did."""
     unique = run.info.scenario.workload.unique
     measured = [[Measured(part) for part in parts] for parts in _cells(run)]
-    share = _reported([m for parts in measured for m in parts])
-    if share is not None:
+    reported = _reported([m for parts in measured for m in parts])
+    if reported is not None:
+        share, tokens = reported
+        if unique and tokens <= TEMPLATE:
+            return []
         return [PromptCacheFinding(verdict="reported", unique=unique, share=share)] if share >= SHARE else []
     for verdict, found in (("prompt", _by_prompt_time(run, measured)), ("ttft", _by_ttft(run, measured))):
         if found:
@@ -62,15 +67,19 @@ def _cells(run: Run) -> Iterable[list[Recording]]:
             yield own
 
 
-def _reported(parts: Iterable[Measured]) -> float | None:
-    """Return the share of the tokens of the prompts that the server had in its cache; ``None`` if it says nothing."""
-    cached = whole = 0
+def _reported(parts: Iterable[Measured]) -> tuple[float, float] | None:
+    """Return the share of the tokens of the prompts that the server had in its cache, and how many of each.
+
+    ``None`` where it says nothing.
+    """
+    cached = whole = streams = 0
     for m in parts:
         of = m.reported
         both = m.included & (of.turn <= 0) & (of.server_cached_tokens >= 0) & (of.prompt_tokens > 0)
         cached += int(of.server_cached_tokens[both].sum())
         whole += int(of.prompt_tokens[both].sum())
-    return cached / whole if whole else None
+        streams += int(both.sum())
+    return (cached / whole, cached / streams) if whole else None
 
 
 Pair = tuple[

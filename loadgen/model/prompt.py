@@ -45,5 +45,5 @@ class Prompt:
         return self.messages or (Message("user", self.text),)
 
     def __str__(self) -> str:
-        said = "\n".join(f"{each.role}: {each.content}" for each in self.messages) or self.text
+        said = " · ".join(f"{each.role}: {each.content}" for each in self.messages) or self.text
         return said if self.output_tokens is None else f"{said} [{self.output_tokens} tokens]"

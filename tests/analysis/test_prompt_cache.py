@@ -38,8 +38,13 @@ def reporting(made: Recording, cached: int) -> Recording:
     )
 
 
-def found(*recordings: Recording, warm_up: WarmUp | None = None) -> list[PromptCacheFinding]:
+def found(
+    *recordings: Recording, warm_up: WarmUp | None = None, unique: bool = False
+) -> list[PromptCacheFinding]:
     run: Run = synthetic.run(Path("x"), recordings, warm_up=warm_up)
+    scenario = run.info.scenario
+    scenario = replace(scenario, workload=replace(scenario.workload, unique=unique))
+    run = replace(run, info=replace(run.info, scenario=scenario))
     return prompt_cache.findings(run, [])
 
 
@@ -67,6 +72,13 @@ def test_runs_that_lack_the_number_of_the_prompt() -> None:
 @pytest.mark.parametrize(("cached", "verdicts"), [(8, ["reported"]), (1, []), (0, [])])
 def test_what_the_server_reports_counts_before_all_else(cached: int, verdicts: list[str]) -> None:
     assert [each.verdict for each in found(reporting(recording(), cached))] == verdicts  # of 10 tokens
+
+
+def test_a_template_before_unique_prompts_is_no_cache_of_them() -> None:
+    long = recording()
+    long = replace(long, streams=replace(long.streams, prompt_tokens=np.full(20, 100)))
+    assert [found(reporting(long, cached), unique=True) == [] for cached in (30, 80)] == [True, False]
+    assert found(reporting(long, 30))
 
 
 def test_the_first_time_may_lie_in_the_warm_up() -> None:

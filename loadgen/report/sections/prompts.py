@@ -7,7 +7,7 @@ from typing import Final
 
 from loadgen.analysis.metrics import column
 from loadgen.analysis.turns import by_turn
-from loadgen.model import PromptCacheFinding, Summary
+from loadgen.model import Calibration, PromptCacheFinding, Summary
 from loadgen.report.blocks import Cell, Column, Row, Table, Text, Verdict
 from loadgen.report.columns import value_text, where
 from loadgen.report.language import _
@@ -41,9 +41,11 @@ class Prompts(Section):
         kinds = [kind for kind, (asked, *_rest) in _LENGTHS.items() if _measured(view.summaries, asked)]
         if not kinds:
             return
-        seen = view.run.info.warm_up
-        if seen and seen.calibration:
-            of_them = seen.calibration
+        info = view.run.info
+        of_them = info.warm_up.calibration if info.warm_up else None
+        if of_them is None and info.scenario.workload.synthetic and info.scenario.target.url:
+            of_them = Calibration()
+        if of_them is not None:
             yield Text(calibrated(of_them), "quiet" if of_them.source == "server" else "warn")
         yield _table(view, kinds)
         yield from (Text(text, "warn") for text in _beside(view.summaries))
@@ -53,8 +55,7 @@ def _turns(view: View) -> Iterable[Block]:
     """Yield the times of conversations, a row per turn."""
     groups: dict[str, list[Row]] = {}
     for level, repeats in view.repeats.items():
-        clients = dict.fromkeys(repeat.recording.client for repeat in repeats)
-        for client in clients:
+        for client in (s.client for s in view.levels.get(level, ())):
             parts = [m for repeat in repeats if repeat.recording.client == client for m in repeat.parts]
             for turn in by_turn(parts):
                 title = _("turn {n}").format(n=turn.number + 1)

@@ -26,7 +26,8 @@ def sentences(finding: PromptCacheFinding) -> Sentences:
     statement = _("{seen}: its cache answered for the model.").format(seen=seen)
     if finding.unique:
         return Sentences(
-            statement, (_("No two prompts began alike; what they have in common lies behind that."),)
+            statement,
+            (_("No two prompts began alike; what it had stands before them, such as a long template."),),
         )
     return Sentences(
         statement,
