@@ -7,12 +7,12 @@ repeats and thresholds, since only what both runs have is compared, and objectiv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadgen.model import Run, RunInfo, Stage
+from loadgen.model import RateStage, Run, RunInfo, Stage
 
 _OTHER = (
     "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds",
@@ -104,7 +104,9 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
         "seed": scenario.seed,
         "source": scenario.source,
     }
-    shown["load"]["stages"] = list(_stages(scenario.workload.load.stages))
+    load = scenario.workload.load
+    shown["load"]["stages"] = [*_stages(load.stages), *_stages(load.rates, "/s")]
+    del shown["load"]["rates"]
     yield from _flat(info.loadgen, "loadgen")
     yield from _flat(shown, "scenario")
     yield from _flat(info.versions, "versions")
@@ -127,13 +129,14 @@ def text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _stages(stages: tuple[Stage, ...]) -> Iterator[str]:
-    before = 0
+def _stages(stages: Sequence[Stage | RateStage], unit: str = "") -> Iterator[str]:
+    before: float = 0
     for stage in stages:
+        to = f"{stage.to:,g}{unit}" if unit else f"{stage.to:,}"
         if stage.to == before:
             yield f"hold {stage.over:g} s"
         else:
-            yield f"to {stage.to:,} over {stage.over:g} s" if stage.over else f"to {stage.to:,} at once"
+            yield f"to {to} over {stage.over:g} s" if stage.over else f"to {to} at once"
         before = stage.to
 
 

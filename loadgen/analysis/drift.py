@@ -30,8 +30,8 @@ ACROSS_METRICS = (TTFT, "lag_p50_ms", "cpu_us_per_token")
 
 def findings(run: Run, summaries: Sequence[Summary]) -> list[DriftFinding]:
     """Return what drifted. Runs with stages are skipped: they change within a cell on purpose."""
-    stages = bool(run.info.scenario.workload.load.stages)
-    within = [] if stages else list(_within(repeats_of(run.recordings)))
+    staged = run.info.scenario.workload.load.is_staged
+    within = [] if staged else list(_within(repeats_of(run.recordings)))
     return [*within, *_across(rounds.valid(summaries))]
 
 

@@ -157,6 +157,11 @@ class Load:
         return self.kind not in ("closed", "stages")
 
     @property
+    def is_staged(self) -> bool:
+        """Return whether the number of streams, or the rate, changes on purpose."""
+        return bool(self.stages or self.rates)
+
+    @property
     def is_commanded(self) -> bool:
         """Return whether the load has no end of its own: commands start its slots and stop it."""
         return self.seconds is None and self.requests is None

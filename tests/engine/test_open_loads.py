@@ -102,3 +102,15 @@ def test_a_thread_that_is_idle_is_used_again(monkeypatch: pytest.MonkeyPatch) ->
     found = streams(drive("threads", at_rate("good", rate=100.0, seconds=0.5), SCRIPTS))
     assert len(found) == len(threads) == 50
     assert len(set(threads)) < 25
+
+
+@every_shape
+def test_what_is_to_come_of_a_lost_worker_is_taken_over(shape: str) -> None:
+    of = at_rate("good", seconds=0.4, slots=(0,), shares=2)
+    own = streams(drive(shape, of, SCRIPTS))
+    assert [stream.slot for stream in own] == list(range(0, 80, 2))
+    both = streams(drive(shape, of, SCRIPTS, commands=b'{"add": [1]}\n'))
+    odd = [stream.slot for stream in both if stream.slot % 2]
+    assert odd == list(range(odd[0], 80, 2))
+    assert len(odd) > 20
+    assert {*range(0, 80, 2)} < {stream.slot for stream in both}

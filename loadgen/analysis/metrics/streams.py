@@ -65,7 +65,7 @@ def live_peak(repeats: Repeats) -> int | None:
 @cost(label="mean in flight", unit="streams", better=None, tabled=VALUE)
 def live_mean(repeats: Repeats) -> float | None:
     """Streams in flight, averaged over the measured window; empty for a load of stages."""
-    if any(m.recording.workload.load.stages for m in repeats.parts):
+    if any(m.recording.workload.load.is_staged for m in repeats.parts):
         return None  # a ramp has no level that a mean could be held against
     means = [mean for repeat in repeats.included if (mean := repeat.live_mean) is not None]
     return sum(means) / len(means) if means else None
