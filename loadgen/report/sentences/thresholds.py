@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from loadgen.analysis.metrics import column
 from loadgen.model import ThresholdFinding, ThresholdResult
-from loadgen.report.columns import level_text, where
+from loadgen.report.columns import level_text, value_text, where
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
 from loadgen.report.text import number, percent
@@ -68,6 +69,7 @@ def line(finding: ThresholdFinding, result: ThresholdResult) -> str:
 
 def _value(finding: ThresholdFinding, result: ThresholdResult) -> str:
     value = result.value or 0.0
+    of = column(finding.metric)
     if finding.unit == "%":
-        return percent(value / 100)
+        return f"{value_text(of, value)} %" if of.metric.decimals else percent(value / 100)
     return f"{number(value)} {finding.unit}".rstrip()
