@@ -88,6 +88,7 @@ def test_one_token_has_no_gap_and_a_whole_answer_no_times() -> None:
     whole = recording(streams=10, concurrency=10, tokens=1, server_tokens_per_event=30)
     assert of(with_slo(whole, itl_ms=1.0)).value("not_judged") == 10
     assert of(with_slo(whole, itl_ms=1.0)).value("good_percent") is None
+    assert of(with_slo(whole, itl_ms=1.0)).value("goodput_per_s") is None
     assert of(with_slo(whole, ttft_ms=1000.0)).value("good_percent") == 100
     asked = with_slo(single, itl_ms=1.0)
     asked = replace(asked, workload=replace(asked.workload, stream=False))

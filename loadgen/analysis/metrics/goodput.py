@@ -61,8 +61,9 @@ def goodput_per_s(repeats: Repeats) -> float | None:
     the window count.
     """
     seconds = sum(map(_window_ns, repeats.included)) / 1e9
-    parts = [m for m in repeats.parts if m.judged]
-    return sum(map(_good_in_window, parts)) / seconds if seconds and parts else None
+    if not seconds or (_judged(repeats) or (0, 0))[1] == 0:
+        return None
+    return sum(_good_in_window(m) for m in repeats.parts if m.judged) / seconds
 
 
 def _window_ns(repeat: Repeat) -> int:

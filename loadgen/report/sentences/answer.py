@@ -198,6 +198,11 @@ def _held_back(answers: Sequence[HeldBack]) -> Iterator[str]:
                 "At {level} {client} held back {share} of the arrivals for up to {time} (p99), while "
                 "load.max_streams ({most}) were open; latencies from the schedule have that wait."
             )
+            if not one.wait.value:  # too few for a p99
+                text = _(
+                    "At {level} {client} held back {share} of the arrivals, while load.max_streams ({most}) were "
+                    "open; latencies from the schedule have that wait."
+                )
             texts.append(
                 text.format(
                     level=level_text(one.level),
