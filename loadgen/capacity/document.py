@@ -192,6 +192,11 @@ def _charts(found: SearchResult, styles: Styles) -> list[Block]:
         "A mark is the mean of the cells of a step, a thin line reaches from the lowest of them to the highest. "
         "The dotted line is the budget; a client carries what is below."
     )
+    if of_server:
+        note = _(
+            "A mark is the mean of the cells of a step, a thin line reaches from the lowest of them to the highest. "
+            "The dotted line across is the objective, the one upward the knee: from there on more only wait."
+        )
     crossed = [Bullets([sentences.crossing(each) for each in found.crossings])] if found.crossings else []
     return [Charts(charts, "one", key=len(styles) > 1), Text(note, "quiet"), *crossed] if charts else []
 
@@ -213,7 +218,7 @@ def _chart(figure: Figure, found: SearchResult, styles: Styles) -> Chart | None:
             if isinstance(found.goal, ServerObjectives)
             else _("{title}, budget {most}")
         )
-        title = text.format(title=title, most=f"{most:g} {figure.unit}")
+        title = text.format(title=title, most=f"{most:,g} {figure.unit}")
     return line_chart(title, figure.unit, lines, budget=most, knees=_knees(found, styles))
 
 
@@ -244,9 +249,10 @@ def _cells(found: SearchResult) -> Table:
     drawn = [each for each in figures(found.goal, found.ttft_one_stream_ms) if each.bound is not None]
     if isinstance(found.goal, ServerObjectives):
         drawn = figures(found.goal, {})
+    used = _("objective used") if isinstance(found.goal, ServerObjectives) else _("budget used")
     names = (
         level_title(found), *(figure.heading for figure in drawn), _("most open"), _("CPU, % of a core"),
-        _("budget used"),
+        used,
     )  # fmt: skip
     columns = [*map(Column, names), Column(_("verdict"), text=True)]
     groups: dict[str, list[Row]] = {}

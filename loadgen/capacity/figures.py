@@ -31,7 +31,7 @@ class Figure:
     @property
     def heading(self) -> str:
         """Return the heading of its column."""
-        named = not self.unit or self.unit in self.title
+        named = not self.unit or self.unit in self.title.lower()
         return self.title if named else _("{metric}, {unit}").format(metric=self.title, unit=self.unit)
 
     def text(self, reading: Reading) -> str:

@@ -51,7 +51,8 @@ class Loads:
 
     ``stream_s`` is about how long a stream takes, ``longest_s`` the longest of a step that was within the goal, where
     that is known; ``fit`` are the most streams that fit this
-    machine, ``window`` is the measured part of every step, in seconds, where it was requested.
+    machine, ``window`` is the measured part of every step, in seconds, where it was requested: it is longer only where
+    a percentile needs it.
     """
 
     def __init__(self, scenario: Scenario, goal: Goal, rules: Rules, window: float | None, fit: int) -> None:
@@ -81,7 +82,7 @@ class Loads:
         load, level = self.first, self._rules.level(value)
         if level.rate is not None:
             load = replace(load, max_streams=plan.max_streams(load, level, self._fit))
-        if isinstance(self._goal, Budget) or self._window is not None:
+        if isinstance(self._goal, Budget):
             return load
         expected, (per_s, fastest) = value, self._fastest
         if level.rate is None:
@@ -90,9 +91,11 @@ class Loads:
             expected = min(expected, per_s)
         least, enough = self._goal.streams / expected, MORE * self._goal.streams / expected
         window = (load.duration or 0.0) - load.warmup
-        if level.rate is not None:
-            window = max(window, min(self._goal.longest_s / SURPLUS, MAX_WINDOW_S))
-        return replace(load, duration=load.warmup + max(window, least, min(enough, MAX_WINDOW_S)))
+        if self._window is None and level.rate is not None:
+            enough = max(enough, self._goal.longest_s / SURPLUS)
+        if self._window is None:
+            window = max(window, min(enough, MAX_WINDOW_S))
+        return replace(load, duration=load.warmup + max(window, least))
 
     def _open(self, own: Load) -> Load:
         """Return the scenario's own arrivals, or Poisson ones, without stages."""

@@ -210,6 +210,8 @@ def _missing(of: Bound | None) -> str:
         return _("errors not measured: no stream has ended")
     if of == "ttft":
         return _("TTFT not measured: no stream has one")
+    if of not in (None, "lag_p99"):
+        return _("{figure} not measured: too few streams have it").format(figure=bound(of or ""))
     return _(
         "lag p99 not measured: too few tokens, or the server’s clock does not give it; --ttft needs no clock"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -19,7 +18,7 @@ def carried(of: Capacity, rules: Rules) -> float | None:
     """Return the level to quote: the conservative end of what is known; ``None`` where no level was carried."""
     if of.limit is None:
         return of.at_least
-    return of.limit.low if rules.rate else math.floor(of.limit.low + 1e-9) or None
+    return of.limit.low if rules.rate else max(1, round(of.limit.low))
 
 
 def saturation(client: ClientId, readings: Iterable[Reading]) -> Saturates | None:

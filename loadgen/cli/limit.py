@@ -51,9 +51,7 @@ from loadgen.cli import common
     "--rate", is_flag=True, help="Search over arrivals per second (default where the scenario has rates)."
 )
 @click.option(
-    "--max-rate",
-    type=click.FloatRange(0, min_open=True, clamp=False),
-    help="Upper bound of a search over rates.",
+    "--max-rate", metavar="50/s", callback=common.parsed, help="Upper bound of a search over rates."
 )
 @click.option("--cores", type=common.COUNT, default=1, help="Engines of a client, a core each.")
 @click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-limit-<name>).")

@@ -35,6 +35,7 @@ _FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] 
     "--errors": ("budget", values.fraction, 0, 1, "more than 0, less than 100%"),
     "--ttft": ("budget", values.number, 1, inf, "more than 1, such as 1.5"),
     "--precision": ("precision", values.fraction, 0, 1, "more than 0, less than 100%"),
+    "--max-rate": ("rate", values.rate, 0, inf, "more than 0, such as 50 or 50/s"),
     "--duration": ("step", values.duration, 0, inf, "such as 3s"),
     "--max-time": ("run", values.duration, 0, inf, "such as 10m"),
 }

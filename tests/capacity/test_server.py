@@ -109,7 +109,7 @@ def test_a_search_that_was_stopped_names_no_limit() -> None:
 def test_the_page_of_a_server_has_tokens_and_objectives_with_the_knee(rate: bool) -> None:
     document = page(of_server(rate=rate))
     (charts,) = (block for part in document.parts for block in part.blocks if isinstance(block, Charts))
-    assert [chart.title for chart in charts.charts] == ["Tokens/s", "TTFT p95, objective 1000 ms"]
+    assert [chart.title for chart in charts.charts] == ["Tokens/s", "TTFT p95, objective 1,000 ms"]
     parsed = Page(html.report(document))
     assert parsed.wrong == []
     assert "server saturated" in html.report(document)

@@ -78,6 +78,13 @@ def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> Non
         (("--cores", "1000"), "--cores 1000 needs 1001 cores"),
         (("--max-streams", "100000000"), "do not fit this machine"),
         (("--set", "lod.ramp=1s"), "did you mean load?"),
+        (("--slo", "ttft_p95 < 5"), "--slo: objective: ttft_p95 is not a metric; did you mean ttft_p95_ms?"),
+        (("--slo", "good_percent > 90"), "good_percent needs slo"),
+        (("--slo", "ttft_p95_ms < 5", "--lag-p99", "5ms"), "use one of them"),
+        (("--rate", "--max-streams", "5"), "--max-rate about arrivals"),
+        (("--max-rate", "5"), "--max-rate about arrivals"),
+        (("--rate", "--max-rate", "0"), "--max-rate"),
+        (("--rate", "--max-rate", "nan"), "--max-rate"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(tmp_path: Path, arguments: tuple[str, ...], result: str) -> None:
