@@ -16,6 +16,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         ["--clients", "aiohttp", "--rates", "20", "--seconds", "0.5"],
         r"^aiohttp +20 +20\.0 +\d",
     ),
+    "beside.py": (["--rate", "20", "--seconds", "0.5", "--rounds", "1"], r"^exported +\d"),
     "engine.py": (
         ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
         r"^aiohttp +\d",

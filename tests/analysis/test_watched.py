@@ -173,3 +173,17 @@ def test_where_requests_wait_as_many_run_as_the_times_say_are_served_at_once(
     whole = run(tmp_path, [of])
     [answer] = [each for each in findings(whole, analysis.summarise(whole)) if isinstance(each, Waiting)]
     assert (answer.served, answer.verdict) == (4, verdict)
+
+
+def test_gpus_that_were_throttled_are_named_with_the_share_of_the_looks(tmp_path: Path) -> None:
+    of = seen({
+        "nvidia_throttled_power_cap{gpu=0}": [1, 0] * 15, "nvidia_throttled_temperature{gpu=0}": [0] * 30,
+        "nvidia_utilization_percent{gpu=0}": [40] * 30, "nvidia_utilization_percent{gpu=1}": [60] * 30,
+    })  # fmt: skip
+    assert line(of, "gpu") == [50] * 30
+    whole = run(tmp_path, [of])
+    [found] = [
+        each for each in findings(whole, analysis.summarise(whole)) if isinstance(each, WatchedFinding)
+    ]
+    assert found.throttled == {"power_cap": pytest.approx(0.5, abs=0.1)}
+    assert found.verdict == ""
