@@ -292,6 +292,18 @@ def test_one_interrupt_keeps_and_reports_what_was_measured(tmp_path: Path) -> No
     assert loadgen.Run.load(out).info.state == "interrupted"
 
 
+def test_a_rule_of_the_scenario_ends_a_cell_of_all_workers(tmp_path: Path) -> None:
+    simulator = {"ttft": "1ms", "gap": "1ms", "tokens": 2, "faults": {"status_500": 1}}
+    more = {"load": {"duration": "24h"}, "stop": {"errors": 0.5, "after": 4}}
+    path = scenario(tmp_path, target={"simulator": simulator}, concurrency=4, **more)
+    ran = command("run", path, "--workers", "2", "--out", tmp_path / "run", cwd=tmp_path)
+    assert ran.returncode == 3, ran.stderr
+    run = loadgen.Run.load(tmp_path / "run")
+    assert (run.info.state, [each.ended for each in run.recordings]) == ("complete", ["", ""])
+    stops = [each.stopped for each in run.recordings]
+    assert all(stop and stop.why == "errors" and stop.failed >= 4 for stop in stops), stops
+
+
 def test_two_interrupts_end_it_at_once_and_leave_no_process(tmp_path: Path) -> None:
     with ollama(answer_without_end) as server:
         path = scenario(tmp_path, concurrency=2, load={"duration": "24h"})
