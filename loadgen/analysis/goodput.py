@@ -48,10 +48,8 @@ class Judged:
         return good
 
 
-def judged(limits: Mapping[str, float], times: Mapping[str, Ints], ok: Flags, failed: Flags) -> Judged | None:
-    """Judge streams by the ``limits``, in ms, of their ``times`` (ns, -1: none); ``None`` where there are no limits."""
-    if not limits:
-        return None
+def judged(limits: Mapping[str, float], times: Mapping[str, Ints], ok: Flags, failed: Flags) -> Judged:
+    """Judge streams by the ``limits``, in ms, of their ``times`` (ns, -1: none); there is one limit at least."""
     missed = {name: ok & (times[name] > limit * 1e6) for name, limit in limits.items()}
     untimed = _any(*(times[name] < 0 for name in limits))
     others = (of for name, of in missed.items() if name != "itl")

@@ -227,6 +227,8 @@ class Measured:
     def judged(self) -> Judged | None:
         """Return which streams are good; ``None`` where the scenario has no objectives for this client."""
         of = self.recording
+        if not (limits := of.workload.slo.of(of.client).limits):
+            return None
         since = self.streams.start if of.level.rate is None else self.streams.due
         times = {
             "ttft": _between(since, self.first_token),
@@ -234,7 +236,7 @@ class Measured:
             "tpot": np.where(self._without_times, -1, np.maximum(self.tpot, 0)),
             "total": _between(since, self.streams.end),
         }
-        return judged(of.workload.slo.of(of.client).limits, times, self.ok, self.failed)
+        return judged(limits, times, self.ok, self.failed)
 
     @cached_property
     def send_delay(self) -> Ints:

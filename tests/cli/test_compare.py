@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from loadgen.model import Prompt, Recording
+from loadgen.analysis.goodput import judged_by
+from loadgen.model import Prompt, Recording, Slo
 from tests import synthetic
 from tests.cli.command import invoke
 
@@ -245,3 +246,14 @@ def test_help_tells_the_exit_codes() -> None:
         "4 cannot tell",
     ):
         assert code in result
+
+
+def test_two_runs_are_judged_by_the_objectives_of_the_second(tmp_path: Path) -> None:
+    cells = [synthetic.recording(concurrency=50, streams=50, repeat=n, index=n, tokens=3) for n in range(3)]
+    folders = []
+    for place, slo in enumerate((Slo(ttft_ms=1000.0), Slo(ttft_ms=100.0))):
+        run = judged_by(synthetic.run(tmp_path, cells), slo)
+        folders.append(synthetic.save(tmp_path / str(place), run.info, run.recordings))
+    shown = json.loads(invoke("compare", *folders, "--json").stdout)
+    (change,) = (one for one in shown["changes"] if one["metric"] == "good_percent")
+    assert (change["base"], change["head"], change["verdict"]) == (0, 0, "same")

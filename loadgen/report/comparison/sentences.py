@@ -242,9 +242,12 @@ def _interval(of: Change) -> str:
 
 
 def difference(of: Difference) -> str:
-    """Return ``key: base → head``."""
+    """Return ``key: base → head``; of objectives also that they are not what is compared."""
     base, head = (_name(side) or NOT_MEASURED for side in (of.base, of.head))
-    return f"{_name(of.key)}: {base} → {head}"
+    text = f"{_name(of.key)}: {base} → {head}"
+    if of.key.startswith("scenario.slo."):
+        return _("{difference} (both runs are judged by the same objectives)").format(difference=text)
+    return text
 
 
 def share(value: float | None) -> str:
