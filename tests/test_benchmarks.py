@@ -28,6 +28,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         ["--streams", "4", "--clients", "aiohttp", "--load", "requests: 1", "--tokens", "4", "--gap", "0.01"],
         r"^ +itl_p50_ms +\d",
     ),
+    "waiting.py": (["--duration", "1", "--service", "0.01", "--clients", "floor"], r"^rate: 80 +floor +\d"),
 }
 HELPERS = {"bare.py", "paced.py"}  # run by engine.py and truth.py
 

@@ -244,7 +244,8 @@ def _rate(repeat: Repeat) -> Iterator[Reason]:
     Of a schedule whose rate does not change, and that ran to its end. A single arrival is the rounding of their number.
     """
     of = repeat.recording
-    if not repeat.is_open or of.level.rate is None or of.workload.load.rates or of.stopped or of.ended:
+    load = of.workload.load
+    if of.level.rate is None or load.seconds is None or load.rates or of.stopped or of.ended:
         return
     seconds = (of.window[1] - of.start) / 1e9
     streams, asked = sum(len(m.streams) for m in repeat.parts), of.level.rate * seconds
