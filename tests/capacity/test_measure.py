@@ -10,10 +10,24 @@ import pytest
 
 from loadgen import store
 from loadgen.analysis.repeats import repeats_of
+from loadgen.capacity import objectives
 from loadgen.capacity.measure import FILE, find_limits, one_engine_per_core
+from loadgen.capacity.objectives import ServerObjectives
 from loadgen.capacity.readings import Budget, Reading, read
 from loadgen.capacity.search import SearchListener
-from loadgen.model import ClientId, Level, Listener, Load, Prompt, Scenario, Simulator, Target, Workload
+from loadgen.model import (
+    ClientId,
+    Level,
+    Limit,
+    Listener,
+    Load,
+    Prompt,
+    Scenario,
+    Simulator,
+    Target,
+    Threshold,
+    Workload,
+)  # fmt: skip
 from loadgen.preflight.cores import available
 from loadgen.preflight.requirements import Refused
 from loadgen.simulator.process import Process
@@ -69,6 +83,20 @@ def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> Non
     (repeat,) = repeats_of(parts)
     reading = read(repeat, BUDGET)
     assert (reading.verdict, reading.bound, reading.errors) == ("within", "lag_p99", 0.0)
+
+
+def test_a_simulator_with_four_slots_is_a_server_that_queues() -> None:
+    queueing = replace(SPEC, ttft=0.1, parallel=4)
+    slo = ServerObjectives([Threshold(text="ttft_p95_ms < 300", metric="ttft_p95_ms", op="<", value=300.0)])
+    with Process(queueing) as server:
+        asked = cell(url=server.url, concurrency=12, cores=(available()[0],), load=Load(requests=3))
+        (part,) = one_engine_per_core(asked, Listener(), lambda: False)
+        (repeat,) = repeats_of([replace(part, server=server.log())])
+    found = objectives.read(repeat, slo)
+    assert (found.bound, found.limited_by or found.obstacle) == ("ttft_p95_ms", Limit.SERVER)
+    assert found.figures["served_peak"] == 4
+    expected = 1000 * (queueing.ttft + 2 * (queueing.ttft + 19 * queueing.gap))
+    assert (found.figures["ttft_p50_ms"] or 0) == pytest.approx(expected, rel=0.2)
 
 
 def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:

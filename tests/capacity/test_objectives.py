@@ -12,6 +12,8 @@ from loadgen.analysis.repeats import Repeat, repeats_of
 from loadgen.analysis.server_side import server_side
 from loadgen.capacity.objectives import ServerObjectives, objectives, read, used
 from loadgen.capacity.readings import Obstacle, Reading, ServerCore
+from loadgen.capacity.search import Rules, Search, search
+from loadgen.capacity.server import limited_by
 from loadgen.model import (
     PAUSES,
     ClientId,
@@ -88,6 +90,22 @@ def test_a_client_that_adds_what_is_too_much_is_the_limit() -> None:
 
 def test_a_client_that_adds_something_is_not_the_limit_of_a_server_that_is_over_without_it() -> None:
     assert of(ttft_ms=1010, lag_us=150_000).limited_by is Limit.SERVER
+
+
+def test_a_search_finds_the_level_that_queue_theory_gives() -> None:
+    slots, stream_s, ttft_ms = 4, 0.48, 100.0
+    slo = within("ttft_p95_ms < 1000")
+
+    def measure(client: ClientId, streams: float, repeat: int) -> Reading:
+        waits_ms = 1000 * stream_s * max(0.0, streams / slots - 1)
+        return of(slo, concurrency=int(streams), streams=40, ttft_ms=ttft_ms + waits_ms)
+
+    one = Search(ClientId("aiohttp"), Rules(start=1, highest=1000))
+    search([one], 0, measure)
+    found = one.result()
+    # 100 ms + (n / 4 - 1) * 480 ms is below a second up to 11.5
+    assert (found.at_least, found.below) == (11, 12)
+    assert limited_by(found, one.readings) is Limit.SERVER
 
 
 def test_a_send_delay_is_the_clients_as_well() -> None:

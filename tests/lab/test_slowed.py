@@ -19,8 +19,10 @@ import pytest
 from loadgen import store
 from loadgen.analysis import delivery_lag
 from loadgen.analysis.repeats import repeats_of
+from loadgen.capacity import objectives
+from loadgen.capacity.objectives import ServerObjectives
 from loadgen.lab.engine import Engine
-from loadgen.model import PAUSES, ClientId, Listener, Load, Recording, Simulator
+from loadgen.model import PAUSES, ClientId, Limit, Listener, Load, Recording, Simulator, Threshold
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 
@@ -59,6 +61,18 @@ class Sleeps(Slowed):
 
     def act(self):
         time.sleep(0.04)
+
+
+class Dawdles(Aiohttp):
+    """Takes 5 ms for each token, in which nothing else of the loop runs."""
+
+    INFO = replace(Aiohttp.INFO, name="dawdles")
+
+    async def stream(self, request, sink):
+        def on_data(data):
+            time.sleep(0.005 * data.count(b"done"))
+            sink.data(data)
+        await super().stream(request, sink._replace(data=on_data))
 
 
 class Collects(Slowed):
@@ -112,7 +126,7 @@ class Pooled(HttpxAsync):
         super().__init__(cell)
         self._client = httpx.AsyncClient(limits=httpx.Limits(max_connections=10), timeout=None, trust_env=False)
 '''
-NAMES = ("Sleeps", "Collects", "Spins", "Hoards", "Pooled")
+NAMES = ("Sleeps", "Dawdles", "Collects", "Spins", "Hoards", "Pooled")
 SPEC = Simulator(ttft=0.05, gap=0.02, tokens=20, jitter=0.5)
 SHORT_OF_CPU = ("cpu", "server")
 
@@ -161,6 +175,17 @@ def test_what_a_client_does_is_put_down_to_it(recorded: Recorded, name: str, cau
         found[delivery_lag.CAUSES[place]] += delay
     own = Counter({each: number for each, number in found.items() if each not in SHORT_OF_CPU})
     assert own[cause] > 0.5 * own.total() > 0, found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does not report it")
+def test_a_client_that_is_slowed_by_5_ms_per_token_is_the_limit_of_a_search(recorded: Recorded) -> None:
+    (repeat,) = repeats_of([recorded("dawdles")])
+    slow = Threshold(text="total_p95_ms < 1500", metric="total_p95_ms", op="<", value=1500.0)
+    found = objectives.read(repeat, ServerObjectives([slow]))
+    alone = found.server_figures["total_p95_ms"]
+    assert (found.figures["total_p95_ms"] or 0) > 1500 > (alone or 9999)
+    # where it was kept from running for longer than it slept, nothing is known
+    assert found.limited_by is Limit.CLIENT or not found.counts, found
 
 
 def test_collections_and_turns_are_reported_as_they_were(recorded: Recorded) -> None:
