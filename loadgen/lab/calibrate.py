@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from loadgen.model import Calibration, Outcome, Prompt, StreamTable, Workload
+from loadgen.model.scenario import EXAMPLE
 from loadgen.prompts import BEGINNING_WORDS, text, words_of
 
 SHORT_WORDS: Final = 2 * BEGINNING_WORDS
@@ -22,7 +23,7 @@ def lengths(workload: Workload) -> tuple[int, int]:
 def prompts(workload: Workload, seed: int) -> tuple[Prompt, ...]:
     """Return the two prompts."""
     own = BEGINNING_WORDS if workload.unique else 0
-    output = workload.synthetic.output_tokens if workload.synthetic else None
+    output = workload.synthetic.output_tokens if workload.synthetic else EXAMPLE.output_tokens
     return tuple(
         Prompt(text(words - own, f"{seed}/calibration/{words}"), output_tokens=output)
         for words in lengths(workload)

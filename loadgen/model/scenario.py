@@ -201,6 +201,7 @@ class Stop:
 
 
 AUTO: Final = "auto"  # the model that the server has
+EXAMPLE: Final = Prompt("Why is the sky blue?", output_tokens=32)  # a server may be told not to end by itself
 MODEL: Final = "qwen3:1.7b"  # what requests name where that cannot be known
 
 
@@ -240,7 +241,7 @@ class Workload:
     @property
     def example(self) -> Prompt:
         """Return a prompt to try the server with: the first, or any where a trace has them."""
-        return next(iter(self.prompts), Prompt("Why is the sky blue?"))
+        return next(iter(self.prompts), EXAMPLE)
 
     @property
     def is_ollama(self) -> bool:
