@@ -105,6 +105,8 @@ def _slot(engine: Engine, client: SyncClient, first: Arrival, wait: RunWait) -> 
         request = engine.request(arrival)
         if (early := arrival.due - perf_counter_ns()) > 0:
             time.sleep(early / 1e9)
+        if arrival.held is not None:
+            wait.take()  # until now it waited for an arrival, not with one
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return

@@ -251,6 +251,8 @@ def test_what_cannot_be_run_is_refused_in_a_line(tmp_path: Path) -> None:
     """Exit code 2, and what would be right."""
     file = str(scenario(tmp_path))
     (tmp_path / "bad.yaml").write_text("name: bad\nload: {duration: soon}\n")
+    (tmp_path / "open").mkdir()
+    at_rate = str(scenario(tmp_path / "open", concurrency=None, rate=5, load={"duration": "1s"}))
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = str(server.getsockname()[1])
         taken = rf"127\.0\.0\.1:{port}: cannot listen there: Address already in use; choose another with --web-port"
@@ -260,6 +262,7 @@ def test_what_cannot_be_run_is_refused_in_a_line(tmp_path: Path) -> None:
         cases = {
             ("loadgen", "ui", file, "--web-port", port): f"loadgen: {taken}",
             ("loadgen", "ui", file, "--client", "nobody", "--web-port", "0"): f"loadgen: {nobody}",
+            ("loadgen", "ui", at_rate, "--web-port", "0"): "loadgen: Locust's users are .*  loadgen run .*",
             (*headless, "bad.yaml"): "bad.yaml:2: .*",
             (*headless, file, "--client", "nobody"): nobody,
             (*headless, file, "--host", f"http://me:{KEY}@127.0.0.1"): ".* holds a credential.*name it as .*",

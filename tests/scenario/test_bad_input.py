@@ -611,6 +611,7 @@ def test_no_bytes_do_worse_than_a_scenario_error(tmp_path: Path, content: bytes)
 
 _NAMES = (
     "name target prompts clients concurrency load stages to over hold simulator url headers Authorization duration"
+    " rate arrivals shape max_streams"
     " requests ramp warmup file timeouts idle thresholds options faults reset client stream loop repeats seed"
 )
 _KEYS = st.sampled_from(_NAMES.split())
