@@ -46,7 +46,7 @@ _TABLES: Mapping[str, type[Table]] = {
     "pauses": model.PauseTable,
     "cpu_samples": model.CpuSampleTable,
 }
-_WATCHED: Mapping[str, type[Table]] = {"looks": model.LookTable, "changes": model.ChangeTable}
+_WATCHED: Mapping[str, type[Table]] = {"readings": model.ReadingTable, "changes": model.ChangeTable}
 # The columns of `streams` that are fields of a stream, and those that are fields of its usage, with the field.
 _OF_STREAM = (
     *(
@@ -341,7 +341,7 @@ def load_watched(path: Path) -> model.Watched:
         if strange := {each.source for each in meta.series} - {*meta.sources}:
             raise BadData("meta.series", f"names the source {min(strange)[:40]!r}")
         tables.check_watched(columns, len(meta.series), len(meta.sources))
-        looks, changes = (
+        readings, changes = (
             kind(**{field.name: columns[f"{table}.{field.name}"] for field in fields(kind)})
             for table, kind in _WATCHED.items()
         )
@@ -349,7 +349,7 @@ def load_watched(path: Path) -> model.Watched:
             clock=meta.clock,
             sources=meta.sources,
             series=meta.series,
-            looks=cast(model.LookTable, looks),
+            readings=cast(model.ReadingTable, readings),
             changes=cast(model.ChangeTable, changes),
         )
 
@@ -402,7 +402,7 @@ def load(folder: Path | str) -> Run:
     if left_out and not recordings:
         raise StoreError(f"{folder / left_out[0].file}: {left_out[0].reason}")
     watched = []
-    for file in dict.fromkeys(each.file for each in info.watched if each.looks > each.failed):
+    for file in dict.fromkeys(each.file for each in info.watched if each.readings > each.failed):
         try:
             watched.append(load_watched(folder / file))
         except StoreError as error:

@@ -25,13 +25,13 @@ from loadgen.model import (
 
 Floats = NDArray[np.float64]
 
-MIN_LOOKS: Final = 5  # in the windows of a measurement, to compare means
+MIN_READINGS: Final = 5  # in the windows of a measurement, to compare means
 DIFFERS: Final = 0.2  # share of the streams in flight from which on the server's requests are others
-LEAST: Final = 1.0  # request; a smaller difference may be the moment of the look
+LEAST: Final = 1.0  # request; a smaller difference may be the moment of the reading
 JOIN: Final[Mapping[str, Callable[..., Floats]]] = {"sum": np.nansum, "max": np.nanmax, "mean": np.nanmean}
 THROTTLED: Final = "nvidia_throttled_"
 COUNTER: Final = "counter"
-SLACK_NS: Final = 60 * 10**9  # a cell begins when the first look is done; clocks are set
+SLACK_NS: Final = 60 * 10**9  # a cell begins when the first reading is done; clocks are set
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +43,10 @@ class Piece:
     value: Floats
 
     def of(self, recording: Recording) -> bool:
-        """Return whether the cell began while this process looked, by the time of day."""
+        """Return whether the cell began while this process watched, by the time of day."""
         own, cell = self.watched.clock, recording.clock[0]
-        looks, start = self.watched.looks.at, recording.start - cell[0] + cell[1]
-        begin, end = (int(mark) - own[0] + own[1] for mark in (looks.min(), looks.max()))
+        readings, start = self.watched.readings.at, recording.start - cell[0] + cell[1]
+        begin, end = (int(mark) - own[0] + own[1] for mark in (readings.min(), readings.max()))
         return begin - SLACK_NS <= start <= end + SLACK_NS
 
 
@@ -78,10 +78,13 @@ def _piece(watched: Watched, known: Known, builtin: bool) -> tuple[Piece, bool] 
         return None
     series = {place: each for place, each in enumerate(watched.series) if each.name == name}
     first = next(iter(series.values()))
-    looks = np.flatnonzero(watched.looks.source == watched.sources.index(first.source))
-    filled = np.stack([_filled(watched, place, looks) for place in series])
+    readings = np.flatnonzero(watched.readings.source == watched.sources.index(first.source))
+    filled = np.stack([_filled(watched, place, readings) for place in series])
     seen = ~np.isnan(filled).all(axis=0)
-    at, values = watched.looks.at[looks[seen]], JOIN[known.joined](filled[:, seen], axis=0) * known.scale
+    at, values = (
+        watched.readings.at[readings[seen]],
+        JOIN[known.joined](filled[:, seen], axis=0) * known.scale,
+    )
     order = np.argsort(at, kind="stable")
     order = order[np.isfinite(values[order])]
     at, values = at[order], values[order]
@@ -94,18 +97,18 @@ def _piece(watched: Watched, known: Known, builtin: bool) -> tuple[Piece, bool] 
     return Piece(watched, at[1:][grew], step[grew] / passed[grew]), True
 
 
-def _filled(watched: Watched, place: int, looks: Ints) -> Floats:
-    """Return the value of a series at those looks: its last change, NaN before the first."""
+def _filled(watched: Watched, place: int, readings: Ints) -> Floats:
+    """Return the value of a series at those readings: its last change, NaN before the first."""
     own = watched.changes.series == place
-    at, value = watched.changes.look[own], watched.changes.value[own]
-    last = np.searchsorted(at, looks, "right") - 1
+    at, value = watched.changes.reading[own], watched.changes.value[own]
+    last = np.searchsorted(at, readings, "right") - 1
     return np.where(last >= 0, value[np.maximum(last, 0)], np.nan)
 
 
 def of_recording(line: Line, recording: Recording) -> tuple[Floats, Floats]:
     """Return the seconds after the cell's start, until its last stream ended, and the values then.
 
-    The looks' clock is the engines', but for workers, whose clocks are tied to it by the time of day.
+    The readings' clock is the engines', but for workers, whose clocks are tied to it by the time of day.
     """
     piece = next((piece for piece in line.pieces if piece.of(recording)), None)
     if piece is None:
@@ -138,10 +141,10 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[WatchedFinding | Un
 def _unseen(source: Source) -> Iterator[UnwatchedFinding]:
     if source.failed or source.left_out:
         yield UnwatchedFinding(
-            verdict="nothing" if source.failed >= source.looks else "gaps",
+            verdict="nothing" if source.failed >= source.readings else "gaps",
             source=source.name,
             url=source.url,
-            looks=source.looks,
+            readings=source.readings,
             failed=source.failed,
             why=source.why,
             left_out=source.left_out,
@@ -163,13 +166,13 @@ def _seen(run: Run, summaries: Iterable[Summary]) -> Iterator[WatchedFinding]:
             for line in slowed
             if len(values := in_windows(line, own)) and values.any()
         }
-        if not (looks := max(len(running), len(waiting), len(cache))) and not throttled:
+        if not (readings := max(len(running), len(waiting), len(cache))) and not throttled:
             continue
         flying = np.concatenate([_in_flight(of, repeat) for repeat in own])
         yield WatchedFinding(
             client=s.client,
             level=s.level,
-            looks=looks,
+            readings=readings,
             in_flight=_mean(flying),
             running=_mean(running),
             waiting=_mean(waiting),
@@ -181,7 +184,7 @@ def _seen(run: Run, summaries: Iterable[Summary]) -> Iterator[WatchedFinding]:
 
 def verdict(flying: Floats, running: Floats, waiting: Floats) -> Literal["", "agrees", "others", "elsewhere"]:
     """Return whether the requests of the server are the streams in flight: in the mean, within a fifth or one."""
-    if min(len(flying), len(running), len(waiting)) < MIN_LOOKS:
+    if min(len(flying), len(running), len(waiting)) < MIN_READINGS:
         return ""
     ours, theirs = float(flying.mean()), float(running.mean() + waiting.mean())
     if abs(theirs - ours) <= max(LEAST, DIFFERS * ours):
@@ -190,7 +193,7 @@ def verdict(flying: Floats, running: Floats, waiting: Floats) -> Literal["", "ag
 
 
 def _in_flight(of: Mapping[str, Line], repeat: Repeat) -> Floats:
-    """Return how many streams were in flight at each look of the window."""
+    """Return how many streams were in flight at each reading of the window."""
     line = of.get("running") or of.get("waiting")
     times, number = repeat.open
     if line is None or not len(times):

@@ -20,7 +20,7 @@ DTYPES: Final[Mapping[str, Sequence[str]]] = {
     "arrivals.count": ("uint16",),
     "stamps.us": ("int32", "int64"),
     "pauses.kind": ("int8",),
-    "looks.source": ("int8",),
+    "readings.source": ("int8",),
     "changes.value": ("float64",),
 }
 _MARKS: Final = (  # near the start of the cell
@@ -64,20 +64,20 @@ def check(columns: Columns, info: RecordingInfo) -> None:
 
 def check_watched(columns: Columns, series: int, sources: int) -> None:
     """Raise BadData for columns that are not what was watched of so many series and sources."""
-    looks, changes = (
+    readings, changes = (
         [column for name, column in columns.items() if name.startswith(f"{table}.")]
-        for table in ("looks", "changes")
+        for table in ("readings", "changes")
     )
-    for name, group in (("looks.at", looks), ("changes.look", changes)):
+    for name, group in (("readings.at", readings), ("changes.reading", changes)):
         if len({len(column) for column in group}) != 1:
             raise BadData(name, "has not as many rows as the columns beside it")
-    check_range("looks.at", columns["looks.at"], (0, WIDEST))
-    check_range("looks.took_ns", columns["looks.took_ns"], (0, SPAN_NS))
-    check_range("looks.source", columns["looks.source"], (0, sources - 1))
-    check_range("changes.look", columns["changes.look"], (0, len(columns["looks.at"]) - 1))
+    check_range("readings.at", columns["readings.at"], (0, WIDEST))
+    check_range("readings.took_ns", columns["readings.took_ns"], (0, SPAN_NS))
+    check_range("readings.source", columns["readings.source"], (0, sources - 1))
+    check_range("changes.reading", columns["changes.reading"], (0, len(columns["readings.at"]) - 1))
     check_range("changes.series", columns["changes.series"], (0, series - 1))
-    if (np.diff(columns["changes.look"]) < 0).any():
-        raise BadData("changes.look", "goes back")
+    if (np.diff(columns["changes.reading"]) < 0).any():
+        raise BadData("changes.reading", "goes back")
 
 
 def check_range(name: str, column: NDArray[Any], bounds: tuple[int, int]) -> None:

@@ -35,14 +35,14 @@ def watching(
     file = store.watched_file(len({each.file for each in writer.info.watched}))
     told: set[str] = set()
 
-    def look(found: Sequence[Source]) -> None:
+    def hear(found: Sequence[Source]) -> None:
         if found:
             writer.watched(found)
         for each in found:
             if each.why and each.name not in told:
                 told.add(each.name)
                 name = writer.shown(each.url or each.name)
-                note(f"{name}: {writer.shown(each.why)}; the run goes on without what it would tell")
+                note(f"{name}: {writer.shown(each.why)}; the run goes on without it")
 
     metrics = scenario.target.metrics
     headers: Mapping[str, str] = {}
@@ -58,6 +58,6 @@ def watching(
         secrets=tuple(scenario.secrets),
     )
     with Watcher(wanted) as watcher:
-        look(watcher.await_first())
-        yield lambda: look(watcher.sources())
-        look(watcher.stop())
+        hear(watcher.await_first())
+        yield lambda: hear(watcher.sources())
+        hear(watcher.stop())

@@ -150,8 +150,8 @@ from loadgen.model.thresholds import ThresholdResult as ThresholdResult
 from loadgen.model.watched import KNOWN as KNOWN
 from loadgen.model.watched import ChangeTable as ChangeTable
 from loadgen.model.watched import Known as Known
-from loadgen.model.watched import LookTable as LookTable
 from loadgen.model.watched import Metrics as Metrics
+from loadgen.model.watched import ReadingTable as ReadingTable
 from loadgen.model.watched import Series as Series
 from loadgen.model.watched import Source as Source
 from loadgen.model.watched import Watched as Watched

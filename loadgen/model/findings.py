@@ -207,17 +207,17 @@ class TimeFinding(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchedFinding(Finding):
-    """What the server's own metrics had of a measurement, in means over ``looks`` in its window.
+    """What the server's own metrics had of a measurement, in means over ``readings`` in its window.
 
     ``in_flight`` were the streams of the client, ``running`` and ``waiting`` the requests of the server, ``cache`` the
     most of its cache that was in use (percent). ``verdict``: ``agrees``; ``others``, where the server had more requests
     than the client had streams in flight; ``elsewhere``, where it had fewer; empty where that is not known. GPUs were
-    ``throttled`` in these shares of the looks, by reason.
+    ``throttled`` in these shares of the readings, by reason.
     """
 
     kind: str = "watched"
     verdict: Literal["", "agrees", "others", "elsewhere"] = ""
-    looks: int
+    readings: int
     in_flight: float | None
     running: float | None
     waiting: float | None
@@ -246,12 +246,12 @@ class ServerChangedFinding(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnwatchedFinding(Finding):
-    """A source that gave nothing in ``failed`` of ``looks``, first for the reason ``why``, or too much for its file."""
+    """A source gave nothing in ``failed`` of ``readings``, first for the reason ``why``, or too much for its file."""
 
     kind: str = "unwatched"
     source: str
     url: str
-    looks: int
+    readings: int
     failed: int
     why: str
     left_out: int

@@ -81,7 +81,7 @@ class RunInfo:
     """``run.json``: the scenario as resolved, its secrets masked, versions, machine, seed, cells in order.
 
     ``server`` is what the target says of itself, ``server_after`` what it said at the end (of nothing where it did not
-    answer), ``server_restarted`` whether another process served it then; ``watched`` is what was looked at beside the
+    answer), ``server_restarted`` whether another process served it then; ``watched`` is what was read beside the
     streams. ``resumed``: when the run was taken up again, after it had ended before its end. ``max_time_s``: the
     time after which ``--max-time`` ended it; ``None`` where it did not.
     """

@@ -63,9 +63,9 @@ BUILTIN_NAMES: Final = frozenset(name for known in KNOWN for name in known.names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Something that was looked at once a second: ``metrics``, at its URL, or ``nvidia``.
+    """Something that was read once a second: ``metrics``, at its URL, or ``nvidia``.
 
-    ``failed`` of the ``looks`` gave nothing, the first of them for the reason ``why``. ``answer_ms`` is how long an
+    ``failed`` of the ``readings`` gave nothing, the first of them for the reason ``why``. ``answer_ms`` is how long an
     answer took (median), ``cpu_percent`` what watching all sources took of a core. ``left_out`` are values beyond the
     bounds of the ``file``; a run that was resumed has several.
     """
@@ -73,7 +73,7 @@ class Source:
     file: str
     name: str
     url: str = ""
-    looks: int = 0
+    readings: int = 0
     failed: int = 0
     why: str = ""
     answer_ms: float | None = None
@@ -92,8 +92,8 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class LookTable(Table):
-    """A row per look that succeeded: when, in the middle between request and answer, and how long that took.
+class ReadingTable(Table):
+    """A row per reading that succeeded: when, in the middle between request and answer, and how long that took.
 
     ``source`` is the place of its source among those of the run.
     """
@@ -105,22 +105,22 @@ class LookTable(Table):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ChangeTable(Table):
-    """A row per value that differs from the series' last: the row of the look, the place of the series, the value.
+    """A row per value that differs from the series' last: the row of the reading, the place of the series, the value.
 
     NaN: the series is gone.
     """
 
-    look: Ints
+    reading: Ints
     series: Ints
     value: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What was seen during a run. ``clock`` ties the looks' clock to the wall's: perf_counter_ns, time_ns."""
+    """What was seen during a run. ``clock`` ties the readings' clock to the wall's: perf_counter_ns, time_ns."""
 
     clock: tuple[int, int]
     sources: tuple[str, ...]
     series: tuple[Series, ...]
-    looks: LookTable
+    readings: ReadingTable
     changes: ChangeTable

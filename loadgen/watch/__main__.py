@@ -1,6 +1,6 @@
 """The watching process: hears on its first line of input what to watch, and ends with its input.
 
-After a source's first look, its first failure, and every save it prints a line: all sources as JSON.
+After a source's first reading, its first failure, and every save it prints a line: all sources as JSON.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from loadgen.store import StoreError
 from loadgen.watch.log import Log
 from loadgen.watch.nvidia import Nvidia
 from loadgen.watch.prometheus import Prometheus
-from loadgen.watch.sources import LookError, Wanted, Watchable
+from loadgen.watch.sources import ReadError, Wanted, Watchable
 
 INTERVAL_S: Final = 1.0
 SAVE_INTERVAL_S: Final = 10.0
 SAVE_COST: Final = 100  # saving takes one part in so many of the time, at most
-END_TIMEOUT_S: Final = 1.0  # for looks that are under way
+END_TIMEOUT_S: Final = 1.0  # for readings that are under way
 NICENESS: Final = 10
 
 
@@ -39,7 +39,7 @@ def sources(wanted: Wanted) -> list[Watchable]:
 
 
 class Watch:
-    """Looks at every source from a thread of its own, at whole intervals of one clock."""
+    """Reads every source from a thread of its own, at whole intervals of one clock."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._found = sources(wanted)
@@ -68,18 +68,18 @@ class Watch:
     def _watch(self, place: int, source: Watchable) -> None:
         first, due = True, time.monotonic()
         while not self._over.wait(max(0.0, due - time.monotonic())):
-            changed = self._look(place, source)
+            changed = self._read(place, source)
             if first or changed:
                 self._say()
             first = False
             due = max(due + INTERVAL_S, time.monotonic() // INTERVAL_S * INTERVAL_S)
 
-    def _look(self, place: int, source: Watchable) -> bool:
-        """Look once; return whether that was the source's first failure."""
+    def _read(self, place: int, source: Watchable) -> bool:
+        """Read once; return whether that was the source's first failure."""
         began = time.perf_counter_ns()
         try:
-            values = source.look()
-        except LookError as error:
+            values = source.read()
+        except ReadError as error:
             return self._log.failed(place, str(error))
         self._log.seen(place, began, source.answered, values)
         return False
@@ -105,4 +105,4 @@ class Watch:
 if __name__ == "__main__":
     os.nice(NICENESS)
     Watch(msgspec.json.decode(sys.stdin.buffer.readline(), type=Wanted)).run()
-    os._exit(0)  # a look that hangs is not waited for
+    os._exit(0)  # a reading that hangs is not waited for

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from loadgen import store
-from loadgen.model import ChangeTable, LookTable, Series, Source, Watched
+from loadgen.model import ChangeTable, ReadingTable, Series, Source, Watched
 from loadgen.model.watched import BUILTIN_NAMES
 from loadgen.secrets import mask, mask_cut, mask_url
 from loadgen.watch.sources import Value, Watchable
@@ -24,13 +24,13 @@ from loadgen.watch.sources import Value, Watchable
 MAX_CHANGES: Final = 2_000_000  # from here on only series that are drawn, up to twice as many
 MAX_SERIES: Final = 10_000
 MAX_LABEL: Final = 500  # characters
-RECENT: Final = 300  # looks that the medians are of
+RECENT: Final = 300  # readings that the medians are of
 
 Key = tuple[int, str, tuple[tuple[str, str], ...]]
 
 
 class Log:
-    """The looks at ``sources``, from a thread each. ``drawn`` are the names that the report draws."""
+    """The readings of ``sources``, from a thread each. ``drawn`` are the names that the report draws."""
 
     def __init__(
         self, file: Path, sources: Sequence[Watchable], drawn: Iterable[str] = (), secrets: Sequence[str] = ()
@@ -47,18 +47,18 @@ class Log:
         self._known: dict[Key, int] = {}
         self._series: list[Series] = []
         self._last: list[float] = []
-        self._looks = {name: array("q") for name in ("at", "took_ns", "source")}
-        self._changes = {name: array("q") for name in ("look", "series")}
+        self._readings = {name: array("q") for name in ("at", "took_ns", "source")}
+        self._changes = {name: array("q") for name in ("reading", "series")}
         self._values = array("d")
         self._took: list[deque[float]] = [deque(maxlen=RECENT) for _ in sources]
         self._cpu = time.process_time()
 
     def seen(self, place: int, began: int, ended: int, values: Iterable[Value]) -> None:
-        """Keep one look at the source of that place."""
+        """Keep one reading of the source of that place."""
         with self._lock:
-            look = len(self._looks["at"])
+            reading = len(self._readings["at"])
             for name, value in (("at", (began + ended) // 2), ("took_ns", ended - began), ("source", place)):
-                self._looks[name].append(value)
+                self._readings[name].append(value)
             left_out = 0
             gone = {number for key, number in self._known.items() if key[0] == place}
             for each in values:
@@ -66,24 +66,25 @@ class Log:
                     left_out += 1
                     continue
                 gone.discard(number)
-                left_out += not self._changed(look, number, each.value)
+                left_out += not self._changed(reading, number, each.value)
             for number in gone:
-                self._changed(look, number, math.nan)
+                self._changed(reading, number, math.nan)
             self._took[place].append((ended - began) / 1e6)
             before = self.sources[place]
             self.sources[place] = replace(
                 before,
-                looks=before.looks + 1,
+                readings=before.readings + 1,
                 left_out=before.left_out + left_out,
                 answer_ms=round(median(self._took[place]), 3),
             )
 
     def failed(self, place: int, why: str) -> bool:
-        """Count a look that gave nothing; return whether it was the first."""
+        """Count a reading that gave nothing; return whether it was the first."""
         with self._lock:
             of = self.sources[place]
-            why = of.why or mask_cut(why[:MAX_LABEL], self._secrets)
-            self.sources[place] = replace(of, looks=of.looks + 1, failed=of.failed + 1, why=why)
+            printable = "".join(each if each.isprintable() else " " for each in why[:MAX_LABEL])
+            why = of.why or mask_cut(printable, self._secrets)
+            self.sources[place] = replace(of, readings=of.readings + 1, failed=of.failed + 1, why=why)
             return of.failed == 0
 
     def state(self) -> list[Source]:
@@ -96,16 +97,16 @@ class Log:
     def save(self) -> None:
         """Write everything so far. Raises StoreError."""
         with self._lock:
-            looks, changes = (
+            readings, changes = (
                 {name: np.array(column, dtype=np.int64) for name, column in columns.items()}
-                for columns in (self._looks, self._changes)
+                for columns in (self._readings, self._changes)
             )
             watched = Watched(
                 clock=self._clock,
                 sources=tuple(source.name for source in self.sources),
                 series=tuple(self._series),
-                looks=LookTable(
-                    at=looks["at"], took_ns=looks["took_ns"], source=looks["source"].astype(np.int8)
+                readings=ReadingTable(
+                    at=readings["at"], took_ns=readings["took_ns"], source=readings["source"].astype(np.int8)
                 ),
                 changes=ChangeTable(**changes, value=np.array(self._values, dtype=np.float64)),
             )
@@ -130,16 +131,16 @@ class Log:
     def _clean(self, text: str) -> str:
         return mask(text, self._secrets)[:MAX_LABEL]
 
-    def _changed(self, look: int, number: int, value: float) -> bool:
+    def _changed(self, reading: int, number: int, value: float) -> bool:
         """Keep a value that differs from the series' last; return False where there is no room for it."""
         last = self._last[number]
         if value == last or (math.isnan(value) and math.isnan(last)):
             return True
         room = MAX_CHANGES * (2 if self._series[number].name in self._drawn else 1)
-        if len(self._changes["look"]) >= room:
+        if len(self._changes["reading"]) >= room:
             return False
         self._last[number] = value
-        self._changes["look"].append(look)
+        self._changes["reading"].append(reading)
         self._changes["series"].append(number)
         self._values.append(value)
         return True

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Self
 
-from loadgen.watch.sources import LookError, Value
+from loadgen.watch.sources import ReadError, Value
 
 # Why a GPU runs slower than it could: the bits of NVML that slow a busy GPU down.
 REASONS: Final = {
@@ -37,12 +37,12 @@ class Nvidia:
             return None
         return found if found._devices else None
 
-    def look(self) -> Iterable[Value]:
-        """Return the counters of every GPU; those that one does not have are left out. Raises LookError."""
+    def read(self) -> Iterable[Value]:
+        """Return the counters of every GPU; those that one does not have are left out. Raises ReadError."""
         found = [value for number, device in self._devices for value in self._of(number, device)]
         self.answered = time.perf_counter_ns()
         if not found:
-            raise LookError("no GPU answers")
+            raise ReadError("no GPU answers")
         return found
 
     def _of(self, number: int, device: Any) -> Iterator[Value]:

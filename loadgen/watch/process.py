@@ -18,7 +18,7 @@ from loadgen import files
 from loadgen.model import Source
 from loadgen.watch.sources import Wanted
 
-FIRST_TIMEOUT_S: Final = 8.0  # for the first look at every source, before anything is measured
+FIRST_TIMEOUT_S: Final = 8.0  # for the first reading of every source, before anything is measured
 STOP_TIMEOUT_S: Final = 3.0
 
 
@@ -45,11 +45,11 @@ class Watcher(contextlib.AbstractContextManager["Watcher"]):
             self._process.stdin.write(msgspec.json.encode(wanted) + b"\n")
 
     def await_first(self) -> Sequence[Source]:
-        """Return the sources when each was looked at, or has not answered in a time that is long for it."""
+        """Return the sources when each was read, or has not answered in a time that is long for it."""
         until = time.monotonic() + FIRST_TIMEOUT_S
         while time.monotonic() < until and self._process.poll() is None:
             found = self.sources()
-            if self._sources is not None and all(each.looks for each in found):
+            if self._sources is not None and all(each.readings for each in found):
                 break
             select.select([self._out], [], [], max(0.0, until - time.monotonic()))
         return self.sources()

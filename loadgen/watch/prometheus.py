@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from loadgen.model import Cell, Request
 from loadgen.preflight.target import MAX_BYTES, TargetError, exchange, place, reason_of
-from loadgen.watch.sources import LookError, Value
+from loadgen.watch.sources import ReadError, Value
 
 ACCEPT: Final = "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1"
 TIMEOUT_S: Final = 5.0
@@ -33,30 +33,30 @@ class Prometheus:
         self._request = Request("GET", url, headers, b"")
         self._cell = replace(cell, url=url)  # whose scheme says whether certificates are needed
 
-    def look(self) -> Iterable[Value]:
-        """Return every sample of the page. Raises LookError."""
+    def read(self) -> Iterable[Value]:
+        """Return every sample of the page. Raises ReadError."""
         try:
             status, body = exchange(self._cell, self._request, time.monotonic() + TIMEOUT_S)
         except TargetError as error:
-            raise LookError(str(error).removeprefix(f"{place(self._request)}: ")) from None
+            raise ReadError(str(error).removeprefix(f"{place(self._request)}: ")) from None
         self.answered = time.perf_counter_ns()
         if status is None:
-            raise LookError(f"no answer within {TIMEOUT_S:g} s")
+            raise ReadError(f"no answer within {TIMEOUT_S:g} s")
         if status != 200:
-            raise LookError(f"it answered {status} {responses.get(status, '')}: {reason_of(body)}")
+            raise ReadError(f"it answered {status} {responses.get(status, '')}: {reason_of(body)}")
         if len(body) >= MAX_BYTES:
-            raise LookError(f"the page has {MAX_BYTES >> 20} MiB or more")
+            raise ReadError(f"the page has {MAX_BYTES >> 20} MiB or more")
         if body.lstrip()[:1] in (b"<", b"{", b"["):
             kind = "HTML" if body.lstrip()[:1] == b"<" else "JSON"
-            raise LookError(f"the page is {kind}, not metrics of Prometheus")
+            raise ReadError(f"the page is {kind}, not metrics of Prometheus")
         try:
             found = list(_values(body))
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise LookError(
+        except Exception as error:  # whatever the library makes of hostile text
+            raise ReadError(
                 f"the page is not metrics of Prometheus: {ascii(str(error))[1:-1][:100]}"
             ) from None
         if not found:
-            raise LookError("the page holds no metrics of Prometheus")
+            raise ReadError("the page holds no metrics of Prometheus")
         return found
 
 

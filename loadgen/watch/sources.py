@@ -9,12 +9,12 @@ from typing import NamedTuple, Protocol
 from loadgen.model import Cell, Metrics
 
 
-class LookError(Exception):
-    """A look gave nothing; the message says why."""
+class ReadError(Exception):
+    """A reading gave nothing; the message says why."""
 
 
 class Value(NamedTuple):
-    """One value of a look. ``kind`` is Prometheus' type of the metric."""
+    """One value of a reading. ``kind`` is Prometheus' type of the metric."""
 
     name: str
     labels: Mapping[str, str]
@@ -23,17 +23,17 @@ class Value(NamedTuple):
 
 
 class Watchable(Protocol):
-    """Something to look at once a second. ``name`` and ``url`` say what it is.
+    """Something to read once a second. ``name`` and ``url`` say what it is.
 
-    ``answered`` is when the last look was answered, before anything was made of it.
+    ``answered`` is when the last reading was answered, before anything was made of it.
     """
 
     name: str
     url: str
     answered: int
 
-    def look(self) -> Iterable[Value]:
-        """Return what there is to see now. Raises LookError."""
+    def read(self) -> Iterable[Value]:
+        """Return what there is now. Raises ReadError."""
         ...
 
 

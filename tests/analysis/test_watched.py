@@ -1,4 +1,4 @@
-"""What is made of the server's own metrics, on looks whose values are known."""
+"""What is made of the server's own metrics, on readings whose values are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadgen.api import Run
 from loadgen.findings import findings
 from loadgen.model import (
     ChangeTable,
-    LookTable,
+    ReadingTable,
     Series,
     ServerInfo,
     Source,
@@ -30,26 +30,28 @@ SECOND = 10**9
 
 
 def seen(values: dict[str, list[float]], kind: str = "gauge", begin: int = synthetic.ZERO) -> Watched:
-    """Return looks at whole seconds; a name may have labels: ``x{gpu=1}``."""
+    """Return readings at whole seconds; a name may have labels: ``x{gpu=1}``."""
     count = max(map(len, values.values()))
     series, rows = [], []
     for place, (name, column) in enumerate(values.items()):
         plain, _, labels = name.partition("{")
         label = dict([labels.rstrip("}").split("=")]) if labels else {}
         series.append(Series(name=plain, labels=label, kind=kind, source="metrics"))
-        rows += [(look, place, value) for look, value in enumerate(column)]
+        rows += [(reading, place, value) for reading, value in enumerate(column)]
     rows.sort(key=lambda row: row[0])
-    look, of, value = zip(*rows, strict=True)
+    reading, of, value = zip(*rows, strict=True)
     return Watched(
         clock=(synthetic.ZERO, synthetic.EPOCH),
         sources=("metrics",),
         series=tuple(series),
-        looks=LookTable(
+        readings=ReadingTable(
             at=begin + SECOND * np.arange(count),
             took_ns=np.full(count, 1000),
             source=np.zeros(count, dtype=np.int8),
         ),
-        changes=ChangeTable(look=np.array(look), series=np.array(of), value=np.array(value, dtype=float)),
+        changes=ChangeTable(
+            reading=np.array(reading), series=np.array(of), value=np.array(value, dtype=float)
+        ),
     )
 
 
@@ -106,7 +108,7 @@ def test_the_servers_requests_are_compared_with_the_streams_in_flight(
     assert (answer.running, answer.waiting) == (running, waiting)
 
 
-def test_a_resumed_run_has_looks_of_two_clocks_and_each_cell_finds_its_own(tmp_path: Path) -> None:
+def test_a_resumed_run_has_readings_of_two_clocks_and_each_cell_finds_its_own(tmp_path: Path) -> None:
     before = seen({"tgi_queue_size": [99] * 10}, begin=synthetic.ZERO - 3000 * SECOND)
     own = seen({"tgi_queue_size": [1] * 30})
     whole = run(tmp_path, [before, own])
@@ -124,7 +126,7 @@ def test_a_worker_on_another_clock_is_placed_by_the_time_of_day(tmp_path: Path) 
 
 def test_a_source_that_failed_is_a_finding(tmp_path: Path) -> None:
     source = Source(
-        file="watched.npz", name="metrics", url="http://x/metrics", looks=3, failed=3, why="refused"
+        file="watched.npz", name="metrics", url="http://x/metrics", readings=3, failed=3, why="refused"
     )
     whole = run(tmp_path, [], watched=(source,))
     [found] = [each for each in findings(whole, []) if isinstance(each, UnwatchedFinding)]
@@ -175,7 +177,7 @@ def test_where_requests_wait_as_many_run_as_the_times_say_are_served_at_once(
     assert (answer.served, answer.verdict) == (4, verdict)
 
 
-def test_gpus_that_were_throttled_are_named_with_the_share_of_the_looks(tmp_path: Path) -> None:
+def test_gpus_that_were_throttled_are_named_with_the_share_of_the_readings(tmp_path: Path) -> None:
     of = seen({
         "nvidia_throttled_power_cap{gpu=0}": [1, 0] * 15, "nvidia_throttled_temperature{gpu=0}": [0] * 30,
         "nvidia_utilization_percent{gpu=0}": [40] * 30, "nvidia_utilization_percent{gpu=1}": [60] * 30,

@@ -54,22 +54,22 @@ def ran(folder: Path, url: str, until: threading.Event | None = None) -> tuple[R
 
 
 def test_a_page_is_read_beside_the_cells_and_kept(tmp_path: Path) -> None:
-    looks, enough = [], threading.Event()
+    readings, enough = [], threading.Event()
 
     def answer(request: BaseHTTPRequestHandler) -> Answer:
-        looks.append(time.perf_counter_ns())
-        if len(looks) > 2:
+        readings.append(time.perf_counter_ns())
+        if len(readings) > 2:
             enough.set()
-        return metrics(VLLM.replace("waiting{", f'waiting{{look="{len(looks)}",', 1))(request)
+        return metrics(VLLM.replace("waiting{", f'waiting{{reading="{len(readings)}",', 1))(request)
 
     with serving(answer) as url:
         run, notes = ran(tmp_path / "run", url, enough)
     assert notes == []
     [source], [found] = run.info.watched, run.watched
     assert (source.name, source.url, source.failed) == ("metrics", url, 0)
-    assert source.looks == len(found.looks) >= 3
-    # by the clock of the engines: a look is between its request and its answer
-    for at, took, asked in zip(found.looks.at, found.looks.took_ns, looks, strict=False):
+    assert source.readings == len(found.readings) >= 3
+    # by the clock of the engines: a reading is between its request and its answer
+    for at, took, asked in zip(found.readings.at, found.readings.took_ns, readings, strict=False):
         assert at - took <= asked <= at + took
     assert {series.name for series in found.series} >= {
         "vllm:num_requests_running",
@@ -92,7 +92,7 @@ def test_a_page_that_gives_nothing_is_noted_once_and_the_run_goes_on(tmp_path: P
     [source] = run.info.watched
     assert source.why
     assert source.why in note
-    assert source.failed == source.looks
+    assert source.failed == source.readings
     assert run.watched == ()
 
 

@@ -1,4 +1,4 @@
-"""What is kept of the looks: values that differ, in a bounded file, without secrets."""
+"""What is kept of the readings: values that differ, in a bounded file, without secrets."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SECOND = 10**9
 class Source:
     name, url, answered = "metrics", "http://user:password@127.0.0.1/metrics?key=verysecret", 0
 
-    def look(self) -> Iterable[Value]:
+    def read(self) -> Iterable[Value]:
         return []
 
 
 def seen(log: Log, at: int, **values: float) -> None:
-    looks = [Value(name, {"model": "m"}, value, "gauge") for name, value in values.items()]
-    log.seen(0, at * SECOND - 1000, at * SECOND + 1000, looks)
+    readings = [Value(name, {"model": "m"}, value, "gauge") for name, value in values.items()]
+    log.seen(0, at * SECOND - 1000, at * SECOND + 1000, readings)
 
 
 def loaded(path: Path, log: Log) -> Watched:
@@ -42,9 +42,11 @@ def test_only_what_differs_is_kept_and_what_is_gone_is_nan(tmp_path: Path) -> No
     seen(of, 3, waiting=2)
     found = loaded(path, of)
     assert [series.name for series in found.series] == ["running", "waiting"]
-    assert found.looks.at.tolist() == [SECOND, 2 * SECOND, 3 * SECOND]  # the middle of request and answer
-    rows = zip(found.changes.look.tolist(), found.changes.series.tolist(), found.changes.value, strict=True)
-    assert [(look, series) for look, series, _ in rows] == [(0, 0), (0, 1), (1, 1), (2, 0)]
+    assert found.readings.at.tolist() == [SECOND, 2 * SECOND, 3 * SECOND]  # the middle of request and answer
+    rows = zip(
+        found.changes.reading.tolist(), found.changes.series.tolist(), found.changes.value, strict=True
+    )
+    assert [(reading, series) for reading, series, _ in rows] == [(0, 0), (0, 1), (1, 1), (2, 0)]
     assert found.changes.value[:3].tolist() == [4, 0, 2]
     assert math.isnan(found.changes.value[3])
 
@@ -65,12 +67,12 @@ def test_the_file_is_bounded_and_keeps_what_is_drawn(tmp_path: Path, monkeypatch
 def test_secrets_are_neither_in_the_file_nor_in_what_is_reported(tmp_path: Path) -> None:
     of = Log(path := tmp_path / "watched.npz", [Source()], secrets=("verysecret", "password"))
     of.seen(0, 0, 2, [Value("up", {"key": "a verysecret b"}, 1.0, "gauge")])
-    assert of.failed(0, "it answered 401: verysecret")
+    assert of.failed(0, "it\x1banswered 401: verysecret")
     assert not of.failed(0, "again")
     found = loaded(path, of)
     assert found.series[0].labels == {"key": "a *** b"}
     [source] = of.state()
-    assert (source.why, source.looks, source.failed) == ("it answered 401: ***", 3, 2)
+    assert (source.why, source.readings, source.failed) == ("it answered 401: ***", 3, 2)
     assert "secret" not in source.url
     assert "password" not in source.url
 
@@ -78,10 +80,10 @@ def test_secrets_are_neither_in_the_file_nor_in_what_is_reported(tmp_path: Path)
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("changes.look", [5]),
+        ("changes.reading", [5]),
         ("changes.series", [-1]),
-        ("looks.source", np.array([3], np.int8)),
-        ("looks.at", [-1]),
+        ("readings.source", np.array([3], np.int8)),
+        ("readings.at", [-1]),
         ("meta", np.frombuffer(b"{}", np.uint8)),
         ("changes.value", [1.0, 2.0]),
     ],

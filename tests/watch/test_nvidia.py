@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loadgen.watch.nvidia import Nvidia
-from loadgen.watch.sources import LookError
+from loadgen.watch.sources import ReadError
 
 
 class NVMLError(Exception):
@@ -52,7 +52,7 @@ def test_every_gpu_has_its_counters_and_what_it_lacks_is_left_out(monkeypatch: p
     monkeypatch.setitem(sys.modules, "pynvml", pynvml())
     nvidia = Nvidia.of_this_host()
     assert nvidia is not None
-    found = {(value.name, value.labels["gpu"]): value.value for value in nvidia.look()}
+    found = {(value.name, value.labels["gpu"]): value.value for value in nvidia.read()}
     assert found["nvidia_utilization_percent", "0"] == 50
     assert found["nvidia_utilization_percent", "1"] == 51
     assert found["nvidia_memory_used_bytes", "0"] == 1 << 30
@@ -79,5 +79,5 @@ def test_gpus_that_are_gone_are_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
 
     for name in [name for name in vars(module) if name.startswith("nvmlDeviceGet")]:
         monkeypatch.setattr(module, name, gone)
-    with pytest.raises(LookError):
-        nvidia.look()
+    with pytest.raises(ReadError):
+        nvidia.read()

@@ -11,7 +11,7 @@ import pytest
 from loadgen.model import Cell
 from loadgen.watch import prometheus
 from loadgen.watch.prometheus import Prometheus
-from loadgen.watch.sources import LookError
+from loadgen.watch.sources import ReadError
 from tests.lab.cells import cell
 from tests.watch.pages import VLLM, Answer, metrics, serving
 
@@ -30,7 +30,7 @@ def at(url: str, **changes: object) -> Cell:
 
 def test_it_reads_every_sample_with_its_labels_and_kind() -> None:
     with serving(metrics()) as url:
-        found = {(v.name, *v.labels.items()): (v.value, v.kind) for v in Prometheus(url, at(url), {}).look()}
+        found = {(v.name, *v.labels.items()): (v.value, v.kind) for v in Prometheus(url, at(url), {}).read()}
     engine = ("engine", "0"), ("model_name", "m")
     assert found["vllm:num_requests_running", *engine] == (3.0, "gauge")
     assert found["vllm:num_preemptions_total", *engine] == (7.0, "counter")
@@ -40,7 +40,7 @@ def test_it_reads_every_sample_with_its_labels_and_kind() -> None:
 
 def test_it_reads_openmetrics() -> None:
     with serving(metrics(OPEN)) as url:
-        found = {v.name: (v.value, v.kind) for v in Prometheus(url, at(url), {}).look()}
+        found = {v.name: (v.value, v.kind) for v in Prometheus(url, at(url), {}).read()}
     assert found == {"vllm:num_requests_running": (2.0, "gauge"), "served_total": (5.0, "counter")}
 
 
@@ -60,7 +60,7 @@ def test_the_targets_headers_go_to_its_own_host_alone(target: str, sent: bool) -
         return 200, "text/plain", VLLM
 
     with serving(answer) as url:
-        list(Prometheus(url, at(target, headers={"Authorization": "Bearer key"}), {}).look())
+        list(Prometheus(url, at(target, headers={"Authorization": "Bearer key"}), {}).read())
     assert heard == ["Bearer key" if sent else None]
 
 
@@ -87,13 +87,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", BAD)
 def test_a_page_that_is_none_is_an_error_that_says_so(kind: str) -> None:
     answer, why = BAD[kind]
-    with serving(answer) as url, pytest.raises(LookError, match=why):
-        Prometheus(url, at(url), {}).look()
+    with serving(answer) as url, pytest.raises(ReadError, match=why):
+        Prometheus(url, at(url), {}).read()
 
 
 def test_an_address_that_refuses_is_an_error() -> None:
     with serving(metrics()) as url:
         gone = url
-    with pytest.raises(LookError, match="refused") as raised:
-        Prometheus(gone, at(gone), {}).look()
+    with pytest.raises(ReadError, match="refused") as raised:
+        Prometheus(gone, at(gone), {}).read()
     assert gone not in str(raised.value)

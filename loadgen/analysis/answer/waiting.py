@@ -11,18 +11,18 @@ from loadgen.model import Waiting, WatchedFinding
 
 
 def waits(evidence: Evidence) -> Iterator[Waiting]:
-    """Yield it at the highest level at which the server was looked at often enough, over its clients."""
+    """Yield it at the highest level at which the server was read often enough, over its clients."""
     seen = [
         of
         for of in watched.findings(evidence.run, evidence.summaries)
-        if isinstance(of, WatchedFinding) and of.waiting is not None and of.looks >= watched.MIN_LOOKS
+        if isinstance(of, WatchedFinding) and of.waiting is not None and of.readings >= watched.MIN_READINGS
     ]
     top = max((of.level for of in seen if of.level is not None), default=None)
     of_top = [of for of in seen if of.level == top]
     if top is None:
         return
-    looks = sum(of.looks for of in of_top)
-    waiting = sum((of.waiting or 0.0) * of.looks for of in of_top) / looks
+    readings = sum(of.readings for of in of_top)
+    waiting = sum((of.waiting or 0.0) * of.readings for of in of_top) / readings
     found = [of.running for of in of_top if of.running is not None]
     running = sum(found) / len(found) if found else None
     peaks = [s.value("served_peak") for s in evidence.at(top).values()]

@@ -17,7 +17,7 @@ from loadgen.report.client_style import Styles
 from loadgen.report.language import _
 from loadgen.report.text import plain
 
-BIN_S = 1.0  # of the TTFT: as long as the time between two looks
+BIN_S = 1.0  # of the TTFT: as long as the time between two readings
 
 
 class Figure(NamedTuple):

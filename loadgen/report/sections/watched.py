@@ -62,11 +62,13 @@ def _table(view: View, found: Mapping[tuple[ClientId | None, Level | None], Watc
         Column(_("running"), of_server),
         Column(_("waiting"), of_server),
         Column(_("cache used, at most (%)")),
-        Column(_("looks"), priority=1),
+        Column(_("readings"), priority=1),
     )
 
     def cells(of: WatchedFinding | None) -> list[Cell]:
-        values = (of.in_flight, of.running, of.waiting, of.cache, of.looks) if of else (None,) * len(columns)
+        values = (
+            (of.in_flight, of.running, of.waiting, of.cache, of.readings) if of else (None,) * len(columns)
+        )
         return [Cell(number(value)) for value in values]
 
     first, rows = by_level(view, lambda s: cells(found.get((s.client, s.level))), at)

@@ -47,13 +47,15 @@ def _statements(finding: WatchedFinding) -> Iterator[str]:
         theirs = (finding.running or 0.0) + (finding.waiting or 0.0)
         yield texts[finding.verdict].format(theirs=number(theirs), ours=number(finding.in_flight))
     for reason, share in finding.throttled.items():
-        text = _("A GPU was throttled in {share} of the looks: {reason}.")
+        text = _("A GPU was throttled in {share} of the readings: {reason}.")
         yield text.format(share=percent(share), reason=_(REASONS.get(reason, reason)))
 
 
 def _details(finding: WatchedFinding) -> Iterator[str]:
-    if finding.looks:
-        yield plural(finding.looks, "{n} look in the measured time", "{n} looks in the measured time")
+    if finding.readings:
+        yield plural(
+            finding.readings, "{n} reading in the measured time", "{n} readings in the measured time"
+        )
 
 
 def unseen(finding: UnwatchedFinding) -> Sentences:
@@ -62,10 +64,10 @@ def unseen(finding: UnwatchedFinding) -> Sentences:
     if finding.verdict == "nothing":
         text = _("{name} gave nothing: {why}. The run went on without it.")
     elif finding.failed:
-        text = _("{name} gave nothing in {failed} of {looks} looks, the first time: {why}.")
+        text = _("{name} gave nothing in {failed} of {readings} readings, the first time: {why}.")
     else:
         text = _("{name} has more than is kept: {left_out} values were left out.")
     shown = text.format(
-        name=name, why=why, failed=finding.failed, looks=finding.looks, left_out=f"{finding.left_out:,}"
+        name=name, why=why, failed=finding.failed, readings=finding.readings, left_out=f"{finding.left_out:,}"
     )
     return Sentences(shown)
