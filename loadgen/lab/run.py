@@ -87,13 +87,15 @@ def run(
         tasks = [Task(cell) for cell in running.cells]
         if resumed is not None:
             tasks = resumed.tasks(running.cells, judge, scenario.remeasure)
-        cells = [task.cell for task in tasks]
-        listener.begin(cells, [plan.seconds(cell, answer_s) for cell in cells])
-        try:
-            for _, of_round in groupby(tasks, key=lambda task: task.cell.repeat):
-                _measure(running, of_round, judge, scenario.remeasure)
-        finally:
-            listener.end()
+        if cells := [
+            task.cell for task in tasks
+        ]:  # else all was measured, and the run ended before it could say so
+            listener.begin(cells, [plan.seconds(cell, answer_s) for cell in cells])
+            try:
+                for _, of_round in groupby(tasks, key=lambda task: task.cell.repeat):
+                    _measure(running, of_round, judge, scenario.remeasure)
+            finally:
+                listener.end()
     return running.writer.result
 
 

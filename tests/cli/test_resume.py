@@ -83,6 +83,11 @@ def test_what_was_missing_is_the_same_as_in_an_undisturbed_run(tmp_path: Path) -
     run = loadgen.Run.load(out)
     assert [(cell.index, cell.attempt, cell.ended) for cell in run.info.cells] == [(1, 0, ""), (2, 0, "")]
     assert run.streams()[list(undisturbed)].equals(undisturbed)
+    file.write_text(
+        json.dumps(json.loads(file.read_text()) | {"state": "running"})
+    )  # killed after its last cell
+    assert command.invoke("run", "--resume", out).returncode == 0
+    assert loadgen.Run.load(out).info.state == "complete"
 
 
 def test_what_is_no_run_folder_is_named(tmp_path: Path) -> None:
