@@ -16,9 +16,9 @@ from loadgen.report.view import View
 
 SECTIONS: Sequence[str] = (
     "loadgen.report.sections.answer:Answer",
+    "loadgen.report.sections.objectives:Objectives",
     "loadgen.report.sections.scaling:Scaling",
     "loadgen.report.sections.figures:Figures",
-    "loadgen.report.sections.objectives:Objectives",
     "loadgen.report.sections.thresholds:Thresholds",
     "loadgen.report.sections.confidence:Confidence",
     "loadgen.report.sections.metrics:Metrics",

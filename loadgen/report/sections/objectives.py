@@ -32,7 +32,6 @@ COUNTS = {
 class Objectives(Section):
     id = "objectives"
     title = "Good streams"
-    short = "Objectives"
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         found = [s for s in view.summaries if s.value("good") is not None]
