@@ -69,10 +69,14 @@ def measured(recording: Recording) -> tuple[Seconds, Seconds, Seconds]:
     """Return when each stream was due, how long it waited, and how long it was served, in the order of the schedule."""
     m = Measured(recording)
     order = np.argsort(m.streams.due, kind="stable")
-    service = m.reported.prompt_ns + np.maximum(m.reported.decode_ns, 0)
+    of = m.reported
+    service = np.maximum([of.load_ns, of.prompt_ns, of.decode_ns], 0).sum(axis=0)
     first = m.ttft_corrected if m.scheduled.any() else m.ttft
     waited = np.maximum(first - service, 0)
-    return tuple(of[order] / 1e9 for of in (m.streams.due - recording.start, waited, service))  # type: ignore[return-value]
+    due, waited, service = (
+        values[order] / 1e9 for values in (m.streams.due - recording.start, waited, service)
+    )
+    return due, waited, service
 
 
 def empty(due: Seconds, waited: Seconds, service: Seconds) -> NDArray[np.bool_]:
@@ -106,14 +110,14 @@ def main() -> None:
             for recording in run(Path(name), level, duration=f"{seconds}s", **given).recordings:
                 due, waited, service = measured(recording)
                 busy = service.sum() / (due[-1] + waited[-1] + service[-1])
-                low, high = regenerative(waited, empty(due, waited, service))
-                mu = 1 / service.mean()
-                theory = rate / mu / (mu - rate) if recording.level.rate else np.nan
-                within = "" if not recording.level.rate or low < theory < high else "  beyond"
-                print(
-                    f"{level:<14} {recording.client.label:<12} {busy:6.1%} {1000 * waited.mean():8.1f} "
-                    f"{1000 * low:8.1f} – {1000 * high:7.1f} {1000 * theory:8.1f}{within}"
-                )
+                line = f"{level:<14} {recording.client.label:<12} {busy:6.1%} {1000 * waited.mean():8.1f}"
+                if recording.level.rate:
+                    low, high = regenerative(waited, empty(due, waited, service))
+                    mu = 1 / service.mean()
+                    theory = rate / mu / (mu - rate)
+                    line += f" {1000 * low:8.1f} – {1000 * high:7.1f} {1000 * theory:8.1f}"
+                    line += "" if low < theory < high else "  beyond"
+                print(line)
 
 
 if __name__ == "__main__":
