@@ -1,4 +1,4 @@
-"""``loadgen limit``: the most streams within a budget."""
+"""``loadgen limit``: the most that a client carries within a budget, or a server within objectives."""
 
 from __future__ import annotations
 
@@ -68,11 +68,12 @@ def command(
     cores: int, out: Path | None,
     url: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Search for the most streams within a budget. Each client has one core, or --cores.
+    """Search for the most streams, or the highest rate, that a client carries within a budget, or that a server carries
+    within objectives (--slo, or slo in SCENARIO). Each client has one core, or --cores.
 
     \b
-    Exit codes: 0 found, or --max-streams reached     2 bad scenario or arguments
-                3 not measured: the target, the simulator or the machine was the limit
+    Exit codes: 0 found, or --max-streams or --max-rate reached     2 bad scenario or arguments
+                3 not measured: something else was the limit than what was searched for
                 130 interrupted: what is known is printed
     """
     from contextlib import nullcontext

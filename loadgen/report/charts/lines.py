@@ -95,7 +95,15 @@ def line_chart(
         up = {"x": [knee.level.value], "low": [y.start], "high": [y.end], "text": [knee.text]}
         draw(made, Segment(x0="x", y0="low", x1="x", y1="high", line_dash="dotted"), up, knee.variable)
         side = "right" if x.share(knee.level.value) > 0.5 else "left"  # it stands where there is more room
-        label = Text(x="x", y="high", text="text", y_offset=12 * place, anchor=f"top_{side}")
+        near = sorted((p for p in points if p.level.value >= knee.level.value), key=lambda p: p.level)
+        taken = [y.share(p.value) for p in near[: 2 * len(lines)]] + [
+            y.share(b) for b in [budget] if b is not None
+        ]
+        top = min(1 - share for share in taken) > min(taken) if taken else True
+        label = Text(
+            x="x", y="high" if top else "low", text="text", anchor=f"{'top' if top else 'bottom'}_{side}"
+        )
+        label.y_offset = 12 * place if top else -12 * place
         label.x_offset = -4 if side == "right" else 4
         label.update(text_font={"value": FONT}, text_font_size="11px")  # a name alone would be a column
         draw(made, label, up, knee.variable)
