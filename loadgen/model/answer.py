@@ -114,8 +114,8 @@ class Carries(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBack(Answer):
-    """At ``level`` the shares ``held`` of the arrivals waited (``wait``, ms) while ``max_streams`` were open, and
-    ``never`` had not started at the end.
+    """At ``level`` the shares ``held`` of the arrivals waited while ``max_streams`` were open (``wait``: this
+    ``percentile``, ms), and ``never`` had not started at the end.
     """
 
     kind: str = "held_back"
@@ -123,6 +123,7 @@ class HeldBack(Answer):
     level: Level
     held: float
     never: float
+    percentile: int
     wait: Estimate
     max_streams: int | None
 

@@ -39,16 +39,16 @@ def held_back(evidence: Evidence) -> Iterator[HeldBack]:
     for client, sweep in evidence.sweeps.items():
         most = max(sweep, key=lambda s: share(s, "held_back_per_s") + share(s, "not_started_per_s"))
         held, never = (share(most, name) for name in ("held_back_per_s", "not_started_per_s"))
+        waits = ((rank, over_rounds(most, f"held_p{rank}_ms")) for rank in (99, 95, 90, 50))
+        rank, wait = next((of for of in waits if of[1].value is not None), (50, Estimate(0.0)))
         if max(held, never) > FEW:
             yield HeldBack(
                 client=client,
                 level=most.level,
                 held=held,
                 never=never,
-                wait=next(
-                    (of for rank in (99, 50) if (of := over_rounds(most, f"held_p{rank}_ms")).value),
-                    Estimate(),
-                ),
+                percentile=rank,
+                wait=wait,
                 max_streams=evidence.run.info.scenario.workload.load.max_streams,
             )
 

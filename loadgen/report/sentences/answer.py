@@ -195,7 +195,7 @@ def _held_back(answers: Sequence[HeldBack]) -> Iterator[str]:
         texts = list[str]()
         if one.held:
             text = _(
-                "At {level} {client} held back {share} of the arrivals for up to {time} (p99), while "
+                "At {level} {client} held back {share} of the arrivals for up to {time} (p{percentile}), while "
                 "load.max_streams ({most}) were open; latencies from the schedule have that wait."
             )
             if not one.wait.value:  # too few for a p99
@@ -208,6 +208,7 @@ def _held_back(answers: Sequence[HeldBack]) -> Iterator[str]:
                     level=level_text(one.level),
                     client=one.client,
                     share=percent(one.held),
+                    percentile=one.percentile,
                     time=time(one.wait.value or 0.0),
                     most=f"{one.max_streams or 0:,}",
                 )
