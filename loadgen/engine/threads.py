@@ -67,7 +67,7 @@ class _Threads:
     Without ``keep`` a thread ends, and with it its connections, when it has nothing more to do.
     """
 
-    def __init__(self, work: Callable[[Arrival, RunWait], None], *, keep: bool) -> None:
+    def __init__(self, work: Callable[[Arrival], None], *, keep: bool) -> None:
         self._work, self._keep = work, keep
         self._idle: list[_Idle] = []
 
@@ -82,12 +82,12 @@ class _Threads:
         thread.wakes.release()
 
     def _serve(self, arrival: Arrival) -> None:
-        self._work(arrival, wait := RunWait())
+        self._work(arrival)
         idle = _Idle(arrival)
         while self._keep:
             self._idle.append(idle)
             idle.wakes.acquire()
-            self._work(idle.arrival, wait)
+            self._work(idle.arrival)
 
 
 class _Idle:
@@ -99,14 +99,13 @@ class _Idle:
         self.wakes.acquire()
 
 
-def _slot(engine: Engine, client: SyncClient, first: Arrival, wait: RunWait) -> None:
+def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
     arrival: Arrival | None = first
+    wait = RunWait()
     while arrival is not None:
         request = engine.request(arrival)
         if (early := arrival.due - perf_counter_ns()) > 0:
             time.sleep(early / 1e9)
-        if arrival.held is not None:
-            wait.take()  # until now it waited for an arrival, not with one
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return

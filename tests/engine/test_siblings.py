@@ -34,14 +34,11 @@ def lines(function: Callable[..., Any]) -> list[str]:
             threads._slot,
             tasks._slot,
             [
-                "def _slot(engine: Engine, client: SyncClient, first: Arrival, wait: RunWait) -> None:",
+                "wait = RunWait()",
                 "if (early := arrival.due - perf_counter_ns()) > 0:",
-                "if arrival.held is not None:",
-                "wait.take()  # until now it waited for an arrival, not with one",
                 "recorder.run_wait_ns = wait.take()",
             ],
             [
-                "def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:",
                 "# uvloop wakes up to a millisecond early",
                 "while (early := arrival.due - perf_counter_ns()) > 0:  # noqa: ASYNC110",
             ],
