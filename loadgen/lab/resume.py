@@ -37,7 +37,8 @@ class Resumed:
 
     def check(self, today: RunInfo) -> None:
         """Raise Refused where what is missing would be measured under other conditions than the rest."""
-        found = [*self.differences(self.run.info, today), *self._of_plan(today.cells), *self._of_workers()]
+        found = [*self.differences(self.run.info, today)] or self._of_plan(today.cells)
+        found += self._of_workers()
         if found:
             raise Refused(
                 f"{self.run.folder}: cannot be resumed, since one table would hold two different runs:\n"

@@ -3,6 +3,7 @@
 A line has a time, and maybe what its stream asks: a prompt, messages, or lengths. Lines are JSON, or CSV with a header.
 """
 
+import codecs
 import csv
 import hashlib
 import io
@@ -156,6 +157,8 @@ class _Jsonl(_Reader):
         is_first = True
         while line := self._lines.readline(MAX_LINE_BYTES):
             self.line += 1
+            if self.line == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if line.isspace():
                 continue
             try:
@@ -214,7 +217,8 @@ def _seconds(found: Any, columns: Columns) -> float:
     elif isinstance(found, int | float) and not isinstance(found, bool):
         at = float(found)
     if at is None or not isfinite(at) or abs(at) > 1e15:
-        raise _Invalid(f"has no {columns.at}", "the time of each arrival, as a number or a date and time")
+        wrong = f"has no {columns.at}" if found in (None, "") else f"has a {columns.at} that is no time"
+        raise _Invalid(wrong, "the time of each arrival, as a number or a date and time")
     return at / columns.per_s
 
 

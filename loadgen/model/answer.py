@@ -97,7 +97,8 @@ class Carries(Answer):
     longest.
 
     ``fails``: the first rate at which it does not; there ``completed`` streams per second are, the backlog grows by
-    ``growth`` per second, and ``limit`` is whose limit that is. ``lowest``: the lowest rate that was measured.
+    ``growth`` per second, and ``limit`` is whose limit that is; or so large a share of the streams ``failed`` there,
+    and the backlog does not grow. ``lowest``: the lowest rate that was measured.
     """
 
     kind: str = "carries"
@@ -110,6 +111,7 @@ class Carries(Answer):
     limit: Limit | None
     completed: Estimate
     growth: Estimate
+    failed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

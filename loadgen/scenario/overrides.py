@@ -36,8 +36,8 @@ _FLAGS: Final[dict[str, tuple[str, Callable[[Any], float], float, float, str]]] 
     "--ttft": ("budget", values.number, 1, inf, "more than 1, such as 1.5"),
     "--precision": ("precision", values.fraction, 0, 1, "more than 0, less than 100%"),
     "--max-rate": ("rate", values.rate, 0, inf, "more than 0, such as 50 or 50/s"),
-    "--duration": ("step", values.duration, 0, inf, "such as 3s"),
-    "--max-time": ("run", values.duration, 0, inf, "such as 10m"),
+    "--duration": ("step", values.duration, 0, inf, "more than 0, such as 3s"),
+    "--max-time": ("run", values.duration, 0, inf, "more than 0, such as 10m"),
 }
 
 
@@ -93,6 +93,11 @@ def literal(value: Any) -> Any:
 
 def apply(document: Document, overrides: Sequence[str | Override]) -> None:
     """Apply ``overrides`` to ``document``, in order."""
+    flags = {each.flag for each in overrides if isinstance(each, Override)}
+    if {"--concurrency", "--rate"} <= flags:
+        document.problems.append(
+            Problem("--rate", "rate", "is mutually exclusive with --concurrency", "one of the two")
+        )
     for override in overrides:
         parsed = _parse(override, document) if isinstance(override, str) else override
         if parsed is not None:

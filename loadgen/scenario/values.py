@@ -73,7 +73,7 @@ def shown(value: Any) -> str:
     """Return the value for a message, or only its type where it may be secret or long."""
     if isinstance(value, Filled):
         return "***"
-    if isinstance(value, str) and 0 < len(value) <= 40:
+    if isinstance(value, str) and len(value) <= 40:
         return repr(value)
     return str(value) if _is_number(value) else kind(value)
 
@@ -293,7 +293,11 @@ def _headers(value: dict[str, Any]) -> Found:
 def twice(values: Sequence[Any], right: str) -> Found:
     for at, value in enumerate(values):
         if value in values[:at]:
-            yield (at,), f"{value} is listed twice", right
+            yield (
+                (at,),
+                f"{value:g} is listed twice" if isinstance(value, float) else f"{value} is listed twice",
+                right,
+            )
 
 
 def options(value: Any) -> dict[str, Any]:

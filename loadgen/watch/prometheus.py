@@ -43,7 +43,8 @@ class Prometheus:
         if status is None:
             raise ReadError(f"no answer within {TIMEOUT_S:g} s")
         if status != 200:
-            raise ReadError(f"it answered {status} {responses.get(status, '')}: {reason_of(body)}")
+            why = "" if body.lstrip()[:1] in (b"", b"<") else f": {reason_of(body)}"  # of a page, nothing
+            raise ReadError(f"it answered {status} {responses.get(status, '')}".rstrip() + why)
         if len(body) >= MAX_BYTES:
             raise ReadError(f"the page has {MAX_BYTES >> 20} MiB or more")
         if body.lstrip()[:1] in (b"<", b"{", b"["):

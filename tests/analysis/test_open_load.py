@@ -154,6 +154,16 @@ def test_the_answer_names_the_rate_that_the_server_carries():
     assert not {"Saturates", "Scales", "HeldBack"} & set(found)
 
 
+def test_a_server_that_refuses_what_is_too_much_does_not_carry_it():
+    half = {"outcomes": {"http_status": 80}, "tokens": 2}
+    made = [open_load(rate, index=n, **(half if n else {})) for n, rate in enumerate((2.0, 8.0))]
+    _, found = answers(*made)
+    carries = found["Carries"]
+    assert (carries.holds, carries.fails) == (Level(rate=2.0), Level(rate=8.0))
+    assert carries.failed == pytest.approx(80 / 240)
+    assert not carries.growth.value
+
+
 def test_the_answer_tells_what_was_held_back():
     made = [open_load(32.0, max_streams=8, repeat=n, index=n) for n in range(3)]
     _, found = answers(*made)

@@ -84,6 +84,12 @@ def test_the_columns_of_published_traces_are_known(
     assert [each.slot for each in found] == [*range(len(times))]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "t.jsonl"
+    file.write_bytes(b'\xef\xbb\xbf{"timestamp": 0, "prompt": "a"}\r\n{"timestamp": 1, "prompt": "b"}\r\n')
+    assert survey(str(file), chat=False, needs_prompts=True).rate == 1
+
+
 def test_a_level_scales_the_time_and_a_duration_cuts_it(tmp_path: Path) -> None:
     file = written(tmp_path, [{"timestamp": second} for second in range(20)])
     assert [each.due // MS for each in replayed(file, rate=4.0, of=2.0)][:3] == [0, 500, 1000]
@@ -96,9 +102,9 @@ def test_a_level_scales_the_time_and_a_duration_cuts_it(tmp_path: Path) -> None:
     [
         ("t.jsonl", '{"timestamp": 2}\n\n{"timestamp": 1.5}\n', 3, "goes back in time, by 0.5 s"),
         ("t.jsonl", '{"timestamp": 2}\n{"time": 3}\n', 2, "has no timestamp"),
-        ("t.jsonl", '{"timestamp": 2}\n{"timestamp": "soon"}\n', 2, "has no timestamp"),
+        ("t.jsonl", '{"timestamp": 2}\n{"timestamp": "soon"}\n', 2, "has a timestamp that is no time"),
         ("t.jsonl", '{"timestamp": 2}\n{"timestamp": 1e999}\n', 2, "is not a JSON object"),
-        ("t.jsonl", '{"timestamp": 2}\n{"timestamp": true}\n', 2, "has no timestamp"),
+        ("t.jsonl", '{"timestamp": 2}\n{"timestamp": true}\n', 2, "has a timestamp that is no time"),
         ("t.jsonl", '{"timestamp": 2}\n{"timestamp": \n', 2, "is not a JSON object"),
         ("t.jsonl", '{"timestamp": 2}\n[3]\n', 2, "is not a JSON object"),
         ("t.jsonl", '{"timestamp": 2}\n{"timestamp": 2, "output_tokens": -1}\n', 2, "no number of tokens"),
@@ -110,7 +116,7 @@ def test_a_level_scales_the_time_and_a_duration_cuts_it(tmp_path: Path) -> None:
         ("t.csv", AZURE, 2, "has no arrival"),
         ("t.csv", f'{AZURE}"1",2,3\n1,2\n', 3, "has 2 fields, the header 3"),
         ("t.csv", f"{BURST}5,a,1,1,2,b\n4,a,1,1,2,b\n", 3, "goes back in time, by 1 s"),
-        ("t.csv", 'timestamp,prompt\n0,"a\nb"\nnever,c\n', 4, "has no timestamp"),
+        ("t.csv", 'timestamp,prompt\n0,"a\nb"\nnever,c\n', 4, "has a timestamp that is no time"),
     ],
 )
 def test_what_is_wrong_names_the_line(tmp_path: Path, name: str, content: str, line: int, said: str) -> None:

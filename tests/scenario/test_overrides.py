@@ -27,6 +27,11 @@ def test_flags_take_the_place_of_what_the_file_says(loaded: Loader) -> None:
     assert scenario.workload.load == Load(duration=3, ramp=1, warmup=1)
 
 
+def test_a_rate_and_a_number_of_streams_exclude_each_other(loaded: Loader) -> None:
+    with pytest.raises(ScenarioError, match="mutually exclusive"):
+        loaded(None, overrides_from_flags(rate="5", concurrency="5"), load="{duration: 5s}")
+
+
 def test_a_rate_takes_the_place_of_a_number_of_streams_and_the_other_way_round(loaded: Loader) -> None:
     flags = overrides_from_flags(rate="5, 20/s")
     scenario = loaded(None, flags, load="{duration: 5s, ramp: 1s}")

@@ -73,6 +73,7 @@ BAD: dict[str, tuple[Callable[[BaseHTTPRequestHandler], Answer | None], str]] = 
         lambda _: (501, "application/json", '{"error": "start it with --metrics"}'),
         "501 .*--metrics",
     ),
+    "an error page": (lambda _: (500, "text/html", "<html>Internal</html>"), "500 Internal Server Error$"),
     "hangs": (lambda _: None, "no answer within"),
     "large": (lambda _: (200, "text/plain", "# " + "x" * (4 << 20)), "4 MiB or more"),
 }

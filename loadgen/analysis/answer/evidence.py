@@ -15,7 +15,7 @@ from loadgen.model import ClientId, Estimate, Group, Level, Limit, Run, Summary
 
 ALIKE = 0.10  # clients that differ by less, as a share, are alike; by more, with certainty, they differ
 LOWER = 1 / (1 + ALIKE) - 1
-FEW = 0.01  # share of the arrivals; what so few of them meet is not worth a sentence
+FEW = 0.01  # share of the arrivals or streams; what so few of them meet is not worth a sentence
 HARMLESS = 1.0  # milliseconds: a smaller difference of a latency is none
 
 # what clients hold back has a rule of its own
@@ -62,7 +62,7 @@ class Evidence:
         """
         if len(self.clients) < 2 or not self.levels:
             return None
-        stable = [level for level in self.levels if not any(map(overloaded, self.at(level).values()))]
+        stable = [level for level in self.levels if all(map(keeps_up, self.at(level).values()))]
         return (stable or self.levels)[-1]
 
     @property
@@ -140,6 +140,17 @@ class Evidence:
 def overloaded(summary: Summary) -> bool:
     """Return whether more arrived than was served: the backlog grew, or arrivals never started."""
     return limits.grows(summary) or share(summary, "not_started_per_s") > FEW
+
+
+def keeps_up(summary: Summary) -> bool:
+    """Return whether the server carries the rate: no backlog grows, and hardly a stream fails. True of closed loops."""
+    return not overloaded(summary) and (summary.level.rate is None or not failed(summary))
+
+
+def failed(summary: Summary) -> float:
+    """Return the share of the streams that failed, 0..1; 0 where so few did that nothing follows from them."""
+    found = summary.value("errors_share") or 0.0
+    return found if found > FEW else 0.0
 
 
 def share(summary: Summary, metric: str) -> float:

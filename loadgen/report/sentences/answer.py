@@ -139,10 +139,10 @@ def _kept_open(answers: Sequence[KeptOpen]) -> Iterator[str]:
 
 def _carries(answers: Sequence[Carries]) -> Iterator[str]:
     """Yield a sentence on the rates that the server carries and on the next; clients of the same rates share it."""
-    alike: dict[tuple[Level | None, Level | None, Limit | None], list[Carries]] = {}
+    alike: dict[tuple[Level | None, Level | None, Limit | None, bool], list[Carries]] = {}
     for one in answers:
-        alike.setdefault((one.holds, one.fails, one.limit), []).append(one)
-    for (holds, fails, limit), found in alike.items():
+        alike.setdefault((one.holds, one.fails, one.limit, one.failed > 0), []).append(one)
+    for (holds, fails, limit, has_failed), found in alike.items():
         clients = listed(str(one.client) for one in found)
         texts = list[str]()
         if holds:
@@ -162,9 +162,18 @@ def _carries(answers: Sequence[Carries]) -> Iterator[str]:
             ends = list(dict.fromkeys(number(rates[place]) for place in (0, -1)))
             rate = ends[0] if len(ends) == 1 else _("{low} to {high}").format(low=ends[0], high=ends[1])
             text = _FAILS[limit]()
+            if has_failed:
+                text = _("At {level} {share} of the streams failed: {rate} per second are completed.")
             if not holds and len(alike) > 1 and limit is not Limit.CLIENT:
                 text = _("With {clients}: {text}").format(clients=clients, text=text)
-            texts.append(text.format(level=level_text(fails), clients=clients, rate=rate))
+            texts.append(
+                text.format(
+                    level=level_text(fails),
+                    clients=clients,
+                    rate=rate,
+                    share=percent(max(one.failed for one in found)),
+                )
+            )
         yield flowing(texts)
 
 
