@@ -12,7 +12,8 @@ from loadgen.report.text import joined, percent, percents, plain
 
 def sentences(finding: NeighbourFinding) -> Sentences:
     """Return who used the client's core, the client included; and what would help in the details."""
-    ends = f"{percents(finding.low, finding.high)} %"
+    low, high = percent(finding.low), percent(finding.high)
+    ends = low if low == high else f"{percents(finding.low, finding.high)} %"
     statement = _("Others used {share} of the clients’ cores: {others}").format(
         share=ends, others=listed(finding.neighbours, simulated=finding.simulated)
     )

@@ -124,7 +124,7 @@ def _text(why: Reason) -> str:
             lost = _(" (not counting streams of a lost worker)") if why.worker_lost else ""
             return text.format(peak=f"{why.peak:,}", target=f"{why.target:,}") + lost
         case reasons.RateNotOffered():
-            text = _("{offered} arrivals per second were offered to the server, {asked} were asked for")
+            text = _("{offered} streams per second were started, {asked} were asked for")
             text = text.format(offered=number(why.offered_per_s), asked=number(why.asked_per_s))
             if not why.not_started:
                 return text
