@@ -122,7 +122,7 @@ def numbers_and_points_grow(page):
     assert (shown["Lag (ms) p99"], shown["Wait (ms) p90"]) == ("–", "1")
     assert page.locator("#clients tbody tr td:first-child").all_inner_texts() == [c.label for c in CLIENTS]
     page.wait_for_selector("#validity.suspect")
-    assert f"{HOSTILE}: streams started later" in page.locator("#validity").inner_text()
+    assert f"{HOSTILE}: the client started streams later" in page.locator("#validity").inner_text()
     assert page.evaluate(COLOURS) == sorted(style.light for style in STYLES.values())
     assert page.locator("figure", has_text="Lag (ms)").locator(".hint").inner_text() == "Not measured so far"
 
