@@ -28,7 +28,12 @@ def test_a_command_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_every_file_of_a_command_is_in_the_table() -> None:
-    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "common", "exporting", "output"}
+    files = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {
+        "__init__",
+        "common",
+        "exporting",
+        "output",
+    }
     assert {path.rpartition(".")[2] for path in cli.COMMANDS.values()} == files
 
 
