@@ -113,7 +113,9 @@ def command(
     rate = rate or planned.levels[0].rate is not None
     if (max_streams if rate else max_rate) is not None:
         raise click.UsageError(
-            "--max-streams is about streams, --max-rate about arrivals per second (--rate)"
+            "this search is over arrivals per second: use --max-rate in place of --max-streams"
+            if rate
+            else "--max-rate bounds a search over arrivals per second: add --rate"
         )
     console = common.make_console()
     live, listener = None, terminal.Notes()

@@ -75,7 +75,7 @@ def objectives(flag: str, value: str, scenario: Scenario) -> tuple[Threshold, ..
                 Problem(flag, "objective", is_wrong, right) for _, is_wrong, right in problems_of(error)
             ]
     if problems:
-        raise ScenarioError(problems)
+        raise ScenarioError(list(dict.fromkeys(problems)))
     return tuple(found)
 
 

@@ -34,6 +34,7 @@ def carries(evidence: Evidence) -> Iterator[Carries]:
                 limit=fails.limited_by if fails else None,
                 completed=over_rounds(fails, "completed_per_s") if fails else Estimate(),
                 growth=over_rounds(fails, "backlog_growth_per_s") if fails else Estimate(),
+                stages=bool(evidence.run.info.scenario.workload.load.stages),
                 failed=failed(fails) if fails and not overloaded(fails) else 0.0,
             )
 

@@ -145,6 +145,7 @@ def _carries(answers: Sequence[Carries]) -> Iterator[str]:
     for (holds, fails, limit, has_failed), found in alike.items():
         clients = listed(str(one.client) for one in found)
         texts = list[str]()
+        named = _stages if found[0].stages else level_text
         if holds:
             text = (
                 _("At {level} the server keeps up{with_clients}: {latency} from the schedule.")
@@ -154,9 +155,7 @@ def _carries(answers: Sequence[Carries]) -> Iterator[str]:
                 )
             )
             with_clients = _(" with {clients}").format(clients=clients) if len(alike) > 1 else ""
-            texts.append(
-                text.format(level=level_text(holds), with_clients=with_clients, latency=_latency(found))
-            )
+            texts.append(text.format(level=named(holds), with_clients=with_clients, latency=_latency(found)))
         if fails:
             rates = sorted(one.completed.value or 0.0 for one in found)
             ends = list(dict.fromkeys(number(rates[place]) for place in (0, -1)))
@@ -168,13 +167,17 @@ def _carries(answers: Sequence[Carries]) -> Iterator[str]:
                 text = _("With {clients}: {text}").format(clients=clients, text=text)
             texts.append(
                 text.format(
-                    level=level_text(fails),
+                    level=named(fails),
                     clients=clients,
                     rate=rate,
                     share=percent(max(one.failed for one in found)),
                 )
             )
         yield flowing(texts)
+
+
+def _stages(highest: Level) -> str:
+    return _("stages of up to {level}").format(level=level_text(highest))
 
 
 def _latency(found: Sequence[Carries]) -> str:
