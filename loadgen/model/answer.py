@@ -98,7 +98,8 @@ class Carries(Answer):
 
     ``fails``: the first rate at which it does not; there ``completed`` streams per second are, the backlog grows by
     ``growth`` per second, and ``limit`` is whose limit that is; or so large a share of the streams ``failed`` there,
-    and the backlog does not grow. ``lowest``: the lowest rate that was measured. ``stages``: the rate changed up to these.
+    and the backlog does not grow. ``lowest``: the lowest rate that was measured.
+    ``stages``: the rate changed, up to these.
     """
 
     kind: str = "carries"
