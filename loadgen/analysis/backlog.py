@@ -10,6 +10,9 @@ window, for in the first one streams only begin to fill the server. The backlog 
 - The last third of the streams that are due then and complete took longer, from the schedule to their end, than the
   first (Mann-Whitney, one-sided, 1 %). Streams that are merely longer than the window do not.
 
+The backlog *may grow* where the second holds, and ``sqrt(2 * n)`` more came than left, one standard deviation: so few
+arrivals cannot tell, and nobody may say that the server keeps up.
+
 Where the rule of the run itself (``stop.overload``) ended the cell, the backlog grew as that found.
 """
 
@@ -27,9 +30,14 @@ CHANCE = 3.0  # standard deviations
 SIGNIFICANCE = 0.01
 
 
-def growth(repeat: Repeat) -> float | None:
+def may_grow(repeat: Repeat) -> bool:
+    """Return whether so few arrivals cannot tell that the backlog does not grow; False in a closed loop."""
+    return bool(growth(repeat, 1.0))
+
+
+def growth(repeat: Repeat, chance: float = CHANCE) -> float | None:
     """Return by how many streams the backlog grew in each second; 0 where it did not surely, ``None`` in a closed
-    loop.
+    loop. What is up to ``chance`` standard deviations is not sure.
     """
     from scipy.stats import mannwhitneyu
 
@@ -43,7 +51,7 @@ def growth(repeat: Repeat) -> float | None:
     grew = came - int((left & (ended >= begin) & (ended < end)).sum())
     if (early := repeat.recording.stopped) and early.why == "overload" and end > begin:
         return max(grew, 0) / float(end - begin) * 1e9
-    if end <= begin or grew <= CHANCE * math.sqrt(2 * came):
+    if end <= begin or grew <= chance * math.sqrt(2 * came):
         return 0.0
     took = np.concatenate([np.where(m.ok, m.total_corrected, -1) for m in repeat.parts])
     rows = np.flatnonzero((due >= begin) & (due < end) & (took >= 0))

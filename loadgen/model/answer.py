@@ -99,7 +99,7 @@ class Carries(Answer):
     ``fails``: the first rate at which it does not; there ``completed`` streams per second are, the backlog grows by
     ``growth`` per second, and ``limit`` is whose limit that is; or so large a share of the streams ``failed`` there,
     and the backlog does not grow. ``lowest``: the lowest rate that was measured.
-    ``stages``: the rate changed, up to these.
+    ``stages``: the rate changed, up to these. ``unclear``: at ``fails`` so few arrivals cannot tell.
     """
 
     kind: str = "carries"
@@ -114,6 +114,7 @@ class Carries(Answer):
     growth: Estimate
     failed: float = 0.0
     stages: bool = False
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

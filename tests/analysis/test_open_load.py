@@ -9,7 +9,7 @@ import pytest
 
 from loadgen.analysis import summarise
 from loadgen.analysis.answer import findings as answer
-from loadgen.analysis.backlog import growth
+from loadgen.analysis.backlog import growth, may_grow
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import Level, Limit, reasons
@@ -152,6 +152,21 @@ def test_the_answer_names_the_rate_that_the_server_carries():
     assert carries.completed.value == pytest.approx(CAPACITY, rel=0.1)
     assert carries.growth.value == pytest.approx(12.0, rel=0.2)
     assert not {"Saturates", "Scales", "HeldBack"} & set(found)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_so_few_arrivals_that_the_queue_may_grow_are_not_said_to_be_carried(seed):
+    made = [
+        open_load(rate, seconds=25, slots=1, service_ms=560.0, seed=seed, index=n)
+        for n, rate in enumerate((0.5, 3))
+    ]
+    _, found = answers(*made)
+    assert (found["Carries"].holds, found["Carries"].fails) == (Level(rate=0.5), Level(rate=3))
+
+
+def test_a_server_that_keeps_up_is_seldom_said_to_be_unclear():
+    loads = [Repeat((Measured(open_load(0.7 * CAPACITY, seed=seed)),)) for seed in range(40)]
+    assert sum(map(may_grow, loads)) <= 2
 
 
 def test_a_server_that_refuses_what_is_too_much_does_not_carry_it():

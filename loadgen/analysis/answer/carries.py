@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadgen.analysis.answer.evidence import FEW, Evidence, failed, keeps_up, over_rounds, overloaded, share
+from loadgen.analysis.backlog import may_grow
 from loadgen.model import Carries, Estimate, HeldBack, Summary
 
 LATENCIES = (
@@ -17,10 +18,13 @@ def carries(evidence: Evidence) -> Iterator[Carries]:
     """Yield, for each client of an open load, the rate up to which the server keeps up, and the next one.
 
     It does where the backlog does not grow and hardly a stream fails: who refuses what is too much has no backlog.
+    Where the backlog may grow, it is not clear.
     """
     for client, sweep in evidence.sweeps.items():
         measured = [s for s in sweep if s.level.rate is not None]
         holds = measured[: next((n for n, s in enumerate(measured) if not keeps_up(s)), len(measured))]
+        unclear = next((n for n, s in enumerate(holds) if any(map(may_grow, evidence.repeats_of(s)))), None)
+        holds = holds[:unclear]
         fails = measured[len(holds)] if len(holds) < len(measured) else None
         if measured:
             metric, latency = _worst(holds)
@@ -34,6 +38,7 @@ def carries(evidence: Evidence) -> Iterator[Carries]:
                 limit=fails.limited_by if fails else None,
                 completed=over_rounds(fails, "completed_per_s") if fails else Estimate(),
                 growth=over_rounds(fails, "backlog_growth_per_s") if fails else Estimate(),
+                unclear=unclear is not None,
                 stages=bool(evidence.run.info.scenario.workload.load.stages),
                 failed=failed(fails) if fails and not overloaded(fails) else 0.0,
             )

@@ -139,10 +139,10 @@ def _kept_open(answers: Sequence[KeptOpen]) -> Iterator[str]:
 
 def _carries(answers: Sequence[Carries]) -> Iterator[str]:
     """Yield a sentence on the rates that the server carries and on the next; clients of the same rates share it."""
-    alike: dict[tuple[Level | None, Level | None, Limit | None, bool], list[Carries]] = {}
+    alike: dict[tuple[Level | None, Level | None, Limit | None, bool, bool], list[Carries]] = {}
     for one in answers:
-        alike.setdefault((one.holds, one.fails, one.limit, one.failed > 0), []).append(one)
-    for (holds, fails, limit, has_failed), found in alike.items():
+        alike.setdefault((one.holds, one.fails, one.limit, one.failed > 0, one.unclear), []).append(one)
+    for (holds, fails, limit, has_failed, unclear), found in alike.items():
         clients = listed(str(one.client) for one in found)
         texts = list[str]()
         named = _stages if found[0].stages else level_text
@@ -163,6 +163,11 @@ def _carries(answers: Sequence[Carries]) -> Iterator[str]:
             text = _FAILS[limit]()
             if has_failed:
                 text = _("At {level} {share} of the streams failed: {rate} per second are completed.")
+            if unclear:
+                text = _(
+                    "At {level} it is not clear whether the server keeps up: {rate} per second are completed, and "
+                    "latencies rise. A longer load.duration tells."
+                )
             if not holds and len(alike) > 1 and limit is not Limit.CLIENT:
                 text = _("With {clients}: {text}").format(clients=clients, text=text)
             texts.append(
