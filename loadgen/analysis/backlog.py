@@ -1,7 +1,7 @@
 """Whether arrivals come faster than they are served: the backlog of an open load grows, and so do its latencies.
 
 The backlog is the arrivals that are due and have not ended: held back, waiting at the server, or streaming. This is
-the rule; it was stated before anything was measured with it. It looks at the last three quarters of the measured
+the rule. It looks at the last three quarters of the measured
 window, for in the first one streams only begin to fill the server. The backlog *grows* where both hold:
 
 - Of ``n`` arrivals, more than ``3 * sqrt(2 * n)`` more came than left. The backlog of a server at exactly its
@@ -11,7 +11,8 @@ window, for in the first one streams only begin to fill the server. The backlog 
   first (Mann-Whitney, one-sided, 1 %). Streams that are merely longer than the window do not.
 
 The backlog *may grow* where the second holds, and ``sqrt(2 * n)`` more came than left, one standard deviation: so few
-arrivals cannot tell, and nobody may say that the server keeps up.
+arrivals cannot tell, and nobody may say that the server keeps up. That part was added after a run at which the first
+rule alone had missed a queue; it was then measured afresh, at other rates.
 
 Where the rule of the run itself (``stop.overload``) ended the cell, the backlog grew as that found.
 """
