@@ -18,7 +18,7 @@ def carried(of: Capacity, rules: Rules) -> float | None:
     """Return the level to quote: the conservative end of what is known; ``None`` where no level was carried."""
     if of.limit is None:
         return of.at_least
-    return of.limit.low if rules.rate else max(1, round(of.limit.low))
+    return rules.rounded(of.limit.low)
 
 
 def saturation(client: ClientId, readings: Iterable[Reading]) -> Saturates | None:
