@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "gate": {"model"},
     "store": {"model", "files", "format1", "gate"},
     "scenario": {"model", "loads", "prompts", "protocols", "clients", "interpreters", "secrets", "analysis"},
-    "simulator": {"model", "protocols", "files"},
+    "simulator": {"model", "protocols", "files", "registry"},
     "proc": {"model", "processes"},
     "processes": set(),
     "preflight": {"model", "protocols", "clients", "interpreters", "proc"},

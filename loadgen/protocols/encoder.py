@@ -96,8 +96,12 @@ class Encoder(ABC):
         """Return the body of an answer that does not stream."""
 
     @abstractmethod
-    def error(self, message: str) -> bytes:
+    def error(self, message: str, status: int = 500) -> bytes:
         """Return the body of an answer that is an error."""
+
+    def failure(self, message: str) -> bytes:
+        """Return the event of an error inside the stream."""
+        return self.event(self.error(message))
 
     @abstractmethod
     def event(self, body: bytes) -> bytes:

@@ -179,7 +179,7 @@ class Encoder(encoder.Encoder):
         usage = {key: value for key, value in usage.items() if value}
         return self._object(ending.stamp, ending.text, done=ending.done, done_reason=ending.reason, **usage)
 
-    def error(self, message: str) -> bytes:
+    def error(self, message: str, status: int = 500) -> bytes:  # noqa: ARG002 - it stands in the head alone
         return to_json({"error": message})
 
     def event(self, body: bytes) -> bytes:

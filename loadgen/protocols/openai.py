@@ -237,7 +237,8 @@ class Encoder(encoder.Encoder):
         choice = {"index": 0, "message": message, "finish_reason": ending.reason}
         return self._chunk(object="chat.completion", choices=[choice], usage=_counts(ending.usage))
 
-    def error(self, message: str, kind: str = "server_error") -> bytes:
+    def error(self, message: str, status: int = 500) -> bytes:
+        kind = "server_error" if status >= 500 else "invalid_request_error"
         return to_json({"error": {"message": message, "type": kind, "param": None, "code": None}})
 
     def event(self, body: bytes) -> bytes:

@@ -10,6 +10,7 @@ from loadgen.protocols.encoder import Encoder
 from loadgen.simulator.corpus import TOKENS
 
 _STAMP: Final = b"\x7f" * 30  # in the place of 2026-01-31T12:00:00.123456789Z
+_TEXT: Final = "~the text~"
 _WIDE: Final = re.compile(rb"[\x80-\xff]")
 
 
@@ -27,8 +28,9 @@ class Encoding:
         self._events = [encoder.token(text, _STAMP) for text in TOKENS]
         parts = [self.frame(event).partition(_STAMP) for event in self._events]
         self.pairs = [(head, b"Z" + tail if stamp else None) for head, stamp, tail in parts]
-        self._empty = encoder.token("", _STAMP)
-        self._text_at = self._empty.index(b'""') + 1
+        marked = encoder.token(_TEXT, _STAMP)
+        self._text_at = marked.index(_TEXT.encode())
+        self._empty = marked.replace(_TEXT.encode(), b"", 1)
 
     def event(self, token: int, stamp: bytes) -> bytes:
         """Return the event of one token, unframed."""

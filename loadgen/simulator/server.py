@@ -8,13 +8,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 from loadgen.model import Simulator
 from loadgen.protocols.encoder import to_json
 from loadgen.simulator import http
-from loadgen.simulator.apis import ollama, openai
+from loadgen.simulator.apis import APIS, routes
 from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.loop import MAX_EVENTS, Loop
 from loadgen.simulator.state import State
@@ -33,10 +34,8 @@ def _reset(state: State, *_: object) -> dict[str, int]:
     return {}
 
 
-# Those of the APIs, and the simulator's own for the measuring process and for debugging.
-ROUTES: Final[Routes] = {
-    **ollama.ROUTES,
-    **openai.ROUTES,
+# For the measuring process and for debugging.
+_OWN: Final[Routes] = {
     "/simulator/record": {"GET": lambda state, *_: state.log.counts(), "DELETE": _reset},
     "/simulator/record.bin": {"GET": _packed_log},
 }
@@ -45,7 +44,10 @@ ROUTES: Final[Routes] = {
 class Server:
     """The simulator, listening once made. Raises OSError and ValueError for the address."""
 
-    def __init__(self, spec: Simulator, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, spec: Simulator, host: str = "127.0.0.1", port: int = 0, protocols: Sequence[str] = tuple(APIS)
+    ) -> None:
+        self._routes = {**routes(protocols), **_OWN}
         self._listener = _listen(host, port)
         self.loop = Loop()
         self.state = State(spec, self.loop)
@@ -84,7 +86,23 @@ class Server:
                     self.loop.watch(self._listener.fileno(), self._accept, 0)
                     self.loop.wheel.add(time.monotonic_ns() + _RETRY_NS, self._watch)
                 return
-            Connection(self.state, sock, _answer)
+            Connection(self.state, sock, self._answer)
+
+    def _answer(self, state: State, connection: Connection, request: http.Request) -> None:
+        """Answer ``request`` now, or begin the stream that will."""
+        methods = self._routes.get(request.path)
+        if methods is None:
+            connection.answer(404, b"404 page not found", http.TEXT)
+        elif request.method not in methods:
+            connection.answer(405, b"405 method not allowed", http.TEXT, ", ".join(methods).encode())
+        else:
+            try:
+                body = methods[request.method](state, connection, request)
+            except http.HttpError as error:
+                connection.answer(error.status, to_json({"error": str(error)}))
+            else:
+                if body is not None:
+                    connection.answer(200, to_json(body))
 
     def _watch(self) -> None:
         self.loop.watch(self._listener.fileno(), self._accept)
@@ -102,23 +120,6 @@ def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:
     )
     sys.stdout.flush()
     server.run()
-
-
-def _answer(state: State, connection: Connection, request: http.Request) -> None:
-    """Answer ``request`` now, or begin the stream that will."""
-    methods = ROUTES.get(request.path)
-    if methods is None:
-        connection.answer(404, b"404 page not found", http.TEXT)
-    elif request.method not in methods:
-        connection.answer(405, b"405 method not allowed", http.TEXT, ", ".join(methods).encode())
-    else:
-        try:
-            body = methods[request.method](state, connection, request)
-        except http.HttpError as error:
-            connection.answer(error.status, to_json({"error": str(error)}))
-        else:
-            if body is not None:
-                connection.answer(200, to_json(body))
 
 
 def _listen(host: str, port: int) -> socket.socket:

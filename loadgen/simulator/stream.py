@@ -128,7 +128,7 @@ class Stream:
     def _refuse(self, connection: Connection, fault: str) -> None:
         status, message = STATUS[fault]
         self.release()
-        connection.answer(status, self._wanted.encoder.error(message))
+        connection.answer(status, self._wanted.encoder.error(message, status))
 
     def step(self) -> None:
         """Do what is due; called by the wheel."""
@@ -255,7 +255,7 @@ class Stream:
                 self._log.add_object(self._due + self._loop.epoch, now)
                 connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
             case "error_line":
-                connection.send(lead + encoded.frame(encoder.event(encoder.error(ERROR_TEXT))))
+                connection.send(lead + encoded.frame(encoder.failure(ERROR_TEXT)))
             case "no_done":
                 connection.send(lead)
             case "truncate":

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import msgspec
 from loadgen.model import Usage
 from loadgen.protocols.encoder import Ending
 from loadgen.protocols.ollama import Encoder, Kind
+from loadgen.simulator.apis import Api
 from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.http import TEXT, HttpError, Request
 from loadgen.simulator.state import KEEP_ALIVE_NS, State, full_name
@@ -52,13 +54,13 @@ class _Body(msgspec.Struct):
     keep_alive: Any = None
 
 
-def _infer(kind: Kind, state: State, connection: Connection, request: Request) -> None:
+def _read(kind: Kind, request: Request) -> Inference:
     body = request.json(_Body)
     if not body.model:
         status, message = (404, "model '' not found") if kind == "generate" else (400, "model is required")
         raise HttpError(status, message)
     options = body.options or _Options()
-    wanted = Inference(
+    return Inference(
         encoder=Encoder(body.model, kind),
         stream=body.stream is not False,
         prompt=_prompt(body, kind),
@@ -66,11 +68,6 @@ def _infer(kind: Kind, state: State, connection: Connection, request: Request) -
         seed=options.seed,
         keep_ns=_keep_ns(body.keep_alive),
     )
-    state.check_model(body.model)
-    if wanted.prompt:
-        Stream(state, connection, wanted)
-    else:
-        _load(state, connection, wanted)
 
 
 def _prompt(body: _Body, kind: Kind) -> bytes:
@@ -82,8 +79,11 @@ def _prompt(body: _Body, kind: Kind) -> bytes:
     return (text.encode(errors="replace") or b" ") if body.messages else b""
 
 
-def _load(state: State, connection: Connection, wanted: Inference) -> None:
-    """Load the model, or unload it where it is not to be kept; then answer."""
+def _begin(state: State, connection: Connection, wanted: Inference) -> None:
+    """Begin the stream; without a prompt load the model, or unload it where it is not to be kept, then answer."""
+    if wanted.prompt:
+        Stream(state, connection, wanted)
+        return
     name, ready = full_name(wanted.encoder.model), time.monotonic_ns()
     if wanted.keep_ns == 0:
         state.models.unload(name)
@@ -161,12 +161,18 @@ def _version(*_: object) -> dict[str, Any]:
     return {"version": VERSION}
 
 
-ROUTES: Final[Routes] = {
+_MORE: Final[Routes] = {
     "/": {"GET": _running, "HEAD": _running},
-    "/api/generate": {"POST": partial(_infer, "generate")},
-    "/api/chat": {"POST": partial(_infer, "chat")},
     "/api/tags": {"GET": _tags, "HEAD": _tags},
     "/api/ps": {"GET": _ps},
     "/api/show": {"POST": _show},
     "/api/version": {"GET": _version, "HEAD": _version},
 }
+GENERATE: Final = Api(
+    path="/api/generate",
+    read=partial(_read, "generate"),
+    refusals=Encoder("", "generate"),
+    begin=_begin,
+    more=_MORE,
+)
+CHAT: Final = replace(GENERATE, path="/api/chat", read=partial(_read, "chat"))

@@ -8,10 +8,11 @@ import msgspec
 
 from loadgen.protocols.encoder import to_json
 from loadgen.protocols.openai import Encoder
-from loadgen.simulator.connection import Connection, Routes
+from loadgen.simulator.apis import Api
+from loadgen.simulator.connection import Routes
 from loadgen.simulator.http import HttpError, Request
 from loadgen.simulator.state import State
-from loadgen.simulator.stream import Inference, Stream
+from loadgen.simulator.stream import Inference
 
 
 class _StreamOptions(msgspec.Struct):
@@ -28,26 +29,20 @@ class _Body(msgspec.Struct):
     seed: int | None = None
 
 
-def _chat(state: State, connection: Connection, request: Request) -> None:
-    try:
-        body = request.json(_Body)
-        if not body.model:
-            raise HttpError(400, "model is required")
-        if not body.messages:
-            raise HttpError(400, "messages: a list of at least one message is required")
-        state.check_model(body.model)
-    except HttpError as error:
-        connection.answer(error.status, Encoder("").error(str(error), "invalid_request_error"))
-        return
+def _read(request: Request) -> Inference:
+    body = request.json(_Body)
+    if not body.model:
+        raise HttpError(400, "model is required")
+    if not body.messages:
+        raise HttpError(400, "messages: a list of at least one message is required")
     options = body.stream_options or _StreamOptions()
-    wanted = Inference(
+    return Inference(
         encoder=Encoder(body.model, bool(options.include_usage)),
         stream=bool(body.stream),
         prompt=b"".join(to_json(message.get("content")) for message in body.messages),
         limit=body.max_completion_tokens or body.max_tokens or 0,
         seed=body.seed,
     )
-    Stream(state, connection, wanted)
 
 
 def _models(state: State, *_: object) -> dict[str, Any]:
@@ -56,7 +51,5 @@ def _models(state: State, *_: object) -> dict[str, Any]:
     return {"object": "list", "data": models}
 
 
-ROUTES: Final[Routes] = {
-    "/v1/chat/completions": {"POST": _chat},
-    "/v1/models": {"GET": _models},
-}
+MODELS: Final[Routes] = {"/v1/models": {"GET": _models}}
+API: Final = Api(path="/v1/chat/completions", read=_read, refusals=Encoder(""), more=MODELS)
