@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import errno
-import json
 import signal
 import socket
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -106,20 +104,6 @@ class Server:
 
     def _watch(self) -> None:
         self.loop.watch(self._listener.fileno(), self._accept)
-
-
-def serve(spec: Simulator, host: str = "127.0.0.1", port: int = 11434) -> None:
-    """Serve in the foreground until Ctrl-C or SIGTERM, and print the URL. Raises OSError for the address."""
-    server = Server(spec, host, port)
-    server.stop_on_signals()
-    name = spec.models[0] if spec.models else "simulator"
-    body = json.dumps({"model": name, "prompt": "Why is the sky blue?"})
-    sys.stdout.write(
-        f"The simulator listens at {server.url} (Ctrl-C ends it). Try:\n"
-        f"  curl -N {server.url}/api/generate -d '{body}'\n"
-    )
-    sys.stdout.flush()
-    server.run()
 
 
 def _listen(host: str, port: int) -> socket.socket:

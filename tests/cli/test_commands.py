@@ -6,6 +6,8 @@ import http.client
 import importlib.metadata
 import json
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +18,8 @@ import pytest
 import ruamel.yaml
 
 import loadgen
+from loadgen import protocols
+from loadgen.simulator.apis import APIS
 from tests.cli import command
 from tests.cli.command import scenario, started
 
@@ -143,6 +147,38 @@ def test_simulate_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     assert (process.returncode, stderr) == (0, "")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_lines_that_simulate_prints_work(tmp_path: Path) -> None:
+    flags = ("--port", "0", "--ttft", "0", "--gap", "1ms", "--tokens", "3")
+    with started("simulate", *flags, cwd=tmp_path) as process:
+        url(process)
+        found = {}
+        while set(found) < set(APIS):
+            assert process.stdout is not None
+            assert process.stdout.readline() == "\n"
+            name = process.stdout.readline().strip(" #\n")
+            words = shlex.split(process.stdout.readline())
+            found[name] = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout
+        for name, body in found.items():
+            decoder = protocols.load(name).decoder(True)
+            events = [*decoder.feed(body), *decoder.eof()]
+            assert [type(event).__name__ for event in events] == ["Token"] * 3 + ["End"], name
+
+
+def test_simulate_serves_the_protocols_that_are_named(tmp_path: Path) -> None:
+    named = ("--protocol", "ollama-chat,openai-chat", "--protocol", "ollama-chat")
+    with started("simulate", "--port", "0", *named, cwd=tmp_path) as process:
+        at = url(process)
+        assert ask(at, "/api/generate", {"model": "m", "prompt": "Why?"})[0] == 404
+        assert [ask(at, path, {"no": "model"})[0] for path in ("/api/chat", "/v1/chat/completions")] == [
+            400,
+            400,
+        ]
+        process.send_signal(signal.SIGTERM)
+        text, _ = process.communicate(timeout=command.SECONDS)
+    assert re.findall("# (.*)", text) == ["ollama-chat", "openai-chat"]
+
+
 def test_simulate_takes_the_simulator_of_a_scenario(tmp_path: Path) -> None:
     path = scenario(tmp_path, target={"simulator": {"ttft": "1ms", "gap": "1ms", "tokens": 3}})
     with started("simulate", "--port", "0", "--scenario", path, "--tokens", "4", cwd=tmp_path) as process:
@@ -162,6 +198,7 @@ def test_simulate_takes_the_simulator_of_a_scenario(tmp_path: Path) -> None:
             "--set target.simulator.jiter: target.simulator.jiter: unknown key; did you mean jitter?",
         ),
         (["--port", "99999"], "99999 is not in the range 0<=x<=65535"),
+        (["--protocol", "openai-cht"], "--protocol: openai-cht is not simulated; did you mean openai-chat?"),
         (["--host", "256.1.1.1"], "256.1.1.1:11434: cannot listen there"),
         (["--scenario", str(ROOT / "scenarios" / "ollama.yaml")], "target: has no simulator"),
     ],

@@ -121,25 +121,3 @@ def test_a_reset_clears_the_record_and_leaves_open_streams_to_the_old_one(start:
         wire.chunk()
         empty = process.log()
         assert (empty.streams, empty.open_peak, empty.sends, empty.late_p50_ms) == (0, 0, 0, None)
-
-
-def test_serve_says_where_it_listens_and_ends_quietly() -> None:
-    code = (
-        "from loadgen.model import Simulator; from loadgen.simulator.server import serve;"
-        "serve(Simulator(ttft=0), port=0)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            first, second = process.stdout.readline().decode(), process.stdout.readline().decode()
-            url = re.search(r"http://[\d.]+:\d+", first)[0]
-            example = re.search(r"curl -N (\S+) -d '(.*)'", second)
-            assert example[1] == f"{url}/api/generate"
-            with Wire(url) as wire:
-                assert wire.ask(generate(**json.loads(example[2]))).objects[-1]["done"]
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
-            assert process.stderr.read() == b""
-        finally:
-            process.kill()
