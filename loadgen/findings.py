@@ -15,6 +15,7 @@ from loadgen.model import Finding, Run, Summary
 
 PROVIDERS = (
     "loadgen.analysis.answer:findings",
+    "loadgen.argument.study:findings",
     "loadgen.argument.claims:findings",
     "loadgen.argument.costs:findings",
     "loadgen.argument.extrapolation:findings",

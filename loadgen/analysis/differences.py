@@ -16,7 +16,7 @@ from loadgen.model import RateStage, Run, RunInfo, Stage
 
 _OTHER = (
     "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds",
-    "answers", "slo", "stop", "target.metrics",
+    "answers", "study", "slo", "stop", "target.metrics",
 )  # fmt: skip
 MAY_DIFFER = ("loadgen.", "versions.", "server.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
 MAX_SHOWN = 60  # characters of a value in a message

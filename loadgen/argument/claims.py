@@ -127,7 +127,7 @@ def findings(run: Run, summaries: Sequence[Summary]) -> list[ClaimFinding]:
     return found
 
 
-class _Draws(NamedTuple):
+class Draws(NamedTuple):
     """A value for each round: of one client, or the logarithm of its ratio to ``baseline``."""
 
     client: ClientId
@@ -171,7 +171,7 @@ class Measurements:
             least, most = statement.min_streams, statement.max_streams
             names = () if modes else ALIKE
             missing.append(Missing(clients=names, modes=modes, min_streams=least, max_streams=most))
-        found = tuple(_effect(statement, one, len(there)) for one in there)
+        found = tuple(effect_of(statement, one, len(there)) for one in there)
         results: list[Result] = ["undecided"] if missing else []
         verdict = whole([*results, *(effect.result for effect in found)], statement.decided_by)
         missing = [] if verdict == "supported" else missing
@@ -183,7 +183,7 @@ class Measurements:
         streams = (s.level.streams or 0 for s in self.sweeps.get(client, ()))
         return {number for number in streams if statement.min_streams <= number <= most}
 
-    def _draws(self, statement: Statement, sides: Sequence[Sequence[ClientId]]) -> list[_Draws]:
+    def _draws(self, statement: Statement, sides: Sequence[Sequence[ClientId]]) -> list[Draws]:
         measure = statement.measure
         if len(sides) == 1:
             return [self._of_client(client, measure) for client in sides[0]]
@@ -197,19 +197,17 @@ class Measurements:
         for one, other in product(*sides):
             column = comparable(measure, at[one][0], at[other][0])
             noise = self._noise.threshold(level, column)
-            found.append(
-                _Draws(one, other, level, column, rounds.contrast(at[one], at[other], column), noise)
-            )
+            found.append(Draws(one, other, level, column, rounds.contrast(at[one], at[other], column), noise))
         return found
 
-    def _of_client(self, client: ClientId, measure: str) -> _Draws:
+    def _of_client(self, client: ClientId, measure: str) -> Draws:
         """Return the values at the client's highest level; of threads per stream the slope over its levels, if any."""
         sweep = self.sweeps[client]
         if measure == "threads_per_stream" and (lines := rounds.lines(sweep, THREADS.x, THREADS.y)):
-            return _Draws(client, None, None, measure, [slope for _, slope in lines])
+            return Draws(client, None, None, measure, [slope for _, slope in lines])
         quantity = self._busy_share if measure == "busy_share" else QUANTITIES.get(measure, measure)
         drawn = list(rounds.values(sweep[-1], quantity).values())
-        return _Draws(client, None, sweep[-1].level, measure, drawn)
+        return Draws(client, None, sweep[-1].level, measure, drawn)
 
     def _busy_share(self, summary: Summary, one: Round) -> float | None:
         """Return which share of the tokens was late because the event loop was busy."""
@@ -261,7 +259,7 @@ def _result(statement: Statement, found: Estimate | None) -> Result:
     return "contradicts" if found.high < least or found.low > most else "undecided"
 
 
-def _effect(statement: Statement, draws: _Draws, comparisons: int) -> ClaimEffect:
+def effect_of(statement: Statement, draws: Draws, comparisons: int = 1) -> ClaimEffect:
     """Return one of ``comparisons`` effects; the result that decides for all needs the wide interval."""
     interval = effects.times if statement.unit == "times" else effects.never_negative
     found = interval(draws.values) or effects.Mean(math.nan)

@@ -48,6 +48,7 @@ from loadgen.model.argument import Result as Result
 from loadgen.model.argument import Shortfall as Shortfall
 from loadgen.model.argument import SourceKind as SourceKind
 from loadgen.model.argument import Statement as Statement
+from loadgen.model.argument import StudyFinding as StudyFinding
 from loadgen.model.cell import FOREVER as FOREVER
 from loadgen.model.cell import Arrival as Arrival
 from loadgen.model.cell import Cell as Cell
@@ -113,6 +114,7 @@ from loadgen.model.scenario import Scenario as Scenario
 from loadgen.model.scenario import Simulator as Simulator
 from loadgen.model.scenario import Stage as Stage
 from loadgen.model.scenario import Stop as Stop
+from loadgen.model.scenario import StudyClaim as StudyClaim
 from loadgen.model.scenario import Target as Target
 from loadgen.model.scenario import Threshold as Threshold
 from loadgen.model.scenario import Timeouts as Timeouts

@@ -11,6 +11,7 @@ from loadgen.model.clients import ClientId, Mode
 from loadgen.model.estimate import Estimate
 from loadgen.model.findings import Finding, Validity
 from loadgen.model.level import Level
+from loadgen.model.scenario import StudyClaim
 
 Result = Literal["supports", "contradicts", "undecided"]
 ClaimVerdict = Literal["supported", "contradicted", "mixed", "undecided"]
@@ -114,6 +115,22 @@ class ClaimFinding(Finding):
     statements: tuple[ClaimStatement, ...]
     excluded: tuple[Excluded, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyFinding(Finding):
+    """A claim of the scenario's study, tested; without ``effect`` there was no measurement that counts.
+
+    ``unit``: ``times``, or the metric's. ``excluded`` do not count: they are not valid, and not by the client's own
+    doing.
+    """
+
+    kind: Literal["study"] = "study"
+    claim: StudyClaim
+    verdict: Literal["supported", "contradicted", "undecided"]
+    unit: str
+    effect: ClaimEffect | None = None
+    excluded: tuple[Excluded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

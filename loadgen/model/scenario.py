@@ -262,6 +262,26 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyClaim:
+    """A claim that the scenario is to test, and where it was made.
+
+    ``test`` is ``client[@level].metric``, then ``<``, ``>`` or ``within``, and a value; or so many times the metric of
+    ``baseline``. ``within`` means between 1 / ``line`` and ``line`` times. Without a level it is tested at the highest
+    that was measured.
+    """
+
+    claim: str
+    test: str
+    client: str
+    metric: str
+    direction: Literal["above", "below", "within"]
+    line: float
+    source: str = ""
+    baseline: str | None = None
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """What to measure: the validated YAML, with files read and environment references filled in.
 
@@ -280,6 +300,7 @@ class Scenario:
     remeasure: int = 0
     warm_up: int = 0
     thresholds: tuple[Threshold, ...] = ()
+    study: tuple[StudyClaim, ...] = ()
     answers: Literal["article"] | None = None  # the report compares the run with its table
     seed: int = 0
     source: str | None = None

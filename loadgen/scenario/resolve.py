@@ -37,7 +37,7 @@ from loadgen.model import (
     Workload,
 )
 from loadgen.prompts import SIMULATED, made
-from loadgen.scenario import environment, thresholds
+from loadgen.scenario import environment, study, thresholds
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.files import read, readable
 from loadgen.scenario.overrides import Override, apply, literal
@@ -211,6 +211,7 @@ def _resolve(
         thresholds=tuple(
             each for each in shape.thresholds if each.client in measured and each.level in (None, *levels)
         ),
+        study=study.measured((each.test.of(each.claim, each.source) for each in shape.study), shape.clients),
         answers=shape.answers,
         seed=shape.seed,
         source=str(path),

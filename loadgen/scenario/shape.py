@@ -49,6 +49,7 @@ from loadgen.model.scenario import FAULTS, Distribution
 from loadgen.scenario import fields, values, variants
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose, dotted, nearest
+from loadgen.scenario.study import Test, client_problems, parsed
 from loadgen.scenario.thresholds import InFile, levels_of, names, threshold
 from loadgen.scenario.values import (
     INTEGER,
@@ -668,6 +669,28 @@ _Client = Annotated[
 _Threshold = Annotated[InstanceOf[Threshold], BeforeValidator(threshold), WithJsonSchema({})]
 
 
+class ClaimShape(_Shape):
+    """A claim, where it was made, and what would be measured if it were true."""
+
+    claim: Text = key(..., "What is claimed, in a sentence.", "httpx on aiohttp takes less CPU than httpx.")
+    source: Text = key("", "Where it was claimed.", "encode/httpx#3215")
+    test: Annotated[InstanceOf[Test], BeforeValidator(parsed), WithJsonSchema({"type": "string"})] = key(
+        ...,
+        "What is measured if it is true: client[@level].metric, then <, > or within, and so many x another client; or "
+        "a value.",
+        "httpx-aiohttp.cpu_us_per_token < 0.8 x httpx-async",
+        "aiohttp limits=default@200.live_peak < 101",
+    )
+
+
+def _study(study: list[ClaimShape], info: ValidationInfo) -> list[ClaimShape]:
+    """Return the claims; raise where they name a client that is not measured."""
+    clients, in_file = info.data.get("clients"), info.context
+    assert isinstance(in_file, InFile)
+    tests = [each.test for each in study]
+    return study if clients is None else check(study, client_problems(tests, clients, in_file.clients))
+
+
 def _body(body: dict[str, Any]) -> Found:
     if body.get("stream") is not None:
         yield ("stream",), "is set by the scenario's own key", "stream: true or false, beside body"
@@ -781,6 +804,17 @@ class ScenarioShape(_Shape):
         "such as 100 (streams) or 20/s.",
         ["aiohttp.ttft_p99_ms < 500", "aiohttp@20/s.total_p99_ms < 900", "errors < 1%"],
     )
+    study: Annotated[list[ClaimShape], AfterValidator(_study)] = key(
+        [],
+        "Claims to test on this run, each with its verdict in the report.",
+        [
+            {
+                "claim": "httpx on aiohttp takes less CPU than httpx.",
+                "source": "encode/httpx#3215",
+                "test": "httpx-aiohttp.cpu_us_per_token < 0.8 x httpx-async",
+            }
+        ],
+    )
     answers: Annotated[Literal["article"], one_of("an answer", lambda: ("article",))] | None = key(
         None,
         "article: the report compares this run with the table of the article; needs its four clients at one stream.",
@@ -848,6 +882,7 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("prompts", "chats"): MessageShape,
     ("timeouts",): TimeoutsShape,
     ("stop",): StopShape,
+    ("study",): ClaimShape,
     ("slo",): SloShape,
     ("slo", "clients"): ObjectivesShape,  # of each
 }

@@ -92,7 +92,7 @@ def _threshold(match: re.Match[str]) -> Threshold:
         op=cast(Literal["<", "<=", ">", ">="], match["op"]),
         value=float(match["value"]),
         client=match["client"],
-        level=_level(match["level"]) if match["level"] else None,
+        level=level_of(match["level"]) if match["level"] else None,
     )
 
 
@@ -107,17 +107,24 @@ def _problems(match: re.Match[str], hidden: bool, info: ValidationInfo) -> Found
     levels = levels_of(
         [*data.get("concurrency", ()), *data.get("rate", ())], [s.to for s in data.get("stages", ())]
     )
-    if level and levels and _level(level) not in {*levels, *in_file.levels}:
+    if level and levels and level_of(level) not in {*levels, *in_file.levels}:
         problem = f"{'***' if hidden else level} is not among the levels of this scenario"
         yield (), problem, f"one of {', '.join(map(_text, levels))}"
+
+
+def metric_problems(metric: str, hidden: bool = False) -> Found:
+    """Yield what is wrong with the name of a metric."""
+    known = metrics()
+    if metric not in known:
+        near = nearest(metric, known)
+        right = f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"
+        yield (), f"{'***' if hidden else metric} is not a metric", right
 
 
 def _of_metric(match: re.Match[str], data: Mapping[str, Any], hidden: bool = False) -> Found:
     metric, known = match["metric"], metrics()
     if metric not in known:
-        near = nearest(metric, known)
-        right = f"did you mean {near}?" if near else "a column of summary.csv such as ttft_p99_ms, or errors"
-        yield (), f"{'***' if hidden else metric} is not a metric", right
+        yield from metric_problems(metric, hidden)
     elif metric == "errors" and not match["percent"]:
         yield (), "errors without %", "the share of streams that failed, such as errors < 1%"
     elif (key := needs(metric)) and not data.get(key, True):
@@ -134,7 +141,7 @@ def _of_client(
         yield (), problem, choose(client, sorted(names(clients)))
 
 
-def _level(text: str) -> Level | None:
+def level_of(text: str) -> Level | None:
     """Return the level that a threshold names; ``None`` where that is no number."""
     if "/" not in text:
         return Level(streams=int(text))

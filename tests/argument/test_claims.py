@@ -13,7 +13,7 @@ import pytest
 from loadgen import store
 from loadgen.analysis import summarise
 from loadgen.argument import claims
-from loadgen.argument.claims import CLAIMS, _Draws, _effect, whole
+from loadgen.argument.claims import CLAIMS, Draws, effect_of, whole
 from loadgen.model import ClientId, Level, Missing, Pause, Shortfall, Statement, Validity
 from tests.synthetic import recording, run
 
@@ -271,7 +271,7 @@ def test_totals_of_answers_of_another_length_are_replaced_and_the_effect_says_so
 
 
 def drawn(values, comparisons=1, statement=RATIO):
-    return _effect(statement, _Draws(AIOHTTP, None, None, "x", list(values)), comparisons)
+    return effect_of(statement, Draws(AIOHTTP, None, None, "x", list(values)), comparisons)
 
 
 def _noise_of(draws, pairs, rng):

@@ -16,6 +16,7 @@ from loadgen.report.view import View
 
 SECTIONS: Sequence[str] = (
     "loadgen.report.sections.answer:Answer",
+    "loadgen.report.sections.study:Study",
     "loadgen.report.sections.objectives:Objectives",
     "loadgen.report.sections.scaling:Scaling",
     "loadgen.report.sections.figures:Figures",

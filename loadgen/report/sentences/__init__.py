@@ -13,6 +13,7 @@ from loadgen.model import Finding
 
 SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sentences
     "claim": "loadgen.report.sentences.claims:sentences",
+    "study": "loadgen.report.sentences.study:sentences",
     "cost": "loadgen.report.sentences.costs:sentences",
     "article": "loadgen.report.sentences.article:sentences",
     "noise": "loadgen.report.sentences.noise:sentences",
