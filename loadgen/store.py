@@ -62,6 +62,7 @@ _OF_STREAM = (
         "drain_ns",
         "held_ns",
     ),
+    *("dns_ns", "connect_ns", "tls_ns"),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
     *("prompt", "input_asked", "output_asked", "session", "turn"),
 )

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, NamedTuple, Protocol, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, get_args
 
 from loadgen import registry
 from loadgen.model import Cell, ClientId, Mode, Outcome, Request
@@ -87,18 +87,28 @@ class _OnHeaders(Protocol):
     def __call__(self, status: int, header: Callable[[str], str | None] = ..., /) -> object: ...
 
 
+Phase = Literal["dns", "connect", "tls"]  # of opening a connection: name lookup, TCP, the handshake of TLS
+
+
+def no_phase(phase: Phase, ns: int) -> None:
+    """Stand in for a sink that takes no phases."""
+
+
 class Sink(NamedTuple):
     """The callbacks to which a client reports one stream. A client must not catch what they raise,
     and must not use a connection again whose body it has not read to the end.
 
     ``connected`` gets the socket, as early as the library gives access to it, and is optional: by it the engine knows
     when the request was sent. ``headers`` gets the status, when the headers have arrived, and what returns the value of
-    one of them, whose name is in any case; ``data`` the bytes of one read of the body.
+    one of them, whose name is in any case; ``data`` the bytes of one read of the body. ``phase`` gets how many
+    nanoseconds each phase lasted in which the stream's own connection was opened, and is called for no other stream;
+    where a library does not tell a phase from the next one, the next includes it.
     """
 
     connected: Callable[[socket.socket], object]
     headers: _OnHeaders
     data: Callable[[bytes], object]
+    phase: Callable[[Phase, int], object] = no_phase
 
 
 class _Client(Protocol):

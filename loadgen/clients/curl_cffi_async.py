@@ -6,7 +6,7 @@ It reports the status with the first byte of the body, not with the headers.
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, cast
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
+from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, trust
 from loadgen.model import Cell, Outcome, Request
 
 OPTIONS: dict[str, Any] = {"accept_encoding": None, "stream": True, "quote": False}
@@ -19,7 +19,7 @@ class CurlCffiAsync:
     )
 
     def __init__(self, cell: Cell) -> None:
-        from curl_cffi import CurlOpt
+        from curl_cffi import CurlInfo, CurlOpt
         from curl_cffi.requests import AsyncSession, Response
         from curl_cffi.requests.exceptions import RequestException
 
@@ -34,6 +34,8 @@ class CurlCffiAsync:
             (RequestException, "curl: (1)", Outcome.UNDECODABLE),
             (RequestException, "curl: (8)", Outcome.UNDECODABLE),
         )
+        self._connects = CurlInfo.NUM_CONNECTS
+        self._times = CurlInfo.NAMELOOKUP_TIME, CurlInfo.CONNECT_TIME, CurlInfo.APPCONNECT_TIME
         timeouts = cell.workload.timeouts
         self._session: Any = AsyncSession(
             max_clients=cell.max_streams,
@@ -56,6 +58,9 @@ class CurlCffiAsync:
             response = await self._session.request(
                 request.method, request.url, headers=request.headers, data=request.body, **OPTIONS
             )
+            info = response.curl.getinfo
+            if info(self._connects):
+                connecting.of_curl([*map(info, self._times)], request.url, sink)
             sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             async for chunk in self._read(response):

@@ -7,10 +7,12 @@ import asyncio
 import select
 from collections import defaultdict
 from collections.abc import Callable
+from socket import SOCK_STREAM
+from time import perf_counter_ns
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
-from loadgen.clients import Failures, Info, Sink
+from loadgen.clients import Failures, Info, Sink, connecting
 from loadgen.model import Cell, Outcome, Request
 
 RACE = "keep-alive race: the server closed a reused connection before the first byte of an answer"
@@ -46,6 +48,7 @@ class Floor:
             raise ValueError(f"floor speaks http only, not {url.scheme}")
         address = (url.hostname or "", url.port or 80)
         path = url.path + ("?" + url.query if url.query else "")
+        connecting.sink.set(sink)
         connection = await self._connect(address)
         try:
             connection.send(path, url.netloc.rpartition("@")[2].removesuffix(":80"), request)
@@ -67,8 +70,23 @@ class Floor:
                 return connection
             connection.close()
         loop = asyncio.get_running_loop()
+        (host, port), began = address, perf_counter_ns()
         async with asyncio.timeout(self._timeout):
-            _, connection = await loop.create_connection(lambda: _Connection(loop, self._parser), *address)
+            hosts = [host]
+            if not connecting.is_address(host):
+                found = await loop.getaddrinfo(host, port, type=SOCK_STREAM)
+                hosts = [str(address[0]) for *_, address in found]
+                began = connecting.ended("dns", began)
+            for host in hosts:
+                try:
+                    _, connection = await loop.create_connection(
+                        lambda: _Connection(loop, self._parser), host, port
+                    )
+                    break
+                except OSError:
+                    if host == hosts[-1]:
+                        raise
+        connecting.ended("connect", began)
         return connection
 
 

@@ -4,13 +4,14 @@
 """
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
+from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
+from loadgen.clients import LINES, Failures, Info, Phase, Sink, choice, trust
 from loadgen.model import Cell, Mode, Outcome, Request
 
 
@@ -37,7 +38,11 @@ class HttpxSync:
         if client is None:
             client = self._local.client = self._new(cookies=no_cookies())
         with client.stream(
-            request.method, request.url, headers=request.headers, content=request.body
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=request.body,
+            extensions={"trace": Trace(sink)},
         ) as response:
             report_headers(response, sink)
             on_data = sink.data
@@ -58,13 +63,46 @@ class HttpxAsync:
 
     async def stream(self, request: Request, sink: Sink) -> None:
         async with self._client.stream(
-            request.method, request.url, headers=request.headers, content=request.body
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=request.body,
+            extensions={"trace": AsyncTrace(sink)},
         ) as response:
             sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
             sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             async for chunk in self._read(response):
                 on_data(chunk)
+
+
+class Trace:
+    """What httpcore calls at the begin and end of each step of a request. TCP includes the name lookup."""
+
+    __slots__ = ("_began", "_sink")
+    _PHASES: ClassVar[Mapping[str, Phase]] = {
+        "connection.connect_tcp.complete": "connect",
+        "connection.start_tls.complete": "tls",
+    }
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self._began = sink, 0
+
+    def __call__(self, step: str, _: object) -> Any:
+        if step.startswith("connection."):
+            now = perf_counter_ns()
+            if (phase := self._PHASES.get(step)) is not None:
+                self._sink.phase(phase, now - self._began)
+            self._began = now
+
+
+class AsyncTrace(Trace):
+    """The same on an event loop."""
+
+    __slots__ = ()
+
+    async def __call__(self, step: str, info: object) -> None:
+        Trace.__call__(self, step, info)
 
 
 def failures(httpx: Any) -> Failures:

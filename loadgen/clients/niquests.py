@@ -4,9 +4,11 @@ Installing it replaces urllib3 by urllib3-future: it needs an environment of its
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from loadgen.clients import LINES, Failures, Info
+from loadgen.clients import LINES, Failures, Info, Phase, Sink, connecting
 from loadgen.clients.requests import Requests
 from loadgen.model import Outcome
 
@@ -43,6 +45,18 @@ class Niquests(Requests):
 
     def _socket(self, response: Any) -> Any:
         return response.raw._fp._sock
+
+    def _report_phases(self, response: Any, sink: Sink) -> None:
+        known = response.request.conn_info
+        phases: dict[Phase, timedelta | None] = {
+            "dns": known.resolution_latency,
+            "connect": known.established_latency,
+            "tls": known.tls_handshake_latency,
+        }
+        for phase, took in phases.items():
+            # zero for a connection that is used again
+            if took and not (phase == "dns" and connecting.is_address(urlsplit(response.url).hostname)):
+                sink.phase(phase, took // timedelta(microseconds=1) * 1000)
 
     def _chunks(self, response: Any) -> Iterator[bytes]:
         body: Iterator[bytes] = response.iter_raw(-1)

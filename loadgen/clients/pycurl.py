@@ -9,7 +9,7 @@ import threading
 from functools import partial
 from typing import Any, ClassVar
 
-from loadgen.clients import Failures, Info, Sink, trust
+from loadgen.clients import Failures, Info, Sink, connecting, trust
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -85,8 +85,15 @@ class _Handle:
         try:
             self._curl.perform()
         finally:
+            self._report_phases(request.url, sink)
             if self._error is not None:
                 raise self._error
+
+    def _report_phases(self, url: str, sink: Sink) -> None:
+        info, curl = self._curl.getinfo, self._pycurl
+        if info(curl.NUM_CONNECTS):
+            times = (curl.NAMELOOKUP_TIME, curl.CONNECT_TIME, curl.APPCONNECT_TIME)
+            connecting.of_curl([*map(info, times)], url, sink)
 
     def _opened(self, fd: int, purpose: int) -> int:  # noqa: ARG002
         # A duplicate: libcurl's descriptor may be closed and reused before the engine ends the stream.

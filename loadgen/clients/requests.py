@@ -6,8 +6,8 @@ from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
-from loadgen.clients.urllib3 import chunks, failures, socket_of
+from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, trust
+from loadgen.clients.urllib3 import chunks, failures, report_phases, socket_of
 from loadgen.model import Cell, Request
 
 
@@ -37,12 +37,14 @@ class Requests:
         session = self._shared or getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = self._session(1)
+        connecting.sink.set(sink)
         with session.request(
             request.method, request.url, headers=request.headers, data=request.body, **self._options
         ) as response:
             sock = self._socket(response)
             sock.settimeout(None)
             sink.connected(sock)
+            self._report_phases(response, sink)
             sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             for chunk in self._read(response):
@@ -65,6 +67,7 @@ class Requests:
         session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
         adapter = HTTPAdapter(max_retries=0)
         adapter.init_poolmanager(1, connections, ssl_context=self._trust)
+        report_phases(adapter.poolmanager)
         adapter.cert_verify = lambda *_: None  # type: ignore[method-assign] # it would add those of certifi
         session.mount("http://", adapter)
         session.mount("https://", adapter)
@@ -72,6 +75,9 @@ class Requests:
 
     def _socket(self, response: Any) -> Any:
         return socket_of(response.raw)
+
+    def _report_phases(self, response: Any, sink: Sink) -> None:
+        """Report what was not reported while the connection was opened."""
 
     def _chunks(self, response: Any) -> Iterator[bytes]:
         # iter_content(None) waits for the end of a body without chunks, and decompresses one with chunks.

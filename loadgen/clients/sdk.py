@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from loadgen.clients import Info, Sink, Undelivered
-from loadgen.clients.httpx import report_headers
+from loadgen.clients.httpx import AsyncTrace, Trace, report_headers
 from loadgen.model import Cell, Request
 
 
@@ -66,7 +66,10 @@ class Sdk:
         return {"request": [self._async_on_request], "response": [self._async_on_response]}
 
     def _on_request(self, sent: Any) -> None:
-        request = self._current.get().request
+        call = self._current.get()
+        request = call.request
+        # not shared with other requests of the SDK
+        sent.extensions["trace"] = (Trace if self.INFO.mode == "threads" else AsyncTrace)(call.sink)
         for name in sent.headers.keys() - KEPT:  # the SDK's, some of them from the environment
             del sent.headers[name]
         sent.headers.update({**request.headers, "Content-Length": str(len(request.body))})

@@ -3,9 +3,10 @@
 import socket
 from collections.abc import Iterator
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice, trust
+from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, trust
 from loadgen.model import Cell, Outcome, Request
 
 
@@ -31,10 +32,12 @@ class Urllib3:
             retries=False,
             ssl_context=trust.context(cell),
         )
+        report_phases(self._pool)
         self._options: dict[str, Any] = {"preload_content": False, "decode_content": False, "redirect": False}
         self._read = iter if choice(cell.client, "lines") == "native" else chunks
 
     def stream(self, request: Request, sink: Sink) -> None:
+        connecting.sink.set(sink)
         response = self._pool.request(
             request.method, request.url, headers=request.headers, body=request.body, **self._options
         )
@@ -65,6 +68,31 @@ def failures() -> Failures:
         (exceptions.ProtocolError, "ended prematurely", Outcome.TRUNCATED),
         (HTTPException, "", Outcome.UNDECODABLE),
     )
+
+
+def report_phases(manager: Any) -> None:
+    """Make the connections of a PoolManager report how long it took to open them."""
+    manager.pool_classes_by_scheme = {
+        scheme: type(
+            pool.__name__, (pool,), {"ConnectionCls": type("Timed", (_Timed, pool.ConnectionCls), {})}
+        )
+        for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+class _Timed:
+    """The part of a connection that reports its phases."""
+
+    def _new_conn(self) -> Any:
+        began = perf_counter_ns()
+        sock = super()._new_conn()  # type: ignore[misc]
+        self._opened = connecting.ended("connect", began)
+        return sock
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        if hasattr(self, "cert_reqs"):  # of TLS only
+            connecting.ended("tls", self._opened)
 
 
 def socket_of(response: Any) -> socket.socket:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
-from loadgen.clients import Failures, Undelivered, no_headers
+from loadgen.clients import Failures, Phase, Undelivered, no_headers
 from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer, refusal, reported
 from loadgen.engine.surplus import MESSAGE, Connections
 from loadgen.engine.system import since_sent_ns
@@ -52,6 +52,7 @@ class StreamRecorder:
     expired_error: str = ""
     _headers: int | None = None
     _sent: int | None = None
+    _phases: dict[Phase, int] = field(default_factory=dict)  # of opening its connection: how long each took
     _status: int | None = None
     _end: int | None = None  # the protocol's
     _closed: int | None = None
@@ -75,6 +76,10 @@ class StreamRecorder:
     def __post_init__(self) -> None:
         self._feed = self.decoder.feed
         self._start = perf_counter_ns()
+
+    def on_phase(self, phase: Phase, ns: int) -> None:
+        """Keep how long a phase of opening the stream's connection took, over all attempts."""
+        self._phases[phase] = self._phases.get(phase, 0) + ns
 
     def on_headers(self, status: int, header: Headers = no_headers) -> None:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
@@ -262,6 +267,7 @@ class StreamRecorder:
             run_wait_ns=self.run_wait_ns,
             held_ns=self.held_ns,
             sent=self._sent,
+            **{f"{phase}_ns": ns for phase, ns in self._phases.items()},
             first_answer=self._first_answer,
             prompt=self.asked.prompt,
             input_asked=self.asked.input_tokens,

@@ -107,7 +107,8 @@ async def _stream(client: AsyncClient, recorder: StreamRecorder, request: Reques
     assert task is not None
     recorder.abort = task.cancel
     try:
-        sink = Sink(partial(setattr, recorder, "connected"), recorder.on_headers, recorder.on_data)
+        connected = partial(setattr, recorder, "connected")
+        sink = Sink(connected, recorder.on_headers, recorder.on_data, recorder.on_phase)
         await client.stream(request, sink)
         recorder.finish()
     except Exception as error:

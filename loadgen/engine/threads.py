@@ -116,7 +116,8 @@ def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
 
 def _stream(client: SyncClient, recorder: StreamRecorder, request: Request) -> None:
     try:
-        sink = Sink(partial(_connected, recorder), recorder.on_headers, recorder.on_data)
+        connected = partial(_connected, recorder)
+        sink = Sink(connected, recorder.on_headers, recorder.on_data, recorder.on_phase)
         client.stream(request, sink)
         recorder.finish()
     except Exception as error:

@@ -95,6 +95,9 @@ class Stream:
     first_stamp_ns: int | None  # nanoseconds since the epoch
     usage: Usage
     sent: int | None = None  # mark: the connection had sent the request, as far as the kernel's ticks tell
+    dns_ns: int | None = None  # how long opening its own connection took, by phases; None where it reused one
+    connect_ns: int | None = None  # TCP; with the name lookup where the library does not tell them apart
+    tls_ns: int | None = None
     run_wait_ns: int | None = None  # its thread was runnable but not running; None where it shares a thread
     first_answer: int | None = None
     held_ns: int | None = (

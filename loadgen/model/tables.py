@@ -74,6 +74,9 @@ class StreamTable(Table):
     session: Ints = None  # type: ignore[assignment]
     turn: Ints = None  # type: ignore[assignment]
     held_ns: Ints = None  # type: ignore[assignment]
+    dns_ns: Ints = None  # type: ignore[assignment]
+    connect_ns: Ints = None  # type: ignore[assignment]
+    tls_ns: Ints = None  # type: ignore[assignment]
     finish_reason: NDArray[Any] = None  # type: ignore[assignment] # text
 
     def __post_init__(self) -> None:

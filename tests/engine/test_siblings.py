@@ -46,12 +46,12 @@ def lines(function: Callable[..., Any]) -> list[str]:
         (
             threads._stream,
             tasks._stream,
-            ["sink = Sink(partial(_connected, recorder), recorder.on_headers, recorder.on_data)"],
+            ["connected = partial(_connected, recorder)"],
             [
                 "task = asyncio.current_task()",
                 "assert task is not None",
                 "recorder.abort = task.cancel",
-                'sink = Sink(partial(setattr, recorder, "connected"), recorder.on_headers, recorder.on_data)',
+                'connected = partial(setattr, recorder, "connected")',
                 "except asyncio.CancelledError as error:",
                 "task.uncancel()",
                 "recorder.fail(error, client.failures)",
