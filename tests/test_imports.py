@@ -198,6 +198,7 @@ OWN: dict[str, set[str]] = {
     "loadgen.clients.requests": {"requests"},
     "loadgen.clients.aiohttp": {"aiohttp", "yarl"},
     "loadgen.clients.trust": {"certifi"},
+    "loadgen.clients.connecting": set(),
     "loadgen.clients.floor": {"httptools"},
 }
 
