@@ -15,6 +15,9 @@ BUILTIN: dict[str, str] = {
     "ollama-generate": "loadgen.protocols.ollama:Generate",
     "ollama-chat": "loadgen.protocols.ollama:Chat",
     "openai-chat": "loadgen.protocols.openai:Chat",
+    "openai-completions": "loadgen.protocols.openai_completions:Completions",
+    "openai-responses": "loadgen.protocols.openai_responses:Responses",
+    "anthropic-messages": "loadgen.protocols.anthropic:Messages",
 }
 
 

@@ -57,7 +57,7 @@ def to_json(value: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the end of an answer reports; ``text`` is all of one that does not stream, else empty.
+    """What the end of an answer reports; ``text`` is all of one that does not stream, or repeats it, else empty.
 
     ``stamp`` is the send time in RFC 3339, ``reason`` is ``stop`` or ``length``; an answer that is not ``done``
     stops short of its end.
@@ -78,6 +78,7 @@ class Encoder(ABC):
     model: str
 
     content_type: ClassVar[bytes]  # of an answer that streams
+    repeats_text: ClassVar[bool] = False  # the end of a stream has all of its text
 
     def opening(self) -> bytes:
         """Return what precedes the first token and is sent together with it."""

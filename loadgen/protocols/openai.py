@@ -1,4 +1,4 @@
-"""OpenAI chat completions: server-sent events, ``data: [DONE]`` at the end.
+"""OpenAI's chat completions, and what its other APIs share: server-sent events, ``data: [DONE]`` at the end.
 
 A delta that is role-only, empty or null is no token; text, reasoning, tool calls and refusals are. The
 server sends no times (``created`` counts seconds), so delivery lag is unknown. ``stream: false`` is one object.
@@ -6,8 +6,9 @@ server sends no times (``created`` counts seconds), so delivery lag is unknown. 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,7 +18,7 @@ from loadgen.protocols import encoder, errors, lenient, raw, sse
 from loadgen.protocols.encoder import Ending, ask, post, to_json
 from loadgen.protocols.events import Decoder, End, Error, Event, Token
 
-_EVENT_STREAM = "text/event-stream"
+EVENT_STREAM = "text/event-stream"
 _NEWER = "max_completion_tokens"
 
 
@@ -48,6 +49,7 @@ class _Completion(msgspec.Struct, gc=False):
 _DECODE = msgspec.json.Decoder(_Completion).decode
 _TOKENS = {kind: Token(None, kind) for kind in Output}
 _ORDER = [*Output].index
+_NONE = Usage()
 
 
 class _Reader:
@@ -57,17 +59,10 @@ class _Reader:
 
     def __init__(self) -> None:
         self.finish_reason = ""
-        self._usage = Usage()
+        self._usage = _NONE
 
     def event(self, message: bytes, events: list[Event]) -> bool:
         return self.end(events) if message.startswith(b"[DONE]") else self._read(message, events) is None
-
-    def failed(self, message: bytes, events: list[Event]) -> bool:
-        """Append the error of an event whose type says that it is one."""
-        events.append(
-            Error(errors.said(message) or message.decode(errors="replace") or "an event of type error")
-        )
-        return True
 
     def whole(self, body: bytes, events: list[Event]) -> bool:
         item = self._read(body, events)
@@ -84,7 +79,7 @@ class _Reader:
             item = _DECODE(message)
         except lenient.PARSE_ERRORS as error:
             item = lenient.convert(message, _Completion, error)
-        output, failed = None, item.error or not item.choices
+        output, suspect = None, item.error or not item.choices
         for choice in item.choices or ():
             if choice is None:
                 continue
@@ -95,15 +90,21 @@ class _Reader:
                 output = kind
             if choice.finish_reason:
                 self.finish_reason = lenient.word(choice.finish_reason) or self.finish_reason
-                failed = failed or self.finish_reason == "error"
+                suspect = suspect or self.finish_reason == "error"
         if output is not None:
             events.append(_TOKENS[output])
         if item.usage or item.timings:
-            self._usage = _usage(item, self._usage)
-        if failed and (reported := errors.said(message)) is not None:
+            self._usage = read_usage(item.usage, item.timings, self._usage)
+        if suspect and (reported := errors.said(message)) is not None:
             events.append(Error(reported))
             return None
         return item
+
+
+def failed(message: bytes, events: list[Event]) -> bool:
+    """Append the error of an event whose type says that it is one; return that it ends the stream."""
+    events.append(Error(errors.said(message) or message.decode(errors="replace") or "an event of type error"))
+    return True
 
 
 def _output(choice: _Choice) -> Output | None:
@@ -119,16 +120,15 @@ def _output(choice: _Choice) -> Output | None:
     )
 
 
-def _usage(item: _Completion, known: Usage) -> Usage:
-    """Return what is known of the usage after ``item``: its counts, and llama.cpp's timings."""
-    counts, timings = lenient.mapping(item.usage), lenient.mapping(item.timings)
-    details = lenient.mapping(counts.get("completion_tokens_details"))
-    of_prompt = lenient.mapping(counts.get("prompt_tokens_details"))
+def read_usage(counts: Any, timings: Any = None, known: Usage = _NONE) -> Usage:
+    """Return what is known of the usage after an object: its counts, by either name, and llama.cpp's timings."""
+    counts, timings = lenient.mapping(counts), lenient.mapping(timings)
+    prompt, output = (_of(counts, names) for names in (("prompt", "input"), ("completion", "output")))
     found: dict[str, Any] = {
-        "prompt_tokens": lenient.count(counts.get("prompt_tokens")),
-        "tokens": lenient.count(counts.get("completion_tokens")),
-        "thinking_tokens": lenient.count(details.get("reasoning_tokens")),
-        "cached_tokens": lenient.count(of_prompt.get("cached_tokens", timings.get("cache_n"))),
+        "prompt_tokens": lenient.count(prompt[0]),
+        "tokens": lenient.count(output[0]),
+        "thinking_tokens": lenient.count(output[1].get("reasoning_tokens")),
+        "cached_tokens": lenient.count(prompt[1].get("cached_tokens", timings.get("cache_n"))),
         "prompt_ns": lenient.duration(timings.get("prompt_ms"), 1_000_000),
         "decode_ns": lenient.duration(timings.get("predicted_ms"), 1_000_000),
     }
@@ -138,6 +138,12 @@ def _usage(item: _Completion, known: Usage) -> Usage:
     return replace(known, **{field: v for field, v in found.items() if v or getattr(known, field) is None})
 
 
+def _of(counts: Mapping[str, Any], names: tuple[str, str]) -> tuple[Any, dict[str, Any]]:
+    """Return the tokens of the first of these names that is there, and their details."""
+    name = next((name for name in names if f"{name}_tokens" in counts), names[0])
+    return counts.get(f"{name}_tokens"), lenient.mapping(counts.get(f"{name}_tokens_details"))
+
+
 class _Decoder(sse.Decoder):
     """Decode a stream; its end is ``[DONE]``, or where that does not come, the body's own after a ``finish_reason``."""
 
@@ -145,7 +151,7 @@ class _Decoder(sse.Decoder):
 
     def __init__(self) -> None:
         self._reader = _Reader()
-        super().__init__(self._reader.event, self._reader.failed)
+        super().__init__(self._reader.event, failed)
 
     def eof(self) -> list[Event]:
         events = super().eof()
@@ -154,40 +160,72 @@ class _Decoder(sse.Decoder):
         return events
 
 
-def _version(cell: Cell) -> str:
-    return "" if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else "/v1"
+def messages(prompt: Prompt) -> list[dict[str, str]]:
+    """Return the messages of a chat."""
+    return [{"role": each.role, "content": each.content} for each in prompt.chat]
 
 
-def _limit(cell: Cell) -> str:
-    """Return the field with the most tokens of an answer: OpenAI's newer name where that is meant, or the other.
-
-    OpenAI's own models refuse the older one; servers such as Ollama know no other.
-    """
-    own = cell.workload
-    is_openai = (urlsplit(cell.url).hostname or "").endswith((".openai.com", ".openai.azure.com"))
-    return _NEWER if is_openai or _NEWER in {*own.options, *own.body} else "max_tokens"
+def _under_v1(cell: Cell, path: str) -> str:
+    return path if urlsplit(cell.url).path.rstrip("/").endswith("/v1") else f"/v1{path}"
 
 
-class Chat:
-    """``POST /v1/chat/completions``."""
+class Api:
+    """An API of OpenAI's kind, under ``/v1`` unless the target's URL already ends so."""
 
-    simulated = takes_messages = True
+    simulated = True
+    path: ClassVar[str]
+    limit: ClassVar[str] = "max_tokens"  # the field with the most tokens of an answer
 
     def request(self, cell: Cell, prompt: Prompt) -> Request:
         workload = cell.workload
-        messages = [{"role": each.role, "content": each.content} for each in prompt.chat]
-        body = {"model": workload.model, "messages": messages, "stream": workload.stream, **workload.options}
-        if workload.stream:
-            body["stream_options"] = {"include_usage": True}
+        body = {
+            "model": workload.model,
+            **self.question(prompt),
+            "stream": workload.stream,
+            **workload.options,
+        }
         if prompt.output_tokens is not None:
-            body[_limit(cell)] = prompt.output_tokens
-        return post(cell, f"{_version(cell)}/chat/completions", _EVENT_STREAM, body)
+            body[self.limit_of(cell)] = prompt.output_tokens
+        return post(cell, _under_v1(cell, self.path), EVENT_STREAM, self.complete(body))
 
     def probe(self, cell: Cell) -> Request | None:
         return self.catalogue(cell)
 
     def catalogue(self, cell: Cell) -> Request:
-        return ask(cell, f"{_version(cell)}/models", "application/json")
+        return ask(cell, _under_v1(cell, "/models"), "application/json")
+
+    def question(self, prompt: Prompt) -> dict[str, Any]:
+        """Return the fields that hold the prompt."""
+        return {"prompt": prompt.text}
+
+    def limit_of(self, cell: Cell) -> str:  # noqa: ARG002
+        """Return the field that limits the answer for this target."""
+        return self.limit
+
+    def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the body with the fields that it also needs: a stream reports its usage where that is requested."""
+        return {**body, "stream_options": {"include_usage": True}} if body["stream"] else body
+
+    def decoder(self, stream: bool) -> Decoder:
+        return _Decoder() if stream else raw.Decoder(_Reader().whole)
+
+
+class Chat(Api):
+    """``POST /v1/chat/completions``."""
+
+    takes_messages = True
+    path = "/chat/completions"
+
+    def question(self, prompt: Prompt) -> dict[str, Any]:
+        return {"messages": messages(prompt)}
+
+    def limit_of(self, cell: Cell) -> str:
+        """Return OpenAI's newer name where that is meant: its own models refuse the older one, which is all that
+        servers such as Ollama know.
+        """
+        own = cell.workload
+        is_openai = (urlsplit(cell.url).hostname or "").endswith((".openai.com", ".openai.azure.com"))
+        return _NEWER if is_openai or _NEWER in {*own.options, *own.body} else self.limit
 
     def answer(self, body: bytes) -> str:
         texts: list[str] = []
@@ -206,9 +244,6 @@ class Chat:
             sse.Decoder(read).feed(body)
         return "".join(texts)
 
-    def decoder(self, stream: bool) -> Decoder:
-        return _Decoder() if stream else raw.Decoder(_Reader().whole)
-
 
 @dataclass(frozen=True)
 class Encoder(encoder.Encoder):
@@ -216,26 +251,37 @@ class Encoder(encoder.Encoder):
 
     include_usage: bool = False
 
-    content_type = _EVENT_STREAM.encode()
+    content_type = EVENT_STREAM.encode()
+    id: ClassVar = "chatcmpl-simulator"
+    object: ClassVar = "chat.completion.chunk"
+    whole_object: ClassVar = "chat.completion"
+    last: ClassVar[dict[str, Any]] = {"delta": {}}  # what a choice has after the last token
 
     def opening(self) -> bytes:
-        return self._delta({"role": "assistant", "content": ""})
+        return self._event({"delta": {"role": "assistant", "content": ""}})
 
     def token(self, text: str, stamp: bytes) -> bytes:  # noqa: ARG002 - it carries none
-        return self._delta({"content": text})
+        return self._event(self.part(text))
 
     def final(self, ending: Ending) -> bytes:
-        events = self._delta({}, ending.reason)
+        events = self._event(self.last, ending.reason)
         if self.include_usage:
-            events += sse.event(self._chunk(choices=[], usage=_counts(ending.usage)))
+            events += sse.event(self._object(choices=[], usage=counts(ending.usage)))
         return events + sse.event(b"[DONE]")
 
     def whole(self, ending: Ending) -> bytes:
         if not ending.done:
             return to_json({"choices": []})
-        message = {"role": "assistant", "content": ending.text}
-        choice = {"index": 0, "message": message, "finish_reason": ending.reason}
-        return self._chunk(object="chat.completion", choices=[choice], usage=_counts(ending.usage))
+        choice = {"index": 0, **self.all(ending.text), "finish_reason": ending.reason}
+        return self._object(object=self.whole_object, choices=[choice], usage=counts(ending.usage))
+
+    def part(self, text: str) -> dict[str, Any]:
+        """Return what a choice has of one token."""
+        return {"delta": {"content": text}}
+
+    def all(self, text: str) -> dict[str, Any]:
+        """Return what a choice has of a whole answer."""
+        return {"message": {"role": "assistant", "content": text}}
 
     def error(self, message: str, status: int = 500) -> bytes:
         kind = "server_error" if status >= 500 else "invalid_request_error"
@@ -244,15 +290,14 @@ class Encoder(encoder.Encoder):
     def event(self, body: bytes) -> bytes:
         return sse.event(body)
 
-    def _delta(self, delta: dict[str, str], reason: str | None = None) -> bytes:
-        return sse.event(self._chunk(choices=[{"index": 0, "delta": delta, "finish_reason": reason}]))
+    def _event(self, choice: dict[str, Any], reason: str | None = None) -> bytes:
+        return sse.event(self._object(choices=[{"index": 0, **choice, "finish_reason": reason}]))
 
-    def _chunk(self, **fields: Any) -> bytes:
-        head = {"id": "chatcmpl-simulator", "object": "chat.completion.chunk", "created": 0}
-        return to_json({**head, "model": self.model, **fields})
+    def _object(self, **fields: Any) -> bytes:
+        return to_json({"id": self.id, "object": self.object, "created": 0, "model": self.model, **fields})
 
 
-def _counts(usage: Usage) -> dict[str, Any]:
+def counts(usage: Usage) -> dict[str, Any]:
     prompt, completion = usage.prompt_tokens or 0, usage.tokens or 0
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     if usage.cached_tokens is None:

@@ -30,6 +30,11 @@ class Decoder(LineDecoder):
             data = self._without_cr(data)
         if data.startswith(b"data: {") and data.find(b"\n") == len(data) - 2 and self._is_alone(data):
             return self._one(self._event, data[6:-2])
+        if data.startswith(b"event: ") and not data.startswith(b"event: error"):
+            start = data.find(b"\n") + 1
+            is_one = data.startswith(b"data: {", start) and data.find(b"\n", start) == len(data) - 2
+            if start and is_one and self._is_alone(data):
+                return self._one(self._event, data[start + 6 : -2])
         return super().feed(data)
 
     def _is_alone(self, data: bytes) -> bool:

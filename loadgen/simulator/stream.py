@@ -334,7 +334,8 @@ class Stream:
         )
         size, first = min(CONTEXT, self._prompt_tokens + sent), self._text * 7919
         context = [(first + i * 104_729) % _VOCABULARY for i in range(size)]
-        text = "" if self._wanted.stream else "".join(TOKENS[(self._text + i) % _WORDS] for i in range(sent))
+        is_whole = self._wanted.encoder.repeats_text or not self._wanted.stream
+        text = "".join(TOKENS[(self._text + i) % _WORDS] for i in range(sent)) if is_whole else ""
         reason = "length" if self._tokens == self._wanted.limit else "stop"
         return Ending(usage, stamp, reason, context, text, done)
 

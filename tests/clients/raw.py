@@ -23,7 +23,8 @@ class Received(NamedTuple):
     @property
     def prompt(self) -> str:
         body = json.loads(self.body)
-        return str(body["messages"][-1]["content"] if "messages" in body else body["prompt"])
+        messages = body.get("messages") or body.get("input")
+        return str(messages[-1]["content"] if messages else body["prompt"])
 
 
 class Gone(Exception):

@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
-from loadgen import protocols
-from loadgen.model import Message, Prompt
+from loadgen import protocols, registry
+from loadgen.model import Message, Prompt, Usage
+from loadgen.protocols.anthropic import MAX_TOKENS
+from loadgen.protocols.encoder import Ending
 from tests.lab.cells import cell
 
 CHAT = Prompt(messages=(Message("system", "Be brief."), Message("user", "Why?")))
 USER = [{"role": "user", "content": "Why?"}]
+
+ENCODERS = {
+    "ollama-chat": "loadgen.protocols.ollama:Encoder",
+    "openai-chat": "loadgen.protocols.openai:Encoder",
+    "openai-responses": "loadgen.protocols.openai_responses:Encoder",
+    "anthropic-messages": "loadgen.protocols.anthropic:Encoder",
+}
 
 
 def body(protocol: str, prompt: Prompt, **changes: Any) -> dict[str, Any]:
@@ -20,10 +29,49 @@ def body(protocol: str, prompt: Prompt, **changes: Any) -> dict[str, Any]:
     return dict(json.loads(request.body))
 
 
+FIELDS = {"openai-responses": "input"}  # of the messages, where it is another
+
+
 @pytest.mark.parametrize("name", [name for name in protocols.BUILTIN if protocols.takes_messages(name)])
 def test_a_text_is_one_message_of_the_user_and_messages_are_sent_as_they_are(name: str) -> None:
-    assert body(name, Prompt("Why?"))["messages"] == USER
-    assert body(name, CHAT)["messages"] == [{"role": "system", "content": "Be brief."}, *USER]
+    field = FIELDS.get(name, "messages")
+    assert body(name, Prompt("Why?"))[field] == USER
+    found = body(name, CHAT)
+    system = [{"role": "system", "content": found["system"]}] if name.startswith("anthropic") else []
+    assert [*system, *found[field]] == [{"role": "system", "content": "Be brief."}, *USER]
+
+
+def test_a_text_is_the_prompt_of_a_completion() -> None:
+    assert body("openai-completions", Prompt("Why?"))["prompt"] == "Why?"
+
+
+def test_messages_of_anthropic_name_the_version_and_a_limit_that_the_scenario_may_replace() -> None:
+    protocol, prompt = protocols.load("anthropic-messages"), Prompt("Why?")
+    request = protocol.request(cell(), prompt)
+    assert (request.url, request.headers["anthropic-version"]) == (
+        "http://127.0.0.1:1/v1/messages",
+        "2023-06-01",
+    )
+    own = protocol.request(cell(headers={"Anthropic-Version": "2026-01-01"}), prompt).headers
+    assert {name: own[name] for name in own if name.lower() == "anthropic-version"} == {
+        "Anthropic-Version": "2026-01-01"
+    }
+    assert body("anthropic-messages", prompt)["max_tokens"] == MAX_TOKENS
+    for changes in ({"options": {"max_tokens": 9}}, {"body": {"max_tokens": 9}}):
+        assert body("anthropic-messages", prompt, **changes)["max_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in protocols.BUILTIN if hasattr(protocols.load(name), "answer")]
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_text_of_an_answer_is_what_the_simulator_wrote(name: str, stream: bool) -> None:
+    encoder = registry.load(ENCODERS[name], "", name)
+    encoder = encoder("m", *(["chat"] if name == "ollama-chat" else []))
+    stamp, text = b"2026-01-31T12:00:00.123456789Z", 'Hi "你好"\n'
+    sent = encoder.opening() + encoder.token(text, stamp) * 2 + encoder.final(Ending(Usage(), stamp))
+    answer = sent if stream else encoder.whole(Ending(Usage(), stamp, text=text * 2))
+    assert protocols.load(name).answer(answer) == text * 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +82,9 @@ def test_a_text_is_one_message_of_the_user_and_messages_are_sent_as_they_are(nam
         ("openai-chat", {"options": {"max_tokens": 9}}, ["max_tokens"]),
         ("openai-chat", {"options": {"max_completion_tokens": 9}}, ["max_completion_tokens"]),
         ("openai-chat", {"url": "https://api.openai.com/v1"}, ["max_completion_tokens"]),
+        ("openai-completions", {"url": "https://api.openai.com/v1"}, ["max_tokens"]),
+        ("openai-responses", {}, ["max_output_tokens"]),
+        ("anthropic-messages", {"options": {"max_tokens": 9}}, ["max_tokens"]),
     ],
 )
 def test_the_tokens_asked_for_are_where_the_api_reads_them(

@@ -588,6 +588,312 @@ GENERATE_WHOLE: dict[str, Case] = {
     "cut short": Case(line('"response":"Hi"')[:-9], CUT, sdk=FAILS),
 }
 
+
+def text(words: str, more: str = "") -> bytes:
+    return data(f'{{"id":"1","object":"text_completion","choices":[{{"index":0,"text":"{words}"{more}}}]}}')
+
+
+COMPLETIONS: dict[str, Case] = {
+    "plain": Case(text("Hi") * 2 + text("", ',"finish_reason":"stop"') + DONE, OK, "aa", usage=STOPPED),
+    "counts": Case(
+        text("Hi", ',"finish_reason":"length"') + usage('{"prompt_tokens":7,"completion_tokens":3}') + DONE,
+        OK,
+        "a",
+        usage={"prompt_tokens": 7, "tokens": 3, "finish_reason": "length"},
+    ),
+    "no [DONE]": Case(text("Hi", ',"finish_reason":"stop"'), OK, "a", usage=STOPPED),
+    "no end": Case(text("Hi"), CUT, "a"),
+    "empty texts": Case(text("") + text("", ',"finish_reason":"stop"') + DONE, OK, "", usage=STOPPED),
+    "error": Case(text("Hi") + data('{"error":{"message":"boom"}}'), SAID, "a", "boom"),
+    "text is a number": Case(data('{"choices":[{"text":5}]}') + DONE, BAD, "", "5"),
+}
+COMPLETIONS_WHOLE: dict[str, Case] = {
+    "plain": Case(
+        b'{"object":"text_completion","choices":[{"text":"Hi","index":0,"finish_reason":"stop"}],"usage":{"completion_tokens":2}}',
+        OK,
+        "a",
+        usage=TWO,
+    ),
+    "error": Case(b'{"error":{"message":"boom","type":"server_error"}}', SAID, "", "boom"),
+}
+
+
+def event(kind: str, fields: str = "") -> bytes:
+    return f'event: {kind}\ndata: {{"type":"{kind}"{"," * bool(fields)}{fields}}}\n\n'.encode()
+
+
+def part(kind: str, fields: str) -> bytes:
+    return event(f"response.{kind}", f'"item_id":"1","output_index":0,"sequence_number":4,{fields}')
+
+
+CREATED = event(
+    "response.created", '"response":{"id":"1","status":"in_progress","output":[],"error":null,"usage":null}'
+)
+R = part("output_text.delta", '"content_index":0,"delta":"Hi","logprobs":[]')
+ITEM = part("output_item.added", '"item":{"type":"message","content":[],"role":"assistant"}')
+
+
+def responded(status: str, fields: str = "") -> bytes:
+    response = f'"response":{{"id":"1","status":"{status}","output":[]{"," * bool(fields)}{fields}}}'
+    return event(f"response.{status}", response)
+
+
+COMPLETED = responded("completed")
+ENDED = {"finish_reason": "completed"}
+CALL = part("output_item.added", '"item":{"type":"function_call","name":"f","arguments":"","call_id":"c"}')
+RESPONSES: dict[str, Case] = {
+    "plain": Case(CREATED + ITEM + R + R + COMPLETED, OK, "aa", usage=ENDED),
+    "counts": Case(
+        CREATED
+        + R
+        + responded(
+            "completed",
+            '"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":3},"output_tokens":9,'
+            '"output_tokens_details":{"reasoning_tokens":4},"total_tokens":16}',
+        ),
+        OK,
+        "a",
+        usage=ENDED | {"prompt_tokens": 7, "tokens": 9, "thinking_tokens": 4},
+    ),
+    "cut at its limit": Case(
+        R + responded("incomplete", '"incomplete_details":{"reason":"max_output_tokens"},"error":null'),
+        OK,
+        "a",
+        usage={"finish_reason": "max_output_tokens"},
+    ),
+    "done follows": Case(R + COMPLETED + DONE, OK, "a", usage=ENDED),
+    "done alone": Case(R + DONE, CUT, "a"),
+    "without lines of the type": Case(
+        b"".join(each for each in (CREATED + R + COMPLETED).splitlines(True) if b"event: " not in each),
+        OK,
+        "a",
+        usage=ENDED,
+    ),
+    "CRLF": Case((CREATED + R + COMPLETED).replace(b"\n", b"\r\n"), OK, "a", usage=ENDED),
+    "comments": Case(b": ping\n\n" + R + b":\n\n" + COMPLETED, OK, "a", usage=ENDED),
+    "thinking, then the answer": Case(
+        part("reasoning_summary_text.delta", '"summary_index":0,"delta":"hm"')
+        + part("reasoning_text.delta", '"content_index":0,"delta":"hm"')
+        + R
+        + COMPLETED,
+        OK,
+        "tta",
+        usage=ENDED,
+    ),
+    "refusal": Case(
+        part("refusal.delta", '"content_index":0,"delta":"No"') + COMPLETED, OK, "r", usage=ENDED
+    ),
+    "tool call": Case(
+        CALL
+        + part("function_call_arguments.delta", '"delta":"{\\"a\\":"')
+        + part("function_call_arguments.delta", '"delta":"1}"')
+        + part("function_call_arguments.done", '"arguments":"{\\"a\\":1}"')
+        + COMPLETED,
+        OK,
+        "ccc",
+        usage=ENDED,
+    ),
+    "empty deltas": Case(
+        part("output_text.delta", '"delta":""') + part("output_text.delta", '"delta":null') + COMPLETED,
+        OK,
+        "",
+        usage=ENDED,
+    ),
+    "what is done is no output again": Case(
+        R
+        + part("output_text.done", '"text":"Hi"')
+        + part("content_part.done", '"part":{"type":"output_text","text":"Hi"}')
+        + part("output_item.done", '"item":{"type":"message","content":[{"type":"output_text","text":"Hi"}]}')
+        + responded(
+            "completed", '"output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}]'
+        ),
+        OK,
+        "a",
+        usage=ENDED,
+    ),
+    "all of the text in the last event": Case(
+        CREATED
+        + responded(
+            "completed", '"output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}]'
+        ),
+        OK,
+        "a",
+        usage=ENDED,
+    ),
+    "events of other kinds": Case(
+        CREATED + event("response.queued") + event("response.web_search_call.searching") + R + COMPLETED,
+        OK,
+        "a",
+        usage=ENDED,
+    ),
+    "no end": Case(CREATED + R, CUT, "a"),
+    "nothing": Case(b"", CUT),
+    "failed": Case(
+        R + responded("failed", '"error":{"code":"server_error","message":"boom"}'), SAID, "a", "boom"
+    ),
+    "failed without a reason": Case(responded("failed", '"error":null'), SAID, "", ""),
+    "error": Case(
+        R + event("error", '"code":"server_error","message":"boom","param":null'), SAID, "a", "boom"
+    ),
+    "error, without its line": Case(R + data('{"type":"error","message":"boom"}'), SAID, "a", "boom"),
+    "error as in other APIs": Case(R + data('{"error":{"message":"boom"}}'), SAID, "a", "boom"),
+    "delta is a number": Case(R + part("output_text.delta", '"delta":5'), BAD, "a", "5"),
+    "broken JSON": Case(R + b'data: {"type":"response\n\n', BAD, "a", "response"),
+    "type is a list": Case(data('{"type":["response.completed"]}') + R + COMPLETED, OK, "a", usage=ENDED),
+}
+RESPONSES_WHOLE: dict[str, Case] = {
+    "plain": Case(
+        b'{"object":"response","status":"completed","error":null,"output":[{"type":"reasoning","summary":'
+        b'[{"type":"summary_text","text":"hm"}]},{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],'
+        b'"usage":{"input_tokens":7,"output_tokens":2}}',
+        OK,
+        "a",
+        usage=ENDED | {"prompt_tokens": 7, "tokens": 2},
+    ),
+    "thinking alone": Case(
+        b'{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"output":[{"type":"reasoning",'
+        b'"summary":[{"type":"summary_text","text":"hm"}]}]}',
+        OK,
+        "t",
+        usage={"finish_reason": "max_output_tokens"},
+    ),
+    "tool call": Case(
+        b'{"status":"completed","output":[{"type":"function_call","name":"f","arguments":"{}"}]}',
+        OK,
+        "c",
+        usage=ENDED,
+    ),
+    "refusal": Case(
+        b'{"status":"completed","output":[{"type":"message","content":[{"type":"refusal","refusal":"No"}]}]}',
+        OK,
+        "r",
+        usage=ENDED,
+    ),
+    "failed": Case(b'{"status":"failed","error":{"message":"boom"},"output":[]}', SAID, "", "boom"),
+    "error": Case(b'{"error":{"message":"boom"}}', SAID, "", "boom"),
+    "HTML": Case(b"<html>\n", BAD, "", "html"),
+}
+
+BEGUN = event(
+    "message_start", '"message":{"type":"message","content":[],"usage":{"input_tokens":7,"output_tokens":1}}'
+)
+
+
+def block(kind: str, fields: str) -> bytes:
+    return event("content_block_start", f'"index":0,"content_block":{{"type":"{kind}"{fields}}}')
+
+
+def of_block(kind: str, fields: str) -> bytes:
+    return event("content_block_delta", f'"index":0,"delta":{{"type":"{kind}",{fields}}}')
+
+
+def stopped(reason: str = "end_turn", fields: str = '"output_tokens":9') -> bytes:
+    delta = f'"delta":{{"stop_reason":"{reason}","stop_sequence":null}},"usage":{{{fields}}}'
+    return event("content_block_stop", '"index":0') + event("message_delta", delta) + event("message_stop")
+
+
+M = of_block("text_delta", '"text":"Hi"')
+NINE = {"prompt_tokens": 7, "tokens": 9, "finish_reason": "end_turn"}
+ANTHROPIC: dict[str, Case] = {
+    "plain": Case(
+        BEGUN + block("text", ',"text":""') + event("ping") + M + M + stopped(), OK, "aa", usage=NINE
+    ),
+    "counts with a cache": Case(
+        event(
+            "message_start",
+            '"message":{"usage":{"input_tokens":7,"cache_creation_input_tokens":20,"cache_read_input_tokens":100}}',
+        )
+        + M
+        + stopped(fields='"output_tokens":9,"output_tokens_details":{"thinking_tokens":4}'),
+        OK,
+        "a",
+        usage=NINE | {"prompt_tokens": 127, "thinking_tokens": 4},
+    ),
+    "counts of the prompt at the end": Case(
+        event("message_start", '"message":{"usage":{"input_tokens":0,"output_tokens":0}}')
+        + M
+        + stopped(fields='"input_tokens":7,"output_tokens":9'),
+        OK,
+        "a",
+        usage=NINE,
+    ),
+    "without lines of the type": Case(
+        b"".join(each for each in (BEGUN + M + stopped()).splitlines(True) if b"event: " not in each),
+        OK,
+        "a",
+        usage=NINE,
+    ),
+    "thinking, then the answer": Case(
+        BEGUN
+        + block("thinking", ',"thinking":"","signature":""')
+        + of_block("thinking_delta", '"thinking":"hm"') * 2
+        + of_block("signature_delta", '"signature":"EqoB"')
+        + M
+        + stopped(),
+        OK,
+        "tta",
+        usage=NINE,
+    ),
+    "thinking that is hidden": Case(
+        BEGUN + block("redacted_thinking", ',"data":"EqoB"') + M + stopped(), OK, "a", usage=NINE
+    ),
+    "tool call": Case(
+        BEGUN
+        + block("tool_use", ',"id":"t","name":"f","input":{}')
+        + of_block("input_json_delta", '"partial_json":""')
+        + of_block("input_json_delta", '"partial_json":"{}"')
+        + stopped("tool_use"),
+        OK,
+        "cc",
+        usage=NINE | {"finish_reason": "tool_use"},
+    ),
+    "refusal": Case(
+        BEGUN + stopped("refusal", '"output_tokens":1'),
+        OK,
+        "r",
+        usage={"prompt_tokens": 7, "tokens": 1, "finish_reason": "refusal"},
+    ),
+    "citations": Case(
+        BEGUN + M + of_block("citations_delta", '"citation":{"cited_text":"x"}') + stopped(),
+        OK,
+        "a",
+        usage=NINE,
+    ),
+    "empty deltas": Case(BEGUN + of_block("text_delta", '"text":""') + stopped(), OK, "", usage=NINE),
+    "an event of a later version": Case(BEGUN + event("message_note") + M + stopped(), OK, "a", usage=NINE),
+    "no end": Case(BEGUN + M, CUT, "a"),
+    "no message_stop": Case(
+        BEGUN + M + event("message_delta", '"delta":{"stop_reason":"end_turn"}'), CUT, "a"
+    ),
+    "nothing": Case(b"", CUT),
+    "error": Case(
+        BEGUN + M + event("error", '"error":{"type":"overloaded_error","message":"boom"}'), SAID, "a", "boom"
+    ),
+    "error, without its line": Case(
+        M + data('{"type":"error","error":{"type":"overloaded_error","message":"boom"}}'), SAID, "a", "boom"
+    ),
+    "text is a number": Case(M + of_block("text_delta", '"text":5'), BAD, "a", "5"),
+    "broken JSON": Case(M + b'data: {"type":\n\n', BAD, "a", "type"),
+}
+ANTHROPIC_WHOLE: dict[str, Case] = {
+    "plain": Case(
+        b'{"type":"message","role":"assistant","content":[{"type":"thinking","thinking":"hm"},{"type":"text","text":"Hi"}],'
+        b'"stop_reason":"end_turn","usage":{"input_tokens":7,"output_tokens":9}}',
+        OK,
+        "a",
+        usage=NINE,
+    ),
+    "tool call": Case(
+        b'{"content":[{"type":"tool_use","id":"t","name":"f","input":{}}],"stop_reason":"tool_use"}',
+        OK,
+        "c",
+        usage={"finish_reason": "tool_use"},
+    ),
+    "refusal": Case(b'{"content":[],"stop_reason":"refusal"}', OK, "r", usage={"finish_reason": "refusal"}),
+    "error": Case(b'{"type":"error","error":{"type":"api_error","message":"boom"}}', SAID, "", "boom"),
+    "HTML": Case(b"<html>\n", BAD, "", "html"),
+}
+
 # Protocol, whether it streams, and its cases.
 TABLES: dict[tuple[str, bool], dict[str, Case]] = {
     ("openai-chat", True): OPENAI,
@@ -595,4 +901,10 @@ TABLES: dict[tuple[str, bool], dict[str, Case]] = {
     ("ollama-generate", True): GENERATE,
     ("ollama-chat", True): CHAT,
     ("ollama-generate", False): GENERATE_WHOLE,
+    ("openai-completions", True): COMPLETIONS,
+    ("openai-completions", False): COMPLETIONS_WHOLE,
+    ("openai-responses", True): RESPONSES,
+    ("openai-responses", False): RESPONSES_WHOLE,
+    ("anthropic-messages", True): ANTHROPIC,
+    ("anthropic-messages", False): ANTHROPIC_WHOLE,
 }

@@ -46,6 +46,9 @@ APIS: Final[dict[str, str]] = {
     "ollama-generate": "loadgen.simulator.apis.ollama:GENERATE",
     "ollama-chat": "loadgen.simulator.apis.ollama:CHAT",
     "openai-chat": "loadgen.simulator.apis.openai_chat:API",
+    "openai-completions": "loadgen.simulator.apis.openai_completions:API",
+    "openai-responses": "loadgen.simulator.apis.openai_responses:API",
+    "anthropic-messages": "loadgen.simulator.apis.anthropic:API",
 }
 
 

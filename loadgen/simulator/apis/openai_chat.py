@@ -15,7 +15,7 @@ from loadgen.simulator.state import State
 from loadgen.simulator.stream import Inference
 
 
-class _StreamOptions(msgspec.Struct):
+class StreamOptions(msgspec.Struct):
     include_usage: bool | None = None
 
 
@@ -23,7 +23,7 @@ class _Body(msgspec.Struct):
     model: str | None = None
     messages: list[dict[str, Any]] | None = None
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     max_completion_tokens: int | None = None
     max_tokens: int | None = None
     seed: int | None = None
@@ -35,7 +35,7 @@ def _read(request: Request) -> Inference:
         raise HttpError(400, "model is required")
     if not body.messages:
         raise HttpError(400, "messages: a list of at least one message is required")
-    options = body.stream_options or _StreamOptions()
+    options = body.stream_options or StreamOptions()
     return Inference(
         encoder=Encoder(body.model, bool(options.include_usage)),
         stream=bool(body.stream),
