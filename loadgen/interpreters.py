@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import loadgen
 from loadgen import clients
 from loadgen.model import ClientId
 
+ENVIRONMENTS = "loadgen/environments"  # below the user's folder of data
 MIN_VERSION = (3, 11)
 ANSWER_TIMEOUT_S = 60.0
 ALLOWED = "LOADGEN_ALLOW_PYTHON"
@@ -74,13 +78,42 @@ def allowed_version(path: str, environ: Mapping[str, str]) -> str:
     A scenario may come from anybody: ``environ`` says in ALLOWED which programs may be run, separated as in PATH.
     """
     listed = environ.get(ALLOWED, "").split(os.pathsep)
-    if ANY not in listed and path not in [
-        os.path.abspath(os.path.expanduser(each)) for each in listed if each
-    ]:
+    known = [os.path.abspath(os.path.expanduser(each)) for each in listed if each]
+    if ANY not in listed and path not in known and not _is_built_here(path):
         raise NotAllowed(
             f"if you trust the scenario: --allow-python, or list it in your environment, {ALLOWED}={path}"
         )
     return identify(path).short
+
+
+def environments() -> Path:
+    """Return the folder of the environments that ``loadgen env`` builds."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / ENVIRONMENTS
+
+
+def environment(name: str, version: str = "") -> Path:
+    """Return the folder of a client's environment for a version of Python, ours by default; it may not exist.
+
+    Clients that need the same share one.
+    """
+    known = clients.info(name)
+    return environments() / f"{known.extra or known.distribution}-{version or OURS}"
+
+
+def of(client: ClientId) -> str | None:
+    """Return the interpreter in which the client's engine runs; ``None``: ours.
+
+    A client that is not installed here runs in the environment that ``loadgen env`` built for our version of Python.
+    """
+    if client.python is not None or clients.version(client.name) is not None:
+        return client.python
+    python = environment(client.name) / "bin" / "python"
+    return str(python) if python.exists() else None
+
+
+def _is_built_here(path: str) -> bool:
+    python = Path(path)
+    return python.parts[-2:] == ("bin", "python") and python.parents[2] == environments() and python.exists()
 
 
 def guessed_version(path: str) -> str:
@@ -90,6 +123,14 @@ def guessed_version(path: str) -> str:
     return f"{found[1] or ''}{found[2]}" if found else name
 
 
+def _short(implementation: str, version: Sequence[int], free_threaded: bool) -> str:
+    name = "" if implementation == "CPython" else implementation.lower()
+    return f"{name}{version[0]}.{version[1]}{'t' if free_threaded else ''}"
+
+
+OURS = _short(platform.python_implementation(), sys.version_info[:2], "t" in getattr(sys, "abiflags", ""))
+
+
 @cache
 def identify(path: str) -> Interpreter:
     """Return the Python at ``path``. Raises InterpreterError where there is none, and for one that is too old."""
@@ -97,9 +138,8 @@ def identify(path: str) -> Interpreter:
     full = ".".join(map(str, version))
     if tuple(version) < MIN_VERSION:
         raise InterpreterError(f"is Python {full}, not 3.11 or newer")
-    name = "" if implementation == "CPython" else implementation.lower()
     return Interpreter(
-        f"{name}{version[0]}.{version[1]}{'t' if free_threaded else ''}",
+        _short(implementation, version, free_threaded),
         f"{implementation} {full}{', free-threaded' if free_threaded else ''}",
     )
 
@@ -110,9 +150,10 @@ def inspect(client: ClientId) -> Installed:
     Raises InterpreterError, with the command that installs it there, where loadgen, the library or what either
     needs is missing, and where its loadgen is of another version: the engine there must be the same as here.
     """
-    assert client.python is not None
+    python = of(client)
+    assert python is not None
     driver = "loadgen.engine.tasks" if clients.info(client.name).mode == "tasks" else "loadgen.engine.threads"
-    return _inspect(client.python, client.name, clients.runtime_dependency(client) or "", driver)
+    return _inspect(python, client.name, clients.runtime_dependency(client) or "", driver)
 
 
 @cache

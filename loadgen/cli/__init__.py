@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "validate": "loadgen.cli.validate",
     "schema": "loadgen.cli.schema",
     "clients": "loadgen.cli.clients",
+    "env": "loadgen.cli.env",
     "simulate": "loadgen.cli.simulate",
     "doctor": "loadgen.cli.doctor",
     "ui": "loadgen.cli.ui",

@@ -71,6 +71,7 @@ class Info:
     protocols: tuple[str, ...] = ()  # supported ones; empty: any
     descriptors: int = 1  # open files per stream
     extra: str = ""  # of loadgen, which installs the library
+    alone: bool = False  # its packages change other clients, or are many: it has an environment of its own
     modules: tuple[str, ...] = ()  # imported before a client is made; empty: the distribution's name
 
     def __post_init__(self) -> None:
@@ -264,4 +265,6 @@ def installed(distribution: str) -> str | None:
 def install(name: str) -> str:
     """Return the command that installs a client's library."""
     known = info(name)
+    if known.alone:
+        return f"loadgen env {name}"
     return f'pip install "loadgen[{known.extra}]"' if known.extra else f"pip install {known.distribution}"

@@ -15,7 +15,12 @@ from loadgen.model import Outcome
 
 class Niquests(Requests):
     INFO: ClassVar = Info(
-        name="niquests", mode="threads", distribution="niquests", extra="niquests", options=LINES
+        name="niquests",
+        mode="threads",
+        distribution="niquests",
+        extra="niquests",
+        options=LINES,
+        alone=True,
     )
 
     def _failures(self) -> Failures:

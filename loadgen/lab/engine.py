@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
-from loadgen import clients, files, model, proc
+from loadgen import clients, files, interpreters, model, proc
 from loadgen.engine.pipe import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.sampler import Sampler
 from loadgen.lab.spool import Keep, Rows, Spool
@@ -77,7 +77,7 @@ class Engine:
         self._stderr = files.scratch()
         # A session of its own: Ctrl-C in the terminal is for us, and we command the engine.
         self._process = subprocess.Popen(
-            [cell.client.python or sys.executable, "-P", "-m", "loadgen.engine"],
+            [interpreters.of(cell.client) or sys.executable, "-P", "-m", "loadgen.engine"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

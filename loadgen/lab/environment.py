@@ -31,7 +31,13 @@ def versions(wanted: Sequence[ClientId]) -> Mapping[str, str | None]:
     found: dict[str, str | None] = {"python": platform.python_version()}
     for client in sorted(wanted, key=lambda client: (client.python is not None, client.name)):
         driver = clients.runtime_dependency(client)
-        if client.python is None:
+        python = interpreters.of(client)
+        if client.python is None and python is not None:
+            there = interpreters.inspect(client)
+            found[client.name] = f"{there.version}, in {python}"
+            if driver:
+                found[f"{driver} {client.name}"] = there.runtime_version
+        elif client.python is None:
             found[client.name] = clients.version(client.name)
             if driver:
                 found[driver] = clients.installed(driver)

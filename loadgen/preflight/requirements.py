@@ -34,7 +34,8 @@ def require(wanted: Sequence[ClientId], streams: int) -> None:
 
 def _missing(client: ClientId) -> str:
     """Return what the client lacks and the command that installs it; empty where it can run."""
-    if client.python is None:
+    python = interpreters.of(client)
+    if python is None:
         try:
             version = clients.version(client.name)
         except ImportError as error:  # an outsider's module imports it before it is needed
@@ -48,5 +49,5 @@ def _missing(client: ClientId) -> str:
     try:
         interpreters.inspect(client)
     except InterpreterError as error:
-        return f"{client.label}: {client.python} {error}"
+        return f"{client.label}: {python} {error}"
     return ""
