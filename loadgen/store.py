@@ -64,7 +64,7 @@ _OF_STREAM = (
     ),
     *("dns_ns", "connect_ns", "tls_ns"),
     *("first_answer", "thinking_events", "tool_call_events", "refusal_events"),
-    *("prompt", "input_asked", "output_asked", "session", "turn"),
+    *("prompt", "input_asked", "output_asked", "session", "turn", "port"),
 )
 _OF_USAGE = {
     **{name: name for name in ("total_ns", "load_ns", "prompt_tokens", "prompt_ns", "decode_ns")},
@@ -74,7 +74,7 @@ _OF_USAGE = {
     "end_stamp_ns": "at_ns",
 }
 # Columns of `streams` that are numbers on disk, with a list of their texts.
-_TEXTS = ("outcome", "error", "finish_reason")
+_TEXTS = ("outcome", "error", "finish_reason", "http")
 _AnyTable = TypeVar("_AnyTable", bound=Table)
 Tables = Mapping[str, Table]  # by their names in a recording
 
@@ -107,6 +107,7 @@ def table_of_streams(
         outcome=np.array([str(row.outcome) for row in rows], dtype=object),
         error=np.array([row.error for row in rows], dtype=object),
         finish_reason=np.array([row.usage.finish_reason for row in rows], dtype=object),
+        http=np.array([row.http for row in rows], dtype=object),
     )
     return (
         table,

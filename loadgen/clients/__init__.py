@@ -69,6 +69,8 @@ class Info:
     distribution: str  # on PyPI; its version is the client's
     options: Mapping[str, Values] = field(default_factory=dict)  # in addition to the driver's
     protocols: tuple[str, ...] = ()  # supported ones; empty: any
+    http: tuple[str, ...] = ("1.1",)  # the versions that it can be held to, over TLS and without
+    http_note: str = ""  # why it cannot be held to another one
     descriptors: int = 1  # open files per stream
     extra: str = ""  # of loadgen, which installs the library
     alone: bool = False  # its packages change other clients, or are many: it has an environment of its own
@@ -95,21 +97,33 @@ def no_phase(phase: Phase, ns: int) -> None:
     """Stand in for a sink that takes no phases."""
 
 
+class _OnConnection(Protocol):
+    def __call__(self, *, http: str = "", port: int | None = None) -> object: ...
+
+
+def no_connection(**_: object) -> None:
+    """Take what a client reports of a connection where nobody wants it."""
+
+
 class Sink(NamedTuple):
     """The callbacks to which a client reports one stream. A client must not catch what they raise,
     and must not use a connection again whose body it has not read to the end.
 
     ``connected`` gets the socket, as early as the library gives access to it, and is optional: by it the engine knows
-    when the request was sent. ``headers`` gets the status, when the headers have arrived, and what returns the value of
-    one of them, whose name is in any case; ``data`` the bytes of one read of the body. ``phase`` gets how many
-    nanoseconds each phase lasted in which the stream's own connection was opened, and is called for no other stream;
-    where a library does not tell a phase from the next one, the next includes it.
+    when the request was sent, and ends the stream on a thread; not where other streams are on that connection.
+    ``connection`` gets what else is known of the connection, before ``headers``, in one call or several: the version of
+    HTTP that it speaks, such as ``"1.1"`` or ``"2"``, and its own port, where ``connected`` gets no socket. ``headers``
+    gets the status, when the headers have arrived, and what returns the value of one of them, whose name is in any
+    case; ``data`` the bytes of one read of the body. ``phase`` gets how many nanoseconds each phase lasted in which the
+    stream's own connection was opened, and is called for no other stream; where a library does not tell a phase from
+    the next one, the next includes it.
     """
 
     connected: Callable[[socket.socket], object]
     headers: _OnHeaders
     data: Callable[[bytes], object]
     phase: Callable[[Phase, int], object] = no_phase
+    connection: _OnConnection = no_connection
 
 
 class _Client(Protocol):

@@ -49,6 +49,7 @@ class Aiohttp:
             # none where the body is already complete
             if response.connection and response.connection.transport:
                 sink.connected(response.connection.transport.get_extra_info("socket"))
+            sink.connection(http=".".join(map(str, response.version or ())))
             sink.headers(response.status, response.headers.get)
             on_data, body = sink.data, response.content
             async for chunk in body if self._native else body.iter_any():

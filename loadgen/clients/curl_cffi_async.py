@@ -10,6 +10,7 @@ from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, tru
 from loadgen.model import Cell, Outcome, Request
 
 OPTIONS: dict[str, Any] = {"accept_encoding": None, "stream": True, "quote": False}
+VERSIONS = {1: "1.0", 2: "1.1", 3: "2", 30: "3"}  # by libcurl's numbers
 TOTAL_TIMEOUT_MARGIN_MS = 1000  # the library's total timeout is that much later than the engine's
 
 
@@ -61,6 +62,7 @@ class CurlCffiAsync:
             info = response.curl.getinfo
             if info(self._connects):
                 connecting.of_curl([*map(info, self._times)], request.url, sink)
+            sink.connection(http=VERSIONS.get(response.http_version, ""), port=response.local_port)
             sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             async for chunk in self._read(response):

@@ -54,6 +54,7 @@ class Floor:
             connection.send(path, url.netloc.rpartition("@")[2].removesuffix(":80"), request)
             status = await connection.status()
             sink.connected(connection.socket)
+            sink.connection(http=connection.version)
             sink.headers(status, connection.header)
             await connection.body(sink.data)
         finally:
@@ -114,6 +115,7 @@ class _Connection(asyncio.Protocol):
         self._error: Exception | None = None
         self._received = self._reused = False
         self._head = 0
+        self.version = ""
         self.reusable = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -216,7 +218,7 @@ class _Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         self._interim = 100 <= status < 200 and status != SWITCHING_PROTOCOLS
         if not self._interim:
-            self._code = status
+            self._code, self.version = status, self._parser.get_http_version()
 
     def on_body(self, body: bytes) -> None:
         self._head = 0

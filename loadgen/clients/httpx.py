@@ -3,6 +3,7 @@
 ``INFO.distribution`` is the library: httpx, or httpx2 in the subclasses.
 """
 
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
@@ -22,6 +23,7 @@ class HttpxSync:
         distribution="httpx",
         extra="httpx",
         options={"session": ("shared", "per-thread"), **LINES},
+        http=("1.1", "2"),
     )
 
     def __init__(self, cell: Cell) -> None:
@@ -52,7 +54,12 @@ class HttpxSync:
 
 class HttpxAsync:
     INFO: ClassVar = Info(
-        name="httpx-async", mode="tasks", distribution="httpx", extra="httpx", options=LINES
+        name="httpx-async",
+        mode="tasks",
+        distribution="httpx",
+        extra="httpx",
+        options=LINES,
+        http=("1.1", "2"),
     )
 
     def __init__(self, cell: Cell) -> None:
@@ -69,8 +76,7 @@ class HttpxAsync:
             content=request.body,
             extensions={"trace": AsyncTrace(sink)},
         ) as response:
-            sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
-            sink.headers(response.status_code, response.headers.get)
+            report(response, sink)
             on_data = sink.data
             async for chunk in self._read(response):
                 on_data(chunk)
@@ -119,14 +125,20 @@ def failures(httpx: Any) -> Failures:
 def settings(httpx: Any, cell: Cell, mode: Mode) -> dict[str, Any]:
     """Return the arguments of a Client: no limit on connections, nothing from the environment.
 
-    A thread waits for the headers until the timeout of the first token, or the total one.
+    A thread waits for the headers until the timeout of the first token, or the total one. Without HTTP/1.1 a URL
+    without TLS gets HTTP/2 with prior knowledge.
     """
-    timeouts = cell.workload.timeouts
+    timeouts, is_http2 = cell.workload.timeouts, cell.workload.http == "2"
+    if not is_http2:
+        # httpcore imports h2 wherever it is installed, which costs memory.
+        sys.modules.setdefault("h2", None)  # type: ignore[arg-type]
     read = min(timeouts.first_token, timeouts.total) if mode == "threads" else None
     return {
         "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read),
         "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
         "verify": trust.context(cell),
+        "http1": not is_http2,
+        "http2": is_http2,
         "trust_env": False,
     }
 
@@ -140,7 +152,17 @@ def report_headers(response: Any, sink: Sink) -> None:
     """Report the socket and the status of a response on a thread, and end the library's read timeout."""
     # httpcore reads this timeout again when the body begins.
     response.request.extensions["timeout"]["read"] = None
-    sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
+    report(response, sink)
+
+
+def report(response: Any, sink: Sink) -> None:
+    """Report the connection and the status of a response."""
+    sock, version = response.extensions["network_stream"].get_extra_info("socket"), response.http_version
+    if version == "HTTP/2":  # other streams may be on the connection
+        sink.connection(port=sock.getsockname()[1])
+    else:
+        sink.connected(sock)
+    sink.connection(http=version.removeprefix("HTTP/"))
     sink.headers(response.status_code, response.headers.get)
 
 

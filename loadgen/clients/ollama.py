@@ -61,6 +61,7 @@ class OllamaSync(_Ollama, SyncSdk):
         distribution="ollama",
         extra="ollama",
         protocols=("ollama-generate", "ollama-chat"),
+        http=("1.1", "2"),
     )
 
 

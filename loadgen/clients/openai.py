@@ -77,6 +77,7 @@ class OpenaiSync(_Openai, SyncSdk):
         distribution="openai",
         extra="openai",
         protocols=("openai-chat",),
+        http=("1.1", "2"),
     )
 
 

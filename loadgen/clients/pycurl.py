@@ -108,7 +108,9 @@ class _Handle:
 
     def _header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):
-            self._status, self._lines = int(line.split(None, 2)[1]), []
+            version, status = line.split(None, 2)[:2]
+            self._status, self._lines = int(status), []
+            self._sink.connection(http=version[5:].decode())
         elif line == b"\r\n" and self._status >= 200:
             self._sink.headers(self._status, partial(_value, self._lines))
         else:

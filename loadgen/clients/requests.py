@@ -7,7 +7,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, trust
-from loadgen.clients.urllib3 import chunks, failures, report_phases, socket_of
+from loadgen.clients.urllib3 import chunks, failures, report_phases, socket_of, version_of
 from loadgen.model import Cell, Request
 
 
@@ -45,6 +45,7 @@ class Requests:
             sock.settimeout(None)
             sink.connected(sock)
             self._report_phases(response, sink)
+            sink.connection(http=version_of(response.raw))
             sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             for chunk in self._read(response):

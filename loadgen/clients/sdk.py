@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from loadgen.clients import Info, Sink, Undelivered
-from loadgen.clients.httpx import AsyncTrace, Trace, report_headers
+from loadgen.clients.httpx import AsyncTrace, Trace, report, report_headers
 from loadgen.model import Cell, Request
 
 
@@ -92,8 +92,7 @@ class Sdk:
     async def _async_on_response(self, response: Any) -> None:
         call = self._current.get()
         sink = call.sink
-        sink.connected(response.extensions["network_stream"].get_extra_info("socket"))
-        sink.headers(response.status_code, response.headers.get)
+        report(response, sink)
         if not response.is_success:
             async for chunk in response.aiter_raw():
                 sink.data(chunk)

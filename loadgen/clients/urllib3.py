@@ -17,6 +17,7 @@ class Urllib3:
         distribution="urllib3",
         extra="urllib3",
         options=LINES,
+        http_note="its HTTP/2 is experimental, and hands over an answer only when that is complete",
         modules=("urllib3", "loadgen.clients.genuine_urllib3"),
     )
 
@@ -45,6 +46,7 @@ class Urllib3:
             sock = socket_of(response)
             sock.settimeout(None)
             sink.connected(sock)
+            sink.connection(http=version_of(response))
             sink.headers(response.status, response.headers.get)
             on_data = sink.data
             for chunk in self._read(response):
@@ -100,6 +102,11 @@ def socket_of(response: Any) -> socket.socket:
     # The connection drops its socket after `Connection: close`; the reader keeps it.
     sock: socket.socket = response._fp.fp.raw._sock
     return sock
+
+
+def version_of(response: Any) -> str:
+    """Return the version of HTTP of a response."""
+    return {10: "1.0", 11: "1.1", 20: "2", 30: "3"}.get(response.version, "")
 
 
 def chunks(response: Any) -> Iterator[bytes]:

@@ -72,7 +72,9 @@ class Engine:
             decoder.max_bytes = self.cell.workload.max_message
         recorder = self._recorder(number, arrival.slot or 0, arrival.due, decoder)
         recorder.asked = self._requests.asked(arrival)
-        recorder.connections, recorder.held_ns = self._connections, arrival.held
+        recorder.http, recorder.held_ns = self.cell.workload.http, arrival.held
+        if recorder.http == "1.1":  # else other streams are on its connection
+            recorder.connections = self._connections
         self.open[number] = recorder
         return recorder
 

@@ -15,7 +15,7 @@ from time import perf_counter_ns
 from loadgen.clients import Failures, Phase, Undelivered, no_headers
 from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer, refusal, reported
 from loadgen.engine.surplus import MESSAGE, Connections
-from loadgen.engine.system import since_sent_ns
+from loadgen.engine.system import port, since_sent_ns
 from loadgen.model import NOTHING, Asked, Outcome, Output, Stream, Timeouts, Usage
 from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
 
@@ -29,8 +29,16 @@ class Interim(Exception):
     """An interim response (1xx) in the place of an answer: the connection must not be used again."""
 
 
+class WrongVersion(Exception):
+    """The connection speaks another version of HTTP than the scenario asks for."""
+
+
+class Ended(Exception):
+    """The engine has ended the stream."""
+
+
 def do_nothing() -> None:
-    """Stand in for ``abort`` while a stream cannot be ended from outside: before the headers its library times it."""
+    """Stand in for ``abort`` while a stream is not open."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,7 +55,8 @@ class StreamRecorder:
     held_ns: int | None = None
     abort: Callable[[], object] = do_nothing
     connected: socket.socket | None = None  # its connection
-    connections: Connections | None = None  # what is known of all of them
+    connections: Connections | None = None  # what is known of all of them; None where streams share them
+    http: str = "1.1"  # the version that it must speak
     asked: Asked = NOTHING
     expired_error: str = ""
     _headers: int | None = None
@@ -58,6 +67,8 @@ class StreamRecorder:
     _closed: int | None = None
     _outcome: Outcome | None = None
     _error: str = ""
+    _spoken: str = ""
+    _port: int | None = None
     _header: Headers = no_headers
     _broken: Undecodable | None = None  # before any event
     _broken_at: int = 0
@@ -81,11 +92,30 @@ class StreamRecorder:
         """Keep how long a phase of opening the stream's connection took, over all attempts."""
         self._phases[phase] = self._phases.get(phase, 0) + ns
 
+    def on_connection(self, *, http: str = "", port: int | None = None) -> None:
+        """Keep what is known of the connection. Raises WrongVersion."""
+        self._port = port or self._port
+        if http:
+            self._spoken = http
+            if http.partition(".")[0] != self.http.partition(".")[0]:  # a server may answer 1.1 with 1.0
+                self._outcome = Outcome.FAILED
+                self._error = f"the connection speaks HTTP/{http}, not HTTP/{self.http} as the scenario asks"
+                raise WrongVersion(self._error)
+
+    def end_at_next_read(self) -> None:
+        """End a stream whose connection cannot be shut down, as others are on it: what it reads next raises."""
+
+        def end(data: bytes) -> Sequence[Event]:  # noqa: ARG001
+            raise Ended
+
+        self._feed = end
+
     def on_headers(self, status: int, header: Headers = no_headers) -> None:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
         now = self._headers = perf_counter_ns()
         if self.connected is not None:
-            since = since_sent_ns(self.connected)
+            self._port = port(self.connected)
+            since = since_sent_ns(self.connected) if self.http == "1.1" else None
             self._sent = None if since is None else max(self._start, now - since)
             if self.connections is not None and self.connections.is_surplus(self.connected, self._start):
                 self._outcome, self._error = Outcome.UNDECODABLE, MESSAGE
@@ -274,6 +304,8 @@ class StreamRecorder:
             output_asked=self.asked.output_tokens,
             session=self.asked.session,
             turn=self.asked.turn,
+            http=self._spoken,
+            port=self._port,
             **{f"{kind}_events": count for kind, count in self._other.items()},
         )
 

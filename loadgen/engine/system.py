@@ -49,6 +49,15 @@ def since_sent_ns(connected: socket.socket) -> int | None:
     return None if repeated else ms * 1_000_000
 
 
+def port(connected: socket.socket) -> int | None:
+    """Return the connection's own port; ``None`` where it has none, or is closed."""
+    try:
+        name = connected.getsockname()
+    except OSError:
+        return None
+    return name[1] if isinstance(name, tuple) else None
+
+
 def bytes_read(connected: socket.socket) -> tuple[int, int] | None:
     """Return the connection's own port and how many bytes have been read from it; ``None`` where that is not known."""
     if TCP_INFO is None or ioctl is None:

@@ -108,7 +108,9 @@ async def _stream(client: AsyncClient, recorder: StreamRecorder, request: Reques
     recorder.abort = task.cancel
     try:
         connected = partial(setattr, recorder, "connected")
-        sink = Sink(connected, recorder.on_headers, recorder.on_data, recorder.on_phase)
+        sink = Sink(
+            connected, recorder.on_headers, recorder.on_data, recorder.on_phase, recorder.on_connection
+        )
         await client.stream(request, sink)
         recorder.finish()
     except Exception as error:

@@ -115,9 +115,12 @@ def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
 
 
 def _stream(client: SyncClient, recorder: StreamRecorder, request: Request) -> None:
+    recorder.abort = recorder.end_at_next_read
     try:
         connected = partial(_connected, recorder)
-        sink = Sink(connected, recorder.on_headers, recorder.on_data, recorder.on_phase)
+        sink = Sink(
+            connected, recorder.on_headers, recorder.on_data, recorder.on_phase, recorder.on_connection
+        )
         client.stream(request, sink)
         recorder.finish()
     except Exception as error:

@@ -43,7 +43,6 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                 lasts = load.trace.seconds * load.trace.rate / (level.rate or math.inf)
                 own = replace(own, duration=min(lasts, load.duration or math.inf))
             for client in chance.sample(clients, len(clients)):
-                stream = client.options.get("stream", workload.stream)
                 cell = Cell(
                     index=len(planned) + 1,
                     client=client,
@@ -53,7 +52,7 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     path=scenario.target.path,
                     tls=scenario.target.tls,
                     headers=headers,
-                    workload=replace(workload, load=own, stream=stream),
+                    workload=replace(workload.of(client), load=own),
                     seed=scenario.seed,
                     cores=engine_cores,
                     simulated=scenario.target.simulator is not None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 Mode = Literal["threads", "tasks", "greenlets"]
+HttpVersion = Literal["1.1", "2"]
 
 
 @dataclass(frozen=True, slots=True)

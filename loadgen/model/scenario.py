@@ -1,10 +1,10 @@
 """What to measure: the validated YAML."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, Self
 
-from loadgen.model.clients import ClientId
+from loadgen.model.clients import ClientId, HttpVersion
 from loadgen.model.level import Level
 from loadgen.model.prompt import Conversations, Prompt
 from loadgen.model.slo import Slo
@@ -203,6 +203,7 @@ class Stop:
 AUTO: Final = "auto"  # the model that the server has
 EXAMPLE: Final = Prompt("Why is the sky blue?", output_tokens=32)  # a server may be told not to end by itself
 MODEL: Final = "qwen3:1.7b"  # what requests name where that cannot be known
+OF_CLIENT: Final = ("protocol", "stream", "http", "connections")  # fields that a client's option may replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +213,8 @@ class Workload:
     ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
     where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes
     of a line, an event or a whole answer. ``prompts`` may be ``synthetic``, and ``unique``:
-    those of no two streams begin alike. ``slo`` is what its streams are judged by.
+    those of no two streams begin alike. ``slo`` is what its streams are judged by. ``connections`` are kept for the
+    next stream, or ``new`` for each.
     """
 
     prompts: tuple[Prompt, ...]
@@ -220,6 +222,8 @@ class Workload:
     protocol: str = "ollama-generate"
     model: str = MODEL
     stream: bool = True
+    http: HttpVersion = "1.1"  # which every client is held to
+    connections: Literal["reuse", "new"] = "reuse"
     options: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
@@ -230,6 +234,10 @@ class Workload:
     conversations: Conversations | None = None  # prompts are these
     slo: Slo = field(default_factory=Slo)
     calibration: Calibration | None = None  # by which synthetic prompts were made
+
+    def of(self, client: ClientId) -> Self:
+        """Return the workload of that client, whose options come first."""
+        return replace(self, **{name: client.options[name] for name in OF_CLIENT if name in client.options})
 
     @property
     def made_tokens(self) -> int | None:

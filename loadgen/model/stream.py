@@ -112,6 +112,8 @@ class Stream:
     output_asked: int | None = None
     session: int | None = None
     turn: int | None = None
+    http: str = ""  # the version that its connection spoke; "" where the client does not tell
+    port: int | None = None  # its connection's, on this side
 
     @property
     def first_token(self) -> int | None:

@@ -78,11 +78,13 @@ class StreamTable(Table):
     connect_ns: Ints = None  # type: ignore[assignment]
     tls_ns: Ints = None  # type: ignore[assignment]
     finish_reason: NDArray[Any] = None  # type: ignore[assignment] # text
+    http: NDArray[Any] = None  # type: ignore[assignment] # text
+    port: Ints = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         for name, column in self.columns.items():
             if column is None:
-                object.__setattr__(self, name, self._missing("" if name == "finish_reason" else -1))
+                object.__setattr__(self, name, self._missing("" if name in ("finish_reason", "http") else -1))
 
     def _missing(self, value: str | int) -> NDArray[Any]:
         import numpy as np  # not in an engine

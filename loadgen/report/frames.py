@@ -28,7 +28,7 @@ STREAM_COLUMNS = (
     "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
     "rate", "ttft_corrected_ms", "total_corrected_ms", "held_ms", "start_delay_ms",
-    "session", "turn",
+    "session", "turn", "http", "port",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -214,7 +214,7 @@ def _array(values: Any, dtype: Any) -> Any:
 def _dtype(name: str) -> str:
     if name == "rate" or name.endswith(("_ms", "_per_s")):
         return "Float64"
-    texts = ("client", "outcome", "error", "worker", "finish_reason")
+    texts = ("client", "outcome", "error", "worker", "finish_reason", "http")
     return "string" if name in texts else "boolean" if name in ("warmup", "good") else "Int64"
 
 

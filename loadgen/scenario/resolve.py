@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from loadgen.model import (
     AUTO,
     MODEL,
     Calibration,
+    ClientId,
     Conversations,
     Level,
     Metrics,
@@ -193,6 +194,8 @@ def _resolve(
                 synthetic=of.synthetic.resolved() if of.synthetic else None,
                 unique=of.is_unique,
                 protocol=shape.protocol,
+                http=shape.http,
+                connections=shape.connections,
                 model=next(iter(spec.models), MODEL) if spec and shape.model == AUTO else shape.model,
                 stream=shape.stream,
                 options=shape.options,
@@ -324,20 +327,48 @@ def _check_open(document: Document, load: Mapping[str, Any], *, rates: bool) -> 
 
 
 def _check_protocol(document: Document, shape: ScenarioShape) -> None:
-    """Report a protocol that the simulator or a client does not speak."""
+    """Report a protocol that the simulator or a client does not speak, and a version of HTTP that a client does not."""
     # A missing library of another package's client or protocol is reported when that is loaded.
-    with suppress(ImportError):
-        if shape.target.simulator is not None and not protocols.is_simulated(shape.protocol):
-            served = " or ".join(filter(protocols.is_simulated, protocols.BUILTIN))
-            right = f"{served}, or a target.url"
-            document.report(("protocol",), f"the simulator does not speak {shape.protocol}", right)
-    for place, client in enumerate(shape.clients):
+    for place, protocol in _protocols(shape).items():
         with suppress(ImportError):
-            known = clients.info(client.name).protocols
-            if known and shape.protocol not in known:
-                wrong = f"{client.name} does not speak {shape.protocol}"
-                right = f"another client, or the protocol {' or '.join(known)}"
-                document.report(("clients", place), wrong, right)
+            if shape.target.simulator is not None and not protocols.is_simulated(protocol):
+                served = " or ".join(filter(protocols.is_simulated, protocols.BUILTIN))
+                document.report(
+                    place, f"the simulator does not speak {protocol}", f"{served}, or a target.url"
+                )
+    for number, client in enumerate(shape.clients):
+        with suppress(ImportError):
+            for wrong, right in refusals(client, shape.protocol, shape.http):
+                document.report(("clients", number), wrong, right)
+
+
+def _protocols(shape: ScenarioShape) -> dict[Path, str]:
+    """Return every protocol that is measured, each at the first place that names it."""
+    own = {("clients", n, "protocol"): each.options.get("protocol") for n, each in enumerate(shape.clients)}
+    named = {place: str(name) for place, name in own.items() if name}
+    found: dict[Path, str] = {("protocol",): shape.protocol} if len(named) < len(own) else {}
+    for place, name in named.items():
+        if name not in found.values():
+            found[place] = name
+    return found
+
+
+def refusals(client: ClientId, protocol: str, http: str) -> Iterator[tuple[str, str]]:
+    """Yield why a client cannot do what a scenario asks of it, and what would be right. Raises as `clients.info`."""
+    protocol, http = client.options.get("protocol", protocol), client.options.get("http", http)
+    info = clients.info(client.name)
+    if info.protocols and protocol not in info.protocols:
+        yield (
+            f"{client.name} does not speak {protocol}",
+            f"another client, or the protocol {' or '.join(info.protocols)}",
+        )
+    if http not in info.http:
+        able = ", ".join(each for each in clients.BUILTIN if http in clients.info(each).http)
+        note = f" ({info.http_note})" if info.http_note else ""
+        yield (
+            f"{client.name} cannot be held to HTTP/{http}{note}",
+            f"http: {' or '.join(info.http)}, or a client that can: {able}",
+        )
 
 
 def _certificates(document: Document, shape: ScenarioShape | None) -> str:
@@ -362,7 +393,7 @@ def _trace(document: Document, shape: ScenarioShape | None, hidden: set[str]) ->
         return None
     chat = True
     with suppress(ImportError):
-        chat = protocols.takes_messages(shape.protocol)
+        chat = all(map(protocols.takes_messages, _protocols(shape).values()))
     try:
         with readable(path, document.place(key), dotted(key), SUFFIXES):
             try:
@@ -387,14 +418,13 @@ def _trace(document: Document, shape: ScenarioShape | None, hidden: set[str]) ->
 def _check_messages(document: Document, shape: ScenarioShape, prompts: Sequence[Prompt]) -> None:
     """Report prompts that are chats where the protocol takes a text, and conversations without a turn."""
     talks = shape.prompts_shape.conversations
-    with suppress(ImportError):
-        if (talks or any(prompt.messages for prompt in prompts)) and not protocols.takes_messages(
-            shape.protocol
-        ):
-            chats = " or ".join(filter(protocols.takes_messages, protocols.BUILTIN))
-            wrong = f"has messages, and {shape.protocol} takes a text"
-            key = "conversations" if talks else "file" if shape.prompts_shape.file else "chats"
-            document.report(("prompts", key), wrong, f"the protocol {chats}, or prompts that are texts")
+    if talks or any(prompt.messages for prompt in prompts):
+        with suppress(ImportError):
+            if texts := [p for p in _protocols(shape).values() if not protocols.takes_messages(p)]:
+                chats = " or ".join(filter(protocols.takes_messages, protocols.BUILTIN))
+                wrong = f"has messages, and {texts[0]} takes a text"
+                key = "conversations" if talks else "file" if shape.prompts_shape.file else "chats"
+                document.report(("prompts", key), wrong, f"the protocol {chats}, or prompts that are texts")
     for number, prompt in enumerate(prompts, 1):
         if talks and not any(message.role == "user" for message in prompt.chat):
             document.report(("prompts",), f"chat {number} has no turn", "a message with the role user")

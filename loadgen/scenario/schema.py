@@ -7,6 +7,7 @@ from typing import Any, Final
 from loadgen import clients, protocols
 from loadgen.scenario import thresholds, variants
 from loadgen.scenario.shape import ScenarioShape
+from loadgen.scenario.source import scalar
 from loadgen.scenario.values import SIZE_SCHEMA, with_unit
 
 _REFERENCE: Final = {
@@ -46,6 +47,13 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "loadgen scenario"}
 
 
+def _numbers(values: tuple[Any, ...]) -> list[float]:
+    """Return the values that may also be written as a number, such as a version."""
+    return [
+        yaml for each in values if isinstance(each, str) and isinstance(yaml := scalar(each), int | float)
+    ]
+
+
 def _variant(name: str) -> dict[str, Any]:
     return {
         "type": "object",
@@ -57,7 +65,9 @@ def _variant(name: str) -> dict[str, Any]:
                 "minLength": 1,
             },
             **{
-                key: SIZE_SCHEMA if isinstance(values, clients.Size) else {"enum": [*values]}
+                key: SIZE_SCHEMA
+                if isinstance(values, clients.Size)
+                else {"enum": [*values, *_numbers(values)]}
                 for key, values in variants.options_of(name).items()
             },
         },

@@ -45,6 +45,7 @@ from loadgen.model import (
     Threshold,
     Timeouts,
 )
+from loadgen.model.clients import HttpVersion
 from loadgen.model.scenario import FAULTS, Distribution
 from loadgen.scenario import fields, values, variants
 from loadgen.scenario.environment import meaning
@@ -730,6 +731,15 @@ class ScenarioShape(_Shape):
     model: Text = key(
         AUTO, "The model that the requests name; auto: the one that the server has.", "qwen3:1.7b"
     )
+    http: Annotated[
+        HttpVersion,
+        one_of("a version that clients can be held to", lambda: get_args(HttpVersion)),
+        BeforeValidator(lambda value: str(meaning(value))),  # runs first
+        WithJsonSchema({"enum": [1.1, 2, *get_args(HttpVersion)]}),
+    ] = key("1.1", "The version of HTTP that every client is held to.", 2)
+    connections: Annotated[Literal["reuse", "new"], one_of("a way to connect", lambda: ("reuse", "new"))] = (
+        key("reuse", "new: a connection for each stream, in place of those of earlier ones.", "new")
+    )
     stream: Boolean = key(True, "false requests the answer as a whole, not as a stream.")
     options: Annotated[dict[str, Any], BeforeValidator(values.options)] = key(
         {}, "The protocol's own options, sent as they are.", {"num_predict": 100}
@@ -849,7 +859,8 @@ class ScenarioShape(_Shape):
 
     def warnings(self) -> Found:
         """Yield what is valid, and hardly meant."""
-        yield from fields.misplaced(self.protocol, self.options, self.body)
+        for protocol in dict.fromkeys(each.options.get("protocol", self.protocol) for each in self.clients):
+            yield from fields.misplaced(protocol, self.options, self.body)
         if self.slo and not self.stream:
             yield from self.slo.never_judged()
 

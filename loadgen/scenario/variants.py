@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from loadgen import clients
+from loadgen import clients, protocols
 from loadgen.interpreters import InterpreterError, NotAllowed
 from loadgen.model import ClientId
 from loadgen.scenario.environment import meaning
@@ -21,6 +21,11 @@ from loadgen.scenario.source import kind
 from loadgen.scenario.values import check, problems_of, shown, size, text, twice, wrong
 
 PYTHON: Final = "python"
+COMMON: Final[Mapping[str, clients.Values]] = {
+    "stream": (True, False),
+    "http": ("1.1", "2"),
+    "connections": ("reuse", "new"),
+}  # and the protocol: options of every client, which replace the scenario's key of that name
 
 Version = Callable[[str], str]  # returns the version of the interpreter at a path; raises InterpreterError
 
@@ -31,7 +36,7 @@ def options_of(name: str) -> Mapping[str, clients.Values]:
         own = clients.options(name)
     except (ImportError, clients.InvalidClient):
         own = {}  # reported when the client is used
-    return {"stream": (True, False), **own}
+    return {**COMMON, "protocol": tuple(protocols.names()), **own}
 
 
 def client(value: Any, folder: FilePath, version: Version) -> ClientId:
@@ -70,6 +75,8 @@ def _value(raw: Any, known: clients.Values) -> Any:
     if isinstance(known, clients.Size):
         return size(raw, known.least, known.most, known.step)
     value = meaning(raw)
+    if isinstance(value, int | float) and str(value) in known:
+        value = str(value)
     if not any(value == allowed and type(value) is type(allowed) for allowed in known):
         values = ", ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in known)
         raise wrong(f"{shown(raw)} is not allowed", f"one of {values}")

@@ -46,7 +46,7 @@ def lines(function: Callable[..., Any]) -> list[str]:
         (
             threads._stream,
             tasks._stream,
-            ["connected = partial(_connected, recorder)"],
+            ["recorder.abort = recorder.end_at_next_read", "connected = partial(_connected, recorder)"],
             [
                 "task = asyncio.current_task()",
                 "assert task is not None",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loadgen.lab import plan
 from loadgen.lab.masking import shareable
 from loadgen.model import ClientId
 from tests.scenario.conftest import Fail
@@ -23,6 +24,40 @@ def claims(path: Path, implementation: str, version: str, free: str = "false") -
     path.write_text(f"#!/bin/sh\necho '[\"{implementation}\", [{version}], {free}]'\n")
     path.chmod(0o755)
     return str(path)
+
+
+def test_the_common_options_of_a_client_come_before_the_scenarios(loaded: Loader) -> None:
+    own = "{client: httpx-sync, http: 2, connections: new, protocol: openai-chat, stream: false}"
+    scenario = loaded(clients=f"[aiohttp, {own}]", http="1.1", connections="reuse")
+    one, other = (scenario.workload.of(client) for client in scenario.clients)
+    assert (one.http, one.connections, one.protocol, one.stream) == ("1.1", "reuse", "ollama-generate", True)
+    assert (other.http, other.connections, other.protocol, other.stream) == ("2", "new", "openai-chat", False)
+    assert {cell.workload.http for cell in plan.cells(scenario, "http://h", ())} == {"1.1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (
+            {"http": "2"},
+            "clients[0]: requests cannot be held to HTTP/2; http: 1.1, or a client that can: httpx-sync",
+        ),
+        ({"http": "2", "clients": "[urllib3]"}, "(its HTTP/2 is experimental, and hands over"),
+        ({"http": "3"}, "'3' is not a version that clients can be held to; one of 1.1, 2"),
+        ({"connections": "none"}, "'none' is not a way to connect; one of reuse, new"),
+        ({"clients": "[{client: aiohttp, http: 2.0}]"}, "2.0 is not allowed; one of 1.1, 2"),
+        (
+            {"clients": "[{client: httpx-sync, protocol: bytez}]"},
+            "'bytez' is not allowed; one of ollama-generate",
+        ),
+        (
+            {"clients": "[{client: ollama-sync, protocol: openai-chat}]"},
+            "ollama-sync does not speak openai-chat",
+        ),
+    ],
+)
+def test_what_a_client_cannot_be_held_to(failed: Fail, changed: dict[str, str], says: str) -> None:
+    assert says in str(failed(**changed)[0])
 
 
 @pytest.mark.parametrize(
