@@ -171,7 +171,7 @@ OUTSIDE: dict[str, set[str]] = {
     "gate": {"msgspec", "numpy"},
     "store": {"msgspec", "numpy"},
     "scenario": {"pyarrow", "pydantic", "pydantic_core", "rapidfuzz", "ruamel"},
-    "simulator": {"httptools", "msgspec", "numpy"},
+    "simulator": {"httptools", "msgspec", "numpy", "h2", "trustme"},
     "watch": {"msgspec", "numpy", "prometheus_client", "pynvml"},
     "lab": {"msgspec", "numpy"},
     "analysis": {"numpy", "scipy"},

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 @click.option("--ttft", metavar="300ms", help="Mean time to first token.")
 @click.option("--gap", metavar="50ms", help="Mean time between tokens.")
 @click.option("--tokens", metavar="60", help="Tokens of an answer.")
+@click.option(
+    "--tls", is_flag=True, flag_value="true", default=None, help="Serve over TLS, with a new certificate."
+)
 @click.option("--scenario", type=click.Path(), help="Use the simulator of this scenario.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any key of target.simulator.")
 def command(
@@ -62,14 +65,21 @@ def command(
         reason = error.strerror or error
         fail(f"{host}:{port}: cannot listen there: {reason}; choose another with --port", ExitCode.BAD)
     server.stop_on_signals()
-    click.echo(f"The simulator listens at {server.url} (Ctrl-C ends it). Try:")
+    trusted = f" The certificate to trust is {server.ca}." if server.ca else ""
+    click.echo(f"The simulator listens at {server.url} (Ctrl-C ends it).{trusted} Try:")
     for name in dict.fromkeys(names):
-        click.echo(f"\n  # {name}\n  {_curl(example(name, server.url, spec))}")
+        click.echo(f"\n  # {name}\n  {_curl(example(name, server.url, spec), server.ca)}")
     server.run()
 
 
-def _curl(request: Request) -> str:
-    """Return the command that sends the request."""
+def _curl(request: Request, ca: str) -> str:
+    """Return the command that sends the request, and trusts the certificates in ``ca``, if any."""
     headers = [f"{header}: {value}" for header, value in request.headers.items() if header != "Accept"]
-    words = ["curl", "-N", request.url, *(word for header in headers for word in ("-H", header))]
+    words = [
+        "curl",
+        "-N",
+        *(["--cacert", ca] if ca else []),
+        request.url,
+        *(word for header in headers for word in ("-H", header)),
+    ]
     return shlex.join([*words, *(["--data-raw", request.body.decode()] if request.body else [])])

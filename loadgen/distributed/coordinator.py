@@ -201,6 +201,7 @@ class Coordinator:
         cells: Sequence[Cell],
         *,
         scheduled: bool,
+        ca: str = "",
         keep: Callable[[Cell, Recording], None] | None = None,
     ) -> None:
         """Give every worker its part of ``cells``, which run at the same time; with ``keep`` save what they send.
@@ -213,6 +214,7 @@ class Coordinator:
             overrides=tuple(each if isinstance(each, str) else tuple(each) for each in overrides),
             fingerprint=fingerprint(scenario),
             url=url,
+            ca=ca,
             calibration=cells[0].workload.calibration if cells else None,
         )
         self._ending, self._late_cells, self._keep = False, () if scheduled else cells, keep

@@ -24,9 +24,10 @@ class Job(msgspec.Struct, frozen=True):
     """The cells that a worker runs. It holds neither headers nor keys: each worker reads the scenario itself.
 
     ``overrides`` are ``path.to.key=value``, or flag, key and value; ``fingerprint`` is that of the scenario as
-    the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target; ``place``
-    numbers the workers of one machine, from 0; by ``calibration`` the prompts are made. ``slots`` has those that this
-    worker runs by the index of their cell; ``None`` where its users of Locust are the streams, until the job ends.
+    the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target, and ``ca``
+    the file by which it is trusted over TLS; ``place`` numbers the workers of one machine, from 0; by ``calibration``
+    the prompts are made. ``slots`` has those that this worker runs by the index of their cell; ``None`` where its users
+    of Locust are the streams, until the job ends.
     ``shares`` has into how many the arrivals of an open load are divided, of which ``slots`` are this worker's.
     """
 
@@ -35,6 +36,7 @@ class Job(msgspec.Struct, frozen=True):
     overrides: tuple[str | tuple[str, str, Any], ...]
     fingerprint: str
     url: str | None
+    ca: str = ""
     place: int = 0
     calibration: Calibration | None = None
     slots: Mapping[int, tuple[int, ...] | None] = {}

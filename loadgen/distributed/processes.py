@@ -166,7 +166,15 @@ def worker_pool(
         nonlocal hears
         hears = of_cell
         url = cell.url if scenario.target.simulator is not None else None
-        coordinator.begin(scenario, overrides, url, [cell], scheduled=True, keep=lambda _, part: keep(part))
+        coordinator.begin(
+            scenario,
+            overrides,
+            url,
+            [cell],
+            scheduled=True,
+            ca=cell.tls.ca if url else "",
+            keep=lambda _, part: keep(part),
+        )
         began = reported = time.monotonic()
         while not coordinator.over():
             gevent.sleep(CHECK_INTERVAL_S)

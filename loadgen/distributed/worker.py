@@ -145,6 +145,9 @@ class Worker:
         if job.calibration is not None:
             workload = made(scenario.workload, job.calibration, scenario.seed)
             scenario = replace(scenario, workload=workload)
+        if job.url is not None:
+            tls = replace(scenario.target.tls, ca=job.ca)
+            scenario = replace(scenario, target=replace(scenario.target, tls=tls))
         planned = plan.cells(scenario, job.url or scenario.target.url or "", ())
         for index, slots in job.slots.items():
             if not 1 <= index <= len(planned):

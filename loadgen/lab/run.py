@@ -142,7 +142,7 @@ class Session:
         keep = partial(self.writer.keep, cell)
         if self.embedded is not None:
             self.embedded.reset(self.listener.note)
-            cell = replace(cell, url=self.embedded.process.url)
+            cell = self.embedded.serves(cell)
         before = in_memory(cell)
         rules, ends = StopRules(cell), stop or self.interrupted
         parts = self.engines(
@@ -182,6 +182,11 @@ class Embedded:
             note(f"{error}; it is started again")
             self.process.stop()
             self.process = self._start()
+
+    def serves(self, cell: Cell) -> Cell:
+        """Return the cell with the simulator that runs now as its target, which it trusts unless it trusts any."""
+        ca = self.process.ca if cell.tls.verify and not cell.tls.ca else cell.tls.ca
+        return replace(cell, url=self.process.url, tls=replace(cell.tls, ca=ca))
 
     def log(self) -> ServerLog | None:
         """Return what it did since the last reset; ``None`` where it does not answer."""

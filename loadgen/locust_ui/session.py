@@ -127,7 +127,8 @@ class Session:
             self._simulator = None
             if target.simulator is not None:
                 self._simulator = self._stack.enter_context(Embedded(target.simulator, cores().simulator))
-            url = self._simulator.process.url if self._simulator else None
+            served = self._simulator.serves(plan.cells[0]) if self._simulator else None
+            url = served.url if served else None
             warmed = self._warm_up(plan) if url is None and plan.scenario.warm_up else None
             if warmed and (known := warmed.calibration):
                 cells = tuple(
@@ -146,7 +147,13 @@ class Session:
         self.live.begin(self._writer.folder.name, plan.scenario.name, plan.cells)
         self._stack.enter_context(watching(plan.scenario, plan.cells[0], self._writer, self._note))
         self.coordinator.begin(
-            plan.scenario, plan.overrides, url, plan.cells, scheduled=plan.scheduled, keep=self._writer.keep
+            plan.scenario,
+            plan.overrides,
+            url,
+            plan.cells,
+            scheduled=plan.scheduled,
+            ca=served.tls.ca if served else "",
+            keep=self._writer.keep,
         )
         # Preparing took time that is not part of the run.
         self.environment.stats.total.start_time = time.time()

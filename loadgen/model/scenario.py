@@ -57,6 +57,7 @@ class Simulator:
     merge: float = 0.0  # fraction of tokens sent in one chunk with the next
     faults: Mapping[str, float] = field(default_factory=dict)  # key of FAULTS -> fraction of requests
     seed: int = 0
+    tls: bool = False  # with a certificate made at its start
 
     @property
     def stream_s(self) -> float:

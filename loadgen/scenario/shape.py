@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -170,8 +171,13 @@ class SimulatorShape(_Shape):
         json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
     )
     seed: Seed = key(_SIMULATOR.seed, "The same seed gives the same times and faults.")
+    tls: Boolean = key(
+        _SIMULATOR.tls, "Serve over TLS, with a certificate made at its start, which the run trusts.", True
+    )
 
     def problems(self) -> Found:
+        if self.tls and find_spec("trustme") is None:
+            yield ("tls",), "needs trustme, which is not installed", 'pip install "loadgen[simulator]"'
         if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:
             right = "at most 0.577 with a uniform distribution, which would go below 0 otherwise"
             yield ("jitter",), f"{self.jitter:g} is too large", right

@@ -19,7 +19,7 @@ def main() -> int:
         if cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, map(int, cores))
         server = Server(msgspec.json.decode(spec, type=Simulator))
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError, OverflowError, ImportError) as error:
         print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201
         return 2
     server.stop_on_signals()
@@ -32,7 +32,7 @@ def main() -> int:
         server.loop.watch(0, stop_at_end)
     except PermissionError:  # a plain file, which is at its end
         server.loop.stop()
-    print(json.dumps({"url": server.url}), flush=True)  # noqa: T201
+    print(json.dumps({"url": server.url, "ca": server.ca}), flush=True)  # noqa: T201
     server.run()
     return 0
 

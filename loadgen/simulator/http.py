@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -52,6 +53,19 @@ class Request:
 def _number(text: str) -> float:
     number = float(text)
     return int(number) if number.is_integer() else number
+
+
+def path_of(target: str) -> str:
+    """Return the path of a request's target. Raises HttpError."""
+    try:
+        return (httptools.parse_url(target.encode("latin-1")).path or b"/").decode("latin-1")
+    except httptools.HttpParserInvalidURLError:
+        raise HttpError(400, "invalid request target") from None
+
+
+def date() -> bytes:
+    """Return the time as the header ``Date`` has it."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()).encode()
 
 
 class Parser:
@@ -137,7 +151,7 @@ class Parser:
             raise HttpError(413, "request body too large")
         request.method = parser.get_method().decode()
         request.keep_alive = parser.should_keep_alive()
-        request.path = (httptools.parse_url(request.path.encode("latin-1")).path or b"/").decode("latin-1")
+        request.path = path_of(request.path)
         self._head_size = None
         self.wants_continue = "100-continue" in request.headers.get("expect", "").lower()
 

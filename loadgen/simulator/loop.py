@@ -68,6 +68,10 @@ class Loop:
             self.set_second(now)
         return now, b"%b%09dZ" % (self.second, now - self.base)
 
+    def turn(self) -> None:
+        """Do what is due; a handler of a descriptor that takes long calls this, an act of the wheel never."""
+        self.wheel.turn(self._tie_clocks())
+
     def stop(self) -> None:
         """Make ``run`` return; may be called from a signal handler."""
         self._running = False
@@ -83,11 +87,11 @@ class Loop:
         gc.disable()
         try:
             while self._running:
-                self.wheel.turn(self._tie_clocks())
+                self.turn()
                 for number, (key, events) in enumerate(self._wait(), 1):
                     key.data(events)
                     if not number % MAX_EVENTS:
-                        self.wheel.turn(self._tie_clocks())
+                        self.turn()
         finally:
             gc.enable()
             self._waker.close()

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import selectors
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -21,7 +22,6 @@ from loadgen.simulator.log import server_log
 _START_TIMEOUT_S: Final = 15.0
 _ANSWER_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 5.0
-_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class SimulatorError(RuntimeError):
@@ -31,6 +31,7 @@ class SimulatorError(RuntimeError):
 class Process(contextlib.AbstractContextManager["Process"]):
     """A running simulator. A context manager: leaving it stops the process.
 
+    ``ca`` is the file of the certificate by which clients trust it, "" without TLS; it is gone with the process.
     The process ends by itself when its parent dies, whatever kills that one. It has a session of its own, so
     that Ctrl-C in the terminal reaches the parent alone.
     """
@@ -52,8 +53,9 @@ class Process(contextlib.AbstractContextManager["Process"]):
         except OSError as error:
             self._stderr.close()
             raise SimulatorError(f"the simulator cannot start: {error}") from error
+        self.ca = ""
         try:
-            self.url = self._await_url()
+            self.url, self.ca = self._await_start()
         except BaseException:
             self.stop()
             raise
@@ -80,11 +82,14 @@ class Process(contextlib.AbstractContextManager["Process"]):
             last_resort()
         self._process.communicate()
         self._stderr.close()
+        if self.ca:  # left there by one that was killed
+            Path(self.ca).unlink(missing_ok=True)
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _await_url(self) -> str:
+    def _await_start(self) -> tuple[str, str]:
+        """Return its URL, and the file of the certificate to trust; "" without TLS."""
         stdout = self._process.stdout
         assert stdout is not None
         with selectors.DefaultSelector() as selector:
@@ -94,15 +99,23 @@ class Process(contextlib.AbstractContextManager["Process"]):
         answer: dict[str, str] = json.loads(stdout.readline() or b"{}")
         if "url" not in answer:
             raise SimulatorError(f"the simulator cannot start: {answer.get('error') or self._exit_reason()}")
-        return answer["url"]
+        return answer["url"], answer["ca"]
 
     def _request(self, method: str, path: str) -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
         try:
-            with _DIRECT.open(request, timeout=_ANSWER_TIMEOUT_S) as response:
+            with self._opener().open(request, timeout=_ANSWER_TIMEOUT_S) as response:
                 return bytes(response.read())
         except (OSError, http.client.HTTPException) as error:
             raise SimulatorError(f"the simulator does not answer: {self._exit_reason() or error}") from error
+
+    def _opener(self) -> urllib.request.OpenerDirector:
+        """Return what asks no proxy, and trusts the simulator alone."""
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if self.ca:
+            context = ssl.create_default_context(cafile=self.ca)
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        return urllib.request.build_opener(*handlers)
 
     def _exit_reason(self) -> str:
         """Return how it ended, with the last line that it wrote; empty while it runs."""

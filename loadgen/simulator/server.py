@@ -7,8 +7,8 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Final
+from contextlib import ExitStack, suppress
+from typing import IO, TYPE_CHECKING, Final
 
 from loadgen.model import Simulator
 from loadgen.protocols.encoder import to_json
@@ -16,7 +16,11 @@ from loadgen.simulator import http
 from loadgen.simulator.apis import APIS, routes
 from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.loop import MAX_EVENTS, Loop
+from loadgen.simulator.opening import HAS_2, Opening
 from loadgen.simulator.state import State
+
+if TYPE_CHECKING:
+    import ssl
 
 _BACKLOG: Final = 8192
 _FULL: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -40,13 +44,23 @@ _OWN: Final[Routes] = {
 
 
 class Server:
-    """The simulator, listening once made. Raises OSError and ValueError for the address."""
+    """The simulator, listening once made. Raises OSError and ValueError for the address, ImportError without trustme.
+
+    ``ca`` is the file of the certificate to trust, as long as it runs; "" without TLS.
+    """
 
     def __init__(
         self, spec: Simulator, host: str = "127.0.0.1", port: int = 0, protocols: Sequence[str] = tuple(APIS)
     ) -> None:
         self._routes = {**routes(protocols), **_OWN}
         self._listener = _listen(host, port)
+        self._context: ssl.SSLContext | None = None
+        self._certificate: IO[bytes] | None = None
+        if spec.tls:
+            from loadgen.simulator import tls
+
+            self._context, self._certificate = tls.certified(host, ["h2"] * HAS_2 + ["http/1.1"])
+        self.ca = self._certificate.name if self._certificate else ""
         self.loop = Loop()
         self.state = State(spec, self.loop)
         with suppress(ImportError, ValueError, OSError):
@@ -60,7 +74,7 @@ class Server:
     def url(self) -> str:
         """Where it listens."""
         host, port = self._listener.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{'https' if self.ca else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def stop_on_signals(self) -> None:
         """Stop at SIGINT and SIGTERM; only the main thread may call this."""
@@ -69,7 +83,12 @@ class Server:
 
     def run(self) -> None:
         """Serve until ``loop.stop``."""
-        with self._listener:
+        with ExitStack() as stack:
+            stack.enter_context(self._listener)
+            if self._certificate is not None:
+                stack.enter_context(self._certificate)
+            if HAS_2:  # which takes a while: nobody waits for it now, later a stream would
+                import loadgen.simulator.http2  # noqa: F401
             self.loop.run()
 
     def _accept(self, _: int) -> None:
@@ -84,7 +103,15 @@ class Server:
                     self.loop.watch(self._listener.fileno(), self._accept, 0)
                     self.loop.wheel.add(time.monotonic_ns() + _RETRY_NS, self._watch)
                 return
-            Connection(self.state, sock, self._answer)
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is not None:
+                try:
+                    sock = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                except OSError:  # the client has left already
+                    sock.close()
+                    continue
+            Opening(self.state, sock, self._answer)
 
     def _answer(self, state: State, connection: Connection, request: http.Request) -> None:
         """Answer ``request`` now, or begin the stream that will."""

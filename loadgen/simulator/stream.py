@@ -76,7 +76,7 @@ class Stream:
         self._cached: int | None = None
         self._encoding = encoding(wanted.encoder, connection.request.chunked)
         self._pairs = self._encoding.pairs
-        self._send, self._add = connection.sock.send, state.loop.wheel.add
+        self._send, self._add = connection.transmit, state.loop.wheel.add
         # What the next step does; None is a token with nothing special about it: the one test on the hot path.
         # A function, not a bound method, which would be a cycle.
         self._act: Callable[[Stream, Connection], None] | None = Stream._admit
@@ -205,7 +205,7 @@ class Stream:
             self._merged += 1
             self._wait_gap()
             return
-        now, stamp = self._loop.stamp()
+        lead, now, stamp = self._open(connection)
         encoded, due = self._encoding, self._due + self._loop.epoch
         words = [(self._text + token) % _WORDS for token in range(self._sent, last + 1)]
         *before, event = [encoded.event(word, stamp) for word in words]
@@ -213,43 +213,46 @@ class Stream:
             self._log.add_object(due, now)
         self._sent, self._merged = last + 1, 0
         left, right = encoded.halves(words[-1], event) if frame == SPLIT else (event, b"")
-        connection.send(self._lead(connection, now) + encoded.frame(b"".join([*before, left])))
+        connection.send(lead + encoded.frame(b"".join([*before, left])))
         if right:
             connection.send(encoded.frame(right))
         if not self._state.planner.framed:
             self._act = None
         self._next()
 
-    def _lead(self, connection: Connection, now: int) -> bytes:
-        """Return the headers, once."""
-        if self._first_sent:
-            return b""
-        self._first_sent = now
-        encoder = self._wanted.encoder
-        opening = encoder.opening()
-        head = connection.head(200, encoder.content_type, None)
-        return head + self._encoding.frame(opening) if opening else head
+    def _open(self, connection: Connection) -> tuple[bytes, int, bytes]:
+        """Begin the answer, once, and then take the stamp; return what stands first in the body, and the time."""
+        lead = b""
+        if not self._first_sent:
+            encoder = self._wanted.encoder
+            connection.begin(200, encoder.content_type, None)
+            if opening := encoder.opening():
+                lead = self._encoding.frame(opening)
+        now, stamp = self._loop.stamp()
+        self._first_sent = self._first_sent or now
+        return lead, now, stamp
 
     def _end(self, connection: Connection) -> None:
         """Send the last object, or what goes wrong instead."""
-        now, stamp = self._loop.stamp()
         match self._fault:
             case "stall":  # nothing is due any more, until the client leaves
                 pass
             case "reset":
                 connection.reset()
             case "endless_line":
+                lead, _, stamp = self._open(connection)
                 start, _ = self._encoding.around_text(stamp)
-                connection.send(self._lead(connection, now) + self._encoding.frame(start))
+                connection.send(lead + self._encoding.frame(start))
                 self._act = Stream._pour
                 self._wait()
             case _ if self._wanted.stream:
-                self._end_stream(connection, now, stamp)
+                self._end_stream(connection)
             case _:
-                self._end_whole(connection, now, stamp)
+                self._end_whole(connection)
 
-    def _end_stream(self, connection: Connection, now: int, stamp: bytes) -> None:
-        lead, encoded, encoder = self._lead(connection, now), self._encoding, self._wanted.encoder
+    def _end_stream(self, connection: Connection) -> None:
+        lead, now, stamp = self._open(connection)
+        encoded, encoder = self._encoding, self._wanted.encoder
         match self._fault:
             case None:
                 self._log.add_object(self._due + self._loop.epoch, now)
@@ -271,8 +274,9 @@ class Stream:
                 return
         self._finish(connection)
 
-    def _end_whole(self, connection: Connection, now: int, stamp: bytes) -> None:
+    def _end_whole(self, connection: Connection) -> None:
         """End an answer that does not stream, of one object."""
+        now, stamp = self._loop.stamp()
         encoder, fault = self._wanted.encoder, self._fault
         if fault == "error_line":
             self.release()
@@ -288,8 +292,8 @@ class Stream:
             case _:
                 body = encoder.whole(self._ending(now, stamp, done=fault != "no_done"))
         self._log.add_object(self._due + self._loop.epoch, now)
-        head = connection.head(200, http.JSON, len(body))
-        connection.send(head + (body[: len(body) // 2] if fault == "truncate" else body))
+        connection.begin(200, http.JSON, len(body))
+        connection.send(body[: len(body) // 2] if fault == "truncate" else body)
         self._over(connection, keep_alive=fault != "truncate")
 
     def _pour(self, connection: Connection) -> None:
