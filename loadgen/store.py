@@ -42,6 +42,7 @@ _TABLES: Mapping[str, type[Table]] = {
     "streams": model.StreamTable,
     "arrivals": model.ArrivalTable,
     "stamps": model.StampTable,
+    "sizes": model.SizeTable,
     "samples": model.SampleTable,
     "pauses": model.PauseTable,
     "cpu_samples": model.CpuSampleTable,
@@ -85,8 +86,8 @@ class StoreError(Exception):
 
 def table_of_streams(
     streams: Iterable[Stream],
-) -> tuple[model.StreamTable, model.ArrivalTable, model.StampTable]:
-    """Return the tables ``streams``, ``arrivals`` and ``stamps``, streams in this order."""
+) -> tuple[model.StreamTable, model.ArrivalTable, model.StampTable, model.SizeTable]:
+    """Return the tables ``streams``, ``arrivals``, ``stamps`` and ``sizes``, streams in this order."""
     rows = list(streams)
     counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
     arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
@@ -113,6 +114,7 @@ def table_of_streams(
         table,
         model.ArrivalTable(at=_joined(arrivals, "<i8"), count=_joined(counts, "<u2")),
         model.StampTable(us=_joined(stamps, "<i4")),
+        model.SizeTable(bytes=_joined([np.frombuffer(row.sizes, dtype="<u4") for row in rows], "<u4")),
     )
 
 
@@ -136,11 +138,12 @@ def tables_of(
     cpu_samples: Iterable[model.CpuSample] = (),
 ) -> Tables:
     """Return the tables of a recording."""
-    table, arrivals, stamps = table_of_streams(streams)
+    table, arrivals, stamps, sizes = table_of_streams(streams)
     return {
         "streams": table,
         "arrivals": arrivals,
         "stamps": stamps,
+        "sizes": sizes,
         "samples": table_of(model.SampleTable, samples),
         "pauses": table_of_pauses(pauses),
         "cpu_samples": table_of(model.CpuSampleTable, cpu_samples),
@@ -188,14 +191,16 @@ def joined(parts: Sequence[Tables]) -> Tables:
 
 def recording(info: RecordingInfo, of: Tables) -> Recording:
     """Return the recording with these tables, streams in the order in which they started."""
-    streams, arrivals, stamps = (of[name] for name in ("streams", "arrivals", "stamps"))
+    streams, arrivals, stamps, sizes = (of[name] for name in ("streams", "arrivals", "stamps", "sizes"))
     columns = streams.columns
     order = np.lexsort((columns["slot"], columns["start"]))
     if (np.diff(order) != 1).any():
         streams = streams.rows(order)
-        arrivals = arrivals.rows(_rows_of(columns["reads"], order))
+        reads = _rows_of(columns["reads"], order)
+        arrivals, sizes = arrivals.rows(reads), sizes.rows(reads if len(sizes) else slice(0))
         stamps = stamps.rows(_rows_of(columns["stamped"], order))
-    return _recording(info, **{**of, "streams": streams, "arrivals": arrivals, "stamps": stamps})
+    sorted_ = {"streams": streams, "arrivals": arrivals, "stamps": stamps, "sizes": sizes}
+    return _recording(info, **{**of, **sorted_})
 
 
 def _rows_of(counts: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -88,7 +88,7 @@ LONG = replace(STAMPED, slot=3, stamps=array("q", [0, 1, 2**40]).tobytes(), erro
 
 
 def recording(*streams: Stream, **changes: Any) -> Recording:
-    table, arrivals, stamps = store.table_of_streams(streams)
+    table, arrivals, stamps, _ = store.table_of_streams(streams)
     samples = [Sample(at=1, rss_kib=2, streams_open=0), Sample(at=3)] if streams else []
     plain: dict[str, Any] = {
         "index": 7,
@@ -207,7 +207,7 @@ def test_a_recording_is_read_as_it_was_written(tmp_path: Path, wanted: Recording
 
 
 def test_streams_become_rows() -> None:
-    table, arrivals, stamps = store.table_of_streams(ALL)
+    table, arrivals, stamps, _ = store.table_of_streams(ALL)
     assert {len(column) for column in table.columns.values()} == {4}
     rows = [{name: column[place] for name, column in table.columns.items()} for place in range(4)]
     assert rows[0]["headers"] == 120

@@ -30,7 +30,7 @@ def main() -> None:
             del os.environ[name]
         drive = _driver(clients.info(cell.client.name).mode)
         kind = clients.load(cell.client)
-        engine = Engine(cell, protocols.load(cell.workload.protocol), outbox)
+        engine = Engine(cell, protocols.of(cell.workload), outbox)
         drive(engine, kind, commands, lambda: _start(engine, outbox, commands))
         engine.close()
     except Exception as error:

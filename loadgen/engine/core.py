@@ -10,7 +10,7 @@ from loadgen.engine.dispatcher import Dispatcher
 from loadgen.engine.memory import MemoryWatch
 from loadgen.engine.pauses import PauseWatcher
 from loadgen.engine.pipe import Done, Edge, Outbox, Pauses, Pulse, Streams
-from loadgen.engine.recorder import KeepingRecorder, StreamRecorder, do_nothing
+from loadgen.engine.recorder import BytesRecorder, KeepingRecorder, StreamRecorder, do_nothing
 from loadgen.engine.requests import Requests
 from loadgen.engine.schedule import Schedule
 from loadgen.engine.surplus import Connections
@@ -39,6 +39,8 @@ class Engine:
         self._outbox = outbox
         self._requests = Requests(cell, protocol)
         self._recorder = StreamRecorder if self._requests.conversations is None else KeepingRecorder
+        if not cell.workload.has_tokens:
+            self._recorder = BytesRecorder
         self.wake: Callable[[], object] = do_nothing  # lets the driver look for what is due, from any thread
         self._numbers = itertools.count()
         self._ended: deque[Stream] = deque()
@@ -186,7 +188,7 @@ class Engine:
         while self._ended and len(batch) < most and size < MAX_BATCH_BYTES:
             stream = self._ended.popleft()
             batch.append(stream)
-            size += len(stream.arrivals) + len(stream.counts) + len(stream.stamps)
+            size += sum(map(len, (stream.arrivals, stream.counts, stream.stamps, stream.sizes)))
         if batch:
             self._outbox.send(Streams(batch))
         return bool(self._ended) or not self._outbox.write()

@@ -27,7 +27,7 @@ def seconds_per_stream(protocol: str) -> float:
     )
     unread = os.pipe()
     try:
-        engine = Engine(cell, protocols.load(protocol), Outbox(unread[1]))
+        engine = Engine(cell, protocols.of(cell.workload), Outbox(unread[1]))
         now = time.perf_counter_ns()
         engine.dispatcher.start(now - 30 * 10**9)  # enough are due, and more to come
         [arrival] = engine.dispatcher.take_due(now)

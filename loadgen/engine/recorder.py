@@ -17,7 +17,7 @@ from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer
 from loadgen.engine.surplus import MESSAGE, Connections
 from loadgen.engine.system import port, since_sent_ns
 from loadgen.model import NOTHING, Asked, Outcome, Output, Stream, Timeouts, Usage
-from loadgen.protocols import Decoder, End, Error, Event, Token, Undecodable
+from loadgen.protocols import Decoder, End, Error, Event, Searching, Token, Undecodable
 
 MAX_ERROR_BYTES = 2048
 _BY_SERVER = (Outcome.OK, Outcome.EMPTY, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS, Outcome.UNDECODABLE)
@@ -81,6 +81,7 @@ class StreamRecorder:
     _arrivals: array[int] = field(default_factory=lambda: array("q"))
     _counts: array[int] = field(default_factory=lambda: array("H"))
     _stamps: array[int] = field(default_factory=lambda: array("i"))
+    _sizes: array[int] = field(default_factory=lambda: array("I"))  # of each read, where they are kept
     _feed: Callable[[bytes], Sequence[Event]] = field(init=False)
     _start: int = field(init=False)
 
@@ -206,12 +207,13 @@ class StreamRecorder:
             return
         if self._broken is not None:
             raise self._broken
-        if events := self.decoder.eof():
+        if self._size and (events := self.decoder.eof()):
             self._head = None
             self._counts[-1] += self._take(events, self._arrivals[-1])
         if self._outcome is None:
             text = "the body ended before the protocol's end" if self._size else "the response has no body"
-            self._fail(Outcome.TRUNCATED, text)
+            missed = self._missed(end=True)
+            self._fail(Outcome.TRUNCATED, f"{text}: {missed}" if missed else text)
 
     def fail(self, error: BaseException, failures: Failures) -> None:
         """Mark the end of a stream whose library, or decoder, raised ``error``."""
@@ -222,6 +224,9 @@ class StreamRecorder:
         if self._outcome is None:  # or the server's own answer stands
             text = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
             self._fail(classify(error, failures), text)
+
+    def _missed(self, *, end: bool) -> str:
+        return self.decoder.missed(end=end) if isinstance(self.decoder, Searching) else ""
 
     def _fail(self, outcome: Outcome, error: str) -> None:
         """Keep why the stream failed; a response that held no event has said why, if anything did."""
@@ -253,9 +258,14 @@ class StreamRecorder:
             return (self._outcome or Outcome.UNDECODABLE) if now - over > timeouts.drain * 1e9 else None
         if now - self._start > timeouts.total * 1e9:
             return Outcome.TOTAL_TIMEOUT
-        if not self.text_events:
+        if not self.has_begun:
             return Outcome.FIRST_TOKEN_TIMEOUT if now - self._start > timeouts.first_token * 1e9 else None
         return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
+
+    @property
+    def has_begun(self) -> bool:
+        """Return whether what the stream is for has begun to come."""
+        return self.text_events > 0
 
     @property
     def silent_since(self) -> int | None:
@@ -268,8 +278,11 @@ class StreamRecorder:
         error = self._error
         if outcome is Outcome.HTTP_STATUS:
             error = error or refusal(self._header, self._head or b"")
-        if outcome is Outcome.OK and not (self.text_events or self._usage.finish_reason):
-            outcome, error = Outcome.EMPTY, "the answer ended without output and without a reason"
+        if outcome is Outcome.OK and not self.has_begun:
+            missed = self._missed(end=False)
+            if missed or not self._usage.finish_reason:
+                outcome = Outcome.EMPTY
+                error = missed or "the answer ended without output and without a reason"
         # A stream that its protocol has ended, or that the server refused, was not ended by us.
         if self.expired and outcome not in _BY_SERVER:
             seen = self._status and self._head and no_answer(self._status, self._header, self._head)
@@ -292,6 +305,7 @@ class StreamRecorder:
             arrivals=self._arrivals.tobytes(),
             counts=self._counts.tobytes(),
             stamps=self._stamps.tobytes() if stamped else b"",
+            sizes=self._sizes.tobytes(),
             first_stamp_ns=self._first_stamp if stamped else None,
             usage=self._usage,
             run_wait_ns=self.run_wait_ns,
@@ -319,3 +333,24 @@ class KeepingRecorder(StreamRecorder):
     def on_data(self, data: bytes) -> None:
         StreamRecorder.on_data(self, data)  # not super(): slots make the class anew
         self.body += data
+
+
+@dataclass(slots=True, eq=False)
+class BytesRecorder(StreamRecorder):
+    """Record a stream of which the bytes count: the size of every read, and no events."""
+
+    def on_data(self, data: bytes) -> None:
+        now = perf_counter_ns()
+        if not data:
+            return
+        self._arrivals.append(now)
+        self._counts.append(0)
+        self._sizes.append(len(data))
+        self._size += len(data)
+        head = self._head
+        if head is not None and len(head) < MAX_BODY_BYTES:
+            head += data[: MAX_BODY_BYTES - len(head)]
+
+    @property
+    def has_begun(self) -> bool:
+        return self._size > 0

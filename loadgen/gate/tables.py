@@ -19,6 +19,7 @@ Columns = Mapping[str, NDArray[Any]]
 DTYPES: Final[Mapping[str, Sequence[str]]] = {
     "arrivals.count": ("uint16",),
     "stamps.us": ("int32", "int64"),
+    "sizes.bytes": ("uint32",),
     "pauses.kind": ("int8",),
     "readings.source": ("int8",),
     "changes.value": ("float64",),
@@ -90,12 +91,15 @@ def check_range(name: str, column: NDArray[Any], bounds: tuple[int, int]) -> Non
 
 
 def _check_rows(columns: Columns) -> None:
-    """Raise BadData where streams do not have the rows of ``arrivals`` and ``stamps`` that they say."""
+    """Raise BadData where streams do not have the rows of ``arrivals``, ``stamps`` and ``sizes`` that they say."""
     reads, text_events, stamped = (columns[f"streams.{name}"] for name in ("reads", "text_events", "stamped"))
     count = columns["arrivals.count"].astype(np.int64)
     for name, own, rows in (("reads", reads, count), ("stamped", stamped, columns["stamps.us"])):
         if int(own.sum()) != len(rows):
             raise BadData(f"streams.{name}", f"has not the sum {len(rows):,}, the rows that there are")
+    sizes = columns.get("sizes.bytes", ())
+    if len(sizes) not in (0, len(count)):
+        raise BadData("sizes.bytes", f"has {len(sizes):,} rows, not {len(count):,}")
     upto = np.concatenate([[0], np.cumsum(count)])[np.concatenate([[0], np.cumsum(reads)])]
     if (np.diff(upto) != text_events).any():
         raise BadData("streams.text_events", "is not the sum of arrivals.count over the stream")

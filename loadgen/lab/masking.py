@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from loadgen.model import Load, Prompt, Recording, Scenario, ServerInfo, Workload
+from loadgen.model import Load, Prompt, Recording, Scenario, ServerInfo, Template, Workload
 from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
 
@@ -18,8 +18,7 @@ def shareable(scenario: Scenario) -> Scenario:
     secrets, target = scenario.secrets, scenario.target
     url = None if target.url is None else mask_url(target.url, secrets)
     metrics = target.metrics and replace(target.metrics, url=mask_url(target.metrics.url, secrets))
-    headers = target.headers.items()
-    shown = {name: mask(value, secrets) if is_shown(name) else MASK for name, value in headers}
+    shown = _of_headers(target.headers, secrets)
     return replace(
         scenario,
         target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown, metrics=metrics),
@@ -34,7 +33,12 @@ def shareable(scenario: Scenario) -> Scenario:
 def is_complete(scenario: Scenario) -> bool:
     """Return whether the scenario as it was written down has all that it was measured with."""
     written = msgspec.json.encode((scenario.target, scenario.workload)).decode()
-    elsewhere = scenario.workload.load.trace or any("python" in client.options for client in scenario.clients)
+    workload = scenario.workload
+    elsewhere = (
+        workload.load.trace
+        or workload.request.file
+        or any("python" in client.options for client in scenario.clients)
+    )
     return MASK not in written and not elsewhere
 
 
@@ -73,7 +77,23 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
         else tuple(_of_prompt(prompt, secrets) for prompt in workload.prompts),
         options=_of_value(workload.options, secrets),
         body=_of_value(workload.body, secrets),
+        request=_of_request(workload.request, secrets),
     )
+
+
+def _of_request(request: Template, secrets: Collection[str]) -> Template:
+    return replace(
+        request,
+        path=mask_url(request.path, secrets),
+        headers=_of_headers(request.headers, secrets),
+        text=_of_value(request.text, secrets),
+        json=_of_value(request.json, secrets),
+        file=mask(_utf8(Path(request.file).name), secrets),
+    )
+
+
+def _of_headers(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    return {name: mask(value, secrets) if is_shown(name) else MASK for name, value in headers.items()}
 
 
 def _of_load(load: Load, secrets: Collection[str]) -> Load:

@@ -144,9 +144,12 @@ from loadgen.model.tables import ArrivalTable as ArrivalTable
 from loadgen.model.tables import CpuSampleTable as CpuSampleTable
 from loadgen.model.tables import PauseTable as PauseTable
 from loadgen.model.tables import SampleTable as SampleTable
+from loadgen.model.tables import SizeTable as SizeTable
 from loadgen.model.tables import StampTable as StampTable
 from loadgen.model.tables import StreamTable as StreamTable
 from loadgen.model.tables import Table as Table
+from loadgen.model.template import Events as Events
+from loadgen.model.template import Template as Template
 from loadgen.model.thresholds import ThresholdFinding as ThresholdFinding
 from loadgen.model.thresholds import ThresholdResult as ThresholdResult
 from loadgen.model.watched import KNOWN as KNOWN

@@ -1,6 +1,6 @@
 """The result of one cell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from loadgen.model import tables
@@ -132,3 +132,4 @@ class Recording(RecordingInfo):
     samples: tables.SampleTable
     pauses: tables.PauseTable
     cpu_samples: tables.CpuSampleTable
+    sizes: tables.SizeTable = field(default_factory=tables.SizeTable)

@@ -10,6 +10,7 @@ from loadgen.model.prompt import Conversations, Prompt
 from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 from loadgen.model.synthetic import Calibration, Synthetic
+from loadgen.model.template import Events, Template
 from loadgen.model.watched import Metrics
 
 # What the simulator can do wrong.
@@ -212,7 +213,8 @@ class Workload:
     """The part of a scenario that one measurement needs. A :class:`Cell` and a :class:`Recording` hold it.
 
     ``options`` are the protocol's own, such as ``num_predict``; ``body`` is merged into the top level of each request,
-    where ``None`` removes a key. ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes
+    where ``None`` removes a key. ``request`` and ``events`` are those of a protocol that the scenario describes.
+    ``stream=False`` requests each answer as a whole. ``max_message`` are the most bytes
     of a line, an event or a whole answer. ``prompts`` may be ``synthetic``, and ``unique``:
     those of no two streams begin alike. ``slo`` is what its streams are judged by. ``connections`` are kept for the
     next stream, or ``new`` for each.
@@ -227,6 +229,8 @@ class Workload:
     connections: Literal["reuse", "new"] = "reuse"
     options: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
+    request: Template = field(default_factory=Template)
+    events: Events = field(default_factory=Events)
     timeouts: Timeouts = Timeouts()
     stop: Stop = Stop()
     max_message: int = MAX_MESSAGE_BYTES
@@ -251,6 +255,11 @@ class Workload:
     def example(self) -> Prompt:
         """Return a prompt to try the server with: the first, or any where a trace has them."""
         return next(iter(self.prompts), EXAMPLE)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Return whether answers have tokens; of ``bytes`` only the bytes count."""
+        return self.protocol != "bytes"
 
     @property
     def is_ollama(self) -> bool:

@@ -76,7 +76,8 @@ class Stream:
 
     ``arrivals`` is the ``perf_counter_ns`` of every read (int64), ``counts`` how many text events each read
     completed (uint16), ``stamps`` the server's own time of each text event, in microseconds after
-    ``first_stamp_ns`` (int32; int64 when a stream outlasts it). All little-endian bytes. A text event carries output
+    ``first_stamp_ns`` (int32; int64 when a stream outlasts it), ``sizes`` the bytes of each read (uint32; empty where
+    tokens count). All little-endian bytes. A text event carries output
     of any kind; those that are no answer are counted apart. ``first_answer``: the first that is no thinking.
     """
 
@@ -114,6 +115,7 @@ class Stream:
     turn: int | None = None
     http: str = ""  # the version that its connection spoke; "" where the client does not tell
     port: int | None = None  # its connection's, on this side
+    sizes: bytes = b""
 
     @property
     def first_token(self) -> int | None:

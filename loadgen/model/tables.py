@@ -108,6 +108,19 @@ class StampTable(Table):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class SizeTable(Table):
+    """A row per read of streams without tokens: its bytes. No rows where tokens count, and in older runs."""
+
+    bytes: NDArray[np.uint32] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.bytes is None:
+            import numpy as np  # not in an engine
+
+            object.__setattr__(self, "bytes", np.zeros(0, dtype=np.uint32))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SampleTable(Table):
     """A row per :class:`Sample`."""
 

@@ -7,7 +7,19 @@ Protocols of other packages come through the entry-point group ``loadgen.protoco
 from __future__ import annotations
 
 from loadgen import registry
-from loadgen.protocols.events import Bounded, Decoder, End, Error, Event, Protocol, Token, Undecodable
+from loadgen.model import Workload
+from loadgen.protocols.events import (
+    Bounded,
+    Decoder,
+    Described,
+    End,
+    Error,
+    Event,
+    Protocol,
+    Searching,
+    Token,
+    Undecodable,
+)
 
 GROUP = "loadgen.protocols"
 
@@ -18,6 +30,9 @@ BUILTIN: dict[str, str] = {
     "openai-completions": "loadgen.protocols.openai_completions:Completions",
     "openai-responses": "loadgen.protocols.openai_responses:Responses",
     "anthropic-messages": "loadgen.protocols.anthropic:Messages",
+    "bytes": "loadgen.protocols.generic:Bytes",
+    "ndjson": "loadgen.protocols.generic:Ndjson",
+    "sse": "loadgen.protocols.generic:Sse",
 }
 
 
@@ -32,6 +47,12 @@ def load(name: str) -> Protocol:
     return protocol
 
 
+def of(workload: Workload) -> Protocol:
+    """Return the protocol of a workload, with what the workload says of it. Raises as :func:`load`."""
+    protocol = load(workload.protocol)
+    return protocol.bound(workload) if isinstance(protocol, Described) else protocol
+
+
 def is_simulated(name: str) -> bool:
     """Return whether the simulator serves the protocol's API. Raises as :func:`load`."""
     return getattr(load(name), "simulated", False)
@@ -42,5 +63,16 @@ def takes_messages(name: str) -> bool:
     return getattr(load(name), "takes_messages", False)
 
 
-__all__ = ["Bounded", "Decoder", "End", "Error", "Event", "Protocol", "Token", "Undecodable"]
-__all__ += ["BUILTIN", "is_simulated", "load", "names", "takes_messages"]
+__all__ = [
+    "Bounded",
+    "Decoder",
+    "Described",
+    "End",
+    "Error",
+    "Event",
+    "Protocol",
+    "Searching",
+    "Token",
+    "Undecodable",
+]
+__all__ += ["BUILTIN", "is_simulated", "load", "names", "of", "takes_messages"]

@@ -21,7 +21,11 @@ def post(cell: Cell, path: str, accept: str, body: dict[str, Any]) -> Request:
     """Return the POST of ``body``, with the scenario's own fields merged into it, at its own path if it has one."""
     own = cell.workload.body
     merged = {key: value for key, value in {**body, **own}.items() if value is not None or key not in own}
-    request = ask(cell, path, accept, merged)
+    return at_own_path(cell, ask(cell, path, accept, merged))
+
+
+def at_own_path(cell: Cell, request: Request) -> Request:
+    """Return the request at the exact path that the target has, if it has one."""
     if not cell.path:
         return request
     exact, asks, query = cell.path.partition("?")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from loadgen.model import Cell, Output, Prompt, Request, Usage
+from loadgen.model import Cell, Output, Prompt, Request, Usage, Workload
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
@@ -65,6 +65,14 @@ class Bounded(typing.Protocol):
     max_bytes: int
 
 
+@typing.runtime_checkable
+class Searching(typing.Protocol):
+    """A decoder of events that the scenario describes, which may be nowhere in the answer."""
+
+    def missed(self, *, end: bool) -> str:
+        """Return what was looked for in vain, the end or output, and in what; "" where that cannot be said."""
+
+
 class Protocol(typing.Protocol):
     """A wire format, without I/O. Made without arguments; the framings to build on are sse, ndjson and raw.
 
@@ -86,3 +94,11 @@ class Protocol(typing.Protocol):
 
     def decoder(self, stream: bool) -> Decoder:
         """Return a fresh decoder for one response body, streamed or whole."""
+
+
+@typing.runtime_checkable
+class Described(Protocol, typing.Protocol):
+    """A protocol of which the scenario has the request (``request``), and may have the ``events``."""
+
+    def bound(self, workload: Workload) -> Protocol:
+        """Return the protocol with what the workload says of it."""

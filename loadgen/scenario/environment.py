@@ -24,6 +24,7 @@ _MAY_BE_SECRET: Final[set[Path]] = {
     ("prompts",),
     ("options",),
     ("body",),
+    ("request",),
 }
 
 
@@ -99,12 +100,12 @@ def credentials(data: Any) -> set[str]:
         if not isinstance(value, str):
             return
         found.update(keys_in(value))
-        if path[:2] == ("target", "headers") and len(path) == 3:
+        if path[:2] in (("target", "headers"), ("request", "headers")) and len(path) == 3:
             found.update(of_header(str(path[2]), str(value)))
-        elif path[:2] in (("target", "url"), ("target", "path"), ("target", "metrics")):
+        elif path[:2] in (("target", "url"), ("target", "path"), ("target", "metrics"), ("request", "path")):
             with suppress(ValueError):
                 found.update(of_url(str(value)))
-        elif path[:1] in (("options",), ("body",)) and is_secret_name(_key(path)):
+        elif path[:1] in (("options",), ("body",), ("request",)) and is_secret_name(_key(path)):
             found.add(str(value))
 
     with_leaves(data, look)
@@ -118,7 +119,7 @@ def secrets(data: Any, taken: Mapping[Path, set[str]]) -> set[str]:
         value = at(data, path)[1]
         is_number = isinstance(value, FilledPlain) and not isinstance(meaning(value), str)
         may_be = bool({path[:1], path[:2]} & _MAY_BE_SECRET)
-        is_own = path[0] in ("options", "body") or path[:2] == ("prompts", "synthetic")
+        is_own = path[0] in ("options", "body", "request") or path[:2] == ("prompts", "synthetic")
         if may_be and not (is_own and is_number):
             url = str(value) if path[:2] in (("target", "url"), ("target", "metrics")) else ""
             found |= {each for each in values if not (url and _is_address(each, url))}

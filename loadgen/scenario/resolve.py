@@ -32,13 +32,15 @@ from loadgen.model import (
     Slo,
     Stop,
     Target,
+    Template,
     Timeouts,
     Tls,
     Trace,
     Workload,
 )
 from loadgen.prompts import SIMULATED, made
-from loadgen.scenario import environment, study, thresholds
+from loadgen.protocols import template
+from loadgen.scenario import described, environment, study, thresholds
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.files import read, readable
 from loadgen.scenario.overrides import Override, apply, literal
@@ -160,6 +162,7 @@ def _resolve(
         _check_messages(document, shape, in_prompts_file or shape.prompts_shape.listed())
     trace = _trace(document, shape, hidden)
     ca = _certificates(document, shape)
+    request = _request(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
@@ -189,7 +192,7 @@ def _resolve(
         workload=made(
             Workload(
                 load=load,
-                prompts=in_prompts_file or of.listed(),
+                prompts=in_prompts_file or of.listed() or _no_prompt(document.data),
                 conversations=Conversations(**dict(of.conversations)) if of.conversations else None,
                 synthetic=of.synthetic.resolved() if of.synthetic else None,
                 unique=of.is_unique,
@@ -200,6 +203,8 @@ def _resolve(
                 stream=shape.stream,
                 options=shape.options,
                 body=shape.body,
+                request=request,
+                events=shape.events.resolved(),
                 timeouts=Timeouts(**dict(shape.timeouts)),
                 stop=Stop(**dict(shape.stop)),
                 max_message=shape.max_message,
@@ -269,7 +274,7 @@ def _check_pairs(document: Document) -> None:
     """Report keys that exclude each other, and pairs of which there is none."""
     data = document.data
     rates = _are_rates(data.get("stages"))
-    if "prompts" not in data and "trace" not in data:
+    if "prompts" not in data and "trace" not in data and not _no_prompt(data):
         _missing(document, ("prompts",))
     if "trace" in data:
         for key in {"concurrency", "rate", "stages"} & {*data}:
@@ -306,6 +311,12 @@ def _check_pairs(document: Document) -> None:
         for name in (one, other):
             if name in inner and inner[name] is None:
                 document.report((key, name), "is empty", "a value, or leave the key out")
+
+
+def _no_prompt(data: Mapping[str, Any]) -> tuple[Prompt, ...]:
+    """Return what is asked by a request that has no place for a prompt."""
+    is_described = data.get("protocol") in described.DESCRIBED
+    return (Prompt(),) if is_described and "{prompt}" not in str(data.get("request")) else ()
 
 
 def _are_rates(stages: Any) -> bool:
@@ -381,6 +392,18 @@ def _certificates(document: Document, shape: ScenarioShape | None) -> str:
             ("target", "tls", "ca"), "there is no such file or folder", "certificates in PEM form"
         )
     return str(path)
+
+
+def _request(document: Document, shape: ScenarioShape | None) -> Template:
+    """Return the request that the scenario describes, after a look at the file of its body."""
+    if shape is None:
+        return Template()
+    made = shape.request.resolved(str(document.folder))
+    if made.file and (found := described.unreadable(FilePath(made.file))):
+        document.report(("request", "file"), *found)
+    if shape.target.url and "model" not in document.data and template.takes(made, "model"):
+        document.report(("model",), "is missing, and the request has {model}", f"such as  model: {MODEL}")
+    return made
 
 
 def _trace(document: Document, shape: ScenarioShape | None, hidden: set[str]) -> Trace | None:

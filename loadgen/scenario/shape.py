@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -32,6 +34,7 @@ from loadgen.model import (
     MAX_MESSAGE_BYTES,
     ClientId,
     Conversations,
+    Events,
     Level,
     Load,
     Message,
@@ -43,12 +46,14 @@ from loadgen.model import (
     Stage,
     Stop,
     Synthetic,
+    Template,
     Threshold,
     Timeouts,
 )
 from loadgen.model.clients import HttpVersion
 from loadgen.model.scenario import FAULTS, Distribution
-from loadgen.scenario import fields, values, variants
+from loadgen.protocols.template import fill
+from loadgen.scenario import described, fields, values, variants
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.problems import Path, choose, dotted, nearest
 from loadgen.scenario.study import Test, client_problems, parsed
@@ -69,6 +74,7 @@ from loadgen.scenario.values import (
     check,
     checked,
     one_of,
+    shown,
 )
 
 MAX_CONCURRENCY: Final = 100_000
@@ -650,6 +656,92 @@ def _known_clients(slo: SloShape | None, info: ValidationInfo) -> SloShape | Non
     return slo
 
 
+warnings.filterwarnings("ignore", 'Field name "json" in "RequestShape"', UserWarning)
+
+
+class RequestShape(_Shape):
+    """The request of bytes, ndjson or sse. {prompt} and {model} are filled in, and {{ and }} are braces."""
+
+    method: Annotated[str, one_of("a method", lambda: described.METHODS)] | None = key(
+        None, "Default: POST with a body, otherwise GET.", "POST"
+    )
+    path: Text = key("", "Added to the path of target.url, with its query.", "/generate", "/find?q={prompt}")
+    headers: Annotated[dict[str, str], BeforeValidator(values.request_headers)] = key(
+        {}, "Sent with every request, beside those of the target.", {"Content-Type": "text/csv"}
+    )
+    text: Text | None = key(None, "The body as text.", "{prompt}")
+    json: Annotated[Any, BeforeValidator(values.json)] = key(
+        None, "The body as JSON.", {"inputs": "{prompt}"}
+    )
+    file: Text | None = key(
+        None, "A file whose bytes are the body, relative to the scenario's folder.", "body.bin"
+    )
+
+    def problems(self) -> Found:
+        present = [name for name in described.BODIES if name in self.model_fields_set]
+        for name in present[1:]:
+            yield (name,), f"is a second body beside {present[0]}", "one of text, json and file"
+        if self.path and not self.path.startswith(("/", "?")):
+            yield ("path",), f"{shown(self.path)} is not the path of a request", "such as /generate"
+        elif self.path:
+            try:
+                values.check_path(fill(self.path, {"prompt": "p", "model": "m"}), "other characters as %XX")
+            except (PydanticCustomError, KeyError) as error:
+                if isinstance(error, PydanticCustomError):
+                    yield from ((("path",), wrong, right) for _, wrong, right in values.problems_of(error))
+        yield from described.in_template(self.resolved())
+
+    def resolved(self, folder: str = "") -> Template:
+        """Return the template; the path of its file begins in ``folder``."""
+        has_body = self.text is not None or self.json is not None or self.file is not None
+        return Template(
+            method=self.method or ("POST" if has_body else "GET"),
+            path=self.path,
+            headers=self.headers,
+            text=self.text,
+            json=self.json,
+            file=os.path.abspath(os.path.join(folder, self.file)) if self.file else "",
+        )
+
+
+_Pointer = Annotated[str, BeforeValidator(described.pointer)]
+
+
+class UsageShape(_Shape):
+    """JSON Pointers to what the server reports of the answer."""
+
+    tokens: _Pointer | None = key(None, "To the number of tokens.", "/details/generated_tokens")
+    prompt_tokens: _Pointer | None = key(None, "To the tokens of the prompt.", "/usage/prompt_tokens")
+    thinking_tokens: _Pointer | None = key(
+        None, "To the tokens that are thinking.", "/usage/reasoning_tokens"
+    )
+    cached_tokens: _Pointer | None = key(
+        None, "To the tokens of the prompt that were cached.", "/usage/cached"
+    )
+    finish_reason: _Pointer | None = key(None, "To why the answer ended.", "/details/finish_reason")
+
+
+class EventsShape(_Shape):
+    """JSON Pointers (RFC 6901) into the events of sse, or the lines of ndjson."""
+
+    text: _Pointer | None = key(
+        None, "To the text of an event; without it every event is output.", "/token/text"
+    )
+    end: Annotated[str, BeforeValidator(described.end)] | None = key(
+        None,
+        "To what is true in the last event, or there at all; of sse also the last data itself. Without it the "
+        "end of the body is the end.",
+        "/done",
+        "[DONE]",
+    )
+    error: _Pointer | None = key(None, "To an error; where there is one, the stream failed.", "/error")
+    usage: UsageShape = key(UsageShape, "To what the server counted.", {"tokens": "/usage/tokens"})
+
+    def resolved(self) -> Events:
+        usage = tuple((name, where) for name, where in self.usage if where is not None)
+        return Events(text=self.text, end=self.end, error=self.error, usage=usage)
+
+
 class StopShape(_Shape):
     """When a cell ends before its time; what it measured is kept and marked, and the run goes on."""
 
@@ -756,6 +848,16 @@ class ScenarioShape(_Shape):
         {"think": False},
         {"stream_options": None},
     )
+    request: RequestShape = key(
+        RequestShape,
+        "With the protocol bytes, ndjson or sse: the request.",
+        {"path": "/generate", "json": {"inputs": "{prompt}", "model": "{model}"}},
+    )
+    events: EventsShape = key(
+        EventsShape,
+        "With the protocol ndjson or sse: where the text, the end, errors and counts are.",
+        {"text": "/token/text", "end": "/done", "usage": {"tokens": "/details/generated_tokens"}},
+    )
     prompts: Annotated[
         Annotated[list[Text], Field(min_length=1), Tag(TAGS[0])] | Annotated[PromptsShape, Tag(TAGS[1])],
         Discriminator(lambda value: TAGS[isinstance(value, dict | PromptsShape)]),
@@ -855,6 +957,9 @@ class ScenarioShape(_Shape):
         if self.stages and (self.load.warmup or 0.0) >= whole:
             wrong = f"{self.load.warmup:g}s leaves nothing of the {whole:g}s of the stages"
             yield ("load", "warmup"), wrong, "a shorter warm-up"
+        yield from described.misplaced(
+            self.model_fields_set, self.protocol, self.clients, events_end=self.events.end
+        )
 
     @property
     def prompts_shape(self) -> PromptsShape:
@@ -900,6 +1005,9 @@ SHAPES: Final[dict[Path, type[BaseModel]]] = {
     ("timeouts",): TimeoutsShape,
     ("stop",): StopShape,
     ("study",): ClaimShape,
+    ("request",): RequestShape,
+    ("events",): EventsShape,
+    ("events", "usage"): UsageShape,
     ("slo",): SloShape,
     ("slo", "clients"): ObjectivesShape,  # of each
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Annotated, Any, Final, TypeGuard, TypeVar
 from urllib.parse import urlsplit
 
@@ -238,7 +238,7 @@ def url(value: Any) -> str:
         raise wrong("has no host or port to connect to", right)
     if parts.fragment:
         raise wrong("has a fragment (#), which is never sent", right)
-    _check_path(parts._replace(scheme="", netloc="").geturl(), f"{right}, others as %XX")
+    check_path(parts._replace(scheme="", netloc="").geturl(), f"{right}, others as %XX")
     return url
 
 
@@ -248,11 +248,11 @@ def path(value: Any) -> str:
     right = "such as /v1/chat/completions, other characters as %XX"
     if not path.startswith("/"):
         raise wrong("is not the path of a request", right)
-    _check_path(path, right)
+    check_path(path, right)
     return path
 
 
-def _check_path(path: str, right: str) -> None:
+def check_path(path: str, right: str) -> None:
     """Raise where libraries would send another path or query than this one."""
     if not _PATH.fullmatch(path):
         raise wrong("has a character that a URL cannot hold in its path or query", right)
@@ -264,21 +264,26 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING: Final = {"accept-encoding", "connection", "content-length", "content-type", "transfer-encoding"}
 
 
-def headers(value: Any) -> dict[str, str]:
-    """Return headers that every client can send as they are."""
+def headers(value: Any, framing: Set[str] = _FRAMING) -> dict[str, str]:
+    """Return headers that every client can send as they are; those of ``framing`` are refused."""
     if not isinstance(value, dict):
         raise wrong(f"is {kind(value)}", 'a mapping, such as {Authorization: "Bearer ${API_KEY}"}')
-    check(value, _headers(value))
+    check(value, _headers(value, framing))
     return {name: str(content) for name, content in value.items()}
 
 
-def _headers(value: dict[str, Any]) -> Found:
+def request_headers(value: Any) -> dict[str, str]:
+    """Return headers as :func:`headers` does; of a request that the scenario describes, with the type of its body."""
+    return headers(value, _FRAMING - {"content-type"})
+
+
+def _headers(value: dict[str, Any], framing: Set[str]) -> Found:
     names = [name.lower() for name in value]
     for place, (name, content) in enumerate(value.items()):
         at = (name,)
         if not _TOKEN.fullmatch(name):
             yield at, "is not a header name", "letters, digits and dashes"
-        elif name.lower() in _FRAMING:
+        elif name.lower() in framing:
             yield at, "is set by loadgen, the same for every client", "leave it out"
         elif name.lower() in names[:place]:
             yield at, "is defined twice, in another case", "one of the two"
@@ -304,6 +309,11 @@ def options(value: Any) -> dict[str, Any]:
     """Return the protocol's own options, as they are."""
     if not isinstance(value, dict):
         raise wrong(f"is {kind(value)}", "a mapping, such as {key: value}")
+    return dict(json(value))
+
+
+def json(value: Any) -> Any:
+    """Return what can be written as JSON."""
     found: list[tuple[Path, str, str]] = []
 
     def plain(value: Any, at: Path) -> Any:
@@ -315,7 +325,7 @@ def options(value: Any) -> dict[str, Any]:
         return str(value) if isinstance(value, str) else value
 
     made = with_leaves(value, plain)
-    return dict(check(made, found))
+    return check(made, found)
 
 
 def _arrives(rate: float) -> Found:
