@@ -258,7 +258,7 @@ class Encoder(encoder.Encoder):
     def whole(self, ending: Ending) -> bytes:
         return to_json(pointers.made([(self._at_text, ending.text), *self._found(ending)]))
 
-    def error(self, message: str) -> bytes:
+    def error(self, message: str, status: int = 500) -> bytes:  # noqa: ARG002 - it stands in the head alone
         return to_json(pointers.made([(self.events.error or "/error", message)]))
 
     def event(self, body: bytes) -> bytes:

@@ -72,7 +72,9 @@ def test_the_bound_is_that_of_the_setting(name: str, stream: bool, step: int) ->
     assert (events, error.partition(" (")[0]) == ([], f"a {'line' if stream else 'body'} longer than 4 MiB")
 
 
-@pytest.mark.parametrize("name", protocols.BUILTIN)
+@pytest.mark.parametrize(
+    "name", [name for name in protocols.BUILTIN if name != "bytes"]
+)  # which keeps nothing
 @pytest.mark.parametrize("stream", [True, False])
 def test_what_is_kept_is_bounded(name: str, stream: bool) -> None:
     decoder = protocols.load(name).decoder(stream)

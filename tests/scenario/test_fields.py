@@ -8,6 +8,7 @@ import pytest
 
 from loadgen import protocols
 from loadgen.model import Cell, Prompt
+from loadgen.scenario.described import DESCRIBED
 from tests.lab.cells import cell
 from tests.scenario.conftest import Fail
 from tests.scenario.conftest import Load as Loader
@@ -77,7 +78,7 @@ def body_of(protocol: str, **changes: object) -> dict[str, object]:
     return body
 
 
-@pytest.mark.parametrize("protocol", protocols.BUILTIN)
+@pytest.mark.parametrize("protocol", [name for name in protocols.BUILTIN if name not in DESCRIBED])
 def test_body_adds_replaces_and_removes(protocol: str) -> None:
     plain = body_of(protocol)
     changed = body_of(protocol, body={"think": False, "model": None, "extra": {"a": None}})
