@@ -970,8 +970,10 @@ class ScenarioShape(_Shape):
 
     def warnings(self) -> Found:
         """Yield what is valid, and hardly meant."""
-        for protocol in dict.fromkeys(each.options.get("protocol", self.protocol) for each in self.clients):
-            yield from fields.misplaced(protocol, self.options, self.body)
+        used = dict.fromkeys(client.options.get("protocol", self.protocol) for client in self.clients)
+        yield from dict.fromkeys(
+            found for name in used for found in fields.misplaced(name, self.options, self.body)
+        )
         if self.slo and not self.stream:
             yield from self.slo.never_judged()
 

@@ -128,6 +128,7 @@ def warnings(warm_up: WarmUp, cells: Sequence[Cell]) -> list[str]:
 
 
 def _shorter(workload: Workload, tokens: int) -> Iterator[str]:
-    key = "options.num_predict" if workload.is_ollama else "options.max_tokens"
+    other = "options.max_output_tokens" if workload.protocol == "openai-responses" else "options.max_tokens"
+    key = "options.num_predict" if workload.is_ollama else other
     if tokens:
         yield _("shorter answers (--set {key}={n})").format(key=key, n=tokens)
