@@ -39,8 +39,8 @@ class Simulator:
     """How the embedded server answers. Times are seconds, fractions 0..1.
 
     ``ttft`` and ``gap`` are means; ``jitter`` is the coefficient of variation (standard deviation divided by
-    mean) of both, 1 with ``exponential``. A request waits for its model, where ``max_queue`` may wait and the next is
-    answered 503; then for one of ``parallel`` slots, first come first served and without bound.
+    mean) of both, 1 with ``exponential``. A request waits for its model where that is not in memory: ``max_queue`` may,
+    the next is answered 503; then for one of the model's ``parallel`` slots, first come first served, without bound.
     """
 
     ttft: float = 0.3
@@ -53,6 +53,7 @@ class Simulator:
     load: float = 0.0  # seconds that a model takes to load
     parallel: int | None = None
     max_queue: int = 512
+    max_models: int = 3  # in memory at once
     models: tuple[str, ...] = ()  # empty: every model is known
     split: float = 0.0  # fraction of tokens cut in two chunks, inside a UTF-8 character where there is one
     merge: float = 0.0  # fraction of tokens sent in one chunk with the next

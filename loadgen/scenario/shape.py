@@ -159,9 +159,14 @@ class SimulatorShape(_Shape):
         True,
     )
     load: Duration = key(_SIMULATOR.load, "How long the first request waits for the model to load.", "2s")
-    parallel: Count | None = key(None, "Requests answered at once; the others wait in a queue. Default: all.")
+    parallel: Count | None = key(
+        None, "Requests of a model answered at once; the others wait, without bound. Default: all."
+    )
     max_queue: Annotated[int, Field(ge=0, le=1_000_000), INTEGER] = key(
-        _SIMULATOR.max_queue, "Requests that may wait for the model to load; the next is answered 503."
+        _SIMULATOR.max_queue, "Requests that may wait for a model to load; the next is answered 503."
+    )
+    max_models: Count = key(
+        _SIMULATOR.max_models, "Models in memory at once; another waits until one of them is idle."
     )
     models: list[Text] = key([], "Known models; others get a 404. Default: all are known.")
     split: Fraction = key(

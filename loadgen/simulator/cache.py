@@ -10,18 +10,18 @@ MAX_BLOCKS: Final = 1_000_000
 
 
 class PrefixCache:
-    """The blocks of earlier prompts; each is known by the hash of all that precedes it, too."""
+    """The blocks of earlier prompts of one model; each is known by the hash of all that precedes it, too."""
 
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
         self._known: set[int] = set()
 
-    def use(self, model: str, prompt: bytes) -> int:
+    def use(self, prompt: bytes) -> int:
         """Return how many tokens at the beginning of the prompt were known; know all of it from now on."""
         if len(self._known) > MAX_BLOCKS:
             self._known.clear()
-        place, cached = hash(model), 0
+        place, cached = 0, 0
         for begin in range(0, len(prompt) - BLOCK_BYTES, BLOCK_BYTES):  # the last block is always evaluated
             place = hash((place, prompt[begin : begin + BLOCK_BYTES]))
             if place in self._known:

@@ -15,7 +15,8 @@ from loadgen.simulator.connection import Connection
 from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import encoding
 from loadgen.simulator.plan import GAP_MASK, MERGE, SPLIT
-from loadgen.simulator.state import KEEP_ALIVE_NS, Loaded, State, full_name
+from loadgen.simulator.scheduler import Loaded, Use
+from loadgen.simulator.state import State, full_name
 
 _WORDS: Final = len(TOKENS)
 _SECOND: Final = 1_000_000_000
@@ -38,14 +39,17 @@ _ENDLESS_PIECE: Final = b"and so on " * 26_214
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What a request wants. ``limit`` is the most tokens; 0 or less: as many as the simulator has."""
+    """What a request wants. ``limit`` is the most tokens; 0 or less: as many as the simulator has.
+
+    ``keep_ns`` is for how long the model is to be kept in memory, if the request says.
+    """
 
     encoder: Encoder
     stream: bool
     prompt: bytes
     limit: int
     seed: int | None
-    keep_ns: int | None = KEEP_ALIVE_NS
+    keep_ns: int | None = None
 
 
 class Stream:
@@ -56,8 +60,8 @@ class Stream:
 
     __slots__ = (
         "_act", "_add", "_at", "_begun", "_blocked", "_cached", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
-        "_has_slot", "_load_ns", "_loaded", "_log", "_loop", "_merged", "_pairs", "_plan", "_poured",
-        "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens",
+        "_has_slot", "_load_ns", "_log", "_loop", "_merged", "_model", "_pairs", "_plan", "_poured",
+        "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens", "_use",
         "_wanted", "connection",
     )  # fmt: skip
 
@@ -83,7 +87,7 @@ class Stream:
         self._due = self._begun = self._first_sent = self._load_ns = 0
         self._sent = self._stop = self._merged = self._poured = 0
         self._queued = self._has_slot = self._blocked = False
-        self._loaded: Loaded | None = None
+        self._use: Use | None = None
         if self._fault in STATUS:
             self._refuse(connection, self._fault)
         elif self._fault == "slow_accept":
@@ -93,30 +97,25 @@ class Stream:
             self._admit(connection)
 
     def _admit(self, connection: Connection) -> None:
-        """Wait in the scheduler's queue, which has an end, while the model loads."""
-        now, state = monotonic_ns(), self._state
-        self._loaded = state.models.use(full_name(self._wanted.encoder.model), now)
-        self._load_ns = max(0, self._loaded.ready - now)
-        if not self._load_ns:
-            self._queue(connection)
-        elif self._loaded.users - 1 > state.spec.max_queue:  # the first is not in the queue: it loads
+        """Ask for the model, which may have to load first."""
+        self._use = Use(full_name(self._wanted.encoder.model), self._wanted.keep_ns, self._queue)
+        if not self._state.scheduler.ask(self._use):
             self._refuse(connection, "status_503")
-        else:
-            self._act = Stream._queue
-            self._add(self._loaded.ready, self.step)
 
-    def _queue(self, _: Connection) -> None:
-        """Wait for a slot, in a queue without end."""
-        self._queued = True
-        self._state.slots.take(self._begin)
+    def _queue(self, model: Loaded) -> None:
+        """Wait for a slot of the model, in a queue without end."""
+        self._model, self._queued = model, True
+        if model.load_ns:
+            self._load_ns = max(0, model.ready - self._received)
+        model.slots.take(self._begin)
 
     def _begin(self) -> None:
         """Use the slot: the prompt is read, and the first token becomes due."""
-        state, plan = self._state, self._plan
+        state, plan, cache = self._state, self._plan, self._model.cache
         self._queued, self._has_slot = False, True
         self._begun = monotonic_ns()
-        if state.cache is not None:
-            self._cached = state.cache.use(self._wanted.encoder.model, self._wanted.prompt)
+        if cache is not None:
+            self._cached = cache.use(self._wanted.prompt)
         evaluated = self._prompt_tokens - (self._cached or 0)
         self._due = self._begun + plan.ttft_ns + round(state.spec.prefill * evaluated * 1e9)
         self._stop = plan.tokens_before_fault(self._tokens) if self._fault else self._tokens
@@ -351,10 +350,10 @@ class Stream:
         self.connection = None
         self._log.open -= 1
         if self._queued:
-            self._state.slots.leave(self._begin)
-        if self._loaded is not None:
-            self._loaded.release(monotonic_ns(), self._wanted.keep_ns)
-            self._loaded = None
+            self._model.slots.leave(self._begin)
         if self._has_slot:
             self._has_slot = False
-            self._state.slots.free()
+            self._model.slots.free()
+        if self._use is not None:
+            self._state.scheduler.leave(self._use)
+            self._use = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from loadgen.simulator.corpus import TOKENS
 from loadgen.simulator.encoding import Encoding
 from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Loop
-from loadgen.simulator.state import KEEP_ALIVE_NS, Models, Slots, full_name
+from loadgen.simulator.state import full_name
 from loadgen.simulator.wheel import Wheel
 
 MS = 1_000_000
@@ -115,42 +114,6 @@ def test_a_log_left_running_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(sends.sent) <= 11
     assert sends.sent[-1] == 99
     assert sends.counts()["sends"] == 100
-
-
-def test_slots_are_assigned_first_come_first_served() -> None:
-    begun: list[str] = []
-    begins = [partial(begun.append, name) for name in "abcde"]
-    slots = Slots(2)
-    for begin in begins:
-        slots.take(begin)
-    assert begun == ["a", "b"]
-    slots.leave(begins[2])
-    slots.free()
-    assert begun == ["a", "b", "d"]
-    slots.free()
-    assert begun == ["a", "b", "d", "e"]
-    slots.free()
-    slots.free()
-    assert slots.busy == 0
-
-
-def test_a_model_loads_once_and_leaves_when_idle_for_long() -> None:
-    models = Models(2.0)
-    first = models.use("m:latest", 0)
-    assert first.ready == 2_000 * MS
-    assert models.use("m:latest", 500 * MS) is first
-    first.release(600 * MS, KEEP_ALIVE_NS)
-    assert list(models.loaded(10 * KEEP_ALIVE_NS)) == ["m:latest"], "somebody still uses it"
-    first.release(700 * MS, KEEP_ALIVE_NS)
-    assert list(models.loaded(700 * MS + KEEP_ALIVE_NS - 1)) == ["m:latest"]
-    assert models.use("m:latest", 700 * MS + KEEP_ALIVE_NS).ready == 2_700 * MS + KEEP_ALIVE_NS
-
-
-def test_a_fourth_model_takes_the_place_of_the_least_recently_used() -> None:
-    models = Models(1.0)
-    for name in "abcad":
-        models.use(name, 0).release(0, None)
-    assert set(models.loaded(0)) == {"c", "a", "d"}
 
 
 def test_names_without_a_tag() -> None:

@@ -19,8 +19,9 @@ from loadgen.protocols.ollama import Encoder, Kind
 from loadgen.simulator.apis import Api
 from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.http import TEXT, HttpError, Request
-from loadgen.simulator.state import KEEP_ALIVE_NS, State, full_name
-from loadgen.simulator.stream import CONTEXT, Inference, Stream
+from loadgen.simulator.scheduler import FOREVER_NS, Loaded, Use
+from loadgen.simulator.state import State, full_name
+from loadgen.simulator.stream import CONTEXT, STATUS, Inference, Stream
 
 VERSION: Final = "0.12.0"
 _MODIFIED: Final = "2026-01-01T00:00:00Z"
@@ -29,7 +30,6 @@ _DETAILS: Final = {
     "parameter_size": "1.7B", "quantization_level": "Q4_K_M",
 }  # fmt: skip
 _SIZE: Final = 1_359_293_444
-_FOR_EVER_NS: Final = 100 * 365 * 86_400 * 10**9
 _UNIT_S: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 _DURATION: Final = r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)"
 
@@ -80,27 +80,44 @@ def _prompt(body: _Body, kind: Kind) -> bytes:
 
 
 def _begin(state: State, connection: Connection, wanted: Inference) -> None:
-    """Begin the stream; without a prompt load the model, or unload it where it is not to be kept, then answer."""
+    """Begin the stream; without a prompt load the model, or unload it where it is not to be kept."""
     if wanted.prompt:
         Stream(state, connection, wanted)
-        return
-    name, ready = full_name(wanted.encoder.model), time.monotonic_ns()
-    if wanted.keep_ns == 0:
-        state.models.unload(name)
+    elif wanted.keep_ns == 0:
+        state.scheduler.unload(full_name(wanted.encoder.model))
+        connection.answer(200, wanted.encoder.whole(Ending(Usage(), state.loop.stamp()[1], "unload")))
     else:
-        loaded = state.models.use(name, ready)
-        ready = loaded.ready
-        loaded.release(ready, wanted.keep_ns)
+        _Loading(state, connection, wanted)
 
-    def answer() -> None:
-        ending = Ending(Usage(), state.loop.stamp()[1], "unload" if wanted.keep_ns == 0 else "load")
-        connection.answer(200, wanted.encoder.whole(ending))
 
-    state.loop.wheel.add(ready, answer)
+class _Loading:
+    """A request that only loads the model."""
+
+    def __init__(self, state: State, connection: Connection, wanted: Inference) -> None:
+        self._state, self._connection, self._wanted = state, connection, wanted
+        self._use = Use(full_name(wanted.encoder.model), wanted.keep_ns, self._answer)
+        connection.stream = self
+        if not state.scheduler.ask(self._use):
+            connection.stream = None
+            status, message = STATUS["status_503"]
+            connection.answer(status, wanted.encoder.error(message, status))
+
+    def resume(self) -> None:
+        """Do nothing: all is sent at once."""
+
+    def release(self) -> None:
+        """Let go of the model: it is loaded, or the client has left."""
+        self._connection.stream = None
+        self._state.scheduler.leave(self._use)
+
+    def _answer(self, _: Loaded) -> None:
+        self.release()
+        ending = Ending(Usage(), self._state.loop.stamp()[1], "load")
+        self._connection.answer(200, self._wanted.encoder.whole(ending))
 
 
 def _tags(state: State, *_: object) -> dict[str, Any]:
-    names = [full_name(name) for name in state.spec.models] or list(state.models.loaded(time.monotonic_ns()))
+    names = [full_name(name) for name in state.spec.models] or list(state.scheduler.loaded)
     models = [{**_describe(name), "modified_at": _MODIFIED} for name in names or ["simulator:latest"]]
     return {"models": models}
 
@@ -108,9 +125,8 @@ def _tags(state: State, *_: object) -> dict[str, Any]:
 def _ps(state: State, *_: object) -> dict[str, Any]:
     now = time.monotonic_ns()
     models = []
-    for name, loaded in state.models.loaded(now).items():
-        since = now if loaded.users else loaded.idle_since
-        ends_ns = state.loop.epoch + since + (_FOR_EVER_NS if loaded.keep_ns is None else loaded.keep_ns)
+    for name, loaded in state.scheduler.loaded.items():
+        ends_ns = state.loop.epoch + (now + loaded.keep_ns if loaded.users else loaded.expires)
         expires = (
             time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ends_ns // 10**9)) + f".{ends_ns % 10**9:09d}Z"
         )
@@ -141,16 +157,16 @@ def _describe(name: str) -> dict[str, Any]:
 
 
 def _keep_ns(value: Any) -> int | None:
-    """Return nanoseconds, ``None`` for ever. A number is seconds, a string a duration such as ``1h30m``."""
+    """Return nanoseconds. A number is seconds, a string a duration such as ``1h30m``; below 0 is for ever."""
     if value is None:
-        return KEEP_ALIVE_NS
+        return None
     seconds = value
     if isinstance(value, str) and re.fullmatch(f"[-+]?(0|({_DURATION})+)", value):
         size = sum(float(number) * _UNIT_S[unit] for number, unit in re.findall(_DURATION, value))
         seconds = -size if value.startswith("-") else size
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not abs(seconds) < math.inf:
         raise HttpError(400, f"time: invalid duration {json.dumps(value)}")
-    return None if seconds < 0 else min(round(seconds * 10**9), _FOR_EVER_NS)
+    return FOREVER_NS if seconds < 0 else min(round(seconds * 10**9), FOREVER_NS)
 
 
 def _running(_: State, connection: Connection, __: Request) -> None:
