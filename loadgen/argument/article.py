@@ -295,8 +295,8 @@ class _Answer:
 
 def _larger(run: Run) -> float:
     """Return how many times as many parameters the article's model has; 1 where that is not known, or is not more."""
-    told = run.info.server.parameters if run.info.server else None
-    match = re.fullmatch(r"([0-9.]+)\s*([MB])", told or "")
+    reported = run.info.server.parameters if run.info.server else None
+    match = re.fullmatch(r"([0-9.]+)\s*([MB])", reported or "")
     if not match or run.info.scenario.target.simulator is not None:
         return 1.0
     ours = float(match[1]) * {"M": 1e6, "B": 1e9}[match[2]]

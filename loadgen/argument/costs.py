@@ -30,7 +30,7 @@ INTERVAL_NS = (
     20_000_000  # least time between two samples: shorter is noisier, in longer ones tokens follow requests
 )
 MIN_INTERVALS = 20  # of a round
-MIN_LEFT = 0.05  # share of the sum of squares that the others do not explain, from which costs are told apart
+MIN_LEFT = 0.05  # share of the sum of squares that the others do not explain, from which costs are separated
 
 GROWS = 1.5  # times the tokens/s of the lowest level that the highest has at least
 
@@ -130,10 +130,10 @@ def _cpu(sweep: Sequence[Summary], cells: Mapping[tuple[ClientId, Level, int], R
         return
     found = [one for one in map(fit, tables) if one is not None]
     cpu, *totals = sum(table.sum(axis=0) for table in tables).tolist()
-    told = len(found) == len(tables)
-    fixed = effects.never_negative(second / 1000 for *_, second in found) if told else None
+    separable = len(found) == len(tables)
+    fixed = effects.never_negative(second / 1000 for *_, second in found) if separable else None
     for column, (resource, unit) in enumerate(CPU):
-        growth = effects.never_negative(one[column] for one in found) if told else None
+        growth = effects.never_negative(one[column] for one in found) if separable else None
         if growth is not None and growth.low is not None and growth.high is not None:
             everything = growth.low <= 0 and growth.high >= cpu / totals[column]
             growth = None if everything else growth

@@ -115,7 +115,7 @@ def in_memory(cell: Cell) -> target.Listed:
 
 
 def residency(cell: Cell, before: target.Listed) -> Residency | None:
-    """Return what the target tells of the model in memory, after the cell; ``before`` is what it told before."""
+    """Return what the target reports of the model in memory, after the cell; ``before`` is what it reported before."""
     if before is None:
         return None
     after = in_memory(cell)

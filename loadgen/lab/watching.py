@@ -33,14 +33,14 @@ def watching(
         yield lambda: None
         return
     file = store.watched_file(len({each.file for each in writer.info.watched}))
-    told: set[str] = set()
+    named: set[str] = set()
 
     def hear(found: Sequence[Source]) -> None:
         if found:
             writer.watched(found)
         for each in found:
-            if each.why and each.name not in told:
-                told.add(each.name)
+            if each.why and each.name not in named:
+                named.add(each.name)
                 name = writer.shown(each.url or each.name)
                 note(f"{name}: {writer.shown(each.why)}; the run goes on without it")
 

@@ -204,7 +204,7 @@ class Stop:
 
 
 AUTO: Final = "auto"  # the model that the server has
-EXAMPLE: Final = Prompt("Why is the sky blue?", output_tokens=32)  # a server may be told not to end by itself
+EXAMPLE: Final = Prompt("Why is the sky blue?", output_tokens=32)  # a server may be asked not to end by itself
 MODEL: Final = "qwen3:1.7b"  # what requests name where that cannot be known
 OF_CLIENT: Final = ("protocol", "stream", "http", "connections")  # fields that a client's option may replace
 

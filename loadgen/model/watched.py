@@ -83,7 +83,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One metric with its labels. ``kind`` is Prometheus' type of it, ``source`` who told it."""
+    """One metric with its labels. ``kind`` is Prometheus' type of it, ``source`` who reported it."""
 
     name: str
     labels: Mapping[str, str]

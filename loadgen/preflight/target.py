@@ -223,15 +223,15 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
             reason = getattr(error, "strerror", None) or error
             message = f"the name {url.hostname!r} has no address: {reason}"
         elif isinstance(error, TimeoutError):
-            told = address.spoken(request.url) if url.scheme == "https" else ""
-            message = told or f"no connection within {math.ceil(10 * seconds) / 10:g} s"
+            reason = address.spoken(request.url) if url.scheme == "https" else ""
+            message = reason or f"no connection within {math.ceil(10 * seconds) / 10:g} s"
         elif isinstance(error, ssl.SSLCertVerificationError):
             message = f"its certificate is not trusted: {error.verify_message}; {address.TRUST}"
         elif isinstance(error, ssl.SSLError):
             message = address.spoken(request.url) or f"no TLS: {error.reason or error}"
         else:
-            told = "" if isinstance(error, ConnectionRefusedError) else address.spoken(request.url)
-            message = told or f"no connection: {error.strerror or error}"
+            reason = "" if isinstance(error, ConnectionRefusedError) else address.spoken(request.url)
+            message = reason or f"no connection: {error.strerror or error}"
         raise TargetError(f"{place(request)}: {message}") from error
     return connection
 

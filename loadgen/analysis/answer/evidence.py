@@ -26,7 +26,7 @@ Pair = tuple[ClientId, ClientId]
 
 @dataclass(frozen=True)
 class Evidence:
-    """A run with its summaries. What counts is valid, and neither a yardstick nor an A/A control."""
+    """A run with its summaries. What counts is valid, and neither the reference `floor` nor an A/A control."""
 
     run: Run
     summaries: Sequence[Summary]

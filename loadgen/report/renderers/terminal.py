@@ -89,12 +89,12 @@ def summary(document: Document) -> OnScreen:
         head = [*screen.wrapped(document.title, "strong"), RichText("")]
         rest = list(_spaced(inner, others))
         room = SUMMARY_LINES - FOOTER_LINES + max(0, rows - SUMMARY_ROWS) - len(head) - len(rest)
-        told = list(_flowing(inner, texts))
-        while len(told) > room and len(texts) > MIN_SENTENCES:
+        shown = list(_flowing(inner, texts))
+        while len(shown) > room and len(texts) > MIN_SENTENCES:
             texts.pop()
-            told = list(_flowing(inner, texts))
+            shown = list(_flowing(inner, texts))
         yield from head
-        yield from (RichText(" " * INDENT) + line for line in [*told, *rest])
+        yield from (RichText(" " * INDENT) + line for line in [*shown, *rest])
 
     return OnScreen(lines)
 

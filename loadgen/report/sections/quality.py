@@ -66,8 +66,8 @@ class Quality(Section):
         parties = [sentences(of) for of in view.of(NeighbourFinding)]
         named = [Verdict(_("cores"), of.statement, "quiet", of.details) for of in parties]
         yield from _titled(_("Who used the client’s cores"), named, page)
-        told = [of for of in view.of(ClockFinding) if page or server_clock.notable(of)]
-        clocks = [Text(line, "quiet") for line in server_clock.lines(told)]
+        worth = [of for of in view.of(ClockFinding) if page or server_clock.notable(of)]
+        clocks = [Text(line, "quiet") for line in server_clock.lines(worth)]
         yield from _titled(_("The server’s clock"), clocks, page)
         again = [sentences(one) for one in view.of(RemeasuredFinding)]
         found = [Verdict(_("again"), of.statement, "quiet", of.details if page else ()) for of in again]

@@ -55,7 +55,7 @@ from loadgen.report.text import (
 )
 
 DIFFERENCES = 3  # that are named, of costs and of the rest
-QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is told
+QUEUES = 0.5  # share of the TTFT from which on the wait in the queue is reported
 MIN_WAITED_S = 1.0  # a shorter wait after failures is not named
 NONE_WAITED = 0.05  # requests in the mean: fewer are none
 CAUSES = 4  # kinds of failures that are named
