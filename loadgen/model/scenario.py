@@ -204,7 +204,8 @@ class Stop:
 
 
 AUTO: Final = "auto"  # the model that the server has
-EXAMPLE: Final = Prompt("Why is the sky blue?", output_tokens=32)  # a server may be asked not to end by itself
+# With a limit: a server may be asked not to end by itself.
+EXAMPLE: Final = Prompt("Why is the sky blue?", output_tokens=32)
 MODEL: Final = "qwen3:1.7b"  # what requests name where that cannot be known
 OF_CLIENT: Final = ("protocol", "stream", "http", "connections")  # fields that a client's option may replace
 

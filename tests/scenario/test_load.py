@@ -217,7 +217,7 @@ def test_the_path_may_be_text(tmp_path: Path) -> None:
     assert load(str(file)).source == str(file)
 
 
-@pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda file: file.stem)
 def test_shipped_scenarios_load(file: Path) -> None:
     scenario = load(file, environ={})
     assert scenario.name == file.stem

@@ -38,7 +38,7 @@ def test_every_key_is_described_and_none_is_null() -> None:
             assert {"type": "null"} not in rules.get("anyOf", []), key
 
 
-@pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda file: file.stem)
 def test_shipped_scenarios_fit(file: Path) -> None:
     assert mistakes(file.read_text(encoding="utf-8")) == []
 
