@@ -66,6 +66,8 @@ def recording(
     lag_jitter: float = 0.0,
     send_delay_ms: float = 0.0,
     sent_ms: float | None = None,
+    opening_ms: tuple[float, float, float] | None = None,
+    openers: int | None = None,
     ramp_ms: float = 0.0,
     warmup_ms: float = 0.0,
     duration_ms: float | None = None,
@@ -103,6 +105,7 @@ def recording(
     """One cell. ``outcomes`` says how many streams end otherwise than ok (the last rows); those in
     ``UNANSWERED`` get nothing, the others half of their tokens. ``threads=None``: one per stream and one more
     for mode ``threads``, 1 for ``tasks``. Shares are of the window (``run_wait_share``: summed over threads).
+    The first ``openers`` streams (all) opened a connection, in ``opening_ms`` of lookup, TCP and TLS (-1: none).
     Of an open load of ``rate``, stream ``k`` is due after ``due_ms[k]``, held, and waits at the server before its TTFT.
     """
     rng = np.random.default_rng([seed, index, repeat])
@@ -196,6 +199,7 @@ def recording(
         else np.where(failed, -1, np.round(own_tokens * server_tokens_per_event)).astype(np.int64),
         "decode_ns": np.where(failed, -1, sent[:, -1] - sent[:, 0]),
         "run_wait_ns": np.full(streams, -1, dtype=np.int64),
+        **_opened(opening_ms, streams, openers),
         "sent": np.full(streams, -1) if sent_ms is None else start + round(sent_ms * MS),
     }
 
@@ -299,6 +303,17 @@ def recording(
         pauses=store.table_of_pauses(),
         cpu_samples=store.table_of(CpuSampleTable),
     )
+
+
+def _opened(
+    opening_ms: tuple[float, float, float] | None, streams: int, openers: int | None
+) -> dict[str, NDArray[np.int64]]:
+    times = opening_ms or (-1, -1, -1)
+    opens = np.arange(streams) < (streams if openers is None else openers)
+    return {
+        name: np.where(opens & (ms >= 0), round(ms * MS), -1)
+        for name, ms in zip(("dns_ns", "connect_ns", "tls_ns"), times, strict=True)
+    }
 
 
 def open_load(

@@ -7,7 +7,8 @@ request was on the way. For each token delayed beyond the budget, these parts of
     how late it was sent, by the simulator's own log; for a first token also the time that the server was late with
     other sends while the request was on the way,
 ``connect``
-    the time until the client had sent the request, minus what is explained below: it waited for a connection,
+    the time until the client had sent the request, minus what is explained below and the time in which its connection
+    was opened: it waited for one,
 ``unreceived``
     the rest of the time until the server had the request: it was on its way, or waited to be accepted. Where it is not
     known when the request was sent, that is all of it,
@@ -22,7 +23,10 @@ request was on the way. For each token delayed beyond the budget, these parts of
     asyncio's turns of a millisecond or more; of other engines the CPU that they used: another thread or callback
     of theirs had the GIL or the core,
 ``coalesced``
-    how much older it is than the last token of its read.
+    how much older it is than the last token of its read,
+``opening``
+    the name lookup, TCP and TLS of the stream's own connection: the network's and the server's doing as much as the
+    client's, and the last to be blamed.
 
 The first that explains half of the delay is its cause. Where only several together do, it is the one that explains
 most; the rest stays ``unexplained``. Turns of the loop and collections are known exactly, the others from samples a
@@ -166,25 +170,27 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
         share = _waiting(m, lags, np.repeat(reads.at, reads.count), begins, send_delay)[owner[late]]
     seen, last = reads.at[read], last[read]
     spent = _engine(m.recording)
-    server, connect, unreceived, *_, coalesced = explained = np.zeros((len(CAUSES) - 1, len(late)))
+    server, connect, unreceived, *_, coalesced, opening = explained = np.zeros((len(CAUSES) - 1, len(late)))
     server[:] = sent_late[late]
-    *explained[3:-1], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
+    *explained[3:-2], busy = spent(seen - np.maximum(lag[late], 0), seen, share)
     coalesced[:] = lag[late] - lag[last]
     # A first one waited before, until the server had the request.
     is_first = np.isin(late, begins, assume_unique=True)
     first = np.flatnonzero(is_first)
     rows = owner[late[first]]
     begun, sent = m.streams.start[rows], m.streams.sent[rows]
-    least, had = begun + to_wire[rows], begun + send_delay[rows]
+    had = begun + send_delay[rows]
+    opening[first] = np.minimum(np.maximum(m.connecting[rows], 0), send_delay[rows])
+    least = begun + opening[first].astype(np.int64) + to_wire[rows]
     most = np.where(sent >= 0, np.minimum(sent + SENT_ERROR_NS, had), had)
     hung = _within(_hung(m, sends), least, had)
     *before, busy_before = spent(begun, most, None if share is None else share[first])
     server[first] += hung
-    connect[first] = np.maximum(least - begun - busy_before, 0)
-    unreceived[first] = np.maximum(had - begun - hung - busy_before - connect[first], 0)
-    explained[3:-1, first] += before
+    connect[first] = np.maximum(least - begun - busy_before - opening[first], 0)
+    unreceived[first] = np.maximum(had - begun - hung - busy_before - connect[first] - opening[first], 0)
+    explained[3:-2, first] += before
 
-    together = server + connect + unreceived + coalesced + busy
+    together = server + connect + unreceived + coalesced + opening + busy
     together[first] += busy_before
     enough = explained >= MIN_EXPLAINED * delay
     most = np.where(together >= MIN_EXPLAINED * delay, explained.argmax(axis=0), len(CAUSES) - 1)

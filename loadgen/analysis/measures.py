@@ -121,6 +121,21 @@ class Measured:
         return _between(self.streams.start, self.first_token)
 
     @cached_property
+    def connecting(self) -> Ints:
+        """Return how long each stream took to open its connection, 0 where it used one again.
+
+        -1 where its client does not report that, or opened none.
+        """
+        of = self.streams
+        took: Ints = np.maximum([of.dns_ns, of.connect_ns, of.tls_ns], 0).sum(axis=0)
+        return took if took.any() else np.full(len(took), -1)
+
+    @cached_property
+    def ttft_connected(self) -> Ints:
+        """Return the TTFT without the time in which the stream's connection was opened."""
+        return np.where((self.ttft >= 0) & (self.connecting >= 0), self.ttft - self.connecting, -1)
+
+    @cached_property
     def answer_ttft(self) -> Ints:
         """Return the time from the start to the first output that is no thinking."""
         return _between(self.streams.start, self.streams.first_answer)
@@ -175,7 +190,7 @@ class Measured:
     @cached_property
     def parts(self) -> Parts:
         """Return where the time of each stream went."""
-        return parts(self.reported, self.send_delay, self.first_token, self.last_token, self.first_lag)
+        return parts(self.reported, self.own_send_delay, self.first_token, self.last_token, self.first_lag)
 
     @cached_property
     def first_lag(self) -> Ints:
@@ -321,13 +336,21 @@ class Measured:
 
     @cached_property
     def to_wire(self) -> Ints:
-        """Return the time from the start until the request was sent, at least; -1 where that is not known.
+        """Return the time from the start until the request was sent, at least, without opening the connection.
 
-        It is the client's part of the time before the server had the request: :attr:`send_delay`, where that is known.
+        -1 where that is not known. It is the client's part of the time before the server had the request:
+        :attr:`send_delay`, where that is known.
         """
-        sent = np.where(self.streams.sent >= 0, self.streams.sent - self.streams.start - SENT_ERROR_NS, -1)
-        least = np.where(self.streams.sent >= 0, np.maximum(sent, 0), -1)
-        return np.where(self.send_delay >= 0, np.minimum(least, self.send_delay), least)
+        of, connecting = self.streams, np.maximum(self.connecting, 0)
+        sent = np.maximum(of.sent - of.start - connecting - SENT_ERROR_NS, 0)
+        least = np.where(of.sent >= 0, sent, -1)
+        return np.where(self.send_delay >= 0, np.minimum(least, self.own_send_delay), least)
+
+    @cached_property
+    def own_send_delay(self) -> Ints:
+        """Return the send delay without opening the connection."""
+        own = np.maximum(self.send_delay - np.maximum(self.connecting, 0), 0)
+        return np.where(self.send_delay >= 0, own, -1)
 
     def _drift(self, since: Ints) -> Ints:
         """Return how far the wall clock had moved against the monotonic one, so long after they were first read."""

@@ -1,7 +1,10 @@
 """Where the time of every stream went, from the client's marks and what the server reports of it.
 
-The TTFT is send delay + load + queue + prompt + first decode; the total is the TTFT + decode + rest. Both hold exactly,
-for every stream with a token:
+The TTFT is name lookup + connect + TLS + send delay + load + queue + prompt + first decode; the total is the TTFT +
+decode + rest. Both hold exactly, for every stream with a token:
+
+- ``dns``, ``connect``, ``tls``: the stream's own connection was opened, by its client's marks; ``send`` is what is left
+  of the send delay.
 
 - ``load``, ``prompt``: durations that the server reports.
 - ``queue``: what it reports nothing about, ``total - load - prompt - decode`` of its own durations, as far as that lies
@@ -13,7 +16,7 @@ for every stream with a token:
 
 What is left can be short of zero. By up to ``ROUNDING_NS`` that is rounding: the parts are cut where the TTFT ends. By
 more, the durations contradict what the client saw; no part takes that up. The stream is ``contradicted``: its TTFT is
-unsplit, and reported as such.
+unsplit but for its connection, and reported as such.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ from loadgen.model import StreamTable
 Ints = NDArray[np.int64]
 
 ROUNDING_NS = 1_000_000
+OPENING: Final = ("dns", "connect", "tls")
 BEFORE_FIRST: Final = (
+    *OPENING,
     "send",
     "load",
     "queue",
@@ -46,6 +51,9 @@ NAMES: Final = (*BEFORE_FIRST, *AFTER_FIRST)
 class Parts:
     """A value per stream of each part, nanoseconds; -1 where there is none. Those that are there add up."""
 
+    dns: Ints
+    connect: Ints
+    tls: Ints
     send: Ints
     load: Ints
     queue: Ints
@@ -57,19 +65,25 @@ class Parts:
     contradicted: NDArray[np.bool_]
 
 
-def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints, first_lag: Ints) -> Parts:
-    """Return where the time of each stream went; marks, delays and lags are -1 where they are not known."""
+def parts(of: StreamTable, send: Ints, first_token: Ints, last_token: Ints, first_lag: Ints) -> Parts:
+    """Return where the time of each stream went; marks, delays and lags are -1 where they are not known.
+
+    ``send`` is the send delay without opening the connection.
+    """
     there = first_token >= 0
-    ttft = first_token - of.start
-    known = {"send": send_delay, "load": of.load_ns, "prompt": of.prompt_ns}
+    left, found = first_token - of.start, dict[str, Ints]()
+    for name in OPENING:
+        each = getattr(of, f"{name}_ns")
+        found[name] = np.where(there & (each >= 0), np.minimum(each, np.maximum(left, 0)), each)
+        left = left - np.where(there, np.maximum(found[name], 0), 0)
+    known = {"send": send, "load": of.load_ns, "prompt": of.prompt_ns}
     has_queue = (of.total_ns >= 0) & (of.prompt_ns >= 0) & (of.decode_ns >= 0)
     # Ollama leaves out what is zero
     waited = of.total_ns - of.prompt_ns - of.decode_ns - np.maximum(of.load_ns, 0)
-    left = ttft - np.maximum(list(known.values()), 0).sum(axis=0)
-    contradicted = there & ((left < -ROUNDING_NS) | (has_queue & (waited < -ROUNDING_NS)) | too_long(of))
+    beyond = left - np.maximum(list(known.values()), 0).sum(axis=0)
+    contradicted = there & ((beyond < -ROUNDING_NS) | (has_queue & (waited < -ROUNDING_NS)) | too_long(of))
     split = there & ~contradicted
 
-    left, found = ttft, dict[str, Ints]()
     for name, each in known.items():
         found[name] = np.where(split & (each >= 0), np.minimum(each, left), -1)
         left = left - np.maximum(found[name], 0)
@@ -77,7 +91,7 @@ def parts(of: StreamTable, send_delay: Ints, first_token: Ints, last_token: Ints
         split & has_queue, np.clip(waited, 0, np.maximum(left - np.maximum(first_lag, 0), 0)), -1
     )
     left = left - np.maximum(found["queue"], 0)
-    whole = split & has_queue & (send_delay >= 0)
+    whole = split & has_queue & (send >= 0)
     return Parts(
         **found,
         first_decode=np.where(whole, left, -1),

@@ -1,4 +1,7 @@
-"""Where the time of a client's streams went at each level: the means of their parts, which add up."""
+"""Where the time of a client's streams went at each level: the means of their parts, which add up.
+
+Opening connections is left out where it is less than a hundredth of the TTFT.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,13 @@ from loadgen.model import Part, Run, Summary, TimeFinding
 
 SLOWEST = 0.05  # share of the streams, by TTFT, whose time is divided apart
 MIN_STREAMS = 20
+LARGE_OPENING = (
+    0.10  # share of the TTFT from which on opening connections is worth a part of its own everywhere
+)
+LEAST_OPENING = 0.01  # below it is not shown
 _NAMES = tuple(Part)
 _TTFT = slice(_NAMES.index(Part.DECODE))  # the parts before it add up to the TTFT
+_OPENING = slice(_NAMES.index(Part.SEND))
 _OURS = (Part.UNRECEIVED, Part.RECEIVE)  # known here only
 _DIVIDED = [_NAMES.index(part) for part in (Part.SEND, Part.UNRECEIVED, Part.LOAD, Part.QUEUE, Part.PROMPT)]
 
@@ -27,8 +35,11 @@ def findings(run: Run, summaries: Iterable[Summary]) -> list[TimeFinding]:
         parts = (m for repeat in included(repeats, s) for m in repeat.parts)
         rows = np.concatenate([np.zeros((0, len(_NAMES))), *map(rows_of, parts)])
         contradicted = int(s.value("contradicted") or 0)
-        if not contradicted and not rows[:, _DIVIDED].any():
+        opening = _opening(rows)
+        if not contradicted and not rows[:, _DIVIDED].any() and opening < LARGE_OPENING:
             continue
+        if opening < LEAST_OPENING:
+            rows[:, _OPENING] = 0.0
         rows = rows[np.argsort(rows[:, _TTFT].sum(axis=1), kind="stable")]
         slowest = rows[-max(1, round(SLOWEST * len(rows))) :] if len(rows) >= MIN_STREAMS else None
         found.append(
@@ -63,6 +74,12 @@ def rows_of(m: Measured) -> Floats:
         parts[Part.RECEIVE] = parts[Part.RECEIVE] + own
     rows: Floats = np.stack([parts[name] for name in _NAMES], axis=1) / 1e6
     return rows[m.included & (m.ttft >= 0)]
+
+
+def _opening(rows: Floats) -> float:
+    """Return the share of the TTFT in which connections were opened."""
+    ttft = rows[:, _TTFT].sum()
+    return float(rows[:, _OPENING].sum() / ttft) if ttft else 0.0
 
 
 def _mean(rows: Floats) -> Mapping[Part, float]:

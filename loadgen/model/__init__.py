@@ -9,6 +9,7 @@ package too.
 from loadgen.model.answer import Alike as Alike
 from loadgen.model.answer import Answer as Answer
 from loadgen.model.answer import Carries as Carries
+from loadgen.model.answer import Connects as Connects
 from loadgen.model.answer import Contrast as Contrast
 from loadgen.model.answer import Differs as Differs
 from loadgen.model.answer import Failure as Failure

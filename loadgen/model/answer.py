@@ -190,6 +190,17 @@ class Grows(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Connects(Answer):
+    """Opening its connection takes a stream ``connecting`` of the ``ttft`` (ms, p50): a large part."""
+
+    kind: str = "connects"
+    client: ClientId
+    level: Level
+    connecting: Estimate
+    ttft: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldsBack(Answer):
     """Starts (``start_delay``, of an open load), requests (``send_delay``) or tokens (``lag``) of a client are late by
     ``delay`` ms at p99, beyond its budget.

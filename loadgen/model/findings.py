@@ -149,6 +149,7 @@ class Cause(StrEnum):
     CPU = "cpu"  # the engine was ready to run and waited for CPU
     BUSY = "busy"  # the event loop, or another thread with the GIL, was busy
     COALESCED = "coalesced"  # the client handed it over with later ones, in one read
+    OPENING = "opening"  # its connection was opened
     UNEXPLAINED = "unexplained"
 
 
@@ -180,6 +181,9 @@ class DelayFinding(Finding):
 class Part(StrEnum):
     """A part of the time of a stream, in the order in which they pass; those before ``DECODE`` are the TTFT."""
 
+    DNS = "dns"  # the name of the server is looked up, for a connection of the stream's own
+    CONNECT = "connect"  # TCP connects it; with the lookup where the library does not tell them apart
+    TLS = "tls"  # its handshake
     SEND = "send"  # until the client had sent the request, as far as that is known
     UNRECEIVED = "unreceived"  # until the server had it
     LOAD = "load"  # of the model

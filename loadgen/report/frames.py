@@ -28,7 +28,7 @@ STREAM_COLUMNS = (
     "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
     "rate", "ttft_corrected_ms", "total_corrected_ms", "held_ms", "start_delay_ms",
-    "session", "turn", "http", "port",
+    "session", "turn", "http", "port", "ttft_connected_ms",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -142,7 +142,8 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         "first_byte": m.first_byte,
     }
     times = {
-        "ttft": m.ttft, "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
+        "ttft": m.ttft, "ttft_connected": m.ttft_connected,
+        "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
         "drain": of.drain_ns, "ttft_corrected": m.ttft_corrected, "total_corrected": m.total_corrected,
         "held": of.held_ns, "start_delay": m.start_delay,
         "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,

@@ -163,6 +163,18 @@ def test_the_wait_for_a_connection_is_until_the_request_was_sent_where_the_engin
     assert causes_of(replace(recording, pauses=held)) == {cause: 10}
 
 
+@pytest.mark.parametrize(
+    ("turn", "tls_ms", "cause"),
+    [(1, 25, "opening"), (1, 5, "connect"), (29, 25, "busy"), (1, 200, "opening")],
+)
+def test_a_client_is_not_blamed_for_a_handshake_in_which_it_was_idle(
+    turn: int, tls_ms: float, cause: str
+) -> None:
+    recording = plain(send_delay_ms=30.0, ttft_ms=300.0, sent_ms=30.0, opening_ms=(-1, 0.5, tls_ms))
+    held = pauses(("loop_pause", ZERO, ZERO + turn * MS))
+    assert causes_of(replace(recording, pauses=held)) == {cause: 10}
+
+
 def test_a_request_that_waited_for_a_late_server_is_the_servers() -> None:
     recording = plain(send_delay_ms=30.0, ttft_ms=100.0)
     late = np.array([[0, 25 * MS], [5 * MS, 28 * MS]]) + synthetic.EPOCH

@@ -92,6 +92,12 @@ def test_a_busy_core_comes_with_its_figures() -> None:
     assert busy.cpu_percent == pytest.approx(110, abs=10)
 
 
+def test_a_handshake_is_no_delay_of_the_client() -> None:
+    slow = {"send_delay_ms": 120, "sent_ms": 120, "cpu_us_per_token": 380}
+    assert limited(**slow) is Limit.CLIENT
+    assert limited(**slow, opening_ms=(-1, 10, 100)) is None
+
+
 @pytest.mark.parametrize("how", [{"lag_us": 60_000}, {"send_delay_ms": 120, "sent_ms": 120}])
 @pytest.mark.parametrize(("cost", "limit"), [(380, Limit.CLIENT), (100, None), (None, None)])
 def test_a_client_that_is_late_while_its_core_is_mostly_used(

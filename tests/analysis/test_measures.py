@@ -244,6 +244,29 @@ def test_without_a_common_clock_there_is_no_send_delay(of):
     assert set(Measured(synthetic.recording(send_delay_ms=5, **of)).send_delay.tolist()) == {-1}
 
 
+@pytest.mark.parametrize(
+    ("opening_ms", "openers", "connecting"),
+    [((1, 2, 3), 1, [6, 0, 0]), ((-1, 2, -1), 3, [2, 2, 2]), (None, None, [-1] * 3)],
+)
+def test_the_ttft_without_connecting_is_known_where_a_stream_tells_how_it_connected(
+    opening_ms, openers, connecting
+):
+    m = Measured(synthetic.recording(streams=3, opening_ms=opening_ms, openers=openers, sent_ms=20))
+    ms = [ns // synthetic.MS if ns > 0 else ns for ns in m.connecting.tolist()]
+    assert ms == connecting
+    less = [
+        -1 if ns < 0 else ttft - ns for ttft, ns in zip(m.ttft.tolist(), m.connecting.tolist(), strict=True)
+    ]
+    assert m.ttft_connected.tolist() == less
+
+
+def test_the_client_s_part_of_the_time_to_wire_is_without_connecting():
+    m = Measured(
+        synthetic.recording(streams=2, opening_ms=(10, 20, 30), openers=1, sent_ms=74, send_delay_ms=80)
+    )
+    assert m.to_wire.tolist() == [10 * synthetic.MS, 70 * synthetic.MS]
+
+
 def test_an_older_recording_has_no_send_delay():
     made = synthetic.recording(streams=3)
     unknown = replace(made.streams, end_stamp_ns=np.full(3, -1))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loadgen.analysis import summarise
 from loadgen.analysis.measures import Measured
-from loadgen.analysis.parts import AFTER_FIRST, BEFORE_FIRST, ROUNDING_NS
+from loadgen.analysis.parts import AFTER_FIRST, BEFORE_FIRST, OPENING, ROUNDING_NS
 from tests import synthetic
 
 MS = 1_000_000
@@ -72,8 +72,33 @@ def of(m: Measured, names: tuple[str, ...]) -> dict[str, float | None]:
 )  # fmt: skip
 def test_the_parts_of_the_ttft(reported, how, expected):
     m = measured(reported, **how)
-    assert of(m, BEFORE_FIRST) == pytest.approx(dict(zip(BEFORE_FIRST, expected, strict=True)), abs=0.2)
+    assert of(m, BEFORE_FIRST) == pytest.approx(
+        dict(zip(BEFORE_FIRST, (None, None, None, *expected), strict=True)), abs=0.2
+    )
     assert not m.parts.contradicted.any()
+
+
+@pytest.mark.parametrize(
+    ("reported", "how", "send"),
+    [
+        (OLLAMA, {}, 10),  # of 40 ms until the server had the request
+        (OLLAMA, {"same_host": False}, None),
+        ({}, {}, None),
+        (OLLAMA | {"total": 1500}, {}, None),  # contradicted, and certain all the same
+    ],
+)
+def test_opening_a_connection_is_no_part_of_the_rest(reported, how, send):
+    m = measured(reported, send=40, opening_ms=(5, 10, 15), **how)
+    found = of(m, BEFORE_FIRST)
+    assert [found[name] for name in OPENING] == pytest.approx([5, 10, 15])
+    assert found["send"] == (None if send is None else pytest.approx(send, abs=0.2))
+    assert sum(ms or 0 for ms in found.values()) == pytest.approx(700, abs=0.2)
+    assert m.ttft_connected[0] == m.ttft[0] - 30 * MS
+
+
+def test_a_stream_that_failed_keeps_what_is_known_of_its_connection():
+    m = Measured(synthetic.recording(concurrency=1, streams=1, opening_ms=(-1, 4, 6), outcomes={"reset": 1}))
+    assert [int(getattr(m.parts, name)[0]) for name in OPENING] == [-1, 4 * MS, 6 * MS]
 
 
 @pytest.mark.parametrize(

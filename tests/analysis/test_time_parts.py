@@ -75,3 +75,24 @@ def test_failed_streams_and_controls_do_not_count():
     control = replace(made, client=replace(made.client, control=True), index=1)
     (one,) = found(made, control)
     assert (one.client, one.streams) == (made.client, 40)
+
+
+@pytest.mark.parametrize(
+    ("openers", "shown"),
+    [(200, True), (50, False), (0, False)],  # of 200 streams: 12 %, 3 % and nothing of the TTFT
+)
+def test_opening_connections_is_divided_from_a_silent_server_where_it_is_a_tenth(openers, shown):
+    made = synthetic.recording(
+        stamped=False, ttft_ms=100, streams=200, opening_ms=(-1, 2, 10), openers=openers
+    )
+    silent = dict.fromkeys(
+        ("total_ns", "prompt_ns", "decode_ns", "end_stamp_ns"), np.full(len(made.streams), -1)
+    )
+    names = [set(one.mean) & {*Part} for one in found(replace(made, streams=replace(made.streams, **silent)))]
+    assert names == ([{Part.CONNECT, Part.TLS, Part.UNSPLIT, Part.DECODE, Part.REST}] if shown else [])
+
+
+@pytest.mark.parametrize(("openers", "shown"), [(200, True), (20, True), (10, False)])
+def test_less_than_a_hundredth_of_the_ttft_is_not_shown(openers, shown):
+    (one,) = found(synthetic.recording(ttft_ms=100, streams=200, opening_ms=(1, 1, 10), openers=openers))
+    assert (Part.TLS in one.mean) == shown

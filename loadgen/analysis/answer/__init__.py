@@ -25,6 +25,7 @@ RULES: Sequence[str] = (
     "loadgen.analysis.answer.objective:objective",
     "loadgen.analysis.answer.saturates:saturates",
     "loadgen.analysis.answer.waiting:waits",
+    "loadgen.analysis.answer.connects:connects",
     "loadgen.analysis.answer.holds_back:holds_back",
     "loadgen.analysis.answer.grows:grows",
     "loadgen.analysis.answer.measured:measured",

@@ -63,6 +63,7 @@ METRICS: tuple[str, ...] = (
     *_in("asked", "output_asked_p50", "output_tokens_p50", "output_asked_spread", "output_spread"),
     *_in("asked", "output_off_percent", "cached_percent"),
     *_in("latency", "answer_ttft", "headers", "tpot", "send_delay", "to_wire"),
+    *_in("latency", "ttft_connected", "connecting", "dns", "connect", "tls"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
     *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_peak"),
     *_in("lag", "relative_lag", "lag_error_ms"),

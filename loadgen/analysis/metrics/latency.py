@@ -22,6 +22,45 @@ def ttft(m: Measured) -> Ints:
     return m.ttft
 
 
+@latency(PerStream, label="TTFT without connecting", percentiles=(50, 99))
+def ttft_connected(m: Measured) -> Ints:
+    """TTFT less the time in which the stream's own connection was opened: name lookup, TCP and TLS. Empty where the
+    client does not report these.
+    """
+    return m.ttft_connected
+
+
+opened = partial(latency, PerStream, percentiles=(50, 99))
+
+
+@opened(label="connecting")
+def connecting(m: Measured) -> Ints:
+    """How long a stream took to open its connection: name lookup, TCP and TLS; 0 where it used one again. Empty where
+    the client does not report that.
+    """
+    return m.connecting
+
+
+@opened(label="name lookup")
+def dns(m: Measured) -> Ints:
+    """How long the name of the server was looked up, of the streams that opened a connection. Empty for an address, and
+    where a library does not tell it apart: `connect` includes it then.
+    """
+    return m.streams.dns_ns
+
+
+@opened(label="connect")
+def connect(m: Measured) -> Ints:
+    """How long TCP took to connect, of the streams that opened a connection."""
+    return m.streams.connect_ns
+
+
+@opened(label="TLS handshake")
+def tls(m: Measured) -> Ints:
+    """How long the handshake of TLS took, of the streams that opened a connection."""
+    return m.streams.tls_ns
+
+
 @latency(PerStream, label="TTFT of the answer", percentiles=(50, 99))
 def answer_ttft(m: Measured) -> Ints:
     """Time to the first output that is no thinking. Empty where a stream has none."""
@@ -73,16 +112,17 @@ def tpot(m: Measured) -> Ints:
     headline={99: (4, "added (ms, p99)", "to send")},
 )  # fmt: skip
 def send_delay(m: Measured) -> Ints:
-    """From the call of the library until the server had the request, by the server's own clock. Of that, `to_wire` is
-    the client's; then the request was on its way, or waited to be accepted.
+    """From the call of the library until the server had the request, by the server's own clock. Of that, the connection
+    was opened (`connecting`), and `to_wire` is the client's; then the request was on its way, or waited to be accepted.
     """
     return m.send_delay
 
 
 @latency(PerStream, label="time to wire", percentiles=(50, 99))
 def to_wire(m: Measured) -> Ints:
-    """From the call of the library until the connection had sent the request: the client's part of the TTFT. It is what
-    is certain, as the kernel tells it to within 4 ms. Empty where the library does not give access to the socket.
+    """From the call of the library until the connection had sent the request, without opening the connection: the
+    client's part of the TTFT. It is what is certain, as the kernel tells it to within 4 ms. Empty where the library
+    does not give access to the socket.
     """
     return m.to_wire
 

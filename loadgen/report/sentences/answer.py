@@ -14,6 +14,7 @@ from loadgen.model import (
     Alike,
     Answer,
     Carries,
+    Connects,
     Differs,
     Estimate,
     Failure,
@@ -438,6 +439,21 @@ def _scales(answers: Sequence[Scales]) -> Iterator[str]:
         )
 
 
+def _connects(answers: Sequence[Connects]) -> Iterator[str]:
+    for level, of in groupby(answers, key=lambda one: one.level):
+        text = _("{client} {connecting} of {ttft} ms")
+        clients = listed(
+            text.format(
+                client=one.client, connecting=number(one.connecting.value), ttft=number(one.ttft.value)
+            )
+            for one in of
+        )
+        yield _(
+            "At {level} opening connections is a large part of the TTFT: {clients} (p50). TTFT without connecting is "
+            "without it."
+        ).format(level=level_text(level), clients=clients)
+
+
 def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:
     for (metric, level, shown), of in groupby(answers, key=lambda one: (one.metric, one.level, one.shown)):
         clients = list(of)
@@ -618,6 +634,7 @@ _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Saturates: _saturates,
     Waiting: _waiting,
     Scales: _scales,
+    Connects: _connects,
     HoldsBack: _holds_back,
     Grows: _grows,
     Measured: _measured,

@@ -20,6 +20,7 @@ CAUSES: Mapping[Cause, str] = {
     Cause.CPU: "waiting for CPU",
     Cause.BUSY: "event loop or GIL busy",
     Cause.COALESCED: "read together with later tokens",
+    Cause.OPENING: "opening the connection",
     Cause.UNEXPLAINED: "unexplained",
 }
 SHORT: Mapping[Cause, str] = {  # heads of columns
@@ -32,6 +33,7 @@ SHORT: Mapping[Cause, str] = {  # heads of columns
     Cause.GC: "GC",
     Cause.BUSY: "loop or GIL busy",
     Cause.COALESCED: "coalesced",
+    Cause.OPENING: "opening",
 }
 
 

@@ -11,6 +11,9 @@ from loadgen.report.sentences import Sentences
 from loadgen.report.text import joined, number
 
 PARTS: Mapping[Part, str] = {
+    Part.DNS: "name lookup",
+    Part.CONNECT: "connect",
+    Part.TLS: "TLS handshake",
     Part.SEND: "client: to send",
     Part.UNRECEIVED: "before the server had the request",
     Part.LOAD: "load",

@@ -8,12 +8,14 @@ import pytest
 
 from loadgen import store
 from loadgen.analysis.answer.alike import alike
+from loadgen.analysis.answer.connects import connects
 from loadgen.analysis.answer.differs import differs
 from loadgen.analysis.answer.grows import grows
 from loadgen.analysis.answer.holds_back import holds_back
 from loadgen.analysis.answer.undecided import undecided
 from loadgen.model import CpuSample, CpuSampleTable, Level, Limit, Pause, Validity
 from loadgen.model.confidence import Confidence, Grade, Group, OtherPrograms
+from loadgen.report.sentences.answer import paragraphs
 from tests import synthetic
 from tests.analysis.answer.made import answers, made
 
@@ -291,3 +293,14 @@ def test_so_many_more_rounds_do_decide():
     rounds = 3 + one.more_rounds
     pair = (made("requests", rounds=rounds), made("aiohttp", rounds=rounds, cpu_us_per_token=values))
     assert not answers(undecided, *pair)
+
+
+@pytest.mark.parametrize(
+    ("connecting", "told"),
+    [(30.3, True), ((30.3, 29.0, 40.0), False), (29.0, False), (None, False), (250.0, True)],
+)
+def test_opening_connections_is_told_from_a_tenth_of_the_ttft_on_in_every_round(connecting, told):
+    sweep = [made("aiohttp", n, connecting_p50_ms=connecting if n < 100 else 0.0) for n in (1, 10, 100)]
+    found = answers(connects, *sweep, made("requests", 10))
+    assert [(one.client.label, one.level.streams) for one in found] == [("aiohttp", 10)] * told
+    assert ("of 301 ms" in " ".join(paragraphs(found))) == told
