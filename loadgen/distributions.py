@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import loadgen
 from loadgen import clients, protocols
 from loadgen.model import ClientId
 
@@ -21,8 +23,19 @@ ENGINE = ("msgspec", "certifi")  # distributions that an engine may use, whichev
 
 def extra(name: str) -> list[Requirement]:
     """Return what an extra of loadgen installs, ``""`` what loadgen itself does. Raises LookupError."""
-    about = metadata.metadata("loadgen")
-    if name and name not in (about.get_all("Provides-Extra") or ()):
+    try:
+        installed = metadata.distribution("loadgen")
+    except metadata.PackageNotFoundError:
+        raise LookupError("loadgen is not installed") from None
+    about = installed.metadata
+    source = Path(loadgen.__file__).parents[1] / "pyproject.toml"
+    if source.exists() and any(
+        each.name == "METADATA" and Path(str(each.locate())).stat().st_mtime < source.stat().st_mtime
+        for each in installed.files or ()
+    ):
+        raise LookupError(f"the installed loadgen is older than {source}")
+    known = {canonicalize_name(each) for each in about.get_all("Provides-Extra") or ()}
+    if name and canonicalize_name(name) not in known:
         raise LookupError(f"the installed loadgen {about['Version']} has no extra {name}")
     own = list(_applying(about.get_all("Requires-Dist") or (), ()))
     if not name:
@@ -59,7 +72,7 @@ def hidden(client: ClientId, protocol: str) -> tuple[str, ...]:
         if point.dist is not None
     ]
     own = closure([*roots, *map(Requirement, [*ENGINE, *plugins])]) | {"loadgen"}
-    return tuple(sorted(module for module, owners in _modules().items() if not owners & own))
+    return tuple(sorted(module for module, owners in modules().items() if not owners & own))
 
 
 def closure(roots: Iterable[Requirement]) -> set[str]:
@@ -91,7 +104,7 @@ def _applying(lines: Iterable[str], extras: Sequence[str]) -> Iterator[Requireme
 
 
 @cache
-def _modules() -> dict[str, AbstractSet[str]]:
+def modules() -> dict[str, AbstractSet[str]]:
     """Return the distributions of each top-level module that is installed here."""
     return {
         module: {canonicalize_name(name) for name in names}

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
-from loadgen import clients, files, interpreters, model, proc
+from loadgen import clients, distributions, files, interpreters, model, proc
+from loadgen.engine.hiding import HIDDEN
 from loadgen.engine.pipe import Done, Edge, Failed, Pauses, Pulse, Reader, Ready, Streams
 from loadgen.lab.sampler import Sampler
 from loadgen.lab.spool import Keep, Rows, Spool
@@ -76,14 +77,17 @@ class Engine:
         self._reader = Reader()
         self._stderr = files.scratch()
         # A session of its own: Ctrl-C in the terminal is for us, and we command the engine.
+        python = interpreters.of(cell.client)
+        # Another interpreter is measured as it is.
+        hidden = () if python else distributions.hidden(cell.client, cell.workload.protocol)
         self._process = subprocess.Popen(
-            [interpreters.of(cell.client) or sys.executable, "-P", "-m", "loadgen.engine"],
+            [python or sys.executable, "-P", "-m", "loadgen.engine"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             start_new_session=True,
             bufsize=0,
-            env=environment(),
+            env=environment() | {HIDDEN: " ".join(hidden)},
         )
         self.pid = self._process.pid
         self._sampler = Sampler(self.pid, cell.cores, port_of(cell.url) if self._same_host else None)
