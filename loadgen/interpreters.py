@@ -192,4 +192,4 @@ def _requirement(name: str) -> str:
     known = clients.info(name)
     extra = f"[{known.extra}]" if known.extra else ""
     which = f" @ {origin}" if origin else f"=={loadgen.__version__}"
-    return f'"loadgen{extra}{which}"' + ("" if extra else f" {known.distribution}")
+    return f'"loadgen{extra}{which}"' + ("" if extra else f" {known.distribution}".rstrip())

@@ -24,7 +24,7 @@ def command() -> None:
         ) as error:  # of a package that is not ours
             rows.append((name, "", f"cannot be used: {error}"))
             continue
-        library = f"{info.distribution} {version}{where}" if version else clients.install(name)
+        library = f"{info.distribution or 'Python'} {version}{where}" if version else clients.install(name)
         rows.append((name, "async" if info.mode == "tasks" else "sync", library))
     width = max(len(name) for name, _, _ in rows)
     for name, mode, library in rows:

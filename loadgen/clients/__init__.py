@@ -7,6 +7,7 @@ must never import another.
 
 import inspect
 import mmap
+import platform
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ Values = tuple[Any, ...] | Size  # every value, the default first; or a size
 
 # The option of clients whose library has a line iterator: read bytes, or the library's lines.
 LINES: Mapping[str, Values] = {"lines": ("bytes", "native")}
+# The option of clients whose library limits the connections of its pool: none, or the library's own limits.
+LIMITS: Mapping[str, Values] = {"limits": ("lifted", "default")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class Info:
 
     name: str
     mode: Mode  # which driver runs it
-    distribution: str  # on PyPI; its version is the client's
+    distribution: str  # on PyPI; its version is the client's. Empty: the standard library
     options: Mapping[str, Values] = field(default_factory=dict)  # in addition to the driver's
     protocols: tuple[str, ...] = ()  # supported ones; empty: any
     http: tuple[str, ...] = ("1.1",)  # the versions that it can be held to, over TLS and without
@@ -170,9 +173,11 @@ BUILTIN: Mapping[str, str] = {
     "httpx-sync": "loadgen.clients.httpx:HttpxSync",
     "httpx-async": "loadgen.clients.httpx:HttpxAsync",
     "aiohttp": "loadgen.clients.aiohttp:Aiohttp",
+    "httpx-aiohttp": "loadgen.clients.httpx_aiohttp:HttpxAiohttp",
     "httpx2-sync": "loadgen.clients.httpx2:Httpx2Sync",
     "httpx2-async": "loadgen.clients.httpx2:Httpx2Async",
     "urllib3": "loadgen.clients.urllib3:Urllib3",
+    "urllib": "loadgen.clients.urllib:Urllib",
     "pycurl": "loadgen.clients.pycurl:Pycurl",
     "curl_cffi-async": "loadgen.clients.curl_cffi_async:CurlCffiAsync",
     "ollama-sync": "loadgen.clients.ollama:OllamaSync",
@@ -181,6 +186,7 @@ BUILTIN: Mapping[str, str] = {
     "openai-async": "loadgen.clients.openai:OpenaiAsync",
     "niquests": "loadgen.clients.niquests:Niquests",
     "requests-gevent": "loadgen.clients.requests:RequestsGevent",
+    "geventhttpclient": "loadgen.clients.geventhttpclient:GeventHttpClient",
     "floor": "loadgen.clients.floor:Floor",
 }
 
@@ -262,8 +268,10 @@ def runtime_dependency(client: ClientId) -> str | None:
 
 def version(name: str) -> str | None:
     """Return the version of a client's library; None if it, or its driver's dependency, is not installed."""
-    driver = runtime_dependency(ClientId(name))
-    return None if driver and installed(driver) is None else installed(info(name).distribution)
+    driver, library = runtime_dependency(ClientId(name)), info(name).distribution
+    if driver and installed(driver) is None:
+        return None
+    return installed(library) if library else platform.python_version()
 
 
 def installed(distribution: str) -> str | None:

@@ -5,30 +5,34 @@ from functools import partial
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, trust
+from loadgen.clients import LIMITS, LINES, Failures, Info, Sink, Size, choice, connecting, size, trust
 from loadgen.model import Cell, Outcome, Request
+
+READ_BUFSIZE = Size(1 << 10, 1 << 30, 1)
 
 
 class Aiohttp:
     INFO: ClassVar = Info(
-        name="aiohttp", mode="tasks", distribution="aiohttp", extra="aiohttp", options=LINES
+        name="aiohttp",
+        mode="tasks",
+        distribution="aiohttp",
+        extra="aiohttp",
+        options={"read_bufsize": READ_BUFSIZE, **LIMITS, **LINES},
     )
 
     def __init__(self, cell: Cell) -> None:
         import aiohttp
         import yarl
 
-        self.failures: Failures = (
-            (aiohttp.ConnectionTimeoutError, "", Outcome.CONNECT_TIMEOUT),
-            (aiohttp.ServerDisconnectedError, "", Outcome.TRUNCATED),
-            (aiohttp.ClientPayloadError, "ConnectionResetError", Outcome.RESET),
-            (aiohttp.ClientPayloadError, "not completed", Outcome.TRUNCATED),
-            (aiohttp.ClientPayloadError, "Not enough data", Outcome.TRUNCATED),
-            (aiohttp.ClientPayloadError, "", Outcome.UNDECODABLE),
-            (aiohttp.ClientResponseError, "", Outcome.UNDECODABLE),
+        self.failures = failures()
+        options = cell.client.options
+        limit: dict[str, Any] = {"limit": 0} if choice(cell.client, "limits") == "lifted" else {}
+        buffer: dict[str, Any] = (
+            {"read_bufsize": size(options["read_bufsize"])} if "read_bufsize" in options else {}
         )
         self._session = aiohttp.ClientSession(
-            connector=connector(cell),
+            connector=connector(cell, **limit),
+            **buffer,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=cell.workload.timeouts.connect),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -46,25 +50,45 @@ class Aiohttp:
             data=request.body,
             allow_redirects=False,
         ) as response:
-            # none where the body is already complete
-            if response.connection and response.connection.transport:
-                sink.connected(response.connection.transport.get_extra_info("socket"))
-            sink.connection(http=".".join(map(str, response.version or ())))
-            sink.headers(response.status, response.headers.get)
+            report(response, sink)
             on_data, body = sink.data, response.content
             async for chunk in body if self._native else body.iter_any():
                 on_data(chunk)
 
 
+def failures() -> Failures:
+    """Return the outcomes of aiohttp's exceptions."""
+    import aiohttp
+
+    return (
+        (aiohttp.ConnectionTimeoutError, "", Outcome.CONNECT_TIMEOUT),
+        (aiohttp.ServerDisconnectedError, "", Outcome.TRUNCATED),
+        (aiohttp.ClientPayloadError, "ConnectionResetError", Outcome.RESET),
+        (aiohttp.ClientPayloadError, "not completed", Outcome.TRUNCATED),
+        (aiohttp.ClientPayloadError, "Not enough data", Outcome.TRUNCATED),
+        (aiohttp.ClientPayloadError, "", Outcome.UNDECODABLE),
+        (aiohttp.ClientResponseError, "", Outcome.UNDECODABLE),
+    )
+
+
+def report(response: Any, sink: Sink) -> None:
+    """Report the connection and the status of a response."""
+    # none where the body is already complete
+    if response.connection and response.connection.transport:
+        sink.connected(response.connection.transport.get_extra_info("socket"))
+    sink.connection(http=".".join(map(str, response.version or ())))
+    sink.headers(response.status, response.headers.get)
+
+
 _resolved: ContextVar[int] = ContextVar("resolved")  # mark of the connection that this task opens
 
 
-def connector(cell: Cell) -> Any:
-    """Return a TCPConnector without limits, whose connections report how long it took to open them."""
+def connector(cell: Cell, **own: Any) -> Any:
+    """Return a TCPConnector, whose connections report how long it took to open them."""
     import aiohttp
 
     timed = type("Timed", (_Timed, aiohttp.TCPConnector), {})
-    return timed(limit=0, ssl=connecting.handshakes(trust.context(cell)))
+    return timed(**own, ssl=connecting.handshakes(trust.context(cell)))
 
 
 class _Timed:

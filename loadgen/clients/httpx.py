@@ -12,8 +12,10 @@ from importlib import import_module
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from loadgen.clients import LINES, Failures, Info, Phase, Sink, choice, trust
+from loadgen.clients import LIMITS, LINES, Failures, Info, Phase, Sink, choice, trust
 from loadgen.model import Cell, Mode, Outcome, Request
+
+POOL_TIMEOUT_S = 5.0  # the default of httpx
 
 
 class HttpxSync:
@@ -22,7 +24,7 @@ class HttpxSync:
         mode="threads",
         distribution="httpx",
         extra="httpx",
-        options={"session": ("shared", "per-thread"), **LINES},
+        options={"session": ("shared", "per-thread"), **LIMITS, **LINES},
         http=("1.1", "2"),
     )
 
@@ -58,14 +60,14 @@ class HttpxAsync:
         mode="tasks",
         distribution="httpx",
         extra="httpx",
-        options=LINES,
+        options={**LIMITS, **LINES},
         http=("1.1", "2"),
     )
 
     def __init__(self, cell: Cell) -> None:
-        httpx: Any = import_module(self.INFO.distribution)
+        httpx: Any = import_module((self.INFO.modules or (self.INFO.distribution,))[0])
         self.failures = failures(httpx)
-        self._client = httpx.AsyncClient(**settings(httpx, cell, self.INFO.mode), cookies=no_cookies())
+        self._client = self._make(httpx, cell)
         self._read = _async_lines if choice(cell.client, "lines") == "native" else httpx.Response.aiter_raw
 
     async def stream(self, request: Request, sink: Sink) -> None:
@@ -76,10 +78,18 @@ class HttpxAsync:
             content=request.body,
             extensions={"trace": AsyncTrace(sink)},
         ) as response:
-            report(response, sink)
+            self._report(response, sink)
             on_data = sink.data
             async for chunk in self._read(response):
                 on_data(chunk)
+
+    # httpx on aiohttp differs in these
+
+    def _make(self, httpx: Any, cell: Cell) -> Any:
+        return httpx.AsyncClient(**settings(httpx, cell, self.INFO.mode), cookies=no_cookies())
+
+    def _report(self, response: Any, sink: Sink) -> None:
+        report(response, sink)
 
 
 class Trace:
@@ -122,24 +132,27 @@ def failures(httpx: Any) -> Failures:
     )
 
 
-def settings(httpx: Any, cell: Cell, mode: Mode) -> dict[str, Any]:
-    """Return the arguments of a Client: no limit on connections, nothing from the environment.
+def settings(httpx: Any, cell: Cell, mode: Mode, pool: float | None = POOL_TIMEOUT_S) -> dict[str, Any]:
+    """Return the arguments of a Client: no limit on connections, or the library's own, nothing from the environment.
 
-    A thread waits for the headers until the timeout of the first token, or the total one. Without HTTP/1.1 a URL
-    without TLS gets HTTP/2 with prior knowledge.
+    A thread waits for the headers until the timeout of the first token, or the total one; where the library limits
+    connections, a stream waits ``pool`` seconds for one. Without HTTP/1.1 a URL without TLS gets HTTP/2 with prior
+    knowledge.
     """
     timeouts, is_http2 = cell.workload.timeouts, cell.workload.http == "2"
     if not is_http2:
         # httpcore imports h2 wherever it is installed, which costs memory.
         sys.modules.setdefault("h2", None)  # type: ignore[arg-type]
     read = min(timeouts.first_token, timeouts.total) if mode == "threads" else None
+    lifted = cell.client.options.get("limits") != "default"
+    limits = {"limits": httpx.Limits(max_connections=None, max_keepalive_connections=None)} if lifted else {}
     return {
-        "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read),
-        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read, pool=None if lifted else pool),
         "verify": trust.context(cell),
         "http1": not is_http2,
         "http2": is_http2,
         "trust_env": False,
+        **limits,
     }
 
 

@@ -238,6 +238,7 @@ CONDITIONS: dict[str, Expected] = {
 }  # fmt: skip
 
 ON_H11 = ("httpx", "httpx2", "ollama", "niquests")
+NEVER_REUSES = ("urllib",)  # a connection
 
 # What a library hides: (condition, library) -> the outcome that is reported instead.
 EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
@@ -270,4 +271,9 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 
 def expected(name: str, client: str) -> Expected:
     """What a client of that name makes of a condition."""
-    return CONDITIONS[name]._replace(**EXCEPTIONS.get((name, client.partition("-")[0]), {}))
+    return CONDITIONS[name]._replace(**EXCEPTIONS.get((name, library(client)), {}))
+
+
+def library(client: str) -> str:
+    """What reads the responses of a client of that name."""
+    return "aiohttp" if client.endswith("-aiohttp") else client.partition("-")[0]
