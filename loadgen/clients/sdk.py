@@ -7,6 +7,7 @@ delivered it; so do those that it raises for, because the server's words may be 
 
 import inspect
 import json
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -38,6 +39,8 @@ class _Call:
             raise Undelivered(read) from error
 
 
+current: ContextVar[_Call] = ContextVar("current")  # of this thread or task
+
 KEPT = {"host", "user-agent", "connection"}  # headers of httpx
 
 
@@ -49,7 +52,6 @@ class Sdk:
 
     def __init__(self, cell: Cell) -> None:
         self._is_stream = cell.workload.stream
-        self._current: ContextVar[_Call] = ContextVar("current")  # of this thread or task
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         """Return the arguments of ``_send``, those of the request's fields that it knows."""
@@ -57,16 +59,13 @@ class Sdk:
         body = {name: value for name, value in json.loads(request.body).items() if name in known}
         return {**body, "stream": self._is_stream}
 
-    def _watch(self, answer: Any, call: "_Call") -> None:
-        """Make the SDK's iterator note in ``call`` what it reads; not where the response was made to."""
-
     def _hooks(self) -> dict[str, list[Any]]:
         if self.INFO.mode == "threads":
             return {"request": [self._on_request], "response": [self._on_response]}
         return {"request": [self._async_on_request], "response": [self._async_on_response]}
 
     def _on_request(self, sent: Any) -> None:
-        call = self._current.get()
+        call = current.get()
         request = call.request
         # not shared with other requests of the SDK
         sent.extensions["trace"] = (Trace if self.INFO.mode == "threads" else AsyncTrace)(call.sink)
@@ -74,12 +73,16 @@ class Sdk:
             del sent.headers[name]
         sent.headers.update({**request.headers, "Content-Length": str(len(request.body))})
         sent.url = type(sent.url)(request.url)
-        sent.stream = type(sent.stream)(request.body)
+        sent.stream, sent._content = type(sent.stream)(request.body), request.body
+
+    def _report(self, response: Any, sink: Sink) -> None:
+        """Report the connection and the status of a response."""
+        (report_headers if self.INFO.mode == "threads" else report)(response, sink)
 
     def _on_response(self, response: Any) -> None:
-        call = self._current.get()
+        call = current.get()
         sink = call.sink
-        report_headers(response, sink)
+        self._report(response, sink)
         if not response.is_success:
             for chunk in response.iter_raw():
                 sink.data(chunk)
@@ -90,9 +93,9 @@ class Sdk:
         self._on_request(sent)
 
     async def _async_on_response(self, response: Any) -> None:
-        call = self._current.get()
+        call = current.get()
         sink = call.sink
-        report(response, sink)
+        self._report(response, sink)
         if not response.is_success:
             async for chunk in response.aiter_raw():
                 sink.data(chunk)
@@ -103,11 +106,10 @@ class Sdk:
 class SyncSdk(Sdk):
     def stream(self, request: Request, sink: Sink) -> None:
         call = _Call(request, sink)
-        self._current.set(call)
+        current.set(call)
         try:
             answer = self._send(**self._arguments(request))
             if self._is_stream:
-                self._watch(answer, call)
                 for _ in answer:
                     sink.data(call.take())
         except Exception as error:
@@ -119,14 +121,53 @@ class SyncSdk(Sdk):
 class AsyncSdk(Sdk):
     async def stream(self, request: Request, sink: Sink) -> None:
         call = _Call(request, sink)
-        self._current.set(call)
+        current.set(call)
         try:
             answer = await self._send(**self._arguments(request))
             if self._is_stream:
-                self._watch(answer, call)
                 async for _ in answer:
                     sink.data(call.take())
         except Exception as error:
             call.explain(error)
             raise
         sink.data(call.take())
+
+
+# A stream of the SDKs of OpenAI and Anthropic delivers neither its end nor an event's type, and not every error as one.
+
+
+def note_events(stream: Any) -> None:
+    """Make a class of streams note each event where it reads it, in the call of its thread."""
+    events = stream._iter_events
+    if events.__module__ == __name__:
+        return
+
+    def noted(self: Any) -> Iterator[Any]:
+        call = current.get()
+        for event in events(self):
+            call.read += _encoded(event)
+            yield event
+
+    stream._iter_events = noted
+
+
+def note_async_events(stream: Any) -> None:
+    """Make a class of asynchronous streams note each event where it reads it, in the call of its task."""
+    events = stream._iter_events
+    if events.__module__ == __name__:
+        return
+
+    async def noted(self: Any) -> AsyncIterator[Any]:
+        call = current.get()
+        async for event in events(self):
+            call.read += _encoded(event)
+            yield event
+
+    stream._iter_events = noted
+
+
+def _encoded(event: Any) -> bytes:
+    """Return an event as the server sent it."""
+    kind = f"event: {event.event}\n" if event.event else ""
+    data = event.data.replace("\n", "\ndata: ")
+    return f"{kind}data: {data}\n\n".encode()
