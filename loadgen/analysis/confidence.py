@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 
 from loadgen.analysis import effects, machine, rounds
 from loadgen.analysis.changes import MIN_CHANGE_KIB
+from loadgen.analysis.in_place import IN_PLACE
 from loadgen.analysis.machine import HIGH, MEDIUM
 from loadgen.analysis.metrics import column
 from loadgen.analysis.noise import NoiseThresholds
@@ -77,7 +78,7 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
     known = {name: summary.value(name) for name in summary}
     shifts, held_up = machine.shifts(known), machine.halted(known) or machine.starved(known)
     for group, names in DECIDING.items():
-        metrics = [_from_schedule(summary, name) for name in names]
+        metrics = list(dict.fromkeys(_from_schedule(summary, name) for name in names))
         present = [metric for metric in metrics if summary.value(metric) is not None]
         if not present and not (group is Group.TAIL and summary.value("ttft_p50_ms") is not None):
             continue
@@ -107,7 +108,11 @@ def confidence(summary: Summary, noise: NoiseThresholds) -> dict[Group, Confiden
 
 
 def _from_schedule(summary: Summary, name: str) -> str:
-    """Return the column of the same latency from the schedule, where there is one and the load has a schedule."""
+    """Return the column of the same latency from the schedule, where there is one and the load has a schedule; without
+    tokens that of the bytes.
+    """
+    if summary.value("ttfb_p50_ms") is not None:
+        name = IN_PLACE.get(name, name)
     of = name.replace("_p", "_corrected_p", 1) if name.startswith(("ttft_", "total_")) else name
     return name if summary.level.rate is None else of
 

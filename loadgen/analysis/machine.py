@@ -36,6 +36,7 @@ from statistics import fmean
 
 import numpy as np
 
+from loadgen.analysis.in_place import IN_PLACE
 from loadgen.analysis.measures import Ints, Measured, present
 from loadgen.analysis.percentiles import percentiles
 from loadgen.model import PAUSES, Neighbour, Recording
@@ -256,7 +257,8 @@ def shifts(known: Values) -> dict[Group, list[ConfidenceCause]]:
 
 
 def _latency_shifts(group: Group, known: Values) -> Iterator[ConfidenceCause]:
-    present = [value for name in LATENCIES[group] if (value := known.get(name)) is not None]
+    names = [*LATENCIES[group], *(IN_PLACE[name] for name in LATENCIES[group] if name in IN_PLACE)]
+    present = [value for name in names if (value := known.get(name)) is not None]
     if not present:
         return
     figure = max(min(present), FLOOR_MS / HIGH)

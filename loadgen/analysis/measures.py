@@ -51,6 +51,20 @@ class Measured:
         """Return how each stream ended."""
         return self.streams.outcome.astype(np.str_)
 
+    @property
+    def has_tokens(self) -> bool:
+        return self.recording.workload.has_tokens
+
+    @cached_property
+    def silent(self) -> Flags:
+        """Return which completed streams carried no output."""
+        silent: Flags = self.ok & (self.streams.text_events == 0)
+        return silent if self.has_tokens else np.zeros_like(silent)
+
+    @property
+    def _none(self) -> Ints:
+        return np.full(len(self.streams), -1, dtype=np.int64)
+
     @cached_property
     def after_warmup(self) -> Flags:
         """Return which streams were due after the warm-up, however they ended."""
@@ -99,6 +113,11 @@ class Measured:
     def first_byte(self) -> Ints:
         there = self.streams.reads > 0
         return self._marks(there, self.offsets[:-1][there])
+
+    @cached_property
+    def ttfb(self) -> Ints:
+        """Return the time from the start to the first byte of the body, where tokens do not count; otherwise -1."""
+        return _between(self.streams.start, self.first_byte) if not self.has_tokens else self._none
 
     @cached_property
     def first_token(self) -> Ints:
@@ -205,6 +224,8 @@ class Measured:
     @cached_property
     def tokens(self) -> Ints:
         """Return the server's own count of tokens where it reported one, otherwise the number of text events."""
+        if not self.has_tokens:
+            return self._none
         reported = self.reported.server_tokens
         return np.where(reported >= 0, reported, self.streams.text_events)
 
@@ -387,6 +408,8 @@ class Measured:
 
         Where a stream has fewer text events than tokens, each event counts for several.
         """
+        if not self.has_tokens:
+            return 0.0
         begin, end = self.edges
         arrivals = self.recording.arrivals
         inside = (arrivals.at >= begin) & (arrivals.at < end)
@@ -394,6 +417,22 @@ class Measured:
         events = np.diff(running[self.offsets])
         weight = self.tokens / np.maximum(self.streams.text_events, 1)
         return float((events * weight).sum())
+
+    @property
+    def window_bytes(self) -> int:
+        """Return the bytes that arrived between the edges, where the size of each read is known."""
+        begin, end = self.edges
+        at, sizes = self.recording.arrivals.at, self.recording.sizes.bytes
+        return int(sizes[(at >= begin) & (at < end)].sum()) if len(sizes) else 0
+
+    def read_gaps(self) -> Times:
+        """Return the gaps between reads within each of the included streams, where tokens do not count."""
+        reads = self.streams.reads
+        if self.has_tokens or not len(self.recording.arrivals):
+            return Times(np.zeros(0, np.int64), np.zeros(0, np.int32))
+        owner = np.repeat(np.arange(len(reads), dtype=np.int32), reads)
+        counted = (owner[1:] == owner[:-1]) & self.included[owner[1:]]
+        return Times(np.diff(self.recording.arrivals.at)[counted], owner[1:][counted])
 
     def gaps(self) -> Times:
         """Return the gaps between token arrivals within each of the included streams.

@@ -208,7 +208,7 @@ def target_gone(summaries: Iterable[Summary]) -> bool:
 
 def _silent(measured: Measured) -> Iterator[Reason]:
     streams = int(measured.included.sum())
-    silent = int((measured.included & (measured.streams.text_events == 0)).sum())
+    silent = int((measured.included & measured.silent).sum())
     if silent > SILENT_SUSPECT * streams:
         yield reasons.NoOutput(
             validity=INVALID if silent == streams else SUSPECT, silent=silent, streams=streams

@@ -104,7 +104,7 @@ class Bar(Listener):
         ttft = sorted(self._ttft)
         self._text = self._titled(
             *self._in_flight(progress.open),
-            _("{n} tok/s").format(n=f"{rate:,.0f}"),
+            *([_("{n} tok/s").format(n=f"{rate:,.0f}")] if self._now.workload.has_tokens else []),
             *([_("TTFT {n} ms").format(n=f"{ttft[len(ttft) // 2]:,.0f}")] if ttft else []),
             failures=progress.failed,
         )

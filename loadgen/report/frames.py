@@ -165,6 +165,8 @@ def _streams(recording: Recording, before: int) -> pd.DataFrame:
         **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
         **{f"{name}_ms": _milliseconds(ns, ns < 0) for name, ns in times.items()},
     }
+    if not m.has_tokens:
+        found |= {name: np.full(len(of), -1) for name in STREAM_COLUMNS if name.endswith("_events")}
     return _frame(recording, len(of), found, STREAM_COLUMNS)
 
 

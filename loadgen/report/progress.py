@@ -32,6 +32,7 @@ AGAIN = "↻ "  # before what is measured again
 WIDE = "99,999"  # as wide as any figure
 LABEL = 15  # characters of a client's label; a longer one has its own line where there is no room
 FIGURES = ("ttft_p50_ms", "tokens_per_s", "send_delay_p99_ms", "lag_p99_ms")  # of the table of metrics
+OF_BYTES = ("ttfb_p50_ms", "mib_per_s", *FIGURES[2:])
 
 T = TypeVar("T")
 
@@ -185,15 +186,17 @@ class _Rows:
         self._levels = {cell.level for cell in cells}
         self._rounds = len({cell.repeat for cell in cells})
         judged = [Column("%", _("good"))] if any(cell.workload.slo.is_set for cell in cells) else []
-        self._figures = ("good_percent", *FIGURES) if judged else FIGURES
+        has_tokens = any(cell.workload.has_tokens for cell in cells)
+        figures = FIGURES if has_tokens else OF_BYTES
+        self._figures = ("good_percent", *figures) if judged else figures
         above = _("added p99 ms")
         columns = (
             Column(_("client")),
             Column(_("streams") if all(level.streams for level in self._levels) else _("per s")),
             Column(_("round"), priority=6),
             *judged,
-            Column(_("p50 ms"), _("TTFT"), priority=2),
-            Column(_("tok/s"), priority=5),
+            Column(_("p50 ms"), _("TTFT") if has_tokens else _("TTFB"), priority=2),
+            Column(_("tok/s") if has_tokens else _("MiB/s"), priority=5),
             Column(_("to send"), above, priority=4),
             Column(_("to receive"), above, priority=3),
             Column(_("failures"), priority=1),

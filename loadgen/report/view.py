@@ -29,9 +29,18 @@ class View:
         return [finding for finding in self.findings if isinstance(finding, kind)]
 
     def concerns(self, metric: Metric) -> bool:
-        """Return whether the run has the metric: one that needs a key of the scenario only where it was measured."""
+        """Return whether the run has the metric: one that needs a key of the scenario, or tokens where there are none,
+        only where it was measured.
+        """
         names = [metric.column(rank) for rank in metric.ranks]
-        return not metric.needs or any(s.value(name) is not None for s in self.summaries for name in names)
+        return (self.has_tokens and not metric.needs) or any(
+            s.value(name) is not None for s in self.summaries for name in names
+        )
+
+    @property
+    def has_tokens(self) -> bool:
+        """Return whether what was measured has tokens; otherwise only bytes count."""
+        return any(repeat.recording.workload.has_tokens for repeat in self.order)
 
     @cached_property
     def styles(self) -> Styles:

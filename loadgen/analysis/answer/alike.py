@@ -22,7 +22,7 @@ def alike(evidence: Evidence) -> Iterator[Alike]:
     """
     if (highest := evidence.compared_at) is None:
         return
-    columns = OPEN if evidence.is_open else COLUMNS
+    columns = evidence.columns(OPEN if evidence.is_open else COLUMNS)
     groups = {column: evidence.most_alike(highest, column) for column in columns}
     clients = next(filter(None, groups.values()), ())
     if not clients:

@@ -12,10 +12,11 @@ from loadgen.analysis.metrics import Column
 from loadgen.model import Contrast, Differs, Estimate, Group, Level
 
 REDUNDANT: Mapping[str, Sequence[str]] = {  # a column -> others that say the same in other words
-    "total_p50_ms": ("tokens_per_s",),
+    "total_p50_ms": ("tokens_per_s", "mib_per_s"),
     "ttft_p50_ms": ("ttft_corrected_p50_ms",),
     "ttft_p99_ms": ("ttft_corrected_p99_ms",),
     "tokens_per_s": ("completed_per_s",),
+    "mib_per_s": ("completed_per_s",),
 }
 COSTS = (Group.CPU, Group.MEMORY)
 

@@ -10,6 +10,7 @@ from itertools import combinations
 
 from loadgen.analysis import compare, effects, limits, metrics, rounds
 from loadgen.analysis.changes import Change
+from loadgen.analysis.in_place import IN_PLACE
 from loadgen.analysis.repeats import Repeat, included, repeats_of
 from loadgen.model import ClientId, Estimate, Group, Level, Limit, Run, Summary
 
@@ -69,6 +70,11 @@ class Evidence:
     def is_open(self) -> bool:
         """Return whether the levels are rates of an open load."""
         return any(level.rate is not None for level in self.levels)
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Return the columns of these names, or those that a run without tokens has in their place."""
+        has_tokens = any(repeat.recording.workload.has_tokens for repeat in self.repeats)
+        return [name if has_tokens else IN_PLACE.get(name, name) for name in names]
 
     def at(self, level: Level) -> Mapping[ClientId, Summary]:
         """Return the measurements at one level."""

@@ -26,7 +26,7 @@ def failed(recordings: Iterable[Recording]) -> Failures:
     for recording in recordings:
         m = Measured(recording)
         streams += len(m.streams)
-        silent += int((m.ok & (m.streams.text_events == 0)).sum())
+        silent += int(m.silent.sum())
         waited_ns += m.failure_wait_ns
         raced += int(races(m).sum())
         rows = m.streams.rows(m.failed)

@@ -18,7 +18,7 @@ def measured(evidence: Evidence) -> Iterator[Measured]:
     ((client, summary),) = evidence.at(evidence.levels[0]).items()
     values = {
         name: of
-        for name in (OPEN if evidence.is_open else COLUMNS)
+        for name in evidence.columns(OPEN if evidence.is_open else COLUMNS)
         if (of := over_rounds(summary, name)).low is not None
     }
     if values:

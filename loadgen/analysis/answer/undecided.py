@@ -36,7 +36,7 @@ def undecided(evidence: Evidence) -> Iterator[Undecided | HeldUp]:
     if held_up:
         yield HeldUp(level=level, clients=held_up)
     metrics: dict[tuple[ClientId, ...], list[str]] = defaultdict(list)
-    for column in OPEN if evidence.is_open else COLUMNS:
+    for column in evidence.columns(OPEN if evidence.is_open else COLUMNS):
         changes = evidence.changes(level, column)
         unclear = {client for pair in _unclear(changes, held_up) for client in pair}
         if unclear and not evidence.different(level, column):

@@ -79,6 +79,8 @@ METRICS: tuple[str, ...] = (
     *_in("output", "loads", "load_max_ms"),
     *_in("streams", "startup_streams"),
     *_in("latency", "startup_ttft", "start_delay", "drain"),
+    *_in("body", "ttfb", "read_gap", "mib_per_s", "stream_mib_per_s", "received_bytes", "bytes_per_read"),
+    *_in("body", "cpu_us_per_mib"),
     *_in("machine", "others_percent", "steal_percent", "core_wanted_percent"),
     *_in("machine", "stopped_percent", "throttled_percent"),
     *_in("machine", "others_wait_ms", "steal_wait_ms", "simulator_late_p50_ms", "simulator_late_p99_ms"),
@@ -114,6 +116,11 @@ class Repeats:
     def parts(self) -> list[Measured]:
         """Return the parts of the included repeats: one for each worker and repeat."""
         return [part for repeat in self.included for part in repeat.parts]
+
+    @property
+    def have_tokens(self) -> bool:
+        """Return whether the streams have tokens."""
+        return any(part.has_tokens for part in self.all_parts)
 
     @property
     def all_parts(self) -> list[Measured]:

@@ -11,12 +11,14 @@ from loadgen.analysis.metrics.streams import number
 from loadgen.analysis.metrics.usage import cost, largest
 
 
-def _tokens(repeats: Repeats) -> int:
+def _tokens(repeats: Repeats) -> int | None:
+    if not repeats.have_tokens:
+        return None
     return sum(int(m.tokens[m.after_warmup].sum()) for m in repeats.parts)
 
 
 @number(label="tokens")
-def tokens(repeats: Repeats) -> int:
+def tokens(repeats: Repeats) -> int | None:
     """Tokens received after the warm-up: for each stream the server's own count if it reports one, otherwise its
     text events.
     """
@@ -26,13 +28,15 @@ def tokens(repeats: Repeats) -> int:
 @metric(Scalar, label="tokens per stream", topic="streams", unit="tokens", better=None)
 def tokens_per_stream(repeats: Repeats) -> float | None:
     """How long answers are: the mean of the tokens of completed streams."""
-    streams = sum(int(m.included.sum()) for m in repeats.parts)
+    streams = sum(int(m.included.sum()) for m in repeats.parts) if repeats.have_tokens else 0
     return sum(int(m.tokens[m.included].sum()) for m in repeats.parts) / streams if streams else None
 
 
 @number(label="text events")
-def text_events(repeats: Repeats) -> int:
+def text_events(repeats: Repeats) -> int | None:
     """Events with output of any kind received after the warm-up, counted by the client."""
+    if not repeats.have_tokens:
+        return None
     return sum(int(m.streams.text_events[m.after_warmup].sum()) for m in repeats.parts)
 
 
@@ -50,7 +54,7 @@ def _thinking(repeats: Repeats) -> int | None:
         counted = np.where(of.server_thinking_tokens >= 0, of.server_thinking_tokens, -1.0)
         share = m.tokens * np.maximum(events, 0) / np.maximum(m.streams.text_events, 1)
         found += float(np.where(counted >= 0, counted, share)[m.after_warmup].sum())
-        measured = measured or bool(((events >= 0) & m.after_warmup).any())
+        measured = measured or bool(((events >= 0) & m.after_warmup & m.has_tokens).any())
     return round(found) if measured else None
 
 
@@ -65,8 +69,8 @@ def thinking_tokens(repeats: Repeats) -> int | None:
 @number(label="answer tokens")
 def answer_tokens(repeats: Repeats) -> int | None:
     """The `tokens` that are no thinking."""
-    thinking = _thinking(repeats)
-    return None if thinking is None else _tokens(repeats) - thinking
+    thinking, whole = _thinking(repeats), _tokens(repeats)
+    return None if thinking is None or whole is None else whole - thinking
 
 
 @cost(
@@ -76,7 +80,7 @@ def answer_tokens(repeats: Repeats) -> int | None:
 )  # fmt: skip
 def tokens_per_s(repeats: Repeats) -> float | None:
     """Tokens that arrived within the measured window, on any stream, divided by its length."""
-    seconds = sum(repeat.window_ns for repeat in repeats.included) / 1e9
+    seconds = sum(repeat.window_ns for repeat in repeats.included) / 1e9 if repeats.have_tokens else 0.0
     return sum(m.window_tokens for m in repeats.parts) / seconds if seconds else None
 
 

@@ -24,15 +24,25 @@ _LEAST_SHARE = 5e-6
 
 
 def distributions(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
-    """Return TTFT and ITL at one level, pooled over the repeats of each client; at most ``POINTS`` points a line."""
+    """Return TTFT and ITL, or those of bytes, at one level, pooled over the repeats of each client; at most ``POINTS``
+    points a line.
+    """
     ttft: dict[ClientId, list[NDArray[np.int64]]] = {}
     gaps: dict[ClientId, list[NDArray[np.int64]]] = {}
     for measured in (part for repeat in repeats for part in repeat.parts):
         client = measured.recording.client
-        ttft.setdefault(client, []).append(present(measured.ttft[measured.included]))
-        gaps.setdefault(client, []).append(measured.gaps().values)
+        first, between = (
+            (measured.ttft, measured.gaps()) if measured.has_tokens else (measured.ttfb, measured.read_gaps())
+        )
+        ttft.setdefault(client, []).append(present(first[measured.included]))
+        gaps.setdefault(client, []).append(between.values)
     charts = []
-    for title, pooled in ((_("Time to first token (TTFT)"), ttft), (_("Inter-token latency (ITL)"), gaps)):
+    titles = (
+        (_("Time to first token (TTFT)"), _("Inter-token latency (ITL)"))
+        if any(part.has_tokens for repeat in repeats for part in repeat.parts)
+        else (_("Time to first byte (TTFB)"), _("Gaps between reads"))
+    )
+    for title, pooled in zip(titles, (ttft, gaps), strict=True):
         values = {label: np.sort(np.concatenate(parts)) / 1e6 for label, parts in pooled.items()}
         chart = _chart(title, {label: v for label, v in values.items() if len(v)}, styles)
         if chart:

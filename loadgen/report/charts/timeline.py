@@ -9,6 +9,7 @@ import numpy as np
 from bokeh.models import Scatter
 from numpy.typing import NDArray
 
+from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
@@ -119,10 +120,7 @@ def _shown(repeat: Repeat) -> _Shown | None:
     begins = np.cumsum([0, *(len(m.outcome) for m in repeat.parts)])
     part_of = np.searchsorted(begins, rows, "right") - 1
     shown = [(repeat.parts[part], row) for part, row in zip(part_of, rows - begins[part_of], strict=True)]
-    pieces = [
-        (m.recording.arrivals.at[m.text_reads[slice(*m.text_offsets[row : row + 2])]] - m.recording.start)
-        for m, row in shown
-    ]
+    pieces = [_reads(m, row) - m.recording.start for m, row in shown]
     outcome = np.array([m.outcome[row] for m, row in shown])
     return _Shown(
         client=repeat.recording.client,
@@ -135,6 +133,14 @@ def _shown(repeat: Repeat) -> _Shown | None:
         dot_at=np.concatenate(pieces) / 1e9,
         dot_row=np.repeat(np.arange(len(rows)), [len(piece) for piece in pieces]),
     )
+
+
+def _reads(m: Measured, row: int) -> Ints:
+    """Return when the reads of one stream arrived that are drawn: those with text, or where tokens do not count all."""
+    at = m.recording.arrivals.at
+    if not m.has_tokens:
+        return at[slice(*m.offsets[row : row + 2])]
+    return at[m.text_reads[slice(*m.text_offsets[row : row + 2])]]
 
 
 def _silences(shown: _Shown) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:

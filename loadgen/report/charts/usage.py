@@ -23,6 +23,7 @@ Kind = tuple[str, str, Callable[[Repeat], Line]]  # title, unit, and the line of
 HEIGHT = 190
 POINTS = 200
 CPU_BIN_S = 0.5  # the kernel counts CPU in ticks of 10 ms: shorter bins show the ticks
+RATE_BIN_S = 0.5
 GONE_S = 2 * CPU_BIN_S  # a worker without samples for so long has ended
 
 
@@ -44,6 +45,7 @@ def usage(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
             lambda repeat: _added(repeat, lambda of: _column(of, of.samples.threads, 1)),
         ),
         (_("CPU"), _("% of one core"), lambda repeat: _added(repeat, _cpu)),
+        (_("Bytes received"), _("MiB per s"), lambda repeat: _added(repeat, _received)),
     )
     return over_time(repeats, kinds, styles)
 
@@ -130,6 +132,17 @@ def _thinned(at: NDArray[np.float64], value: NDArray[np.float64]) -> Line:
 def _column(recording: Recording, raw: Ints, scale: float) -> Line:
     there = raw >= 0
     return (recording.samples.at[there] - recording.start) / 1e9, raw[there] / scale
+
+
+def _received(recording: Recording) -> Line:
+    """Return the MiB that arrived per second, in bins of half a second; nothing where the reads have no sizes."""
+    sizes = recording.sizes.bytes
+    if not len(sizes):
+        return np.zeros(0), np.zeros(0)
+    bins = ((recording.arrivals.at - recording.start) // int(RATE_BIN_S * 1e9)).clip(0)
+    mib = np.bincount(bins, weights=sizes) / (1 << 20)
+    at: NDArray[np.float64] = (np.arange(len(mib)) + 0.5) * RATE_BIN_S
+    return at, mib / RATE_BIN_S
 
 
 def _cpu(recording: Recording) -> Line:

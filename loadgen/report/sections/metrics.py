@@ -40,7 +40,11 @@ class Metrics(Section):
         else:
             yield _table(view, [of for of in short() if view.concerns(of[0].metric)], "")
         low = any(each.low_sample for s in view.summaries for each in s.values())
-        legend = _("TTFT, ITL, total and lag in ms; – not measured")
+        legend = (
+            _("TTFT, ITL, total and lag in ms; – not measured")
+            if view.has_tokens
+            else _("TTFB, gaps between reads and total in ms; – not measured")
+        )
         yield Text(clauses([legend, _("~ low sample size")]) if low else legend, "quiet")
         if thinking := clauses(_thinking(view)):
             yield Text(_("Thinking: {thinking}.").format(thinking=thinking), "quiet")

@@ -305,6 +305,8 @@ def _amount(name: str, of: float | None) -> str:
     texts: Mapping[str, str] = {
         "threads_peak": "{value}",
         "tokens_per_s": "{value}",
+        "mib_per_s": "{value}",
+        "cpu_us_per_mib": _("{value} of CPU per MiB"),
         "rss_per_stream_kib": _("{value} per stream"),
         "cpu_us_per_token": _("{value} of CPU per token"),
         "switches_per_token": _("{value} context switches per token"),
@@ -594,6 +596,8 @@ def _name(column_name: str) -> str:
         "total_corrected_p50_ms": _("total time from the schedule"),
         "completed_per_s": _("completed streams per second"),
         "tokens_per_s": _("token rate"),
+        "ttfb_p50_ms": _("median TTFB"),
+        "mib_per_s": _("bytes per second"),
     }
     return names.get(column_name) or label(column(column_name))
 

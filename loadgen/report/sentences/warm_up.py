@@ -31,6 +31,8 @@ def saw(warm_up: WarmUp) -> str:
         text = _("Warm-up: the request failed ({why}); the run goes on")
         why = joined(filter(None, [outcome(str(warm_up.outcome), 1), warm_up.error]))
         return text.format(why=why)
+    if not warm_up.tokens:
+        return _("Warm-up: the answer took {seconds} s").format(seconds=number(warm_up.total_s))
     parts = [plural(warm_up.tokens, "{n} token", "{n} tokens")]
     if warm_up.ttft_s is not None:
         parts.append(_("the first after {seconds} s").format(seconds=number(warm_up.ttft_s)))
