@@ -40,7 +40,7 @@ class View:
     @property
     def has_tokens(self) -> bool:
         """Return whether what was measured has tokens; otherwise only bytes count."""
-        return any(repeat.recording.workload.has_tokens for repeat in self.order)
+        return self.run.info.scenario.workload.has_tokens
 
     @cached_property
     def styles(self) -> Styles:

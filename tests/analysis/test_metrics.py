@@ -200,8 +200,8 @@ def test_draws_are_made_only_where_they_are_used(monkeypatch: pytest.MonkeyPatch
     (two,) = summarise(run(".", made[:2]))
     assert two["ttft_p50_ms"].low is not None
     assert drawn.count("weights") == 1
-    # of TTFT, ITL, total, queue and lag, and of TTFT and total from the schedule: those with intervals
-    assert len([ranks for ranks in drawn if ranks]) == 1 + 7
+    # of TTFT, ITL, total, queue and lag, TTFT and total from the schedule, TTFB and gaps of reads: those with intervals
+    assert len([ranks for ranks in drawn if ranks]) == 1 + 9
 
 
 # ------------------------------------------------------------------- a metric of another package

@@ -73,8 +73,9 @@ class Evidence:
 
     def columns(self, names: Sequence[str]) -> list[str]:
         """Return the columns of these names, or those that a run without tokens has in their place."""
-        has_tokens = any(repeat.recording.workload.has_tokens for repeat in self.repeats)
-        return [name if has_tokens else IN_PLACE.get(name, name) for name in names]
+        if self.run.info.scenario.workload.has_tokens:
+            return list(names)
+        return [IN_PLACE.get(name, name) for name in names]
 
     def at(self, level: Level) -> Mapping[ClientId, Summary]:
         """Return the measurements at one level."""

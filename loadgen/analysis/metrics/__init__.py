@@ -119,8 +119,8 @@ class Repeats:
 
     @property
     def have_tokens(self) -> bool:
-        """Return whether the streams have tokens."""
-        return any(part.has_tokens for part in self.all_parts)
+        """Return whether the streams have tokens; without any of them too."""
+        return all(part.has_tokens for part in self.all_parts)
 
     @property
     def all_parts(self) -> list[Measured]:

@@ -141,8 +141,7 @@ def _received(recording: Recording) -> Line:
         return np.zeros(0), np.zeros(0)
     bins = ((recording.arrivals.at - recording.start) // int(RATE_BIN_S * 1e9)).clip(0)
     mib = np.bincount(bins, weights=sizes) / (1 << 20)
-    at: NDArray[np.float64] = (np.arange(len(mib)) + 0.5) * RATE_BIN_S
-    return at, mib / RATE_BIN_S
+    return np.arange(0.5, len(mib)) * RATE_BIN_S, mib / RATE_BIN_S
 
 
 def _cpu(recording: Recording) -> Line:
