@@ -210,6 +210,7 @@ OWN: dict[str, set[str]] = {
     "loadgen.clients.urllib": set(),
     "loadgen.clients.geventhttpclient": {"geventhttpclient"},
     "loadgen.clients.trust": {"certifi"},
+    "loadgen.clients.http2": set(),
     "loadgen.clients.connecting": set(),
     "loadgen.clients.floor": {"httptools"},
 }

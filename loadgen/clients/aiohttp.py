@@ -88,7 +88,10 @@ def connector(cell: Cell, **own: Any) -> Any:
     import aiohttp
 
     timed = type("Timed", (_Timed, aiohttp.TCPConnector), {})
-    return timed(**own, ssl=connecting.handshakes(trust.context(cell)))
+    is_new = cell.workload.connections == "new"
+    if is_new:
+        own["keepalive_timeout"] = None  # none goes with force_close
+    return timed(**own, force_close=is_new, ssl=connecting.handshakes(trust.context(cell)))
 
 
 class _Timed:

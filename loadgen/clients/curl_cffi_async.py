@@ -16,7 +16,12 @@ TOTAL_TIMEOUT_MARGIN_MS = 1000  # the library's total timeout is that much later
 
 class CurlCffiAsync:
     INFO: ClassVar = Info(
-        name="curl_cffi-async", mode="tasks", distribution="curl_cffi", extra="curl_cffi", options=LINES
+        name="curl_cffi-async",
+        mode="tasks",
+        distribution="curl_cffi",
+        extra="curl_cffi",
+        options=LINES,
+        http=("1.1", "2"),
     )
 
     def __init__(self, cell: Cell) -> None:
@@ -37,18 +42,21 @@ class CurlCffiAsync:
         )
         self._connects = CurlInfo.NUM_CONNECTS
         self._times = CurlInfo.NAMELOOKUP_TIME, CurlInfo.CONNECT_TIME, CurlInfo.APPCONNECT_TIME
-        timeouts = cell.workload.timeouts
+        timeouts, is_new = cell.workload.timeouts, int(cell.workload.connections == "new")
         self._session: Any = AsyncSession(
             max_clients=cell.max_streams,
             timeout=0,
             curl_options={
                 CurlOpt.CONNECTTIMEOUT_MS: round(timeouts.connect * 1000),
                 # A stream that the engine ends before its headers continues inside the library until then.
+                CurlOpt.FRESH_CONNECT: is_new,
+                CurlOpt.FORBID_REUSE: is_new,
                 CurlOpt.TIMEOUT_MS: round(timeouts.total * 1000) + TOTAL_TIMEOUT_MARGIN_MS,
             },
             allow_redirects=False,
             discard_cookies=True,
             trust_env=False,
+            http_version="v1" if cell.workload.http == "1.1" else "v2_prior_knowledge",
             verify=cast(Any, trust.certificates(cell) or cell.tls.verify),
         )
         self._read: Any = _lines if choice(cell.client, "lines") == "native" else Response.aiter_content

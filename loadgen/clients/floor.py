@@ -1,6 +1,6 @@
 """The reference client: a bare ``asyncio.Protocol`` with httptools, on uvloop. No client could cost much less.
 
-It implements only the HTTP/1.1 that a streamed response needs, and no TLS.
+It implements only the HTTP/1.1 that a streamed response needs.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from time import perf_counter_ns
 from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
-from loadgen.clients import Failures, Info, Sink, connecting
+from loadgen.clients import Failures, Info, Sink, connecting, trust
 from loadgen.model import Cell, Outcome, Request
 
 RACE = "keep-alive race: the server closed a reused connection before the first byte of an answer"
@@ -39,26 +39,27 @@ class Floor:
             (httptools.HttpParserError, "", Outcome.UNDECODABLE),
         )
         self._parser = httptools.HttpResponseParser
-        self._timeout = cell.workload.timeouts.connect
+        self._timeout, self._keeps = cell.workload.timeouts.connect, cell.workload.connections == "reuse"
+        is_tls = urlsplit(cell.url).scheme == "https"
+        self._tls = connecting.handshakes(trust.context(cell)) if is_tls else None
         self._idle: defaultdict[tuple[str, int], list[_Connection]] = defaultdict(list)
 
     async def stream(self, request: Request, sink: Sink) -> None:
         url = urlsplit(request.url)
-        if url.scheme != "http":
-            raise ValueError(f"floor speaks http only, not {url.scheme}")
-        address = (url.hostname or "", url.port or 80)
+        usual = 443 if self._tls else 80
+        address = (url.hostname or "", url.port or usual)
         path = url.path + ("?" + url.query if url.query else "")
         connecting.sink.set(sink)
         connection = await self._connect(address)
         try:
-            connection.send(path, url.netloc.rpartition("@")[2].removesuffix(":80"), request)
+            connection.send(path, url.netloc.rpartition("@")[2].removesuffix(f":{usual}"), request)
             status = await connection.status()
             sink.connected(connection.socket)
             sink.connection(http=connection.version)
             sink.headers(status, connection.header)
             await connection.body(sink.data)
         finally:
-            if connection.reusable:
+            if connection.reusable and self._keeps:
                 self._idle[address].append(connection)
             else:
                 connection.close()
@@ -81,13 +82,17 @@ class Floor:
             for host in hosts:
                 try:
                     _, connection = await loop.create_connection(
-                        lambda: _Connection(loop, self._parser), host, port
+                        lambda: _Connection(loop, self._parser),
+                        host,
+                        port,
+                        ssl=self._tls,
+                        server_hostname=address[0] if self._tls else None,
                     )
                     break
                 except OSError:
                     if host == hosts[-1]:
                         raise
-        connecting.ended("connect", began)
+        connecting.opened(began, connection.tls)
         return connection
 
 
@@ -121,6 +126,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.socket = transport.get_extra_info("socket")
+        self.tls = transport.get_extra_info("ssl_object")
         self._is_readable = readable(self.socket.fileno())
 
     def close(self) -> None:

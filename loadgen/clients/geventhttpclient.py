@@ -41,6 +41,7 @@ class GeventHttpClient:
             insecure=not cell.tls.verify,
             ssl_context_factory=lambda **_: _handshakes(trust.context(cell)),
         )
+        self._keeps = cell.workload.connections == "reuse"
         self._clients: dict[tuple[str, str], Any] = {}  # by scheme, and host and port
         self._read = _lines if choice(cell.client, "lines") == "native" else _reads
 
@@ -59,6 +60,7 @@ class GeventHttpClient:
         client = self._clients[scheme, host] = self._new(f"{scheme}://{host}")
         pool = client._connection_pool
         pool.__class__ = type("Timed", (_Timed, type(pool)), {})
+        pool.keeps = self._keeps
         pool.size = -1  # else it sends a GET again, as often as that
         return client
 
@@ -71,6 +73,8 @@ class _Timed:
     """The part of a pool that reports the phases and the sockets of its connections."""
 
     network_timeout: float
+    release_socket: Any
+    keeps = True
     _connection_host: str
 
     def get_socket(self) -> Any:
@@ -79,6 +83,12 @@ class _Timed:
         _socket.set(sock)
         connecting.sink.get().connected(sock)
         return sock
+
+    def return_socket(self, sock: Any) -> None:
+        if self.keeps:
+            super().return_socket(sock)  # type: ignore[misc]
+        else:
+            self.release_socket(sock)
 
     def _resolve(self) -> Any:
         began = perf_counter_ns()

@@ -6,16 +6,17 @@
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import import_module
 from time import perf_counter_ns
 from typing import Any, ClassVar
 
-from loadgen.clients import LIMITS, LINES, Failures, Info, Phase, Sink, choice, trust
+from loadgen.clients import LIMITS, LINES, Failures, Info, Phase, Sink, choice, http2, trust
 from loadgen.model import Cell, Mode, Outcome, Request
 
-POOL_TIMEOUT_S = 5.0  # the default of httpx
+# The defaults of httpx and httpx2.
+POOL_TIMEOUT_S = 5.0
+DEFAULT_LIMITS: Mapping[str, int | None] = {"max_connections": 100, "max_keepalive_connections": 20}
 
 
 class HttpxSync:
@@ -31,16 +32,23 @@ class HttpxSync:
     def __init__(self, cell: Cell) -> None:
         httpx: Any = import_module(self.INFO.distribution)
         self.failures = failures(httpx)
-        self._new = partial(httpx.Client, **settings(httpx, cell, self.INFO.mode))
+        context = trust.context(cell)
+
+        def new() -> Any:
+            return httpx.Client(
+                **settings(httpx, cell, self.INFO.mode, context=context), cookies=no_cookies()
+            )
+
+        self._new = new
         self._read = _lines if choice(cell.client, "lines") == "native" else httpx.Response.iter_raw
         self._local = threading.local()
         shared = choice(cell.client, "session") == "shared"
-        self._shared = self._new(cookies=no_cookies()) if shared else None
+        self._shared = self._new() if shared else None
 
     def stream(self, request: Request, sink: Sink) -> None:
         client = self._shared or getattr(self._local, "client", None)
         if client is None:
-            client = self._local.client = self._new(cookies=no_cookies())
+            client = self._local.client = self._new()
         with client.stream(
             request.method,
             request.url,
@@ -132,28 +140,30 @@ def failures(httpx: Any) -> Failures:
     )
 
 
-def settings(httpx: Any, cell: Cell, mode: Mode, pool: float | None = POOL_TIMEOUT_S) -> dict[str, Any]:
+def settings(
+    httpx: Any, cell: Cell, mode: Mode, pool: float | None = POOL_TIMEOUT_S, context: Any = None
+) -> dict[str, Any]:
     """Return the arguments of a Client: no limit on connections, or the library's own, nothing from the environment.
 
     A thread waits for the headers until the timeout of the first token, or the total one; where the library limits
-    connections, a stream waits ``pool`` seconds for one. Without HTTP/1.1 a URL without TLS gets HTTP/2 with prior
-    knowledge.
+    connections, a stream waits ``pool`` seconds for one.
     """
-    timeouts, is_http2 = cell.workload.timeouts, cell.workload.http == "2"
-    if not is_http2:
-        # httpcore imports h2 wherever it is installed, which costs memory.
-        sys.modules.setdefault("h2", None)  # type: ignore[arg-type]
+    context = context or trust.context(cell)
+    timeouts = cell.workload.timeouts
     read = min(timeouts.first_token, timeouts.total) if mode == "threads" else None
     lifted = cell.client.options.get("limits") != "default"
-    limits = {"limits": httpx.Limits(max_connections=None, max_keepalive_connections=None)} if lifted else {}
-    return {
-        "timeout": httpx.Timeout(None, connect=timeouts.connect, read=read, pool=None if lifted else pool),
-        "verify": trust.context(cell),
-        "http1": not is_http2,
-        "http2": is_http2,
-        "trust_env": False,
-        **limits,
-    }
+    wait = httpx.Timeout(None, connect=timeouts.connect, read=read, pool=None if lifted else pool)
+    own = {"timeout": wait, "trust_env": False}
+    if cell.workload.http == "2":
+        # Threads that share a connection change its timeout for each other: one for all, lest a read fails.
+        wait.write = wait.read
+        return {**own, "transport": http2.transport(httpx, cell, mode, context)}
+    # httpcore imports h2 wherever it is installed, which costs memory.
+    sys.modules.setdefault("h2", None)  # type: ignore[arg-type]
+    limits = {**DEFAULT_LIMITS, **(dict.fromkeys(DEFAULT_LIMITS) if lifted else {})}
+    if cell.workload.connections == "new":
+        limits["max_keepalive_connections"] = 0
+    return {**own, "verify": context, "limits": httpx.Limits(**limits)}
 
 
 def no_cookies() -> CookieJar:
@@ -162,9 +172,13 @@ def no_cookies() -> CookieJar:
 
 
 def report_headers(response: Any, sink: Sink) -> None:
-    """Report the socket and the status of a response on a thread, and end the library's read timeout."""
-    # httpcore reads this timeout again when the body begins.
-    response.request.extensions["timeout"]["read"] = None
+    """Report the socket and the status of a response on a thread, and end the library's read timeout.
+
+    With HTTP/2 that remains: the engine cannot end a stream by shutting down a connection that others use.
+    """
+    if response.http_version != "HTTP/2":
+        # httpcore reads this timeout again when the body begins.
+        response.request.extensions["timeout"]["read"] = None
     report(response, sink)
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from loadgen.clients import LINES, Failures, Info, Phase, Sink, connecting
+from loadgen.clients import LINES, Failures, Info, Phase, Sink, connecting, trust
 from loadgen.clients.requests import Requests
-from loadgen.model import Outcome
+from loadgen.model import Outcome, Request
 
 
 class Niquests(Requests):
@@ -20,8 +20,17 @@ class Niquests(Requests):
         distribution="niquests",
         extra="niquests",
         options=LINES,
+        http=("1.1", "2"),
         alone=True,
     )
+
+    def stream(self, request: Request, sink: Sink) -> None:
+        try:
+            super().stream(request, sink)
+        finally:
+            if self._cell.workload.connections == "new":
+                for adapter in self._local.session.adapters.values():
+                    adapter.poolmanager.clear()
 
     def _failures(self) -> Failures:
         import niquests
@@ -40,16 +49,22 @@ class Niquests(Requests):
         import niquests
 
         session = niquests.Session(
-            pool_connections=1, pool_maxsize=connections, retries=0, allow_incoming_cookies=False
+            pool_connections=1,
+            pool_maxsize=connections,
+            retries=0,
+            allow_incoming_cookies=False,
+            disable_http1=self._cell.workload.http != "1.1",
+            disable_http2=self._cell.workload.http != "2",
+            disable_http3=True,
         )
         session.trust_env = False
-        session.verify = self._certificates or self._verify
+        session.verify = trust.certificates(self._cell) or self._cell.tls.verify
         # niquests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda _: None
         return session
 
     def _socket(self, response: Any) -> Any:
-        return response.raw._fp._sock
+        return response.raw._fp._sock or response.raw._connection.sock
 
     def _report_phases(self, response: Any, sink: Sink) -> None:
         known = response.request.conn_info

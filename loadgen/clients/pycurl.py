@@ -6,6 +6,7 @@ libcurl calls back with the bytes of each read.
 import os
 import socket
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,7 +15,9 @@ from loadgen.model import Cell, Outcome, Request
 
 
 class Pycurl:
-    INFO: ClassVar = Info(name="pycurl", mode="threads", distribution="pycurl", extra="pycurl", descriptors=4)
+    INFO: ClassVar = Info(
+        name="pycurl", mode="threads", distribution="pycurl", extra="pycurl", descriptors=4, http=("1.1", "2")
+    )
 
     def __init__(self, cell: Cell) -> None:
         import pycurl
@@ -31,22 +34,24 @@ class Pycurl:
             (pycurl.error, f"({pycurl.E_UNSUPPORTED_PROTOCOL}, ", Outcome.UNDECODABLE),
             (pycurl.error, f"({pycurl.E_FTP_WEIRD_SERVER_REPLY}, ", Outcome.UNDECODABLE),
         )
-        self._connect_ms = round(cell.workload.timeouts.connect * 1000)
-        self._certificates, self._verify = trust.certificates(cell), cell.tls.verify
+        self._cell = cell
         self._local = threading.local()
 
     def stream(self, request: Request, sink: Sink) -> None:
         handle: _Handle | None = getattr(self._local, "handle", None)
         if handle is None:
-            handle = self._local.handle = _Handle(self._connect_ms, self._certificates, self._verify)
+            handle = self._local.handle = _Handle(self._cell)
         handle.perform(request, sink)
 
 
 class _Handle:
     """An easy handle with the socket of its connection."""
 
-    def __init__(self, connect_ms: int, certificates: str | None, verify: bool) -> None:
+    def __init__(self, cell: Cell) -> None:
         import pycurl
+
+        of, certificates = cell.workload, trust.certificates(cell)
+        prior, first = pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE, pycurl.CURL_HTTP_VERSION_1_1
 
         self._pycurl = pycurl
         self._sockets: dict[int, socket.socket] = {}
@@ -56,11 +61,13 @@ class _Handle:
         self._curl: Any = pycurl.Curl()
         if certificates:
             self._curl.setopt(pycurl.CAPATH if os.path.isdir(certificates) else pycurl.CAINFO, certificates)
-        if not verify:
+        if not cell.tls.verify:
             self._curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             self._curl.setopt(pycurl.SSL_VERIFYHOST, 0)
         for option, value in (
-            (pycurl.CONNECTTIMEOUT_MS, connect_ms),
+            (pycurl.CONNECTTIMEOUT_MS, round(of.timeouts.connect * 1000)),
+            (pycurl.HTTP_VERSION, prior if of.http == "2" else first),
+            (pycurl.FORBID_REUSE, int(of.connections == "new")),
             (pycurl.NOSIGNAL, 1),  # signals are for the main thread
             (pycurl.PROXY, ""),  # none from the environment
             (pycurl.MAXCONNECTS, 1),
@@ -106,7 +113,10 @@ class _Handle:
         os.close(fd)
         return 0
 
-    def _header(self, line: bytes) -> None:
+    def _header(self, line: bytes) -> int:
+        return self._passed(self._read_header, line)
+
+    def _read_header(self, line: bytes) -> None:
         if line.startswith(b"HTTP/"):
             version, status = line.split(None, 2)[:2]
             self._status, self._lines = int(status), []
@@ -117,8 +127,12 @@ class _Handle:
             self._lines.append(line)
 
     def _body(self, data: bytes) -> int:
+        return self._passed(self._on_data, data)
+
+    def _passed(self, on: Callable[[bytes], object], data: bytes) -> int:
+        """Return what tells libcurl whether to go on."""
         try:
-            self._on_data(data)
+            on(data)
         except Exception as error:  # cannot pass through libcurl: raised after perform
             self._error = error
             return -1

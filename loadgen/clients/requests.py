@@ -7,7 +7,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import Any, ClassVar
 
 from loadgen.clients import LINES, Failures, Info, Sink, choice, connecting, trust
-from loadgen.clients.urllib3 import chunks, failures, report_phases, socket_of, version_of
+from loadgen.clients.urllib3 import chunks, failures, set_up, socket_of, version_of
 from loadgen.model import Cell, Request
 
 
@@ -27,8 +27,7 @@ class Requests:
         timeout = (timeouts.connect, min(timeouts.first_token, timeouts.total))
         self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
         self._read = _lines if choice(cell.client, "lines") == "native" else self._chunks
-        self._certificates, self._trust = trust.certificates(cell), trust.context(cell)
-        self._verify = cell.tls.verify
+        self._cell, self._trust = cell, trust.context(cell)
         self._local = threading.local()
         shared = cell.client.options.get("session") == "shared"
         self._shared = self._session(cell.max_streams) if shared else None
@@ -62,13 +61,13 @@ class Requests:
 
         session = requests.Session()
         session.trust_env = False
-        session.verify = self._verify
+        session.verify = self._cell.tls.verify
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # requests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
         adapter = HTTPAdapter(max_retries=0)
         adapter.init_poolmanager(1, connections, ssl_context=self._trust)
-        report_phases(adapter.poolmanager)
+        set_up(adapter.poolmanager, self._cell)
         adapter.cert_verify = lambda *_: None  # type: ignore[method-assign] # it would add those of certifi
         session.mount("http://", adapter)
         session.mount("https://", adapter)

@@ -33,7 +33,7 @@ class Urllib3:
             retries=False,
             ssl_context=trust.context(cell),
         )
-        report_phases(self._pool)
+        set_up(self._pool, cell)
         self._options: dict[str, Any] = {"preload_content": False, "decode_content": False, "redirect": False}
         self._read = iter if choice(cell.client, "lines") == "native" else chunks
 
@@ -72,14 +72,20 @@ def failures() -> Failures:
     )
 
 
-def report_phases(manager: Any) -> None:
-    """Make the connections of a PoolManager report how long it took to open them."""
+def set_up(manager: Any, cell: Cell) -> None:
+    """Make the connections of a PoolManager report how long it took to open them, and close them if each is for one."""
+    own = {"_put_conn": _close} if cell.workload.connections == "new" else {}
     manager.pool_classes_by_scheme = {
         scheme: type(
-            pool.__name__, (pool,), {"ConnectionCls": type("Timed", (_Timed, pool.ConnectionCls), {})}
+            pool.__name__, (pool,), {"ConnectionCls": type("Timed", (_Timed, pool.ConnectionCls), {}), **own}
         )
         for scheme, pool in manager.pool_classes_by_scheme.items()
     }
+
+
+def _close(pool: Any, connection: Any) -> None:  # noqa: ARG001
+    if connection is not None:
+        connection.close()
 
 
 class _Timed:
