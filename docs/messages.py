@@ -92,7 +92,7 @@ def _tables() -> Iterator[object]:
 
 
 def _of_metric(metric: Metric) -> Iterator[object]:
-    yield metric.label, metric.heading, metric.unit.replace("share", "")
+    yield metric.label, metric.heading, metric.grouped, metric.unit.replace("share", "")
     yield [lines for _place, *lines in metric.headline.values()]
     if metric.tabled or metric.headline or metric.short or metric.needs:
         yield metric.description

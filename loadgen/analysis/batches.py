@@ -13,6 +13,7 @@ TOGETHER = 0.5  # share of the gaps within a read from which on the median gap i
 MIN_EVENTS = 3  # of a stream
 QUICK_NS = 1_000_000  # per event: a server that makes them faster sends them together itself
 SEVERAL = 1.5  # tokens per event
+GROUPED = 1.05  # tokens per event above which a gap is called one between events, not tokens
 
 
 def findings(parts: Sequence[Measured]) -> Iterator[Reason]:
@@ -39,14 +40,17 @@ def findings(parts: Sequence[Measured]) -> Iterator[Reason]:
 
 def tokens_per_event(parts: Sequence[Measured]) -> float | None:
     """Return the tokens per text event of the streams that the server counted and that came as several events."""
-    tokens = events = 0
-    for m in parts:
-        of = m.reported
-        hidden = np.where(m.streams.thinking_events > 0, 0, np.maximum(of.server_thinking_tokens, 0))
-        counted = m.included & (of.server_tokens > 0) & (m.streams.text_events >= MIN_EVENTS)
-        tokens += int((of.server_tokens - hidden)[counted].sum())
-        events += int(m.streams.text_events[counted].sum())
-    return tokens / events if events else None
+    found = [*map(counted, parts)]
+    events = sum(events for _, events in found)
+    return sum(tokens for tokens, _ in found) / events if events else None
+
+
+def counted(m: Measured) -> tuple[int, int]:
+    """Return the tokens that are no hidden thinking, and the text events, of those streams."""
+    of = m.reported
+    hidden = np.where(m.streams.thinking_events > 0, 0, np.maximum(of.server_thinking_tokens, 0))
+    streams = m.included & (of.server_tokens > 0) & (m.streams.text_events >= MIN_EVENTS)
+    return int((of.server_tokens - hidden)[streams].sum()), int(m.streams.text_events[streams].sum())
 
 
 def _quick(m: Measured) -> Flags:

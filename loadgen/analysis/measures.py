@@ -237,6 +237,12 @@ class Measured:
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
 
     @cached_property
+    def normalized_latency(self) -> Ints:
+        """Return the total time per token; -1 for a stream without a token."""
+        known = (self.total >= 0) & (self.tokens > 0)
+        return np.where(known, self.total // np.maximum(self.tokens, 1), -1)
+
+    @cached_property
     def longest_gap(self) -> Ints:
         """Return the longest gap between token arrivals of each stream, 0 for a single token.
 

@@ -40,6 +40,7 @@ GOOD: Final = "good_percent"
 GOOD_PERCENT: Final = 95.0  # of the streams, where nothing else is asked for
 FIGURES: Final = (
     "tokens_per_s",
+    "tokens_per_event",
     "goodput_per_s",
     "served_peak",
     "queue_p50_ms",

@@ -83,6 +83,7 @@ def command(
     from loadgen.capacity.measure import find_limits
     from loadgen.capacity.objectives import objectives as within
     from loadgen.capacity.readings import Budget
+    from loadgen.report.columns import per_event
     from loadgen.report.language import _
     from loadgen.report.renderers import html
     from loadgen.report.renderers import terminal as as_text
@@ -134,10 +135,11 @@ def command(
     code = result.exit_code(result.verdict)
     if as_json:
         click.echo(json.dumps({"run": str(result.folder), "exit": code, **result.as_dict()}))
-    else:
-        console.print(as_text.summary(document.summary(result)))
     page = result.folder / document.FILE
-    put(page, html.report(document.page(result)))
+    with per_event(each.figures.get("tokens_per_event") for each in result.steps):
+        if not as_json:
+            console.print(as_text.summary(document.summary(result)))
+        put(page, html.report(document.page(result)))
     if not as_json:
         click.echo("  " + _("Report: {path}").format(path=page))
         click.echo("  " + _("Cells: loadgen report {folder}").format(folder=result.folder))

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from loadgen.analysis.batches import counted
 from loadgen.analysis.measures import Measured
 from loadgen.analysis.metrics import PerStream, PerToken, Scalar, metrics
 from loadgen.analysis.metrics.lag import lag
@@ -30,17 +31,21 @@ def formulas() -> Mapping[str, Formula]:
 class Histograms:
     """A histogram for each of :func:`formulas`, in buckets of at most 0.1 % above 2 ms and of 1 µs below.
 
-    Of the ``judged`` streams so many were ``good``: each is judged once, as it ends.
+    Of the ``judged`` streams so many were ``good``: each is judged once, as it ends. ``tokens`` by the server's count
+    came in so many ``events``.
     """
 
     def __init__(self) -> None:
         self._formulas = formulas()
         self._counts: dict[str, Counter[int]] = {key: Counter() for key in self._formulas}
-        self.good = self.judged = 0
+        self.good = self.judged = self.tokens = self.events = 0
 
     def add(self, recording: Recording) -> None:
         """Count the values of ``recording``."""
         measured = Measured(recording)
+        tokens, events = counted(measured)
+        self.tokens += tokens
+        self.events += events
         if of := measured.judged:
             self.good += int((of.good & measured.after_warmup).sum())
             self.judged += int(((of.good | of.bad) & measured.after_warmup).sum())

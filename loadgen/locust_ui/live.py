@@ -17,7 +17,7 @@ from loadgen.distributed.messages import Update
 from loadgen.locust_ui.histograms import START_DELAY, Histograms
 from loadgen.model import Cell, Outcome, Reason, Sample
 from loadgen.report.client_style import ClientStyle, client_styles
-from loadgen.report.columns import title_of, unit_of
+from loadgen.report.columns import per_event, title_of, unit_of
 from loadgen.report.sentences.limit import evidence, limited_by
 from loadgen.report.sentences.validity import reason
 from loadgen.report.text import joined
@@ -171,12 +171,15 @@ class Live:
 
     def snapshot(self, state: str) -> dict[str, Any]:
         """Return plain values for the page, which builds its tables and charts from ``columns``."""
+        totals = [client.total for client in self._known()]
+        with per_event(of.tokens / of.events for of in totals if of.events):
+            columns = [*self._columns()]
         return {
             "run": self._run,
             "scenario": self._scenario,
             "state": state,
             "elapsed": self.elapsed,
-            "columns": [*self._columns()],
+            "columns": columns,
             "clients": [
                 {
                     "id": client.cell.index,

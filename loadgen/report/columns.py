@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from loadgen.analysis.batches import GROUPED
 from loadgen.analysis.metrics import Column, Metric
-from loadgen.model import Estimate, Level
+from loadgen.model import Estimate, Level, Summary
 from loadgen.report.language import _, plural
 from loadgen.report.text import interval, number
 
 NARROW = 8  # characters of a heading that stay on one line
+
+_grouped = [False]  # the last is the current one, in all threads
+
+
+@contextmanager
+def per_event(tokens: Iterable[float | None]) -> Iterator[None]:
+    """Name gaps as those between text events until the block ends, where any of these means ``tokens`` per event."""
+    _grouped.append(any(each is not None and each > GROUPED for each in tokens))
+    try:
+        yield
+    finally:
+        _grouped.pop()
+
+
+def is_per_event() -> bool:
+    """Return whether gaps are named as those between text events."""
+    return _grouped[-1]
+
+
+def of_summaries(summaries: Iterable[Summary]) -> list[float | None]:
+    """Return the tokens per text event of each."""
+    return [summary.value("tokens_per_event") for summary in summaries]
+
+
+def _name(metric: Metric) -> str:
+    """Return the metric's label, or the one that it has where text events carry several tokens."""
+    return _((is_per_event() and metric.grouped[0]) or metric.label)
 
 
 def level_text(level: Level) -> str:
@@ -30,7 +61,7 @@ def where(client: object, level: Level | None) -> str:
 
 def label(of: Metric | Column) -> str:
     """Return what people call it: ``memory per stream``, ``TTFT p99``."""
-    return _(of.label) if isinstance(of, Metric) else f"{_(of.metric.label)} {rank_of(of)}".rstrip()
+    return _name(of) if isinstance(of, Metric) else f"{_name(of.metric)} {rank_of(of)}".rstrip()
 
 
 def unit_of(metric: Metric) -> str:
@@ -63,7 +94,8 @@ def rank_of(column: Column) -> str:
 
 def narrow(column: Column) -> tuple[str, str]:
     """Return the heading of a narrow column on two lines, such as ``TTFT`` above ``p99``."""
-    text = _(column.metric.heading or column.metric.label)
+    metric = column.metric
+    text = _((is_per_event() and metric.grouped[1]) or metric.heading or metric.label)
     if column.rank is not None:
         return text, rank_of(column)
     cut = max(text.rfind(" "), text.rfind("/"))

@@ -52,6 +52,7 @@ METRICS: tuple[str, ...] = (
     *_in("streams", "live_mean"),
     *_in("output", "events_per_read", "text_events", "server_tokens", "tokens_per_stream"),
     *_in("output", "thinking_tokens", "answer_tokens", "tokens_per_event"),
+    *_in("output", "tool_call_events", "tool_call_streams", "refusal_events", "refusal_streams"),
     *_in(
         "asked",
         "input_asked_p50",
@@ -63,6 +64,7 @@ METRICS: tuple[str, ...] = (
     *_in("asked", "output_asked_p50", "output_tokens_p50", "output_asked_spread", "output_spread"),
     *_in("asked", "output_off_percent", "cached_percent"),
     *_in("latency", "answer_ttft", "headers", "tpot", "send_delay", "to_wire"),
+    *_in("latency", "normalized_latency", "normalized_latency_mean_ms"),
     *_in("latency", "ttft_connected", "connecting", "dns", "connect", "tls"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
     *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_peak"),
@@ -199,6 +201,7 @@ class Metric:
     ``short``: which columns are in the terminal's table, with a priority; the highest number is dropped first.
     ``headline``: which columns are among the few that head a report: their place, and two lines of heading.
     ``heading``: what stands above it in a narrow table; the label where it is empty.
+    ``grouped``: its label, and what stands above it in a narrow table, where text events carry several tokens.
     ``needs``: the scenario's key without which it is not measured.
 
     A metric that a load, protocol or platform cannot have gives -1 or ``None`` there, and its columns stay empty.
@@ -225,6 +228,7 @@ class Metric:
     short: Mapping[Rank, int] = field(default_factory=dict)
     headline: Mapping[Rank, tuple[int, str, str]] = field(default_factory=dict)
     heading: str = ""
+    grouped: tuple[str, str] = ("", "")
     needs: str = ""
 
     def __post_init__(self) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from loadgen.analysis.measures import Ints, Measured, Times
-from loadgen.analysis.metrics import PerStream, PerToken, metric
+import numpy as np
+
+from loadgen.analysis.measures import Ints, Measured, Times, present
+from loadgen.analysis.metrics import PerStream, PerToken, Repeats, Scalar, metric
 
 latency = partial(metric, topic="latency", kind="latency")
 
@@ -70,10 +72,11 @@ def answer_ttft(m: Measured) -> Ints:
 @latency(
     PerToken, label="ITL", percentiles=(50, 90, 95, 99), intervals=(99,), count=True, compared=(99,),
     drawn=(50, 99), live=(50, 90, 99), tabled=(50, 90, 99), short={50: 100, 90: 210, 99: 70},
+    grouped=("ITL per event", "ITL/event"),
 )  # fmt: skip
 def itl(m: Measured) -> Times:
     """Inter-token latency: all gaps between token arrivals within a stream, never a mean per stream. Tokens that
-    arrive in one read have a gap of 0.
+    arrive in one read have a gap of 0. Where `tokens_per_event` is above 1.05 it is called ITL per event.
     """
     return m.gaps()
 
@@ -101,10 +104,26 @@ def headers(m: Measured) -> Ints:
 
 @latency(PerStream, label="TPOT", percentiles=(50, 99), primary=(50,))
 def tpot(m: Measured) -> Ints:
-    """Time per output token of a stream: from its first to its last token, divided by its `tokens` minus one.
-    Measurements with answers of different length are compared by it, in place of `total`.
+    """Time per output token of a stream: (last token - first token) / (`tokens` - 1), as in vLLM's `bench serve`, which
+    ends with the last byte. Measurements with answers of different length are compared by it, in place of `total`.
     """
     return m.tpot
+
+
+@latency(PerStream, label="normalised latency", percentiles=(50, 99))
+def normalized_latency(m: Measured) -> Ints:
+    """`total` / `tokens` of a stream, in ms per token: its latency normalised by the length of its answer. Its median
+    is the figure of Orca (OSDI 2022).
+    """
+    return m.normalized_latency
+
+
+@metric(Scalar, label="normalised latency, mean", topic="latency", kind="latency")
+def normalized_latency_mean_ms(repeats: Repeats) -> float | None:
+    """The mean of `total` / `tokens` over streams, in ms per token: the figure of vLLM (SOSP 2023, section 6)."""
+    each = [present(m.normalized_latency[m.included]) for m in repeats.parts]
+    values = np.concatenate(each) if each else np.zeros(0)
+    return float(values.mean()) / 1e6 if len(values) else None
 
 
 @latency(

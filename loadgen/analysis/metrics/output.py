@@ -6,7 +6,7 @@ import numpy as np
 
 from loadgen.analysis import batches
 from loadgen.analysis.measures import present
-from loadgen.analysis.metrics import VALUE, Repeats, Scalar, metric
+from loadgen.analysis.metrics import VALUE, Metric, Repeats, Scalar, metric
 from loadgen.analysis.metrics.streams import number
 from loadgen.analysis.metrics.usage import cost, largest
 
@@ -71,6 +71,30 @@ def answer_tokens(repeats: Repeats) -> int | None:
     """The `tokens` that are no thinking."""
     thinking, whole = _thinking(repeats), _tokens(repeats)
     return None if thinking is None or whole is None else whole - thinking
+
+
+def _other(kind: str, what: str) -> tuple[Metric, Metric]:
+    """Return the metrics of output that is neither text nor thinking: its events, and the streams that have any."""
+
+    def events(repeats: Repeats) -> int | None:
+        counts = [present(getattr(m.streams, f"{kind}_events")[m.after_warmup]) for m in repeats.parts]
+        return sum(int(each.sum()) for each in counts) if any(map(len, counts)) else None
+
+    def streams(repeats: Repeats) -> int | None:
+        counts = [present(getattr(m.streams, f"{kind}_events")[m.included]) for m in repeats.parts]
+        return sum(int((each > 0).sum()) for each in counts) if any(map(len, counts)) else None
+
+    events.__name__, streams.__name__ = f"{kind}_events", f"{kind}_streams"
+    events.__doc__ = f"The `text_events` that carry {what} in place of text."
+    streams.__doc__ = f"Completed streams with {what}."
+    noun = kind.replace("_", "-")
+    return number(label=f"{noun} events")(events), number(label=f"streams with a {noun.replace('-', ' ')}")(
+        streams
+    )
+
+
+tool_call_events, tool_call_streams = _other("tool_call", "calls of tools")
+refusal_events, refusal_streams = _other("refusal", "refusals")
 
 
 @cost(

@@ -430,12 +430,13 @@
   setScheme();
   Bokeh.set_log_level("error");
   const charts = [];
-  const drawn = new Set(); // titles
+  const drawn = new Set(); // first columns
   /** Make the charts of groups that have none yet. A table of metrics stays the same while Locust runs. */
   const makeCharts = async (groups) => {
     for (const group of groups) {
-      if (!group.chart.length || drawn.has(group.title)) continue;
-      drawn.add(group.title);
+      const own = group.chart[0]?.[1];
+      if (!own || drawn.has(own)) continue;
+      drawn.add(own);
       charts.push(await chartOf(group));
     }
   };
@@ -475,6 +476,9 @@
     const data = await request();
     if (!data) return;
     await makeCharts(data.columns);
+    for (const {box, title, columns: [[, own]]} of charts) {
+      put(box.querySelector("h2"), data.columns.find(({chart: [first]}) => first?.[1] === own)?.title ?? title);
+    }
     latest = data;
     update(data);
     tables(data);

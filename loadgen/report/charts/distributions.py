@@ -14,6 +14,7 @@ from loadgen.model import ClientId
 from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
 from loadgen.report.charts.style import Chart, draw, hover, plot
 from loadgen.report.client_style import Styles
+from loadgen.report.columns import is_per_event
 from loadgen.report.language import _
 from loadgen.report.text import clauses, number
 
@@ -37,8 +38,11 @@ def distributions(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
         ttft.setdefault(client, []).append(present(first[measured.included]))
         gaps.setdefault(client, []).append(between.values)
     charts = []
+    itl = (
+        _("Latency between text events (ITL per event)") if is_per_event() else _("Inter-token latency (ITL)")
+    )
     titles = (
-        (_("Time to first token (TTFT)"), _("Inter-token latency (ITL)"))
+        (_("Time to first token (TTFT)"), itl)
         if any(part.has_tokens for repeat in repeats for part in repeat.parts)
         else (_("Time to first byte (TTFB)"), _("Gaps between reads"))
     )

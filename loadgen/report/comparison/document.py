@@ -22,7 +22,7 @@ from loadgen.report.blocks import (
     Tone,
 )  # fmt: skip
 from loadgen.report.client_style import Styles, client_styles
-from loadgen.report.columns import at, narrow, scaled
+from loadgen.report.columns import at, narrow, of_summaries, per_event, scaled
 from loadgen.report.comparison import sentences
 from loadgen.report.comparison.view import ComparisonView
 from loadgen.report.language import _
@@ -45,9 +45,9 @@ def document(view: ComparisonView, form: Form) -> Document:
     compared = {client for c in view.comparison.changes for client in (c.base_client, c.client)}
     summaries = (*view.base_summaries, *view.head_summaries)
     styles = client_styles({s.client: s.mode for s in summaries if s.client in compared})
-    parts = [
-        part for part in (_of_clients if view.of_clients else _of_runs)(view, form, styles) if part.blocks
-    ]
+    with per_event(of_summaries(summaries)):
+        made = (_of_clients if view.of_clients else _of_runs)(view, form, styles)
+    parts = [part for part in made if part.blocks]
     return Document(
         title=sentences.title(view),
         kind=_("Comparison of two clients") if view.of_clients else _("Comparison of streaming load tests"),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pkgutil import resolve_name
 
 from loadgen.report.blocks import Form, Part
+from loadgen.report.columns import of_summaries, per_event
 from loadgen.report.language import _
 from loadgen.report.sections.section import Section
 from loadgen.report.view import View
@@ -46,16 +47,17 @@ def sections() -> list[Section]:
 
 def parts(view: View, form: Form) -> list[Part]:
     """Return the sections that have something to say about this run, in that form."""
-    found = [
-        Part(
-            id=each.id,
-            title=each.title and _(each.title),
-            blocks=list(each.blocks(view, form)),
-            short=each.short and _(each.short),
-            folded=each.folded,
-            top=each.top,
-        )
-        for each in sections()
-        if form in each.forms
-    ]
+    with per_event(of_summaries(view.summaries)):
+        found = [
+            Part(
+                id=each.id,
+                title=each.title and _(each.title),
+                blocks=list(each.blocks(view, form)),
+                short=each.short and _(each.short),
+                folded=each.folded,
+                top=each.top,
+            )
+            for each in sections()
+            if form in each.forms
+        ]
     return [part for part in found if part.blocks]

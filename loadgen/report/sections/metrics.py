@@ -8,7 +8,15 @@ from loadgen.analysis.metrics import Column as MetricColumn
 from loadgen.analysis.metrics import Topic, column, metrics, short
 from loadgen.model import Summary
 from loadgen.report.blocks import Cell, Column, Table, Text, Tone
-from loadgen.report.columns import interval_text, metric_heading, narrow, value_text, where
+from loadgen.report.columns import (
+    interval_text,
+    is_per_event,
+    metric_heading,
+    narrow,
+    of_summaries,
+    value_text,
+    where,
+)
 from loadgen.report.language import _
 from loadgen.report.sections.quality import TONES
 from loadgen.report.sections.section import Block, Form, Section, View, by_level
@@ -45,9 +53,18 @@ class Metrics(Section):
             if view.has_tokens
             else _("TTFB, gaps between reads and total in ms; – not measured")
         )
-        yield Text(clauses([legend, _("~ low sample size")]) if low else legend, "quiet")
+        notes = [_("~ low sample size")] * low
+        if is_per_event():
+            most = max(each for each in of_summaries(view.summaries) if each is not None)
+            several = _(
+                "ITL per event: text events carry up to {n} tokens, and gaps are those between events"
+            )
+            notes.append(several.format(n=number(most)))
+        yield Text(clauses([legend, *notes]), "quiet")
         if thinking := clauses(_thinking(view)):
             yield Text(_("Thinking: {thinking}.").format(thinking=thinking), "quiet")
+        if others := clauses(_others(view)):
+            yield Text(_("Output that is no text: {others}.").format(others=others), "quiet")
         if ended := _ended(view):
             yield Text(
                 _("Why the answers ended, in the server’s words: {ended}.").format(ended=ended), "quiet"
@@ -61,6 +78,24 @@ def _thinking(view: View) -> Iterator[str]:
         if thinking := s.value("thinking_tokens"):
             numbers = {name: number(s.value(key)) for name, key in _THOUGHT.items()}
             yield text.format(where=where(s.client, s.level), thinking=number(thinking), **numbers)
+
+
+def _others(view: View) -> Iterator[str]:
+    """Yield in how many answers of each measurement there were calls of tools, and refusals."""
+    kinds = {
+        "tool_call": _("calls of tools in {some} of {all} answers ({events} events)"),
+        "refusal": _("refusals in {some} of {all} answers ({events} events)"),
+    }
+    for s in view.summaries:
+        texts = [
+            text.format(
+                some=number(streams), all=number(s.value("ok")), events=number(s.value(f"{kind}_events"))
+            )
+            for kind, text in kinds.items()
+            if (streams := s.value(f"{kind}_streams"))
+        ]
+        if texts:
+            yield _("{where}: {texts}").format(where=where(s.client, s.level), texts=joined(texts))
 
 
 def _ended(view: View) -> str:

@@ -115,8 +115,9 @@ def _missed(answers: Sequence[Good], level: str) -> Iterator[str]:
     if single := sum(one.single_gaps for one in answers):
         yield plural(
             single,
-            "{n} stream missed only ITL, by single gaps: its mean gap is within it, and would hold as tpot_ms.",
-            "{n} streams missed only ITL, by single gaps: their mean gaps are within it, and would hold as tpot_ms.",
+            "{n} stream missed only {itl}, by single gaps: its mean gap is within it, and would hold as tpot_ms.",
+            "{n} streams missed only {itl}, by single gaps: their mean gaps are within it, and would hold as tpot_ms.",
+            itl=objective("itl"),
         )
 
 
