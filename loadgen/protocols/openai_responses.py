@@ -38,6 +38,7 @@ class _Event(msgspec.Struct, gc=False):
     delta: Any = None
     item: Any = None
     response: Any = None
+    timings: Any = None
     error: Any = None
 
 
@@ -70,7 +71,7 @@ class _Reader:
                 events.append(_TOKENS[kind])
                 self._silent = False
         elif item.type in _ENDS:
-            return self._end(lenient.mapping(item.response), events)
+            return self._end({"timings": item.timings, **lenient.mapping(item.response)}, events)
         elif not isinstance(item.type, str) or item.type == "error" or item.error:
             return _fail(message, events)
         return False
