@@ -156,6 +156,17 @@ def test_thinking_and_answer_are_counted_apart() -> None:
     assert found(thinking_events=2, server_thinking_tokens=7) == [70, 90]
 
 
+def test_normalised_latency_is_the_total_by_the_length_of_the_answer() -> None:
+    made = recording(
+        streams=10, concurrency=10, tokens=8, ttft_ms=300, gap_ms=50, server_tokens_per_event=2.0
+    )
+    (summary,) = summarise(run(".", [made]))
+    total = summary.value("total_p50_ms")
+    assert total
+    names = ("normalized_latency_p50_ms", "normalized_latency_mean_ms")
+    assert [summary.value(name) for name in names] == pytest.approx([total / 16] * 2, rel=1e-3)
+
+
 def test_the_servers_words_for_why_answers_ended_are_counted() -> None:
     made = recording(streams=10, concurrency=10, outcomes={"reset": 1})
     words = np.array(["stop"] * 6 + ["length"] * 2 + ["", "stop"], dtype=object)  # the last failed

