@@ -101,7 +101,7 @@ def no_phase(phase: Phase, ns: int) -> None:
 
 
 class _OnConnection(Protocol):
-    def __call__(self, *, http: str = "", port: int | None = None) -> object: ...
+    def __call__(self, *, http: str = "", port: int | None = None, sent_ns: int | None = None) -> object: ...
 
 
 def no_connection(**_: object) -> None:
@@ -115,11 +115,11 @@ class Sink(NamedTuple):
     ``connected`` gets the socket, as early as the library gives access to it, and is optional: by it the engine knows
     when the request was sent, and ends the stream on a thread; not where other streams are on that connection.
     ``connection`` gets what else is known of the connection, before ``headers``, in one call or several: the version of
-    HTTP that it speaks, such as ``"1.1"`` or ``"2"``, and its own port, where ``connected`` gets no socket. ``headers``
-    gets the status, when the headers have arrived, and what returns the value of one of them, whose name is in any
-    case; ``data`` the bytes of one read of the body. ``phase`` gets how many nanoseconds each phase lasted in which the
-    stream's own connection was opened, and is called for no other stream; where a library does not tell a phase from
-    the next one, the next includes it.
+    HTTP that it speaks, such as ``"1.1"`` or ``"2"``, and, where ``connected`` gets no socket, its own port and how
+    long after the call of ``stream`` the request was sent, at least. ``headers`` gets the status, when the headers have
+    arrived, and what returns the value of one of them, whose name is in any case; ``data`` the bytes of one read of the
+    body. ``phase`` gets how many nanoseconds each phase lasted in which the stream's own connection was opened, and is
+    called for no other stream; where a library does not tell a phase from the next one, the next includes it.
     """
 
     connected: Callable[[socket.socket], object]

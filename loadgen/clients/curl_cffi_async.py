@@ -41,6 +41,7 @@ class CurlCffiAsync:
             (RequestException, "curl: (8)", Outcome.UNDECODABLE),
         )
         self._connects = CurlInfo.NUM_CONNECTS
+        self._sent = CurlInfo.PRETRANSFER_TIME
         self._times = CurlInfo.NAMELOOKUP_TIME, CurlInfo.CONNECT_TIME, CurlInfo.APPCONNECT_TIME
         timeouts, is_new = cell.workload.timeouts, int(cell.workload.connections == "new")
         self._session: Any = AsyncSession(
@@ -70,7 +71,10 @@ class CurlCffiAsync:
             info = response.curl.getinfo
             if info(self._connects):
                 connecting.of_curl([*map(info, self._times)], request.url, sink)
-            sink.connection(http=VERSIONS.get(response.http_version, ""), port=response.local_port)
+            sent = round(info(self._sent) * 1e9)
+            sink.connection(
+                http=VERSIONS.get(response.http_version, ""), port=response.local_port, sent_ns=sent
+            )
             sink.headers(response.status_code, response.headers.get)
             on_data = sink.data
             async for chunk in self._read(response):

@@ -93,9 +93,11 @@ class StreamRecorder:
         """Keep how long a phase of opening the stream's connection took, over all attempts."""
         self._phases[phase] = self._phases.get(phase, 0) + ns
 
-    def on_connection(self, *, http: str = "", port: int | None = None) -> None:
+    def on_connection(self, *, http: str = "", port: int | None = None, sent_ns: int | None = None) -> None:
         """Keep what is known of the connection. Raises WrongVersion."""
         self._port = port or self._port
+        if sent_ns is not None:
+            self._sent = self._start + sent_ns
         if http:
             self._spoken = http
             if http.partition(".")[0] != self.http.partition(".")[0]:  # a server may answer 1.1 with 1.0

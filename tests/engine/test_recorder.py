@@ -84,6 +84,19 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
     )
 
 
+def test_phases_of_a_connection_add_up_over_attempts_and_what_is_not_reported_is_not_known(
+    clock: Clock,
+) -> None:
+    watched = watch()
+    for phase, ns in (("connect", 40), ("tls", 500), ("connect", 2)):
+        watched.on_phase(phase, ns)
+    watched.on_connection(http="1.1", sent_ns=700)
+    made = watched.stream()
+    assert (made.dns_ns, made.connect_ns, made.tls_ns, made.sent) == (None, 42, 500, made.start + 700)
+    unknown = watch().stream()
+    assert {unknown.dns_ns, unknown.connect_ns, unknown.tls_ns, unknown.sent} == {None}
+
+
 def test_the_clock_is_read_before_the_bytes_are_decoded(clock: Clock) -> None:
     class Slow:
         def feed(self, data: bytes) -> list[protocols.Event]:
