@@ -203,7 +203,9 @@ OWN: dict[str, set[str]] = {
     "loadgen.clients.curl_cffi_async": {"curl_cffi"},
     "loadgen.clients.ollama": {"ollama", "httpx", "pydantic"},
     "loadgen.clients.niquests": {"niquests"},
-    "loadgen.clients.openai": {"openai", "httpx2"},
+    "loadgen.clients.event_sdk": {"httpx2"},
+    "loadgen.clients.openai": {"openai"},
+    "loadgen.clients.anthropic": {"anthropic"},
     "loadgen.clients.requests": {"requests"},
     "loadgen.clients.aiohttp": {"aiohttp", "yarl"},
     "loadgen.clients.httpx_aiohttp": {"httpx_aiohttp", "aiohttp", "yarl"},
@@ -351,7 +353,17 @@ def test_the_simulator_needs_numpy_only_for_its_archive() -> None:
 # -------------------------------------------------------------------------------------------- what is loaded
 
 HTTP = {"requests", "urllib3", "httpx", "httpcore", "h11", "anyio", "aiohttp", "yarl", "httptools", "uvloop"}
-HTTP |= {"httpx2", "httpcore2", "pycurl", "curl_cffi", "ollama", "openai", "niquests"}
+HTTP |= {
+    "httpx2",
+    "httpcore2",
+    "pycurl",
+    "curl_cffi",
+    "ollama",
+    "openai",
+    "niquests",
+    "anthropic",
+    "geventhttpclient",
+}
 PATCHED = {"locust", "gevent", "flask"}
 HEAVY = {"numpy", "pandas", "pydantic", "bokeh", "rich", "jinja2", "ruamel", "rapidfuzz", "scipy"}
 

@@ -141,12 +141,17 @@ def failures(httpx: Any) -> Failures:
 
 
 def settings(
-    httpx: Any, cell: Cell, mode: Mode, pool: float | None = POOL_TIMEOUT_S, context: Any = None
+    httpx: Any,
+    cell: Cell,
+    mode: Mode,
+    pool: float | None = POOL_TIMEOUT_S,
+    context: Any = None,
+    default: Mapping[str, int | None] = DEFAULT_LIMITS,
 ) -> dict[str, Any]:
     """Return the arguments of a Client: no limit on connections, or the library's own, nothing from the environment.
 
-    A thread waits for the headers until the timeout of the first token, or the total one; where the library limits
-    connections, a stream waits ``pool`` seconds for one.
+    A thread waits for the headers until the timeout of the first token, or the total one. Where the library limits
+    connections (to ``default``), a stream waits ``pool`` seconds for one.
     """
     context = context or trust.context(cell)
     timeouts = cell.workload.timeouts
@@ -160,7 +165,7 @@ def settings(
         return {**own, "transport": http2.transport(httpx, cell, mode, context)}
     # httpcore imports h2 wherever it is installed, which costs memory.
     sys.modules.setdefault("h2", None)  # type: ignore[arg-type]
-    limits = {**DEFAULT_LIMITS, **(dict.fromkeys(DEFAULT_LIMITS) if lifted else {})}
+    limits = {**default, **(dict.fromkeys(DEFAULT_LIMITS) if lifted else {})}
     if cell.workload.connections == "new":
         limits["max_keepalive_connections"] = 0
     return {**own, "verify": context, "limits": httpx.Limits(**limits)}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from loadgen.clients import Failures, Info
+from loadgen.clients import LIMITS, Failures, Info
 from loadgen.clients.httpx import failures, no_cookies, settings
 from loadgen.clients.sdk import AsyncSdk, Sdk, SyncSdk, current
 from loadgen.model import Cell, Outcome
@@ -28,7 +28,7 @@ class Ollama(Sdk):
             (ValidationError, "", Outcome.UNDECODABLE),
         )
         own = {
-            **settings(httpx, cell, self.INFO.mode),
+            **settings(httpx, cell, self.INFO.mode, pool=None),
             "cookies": no_cookies(),
             "follow_redirects": False,
             "event_hooks": self._hooks(),
@@ -72,6 +72,7 @@ class OllamaSync(Ollama, SyncSdk):
         mode="threads",
         distribution="ollama",
         extra="ollama",
+        options=LIMITS,
         protocols=("ollama-generate", "ollama-chat"),
         http=("1.1", "2"),
     )

@@ -1,35 +1,32 @@
-"""The OpenAI SDK, on threads and on an event loop, built on httpx2."""
+"""The OpenAI SDK, on threads and on an event loop, built on httpx2; or there on aiohttp, as the SDK offers it."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from loadgen.clients import Failures, Info
-from loadgen.clients.httpx import failures, no_cookies, settings
-from loadgen.clients.sdk import AsyncSdk, Sdk, SyncSdk, note_async_events, note_events
-from loadgen.model import Cell, Outcome, Request
+from loadgen.clients import LIMITS, Failures, Info, Sink, connecting
+from loadgen.clients import aiohttp as below
+from loadgen.clients.event_sdk import EventSdk
+from loadgen.clients.httpx_aiohttp import on_aiohttp, report
+from loadgen.clients.sdk import AsyncSdk, SyncSdk, current
+from loadgen.model import Cell
+
+# The required arguments of the method for each protocol, with what stands for them in a request without.
+REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "openai-chat": {"model": "", "messages": []},
+    "openai-completions": {"model": "", "prompt": ""},
+    "openai-responses": {"model": "", "input": ""},
+}
 
 
-class Openai(Sdk):
+class Openai(EventSdk):
     """The SDK; what stands on it differs in ``_make`` and ``_method``."""
 
     def __init__(self, cell: Cell) -> None:
-        import httpx2
         import openai
 
-        super().__init__(cell)
-        self.failures: Failures = (
-            *failures(httpx2),
-            (ConnectionResetError, "", Outcome.RESET),
-            (BrokenPipeError, "", Outcome.RESET),
-            (openai.APIConnectionError, "", Outcome.FAILED),
-            (openai.APIError, "", Outcome.SERVER_ERROR),
-            (json.JSONDecodeError, "", Outcome.UNDECODABLE),
-            (UnicodeDecodeError, "", Outcome.UNDECODABLE),
-        )
-        note_events(openai.Stream)
-        note_async_events(openai.AsyncStream)
-        self._send = self._method(self._make(cell))
+        self._protocol = cell.workload.protocol
+        super().__init__(cell, openai, REQUIRED[self._protocol])
 
     def _make(self, cell: Cell) -> Any:
         import openai
@@ -38,26 +35,8 @@ class Openai(Sdk):
         return sdk(**self._settings(cell))
 
     def _method(self, client: Any) -> Any:
-        return client.chat.completions.create
-
-    def _settings(self, cell: Cell) -> dict[str, Any]:
-        """Return the arguments of the SDK's client."""
-        import httpx2
-
-        http: Any = httpx2.Client if self.INFO.mode == "threads" else httpx2.AsyncClient
-        own = settings(httpx2, cell, self.INFO.mode)
-        return {
-            "base_url": cell.url,
-            "api_key": "-",  # removed by the hooks
-            "timeout": own["timeout"],
-            "max_retries": 0,
-            "http_client": http(**own, cookies=no_cookies(), event_hooks=self._hooks()),
-        }
-
-    def _arguments(self, request: Request) -> dict[str, Any]:
-        body = {"model": "", "messages": [], **json.loads(request.body)}
-        own = {name: body.pop(name) for name in ("model", "messages")}
-        return {**own, "stream": self._is_stream, "extra_body": body}
+        methods = {"openai-completions": client.completions, "openai-responses": client.responses}
+        return methods.get(self._protocol, client.chat.completions).create
 
 
 class OpenaiSync(Openai, SyncSdk):
@@ -66,10 +45,30 @@ class OpenaiSync(Openai, SyncSdk):
         mode="threads",
         distribution="openai",
         extra="openai",
-        protocols=("openai-chat",),
+        options=LIMITS,
+        protocols=tuple(REQUIRED),
         http=("1.1", "2"),
     )
 
 
 class OpenaiAsync(Openai, AsyncSdk):
     INFO: ClassVar = replace(OpenaiSync.INFO, name="openai-async", mode="tasks")
+
+
+class OpenaiAiohttp(Openai, AsyncSdk):
+    INFO: ClassVar = replace(OpenaiAsync.INFO, name="openai-aiohttp", extra="openai-aiohttp", http=("1.1",))
+
+    def _below(self) -> Failures:
+        return below.failures()
+
+    def _http_client(self, cell: Cell, **own: Any) -> Any:
+        import openai
+
+        return on_aiohttp(openai.DefaultAioHttpClient(**own, follow_redirects=False), cell)
+
+    def _on_request(self, sent: Any) -> None:
+        super()._on_request(sent)
+        connecting.sink.set(current.get().sink)
+
+    def _report(self, response: Any, sink: Sink) -> None:
+        report(response, sink)

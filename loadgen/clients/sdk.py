@@ -1,4 +1,4 @@
-"""What the SDKs of Ollama and OpenAI share: they are built on httpx or httpx2 and deliver objects, not bytes.
+"""What the SDKs share: they are built on httpx or httpx2 and deliver objects, not bytes.
 
 Event hooks of httpx put the request that every client sends in the place of the SDK's, which encodes one all the same,
 and report the headers of its response. The bytes that an object was made of go to the common decoder when the SDK has

@@ -30,7 +30,7 @@ from tests.clients.measuring import Row, record, record_all, rows
 from tests.clients.raw import PACE, Raw, Received
 from tests.lab.cells import cell
 
-CLIENTS = ("openai-sync", "openai-async")
+CLIENTS = ("openai-sync", "openai-async", "openai-aiohttp")
 LAST = b"0\r\n\r\n"
 
 

@@ -16,8 +16,9 @@ from loadgen.model import Cell, ClientId, Load, Outcome, Tls
 from loadgen.preflight.target import TargetError, check
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, length, says
 from tests.clients.measuring import record_all, rows
-from tests.clients.raw import Raw, Received, Wire
+from tests.clients.raw import Handler, Raw, Received, Wire
 from tests.lab.cells import cell
+from tests.protocols import wire
 
 CHAT = b'{"message":{"role":"assistant","content":"Hi"},'
 OLLAMA = says(CHUNKED, chunk(CHAT + TOKEN[1:]), chunk(CHAT + END[1:]), LAST)
@@ -25,12 +26,20 @@ DELTA = (
     b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":'
     b'[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n'
 )
-OPENAI = says(
-    CHUNKED.replace(b"application/x-ndjson", b"text/event-stream"),
-    chunk(DELTA),
-    chunk(b"data: [DONE]\n\n"),
-    LAST,
-)
+COMPLETION = DELTA.replace(b'"delta":{"content":"Hi"}', b'"text":"Hi"')
+
+
+def events(*parts: bytes) -> Handler:
+    """Return an answer of server-sent events."""
+    return says(CHUNKED.replace(b"application/x-ndjson", b"text/event-stream"), *map(chunk, parts), LAST)
+
+
+ANSWERS = {
+    "openai-chat": events(DELTA, b"data: [DONE]\n\n"),
+    "openai-completions": events(COMPLETION, b"data: [DONE]\n\n"),
+    "openai-responses": events(wire.CREATED, wire.R, wire.COMPLETED),
+    "anthropic-messages": events(wire.BEGUN, wire.M, wire.stopped()),
+}
 ODD = "/a%2fb/~me/%7Eyou/v1//c%3A%40%2C;d=1?x=%41&y=a+b&y=&z=%5B1%5D&u=%2B%20%22%c3%a9&api-version=2024-10-21"
 SENT = "/a%2Fb/~me/~you/v1//c%3A%40%2C;d=1?x=A&y=a+b&y=&z=%5B1%5D&u=%2B%20%22%C3%A9&api-version=2024-10-21"
 # The protocol, the path and query of the target's URL, changes of the cell -> path and query of the requests.
@@ -49,6 +58,24 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
         {"body": {"stream_options": None, "unknown": {"é": 1}}, "options": {"max_tokens": 3}},
         "/proxy/v1/chat/completions?api-version=1",
     ),
+    "completions, unknown fields": (
+        "openai-completions",
+        "",
+        {"body": {"unknown": 1, "suffix": None}, "options": {"best_of": 1}},
+        "/v1/completions",
+    ),
+    "responses, unknown fields": (
+        "openai-responses",
+        "/v1",
+        {"body": {"unknown": 1}},
+        "/v1/responses",
+    ),
+    "messages, unknown fields": (
+        "anthropic-messages",
+        "/v1?beta=true",
+        {"body": {"unknown": {"é": 1}, "max_tokens": None}},
+        "/v1/messages?beta=true",
+    ),
     "openai, exact, no model": ("openai-chat", "?a=1", {"path": ODD, "body": {"model": None}}, SENT),
 }
 # What the libraries add, each its own.
@@ -66,9 +93,14 @@ def test_every_client_sends_the_same_request() -> None:
         jobs: list[tuple[str, Cell, Raw]] = []
         for name, (protocol, rest, changes, _) in CASES.items():
             for client in clients(protocol):
-                if protocol == "ollama-chat" and client.name not in ("floor", "ollama-sync", "ollama-async"):
+                is_sdk = bool(info(client.name).protocols)
+                if (
+                    protocol not in ("ollama-generate", "openai-chat")
+                    and client.name != "floor"
+                    and not is_sdk
+                ):
                     continue
-                server = stack.enter_context(Raw({"Why?": OLLAMA if "ollama" in protocol else OPENAI}))
+                server = stack.enter_context(Raw({"Why?": ANSWERS.get(protocol, OLLAMA)}))
                 headers = {"Authorization": "Bearer own", "X-Own": "1"}
                 made = cell(
                     client=client,
