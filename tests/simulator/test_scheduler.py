@@ -54,11 +54,11 @@ class Server:
             self.scheduler.leave(use)
 
     def run(self, seconds: float) -> None:
-        """Let time pass, at a hundredth of a second."""
+        """Let time pass."""
         end = self.now + round(seconds * S)
         while self.now < end:
             wait = self.wheel.wait(self.now)
-            self.now = min(end, self.now + (S // 100 if wait is None else max(1_000_000, round(wait * S))))
+            self.now = end if wait is None else min(end, self.now + max(1_000_000, round(wait * S)))
             self.wheel.turn(self.now)
 
     def take(self) -> str:
