@@ -45,7 +45,8 @@ def command(
     from loadgen.scenario import Override, simulator
     from loadgen.scenario.problems import choose
     from loadgen.scenario.source import scalar
-    from loadgen.simulator.apis import APIS
+    from loadgen.simulator.apis import APIS, served
+    from loadgen.simulator.apis.generic import described
     from loadgen.simulator.example import example
     from loadgen.simulator.server import Server
 
@@ -55,7 +56,7 @@ def command(
         if value is not None
     ]
     spec = simulator(scenario, [*overrides, *(f"target.simulator.{setting}" for setting in settings)])
-    names = [name.strip() for text in chosen for name in text.split(",")] or list(APIS)
+    names = [name.strip() for text in chosen for name in text.split(",")] or served(spec)
     for name in names:
         if name not in APIS:
             fail(f"--protocol: {name} is not simulated; {choose(name, APIS)}", ExitCode.BAD)
@@ -68,7 +69,9 @@ def command(
     trusted = f" The certificate to trust is {server.ca}." if server.ca else ""
     click.echo(f"The simulator listens at {server.url} (Ctrl-C ends it).{trusted} Try:")
     for name in dict.fromkeys(names):
-        click.echo(f"\n  # {name}\n  {_curl(example(name, server.url, spec), server.ca)}")
+        click.echo(
+            f"\n  # {name}\n  {_curl(example(name, server.url, spec, described(name, spec)), server.ca)}"
+        )
     server.run()
 
 

@@ -150,6 +150,7 @@ from loadgen.model.tables import StampTable as StampTable
 from loadgen.model.tables import StreamTable as StreamTable
 from loadgen.model.tables import Table as Table
 from loadgen.model.template import Events as Events
+from loadgen.model.template import Served as Served
 from loadgen.model.template import Template as Template
 from loadgen.model.thresholds import ThresholdFinding as ThresholdFinding
 from loadgen.model.thresholds import ThresholdResult as ThresholdResult

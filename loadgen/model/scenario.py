@@ -10,7 +10,7 @@ from loadgen.model.prompt import Conversations, Prompt
 from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 from loadgen.model.synthetic import Calibration, Synthetic
-from loadgen.model.template import Events, Template
+from loadgen.model.template import Events, Served, Template
 from loadgen.model.watched import Metrics
 
 # What the simulator can do wrong.
@@ -29,7 +29,8 @@ FAULTS: Final[dict[str, str]] = {
     "endless_line": "sends a line without end as fast as the client reads, 64 MB at most",
     "bad_utf8": "sends a string of invalid UTF-8 mid-stream, then goes on to a proper end",
 }
-
+# Those that a body of bytes alone can have.
+BODY_FAULTS: Final = ("status_429", "status_500", "status_503", "reset", "truncate", "stall", "slow_accept")
 
 Distribution = Literal["constant", "uniform", "lognormal", "gamma", "exponential"]
 
@@ -60,6 +61,12 @@ class Simulator:
     faults: Mapping[str, float] = field(default_factory=dict)  # key of FAULTS -> fraction of requests
     seed: int = 0
     tls: bool = False  # with a certificate made at its start
+
+    size: int = 1 << 20  # of a body of ``bytes``
+    speed: int | None = (
+        None  # its bytes per second, in pieces of a ``gap``; None: as fast as the client reads
+    )
+    served: tuple[Served, ...] = ()  # protocols that the scenario describes
 
     @property
     def stream_s(self) -> float:

@@ -34,3 +34,12 @@ class Events:
     end: str | None = None
     error: str | None = None
     usage: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A protocol that the scenario describes, as the simulator serves it."""
+
+    protocol: str
+    request: Template
+    events: Events = Events()

@@ -19,7 +19,6 @@ from loadgen.protocols.lines import excerpt
 
 COUNTS = ("tokens", "prompt_tokens", "thinking_tokens", "cached_tokens")
 USAGE = (*COUNTS, "finish_reason")
-PIECE_BYTES = 16 << 10  # of a simulated body
 
 _DECODE = msgspec.json.Decoder().decode
 _TOKEN = Token(None)
@@ -191,7 +190,7 @@ class _Anything:
 class Generic:
     """A protocol that the scenario describes."""
 
-    simulated = False
+    simulated = True
     accept: ClassVar[str]
 
     def __init__(self, events: Events | None = None) -> None:
@@ -287,12 +286,12 @@ class SseEncoder(Encoder):
 
 
 class BytesEncoder(Encoder):
-    """Encodes pieces of a body, each of the same size."""
+    """Encodes nothing but errors: the body has no events."""
 
     content_type = b"application/octet-stream"
 
     def token(self, text: str, stamp: bytes) -> bytes:  # noqa: ARG002
-        return to_json(text).ljust(PIECE_BYTES, b".")
+        return text.encode()
 
     def final(self, ending: Ending) -> bytes:  # noqa: ARG002
         return b""

@@ -28,6 +28,7 @@ from loadgen.model import (
     Metrics,
     Prompt,
     Scenario,
+    Served,
     Simulator,
     Slo,
     Stop,
@@ -38,6 +39,7 @@ from loadgen.model import (
     Trace,
     Workload,
 )
+from loadgen.model.scenario import BODY_FAULTS
 from loadgen.prompts import SIMULATED, made
 from loadgen.protocols import template
 from loadgen.scenario import described, environment, study, thresholds
@@ -177,6 +179,11 @@ def _resolve(
         lasts = min(load.duration or inf, trace.seconds / min(speeds))
         load = replace(load, arrivals="trace", trace=trace, duration=lasts)
     measured = {None, *thresholds.names(shape.clients)}
+    served = tuple(
+        Served(protocol=name, request=request, events=shape.events.resolved())
+        for name in _protocols(shape).values()
+        if name in described.DESCRIBED
+    )
     return Scenario(
         name=shape.name,
         target=Target(
@@ -185,7 +192,9 @@ def _resolve(
             tls=Tls(shape.target.tls.verify, ca),
             headers=shape.target.headers,
             metrics=Metrics(url=metrics.url, names=tuple(metrics.names)) if metrics else None,
-            simulator=Simulator(**{**dict(spec), "models": tuple(spec.models)}) if spec else None,
+            simulator=Simulator(**{**dict(spec), "models": tuple(spec.models), "served": served})
+            if spec
+            else None,
         ),
         clients=tuple(shape.clients),
         levels=levels,
@@ -347,6 +356,10 @@ def _check_protocol(document: Document, shape: ScenarioShape) -> None:
                 document.report(
                     place, f"the simulator does not speak {protocol}", f"{served}, or a target.url"
                 )
+    if shape.target.simulator and "bytes" in _protocols(shape).values():
+        for fault in {*shape.target.simulator.faults} - {*BODY_FAULTS}:
+            place = ("target", "simulator", "faults", fault)
+            document.report(place, "needs events, and bytes has none", f"one of {', '.join(BODY_FAULTS)}")
     for number, client in enumerate(shape.clients):
         with suppress(ImportError):
             for wrong, right in refusals(client, shape.protocol, shape.http):

@@ -182,6 +182,12 @@ class SimulatorShape(_Shape):
         json_schema_extra={"propertyNames": {"enum": list(FAULTS)}},
     )
     seed: Seed = key(_SIMULATOR.seed, "The same seed gives the same times and faults.")
+    size: MessageSize = key(_SIMULATOR.size, "Size of the body that the protocol bytes gets.", "2GiB")
+    speed: MessageSize | None = key(
+        None,
+        "Bytes per second of that body, in pieces a gap apart. Default: as fast as the client reads.",
+        "100MiB",
+    )
     tls: Boolean = key(
         _SIMULATOR.tls, "Serve over TLS, with a certificate made at its start, which the run trusts.", True
     )
@@ -189,6 +195,8 @@ class SimulatorShape(_Shape):
     def problems(self) -> Found:
         if self.tls and find_spec("trustme") is None:
             yield ("tls",), "needs trustme, which is not installed", 'pip install "loadgen[simulator]"'
+        if self.speed and not self.gap:
+            yield ("speed",), "comes in pieces a gap apart, and the gap is 0", "a gap, such as 10ms"
         if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:
             right = "at most 0.577 with a uniform distribution, which would go below 0 otherwise"
             yield ("jitter",), f"{self.jitter:g} is too large", right

@@ -48,8 +48,8 @@ class Encoding:
         return event[: self._text_at], event[self._text_at :]
 
     def frame(self, data: bytes) -> bytes:
-        """Return ``data`` as a chunk, unless the answer is not chunked."""
-        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
+        """Return ``data`` as a chunk, unless the answer is not chunked, or there is none: an empty chunk is the end."""
+        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked and data else data
 
 
 encoding: Final = lru_cache(maxsize=16)(Encoding)  # makes each once

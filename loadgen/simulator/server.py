@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 from loadgen.model import Simulator
 from loadgen.protocols.encoder import to_json
 from loadgen.simulator import http
-from loadgen.simulator.apis import APIS, routes
+from loadgen.simulator.apis import ANY, routes, served
 from loadgen.simulator.connection import Connection, Routes
 from loadgen.simulator.loop import MAX_EVENTS, Loop
 from loadgen.simulator.opening import HAS_2, Opening
@@ -50,9 +51,14 @@ class Server:
     """
 
     def __init__(
-        self, spec: Simulator, host: str = "127.0.0.1", port: int = 0, protocols: Sequence[str] = tuple(APIS)
+        self, spec: Simulator, host: str = "127.0.0.1", port: int = 0, protocols: Sequence[str] = ()
     ) -> None:
-        self._routes = {**routes(protocols), **_OWN}
+        self._routes = {**routes(spec, protocols or served(spec)), **_OWN}
+        self._patterns = [
+            (re.compile(re.escape(path).replace(re.escape(ANY), "[^/]*")), methods)
+            for path, methods in self._routes.items()
+            if ANY in path
+        ]
         self._listener = _listen(host, port)
         self._context: ssl.SSLContext | None = None
         self._certificate: IO[bytes] | None = None
@@ -116,6 +122,8 @@ class Server:
     def _answer(self, state: State, connection: Connection, request: http.Request) -> None:
         """Answer ``request`` now, or begin the stream that will."""
         methods = self._routes.get(request.path)
+        if methods is None:
+            methods = next((found for path, found in self._patterns if path.fullmatch(request.path)), None)
         if methods is None:
             connection.answer(404, b"404 page not found", http.TEXT)
         elif request.method not in methods:

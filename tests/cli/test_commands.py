@@ -19,9 +19,12 @@ import ruamel.yaml
 
 import loadgen
 from loadgen import protocols
+from loadgen.model import Served, Template
 from loadgen.simulator.apis import APIS
+from loadgen.simulator.apis.generic import DEFAULTS
 from tests.cli import command
 from tests.cli.command import scenario, started
+from tests.lab.cells import cell
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = (
@@ -149,18 +152,22 @@ def test_simulate_serves_until_it_is_interrupted(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_lines_that_simulate_prints_work(tmp_path: Path) -> None:
-    flags = ("--port", "0", "--ttft", "0", "--gap", "1ms", "--tokens", "3")
+    flags = ("--port", "0", "--ttft", "0", "--gap", "1ms", "--tokens", "3", "--protocol", ",".join(APIS))
     with started("simulate", *flags, cwd=tmp_path) as process:
         url(process)
         found = {}
-        while set(found) < set(APIS):
+        for _ in APIS:
             assert process.stdout is not None
             assert process.stdout.readline() == "\n"
             name = process.stdout.readline().strip(" #\n")
             words = shlex.split(process.stdout.readline())
             found[name] = subprocess.run(words, capture_output=True, check=True, timeout=60).stdout
+        assert len(found.pop("bytes")) == 1 << 20
+        assert set(found) == {*APIS} - {"bytes"}
         for name, body in found.items():
-            decoder = protocols.load(name).decoder(True)
+            described = DEFAULTS.get(name, Served(protocol=name, request=Template()))
+            workload = cell(protocol=name, request=described.request, events=described.events).workload
+            decoder = protocols.of(workload).decoder(True)
             events = [*decoder.feed(body), *decoder.eof()]
             assert [type(event).__name__ for event in events] == ["Token"] * 3 + ["End"], name
 

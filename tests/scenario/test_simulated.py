@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from loadgen import protocols
-from loadgen.model import Prompt
+from loadgen.model import Simulator
 from loadgen.simulator.apis import APIS, routes
-from tests.lab.cells import cell
+from loadgen.simulator.apis.generic import described
+from loadgen.simulator.example import example
 
 
 @pytest.mark.parametrize("name", protocols.BUILTIN)
 def test_the_simulator_serves_what_the_table_says(name: str) -> None:
-    request = protocols.load(name).request(cell(url="http://127.0.0.1:1", protocol=name), Prompt("Why?"))
     assert protocols.is_simulated(name) == (name in APIS)
-    assert name not in APIS or request.method in routes([name])[urlsplit(request.url).path]
+    spec = Simulator()
+    request = example(name, "http://127.0.0.1:1", spec, described(name, spec))
+    assert request.method in routes(spec, [name])[urlsplit(request.url).path]

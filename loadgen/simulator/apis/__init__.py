@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loadgen import registry
+from loadgen.model import Simulator
 from loadgen.protocols.encoder import Encoder
 from loadgen.simulator.connection import Connection, Handler, Routes
 from loadgen.simulator.http import HttpError, Request
@@ -49,14 +50,27 @@ APIS: Final[dict[str, str]] = {
     "openai-completions": "loadgen.simulator.apis.openai_completions:API",
     "openai-responses": "loadgen.simulator.apis.openai_responses:API",
     "anthropic-messages": "loadgen.simulator.apis.anthropic:API",
+    "bytes": "loadgen.simulator.apis.generic:api",
+    "ndjson": "loadgen.simulator.apis.generic:api",
+    "sse": "loadgen.simulator.apis.generic:api",
 }
+DESCRIBED: Final = ("bytes", "ndjson", "sse")  # in this order: of two at one path the later is served
+ANY: Final = "~any~"  # in a path: any text without a slash
 
 
-def routes(names: Sequence[str] = tuple(APIS)) -> Routes:
+def served(spec: Simulator) -> list[str]:
+    """Return the protocols that are served unless others are chosen: all APIs, and what the scenario describes."""
+    described = {each.protocol for each in spec.served}
+    return [name for name in APIS if name not in DESCRIBED or name in described]
+
+
+def routes(spec: Simulator, names: Sequence[str]) -> Routes:
     """Return the routes of the protocols of these names."""
     found: dict[str, dict[str, Handler]] = {}
-    for name in names:
-        api: Api = registry.load(APIS[name], "", name)
+    for name in sorted(names, key=[*APIS].index):
+        api = registry.load(APIS[name], "", name)
+        if not isinstance(api, Api):
+            api = api(name, spec)
         for path, methods in {api.path: {api.method: api.answer}, **api.more}.items():
             found[path] = {**found.get(path, {}), **methods}
     return found
