@@ -57,6 +57,7 @@ class CurlCffiAsync:
             allow_redirects=False,
             discard_cookies=True,
             trust_env=False,
+            cert=(cell.tls.cert, cell.tls.key or cell.tls.cert) if cell.tls.cert else None,
             http_version="v1" if cell.workload.http == "1.1" else "v2_prior_knowledge",
             verify=cast(Any, trust.certificates(cell) or cell.tls.verify),
         )

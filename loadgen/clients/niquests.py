@@ -58,6 +58,8 @@ class Niquests(Requests):
             disable_http3=True,
         )
         session.trust_env = False
+        if of := self._cell.tls.cert:
+            session.cert = (of, self._cell.tls.key or of)
         session.verify = trust.certificates(self._cell) or self._cell.tls.verify
         # niquests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda _: None

@@ -61,6 +61,9 @@ class _Handle:
         self._curl: Any = pycurl.Curl()
         if certificates:
             self._curl.setopt(pycurl.CAPATH if os.path.isdir(certificates) else pycurl.CAINFO, certificates)
+        if cell.tls.cert:
+            self._curl.setopt(pycurl.SSLCERT, cell.tls.cert)
+            self._curl.setopt(pycurl.SSLKEY, cell.tls.key or cell.tls.cert)
         if not cell.tls.verify:
             self._curl.setopt(pycurl.SSL_VERIFYPEER, 0)
             self._curl.setopt(pycurl.SSL_VERIFYHOST, 0)

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 
-from loadgen.clients import Failures
+from loadgen.clients import Failures, trust
 from loadgen.model import Outcome
 from loadgen.protocols import Undecodable, errors
 
@@ -35,6 +35,11 @@ def classify(error: BaseException, failures: Failures) -> Outcome:
         if any(isinstance(link, kind) and text in str(link) for link in chain):
             return outcome
     return Outcome.FAILED
+
+
+def certificate(error: BaseException) -> str:
+    """Return what is wrong with a certificate, in the same words for every library; "" where it is not that."""
+    return trust.explained(_chain(error))
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 
 from loadgen.clients import Failures, Phase, Undelivered, no_headers
-from loadgen.engine.failures import MAX_BODY_BYTES, Headers, classify, no_answer, refusal, reported
+from loadgen.engine.failures import (
+    MAX_BODY_BYTES,
+    Headers,
+    certificate,
+    classify,
+    no_answer,
+    refusal,
+    reported,
+)
 from loadgen.engine.surplus import MESSAGE, Connections
 from loadgen.engine.system import port, since_sent_ns
 from loadgen.model import NOTHING, Asked, Outcome, Output, Stream, Timeouts, Usage
@@ -225,7 +233,10 @@ class StreamRecorder:
         error = self._broken or error
         if self._outcome is None:  # or the server's own answer stands
             text = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
-            self._fail(classify(error, failures), text)
+            if self._status is None and (told := certificate(error)):
+                self._fail(Outcome.FAILED, told)
+            else:
+                self._fail(classify(error, failures), text)
 
     def _missed(self, *, end: bool) -> str:
         return self.decoder.missed(end=end) if isinstance(self.decoder, Searching) else ""

@@ -76,10 +76,15 @@ class Simulator:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Whom to trust over TLS: the certificates in ``ca``, a file or folder; "" for the usual ones, or anybody."""
+    """Whom to trust over TLS: the certificates in ``ca``, a file or folder; "" for the usual ones, or anybody.
+
+    ``cert`` is the file of the client's own certificate, whose key is in the file ``key``, or with it where that is "".
+    """
 
     verify: bool = True
     ca: str = ""
+    cert: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

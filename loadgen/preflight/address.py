@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import tempfile
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-TRUST = "target.tls: {ca: FILE} names whom to trust, target.tls: {verify: false} trusts any"
+from loadgen.clients import trust
+from loadgen.model import Cell
+
 SECONDS = 2.0  # that one try may take
 OLD = "HTTP/1.1, which all clients speak: switch that on, or put a proxy before it"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -29,6 +32,51 @@ def spoken(url: str) -> str:
     if found == "https" and parts.scheme == "http":
         return f"the server speaks TLS there, not plain HTTP: write {_base(parts, 'https')}"
     return ""
+
+
+def certificate(url: str) -> str:
+    """Return of whom, by whom and until when the server's certificate is; "" where that cannot be read."""
+    parts, context = urlsplit(url), _trusting()
+    with (
+        contextlib.suppress(Exception),  # of what reads it, which Python has for its own tests
+        socket.create_connection((parts.hostname or "", parts.port or 443), SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=parts.hostname) as wrapped,
+        tempfile.NamedTemporaryFile("w", suffix=".pem") as file,
+    ):
+        file.write(ssl.DER_cert_to_PEM_cert(wrapped.getpeercert(binary_form=True) or b""))
+        file.flush()
+        read = ssl._ssl._test_decode_cert(file.name)  # type: ignore[attr-defined]
+        of, by = (
+            ", ".join(f"{value}" for part in read[key] for _, value in part) for key in ("subject", "issuer")
+        )
+        names = ", ".join(name for _, name in read.get("subjectAltName", ()))
+        return f"it is of {names or of}, by {by}, from {read['notBefore']} to {read['notAfter']}"
+    return ""
+
+
+def asked(url: str, cell: Cell) -> str:
+    """Return what to write where the server asks for a client certificate, or does not accept the client's own."""
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        return ""
+    try:
+        with (
+            socket.create_connection((parts.hostname or "", parts.port or 443), SECONDS) as plain,
+            trust.context(cell).wrap_socket(plain, server_hostname=parts.hostname) as wrapped,
+        ):
+            wrapped.settimeout(SECONDS)
+            wrapped.recv(
+                1
+            )  # the alert comes after the handshake, and a reset would overtake it where more was sent
+    except OSError as error:
+        return trust.explained([error])
+    return ""
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def encrypted(url: str, reason: str) -> str:
@@ -85,8 +133,7 @@ def _try(host: str, port: int) -> Spoken:
 
 def _handshake(host: str, port: int, protocols: list[str]) -> str | None:
     """Return the protocol that TLS agrees on, "" for none; ``None`` where there is no TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context = _trusting()
     context.set_alpn_protocols(protocols)
     with (
         contextlib.suppress(OSError),

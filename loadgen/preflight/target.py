@@ -225,8 +225,8 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
         elif isinstance(error, TimeoutError):
             reason = address.spoken(request.url) if url.scheme == "https" else ""
             message = reason or f"no connection within {math.ceil(10 * seconds) / 10:g} s"
-        elif isinstance(error, ssl.SSLCertVerificationError):
-            message = f"its certificate is not trusted: {error.verify_message}; {address.TRUST}"
+        elif told := trust.explained([error]):
+            message = f"{told} ({found})" if (found := address.certificate(request.url)) else told
         elif isinstance(error, ssl.SSLError):
             message = address.spoken(request.url) or f"no TLS: {error.reason or error}"
         else:
@@ -255,7 +255,9 @@ def exchange(cell: Cell, request: Request, until: float) -> tuple[int | None, by
         return None, b""
     except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
         closed = f"the connection was closed without an answer: {error.strerror or error}"
-        raise TargetError(f"{place(request)}: {address.spoken(request.url) or closed}") from error
+        message = trust.explained([error]) or address.asked(request.url, cell) or address.spoken(request.url)
+        message = message or closed
+        raise TargetError(f"{place(request)}: {message}") from error
     except (http.client.HTTPException, ValueError) as error:
         message = ascii((str(error) or type(error).__name__)[:100])[1:-1]
         message = address.spoken(request.url) or f"the answer is not HTTP: {message}"

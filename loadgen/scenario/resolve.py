@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from loadgen import clients, protocols
+from loadgen.clients import trust
 from loadgen.interpreters import allowed_version, guessed_version
 from loadgen.loads.trace import SUFFIXES, TraceError, survey
 from loadgen.model import (
@@ -163,7 +164,7 @@ def _resolve(
     if shape is not None:
         _check_messages(document, shape, in_prompts_file or shape.prompts_shape.listed())
     trace = _trace(document, shape, hidden)
-    ca = _certificates(document, shape)
+    tls = _tls(document, shape)
     request = _request(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
@@ -189,7 +190,7 @@ def _resolve(
         target=Target(
             url=shape.target.url,
             path=shape.target.path,
-            tls=Tls(shape.target.tls.verify, ca),
+            tls=tls,
             headers=shape.target.headers,
             metrics=Metrics(url=metrics.url, names=tuple(metrics.names)) if metrics else None,
             simulator=Simulator(**{**dict(spec), "models": tuple(spec.models), "served": served})
@@ -395,16 +396,25 @@ def refusals(client: ClientId, protocol: str, http: str) -> Iterator[tuple[str, 
         )
 
 
-def _certificates(document: Document, shape: ScenarioShape | None) -> str:
-    """Return the absolute path of ``target.tls.ca``; "" without one."""
-    if shape is None or not shape.target.tls.ca:
-        return ""
-    path = (document.folder / shape.target.tls.ca).absolute()
-    if not path.exists():
-        document.report(
-            ("target", "tls", "ca"), "there is no such file or folder", "certificates in PEM form"
-        )
-    return str(path)
+def _tls(document: Document, shape: ScenarioShape | None) -> Tls:
+    """Return ``target.tls`` with absolute paths."""
+    if shape is None:
+        return Tls()
+    of, where = shape.target.tls, ("target", "tls")
+    paths: dict[str, str] = {}
+    for name in ("ca", "cert", "key"):
+        if written := getattr(of, name):
+            path = (document.folder / written).absolute()
+            paths[name] = str(path)
+            if not path.exists():
+                document.report((*where, name), "there is no such file", "certificates in PEM form")
+                return Tls()
+    found = Tls(of.verify, **paths)
+    try:
+        trust.own(found)
+    except (OSError, ValueError) as error:
+        document.report((*where, "cert"), f"cannot be used: {trust.why_unusable(error)}", trust.USABLE)
+    return found
 
 
 def _request(document: Document, shape: ScenarioShape | None) -> Template:

@@ -213,7 +213,7 @@ class SimulatorShape(_Shape):
 
 
 class TlsShape(_Shape):
-    """Whom all clients trust over https, in place of the system's certificates."""
+    """Whom all clients trust over https, in place of the system's certificates, and by what the server knows them."""
 
     verify: Boolean = key(
         True, "Check the server's certificate. false: trust any, such as a self-signed one."
@@ -221,8 +221,14 @@ class TlsShape(_Shape):
     ca: Text | None = key(
         None, "A file, or folder, of the certificates to trust, relative to the scenario's folder.", "ca.pem"
     )
+    cert: Text | None = key(
+        None, "The client's own certificate: a PEM file, relative to the scenario's folder.", "client.pem"
+    )
+    key: Text | None = key(None, "Its private key, where that is in another file.", "client.key")
 
     def problems(self) -> Found:
+        if self.key and not self.cert:
+            yield ("key",), "is of no certificate", "cert: the file of the client's certificate"
         if self.ca and not self.verify:
             yield ("ca",), "nothing is checked against it", "leave it out, or verify: true"
 

@@ -24,8 +24,8 @@ from loadgen.model import (
     Tls,
 )
 from loadgen.scenario import ScenarioError, load
+from tests.scenario.conftest import Fail, scenario_text
 from tests.scenario.conftest import Load as Loader
-from tests.scenario.conftest import scenario_text
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -288,3 +288,18 @@ def test_objectives_that_no_answer_as_a_whole_can_be_judged_by_are_warned_of(loa
 )
 def test_when_a_cell_ends_early(loaded: Loader, given: str, stop: Stop) -> None:
     assert loaded(stop=given).workload.stop == stop
+
+
+def test_the_certificate_of_a_client(loaded: Loader, failed: Fail) -> None:
+    pem = Path(__file__).parents[1] / "data" / "tls" / "server.pem"
+    tls = loaded(target=f"{{url: 'https://h', tls: {{cert: {pem}}}}}").target.tls
+    assert (tls.verify, tls.cert, tls.key) == (True, str(pem), "")
+    for wrong, says in (
+        ("cert: no.pem", "target.tls.cert: there is no such file"),
+        (
+            f"cert: {pem.with_name('ca.pem')}",
+            "target.tls.cert: cannot be used: it has no certificate, or no key",
+        ),
+        (f"key: {pem}", "target.tls.key: is of no certificate"),
+    ):
+        assert says in str(failed(target=f"{{url: 'https://h', tls: {{{wrong}}}}}")[0])
