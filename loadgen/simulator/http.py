@@ -68,6 +68,16 @@ def date() -> bytes:
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()).encode()
 
 
+def _without_offer(request: Request) -> bytes:
+    """Return the head of a request without its offer to upgrade, after which httptools reads no body."""
+    headers = {key: text for key, text in request.headers.items() if key not in ("upgrade", "connection")}
+    lines = [f"{request.method} {request.path} HTTP/1.{int(request.chunked)}"]
+    lines += [f"{key}: {text}" for key, text in headers.items()]
+    if not request.keep_alive:
+        lines.append("connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
 class Parser:
     """Parse requests incrementally; pipelined ones wait for :meth:`next`.
 
@@ -98,7 +108,7 @@ class Parser:
         except httptools.HttpParserUpgrade as upgrade:  # an offer that is not taken: the request stands
             self._parser = httptools.HttpRequestParser(self)
             self.buffered -= len(data) - upgrade.args[0]
-            self.feed(data[upgrade.args[0] :])
+            self.feed(_without_offer(self._ready.pop()) + data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             cause = error.__context__
             self._failure = cause if isinstance(cause, HttpError) else HttpError(400, str(error).lower())

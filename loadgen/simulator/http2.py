@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -60,7 +61,7 @@ class Http2(Link):
                 return
             try:
                 for event in self.h2.receive_data(data[at : at + _PIECE]):
-                    if (act := _ACTS.get(type(event))) is not None:
+                    if self.sock.fileno() >= 0 and (act := _ACTS.get(type(event))) is not None:
                         act(self, event)
             except ProtocolError:
                 self.flush()
@@ -82,6 +83,8 @@ class Http2(Link):
         """Cancel all streams."""
         for exchange in list(self._open.values()):
             exchange.cancel()
+        # It refers to itself, and the simulator runs without the cycle collector. Later, for it may be at work now.
+        self.loop.wheel.add(time.monotonic_ns(), vars(self.h2).clear)
 
     def forget(self, number: int) -> None:
         """Let go of a request."""
@@ -133,24 +136,42 @@ _ACTS: Final[dict[type[events.Event], Callable[[Http2, Any], None]]] = {
 
 
 class Exchange(Connection):
-    """One request and its answer. ``is_whole``: all of the request has come."""
+    """One request and its answer. ``is_whole``: all of the request has come.
 
-    __slots__ = ("_ended", "_h2", "_link", "_number", "is_whole", "out", "request", "stream")
+    ``_missing`` is what was not sent yet of the promised length; ``_gone``: the client has left.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_gone",
+        "_h2",
+        "_link",
+        "_missing",
+        "_number",
+        "is_whole",
+        "out",
+        "request",
+        "stream",
+    )
 
     def __init__(self, link: Http2, number: int, request: http.Request) -> None:
         self.stream: Answering | None = None
         self.request = request
         self.out = bytearray()
-        self.is_whole = self._ended = False
+        self.is_whole = self._ended = self._gone = False
+        self._missing = 0
         self._link, self._h2, self._number = link, link.h2, number
 
     def begin(self, status: int, content_type: bytes, length: int | None, allow: bytes = b"") -> None:
         """Begin the answer with its head."""
+        if self._gone:
+            return
         headers = [(b":status", b"%d" % status), (b"content-type", content_type), (b"date", http.date())]
         if allow:
             headers.append((b"allow", allow))
         if length is not None:
             headers.append((b"content-length", b"%d" % length))
+            self._missing = 0 if self.request.method == "HEAD" else length
         self._h2.send_headers(self._number, headers)
 
     @property
@@ -161,6 +182,7 @@ class Exchange(Connection):
     def _transmit(self, data: bytes) -> int:
         link, h2, number = self._link, self._h2, self._number
         size = 0 if link.out else min(len(data), h2.local_flow_control_window(number))
+        self._missing -= size
         most = h2.max_outbound_frame_size
         for at in range(0, size, most):
             h2.send_data(number, data[at : min(at + most, size)])
@@ -171,7 +193,7 @@ class Exchange(Connection):
         """Send now what can be sent, and the rest when the client reads."""
         if self.out:
             self.out += data
-        elif (sent := self._transmit(data)) < len(data):
+        elif not self._gone and (sent := self._transmit(data)) < len(data):
             self.keep(data[sent:])
 
     def keep(self, rest: bytes) -> None:
@@ -195,15 +217,16 @@ class Exchange(Connection):
     def finish(self, *, keep_alive: bool = True) -> None:  # noqa: ARG002 - the connection is others' as well
         """End the answer."""
         self._ended = True
-        if not self.out:
+        if not (self.out or self._gone):
             self._end()
 
     def _end(self) -> None:
         self._link.forget(self._number)
-        if self._link.sock.fileno() < 0:
-            return
-        self._h2.end_stream(self._number)
-        if not self.is_whole:
+        if self._missing > 0:  # a truncated answer: to end it would be an error of the whole connection
+            self._h2.reset_stream(self._number, ErrorCodes.INTERNAL_ERROR)
+        else:
+            self._h2.end_stream(self._number)
+        if not self.is_whole and self._missing <= 0:
             self._h2.reset_stream(self._number, ErrorCodes.NO_ERROR)
         self._link.flush()
 
@@ -219,6 +242,7 @@ class Exchange(Connection):
 
     def cancel(self) -> None:
         """Cancel the stream: the client has left."""
+        self._gone = True
         self.out.clear()
         self._link.forget(self._number)
         if self.stream is not None:

@@ -68,6 +68,14 @@ class Loop:
             self.set_second(now)
         return now, b"%b%09dZ" % (self.second, now - self.base)
 
+    def once(self) -> None:
+        """Do what is due, then wait for the next event and handle it."""
+        self.turn()
+        for number, (key, events) in enumerate(self._wait(), 1):
+            key.data(events)
+            if not number % MAX_EVENTS:
+                self.turn()
+
     def turn(self) -> None:
         """Do what is due; a handler of a descriptor that takes long calls this, an act of the wheel never."""
         self.wheel.turn(self._tie_clocks())
@@ -87,11 +95,7 @@ class Loop:
         gc.disable()
         try:
             while self._running:
-                self.turn()
-                for number, (key, events) in enumerate(self._wait(), 1):
-                    key.data(events)
-                    if not number % MAX_EVENTS:
-                        self.turn()
+                self.once()
         finally:
             gc.enable()
             self._waker.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from importlib.util import find_spec
 from typing import Final
 
@@ -24,6 +25,11 @@ class Opening(Link):
         sock.setblocking(False)
         super().__init__(state, sock)
         self._route, self._begun = route, b""
+
+    def _ready(self, events: int) -> None:
+        super()._ready(events)
+        if isinstance(self.sock, ssl.SSLSocket):  # a step of the handshake takes time
+            self.loop.turn()
 
     def feed(self, data: bytes) -> None:
         """Hand the client over as soon as what it sent tells."""

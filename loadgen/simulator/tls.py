@@ -11,6 +11,10 @@ from typing import IO, Any, Final
 
 _RECORD: Final = 16 << 10
 _WAITS: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_PLAIN: Final = (  # in the words of Go's server
+    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
+    b"Client sent an HTTP request to an HTTPS server.\n"
+)
 _LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -23,6 +27,11 @@ class Socket(ssl.SSLSocket):
             return super().recv(size, flags)
         except _WAITS:
             raise BlockingIOError from None
+        except ssl.SSLError as error:
+            if error.reason == "HTTP_REQUEST":
+                socket.socket.recv(self, _RECORD)  # to close with bytes unread would be to reset
+                socket.socket.send(self, _PLAIN)
+            raise
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send as many records as the kernel takes; each is tried again with the same bytes, as OpenSSL wants it."""
