@@ -11,7 +11,7 @@ from loadgen.model import Cell, ServerInfo
 from loadgen.preflight.target import answer, full_name
 from loadgen.protocols.encoder import ask
 
-ASKED: Final = ("ollama-", "openai-")  # protocols whose servers are asked
+ASKED: Final = ("ollama-", "openai-", "anthropic-")  # protocols whose servers are asked
 LONGEST: Final = 200  # characters that are kept of a text
 MAX_INT: Final = 2**63 - 1
 _NAMES = {"llamacpp": "llama.cpp", "vllm": "vLLM", "library": "Ollama"}  # in lists of models, and usual

@@ -7,21 +7,13 @@ from typing import Any
 
 import pytest
 
-from loadgen import protocols, registry
-from loadgen.model import Message, Prompt, Usage
+from loadgen import protocols
+from loadgen.model import Message, Prompt
 from loadgen.protocols.anthropic import MAX_TOKENS
-from loadgen.protocols.encoder import Ending
 from tests.lab.cells import cell
 
 CHAT = Prompt(messages=(Message("system", "Be brief."), Message("user", "Why?")))
 USER = [{"role": "user", "content": "Why?"}]
-
-ENCODERS = {
-    "ollama-chat": "loadgen.protocols.ollama:Encoder",
-    "openai-chat": "loadgen.protocols.openai:Encoder",
-    "openai-responses": "loadgen.protocols.openai_responses:Encoder",
-    "anthropic-messages": "loadgen.protocols.anthropic:Encoder",
-}
 
 
 def body(protocol: str, prompt: Prompt, **changes: Any) -> dict[str, Any]:
@@ -59,19 +51,6 @@ def test_messages_of_anthropic_name_the_version_and_a_limit_that_the_scenario_ma
     assert body("anthropic-messages", prompt)["max_tokens"] == MAX_TOKENS
     for changes in ({"options": {"max_tokens": 9}}, {"body": {"max_tokens": 9}}):
         assert body("anthropic-messages", prompt, **changes)["max_tokens"] == 9
-
-
-@pytest.mark.parametrize(
-    "name", [name for name in protocols.BUILTIN if hasattr(protocols.load(name), "answer")]
-)
-@pytest.mark.parametrize("stream", [True, False])
-def test_the_text_of_an_answer_is_what_the_simulator_wrote(name: str, stream: bool) -> None:
-    encoder = registry.load(ENCODERS[name], "", name)
-    encoder = encoder("m", *(["chat"] if name == "ollama-chat" else []))
-    stamp, text = b"2026-01-31T12:00:00.123456789Z", 'Hi "你好"\n'
-    sent = encoder.opening() + encoder.token(text, stamp) * 2 + encoder.final(Ending(Usage(), stamp))
-    answer = sent if stream else encoder.whole(Ending(Usage(), stamp, text=text * 2))
-    assert protocols.load(name).answer(answer) == text * 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
