@@ -240,7 +240,7 @@ def session(
         if resumed is not None:
             resumed.check(replace(described(scenario, url, cells), server=resumed.run.info.server))
         if embedded is None:
-            check(scenario, cells[0])
+            check(scenario, cells)
         interrupted = stack.enter_context(interruptible(listener.interrupted))
         deadline = Deadline(max_time_s, interrupted, listener.note)
         warmed = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -31,12 +31,13 @@ def with_model(scenario: Scenario) -> Scenario:
     return replace(scenario, workload=replace(scenario.workload, model=model))
 
 
-def check(scenario: Scenario, cell: Cell) -> None:
-    """Raise TargetError where the target does not answer; its message has no secrets."""
-    try:
-        target.check(cell)
-    except TargetError as error:
-        raise TargetError(mask_cut(str(error), scenario.secrets)) from None
+def check(scenario: Scenario, cells: Sequence[Cell]) -> None:
+    """Raise TargetError where the target does not answer in a protocol of the cells; its message has no secrets."""
+    for cell in {(cell.workload.protocol, cell.workload.http): cell for cell in reversed(cells)}.values():
+        try:
+            target.check(cell)
+        except TargetError as error:
+            raise TargetError(mask_cut(str(error), scenario.secrets)) from None
 
 
 def warm_up(scenario: Scenario, cell: Cell, interrupted: Callable[[], bool]) -> WarmUp:

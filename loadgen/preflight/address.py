@@ -13,7 +13,7 @@ from loadgen.clients import trust
 from loadgen.model import Cell
 
 SECONDS = 2.0  # that one try may take
-OLD = "HTTP/1.1, which all clients speak: switch that on, or put a proxy before it"
+OLD = "HTTP/1.1: write http: 2, with clients that can, or put a proxy before it"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 SETTINGS = b"\x04"  # the type of the frame that any HTTP/2 begins with
 
@@ -77,6 +77,25 @@ def _trusting() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+def lacks_http2(url: str) -> str:
+    """Return what to write where the server does not speak HTTP/2; "" where it does, or nobody knows."""
+    parts = urlsplit(url)
+    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    if is_tls:
+        found = _handshake(host, parts.port or 443, ["h2", "http/1.1"])
+        speaks = found in ("h2", None)
+    else:
+        answer = _answer(host, parts.port or 80, PREFACE)
+        speaks = answer is None or answer[3:4] == SETTINGS
+    how = "agrees on no HTTP/2 by ALPN" if is_tls else "takes no HTTP/2 with prior knowledge"
+    return "" if speaks else f"the server {how}: write http: 1.1"
+
+
+def speaks_http2_only(url: str) -> bool:
+    parts = urlsplit(url)
+    return _try(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)) == "http2"
 
 
 def encrypted(url: str, reason: str) -> str:

@@ -60,6 +60,11 @@ def check(cell: Cell) -> None:
     busy with it. Without such a request a connection is enough. A slow answer is no refusal.
     """
     until = _until(cell)
+    if cell.workload.http == "2":
+        if told := address.lacks_http2(cell.url):
+            raise TargetError(f"{place(Request('GET', cell.url, {}, b''))}: {told}")
+        if address.speaks_http2_only(cell.url):
+            return  # all else is asked with HTTP/1.1
     protocol = protocols.load(cell.workload.protocol)
     if (probe := protocol.probe(cell)) is None:
         _connect(cell, protocol.request(cell, cell.workload.example), until)

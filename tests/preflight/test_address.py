@@ -79,6 +79,23 @@ def test_http_2_only(server: Raw) -> None:
         assert "HTTP/2 only" in refusal(asking(url, connect=5.0, tls=Tls(verify=False)))
 
 
+@pytest.mark.parametrize(
+    "server", [Speaking(), Speaking(["http/1.1"]), Speaking([])], ids=["plain", "TLS", "no ALPN"]
+)
+def test_a_server_without_the_http_2_that_is_asked_for(server: Speaking) -> None:
+    with server:
+        url = server.url if server._alpn is None else server.url.replace("http", "https")
+        said = refusal(asking(url, connect=5.0, tls=Tls(verify=False), http="2"))
+        assert said.endswith("write http: 1.1")
+
+
+@pytest.mark.parametrize("server", [Http2({}), Speaking(["h2"])], ids=["plain", "TLS"])
+def test_a_server_of_http_2_only_that_is_measured_so(server: Raw) -> None:
+    with server:
+        url = server.url.replace("http", "https") if isinstance(server, Speaking) else server.url
+        target.check(asking(url, connect=5.0, tls=Tls(verify=False), http="2"))
+
+
 def test_a_certificate_that_nobody_trusts_has_two_ways_on() -> None:
     with Speaking([]) as server:
         url = server.url.replace("http", "https")

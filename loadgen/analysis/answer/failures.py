@@ -56,7 +56,7 @@ def races(m: Measured) -> Flags:
     """
     of, ok = m.streams, m.ok
     early = np.isin(m.outcome, [Outcome.TRUNCATED, Outcome.RESET]) & (of.headers < 0) & (of.bytes == 0)
-    if not early.any() or not ok.any():
+    if not early.any() or not ok.any() or m.recording.workload.connections == "new":
         return np.zeros(len(of), dtype=bool)
     early &= of.end - of.start < present(m.headers_wait[ok]).min(initial=np.iinfo(np.int64).max)
     reused: Flags = of.start >= of.end[ok].min()

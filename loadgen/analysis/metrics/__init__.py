@@ -66,6 +66,7 @@ METRICS: tuple[str, ...] = (
     *_in("latency", "answer_ttft", "headers", "tpot", "send_delay", "to_wire"),
     *_in("latency", "normalized_latency", "normalized_latency_mean_ms"),
     *_in("latency", "ttft_connected", "connecting", "dns", "connect", "tls"),
+    *_in("connections", "connections", "streams_per_connection"),
     *_in("parts", "load", "queue", "prompt", "first_decode", "unsplit", "decode", "rest", "contradicted"),
     *_in("parts", "prompt_tokens_per_s", "decode_tokens_per_s", "served_peak"),
     *_in("lag", "relative_lag", "lag_error_ms"),

@@ -95,10 +95,11 @@ def _failures(answers: Sequence[Failures]) -> Iterator[str]:
                 one.raced,
                 "{n} stream ended while its request was on its way, and only where the answer before had left the "
                 "connection open: the server closed it meanwhile (keep-alive race). A longer keep-alive timeout of the "
-                "server avoids that.",
+                "server avoids that, and so does {setting} here.",
                 "{n} streams ended while their request was on its way, and only where the answer before had left the "
                 "connection open: the server closed it meanwhile (keep-alive race). A longer keep-alive timeout of the "
-                "server avoids that.",
+                "server avoids that, and so does {setting} here.",
+                setting="connections: new",
             )
         if one.waited_s >= MIN_WAITED_S:
             text = _("After failures the slots waited {seconds} s in all before they tried again.")
