@@ -172,7 +172,7 @@ class StreamRecorder:
         if failure is not None:
             if self._head is None or len(self._head) == MAX_BODY_BYTES:
                 raise failure
-            self._broken, self._broken_at = failure, now  # what it is instead what follows shows
+            self._broken, self._broken_at = failure, now  # what follows shows what it is instead
 
     def _take(self, events: Sequence[Event], now: int) -> int:
         """Keep what the events of the read at ``now`` hold; return how many of them have output."""
