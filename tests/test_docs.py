@@ -66,6 +66,12 @@ def test_there_is_something_to_look_at() -> None:
     }
 
 
+def test_every_study_has_a_page_that_the_list_names() -> None:
+    studies = {file.stem for file in (ROOT / "scenarios/studies").glob("*.yaml")}
+    assert {page.stem for page in (ROOT / "docs/studies").glob("*.md")} == studies
+    assert set(re.findall(r"\(studies/([\w-]+)\.md\)", (ROOT / "docs/studies.md").read_text())) == studies
+
+
 @pytest.mark.parametrize(("where", "block"), SCENARIOS, ids=[where for where, _ in SCENARIOS])
 def test_scenarios_are_valid(tmp_path: Path, where: str, block: str) -> None:
     file = tmp_path / "scenario.yaml"
