@@ -34,6 +34,10 @@ class Undelivered(Exception):
         self.read = read
 
 
+class NotSent(Exception):
+    """The library does not accept the request, and has sent nothing."""
+
+
 # (exception type, text in its message, outcome); the first match with an error or one of its causes counts.
 Failures = tuple[tuple[type[BaseException], str, Outcome], ...]
 
@@ -74,6 +78,7 @@ class Info:
     protocols: tuple[str, ...] = ()  # supported ones; empty: any
     http: tuple[str, ...] = ("1.1",)  # the versions that it can be held to, over TLS and without
     http_note: str = ""  # why it cannot be held to another one
+    connections: tuple[str, ...] = ("reuse", "new")  # what it can do with them
     descriptors: int = 1  # open files per stream
     extra: str = ""  # of loadgen, which installs the library
     alone: bool = False  # its packages change other clients, or are many: it has an environment of its own

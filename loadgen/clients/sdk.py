@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from loadgen.clients import Info, Sink, Undelivered
+from loadgen.clients import Info, NotSent, Sink, Undelivered
 from loadgen.clients.httpx import AsyncTrace, Trace, report, report_headers
 from loadgen.model import Cell, Request
 
@@ -25,6 +25,7 @@ class _Call:
     sink: Sink
     read: bytes = b""
     response: Any = None  # that is no stream
+    sent: bool = False
 
     def take(self) -> bytes:
         """Return what the SDK has read since the last time."""
@@ -34,7 +35,10 @@ class _Call:
         return read
 
     def explain(self, error: Exception) -> None:
-        """Raise Undelivered with the bytes that the SDK raised ``error`` for, where there are any."""
+        """Raise Undelivered with the bytes that the SDK raised ``error`` for, where there are any, or NotSent."""
+        if not self.sent:
+            what = f"the SDK does not accept the request: {type(error).__name__}: {error}"
+            raise NotSent(f"{what}. A client that is no SDK, such as httpx-async, sends any") from error
         if read := self.take():
             raise Undelivered(read) from error
 
@@ -66,7 +70,7 @@ class Sdk:
 
     def _on_request(self, sent: Any) -> None:
         call = current.get()
-        request = call.request
+        request, call.sent = call.request, True
         # not shared with other requests of the SDK
         sent.extensions["trace"] = (Trace if self.INFO.mode == "threads" else AsyncTrace)(call.sink)
         for name in sent.headers.keys() - KEPT:  # the SDK's, some of them from the environment

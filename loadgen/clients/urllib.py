@@ -15,7 +15,12 @@ from loadgen.model import Cell, Outcome, Request
 
 class Urllib:
     INFO: ClassVar = Info(
-        name="urllib", mode="threads", distribution="", options=LINES, modules=("urllib.request",)
+        name="urllib",
+        mode="threads",
+        distribution="",
+        options=LINES,
+        modules=("urllib.request",),
+        connections=("new",),
     )
 
     def __init__(self, cell: Cell) -> None:

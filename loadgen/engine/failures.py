@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 
-from loadgen.clients import Failures, trust
+from loadgen.clients import Failures, NotSent, trust
 from loadgen.model import Outcome
 from loadgen.protocols import Undecodable, errors
 
@@ -30,6 +30,8 @@ def classify(error: BaseException, failures: Failures) -> Outcome:
     """Return the outcome of an exception: by the client's own table first, then by the error of the system."""
     if isinstance(error, Undecodable):
         return Outcome.UNDECODABLE
+    if isinstance(error, NotSent):
+        return Outcome.FAILED
     chain = _chain(error)
     for kind, text, outcome in _OS_ERRORS[:2] + failures + _OS_ERRORS[2:]:
         if any(isinstance(link, kind) and text in str(link) for link in chain):

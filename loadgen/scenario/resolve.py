@@ -363,7 +363,7 @@ def _check_protocol(document: Document, shape: ScenarioShape) -> None:
             document.report(place, "needs events, and bytes has none", f"one of {', '.join(BODY_FAULTS)}")
     for number, client in enumerate(shape.clients):
         with suppress(ImportError):
-            for wrong, right in refusals(client, shape.protocol, shape.http):
+            for wrong, right in refusals(client, shape.protocol, shape.http, shape.connections):
                 document.report(("clients", number), wrong, right)
 
 
@@ -378,9 +378,10 @@ def _protocols(shape: ScenarioShape) -> dict[Path, str]:
     return found
 
 
-def refusals(client: ClientId, protocol: str, http: str) -> Iterator[tuple[str, str]]:
+def refusals(client: ClientId, protocol: str, http: str, connections: str) -> Iterator[tuple[str, str]]:
     """Yield why a client cannot do what a scenario asks of it, and what would be right. Raises as `clients.info`."""
     protocol, http = client.options.get("protocol", protocol), client.options.get("http", http)
+    connections = client.options.get("connections", connections)
     info = clients.info(client.name)
     if info.protocols and protocol not in info.protocols:
         yield (
@@ -393,6 +394,11 @@ def refusals(client: ClientId, protocol: str, http: str) -> Iterator[tuple[str, 
         yield (
             f"{client.name} cannot be held to HTTP/{http}{note}",
             f"http: {' or '.join(info.http)}, or a client that can: {able}",
+        )
+    if connections not in info.connections:
+        yield (
+            f"{client.name} cannot keep a connection for the next request: it opens one for each",
+            f"{{client: {client.name}, connections: {info.connections[0]}}}",
         )
 
 

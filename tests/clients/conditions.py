@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from typing import Any, NamedTuple
 
+from loadgen.clients import BUILTIN, info
 from loadgen.model import Outcome, Timeouts
 from tests.clients.raw import Handler, Wire
 
@@ -238,7 +239,7 @@ CONDITIONS: dict[str, Expected] = {
 }  # fmt: skip
 
 ON_H11 = ("httpx", "httpx2", "ollama", "niquests")
-NEVER_REUSES = ("urllib",)  # a connection
+NEVER_REUSES = [name for name in BUILTIN if "reuse" not in info(name).connections]
 
 # What a library hides: (condition, library) -> the outcome that is reported instead.
 EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {

@@ -150,3 +150,17 @@ def test_an_answer_that_is_no_stream(name: str) -> None:
         )
     (row,) = rows(recording)
     assert (row.outcome, row.tokens, row.table["server_tokens"]) == (Outcome.OK, 1, 3), row.error
+
+
+def test_a_request_that_an_sdk_does_not_accept_is_told_and_not_sent() -> None:
+    with Raw({}) as server:
+        refused = cell(
+            client=ClientId("ollama-async"),
+            url=server.url,
+            concurrency=1,
+            body={"keep_alive": ["5m"]},
+            load=Load(requests=1),
+        )
+        (row,) = rows(record(refused))
+        assert server.requests == []
+    assert (row.outcome, "keep_alive" in row.error, "SDK" in row.error) == (Outcome.FAILED, True, True)

@@ -54,6 +54,15 @@ def test_the_common_options_of_a_client_come_before_the_scenarios(loaded: Loader
             {"clients": "[{client: ollama-sync, protocol: openai-chat}]"},
             "ollama-sync does not speak openai-chat",
         ),
+        (
+            {"clients": "[urllib]"},
+            "urllib cannot keep a connection for the next request: it opens one for each; "
+            "{client: urllib, connections: new}",
+        ),
+        (
+            {"clients": "[{client: requests, limits: default}]"},
+            "clients[0].limits: is not an option of requests",
+        ),
     ],
 )
 def test_what_a_client_cannot_be_held_to(failed: Fail, changed: dict[str, str], says: str) -> None:
