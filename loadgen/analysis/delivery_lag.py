@@ -151,11 +151,11 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     known = np.zeros(len(m.outcome), dtype=bool)
     known[owners] = True
     reads = m.recording.arrivals.rows(m.text_reads[np.repeat(known, np.diff(m.text_offsets))])
-    send_delay = np.maximum(m.send_delay, 0)
+    until_received = np.maximum(m.until_received, 0)
     to_wire = np.maximum(m.to_wire, 0)
     sent_late = _late(m, known, owner, sends)
     delay = np.maximum(lag, 0) + sent_late
-    delay[begins] += send_delay[owners]
+    delay[begins] += until_received[owners]
     late = np.flatnonzero(delay > budget_ns)
     number = len(late)
     late = late[:: 1 + number // MAX_TOKENS]
@@ -167,7 +167,7 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     read = late if len(reads) == len(lag) else np.searchsorted(last, late)
     share = None
     if m.recording.mode == "threads":
-        share = _waiting(m, lags, np.repeat(reads.at, reads.count), begins, send_delay)[owner[late]]
+        share = _waiting(m, lags, np.repeat(reads.at, reads.count), begins, until_received)[owner[late]]
     seen, last = reads.at[read], last[read]
     spent = _engine(m.recording)
     server, connect, unreceived, *_, coalesced, opening = explained = np.zeros((len(CAUSES) - 1, len(late)))
@@ -179,8 +179,8 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     first = np.flatnonzero(is_first)
     rows = owner[late[first]]
     begun, sent = m.streams.start[rows], m.streams.sent[rows]
-    had = begun + send_delay[rows]
-    opening[first] = np.minimum(np.maximum(m.connecting[rows], 0), send_delay[rows])
+    had = begun + until_received[rows]
+    opening[first] = np.minimum(np.maximum(m.connecting[rows], 0), until_received[rows])
     least = begun + opening[first].astype(np.int64) + to_wire[rows]
     most = np.where(sent >= 0, np.minimum(sent + SENT_ERROR_NS, had), had)
     hung = _within(_hung(m, sends), least, had)
@@ -224,12 +224,12 @@ def _hung(m: Measured, sends: Ints) -> Curve:
     return _passed(np.maximum(begin, np.concatenate([begin[:1], sent[:-1]])), sent)
 
 
-def _waiting(m: Measured, lags: Times, seen: Ints, begins: NDArray[np.intp], send_delay: Ints) -> Floats:
+def _waiting(m: Measured, lags: Times, seen: Ints, begins: NDArray[np.intp], until_received: Ints) -> Floats:
     """Return, per stream, the share of the time in which its thread had work that it waited for CPU."""
     since = np.diff(seen, prepend=0)
     since[begins] = seen[begins]
     owners = lags.owner[begins]
-    busy = np.add.reduceat(np.maximum(np.minimum(lags.values, since), 0), begins) + send_delay[owners]
+    busy = np.add.reduceat(np.maximum(np.minimum(lags.values, since), 0), begins) + until_received[owners]
     share = np.zeros(len(m.outcome))
     share[owners] = np.clip(m.streams.run_wait_ns[owners] / np.maximum(busy, 1), 0, 1)
     return share

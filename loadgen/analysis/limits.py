@@ -13,8 +13,9 @@ The first of these that holds:
   its start delay is beyond the budget while it used 60 % of a core on average: threads that wait for the GIL are late
   without using all of it.
 - ``server``: of the tokens per second that more streams than at the level below would bring, less than half came, and
-  the server's own median TTFT (without send delay and delivery lag) rose by half or more, in every round; or, under
-  an open load, its backlog grew in every round (:mod:`loadgen.analysis.backlog`) while nothing held arrivals back.
+  the server's own median TTFT (without connecting, send delay and delivery lag) rose by half or more, in every round;
+  or, under an open load, its backlog grew in every round (:mod:`loadgen.analysis.backlog`) while nothing held arrivals
+  back.
 """
 
 from __future__ import annotations
@@ -196,8 +197,9 @@ def _growing(summary: Summary) -> Iterator[GrowingBacklog]:
 
 
 def server_ttft_ms(_: Summary, each: Round) -> float | None:
-    """Return the server's own median TTFT in one round: without the client's send delay and delivery lag."""
+    """Return the server's own median TTFT in one round: without connecting, send delay and delivery lag."""
     ttft = each.values.get("ttft_p50_ms")
     if ttft is None:
         return None
-    return max(0.0, ttft - sum(each.values.get(f"{name}_p50_ms") or 0.0 for name in ("send_delay", "lag")))
+    others = ("connecting", "send_delay", "lag")
+    return max(0.0, ttft - sum(each.values.get(f"{name}_p50_ms") or 0.0 for name in others))

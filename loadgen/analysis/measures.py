@@ -209,7 +209,7 @@ class Measured:
     @cached_property
     def parts(self) -> Parts:
         """Return where the time of each stream went."""
-        return parts(self.reported, self.own_send_delay, self.first_token, self.last_token, self.first_lag)
+        return parts(self.reported, self.send_delay, self.first_token, self.last_token, self.first_lag)
 
     @cached_property
     def first_lag(self) -> Ints:
@@ -282,6 +282,12 @@ class Measured:
 
     @cached_property
     def send_delay(self) -> Ints:
+        """Return the time until the server had the request, without opening the connection; -1 where not known."""
+        own = np.maximum(self.until_received - np.maximum(self.connecting, 0), 0)
+        return np.where(self.until_received >= 0, own, -1)
+
+    @cached_property
+    def until_received(self) -> Ints:
         """Return the time from the start until the server had the whole request, by the server's own clock.
 
         That is its clock at the end minus the duration that it reports; -1 where it reports neither, and where its
@@ -371,13 +377,7 @@ class Measured:
         of, connecting = self.streams, np.maximum(self.connecting, 0)
         sent = np.maximum(of.sent - of.start - connecting - SENT_ERROR_NS, 0)
         least = np.where(of.sent >= 0, sent, -1)
-        return np.where(self.send_delay >= 0, np.minimum(least, self.own_send_delay), least)
-
-    @cached_property
-    def own_send_delay(self) -> Ints:
-        """Return the send delay without opening the connection."""
-        own = np.maximum(self.send_delay - np.maximum(self.connecting, 0), 0)
-        return np.where(self.send_delay >= 0, own, -1)
+        return np.where(self.send_delay >= 0, np.minimum(least, self.send_delay), least)
 
     def _drift(self, since: Ints) -> Ints:
         """Return how far the wall clock had moved against the monotonic one, so long after they were first read."""

@@ -3,8 +3,7 @@
 The TTFT is name lookup + connect + TLS + send delay + load + queue + prompt + first decode; the total is the TTFT +
 decode + rest. Both hold exactly, for every stream with a token:
 
-- ``dns``, ``connect``, ``tls``: the stream's own connection was opened, by its client's marks; ``send`` is what is left
-  of the send delay.
+- ``dns``, ``connect``, ``tls``: the stream's own connection was opened, by its client's marks.
 
 - ``load``, ``prompt``: durations that the server reports.
 - ``queue``: what it reports nothing about, ``total - load - prompt - decode`` of its own durations, as far as that lies
@@ -68,7 +67,7 @@ class Parts:
 def parts(of: StreamTable, send: Ints, first_token: Ints, last_token: Ints, first_lag: Ints) -> Parts:
     """Return where the time of each stream went; marks, delays and lags are -1 where they are not known.
 
-    ``send`` is the send delay without opening the connection.
+    ``send`` is the send delay.
     """
     there = first_token >= 0
     left, found = first_token - of.start, dict[str, Ints]()

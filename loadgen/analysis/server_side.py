@@ -37,7 +37,7 @@ def _part(m: Measured) -> Measured | None:
         at=np.concatenate([sent, arrivals.at[others]])[order],
         count=np.concatenate([np.ones(len(sent), dtype=np.uint16), arrivals.count[others]])[order],
     )
-    waited = np.where(m.send_delay >= 0, m.send_delay, np.maximum(m.to_wire, 0))
+    waited = np.where(m.until_received >= 0, m.until_received, np.maximum(m.to_wire, 0))
     last_lag = np.zeros(len(of), dtype=np.int64)
     last_lag[stamped] = lags.values[np.cumsum(number[stamped]) - 1]
     streams = replace(

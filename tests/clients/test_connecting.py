@@ -15,7 +15,6 @@ from tests.lab.cells import cell
 
 HOLD_S = 0.02
 ANSWER = {"Why?": says(CHUNKED, chunk(TOKEN), chunk(END), LAST)}
-WITHOUT_TLS = ("floor",)
 # TCP includes it with the others
 WITH_DNS = ("aiohttp", "httpx-aiohttp", "geventhttpclient", "pycurl", "curl_cffi-async", "floor")
 PHASES = ("dns_ns", "connect_ns", "tls_ns")
@@ -30,9 +29,12 @@ class Slow(Encrypted):
         super()._serve(sock, number)
 
 
-@pytest.mark.parametrize(("scheme", "host"), [("http", "localhost"), ("https", "127.0.0.1")])
-def test_the_stream_that_opens_a_connection_tells_how_long_each_phase_took(scheme: str, host: str) -> None:
-    clients = [client for client in CLIENTS if scheme == "http" or client.name not in WITHOUT_TLS]
+@pytest.mark.parametrize(
+    ("scheme", "host", "connections"), [("http", "localhost", "reuse"), ("https", "127.0.0.1", "new")]
+)
+def test_the_stream_that_opens_a_connection_tells_how_long_each_phase_took(
+    scheme: str, host: str, connections: str
+) -> None:
     with (Raw if scheme == "http" else Slow)(ANSWER) as server:
         made = [
             cell(
@@ -41,16 +43,20 @@ def test_the_stream_that_opens_a_connection_tells_how_long_each_phase_took(schem
                 concurrency=1,
                 tls=Tls(verify=False),
                 load=Load(requests=2),
+                connections=connections,
             )
-            for client in clients
+            for client in CLIENTS
         ]
         recordings = record_all(made)
-    for client, (opened, reused) in zip(clients, map(rows, recordings), strict=True):
-        assert (opened.outcome, reused.outcome) == (Outcome.OK,) * 2, (client, opened.error, reused.error)
-        dns, connect, tls = (int(opened.table[name]) for name in PHASES)
-        assert (dns >= 0) == (host == "localhost" and client.name in WITH_DNS), client
-        assert connect > 0, client
-        assert tls >= HOLD_S * 1e9 if scheme == "https" else tls == -1, client
-        assert sum(max(ns, 0) for ns in (dns, connect, tls)) <= opened.arrivals[0], client
-        if client.name not in NEVER_REUSES:
-            assert [int(reused.table[name]) for name in PHASES] == [-1] * 3, client
+    for client, (first, second) in zip(CLIENTS, map(rows, recordings), strict=True):
+        for row in (first, second):
+            assert row.outcome == Outcome.OK, (client, row.error)
+            phases = [int(row.table[name]) for name in PHASES]
+            if row is second and connections == "reuse" and client.name not in NEVER_REUSES:
+                assert phases == [-1] * 3, client
+                continue
+            dns, connect, tls = phases
+            assert (dns >= 0) == (host == "localhost" and client.name in WITH_DNS), client
+            assert connect > 0, client
+            assert tls >= HOLD_S * 1e9 if scheme == "https" else tls == -1, client
+            assert sum(max(ns, 0) for ns in phases) <= row.arrivals[0], client

@@ -10,7 +10,7 @@ from loadgen.analysis import effects, rounds
 from loadgen.analysis.answer.evidence import Evidence, over_rounds
 from loadgen.analysis.delivery_lag import CLIENTS, MIN_EXPLAINED, NOBODYS, by_cause
 from loadgen.analysis.limits import DELAY_MS, DELAY_SHARE
-from loadgen.model import HoldsBack, Limit
+from loadgen.model import Cause, HoldsBack, Limit
 
 Metric = Literal["start_delay", "send_delay", "lag"]
 METRICS: tuple[Metric, ...] = ("send_delay", "lag")
@@ -37,8 +37,9 @@ def holds_back(evidence: Evidence) -> Iterator[HoldsBack]:
                     own = 1.0
                 else:
                     causes = by_cause(evidence.repeats_of(summary), first=metric == "send_delay")
-                    own = sum(share for cause, share in causes.items() if cause in CLIENTS)
-                    unexplained = sum(share for cause, share in causes.items() if cause in NOBODYS)
+                    whole = 1 - causes.get(Cause.OPENING, 0.0) or 1.0  # opening is no send delay
+                    own = sum(share for cause, share in causes.items() if cause in CLIENTS) / whole
+                    unexplained = sum(share for cause, share in causes.items() if cause in NOBODYS) / whole
                     if causes and max(own, unexplained) < MIN_EXPLAINED:
                         continue
                 late = replace(over_rounds(summary, column), low=delay.low)

@@ -132,8 +132,9 @@ def normalized_latency_mean_ms(repeats: Repeats) -> float | None:
     headline={99: (4, "added (ms, p99)", "to send")},
 )  # fmt: skip
 def send_delay(m: Measured) -> Ints:
-    """From the call of the library until the server had the request, by the server's own clock. Of that, the connection
-    was opened (`connecting`), and `to_wire` is the client's; then the request was on its way, or waited to be accepted.
+    """From the call of the library until the server had the request, by the server's own clock, without opening the
+    connection (`connecting`). Of that, `to_wire` is the client's; then the request was on its way, or waited to be
+    accepted.
     """
     return m.send_delay
 

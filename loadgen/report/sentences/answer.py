@@ -452,8 +452,8 @@ def _connects(answers: Sequence[Connects]) -> Iterator[str]:
             for one in of
         )
         yield _(
-            "At {level} opening connections is a large part of the TTFT: {clients} (p50). TTFT without connecting is "
-            "without it."
+            "At {level} opening connections is a large part of the TTFT: {clients} (p50). The metric “TTFT without "
+            "connecting” leaves it out."
         ).format(level=level_text(level), clients=clients)
 
 

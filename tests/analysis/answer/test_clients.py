@@ -181,19 +181,23 @@ def test_a_client_holds_back_what_its_delay_surely_exceeds_its_budget_by(metric,
     assert all(one.delay.low > 70 for one in found)
 
 
-@pytest.mark.parametrize(("sent_ms", "shown"), [(125, True), (5, False), (None, False)])
-def test_a_client_holds_back_requests_where_it_is_known_that_it_sent_them_late(sent_ms, shown):
+@pytest.mark.parametrize(
+    ("sent_ms", "tls_ms", "shown"),
+    [(125, -1, [True]), (5, -1, [False]), (None, -1, [False]), (125, 10, [True]), (125, 110, [])],
+)
+def test_a_client_holds_back_requests_where_it_is_known_that_it_sent_them_late(sent_ms, tls_ms, shown):
     idle = [CpuSample(synthetic.ZERO + n * 10**7, n * 10**5, 0) for n in range(1000)]
     recordings = [
         replace(
-            synthetic.recording(send_delay_ms=120, sent_ms=sent_ms, repeat=n, index=n),
+            synthetic.recording(
+                send_delay_ms=120, sent_ms=sent_ms, opening_ms=(-1, 0, tls_ms), repeat=n, index=n
+            ),
             cpu_samples=store.table_of(CpuSampleTable, idle),
         )
         for n in range(3)
     ]
     late = made("aiohttp", send_delay_p99_ms=(220.0, 223.0, 226.0))
-    (one,) = answers(holds_back, late, recordings=recordings)
-    assert one.shown is shown
+    assert [one.shown for one in answers(holds_back, late, recordings=recordings)] == shown
 
 
 @pytest.mark.parametrize(
