@@ -32,7 +32,7 @@ from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
 from loadgen.lab.stopping import StopRules
 from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
-from loadgen.model import Calibration, Cell, Listener, Recording, Scenario, ServerLog, Simulator
+from loadgen.model import Calibration, Cell, Level, Listener, Recording, Scenario, ServerLog, Simulator
 from loadgen.model.progress import Listeners
 from loadgen.preflight.cores import Cores, cores, pinned
 from loadgen.preflight.requirements import require
@@ -141,7 +141,7 @@ class Session:
         """
         keep = partial(self.writer.keep, cell)
         if self.embedded is not None:
-            self.embedded.reset(self.listener.note)
+            self.embedded.reset(cell.level, self.listener.note)
             cell = self.embedded.serves(cell)
         before = in_memory(cell)
         rules, ends = StopRules(cell), stop or self.interrupted
@@ -174,14 +174,15 @@ class Embedded:
         self._start = partial(Process, spec, cores=cores)
         self.process = self._start()
 
-    def reset(self, note: Callable[[str], None]) -> None:
+    def reset(self, level: Level, note: Callable[[str], None]) -> None:
         """Empty its log; start it again, and say so, where it has died. Raises SimulatorError."""
         try:
-            self.process.reset()
+            self.process.reset(level)
         except SimulatorError as error:
             note(f"{error}; it is started again")
             self.process.stop()
             self.process = self._start()
+            self.process.reset(level)
 
     def serves(self, cell: Cell) -> Cell:
         """Return the cell with the simulator that runs now as its target, which it trusts unless it trusts any."""

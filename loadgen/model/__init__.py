@@ -101,6 +101,8 @@ from loadgen.model.recording import Residency as Residency
 from loadgen.model.recording import ServerLog as ServerLog
 from loadgen.model.recording import Stopped as Stopped
 from loadgen.model.remeasured import RemeasuredFinding as RemeasuredFinding
+from loadgen.model.replay import Replay as Replay
+from loadgen.model.replay import ReplayLevel as ReplayLevel
 from loadgen.model.run import CellInfo as CellInfo
 from loadgen.model.run import MachineInfo as MachineInfo
 from loadgen.model.run import Run as Run

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Self
 from loadgen.model.clients import ClientId, HttpVersion
 from loadgen.model.level import Level
 from loadgen.model.prompt import Conversations, Prompt
+from loadgen.model.replay import Replay
 from loadgen.model.slo import Slo
 from loadgen.model.stream import MAX_MESSAGE_BYTES
 from loadgen.model.synthetic import Calibration, Synthetic
@@ -67,11 +68,12 @@ class Simulator:
         None  # its bytes per second, in pieces of a ``gap``; None: as fast as the client reads
     )
     served: tuple[Served, ...] = ()  # protocols that the scenario describes
+    replay: Replay | None = None  # in place of all times, numbers of tokens and faults
 
     @property
     def stream_s(self) -> float:
         """Return about how many seconds a stream takes."""
-        return self.ttft + self.gap * self.tokens
+        return self.replay.stream_s if self.replay else self.ttft + self.gap * self.tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from loadgen.model import (
     Level,
     Metrics,
     Prompt,
+    Replay,
     Scenario,
     Served,
     Simulator,
@@ -43,7 +44,7 @@ from loadgen.model import (
 from loadgen.model.scenario import BODY_FAULTS
 from loadgen.prompts import SIMULATED, made
 from loadgen.protocols import template
-from loadgen.scenario import described, environment, study, thresholds
+from loadgen.scenario import described, environment, replay, study, thresholds
 from loadgen.scenario.environment import meaning
 from loadgen.scenario.files import read, readable
 from loadgen.scenario.overrides import Override, apply, literal
@@ -166,6 +167,7 @@ def _resolve(
     trace = _trace(document, shape, hidden)
     tls = _tls(document, shape)
     request = _request(document, shape)
+    replayed = _replay(document, shape)
     secrets = environment.secrets(document.data, taken)
     if shape is not None and mask(shape.name, secrets) != shape.name:
         document.report(("name",), "holds a secret", "a name that may be shown: it becomes the folder's")
@@ -193,7 +195,9 @@ def _resolve(
             tls=tls,
             headers=shape.target.headers,
             metrics=Metrics(url=metrics.url, names=tuple(metrics.names)) if metrics else None,
-            simulator=Simulator(**{**dict(spec), "models": tuple(spec.models), "served": served})
+            simulator=Simulator(
+                **{**dict(spec), "models": tuple(spec.models), "served": served, "replay": replayed}
+            )
             if spec
             else None,
         ),
@@ -421,6 +425,21 @@ def _tls(document: Document, shape: ScenarioShape | None) -> Tls:
     except (OSError, ValueError) as error:
         document.report((*where, "cert"), f"cannot be used: {trust.why_unusable(error)}", trust.USABLE)
     return found
+
+
+def _replay(document: Document, shape: ScenarioShape | None) -> Replay | None:
+    """Return the timings of ``target.simulator.replay``; ``None`` without one."""
+    of = shape.target.simulator if shape else None
+    if shape is None or of is None or not of.replay:
+        return None
+    key = ("target", "simulator", "replay")
+    if "bytes" in _protocols(shape).values():
+        document.report(key, "has events, and the protocol bytes has none", "another protocol, or no replay")
+    try:
+        return replay.replay(document.folder / of.replay)
+    except replay.ReplayError as error:
+        document.report(key, error.wrong, error.right)
+    return None
 
 
 def _request(document: Document, shape: ScenarioShape | None) -> Template:

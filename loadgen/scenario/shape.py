@@ -79,6 +79,7 @@ from loadgen.scenario.values import (
 
 MAX_CONCURRENCY: Final = 100_000
 _SIMULATOR: Final = Simulator()
+_BESIDE_REPLAY: Final = {"replay", "models", "seed", "tls"}  # the times have in them what the other keys make
 _TIMEOUTS: Final = Timeouts()
 _STOP: Final = Stop()
 _CONVERSATIONS: Final = Conversations()
@@ -188,6 +189,11 @@ class SimulatorShape(_Shape):
         "Bytes per second of that body, in pieces a gap apart. Default: as fast as the client reads.",
         "100MiB",
     )
+    replay: Text | None = key(
+        None,
+        "The folder of a run, relative to the scenario's, whose times, numbers of tokens and faults are replayed.",
+        "reports/20261127T120000Z-ollama",
+    )
     tls: Boolean = key(
         _SIMULATOR.tls, "Serve over TLS, with a certificate made at its start, which the run trusts.", True
     )
@@ -195,6 +201,9 @@ class SimulatorShape(_Shape):
     def problems(self) -> Found:
         if self.tls and find_spec("trustme") is None:
             yield ("tls",), "needs trustme, which is not installed", 'pip install "loadgen[simulator]"'
+        if self.replay:
+            for name in self.model_fields_set - _BESIDE_REPLAY:
+                yield (name,), "comes from the recorded run (replay)", "leave it out, or replay"
         if self.speed and not self.gap:
             yield ("speed",), "comes in pieces a gap apart, and the gap is 0", "a gap, such as 10ms"
         if self.distribution == "uniform" and self.jitter > _UNIFORM_JITTER:

@@ -1,4 +1,4 @@
-"""``python -m loadgen.simulator SPEC [CORE ...]``: writes a JSON line, then serves until stdin ends."""
+"""``python -m loadgen.simulator [CORE ...]``: reads its spec, a JSON line; writes one; serves until stdin ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from loadgen.simulator.server import Server
 def main() -> int:
     """Serve; return the exit code: 0 stopped, 2 could not start (the reason is sent as ``{"error": ...}``)."""
     try:
-        spec, *cores = sys.argv[1:]
+        cores = sys.argv[1:]
         if cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, map(int, cores))
-        server = Server(msgspec.json.decode(spec, type=Simulator))
+        server = Server(msgspec.json.decode(sys.stdin.buffer.readline(), type=Simulator))
     except (OSError, ValueError, OverflowError, ImportError) as error:
         print(json.dumps({"error": str(error)}), flush=True)  # noqa: T201
         return 2

@@ -10,9 +10,10 @@ from itertools import accumulate
 from random import Random
 from typing import Final
 
-from loadgen.model import Simulator
+from loadgen.model import Level, Simulator
 from loadgen.model.scenario import FAULTS
 from loadgen.simulator.corpus import TOKENS
+from loadgen.simulator.replay import Streams
 
 PLAIN, SPLIT, MERGE = range(3)
 
@@ -30,7 +31,8 @@ class Plan:
     ``ttft_ns``: from its slot to its first token, without the prefill. ``at``: where its gaps and frames
     begin in the planner's tables. ``text``: where its text begins among the corpus's tokens. ``fault``: what
     goes wrong, if anything, after the share ``point`` (0..1) of its tokens. ``resident_ns``: what Ollama
-    reports as load of a model that is in memory, since that includes its scheduling.
+    reports as load of a model that is in memory, since that includes its scheduling. One that ``replays`` has gaps of
+    its own, the last of which is before its end.
     """
 
     ttft_ns: int
@@ -39,6 +41,9 @@ class Plan:
     fault: str | None
     point: float
     resident_ns: int
+    tokens: int
+    gaps: array[int]
+    replays: bool = False
 
     def tokens_before_fault(self, tokens: int) -> int:
         """Return how many of ``tokens`` precede the fault: at least one, and not all where there are two."""
@@ -65,6 +70,12 @@ class Planner:
         self._faults = [*FAULTS, None]
         fractions = [spec.faults.get(name, 0.0) for name in FAULTS]
         self._fault_bounds = [*accumulate(fractions), 1.0]
+        self._replayed = Streams(spec.replay, spec.seed) if spec.replay else None
+
+    def use(self, level: Level | None) -> None:
+        """Prepare for a measurement at that level: what is replayed depends on it."""
+        if self._replayed:
+            self._replayed.use(level)
 
     def plan(self, n: int, text_seed: int | None = None) -> Plan:
         """Return the plan of request ``n``; its text is decided by ``text_seed`` where the client requests one."""
@@ -77,11 +88,15 @@ class Planner:
         if text_seed is not None:
             random.seed(f"text:{text_seed}")
             text = random.randrange(len(TOKENS))
-        return Plan(ttft, at, text, fault, point, resident)
+        if self._replayed:
+            stream = self._replayed[n]
+            times = stream.times
+            return Plan(times[0], 0, text, stream.fault, 1.0, resident, stream.tokens, times, replays=True)
+        return Plan(ttft, at, text, fault, point, resident, self._spec.tokens, self.gaps)
 
     def duration_ns(self, plan: Plan, tokens: int) -> int:
         """Return the time from the first to the last of ``tokens`` tokens."""
-        return sum(self.gaps[(plan.at + i) & GAP_MASK] for i in range(1, tokens))
+        return sum(plan.gaps[(plan.at + i) & GAP_MASK] for i in range(1, tokens))
 
 
 def _sampler(distribution: str, cv: float) -> Callable[[Random], float]:

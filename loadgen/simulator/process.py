@@ -12,9 +12,10 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from loadgen import files, model
 from loadgen.simulator.log import server_log
@@ -43,7 +44,7 @@ class Process(contextlib.AbstractContextManager["Process"]):
         self._stderr = files.scratch()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "loadgen.simulator", json.dumps(asdict(spec)), *map(str, cores)],
+                [sys.executable, "-P", "-m", "loadgen.simulator", *map(str, cores)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -54,7 +55,11 @@ class Process(contextlib.AbstractContextManager["Process"]):
             self._stderr.close()
             raise SimulatorError(f"the simulator cannot start: {error}") from error
         self.ca = ""
+        assert self._process.stdin is not None
         try:
+            with contextlib.suppress(OSError):  # it has ended already, and says why
+                self._process.stdin.write(msgspec.json.encode(spec) + b"\n")
+                self._process.stdin.flush()
             self.url, self.ca = self._await_start()
         except BaseException:
             self.stop()
@@ -65,9 +70,12 @@ class Process(contextlib.AbstractContextManager["Process"]):
         """Its process id."""
         return self._process.pid
 
-    def reset(self) -> None:
-        """Begin a new log; the next request meets the plan of the first again. Raises SimulatorError."""
-        self._request("DELETE", "/simulator/record")
+    def reset(self, level: model.Level | None = None) -> None:
+        """Begin a new log; the next request meets the plan of the first again. Raises SimulatorError.
+
+        What is replayed is of the recorded level nearest to ``level``.
+        """
+        self._request("DELETE", "/simulator/record", b"" if level is None else msgspec.json.encode(level))
 
     def log(self) -> model.ServerLog:
         """Return what it did since the last reset. Raises SimulatorError."""
@@ -101,8 +109,8 @@ class Process(contextlib.AbstractContextManager["Process"]):
             raise SimulatorError(f"the simulator cannot start: {answer.get('error') or self._exit_reason()}")
         return answer["url"], answer["ca"]
 
-    def _request(self, method: str, path: str) -> bytes:
-        request = urllib.request.Request(self.url + path, method=method)
+    def _request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        request = urllib.request.Request(self.url + path, body or None, method=method)
         try:
             with self._opener().open(request, timeout=_ANSWER_TIMEOUT_S) as response:
                 return bytes(response.read())

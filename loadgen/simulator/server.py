@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import IO, TYPE_CHECKING, Final
 
-from loadgen.model import Simulator
+from loadgen.model import Level, Simulator
 from loadgen.protocols.encoder import to_json
 from loadgen.simulator import http
 from loadgen.simulator.apis import ANY, routes, served
@@ -32,8 +32,8 @@ def _packed_log(state: State, connection: Connection, _: http.Request) -> None:
     connection.answer(200, state.log.pack(), b"application/octet-stream")
 
 
-def _reset(state: State, *_: object) -> dict[str, int]:
-    state.reset()
+def _reset(state: State, _: Connection, request: http.Request) -> dict[str, int]:
+    state.reset(request.json(Level) if request.body else None)
     return {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from loadgen.model import Simulator
+from loadgen.model import Level, Simulator
 from loadgen.simulator.http import HttpError
 from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Loop
@@ -28,9 +28,10 @@ class State:
         if known and full_name(model) not in map(full_name, known):
             raise HttpError(404, f"model '{model}' not found")
 
-    def reset(self) -> None:
+    def reset(self, level: Level | None = None) -> None:
         """Begin a new log; the next inference request is the first again. Open streams keep the old one."""
         self.log = Log()
+        self.planner.use(level)
         gc.collect()
 
 

@@ -66,16 +66,15 @@ class Stream:
     )  # fmt: skip
 
     def __init__(self, state: State, connection: Connection, wanted: Inference) -> None:
-        tokens, planner = state.spec.tokens, state.planner
         self.connection: Connection | None = connection
         connection.stream = self
         self._state, self._loop, self._log = state, state.loop, state.log
         self._wanted = wanted
         self._received = monotonic_ns()
-        self._plan = plan = planner.plan(self._log.add_stream(), wanted.seed)
+        self._plan = plan = state.planner.plan(self._log.add_stream(), wanted.seed)
         self._fault, self._at, self._text = plan.fault, plan.at, plan.text
-        self._gaps = planner.gaps
-        self._tokens = min(tokens, wanted.limit) if wanted.limit > 0 else tokens
+        self._gaps = plan.gaps
+        self._tokens = min(plan.tokens, wanted.limit) if wanted.limit > 0 else plan.tokens
         self._prompt_tokens = max(1, -(-len(wanted.prompt) // TOKEN_BYTES))
         self._cached: int | None = None
         self._encoding = encoding(wanted.encoder, connection.request.chunked)
@@ -167,11 +166,11 @@ class Stream:
         self._next()
 
     def _next(self) -> None:
-        """Go on to the next act, after tokens were sent: the end is due at once, all else after a gap."""
+        """Go on after tokens were sent: everything is due after a gap, but an end at once unless it is replayed."""
         ended = self._sent == self._stop
         if ended:
             self._act = Stream._end
-        if not ended or self._fault:
+        if not ended or self._fault or self._plan.replays:
             self._wait_gap()
         elif self.connection is not None and not self.connection.out:
             self._end(self.connection)

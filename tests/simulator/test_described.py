@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from loadgen import protocols
 from loadgen.model import Events, Served, Template
 from loadgen.model.scenario import BODY_FAULTS
+from loadgen.protocols import Error
+from loadgen.simulator.stream import ERROR_TEXT
+from tests.lab.cells import cell
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Closed, Wire, get, post
 
@@ -28,6 +32,16 @@ def test_events_have_the_shape_and_the_path_of_the_scenario(start: Start) -> Non
         assert all(each["token"]["text"] for each in texts)
         assert (len(texts), last) == (3, {"done": True, "n": 3})
         assert wire.ask(post("/api/generate", {"model": "m", "prompt": "Why?"})).status == 200
+
+
+@pytest.mark.parametrize("name", ["ndjson", "sse"])
+def test_an_error_inside_a_stream_is_where_the_pointer_says(start: Start, name: str) -> None:
+    events = Events(text="/text", error="/problem/message")
+    process = start(tokens=4, faults={"error_line": 1}, served=served(name, events, path="/x"))
+    with Wire(process.url) as wire:
+        body = wire.ask(get("/x")).body
+    decoder = protocols.of(cell(protocol=name, events=events).workload).decoder(True)
+    assert [*decoder.feed(body), *decoder.eof()][-1] == Error(ERROR_TEXT)
 
 
 def test_a_prompt_may_be_part_of_the_path(start: Start) -> None:

@@ -25,7 +25,9 @@ COMMAND = [sys.executable, "-m", "loadgen.simulator"]
 def running(spec: object) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
     text = spec if isinstance(spec, str) else json.dumps(spec)
     pipe = subprocess.PIPE
-    with subprocess.Popen([*COMMAND, text], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(COMMAND, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        process.stdin.write(text.encode() + b"\n")
+        process.stdin.flush()
         try:
             yield process, json.loads(process.stdout.readline())
         finally:
