@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.analysis.metrics import column
 from loadgen.model import ClaimEffect, StudyFinding
-from loadgen.report.columns import label, unit_of, where
+from loadgen.report.columns import column_title, unit_of, where
 from loadgen.report.language import _
 from loadgen.report.sentences import Sentences
 from loadgen.report.sentences.claims import excluded, note, who
@@ -39,7 +39,7 @@ def _measured(finding: StudyFinding, effect: ClaimEffect) -> str:
         None if bound is None else factor * bound for bound in (found.value, found.low, found.high)
     )
     return _("{metric}, {whose}: {value}").format(
-        metric=label(column(effect.measure)),
+        metric=column_title(column(effect.measure)),
         whose=where(who(effect), effect.level),
         value=with_interval(value, low, high, unit(finding)),
     )
@@ -54,7 +54,7 @@ def unit(finding: StudyFinding) -> str:
 def criterion(finding: StudyFinding) -> str:
     """Return which figures support the claim: ``below 0.8 times supports it``."""
     claim, factor = finding.claim, 100 if finding.unit == "share" else 1
-    line = number(factor * claim.line)
+    line = f"{factor * claim.line:g}"
     if claim.direction == "within":
         text = _("{low} to {high}{unit} supports it")
         return text.format(low=number(1 / claim.line), high=line, unit=unit(finding))
