@@ -191,13 +191,17 @@ class Grows(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connects(Answer):
-    """Opening its connection takes a stream ``connecting`` of the ``ttft`` (ms, p50): a large part."""
+    """Opening its connection takes a stream ``connecting`` of the ``first``, its TTFT or TTFB: a large part.
+
+    Medians, in ms.
+    """
 
     kind: str = "connects"
     client: ClientId
     level: Level
+    metric: Literal["ttft", "ttfb"]
     connecting: Estimate
-    ttft: Estimate
+    first: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,9 +39,9 @@ class DeliveryLag(Section):
             notes.append(
                 _(
                     "The client’s parts of the TTFT are the time to wire, until it has sent the request, and the "
-                    "delivery lag, until it has the token that the server sent. Opening a connection (name lookup, "
-                    "connect, TLS handshake) is neither’s alone. In between the request is on its way, "
-                    "or waits to be accepted. Load and prompt are what the server reports; the queue is what it "
+                    "delivery lag, until it has the token that the server sent. In between the request is on its way, "
+                    "or waits to be accepted. Opening a connection (name lookup, connect, TLS handshake) is neither’s "
+                    "alone. Load and prompt are what the server reports; the queue is what it "
                     "reports nothing about, in the time before the first token. The parts are means, so they add up."
                 )
             )

@@ -443,18 +443,25 @@ def _scales(answers: Sequence[Scales]) -> Iterator[str]:
 
 
 def _connects(answers: Sequence[Connects]) -> Iterator[str]:
-    for level, of in groupby(answers, key=lambda one: one.level):
-        text = _("{client} {connecting} of {ttft} ms")
+    for (level, metric), of in groupby(answers, key=lambda one: (one.level, one.metric)):
+        text = _("{client} {connecting} of {first} ms")
         clients = listed(
             text.format(
-                client=one.client, connecting=number(one.connecting.value), ttft=number(one.ttft.value)
+                client=one.client, connecting=number(one.connecting.value), first=number(one.first.value)
             )
             for one in of
         )
-        yield _(
-            "At {level} opening connections is a large part of the TTFT: {clients} (p50). The metric “TTFT without "
-            "connecting” leaves it out."
-        ).format(level=level_text(level), clients=clients)
+        text = (
+            _(
+                "At {level} opening connections is a large part of the time to the first byte: {clients} (p50)."
+            )
+            if metric == "ttfb"
+            else _(
+                "At {level} opening connections is a large part of the TTFT: {clients} (p50). The metric “TTFT "
+                "without connecting” leaves it out."
+            )
+        )
+        yield text.format(level=level_text(level), clients=clients)
 
 
 def _holds_back(answers: Sequence[HoldsBack]) -> Iterator[str]:

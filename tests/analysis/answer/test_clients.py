@@ -308,3 +308,10 @@ def test_opening_connections_is_told_from_a_tenth_of_the_ttft_on_in_every_round(
     found = answers(connects, *sweep, made("requests", 10))
     assert [(one.client.label, one.level.streams) for one in found] == [("aiohttp", 10)] * told
     assert ("of 301 ms" in " ".join(paragraphs(found))) == told
+
+
+def test_of_bytes_opening_connections_is_told_of_the_first_byte():
+    late = {"ttft_p50_ms": None, "connecting_p50_ms": 20.0}
+    (one,) = answers(connects, made("aiohttp", ttfb_p50_ms=120.0, **late))
+    assert (one.metric, one.first.value) == ("ttfb", 120.0)
+    assert not answers(connects, made("aiohttp", **late))
