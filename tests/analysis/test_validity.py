@@ -82,6 +82,10 @@ def test_every_reason_has_its_values(name):
 
 FINE = {
     "plain": {},
+    "a library's own limit": {
+        "client": "aiohttp limits=default",
+        "server_open_peak": 50,
+    },
     "stamps missing": {"stamped": False},
     "server unknown": {"server_late_p99_ms": None},
     "another host": {"same_host": False},
