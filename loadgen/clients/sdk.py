@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from loadgen.clients import Info, NotSent, Sink, Undelivered
@@ -26,6 +26,7 @@ class _Call:
     read: bytes = b""
     response: Any = None  # that is no stream
     sent: bool = False
+    headers: dict[str, str] = field(default_factory=dict)  # the SDK's own, some of them from the environment
 
     def take(self) -> bytes:
         """Return what the SDK has read since the last time."""
@@ -73,8 +74,8 @@ class Sdk:
         request, call.sent = call.request, True
         # not shared with other requests of the SDK
         sent.extensions["trace"] = (Trace if self.INFO.mode == "threads" else AsyncTrace)(call.sink)
-        for name in sent.headers.keys() - KEPT:  # the SDK's, some of them from the environment
-            del sent.headers[name]
+        for name in sent.headers.keys() - KEPT:
+            call.headers[name] = sent.headers.pop(name)
         sent.headers.update({**request.headers, "Content-Length": str(len(request.body))})
         sent.url = type(sent.url)(request.url)
         sent.stream, sent._content = type(sent.stream)(request.body), request.body
@@ -87,6 +88,7 @@ class Sdk:
         call = current.get()
         sink = call.sink
         self._report(response, sink)
+        response.request.headers.update(call.headers)  # where the SDK may look for what was wanted
         if not response.is_success:
             for chunk in response.iter_raw():
                 sink.data(chunk)
@@ -100,6 +102,7 @@ class Sdk:
         call = current.get()
         sink = call.sink
         self._report(response, sink)
+        response.request.headers.update(call.headers)  # where the SDK may look for what was wanted
         if not response.is_success:
             async for chunk in response.aiter_raw():
                 sink.data(chunk)
