@@ -97,7 +97,7 @@ def environment(name: str, version: str = "") -> Path:
     Clients that need the same share one.
     """
     known = clients.info(name)
-    return environments() / f"{known.extra or known.distribution}-{version or OURS}"
+    return environments() / f"{known.extra or known.distribution or name}-{version or OURS}"
 
 
 def of(client: ClientId) -> str | None:

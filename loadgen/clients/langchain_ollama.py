@@ -33,6 +33,7 @@ class LangchainOllamaSync(SyncChat, _ChatOllama):
         alone=True,
         modules=("loadgen.clients.quiet", "langchain_ollama"),
         protocols=("ollama-chat",),
+        http=("1.1", "2"),
     )
 
 

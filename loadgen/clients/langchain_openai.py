@@ -34,6 +34,7 @@ class LangchainOpenaiSync(SyncChat, _ChatOpenai):
         alone=True,
         modules=("loadgen.clients.quiet", "langchain_openai"),
         protocols=("openai-chat",),
+        http=("1.1", "2"),
     )
 
 

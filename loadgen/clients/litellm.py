@@ -56,6 +56,7 @@ class LitellmSync(_Litellm, SyncSdk):
         alone=True,
         modules=("loadgen.clients.quiet", "litellm"),
         protocols=("openai-chat",),
+        http=("1.1", "2"),
     )
 
     def _session(self, cell: Cell, own: dict[str, Any]) -> None:  # noqa: ARG002
@@ -69,7 +70,7 @@ class LitellmSync(_Litellm, SyncSdk):
 
 
 class LitellmAsync(_Litellm, AsyncSdk):
-    INFO: ClassVar = replace(LitellmSync.INFO, name="litellm-async", mode="tasks")
+    INFO: ClassVar = replace(LitellmSync.INFO, name="litellm-async", mode="tasks", http=("1.1",))
 
     def _session(self, cell: Cell, own: dict[str, Any]) -> None:
         import aiohttp
