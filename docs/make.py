@@ -16,16 +16,18 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from shutil import which
-from typing import Literal
+from typing import Literal, get_args
 from unittest.mock import patch
 
 import click
 from click.testing import CliRunner
 
 import loadgen
-from loadgen import Run
+from loadgen import Run, clients, protocols
 from loadgen.analysis.metrics import METRICS, Metric, column, metrics
 from loadgen.cli import cli
+from loadgen.model import ClientId
+from loadgen.model.clients import HttpVersion
 from loadgen.report.blocks import Charts, Document, Part, Table, cells
 from loadgen.report.charts import scaling
 from loadgen.report.client_style import Styles
@@ -35,6 +37,7 @@ from loadgen.report.renderers import html, markdown
 from loadgen.report.sections.answer import Answer
 from loadgen.report.sections.figures import Figures
 from loadgen.report.view import View
+from loadgen.scenario.resolve import refusals
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = "reports/sample"
@@ -182,6 +185,39 @@ def metric_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def client_protocols() -> str:
+    """Return the versions of HTTP in which each client is measured in each protocol, and why it has no others."""
+    names, versions = list(protocols.BUILTIN), get_args(HttpVersion)
+    lines = [f"| client | {' | '.join(f'`{name}`' for name in names)} | refused because |"]
+    lines += ["|---" * (len(names) + 2) + "|"]
+    for client in clients.BUILTIN:
+        measured, why = [], dict[str, None]()
+        for name in names:
+            found = [
+                (
+                    http,
+                    connections,
+                    [wrong for wrong, _ in refusals(ClientId(client), name, http, connections)],
+                )
+                for http in versions
+                for connections in clients.info(client).connections
+            ]
+            measured.append(
+                ", ".join(dict.fromkeys(http for http, _, reasons in found if not reasons)) or "–"
+            )
+            others = [reason.replace(f" {name}", " others") for *_, reasons in found for reason in reasons]
+            why.update(dict.fromkeys([*others, *_kept(client, name)]))
+        said = "; ".join(each.removeprefix(f"{client} ") for each in why)
+        lines.append(f"| `{client}` | {' | '.join(measured)} | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kept(client: str, protocol: str) -> list[str]:
+    """Return why the client keeps no connection, if it does not."""
+    held = [*refusals(ClientId(client), protocol, "1.1", clients.info(client).connections[0])]
+    return [wrong for wrong, _ in refusals(ClientId(client), protocol, "1.1", "reuse")] if not held else []
+
+
 def _columns(metric: Metric) -> str:
     return " ".join(f"`{metric.column(rank)}`" for rank in metric.ranks)
 
@@ -189,6 +225,7 @@ def _columns(metric: Metric) -> str:
 MAKERS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "metrics": metric_table,
+    "client protocols": client_protocols,
     **{
         f"{name} {lang}": partial(make, lang)
         for name, make in {"answer": answer, "charts": picture, "rows": rows, "terminal": terminal}.items()

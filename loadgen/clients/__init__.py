@@ -77,7 +77,7 @@ class Info:
     options: Mapping[str, Values] = field(default_factory=dict)  # in addition to the driver's
     protocols: tuple[str, ...] = ()  # supported ones; empty: any
     http: tuple[str, ...] = ("1.1",)  # the versions that it can be held to, over TLS and without
-    http_note: str = ""  # why it cannot be held to another one
+    http_note: str = "its library speaks no other"  # why it cannot be held to another one
     connections: tuple[str, ...] = ("reuse", "new")  # what it can do with them
     descriptors: int = 1  # open files per stream
     extra: str = ""  # of loadgen, which installs the library

@@ -394,9 +394,8 @@ def refusals(client: ClientId, protocol: str, http: str, connections: str) -> It
         )
     if http not in info.http:
         able = ", ".join(each for each in clients.BUILTIN if http in clients.info(each).http)
-        note = f" ({info.http_note})" if info.http_note else ""
         yield (
-            f"{client.name} cannot be held to HTTP/{http}{note}",
+            f"{client.name} cannot be held to HTTP/{http}: {info.http_note}",
             f"http: {' or '.join(info.http)}, or a client that can: {able}",
         )
     if connections not in info.connections:

@@ -40,9 +40,9 @@ def test_the_common_options_of_a_client_come_before_the_scenarios(loaded: Loader
     [
         (
             {"http": "2"},
-            "clients[0]: requests cannot be held to HTTP/2; http: 1.1, or a client that can: httpx-sync",
+            "requests cannot be held to HTTP/2: its library speaks no other; http: 1.1, or a client that can: httpx",
         ),
-        ({"http": "2", "clients": "[urllib3]"}, "(its HTTP/2 is experimental, and hands over"),
+        ({"http": "2", "clients": "[urllib3]"}, "HTTP/2: its HTTP/2 is experimental, and hands over"),
         ({"http": "3"}, "'3' is not a version that clients can be held to; one of 1.1, 2"),
         ({"connections": "none"}, "'none' is not a way to connect; one of reuse, new"),
         ({"clients": "[{client: aiohttp, http: 2.0}]"}, "2.0 is not allowed; one of 1.1, 2"),
