@@ -340,3 +340,9 @@ class Scenario:
     source: str | None = None
     warnings: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def protocols(self) -> list[str]:
+        """Return the protocols that are measured: the workload's, or what clients have in its place."""
+        own = self.workload.protocol
+        return list(dict.fromkeys(str(each.options.get("protocol", own)) for each in self.clients)) or [own]

@@ -102,10 +102,11 @@ def _moment(stamp: str) -> str:
 def about(info: RunInfo, workers: int = 0) -> list[str]:
     """Return the lines below the title: when, the target, the protocol, the model, the machine, the workers."""
     scenario, machine = info.scenario, info.machine
+    used = scenario.protocols
     found = (
         _moment(info.started),
         scenario.target.url or (_("the embedded simulator") if scenario.target.simulator else None),
-        scenario.workload.protocol,
+        used[0] if len(used) == 1 else plural(len(used), "{n} protocol", "{n} protocols"),
         *(described(info.server) if info.server else [scenario.workload.model]),
         machine.processor,
         plural(machine.cores, "{n} core", "{n} cores") if machine.cores else None,

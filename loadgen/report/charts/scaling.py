@@ -24,6 +24,7 @@ from loadgen.report.view import View
 LATENCIES = ("ttft_corrected_p95_ms", "ttft_corrected_p50_ms", "ttft_p95_ms")
 SCHEDULED = "_corrected"  # ends the key of a latency that counts from the schedule
 OVER_LEVELS = ("tokens_per_s", "rss_peak_mib", "cpu_percent")
+MAX_LABEL = 24  # characters
 AT_ONE_LEVEL = ("tokens_per_s", "rss_per_stream_kib", "cpu_us_per_token")
 
 
@@ -188,7 +189,7 @@ def _dots(
     if not x.log:  # room for half a mark at 0
         x = replace(x, start=x.start - 0.015 * (x.end - x.start))
     room = 92 if pair else 54
-    labels = [plain(style.label, 24) for style, _here in rows]
+    labels = [plain(s.label if len(s.label) <= MAX_LABEL else s.short, MAX_LABEL) for s, _here in rows]
     made, tops = row_plot(labels, x, room, grid="xy" if x.log and not pair else "x")
     if budget is not None:
         ends_at = {"x": [budget], "low": [0.4], "high": [len(rows) + 0.6]}

@@ -32,7 +32,7 @@ class Setup(Section):
             target = scenario.target.url or _("the embedded simulator")
             said = list(described(info.server)) if info.server else [scenario.workload.model]
             lines = [
-                (_("Target"), joined([target, scenario.workload.protocol, *said])),
+                (_("Target"), joined([target, *scenario.protocols, *said])),
                 (
                     _("Machine"),
                     _("{processor}, {cores} cores, Python {python}").format(
