@@ -2,7 +2,8 @@
 
 Prints a line per load: CPU per token, that of a bare loop over as many sockets for ``send`` alone, lateness (actual
 minus scheduled send time) and errors. The reader is ``benchmarks/drain.c`` if there is a C compiler, otherwise
-the same loop in Python.
+the same loop in Python. ``--tls`` and ``--http2`` (which is read with Python, over 50 connections) show what these
+cost: the CPU per token is what stands, for the most part, between a token's stamp and its send.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import resource
 import select
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,8 @@ class Load:
 
 
 LOADS = (Load(4_000, 20, 10, 3, 100), Load(10_000, 1, 20, 8, 40))
+CONNECTIONS = 50
+WIRE_LOADS = (Load(500, 20, 10, 3, 100), Load(1_000, 10, 10, 3, 50))  # as much as a reader in Python takes
 
 
 def main() -> int:
@@ -48,21 +52,27 @@ def main() -> int:
         "--python", action="store_true", help="read with Python even where there is a C compiler"
     )
     arguments.add_argument("--quick", action="store_true", help="a hundredth of the streams for a second")
+    arguments.add_argument("--tls", action="store_true", help="serve over TLS; read with Python")
+    arguments.add_argument("--http2", action="store_true", help="speak HTTP/2; read with Python")
     options = arguments.parse_args()
+    plain = not (options.tls or options.http2)
     print(" streams  tokens/s  sim CPU  µs/token  bare send  late p50      p99   max ms   peak errors")
     with tempfile.TemporaryDirectory() as folder:
-        reader = _reader(Path(folder), python=options.python)
-        for load in LOADS:
-            _measure(reader, Load(load.streams // 100, load.rate, 1, 0.2, 5) if options.quick else load)
+        reader = _reader(Path(folder), python=options.python or not plain)
+        for load in LOADS if plain else WIRE_LOADS:
+            of = Load(load.streams // 100, load.rate, 1, 0.2, 5) if options.quick else load
+            _measure(reader, of, tls=options.tls, http2=options.http2)
     return 0
 
 
-def _measure(reader: list[str], load: Load) -> None:
+def _measure(reader: list[str], load: Load, *, tls: bool, http2: bool) -> None:
     cores = sorted(os.sched_getaffinity(0))
-    spec = Simulator(ttft=0.3, gap=1 / load.rate, tokens=load.tokens, jitter=0.5)
+    spec = Simulator(ttft=0.3, gap=1 / load.rate, tokens=load.tokens, jitter=0.5, tls=tls)
     with Process(spec, cores=cores[:1]) as simulator:
-        host, port = simulator.url.removeprefix("http://").split(":")
+        host, port = simulator.url.rpartition("/")[2].split(":")
         command = [*reader, host, port, load.streams, load.seconds, load.ramp, load.tokens]
+        if tls or http2:
+            command += [simulator.ca, int(http2)]
         bare = _bare_send_us(reader, load, cores)
         begun, before = time.perf_counter(), _cpu_s(simulator.pid)
         with _on_core(cores[-1], command) as reading:
@@ -127,42 +137,89 @@ def _reader(folder: Path, *, python: bool) -> list[str]:
 
 
 def drain() -> None:
-    """``drain.c`` in Python; takes its arguments from the command line."""
-    host, port, streams, seconds, ramp, tokens = sys.argv[1:]
+    """``drain.c`` in Python; takes its arguments from the command line: of TLS also the certificate, and whether 2."""
+    host, port, streams, seconds, ramp, tokens, *wire = sys.argv[1:]
+    ca, http2 = wire or ("", "0")
+    context = ssl.create_default_context(cafile=ca) if ca else None
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    body = json.dumps({"model": "m", "prompt": "Why?", "options": {"num_predict": int(tokens)}})
-    request = f"POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    body = json.dumps({"model": "m", "prompt": "Why?", "options": {"num_predict": int(tokens)}}).encode()
     count, start, epoll = int(streams), time.monotonic(), select.epoll()
     opened = ended = errors = reads = size = 0
-    sockets: dict[int, socket.socket] = {}
+    clients: dict[int, _Client] = {}
     while (now := time.monotonic()) < start + float(seconds):
         due = count if float(ramp) <= 0 else min(count, int((now - start) / float(ramp) * count) + 1)
-        for _ in range(opened, due):
+        for number in range(opened, due):
+            if http2 == "1" and len(clients) == CONNECTIONS:
+                list(clients.values())[number % CONNECTIONS].ask()
+                continue
             sock = socket.create_connection((host, int(port)))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.sendall(request)
+            sock = context.wrap_socket(sock, server_hostname=host) if context else sock
+            client = _Client2(sock, body) if http2 == "1" else _Client(sock, body)
+            client.ask()
             sock.setblocking(False)
-            sockets[sock.fileno()] = sock
+            clients[sock.fileno()] = client
             epoll.register(sock, select.EPOLLIN)
         opened = due
         for fd, _ in epoll.poll(0.001 if opened < count else 0.01):
-            sock = sockets[fd]
+            client = clients[fd]
             try:
-                data = sock.recv(65536)
+                data = client.sock.recv(65536)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                continue
             except OSError:
                 data = b""
             if not data:
                 errors += 1
                 epoll.unregister(fd)
-                sock.close()
+                client.sock.close()
                 continue
             reads += 1
             size += len(data)
-            if data.endswith(b"0\r\n\r\n"):
+            for _ in range(client.ended(data)):
                 ended += 1
-                sock.send(request)
+                client.ask()
     print(json.dumps({"opened": opened, "ended": ended, "errors": errors, "reads": reads, "bytes": size}))
+
+
+class _Client:
+    def __init__(self, sock: socket.socket, body: bytes) -> None:
+        self.sock = sock
+        head = f"POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.request = head.encode() + body
+
+    def ask(self) -> None:
+        self.sock.send(self.request)
+
+    def ended(self, data: bytes) -> int:
+        """How many answers have ended."""
+        return int(data.endswith(b"0\r\n\r\n"))
+
+
+class _Client2(_Client):
+    def __init__(self, sock: socket.socket, body: bytes) -> None:
+        from h2.connection import H2Connection
+        from h2.settings import SettingCodes, Settings
+
+        super().__init__(sock, body)
+        self.body, most = body, (1 << 31) - 1
+        self.h2 = H2Connection()
+        self.h2.local_settings = Settings(initial_values={SettingCodes.INITIAL_WINDOW_SIZE: most})
+        self.h2.initiate_connection()
+        self.h2.increment_flow_control_window(most - (1 << 16))
+
+    def ask(self) -> None:
+        number = self.h2.get_next_available_stream_id()
+        head = [(":method", "POST"), (":path", "/api/generate"), (":scheme", "http"), (":authority", "x")]
+        self.h2.send_headers(number, head)
+        self.h2.send_data(number, self.body, end_stream=True)
+        self.sock.send(self.h2.data_to_send())
+
+    def ended(self, data: bytes) -> int:
+        from h2.events import StreamEnded
+
+        return sum(isinstance(event, StreamEnded) for event in self.h2.receive_data(data))
 
 
 if __name__ == "__main__":
