@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,6 +27,7 @@ from loadgen.model import (
     Target,
     Workload,
 )
+from loadgen.preflight import target
 from loadgen.preflight.cores import Cores
 from tests import synthetic
 
@@ -38,9 +40,12 @@ SCENARIO = Scenario(
 )
 
 
+@pytest.mark.parametrize("tls", [False, True])
 def test_the_first_recording_of_a_cell_has_the_log_of_its_simulator_even_if_it_had_died(
-    tmp_path: Path,
+    tmp_path: Path, tls: bool
 ) -> None:
+    """Over TLS, each cell trusts the simulator that runs then."""
+    scenario = replace(SCENARIO, target=Target(simulator=Simulator(tls=tls)))
     urls: list[str] = []
     notes: list[str] = []
 
@@ -52,10 +57,12 @@ def test_the_first_recording_of_a_cell_has_the_log_of_its_simulator_even_if_it_h
         cell: Cell, listener: Listener, interrupted: Callable[[], bool], *_: object
     ) -> list[Recording]:
         urls.append(cell.url)
+        target.check(cell)
+        assert (urlsplit(cell.url).scheme, bool(cell.tls.ca)) == ("https" if tls else "http", tls)
         return [replace(synthetic.recording(index=cell.index), server=None)] * 2
 
     workers = nullcontext(two_engines)
-    with session(SCENARIO, Hears(), Cores((), (), ()), folder=tmp_path / "run", workers=workers) as running:
+    with session(scenario, Hears(), Cores((), (), ()), folder=tmp_path / "run", workers=workers) as running:
         assert running.embedded is not None
         for number in range(2):
             first, second = running.record(running.cells[0])
