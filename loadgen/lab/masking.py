@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from loadgen.model import Load, Prompt, Recording, Scenario, ServerInfo, Template, Workload
+from loadgen.model import Load, Prompt, Recording, Scenario, ServerInfo, Simulator, Template, Workload
 from loadgen.secrets import MASK, is_shown, mask, mask_cut, mask_url
 
 
@@ -21,7 +21,14 @@ def shareable(scenario: Scenario) -> Scenario:
     shown = _of_headers(target.headers, secrets)
     return replace(
         scenario,
-        target=replace(target, url=url, path=mask_url(target.path, secrets), headers=shown, metrics=metrics),
+        target=replace(
+            target,
+            url=url,
+            path=mask_url(target.path, secrets),
+            headers=shown,
+            metrics=metrics,
+            simulator=target.simulator and _of_simulator(target.simulator, secrets),
+        ),
         workload=_of_workload(scenario.workload, secrets),
         clients=tuple(replace(client, python=None) for client in scenario.clients),
         source=None if scenario.source is None else mask(_utf8(Path(scenario.source).name), secrets),
@@ -79,6 +86,11 @@ def _of_workload(workload: Workload, secrets: Collection[str]) -> Workload:
         body=_of_value(workload.body, secrets),
         request=_of_request(workload.request, secrets),
     )
+
+
+def _of_simulator(simulator: Simulator, secrets: Collection[str]) -> Simulator:
+    served = (replace(each, request=_of_request(each.request, secrets)) for each in simulator.served)
+    return replace(simulator, served=tuple(served))
 
 
 def _of_request(request: Template, secrets: Collection[str]) -> Template:

@@ -1,6 +1,8 @@
 """The timings of a recorded run, as the simulator replays them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import log
 
 from loadgen.model.level import Level
 
@@ -16,15 +18,25 @@ class ReplayLevel:
 
     level: Level
     streams: int
-    times: bytes
+    times: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What the server of the run did. ``stamped``: the times are the server's own, otherwise arrivals at ``client``."""
+    """What the server of the run did. ``stamped``: the times are the server's own, otherwise arrivals at ``client``.
+
+    ``digest`` tells runs of one name apart.
+    """
 
     run: str
+    digest: str
     stamped: bool
     client: str
     stream_s: float  # the longest mean of a stream, of all levels
     levels: tuple[ReplayLevel, ...]
+
+
+def nearest(level: Level, recorded: Iterable[Level]) -> Level | None:
+    """Return the recorded level nearest to ``level``, as a ratio; ``None`` where none is of its kind."""
+    alike = [each for each in recorded if (each.streams is None) == (level.streams is None)]
+    return min(alike, key=lambda each: abs(log(each.value / level.value)), default=None)

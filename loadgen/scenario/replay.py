@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Final
 
 from loadgen.model import Level, Outcome, Replay, ReplayLevel, Run
+from loadgen.model.replay import nearest
 from loadgen.model.scenario import FAULTS
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def replay(folder: FilePath) -> Replay:
     return of_run(run)
 
 
+def warnings(of: Replay | None, levels: Sequence[Level]) -> Iterator[tuple[str, str]]:
+    """Yield where the times of another load are replayed, and what would be right."""
+    recorded = [each.level for each in of.levels] if of else list(levels)
+    for level in levels:
+        if level not in recorded:
+            found = nearest(level, recorded) or "all levels"
+            known = ", ".join(map(str, recorded))
+            yield f"has no times at {level}: those of {found} are replayed", f"one of its levels: {known}"
+
+
 def of_run(run: Run) -> Replay:
     """Return what the server of a run did. Raises ReplayError where no stream of it has tokens."""
     from loadgen.analysis.measures import Measured, present
@@ -78,7 +89,15 @@ def of_run(run: Run) -> Replay:
         packed, mean_s = _packed(level, parts)
         levels.append(packed)
         longest = max(longest, mean_s)
-    return Replay(run=run.folder.name, stamped=stamped, client=client, stream_s=longest, levels=tuple(levels))
+    digest = zlib.crc32(b"".join(each.times for each in levels))
+    return Replay(
+        run=run.folder.name,
+        digest=f"{digest:08x}",
+        stamped=stamped,
+        client=client,
+        stream_s=longest,
+        levels=tuple(levels),
+    )
 
 
 def _median(values: NDArray[Any]) -> float:

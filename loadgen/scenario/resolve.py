@@ -182,6 +182,7 @@ def _resolve(
         lasts = min(load.duration or inf, trace.seconds / min(speeds))
         load = replace(load, arrivals="trace", trace=trace, duration=lasts)
     measured = {None, *thresholds.names(shape.clients)}
+    beside = [(("target", "simulator", "replay"), *each) for each in replay.warnings(replayed, levels)]
     served = tuple(
         Served(protocol=name, request=request, events=shape.events.resolved())
         for name in _protocols(shape).values()
@@ -239,7 +240,7 @@ def _resolve(
         source=str(path),
         warnings=tuple(
             mask(str(Problem(document.place(path), dotted(path), wrong, right)), hidden)
-            for path, wrong, right in shape.warnings()
+            for path, wrong, right in (*shape.warnings(), *beside)
         ),
         secrets=frozenset(secrets),
     )

@@ -10,7 +10,7 @@ from loadgen.model.scenario import BODY_FAULTS
 from loadgen.simulator.connection import Connection
 from loadgen.simulator.stream import Stream
 
-_PIECE: Final = bytes(range(256)) * 1024
+_PIECE: Final = (bytes(range(33, 96)) + b"\n") * 4096
 _MAX_AT_ONCE: Final = 16  # pieces between two turns of the wheel, since other streams are due too
 
 

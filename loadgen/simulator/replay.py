@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterator
-from math import log
 from random import Random
 from typing import Final, NamedTuple
 
 from loadgen.model import Level, Replay, ReplayLevel
+from loadgen.model.replay import nearest
 from loadgen.model.scenario import FAULTS
 
 _NAMES: Final = (None, *FAULTS)
@@ -37,12 +37,9 @@ class Streams:
 
     def use(self, level: Level | None) -> None:
         """Go over to the recorded level nearest to ``level``; to all of them where none is of its kind."""
-        alike = [each for each in self._levels if level and (each.streams is None) == (level.streams is None)]
-        if level and alike:
-            nearest = min(alike, key=lambda each: abs(log(each.value / level.value)))
-            self._streams = self._levels[nearest]
-        else:
-            self._streams = [stream for streams in self._levels.values() for stream in streams]
+        found = nearest(level, self._levels) if level else None
+        chosen = [self._levels[found]] if found else self._levels.values()
+        self._streams = [stream for streams in chosen for stream in streams]
         self._first = Random(f"{self._seed}:replay").randrange(len(self._streams))
 
     def __getitem__(self, n: int) -> Replayed:

@@ -113,6 +113,10 @@ def test_a_run_on_disk_is_found_from_the_folder_of_the_scenario(tmp_path: Path) 
     assert found.replay is not None
     assert {each.level.streams for each in found.replay.levels} >= {1}
     assert found.stream_s > 0.1
+    assert "times" not in repr(found)
+    path = scenario(tmp_path, target={"simulator": {"replay": "sample"}}, concurrency=[1, 77])
+    [warning] = load(path).warnings
+    assert "77 streams" in warning
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from loadgen import protocols
+from loadgen.lab.masking import shareable
 from loadgen.model import Events, Served, Template
 from loadgen.model.scenario import BODY_FAULTS
 from loadgen.protocols import Error
+from loadgen.scenario import load
 from loadgen.simulator.stream import ERROR_TEXT
+from tests.cli.command import scenario
 from tests.lab.cells import cell
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Closed, Wire, get, post
@@ -62,7 +66,7 @@ def test_a_body_of_bytes_has_its_size(start: Start) -> None:
     with Wire(process.url) as wire:
         answers = [wire.ask(get("/file")) for _ in range(2)]
     assert {(len(each.body), each.headers["content-length"]) for each in answers} == {(3_146_752, "3146752")}
-    assert answers[0].body[: MIB // 1024] == bytes(range(256)) * 4
+    assert answers[0].body[: MIB // 1024] == (bytes(range(33, 96)) + b"\n") * 16
 
 
 def test_a_speed_is_kept_gap_by_gap(start: Start) -> None:
@@ -100,3 +104,11 @@ def test_a_large_body_takes_no_memory(start: Start) -> None:
 def _peak_kib(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def test_what_is_written_down_of_a_served_request_has_no_secret(tmp_path: Path) -> None:
+    request = {"path": "/x?key=${KEY}", "headers": {"Authorization": "Bearer ${KEY}"}}
+    path = scenario(tmp_path, protocol="sse", request=request, target={"simulator": {}})
+    found = load(path, environ={"KEY": "topsecret"})
+    assert b"topsecret" in msgspec.json.encode(found.target)
+    assert b"topsecret" not in msgspec.json.encode(shareable(found).target)
