@@ -101,6 +101,7 @@ def recording(
     held_ms: NDArray[np.float64] | float = 0.0,
     waits_ms: NDArray[np.float64] | float = 0.0,
     not_started: int = 0,
+    gil: str | None = None,
 ) -> Recording:
     """One cell. ``outcomes`` says how many streams end otherwise than ok (the last rows); those in
     ``UNANSWERED`` get nothing, the others half of their tokens. ``threads=None``: one per stream and one more
@@ -269,6 +270,7 @@ def recording(
         repeat=repeat,
         workload=Workload(prompts=(), load=Load(duration=10.0)),
         not_started=not_started,
+        gil=gil,
         ended=ended,
         start=ZERO,
         window=(begin, closes),

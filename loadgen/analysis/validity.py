@@ -27,6 +27,7 @@ from loadgen.model import (
     reasons,
 )
 from loadgen.model.confidence import MACHINE
+from loadgen.model.recording import PYTHON_GIL
 
 # What makes a measurement suspect, and what invalid.
 LIVE_SUSPECT = 0.99  # streams in flight at once, as a share of the target concurrency
@@ -80,7 +81,7 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
         ),
         *(replace(r, validity=SUSPECT) if stands else r for r in _by_worker(parts, courses)),
         *_together(repeat, lost=bool(lost)),
-        *_by_worker(parts, [[*_clocks(m), *_counts(m)] for m in parts]),
+        *_by_worker(parts, [[*_clocks(m), *_counts(m), *_gil(m)] for m in parts]),
         *(reason for m in parts for reason in _server(m)),
         *_by_worker(parts, [list(_listen_queue(m)) for m in parts]),
     ]
@@ -292,6 +293,12 @@ def _counts(measured: Measured) -> Iterator[Reason]:
             tokens=int(of.server_tokens[most]),
             events=int(of.text_events[most]),
         )
+
+
+def _gil(measured: Measured) -> Iterator[Reason]:
+    by = measured.recording.gil
+    if by and by != PYTHON_GIL:  # which the user has set
+        yield reasons.GilOn(validity=SUSPECT, by=by)
 
 
 def _server(measured: Measured) -> Iterator[Reason]:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any
 
+from loadgen.engine import gil
 from loadgen.engine.hiding import HIDDEN, hide
 
-# Before msgspec, which imports typing_extensions where it finds it.
+# Before msgspec, which imports typing_extensions where it finds it, and may turn the GIL on.
+gil.watch()
 hide(os.environ.pop(HIDDEN, "").split())
 
 import msgspec

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from time import perf_counter_ns
 
+from loadgen.engine import gil
 from loadgen.engine.dispatcher import Dispatcher
 from loadgen.engine.memory import MemoryWatch
 from loadgen.engine.pauses import PauseWatcher
@@ -204,7 +205,7 @@ class Engine:
             self._outbox.send(Edge(totals(perf_counter_ns())))
         while self._flush():
             pass
-        done = Done()
+        done = Done(gil=gil.on_by())
         if isinstance(self.dispatcher, Schedule):
-            done = Done(self.dispatcher.not_started(self._begin), self.dispatcher.failure)
+            done = Done(self.dispatcher.not_started(self._begin), self.dispatcher.failure, gil.on_by())
         self._outbox.send(done)

@@ -59,11 +59,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 class Done(msgspec.Struct, frozen=True, tag=True):
     """Every stream has been sent. ``not_started``: arrivals of the measured window that have none.
 
-    ``ended`` is why the load ended before its time; empty where it did not.
+    ``ended`` is why the load ended before its time; empty where it did not. ``gil``: see ``engine.gil.on_by``.
     """
 
     not_started: int = 0
     ended: str = ""
+    gil: str | None = None
 
 
 Frame = Ready | Edge | Pulse | Streams | Pauses | Failed | Done

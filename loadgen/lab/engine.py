@@ -74,6 +74,7 @@ class Engine:
         self._tokens_ended = self._streams_ended = self._failed = self._last_end = self._open = (
             self._not_started
         ) = 0
+        self._gil: str | None = None
         self._reader = Reader()
         self._stderr = files.scratch()
         # A session of its own: Ctrl-C in the terminal is for us, and we command the engine.
@@ -168,7 +169,7 @@ class Engine:
             case Pauses(pauses):
                 self._pauses += pauses
             case Done():
-                self.ended, self._not_started = frame.ended, frame.not_started
+                self.ended, self._not_started, self._gil = frame.ended, frame.not_started, frame.gil
 
     def command(self, **command: object) -> None:
         """Send the engine ``stop=True``, ``add=[slot, …]``, or ``streams=n, grace=seconds``."""
@@ -210,6 +211,7 @@ class Engine:
             machine=sampler.machine(),
             server=None,
             not_started=self._not_started,
+            gil=self._gil,
         )
 
     def _write(self, line: bytes) -> None:

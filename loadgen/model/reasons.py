@@ -199,6 +199,14 @@ class FewStreams(Reason):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GilOn(Reason):
+    """Python is free-threaded, and ran with the GIL, which the module ``by`` turned on."""
+
+    kind: Literal["gil_on"] = "gil_on"
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextHeldBack(Reason):
     """Most text of the ``streams`` came in one read with other text, ``whole`` answers in a single one."""
 

@@ -9,6 +9,7 @@ from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
 from loadgen.model.stream import Sample
 
+PYTHON_GIL = "PYTHON_GIL"  # the variable of the environment
 Role = Literal["", "target", "loadgen"]
 
 
@@ -112,6 +113,7 @@ class RecordingInfo:
     share: int | None = None  # how many of the streams were this worker's; None: all
     not_started: int = 0  # arrivals of an open load that were due in the window, and never got a stream
     stopped: Stopped | None = None  # by a rule of the scenario, which is an end like any other
+    gil: str | None = None  # of a free-threaded Python: what turned the GIL on, empty where it was off
     number: int = 0  # of the file: a long recording is saved in several
 
     @property

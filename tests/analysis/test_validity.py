@@ -23,6 +23,7 @@ CASES = {
         {"ended": "the engine was killed"},
         reasons.EndedEarly(validity=INVALID, ended="the engine was killed"),
     ),
+    "the GIL was turned on": ({"gil": "lxml"}, reasons.GilOn(validity=SUSPECT, by="lxml")),
     "one short": (
         {"streams": 98, "concurrency": 100},
         reasons.ConcurrencyNotReached(validity=SUSPECT, peak=98, target=100),

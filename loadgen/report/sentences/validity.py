@@ -65,6 +65,12 @@ def _text(why: Reason) -> str:
             return text.format(streams=f"{why.streams:,}", ended=why.ended)
         case reasons.EndedEarly():
             return _("the cell ended early: {ended}").format(ended=why.ended)
+        case reasons.GilOn():
+            text = _(
+                "Python is free-threaded, and ran with the GIL, which {by} turned on; "
+                "PYTHON_GIL=0 keeps it off, at the risk of {by}"
+            )
+            return text.format(by=why.by)
         case reasons.TooManyErrors():
             text = _("ended after {seconds} s by the stop rule: {failed} of {streams} streams had failed")
             return text.format(
