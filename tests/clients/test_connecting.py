@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from typing import Any
 
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from loadgen.model import Load, Outcome, Tls
+from loadgen.clients import Phase, Sink
+from loadgen.clients.aiohttp import Aiohttp
+from loadgen.model import ClientId, Load, Outcome, Request, Tls
 from tests.clients.conditions import CHUNKED, END, LAST, NEVER_REUSES, TOKEN, chunk, says
 from tests.clients.measuring import CLIENTS, record_all, rows
 from tests.clients.raw import Raw
@@ -60,3 +65,42 @@ def test_the_stream_that_opens_a_connection_tells_how_long_each_phase_took(
             assert connect > 0, client
             assert tls >= HOLD_S * 1e9 if scheme == "https" else tls == -1, client
             assert sum(max(ns, 0) for ns in phases) <= row.arrivals[0], client
+
+
+def test_a_lookup_that_another_stream_does_is_waited_for_by_each() -> None:
+    waiting = asyncio.Event()
+
+    class Resolver(AbstractResolver):
+        async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+            await waiting.wait()
+            return [
+                ResolveResult(
+                    hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0
+                )
+            ]
+
+        async def close(self) -> None:
+            pass
+
+    async def looked_up(url: str) -> list[set[str]]:
+        client = Aiohttp(cell(client=ClientId("aiohttp"), url=url, concurrency=2))
+        connector: Any = client._session.connector
+        connector._resolver = Resolver()
+        found: list[dict[Phase, int]] = [{}, {}]
+        request = Request("POST", f"{url}/api", {}, b'{"prompt": "Why?"}')
+
+        def sink(phases: dict[Phase, int]) -> Sink:
+            return Sink(lambda _: None, lambda *_: None, lambda _: None, phases.__setitem__)
+
+        async with client._session, asyncio.TaskGroup() as group:
+            for phases in found:
+                group.create_task(client.stream(request, sink(phases)))
+            # until one waits for the other's lookup
+            while not any(connector._throttle_dns_futures.values()):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            waiting.set()
+        return [set(phases) for phases in found]
+
+    with Raw(ANSWER) as server:
+        url = f"http://server.test:{server.port}"
+        assert asyncio.run(looked_up(url)) == [{"dns", "connect"}] * 2
