@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -91,3 +93,17 @@ def test_a_stream_on_another_version_has_failed() -> None:
     assert row.outcome == Outcome.FAILED
     assert row.error == "the connection speaks HTTP/1.1, not HTTP/2 as the scenario asks"
     assert row.table["http"] == "1.1"
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+def test_a_client_that_is_held_to_http_1_does_not_import_http_2(library: str) -> None:
+    code = f"""
+import sys, httpx, httpx2
+from loadgen.clients.httpx import settings
+from tests.lab.cells import cell
+{library}.Client(**settings({library}, cell(http=sys.argv[1]), "threads"))
+print(bool(sys.modules.get("h2")))
+"""
+    for http, imported in (("1.1", "False"), ("2", "True")):
+        done = subprocess.run([sys.executable, "-c", code, http], check=True, capture_output=True, text=True)
+        assert done.stdout.strip() == imported
