@@ -182,7 +182,8 @@ def test_simulate_serves_the_protocols_that_are_named(tmp_path: Path) -> None:
             400,
         ]
         process.send_signal(signal.SIGTERM)
-        text, _ = process.communicate(timeout=command.SECONDS)
+        assert process.stdout is not None
+        text = process.stdout.read()
     assert re.findall("# (.*)", text) == ["ollama-chat", "openai-chat"]
 
 
