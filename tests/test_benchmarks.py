@@ -17,6 +17,10 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         r"^aiohttp +20 +20\.0 +\d",
     ),
     "beside.py": (["--rate", "20", "--seconds", "0.5", "--rounds", "1"], r"^exported +\d"),
+    "big_body.py": (
+        ["--bytes", "64MiB", "--clients", "requests,aiohttp"],
+        r"^aiohttp +\d",
+    ),  # fails above 100 MiB
     "engine.py": (
         ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
         r"^aiohttp +\d",

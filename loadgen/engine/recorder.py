@@ -217,6 +217,12 @@ class StreamRecorder:
             return
         if self._broken is not None:
             raise self._broken
+        if self._outcome is None and (promised := self._promised()) > self._size:
+            # Not every library looks.
+            self._fail(
+                Outcome.TRUNCATED, f"the body has {self._size:,} of {promised:,} bytes (Content-Length)"
+            )
+            return
         if self._size and (events := self.decoder.eof()):
             self._head = None
             self._counts[-1] += self._take(events, self._arrivals[-1])
@@ -237,6 +243,11 @@ class StreamRecorder:
                 self._fail(Outcome.FAILED, told)
             else:
                 self._fail(classify(error, failures), text)
+
+    def _promised(self) -> int:
+        """Return how many bytes the body was said to have; 0 where that is not known."""
+        length = self._header("Content-Length") or ""
+        return int(length) if length.isdecimal() and not self._header("Content-Encoding") else 0
 
     def _missed(self, *, end: bool) -> str:
         return self.decoder.missed(end=end) if isinstance(self.decoder, Searching) else ""
@@ -360,9 +371,10 @@ class BytesRecorder(StreamRecorder):
         self._counts.append(0)
         self._sizes.append(len(data))
         self._size += len(data)
-        head = self._head
-        if head is not None and len(head) < MAX_BODY_BYTES:
-            head += data[: MAX_BODY_BYTES - len(head)]
+        if self._outcome is not Outcome.HTTP_STATUS:
+            self._head = None  # it would explain nothing
+        elif self._head is not None:
+            self._head += data[: MAX_BODY_BYTES - len(self._head)]
 
     @property
     def has_begun(self) -> bool:

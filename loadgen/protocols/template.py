@@ -53,8 +53,10 @@ def text_type(template: Template) -> str:
     for name, value in template.headers.items():
         if name.lower() == "content-type":
             return value
-    begins = (template.text or "").lstrip()[:1]
-    return "application/json" if begins in ("{", "[") else "text/plain; charset=utf-8"
+    text = (template.text or "").lstrip()
+    begins_filled = (match := _PART.match(text)) is not None and match[1]
+    is_like_json = text[:1] in ("{", "[") and not begins_filled
+    return "application/json" if is_like_json else "text/plain; charset=utf-8"
 
 
 def is_json(kind: str) -> bool:
