@@ -103,13 +103,13 @@ class _Reader:
         pointer = self._events.end if end else self._events.text
         if pointer is None or not self._number:
             return ""
-        what, shown = (
-            ("end", f"last was {excerpt(self._last)}")
-            if end
-            else ("text", f"first was {excerpt(self._first)}")
-        )
         number = f"{self._number} event{'s' if self._number > 1 else ''}"
-        return f"no {what} found at {pointer or 'the top'} in {number}; the {shown}"
+        if not end:
+            return (
+                f"no text found at {pointer or 'the top'} in {number}; the first was {excerpt(self._first)}"
+            )
+        what = f"end found at {pointer}" if self._literal is None else f"event {pointer} came"
+        return f"no {what} in {number}; the last was {excerpt(self._last)}"
 
     def _reported(self, item: Any, message: bytes, *, silent: bool) -> str | None:
         """Return the error that an event reports. Where no pointer says where, one without text may be recognised."""

@@ -10,7 +10,7 @@ from loadgen import protocols
 from loadgen.model import Events, Usage, Workload
 from loadgen.protocols import End, Error, Event, Searching, Token, Undecodable, pointers
 from loadgen.protocols.encoder import Ending
-from loadgen.protocols.generic import ENCODERS, PIECE_BYTES
+from loadgen.protocols.generic import ENCODERS
 from tests.lab.cells import cell
 from tests.protocols.feeding import cuts
 
@@ -134,12 +134,6 @@ def test_what_is_encoded_is_found(protocol: str, events: Events) -> None:
     if events.error:
         [failed] = decoder(protocol, events).feed(encoder.event(encoder.error("too much")))
         assert failed == Error("too much")
-
-
-def test_pieces_of_bytes_have_one_size() -> None:
-    encoder = ENCODERS["bytes"]("m")
-    assert {len(encoder.token(text, b"")) for text in ("", "a", "é" * 100)} == {PIECE_BYTES}
-    assert encoder.final(Ending(Usage(), b"")) == b""
 
 
 @pytest.mark.parametrize(
