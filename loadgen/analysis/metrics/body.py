@@ -34,8 +34,8 @@ def read_gap(m: Measured) -> Times:
     return m.read_gaps()
 
 
-@amount(label="MiB/s", topic="cost", unit="MiB/s", kind="rate", better="higher", compared=VALUE, tabled=VALUE,
-    intervals=VALUE, drawn=VALUE, short={None: 161}, headline={None: (3, "", "MiB/s")},
+@amount(label="throughput", topic="cost", unit="MiB/s", kind="rate", better="higher", compared=VALUE, tabled=VALUE,
+    intervals=VALUE, drawn=VALUE, short={None: 161}, heading="MiB/s", headline={None: (3, "", "MiB/s")},
 )  # fmt: skip
 def mib_per_s(repeats: Repeats) -> float | None:
     """Bytes that arrived within the measured window, on any stream, divided by its length."""
@@ -43,7 +43,9 @@ def mib_per_s(repeats: Repeats) -> float | None:
     return _mib(repeats) / seconds if seconds and not repeats.have_tokens else None
 
 
-@amount(label="MiB/s of a stream", topic="streams", unit="MiB/s", kind="rate", better="higher", tabled=VALUE)
+@amount(
+    label="throughput of a stream", topic="streams", unit="MiB/s", kind="rate", better="higher", tabled=VALUE
+)
 def stream_mib_per_s(repeats: Repeats) -> float | None:
     """The median over completed streams: bytes of the body, divided by the time from the start to the end."""
     speeds = [

@@ -89,6 +89,11 @@ def timeline(repeats: Sequence[Repeat], styles: Styles) -> Timeline:
         "ms, a red cross the end of a failed stream. A gap at the same time in all rows is a stall of the client or "
         "the server; a gap in one row is a delay of that stream only."
     )
+    if not any(m.has_tokens for repeat in repeats for m in repeat.parts):
+        marks = _(
+            "A dot is a read, a thin grey line the wait for the first byte, a red line a gap of over {gap} ms, a red "
+            "cross the end of a failed stream."
+        )
     chosen_how = text.format(rows=f"{rows:,}", open=f"{most:,}")
     return Timeline(charts, flowing([chosen_how, marks.format(gap=number(silence * 1000))]))
 

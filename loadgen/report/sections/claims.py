@@ -36,7 +36,12 @@ class Claims(Section):
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         found = view.of(ClaimFinding)
         closed = any(s.level.streams for s in view.summaries)  # the claims are about closed loops
-        if not found or not closed or len({s.client for s in view.summaries if not s.client.control}) < 2:
+        if (
+            not found
+            or not closed
+            or not view.has_tokens
+            or len({s.client for s in view.summaries if not s.client.control}) < 2
+        ):
             return
         if found[0].shortfalls:
             yield Text(english.not_decided(found[0].shortfalls), "quiet")

@@ -29,7 +29,7 @@ class Costs(Section):
 
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         found = view.of(CostFinding)
-        if not found:
+        if not found or not view.has_tokens:
             return
         page = form == "html"
         columns = [Column(_("client"))]

@@ -42,7 +42,9 @@ class Metrics(Section):
         if form == "html":
             for title, topics in TABLES:
                 known = [
-                    of for of in _tabled(topics) if any(s.value(of.name) is not None for s in view.summaries)
+                    of
+                    for of in _tabled(topics)
+                    if view.concerns(of.metric) and any(s.value(of.name) is not None for s in view.summaries)
                 ]
                 yield _table(view, [(of, 0) for of in known], _(title), wide=True)
         else:
