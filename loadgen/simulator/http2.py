@@ -57,14 +57,15 @@ class Http2(Link):
         for at in range(0, len(data), _PIECE):
             if at:
                 self.loop.turn()
-            if self.sock.fileno() < 0 or self._draining:
+            if self.sock.fileno() < 0 or self._closing or self._draining:
                 return
             try:
                 for event in self.h2.receive_data(data[at : at + _PIECE]):
                     if self.sock.fileno() >= 0 and (act := _ACTS.get(type(event))) is not None:
                         act(self, event)
-            except ProtocolError:
+            except ProtocolError:  # h2 has a GOAWAY for the client, and takes nothing more
                 self.flush()
+                self._cancel_all()
                 self.leave()
                 return
             self.flush()
@@ -80,11 +81,14 @@ class Http2(Link):
             exchange.go_on()
 
     def cancel(self) -> None:
-        """Cancel all streams."""
-        for exchange in list(self._open.values()):
-            exchange.cancel()
+        """Cancel all streams, and let go of h2's connection."""
+        self._cancel_all()
         # It refers to itself, and the simulator runs without the cycle collector. Later, for it may be at work now.
         self.loop.wheel.add(time.monotonic_ns(), vars(self.h2).clear)
+
+    def _cancel_all(self) -> None:
+        for exchange in list(self._open.values()):
+            exchange.cancel()
 
     def forget(self, number: int) -> None:
         """Let go of a request."""

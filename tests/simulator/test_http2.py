@@ -192,12 +192,19 @@ def test_a_body_beyond_the_limit_is_refused_before_it_has_come(monkeypatch: pyte
         assert re.search("too large", got.body.decode())
 
 
-def test_bytes_that_are_no_http_2_get_a_goaway_and_the_door() -> None:
+@pytest.mark.parametrize("streams", [0, 3])
+def test_bytes_that_are_no_http_2_get_a_goaway_and_the_door(streams: int) -> None:
     with Served() as served, Client(served) as client:
-        client.h2.data_to_send()
-        client.sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(5) + b"frame")
+        client.flush()
+        client.served.step()
+        for _ in range(streams):
+            client.ask()
+        while len(served.log.sent) < 2 * streams:
+            client.step()
+        client.sock.sendall(bytes(5) + b"no frame")
         while not client.closed:
             client.step()
+        assert served.log.open == 0
 
 
 def test_a_connection_leaves_nothing_for_the_cycle_collector() -> None:
