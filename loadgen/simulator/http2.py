@@ -96,7 +96,12 @@ class Http2(Link):
         self.waiting.pop(number, None)
 
     def _request(self, event: events.RequestReceived) -> None:
-        self._open[event.stream_id] = Exchange(self, event.stream_id, _request(event.headers))
+        exchange = Exchange(self, event.stream_id, _request(event.headers))
+        self._open[event.stream_id] = exchange
+        try:
+            exchange.request.path = http.path_of(exchange.request.path)
+        except http.HttpError as error:
+            exchange.answer(error.status, str(error).encode(), http.TEXT)
 
     def _data(self, event: events.DataReceived) -> None:
         self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -259,7 +264,7 @@ def _request(headers: Any) -> http.Request:
         if name == ":method":
             request.method = value
         elif name == ":path":
-            request.path = http.path_of(value)
+            request.path = value
         else:
             key = "host" if name == ":authority" else name
             known = request.headers.get(key)

@@ -161,8 +161,10 @@ def test_errors_and_other_endpoints() -> None:
     with Served() as served, Client(served) as client:
         lost, wrong = client.ask(None, "/nowhere", "GET"), client.ask(None, "/api/generate", "GET")
         head, version = client.ask(None, "/api/version?x=1", "HEAD"), client.ask(None, "/api/version", "GET")
-        client.run(lost, wrong, head, version)
-        assert [each.head[":status"] for each in (lost, wrong, head, version)] == ["404", "405", "200", "200"]
+        odd = client.ask(None, "no path", "GET")
+        client.run(lost, wrong, head, version, odd)
+        statuses = [each.head[":status"] for each in (lost, wrong, head, version, odd)]
+        assert statuses == ["404", "405", "200", "200", "400"]
         assert wrong.head["allow"] == "POST"
         assert (head.head["content-length"], head.body) == (version.head["content-length"], b"")
         assert "version" in json.loads(version.body)
