@@ -208,7 +208,8 @@ def client_protocols() -> str:
             others = [reason.replace(f" {name}", " others") for *_, reasons in found for reason in reasons]
             why.update(dict.fromkeys([*others, *_kept(client, name)]))
         said = "; ".join(each.removeprefix(f"{client} ") for each in why)
-        lines.append(f"| `{client}` | {' | '.join(measured)} | {said} |")
+        alone = " *" if clients.info(client).alone else ""
+        lines.append(f"| `{client}`{alone} | {' | '.join(measured)} | {said} |")
     return "\n".join(lines) + "\n"
 
 
