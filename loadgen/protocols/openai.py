@@ -86,6 +86,8 @@ class _Reader:
             delta = choice.delta
             if delta is not None and type(delta.content) is str and delta.content:
                 output = Output.ANSWER
+            elif delta is None and type(choice.text) is str and choice.text:
+                output = Output.ANSWER
             elif (kind := _output(choice)) and (output is None or _ORDER(kind) < _ORDER(output)):
                 output = kind
             if choice.finish_reason:

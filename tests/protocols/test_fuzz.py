@@ -20,12 +20,16 @@ from tests.protocols.feeding import decode, render
 from tests.protocols.test_ollama import CASES as OLLAMA
 from tests.protocols.test_openai import CASES as OPENAI
 from tests.protocols.test_openai import WHOLE
+from tests.protocols.wire import TABLES
 
 FORMATS = [(name, stream) for name in protocols.BUILTIN for stream in (True, False)]
+NEWER = ("openai-responses", "anthropic-messages")
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 known = st.sampled_from(
-    [case[1] for case in OLLAMA.values()] + [case[0] for case in [*OPENAI.values(), *WHOLE.values()]]
+    [case[1] for case in OLLAMA.values()]
+    + [case[0] for case in [*OPENAI.values(), *WHOLE.values()]]
+    + [case.data for (name, _), table in TABLES.items() if name in NEWER for case in table.values()]
 )
 SHREDS = (
     b"\n",
