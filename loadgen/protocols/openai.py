@@ -84,9 +84,8 @@ class _Reader:
             if choice is None:
                 continue
             delta = choice.delta
-            if delta is not None and type(delta.content) is str and delta.content:
-                output = Output.ANSWER
-            elif delta is None and type(choice.text) is str and choice.text:
+            plain = choice.text if delta is None else delta.content
+            if type(plain) is str and plain:
                 output = Output.ANSWER
             elif (kind := _output(choice)) and (output is None or _ORDER(kind) < _ORDER(output)):
                 output = kind
