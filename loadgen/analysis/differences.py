@@ -89,9 +89,12 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
     workload = asdict(scenario.workload)
     del workload["prompts"], workload["calibration"]
     prompts = {key: workload.pop(key) for key in ("synthetic", "conversations", "unique")}
+    target = asdict(scenario.target)
+    if target["simulator"]:
+        del target["simulator"]["served"]  # the request and the events once more
     shown = {
         "name": scenario.name,
-        "target": asdict(scenario.target),
+        "target": target,
         "clients": [client.label for client in scenario.clients],
         "concurrency": [level.streams for level in scenario.levels if level.streams is not None],
         "rate": [level.rate for level in scenario.levels if level.rate is not None],

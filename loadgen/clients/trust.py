@@ -59,6 +59,19 @@ def context(cell: Cell) -> ssl.SSLContext:
     return found
 
 
+def is_usable(ca: str) -> bool:
+    """Return whether a file has certificates to trust; a folder may have any."""
+    import ssl
+
+    if os.path.isdir(ca):
+        return True
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=ca)
+    except OSError:  # SSLError is one
+        return False
+    return True
+
+
 def own(tls: Tls, context: ssl.SSLContext | None = None) -> None:
     """Give the client's own certificate, if there is one, to the context. Raises OSError or ValueError."""
     if tls.cert:

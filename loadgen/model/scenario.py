@@ -278,6 +278,14 @@ class Workload:
         return self.protocol != "bytes"
 
     @property
+    def names_model(self) -> bool:
+        """Return whether the scenario or its requests name a model; ``bytes``, ``ndjson`` and ``sse`` may name none."""
+        if self.protocol not in ("bytes", "ndjson", "sse") or self.model not in (AUTO, MODEL):
+            return True
+        of = self.request
+        return "{model}" in repr((of.path, of.headers, of.text, of.json))
+
+    @property
     def is_ollama(self) -> bool:
         """Return whether the protocol is Ollama's own, whose servers write a time into every event."""
         return self.protocol.startswith("ollama-")

@@ -14,7 +14,7 @@ import msgspec
 from loadgen.model import Cell, Events, Prompt, Request, Usage, Workload
 from loadgen.protocols import encoder, errors, lenient, ndjson, pointers, sse, template
 from loadgen.protocols.encoder import Ending, to_json
-from loadgen.protocols.events import Decoder, End, Error, Event, Token
+from loadgen.protocols.events import Decoder, End, Error, Event, Token, Undecodable
 from loadgen.protocols.lines import excerpt
 
 COUNTS = ("tokens", "prompt_tokens", "thinking_tokens", "cached_tokens")
@@ -68,7 +68,7 @@ class _Reader:
         try:
             item = _DECODE(message)
         except lenient.PARSE_ERRORS as error:
-            item = lenient.convert(message, Any, error)
+            item = self._converted(message, error)
         silent = self._text is None or not _is_text(pointers.find(item, self._text))
         if not silent:
             events.append(_TOKEN)
@@ -83,6 +83,15 @@ class _Reader:
         if self._text is None:
             events.append(_TOKEN)
         return False
+
+    def _converted(self, message: bytes, error: Exception) -> Any:
+        """Return what msgspec refused with ``error``. Raises Undecodable."""
+        try:
+            return lenient.convert(message, Any, error)
+        except Undecodable as found:
+            if message.strip() != b"[DONE]":
+                raise
+            raise Undecodable(f'{found}; events.end: "[DONE]" makes it the end') from None
 
     def failed(self, message: bytes, events: list[Event]) -> bool:
         """Append the error of an event whose type says that it is one."""

@@ -103,11 +103,12 @@ def about(info: RunInfo, workers: int = 0) -> list[str]:
     """Return the lines below the title: when, the target, the protocol, the model, the machine, the workers."""
     scenario, machine = info.scenario, info.machine
     used = scenario.protocols
+    named = [scenario.workload.model] if scenario.workload.names_model else []
     found = (
         _moment(info.started),
         scenario.target.url or (_("the embedded simulator") if scenario.target.simulator else None),
         used[0] if len(used) == 1 else plural(len(used), "{n} protocol", "{n} protocols"),
-        *(described(info.server) if info.server else [scenario.workload.model]),
+        *(described(info.server) if info.server else named),
         machine.processor,
         plural(machine.cores, "{n} core", "{n} cores") if machine.cores else None,
         plural(workers, "{n} worker", "{n} workers") if workers else None,

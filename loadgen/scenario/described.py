@@ -77,7 +77,7 @@ def _as_json(made: Template) -> Found:
         json.loads(filled)
     except ValueError as error:
         about = (
-            f"{error.msg} at {shown(filled[error.pos :][:30])}"
+            f"{error.msg} at {shown(filled[error.pos :][:30]) if filled[error.pos :] else 'the end'}"
             if isinstance(error, json.JSONDecodeError)
             else error
         )

@@ -120,7 +120,9 @@ def misplaced(protocol: str, options: Mapping[str, Any], body: Mapping[str, Any]
         for key, value in (body if place == ("body",) else options).items():
             if value is None:  # it takes one out of the request
                 continue
-            if is_ollama and key in _OPTIONS:
+            if key == api.prompt:
+                yield (*place, key), "replaces the prompts, so none of them is sent", _TO_PROMPTS
+            elif is_ollama and key in _OPTIONS:
                 yield (*place, key), "Ollama ignores it at the top level", f"options.{key}"
             elif (right := _right(protocol, key, place[0])) is not None:
                 yield (

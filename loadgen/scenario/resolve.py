@@ -420,6 +420,9 @@ def _tls(document: Document, shape: ScenarioShape | None) -> Tls:
                 document.report((*where, name), "there is no such file", "certificates in PEM form")
                 return Tls()
     found = Tls(of.verify, **paths)
+    if found.ca and not trust.is_usable(found.ca):
+        document.report((*where, "ca"), "has no certificates that can be read", "certificates in PEM form")
+        return Tls()
     try:
         trust.own(found)
     except (OSError, ValueError) as error:

@@ -655,9 +655,13 @@ class SloShape(ObjectivesShape):
         {}, "Other objectives of single clients, by name.", {"aiohttp": {"ttft_ms": 500}}
     )
 
+    def parts(self) -> list[tuple[Path, ObjectivesShape]]:
+        """Return the objectives for all clients and those of single ones, each with its path."""
+        return [((), self), *((("clients", name), of) for name, of in self.clients.items())]
+
     def never_judged(self) -> Found:
         """Yield the objectives that no answer as a whole can be judged by."""
-        for at, of in [((), self), *((("clients", name), of) for name, of in self.clients.items())]:
+        for at, of in self.parts():
             for name in {"itl_ms", "tpot_ms"} & of.model_fields_set:
                 wrong = "with stream: false tokens have no times, so no stream that holds the others can be judged"
                 yield ("slo", *at, name), wrong, "total_ms, or stream: true"
@@ -988,6 +992,22 @@ class ScenarioShape(_Shape):
         yield from described.misplaced(
             self.model_fields_set, self.protocol, self.clients, events_end=self.events.end
         )
+        if {client.options.get("protocol", self.protocol) for client in self.clients} == {"bytes"}:
+            yield from self._of_tokens()
+
+    def _of_tokens(self) -> Found:
+        """Yield the objectives and thresholds that only tokens can hold."""
+        wrong = "is not for bytes, which has no tokens"
+        for at, of in self.slo.parts() if self.slo else ():
+            for name in sorted({"ttft_ms", "itl_ms", "tpot_ms"} & of.model_fields_set):
+                yield ("slo", *at, name), wrong, "total_ms"
+        for place, each in enumerate(self.thresholds):
+            if each.metric.startswith(("ttft_", "itl_", "tpot_")):
+                yield (
+                    ("thresholds", place),
+                    wrong,
+                    "ttfb_, read_gap_ or total_ in place of ttft_, itl_ or tpot_",
+                )
 
     @property
     def prompts_shape(self) -> PromptsShape:

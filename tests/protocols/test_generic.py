@@ -148,3 +148,9 @@ def test_pointers_find_as_the_rfc_says(pointer: str, wanted: object) -> None:
 def test_json_is_made_of_pointers() -> None:
     made = pointers.made([("/a/1/b", 1), ("/a/0", True), ("/c", 2), ("/a", 3)])
     assert json.loads(json.dumps(made)) == {"a": [True, {"b": 1}], "c": 2}
+
+
+def test_a_last_event_that_the_scenario_does_not_name_is_shown_how_to() -> None:
+    of = decoder("sse", Events(text="/text"))
+    with pytest.raises(Undecodable, match=r'\[DONE\]; events\.end: "\[DONE\]" makes it the end'):
+        of.feed(b'data: {"text":"Hi"}\n\ndata: [DONE]\n\n')

@@ -114,6 +114,16 @@ def test_keys_of_another_protocol(failed: Fail) -> None:
     assert "ndjson or sse" in events.right
     [events] = failed(target=URL, protocol="bytes", events="{text: /a}")
     assert events.wrong == "is not for bytes, which has no events"
+    found = failed(
+        target=URL,
+        protocol="bytes",
+        slo="{ttft_ms: 1, total_ms: 1}",
+        thresholds="[itl_p99_ms < 5, errors < 1%]",
+    )
+    assert {(problem.key, problem.wrong) for problem in found} == {
+        ("slo.ttft_ms", "is not for bytes, which has no tokens"),
+        ("thresholds[0]", "is not for bytes, which has no tokens"),
+    }
     found = failed(**SSE, options="{a: 1}", body="{a: 1}", stream="false")
     assert [problem.key for problem in found] == ["options", "body", "stream"]
     [end] = failed(target=URL, protocol="ndjson", events="{end: '[DONE]'}")

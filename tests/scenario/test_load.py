@@ -250,7 +250,8 @@ def test_shipped_scenarios_keep_their_promised_time(name: str, limit: float) -> 
 
 
 def test_whom_to_trust_is_a_file_beside_the_scenario(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").touch()
+    own = Path(__file__).parents[1] / "data" / "tls" / "ca.pem"
+    (tmp_path / "ca.pem").write_bytes(own.read_bytes())
     file = tmp_path / "s.yaml"
     file.write_text(scenario_text(target="{url: 'https://h', tls: {ca: ca.pem}}"), encoding="utf-8")
     assert load(file, environ={}).target.tls == Tls(ca=str(tmp_path / "ca.pem"))
@@ -300,6 +301,7 @@ def test_the_certificate_of_a_client(loaded: Loader, failed: Fail) -> None:
             f"cert: {pem.with_name('ca.pem')}",
             "target.tls.cert: cannot be used: it has no certificate, or no key",
         ),
+        (f"ca: {Path(__file__)}", "target.tls.ca: has no certificates that can be read"),
         (f"key: {pem}", "target.tls.key: is of no certificate"),
     ):
         assert says in str(failed(target=f"{{url: 'https://h', tls: {{{wrong}}}}}")[0])

@@ -30,7 +30,8 @@ class Setup(Section):
         scenario, machine = info.scenario, info.machine
         if form == "markdown":
             target = scenario.target.url or _("the embedded simulator")
-            said = list(described(info.server)) if info.server else [scenario.workload.model]
+            named = [scenario.workload.model] if scenario.workload.names_model else []
+            said = list(described(info.server)) if info.server else named
             lines = [
                 (_("Target"), joined([target, *scenario.protocols, *said])),
                 (
@@ -78,7 +79,7 @@ def configuration(info: RunInfo) -> Iterable[Block]:
     default = groups.pop(_("as by default"))
     groups[_("run")] = run + groups.get(_("run"), [])
     yield Facts(groups)
-    prompts = info.scenario.workload.prompts
+    prompts = [prompt for prompt in info.scenario.workload.prompts if str(prompt)]
     if prompts:
         yield Heading(_("Prompts"))
         yield Bullets([str(prompt) for prompt in prompts[:PROMPTS]])
