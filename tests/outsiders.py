@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,15 +16,17 @@ def install(
     *,
     clients: Mapping[str, str] | None = None,
     protocols: Mapping[str, str] | None = None,
+    requires: Sequence[str] = (),
 ) -> None:
     """Make a distribution of one module, version 1.2, known here and to processes started from here.
 
-    ``clients`` and ``protocols`` are entry points: name -> class of the module.
+    ``clients`` and ``protocols`` are entry points: name -> class of the module. It ``requires`` other distributions.
     """
     (folder / f"{module}.py").write_text(source)
     info = folder / f"{module}-1.2.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.2\n")
+    needed = "".join(f"Requires-Dist: {name}\n" for name in requires)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.2\n{needed}")
     groups = {"loadgen.clients": clients or {}, "loadgen.protocols": protocols or {}}
     lines = [
         line

@@ -120,10 +120,11 @@ class _Shape(BaseModel):
 def _either(
     choices: Mapping[tuple[str, ...], tuple[str, ...]],
     inner: Mapping[tuple[str, ...], Mapping[str, Any]] = MappingProxyType({}),
+    any_of: Sequence[str] = (),
 ) -> ConfigDict:
     """Return the schema of a mapping that has one group of keys, and then none of the keys beside it.
 
-    ``inner`` has what else must be true of keys with that group.
+    ``inner`` has what else must be true of keys with that group. It has at least one key of ``any_of``.
     """
     return ConfigDict(
         json_schema_extra={
@@ -133,7 +134,8 @@ def _either(
                     "properties": {**dict.fromkeys(others, False), **inner.get(keys, {})},
                 }
                 for keys, others in choices.items()
-            ]
+            ],
+            **({"anyOf": [{"required": [key]} for key in any_of]} if any_of else {}),
         }
     )
 
@@ -832,23 +834,24 @@ class ScenarioShape(_Shape):
 
     model_config = _either(
         {
-            ("prompts", "concurrency", "load"): ("stages", "rate", "trace"),
-            ("prompts", "rate", "load"): ("stages", "concurrency", "trace"),
-            ("prompts", "stages"): ("concurrency", "rate", "load", "trace"),
-            ("prompts", "stages", "load"): ("concurrency", "rate", "trace"),
+            ("concurrency", "load"): ("stages", "rate", "trace"),
+            ("rate", "load"): ("stages", "concurrency", "trace"),
+            ("stages",): ("concurrency", "rate", "load", "trace"),
+            ("stages", "load"): ("concurrency", "rate", "trace"),
             ("trace",): ("concurrency", "rate", "stages"),
         },
         {
-            ("prompts", "concurrency", "load"): {
+            ("concurrency", "load"): {
                 "load": {"anyOf": [{"required": ["duration"]}, {"required": ["requests"]}]}
             },
-            ("prompts", "rate", "load"): {"load": {"required": ["duration"]}},
+            ("rate", "load"): {"load": {"required": ["duration"]}},
             ("trace",): {"load": {"properties": dict.fromkeys((*_OF_SLOTS, *_OF_GAPS), False)}},
-            ("prompts", "stages", "load"): {
+            ("stages", "load"): {
                 "stages": {"contains": {"properties": {"to": {"type": "string"}}, "required": ["to"]}},
                 "load": {"properties": dict.fromkeys(("duration", *_OF_SLOTS), False)},
             },
         },
+        any_of=("prompts", "trace", "request"),
     )
 
     name: Annotated[str, BeforeValidator(values.name)] = key(

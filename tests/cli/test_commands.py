@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import importlib.metadata
 import json
+import platform
 import re
 import shlex
 import shutil
@@ -18,7 +19,7 @@ import pytest
 import ruamel.yaml
 
 import loadgen
-from loadgen import protocols
+from loadgen import clients, protocols
 from loadgen.model import Served, Template
 from loadgen.simulator.apis import APIS
 from loadgen.simulator.apis.generic import DEFAULTS
@@ -68,24 +69,34 @@ def test_clients_are_listed_with_mode_and_version() -> None:
     ran = command.invoke("clients")
     assert ran.returncode == 0
     listed = [line.split() for line in ran.stdout.splitlines()]
-    assert [line[0] for line in listed if line[0] == "niquests"] == ["niquests"]  # installed or not
-    assert [line for line in listed if line[0] != "niquests"] == [
+    known = {clients.info(name).distribution for name in clients.names()}
+    alone = {line[0]: line[2:] for line in listed if clients.info(line[0]).alone}
+    assert all(about[:2] == ["loadgen", "env"] or about[0] in known for about in alone.values())
+    assert [line for line in listed if line[0] not in alone] == [
         [name, mode, library, importlib.metadata.version(library)]
+        if library
+        else [name, mode, "Python", platform.python_version()]
         for name, mode, library in (
             ("requests", "sync", "requests"),
             ("httpx-sync", "sync", "httpx"),
             ("httpx-async", "async", "httpx"),
             ("aiohttp", "async", "aiohttp"),
+            ("httpx-aiohttp", "async", "httpx-aiohttp"),
             ("httpx2-sync", "sync", "httpx2"),
             ("httpx2-async", "async", "httpx2"),
             ("urllib3", "sync", "urllib3"),
+            ("urllib", "sync", ""),
             ("pycurl", "sync", "pycurl"),
             ("curl_cffi-async", "async", "curl_cffi"),
             ("ollama-sync", "sync", "ollama"),
             ("ollama-async", "async", "ollama"),
             ("openai-sync", "sync", "openai"),
             ("openai-async", "async", "openai"),
+            ("openai-aiohttp", "async", "openai"),
+            ("anthropic-sync", "sync", "anthropic"),
+            ("anthropic-async", "async", "anthropic"),
             ("requests-gevent", "sync", "requests"),
+            ("geventhttpclient", "sync", "geventhttpclient"),
             ("floor", "async", "httptools"),
         )
     ]

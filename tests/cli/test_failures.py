@@ -21,7 +21,7 @@ from tests.cli.command import children, scenario, started, until
 SMALL_FILES = (
     sys.executable,
     "-c",
-    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+    "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000));"
     "os.execv(sys.argv[1], sys.argv[1:])",
 )
 

@@ -85,6 +85,6 @@ def rows(recording: Recording) -> list[Row]:
 
 
 def peak_kib(recording: Recording) -> int:
-    """Peak memory above the baseline."""
+    """Peak memory above the baseline; 0 where it ended before it was sampled."""
     assert recording.base_rss_kib is not None
-    return int(recording.samples.peak_rss_kib.max()) - recording.base_rss_kib
+    return int(recording.samples.peak_rss_kib.max(initial=recording.base_rss_kib)) - recording.base_rss_kib

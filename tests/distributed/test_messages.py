@@ -123,6 +123,7 @@ def test_a_job_has_no_room_for_headers() -> None:
         "overrides",
         "fingerprint",
         "url",
+        "ca",
         "calibration",
         "place",
         "slots",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from typing import Self
 import msgspec
 import pytest
 
-from loadgen.clients import BUILTIN, info, version
 from loadgen.engine.pipe import Done, Edge, Failed, Frame, Pulse, Reader, Ready, Streams
 from loadgen.lab import engine as lab_engine
 from loadgen.lab.engine import Engine, environment, record
@@ -218,43 +216,6 @@ def test_an_interrupt_ends_the_cell_and_keeps_its_streams() -> None:
     assert recording.ended == "interrupted"
     assert [row.outcome for row in rows(recording)] == [Outcome.STOPPED] * 2
     assert all(row.tokens for row in rows(recording))
-
-
-# ------------------------------------------------------------------------------------- what is loaded in it
-
-LIBRARIES = {
-    name: "gevent" if info(name).mode == "greenlets" else info(name).distribution for name in BUILTIN
-}
-# What a library itself stands on; openai imports aiohttp wherever that is installed.
-BELOW = {
-    "requests": {"urllib3"},
-    "gevent": {"requests", "urllib3"},
-    "ollama": {"httpx"},
-    "openai": {"httpx2", "aiohttp"},
-}
-NEVER = {"numpy", "pandas", "pydantic", "bokeh", "jinja2", "ruamel", "locust", "hypothesis"}
-# httpx imports what its own command line needs wherever that is installed.
-COMMAND_LINE = {"rich", "click", "pygments"}
-WITH_COMMAND_LINE = {"httpx", "httpx2", "ollama", "openai"}
-MODELS = {"ollama": {"pydantic"}, "openai": {"pydantic"}}
-
-
-# One client of each library: sync and async are of one file, and load the same.
-@pytest.mark.parametrize(
-    "name", {LIBRARIES[name]: name for name in BUILTIN if version(name) is not None}.values()
-)
-def test_an_engine_imports_its_own_library_and_no_other(name: str) -> None:
-    with Live(cell(client=ClientId(name)), "-X", "importtime") as engine:
-        complaints = engine.rest().decode()
-    assert isinstance(engine.frames[0], Ready)
-    imported = {found.partition(".")[0] for found in re.findall(r"\|\s+([\w.]+)$", complaints, re.MULTILINE)}
-    own = LIBRARIES[name]
-    assert own in imported
-    assert not imported & (set(LIBRARIES.values()) - {own} - BELOW.get(own, set()))
-    assert not imported & (NEVER - MODELS.get(own, set()))
-    assert own in WITH_COMMAND_LINE or not imported & COMMAND_LINE
-    assert ("uvloop" in imported) == (name == "floor")
-    assert ("asyncio" in imported) >= (info(name).mode == "tasks")
 
 
 # ----------------------------------------------------------------------------------------------- outsiders

@@ -140,7 +140,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     (folder / "slowed.py").write_text(SLOWED)
     about = folder / "slowed-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slowed\nVersion: 1.0\n")
+    needed = "".join(f"Requires-Dist: {name}\n" for name in ("aiohttp", "httpx", "requests"))
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: slowed\nVersion: 1.0\n{needed}")
     points = "".join(f"{name.lower()} = slowed:{name}\n" for name in NAMES)
     (about / "entry_points.txt").write_text(f"[loadgen.clients]\n{points}")
     done: dict[str, Recording] = {}

@@ -114,7 +114,7 @@ def test_a_long_cell_in_several_files_is_one_recording(writer: RunWriter, parts:
     assert sorted(cell.files) == sorted(
         f"arrivals/{path.name}" for path in (writer.folder / "arrivals").glob("*.npz")
     )
-    assert len(cell.files) == 1 + max(0, sum((parts - 1,)) // 5)
+    assert len(cell.files) == 1 + max(0, (parts - 1) // 4)
     for found in (saved, loaded):
         assert same(found, wanted(parts))
         assert found.ended == ""
