@@ -33,7 +33,9 @@ def measured(run: Run) -> str:
         assert isinstance(block, Verdict)
         lines += [f"- **{block.word.capitalize()}:** {block.statement} {block.details[0]}."]
     tables = [markdown.render(block) for block in Figures().blocks(view, "markdown")]
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(run.info.versions.items()))
+    versions = ", ".join(
+        f"{name} {version.split(', /')[0]}" for name, version in sorted(run.info.versions.items())
+    )
     about = f"Measured on {run.info.started[:10]} on {run.info.machine.cores} cores; {versions}."
     return "\n".join([*lines, "", *tables, "", about, ""]) + "\n"
 

@@ -28,8 +28,11 @@ def command(client: str | None, python: str | None, anew: bool, listed: bool, re
     from loadgen.scenario.problems import choose
 
     if listed:
-        for each in environments.every():
+        found = list(environments.every())
+        for each in found:
             click.echo(f"{each.folder.name}  {each.python}")
+        if not found:
+            click.echo("no environment; loadgen env CLIENT builds one", err=True)
         return
     if client is None:
         raise click.UsageError("which client? loadgen clients lists them")

@@ -8,7 +8,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from loadgen.engine import gil
-from loadgen.engine.hiding import HIDDEN, hide
+from loadgen.engine.hiding import HIDDEN, explained, hide
 
 # Before msgspec, which imports typing_extensions where it finds it, and may turn the GIL on.
 gil.watch()
@@ -42,7 +42,7 @@ def main() -> None:
         engine.close()
     except Exception as error:
         outbox.drain()
-        outbox.send(Failed(f"{type(error).__name__}: {error}"))
+        outbox.send(Failed(f"{type(error).__name__}: {error}{explained(error)}"))
     # Threads may still wait in a library, and tearing down a thousand streams would be for nothing.
     sys.stderr.flush()
     os._exit(0)

@@ -13,7 +13,7 @@ class Finder:
     """Find what the search path has, except top-level modules of these names."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = frozenset(names)
+        self.names = frozenset(names)
         self.invalidate_caches = PathFinder.invalidate_caches
         self.find_distributions: Any = PathFinder.find_distributions
 
@@ -21,7 +21,7 @@ class Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return what PathFinder finds."""
-        return None if name in self._names else PathFinder.find_spec(name, path, target)
+        return None if name in self.names else PathFinder.find_spec(name, path, target)
 
 
 def hide(names: Sequence[str]) -> None:
@@ -29,3 +29,11 @@ def hide(names: Sequence[str]) -> None:
     if names:
         finder = Finder(names)
         sys.meta_path[:] = [finder if each is PathFinder else each for each in sys.meta_path]
+
+
+def explained(error: Exception) -> str:
+    """Return what to add to an error: why an import failed where the module is installed, and hidden."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    if any(name in each.names for each in sys.meta_path if isinstance(each, Finder)):
+        return "; it is installed, and hidden, since the package of this client does not require it"
+    return ""

@@ -94,4 +94,4 @@ def too_long(what: str, limit: int, parts: Iterable[bytes]) -> Undecodable:
 
 def excerpt(data: bytes) -> str:
     """Return the beginning of ``data`` as one printable line."""
-    return ascii(data[:80].decode(errors="replace"))[1:-1] + ("…" if len(data) > 80 else "")
+    return repr(data[:80].decode(errors="replace"))[1:-1] + ("…" if len(data) > 80 else "")

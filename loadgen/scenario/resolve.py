@@ -394,7 +394,10 @@ def refusals(client: ClientId, protocol: str, http: str, connections: str) -> It
             f"another client, or the protocol {' or '.join(info.protocols)}",
         )
     if http not in info.http:
-        able = ", ".join(each for each in clients.BUILTIN if http in clients.info(each).http)
+        speak = (clients.info(name) for name in clients.BUILTIN)
+        able = ", ".join(
+            each.name for each in speak if http in each.http and protocol in (each.protocols or (protocol,))
+        )
         yield (
             f"{client.name} cannot be held to HTTP/{http}: {info.http_note}",
             f"http: {' or '.join(info.http)}, or a client that can: {able}",

@@ -15,7 +15,7 @@ def sentences(finding: StudyFinding) -> Sentences:
     """Return the claim; then the figure that decides, which figure would support it, and where it was claimed."""
     lines = [figure(finding)]
     if finding.excluded and finding.verdict == "undecided":
-        text = _("Excluded, because not valid: {measurements}")
+        text = _("Excluded, because not valid (Data quality says why): {measurements}")
         lines.append(text.format(measurements=excluded(finding.excluded)))
     if finding.claim.source:
         lines.append(_("Claimed in {source}").format(source=finding.claim.source))
