@@ -107,4 +107,5 @@ class _Timed:
     async def _create_connection(self, *request: Any) -> Any:
         protocol = await super()._create_connection(*request)  # type: ignore[misc]
         connecting.opened(_resolved.get(), protocol.transport.get_extra_info("ssl_object"))
+        connecting.from_port(protocol.transport.get_extra_info("sockname"))
         return protocol

@@ -36,6 +36,12 @@ def opened(since: int, tls: Any) -> None:
         ended("tls", tls.began)
 
 
+def from_port(address: Any) -> None:
+    """Report the own address of a connection, which may be closed when the headers are reported."""
+    if isinstance(address, tuple):
+        sink.get().connection(port=address[1])
+
+
 def ended(phase: Phase, since: int) -> int:
     """Report to the current stream that a phase has lasted since then; return when it ended."""
     now = perf_counter_ns()

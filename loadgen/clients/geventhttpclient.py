@@ -82,6 +82,7 @@ class _Timed:
         sock.settimeout(self.network_timeout)
         _socket.set(sock)
         connecting.sink.get().connected(sock)
+        connecting.from_port(sock.getsockname())
         return sock
 
     def return_socket(self, sock: Any) -> None:

@@ -125,7 +125,7 @@ class StreamRecorder:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
         now = self._headers = perf_counter_ns()
         if self.connected is not None:
-            self._port = port(self.connected)
+            self._port = port(self.connected) or self._port
             since = since_sent_ns(self.connected) if self.http == "1.1" else None
             self._sent = None if since is None else max(self._start, now - since)
             if self.connections is not None and self.connections.is_surplus(self.connected, self._start):
@@ -239,8 +239,8 @@ class StreamRecorder:
         error = self._broken or error
         if self._outcome is None:  # or the server's own answer stands
             text = str(error) if isinstance(error, Undecodable) else f"{type(error).__name__}: {error}"
-            if self._status is None and (told := certificate(error)):
-                self._fail(Outcome.FAILED, told)
+            if self._status is None and (why := certificate(error)):
+                self._fail(Outcome.FAILED, why)
             else:
                 self._fail(classify(error, failures), text)
 

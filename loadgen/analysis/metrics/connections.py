@@ -15,7 +15,7 @@ def _each(repeats: Repeats) -> list[tuple[int, int]]:
 
 @metric(Scalar, label="connections", topic="streams", unit="", better=None)
 def connections(repeats: Repeats) -> float | None:
-    """Connections of a repeat's ok streams, on average over the repeats, told apart by the client's own ports. Empty
+    """Connections of a repeat's ok streams, on average over the repeats, counted by the client's own ports. Empty
     where the client does not report these.
     """
     counted = [number for _, number in _each(repeats)]
