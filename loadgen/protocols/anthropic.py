@@ -15,7 +15,7 @@ import msgspec
 from loadgen.model import Cell, Output, Prompt, Request, Usage
 from loadgen.protocols import encoder, errors, lenient, openai, raw, sse
 from loadgen.protocols.encoder import Ending, to_json
-from loadgen.protocols.events import Decoder, End, Error, Event, Token
+from loadgen.protocols.events import Decoder, End, Event, Token
 
 MAX_TOKENS: Final = 1024  # of an answer, where the scenario states none: the API has no default
 VERSION: Final = {"anthropic-version": "2023-06-01"}
@@ -84,18 +84,14 @@ class _Reader:
             case "ping" | "content_block_stop":
                 pass
             case _:
-                return _fail(message, events)
+                return errors.found(message, events)
         return False
 
     def whole(self, body: bytes, events: list[Event]) -> bool:
-        item: dict[str, Any]
-        try:
-            item = msgspec.json.decode(body, type=dict)
-        except lenient.PARSE_ERRORS as error:
-            item = lenient.convert(body, dict, error)
+        item = lenient.json_object(body)
         blocks = item.get("content")
         if item.get("type") == "error" or not isinstance(blocks, list):
-            return _fail(body, events)
+            return errors.found(body, events)
         if kinds := {kind for block in blocks if (kind := _kind(block))}:
             events.append(_TOKENS[min(kinds, key=_ORDER)])
         self._usage = _usage(item.get("usage"), self._usage)
@@ -118,14 +114,6 @@ class _Reader:
     def _end(self, events: list[Event]) -> bool:
         events.append(End(replace(self._usage, finish_reason=self._finish_reason)))
         return True
-
-
-def _fail(message: bytes, events: list[Event]) -> bool:
-    """Append the error that ``message`` reports, if any; return whether it does."""
-    if (reported := errors.said(message)) is None:
-        return False
-    events.append(Error(reported))
-    return True
 
 
 def _kind(block: Any) -> Output | None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from loadgen.protocols.events import Error, Event
 from loadgen.protocols.lenient import mapping
 
 _TEXTS = ("error", "message", "detail", "msg", "error_message", "errors", "description", "title")
@@ -24,6 +25,14 @@ _ALONE = {*_TEXTS, *_CODES, "type", "param", "request_id", "requestId", "trace_i
 def said(body: bytes) -> str | None:
     """Return the error that a JSON object reports; ``None`` where it reports none, or the body is no such object."""
     return _reported(mapping(body))
+
+
+def found(body: bytes, events: list[Event]) -> bool:
+    """Append the error that a JSON object reports, if any; return whether it does."""
+    if (reported := said(body)) is None:
+        return False
+    events.append(Error(reported))
+    return True
 
 
 def _reported(item: Mapping[str, Any]) -> str | None:

@@ -29,6 +29,15 @@ def convert(data: bytes, kind: type[T], error: Exception) -> T:
         raise Undecodable(f"{error}: {excerpt(data)}") from None
 
 
+def json_object(body: bytes) -> dict[str, Any]:
+    """Return the object that a whole answer is. Raises Undecodable."""
+    try:
+        made: dict[str, Any] = msgspec.json.decode(body, type=dict)
+    except PARSE_ERRORS as error:
+        return convert(body, dict, error)
+    return made
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """Return a mapping, or the one that JSON holds; an empty one where there is none."""
     if isinstance(value, bytes):

@@ -73,17 +73,13 @@ class _Reader:
         elif item.type in _ENDS:
             return self._end({"timings": item.timings, **lenient.mapping(item.response)}, events)
         elif not isinstance(item.type, str) or item.type == "error" or item.error:
-            return _fail(message, events)
+            return errors.found(message, events)
         return False
 
     def whole(self, body: bytes, events: list[Event]) -> bool:
-        item: dict[str, Any]
-        try:
-            item = msgspec.json.decode(body, type=dict)
-        except lenient.PARSE_ERRORS as error:
-            item = lenient.convert(body, dict, error)
+        item = lenient.json_object(body)
         if not isinstance(item.get("output"), list):
-            return _fail(body, events)
+            return errors.found(body, events)
         return self._end(item, events)
 
     def _end(self, response: dict[str, Any], events: list[Event]) -> bool:
@@ -100,14 +96,6 @@ class _Reader:
         usage = openai.read_usage(response.get("usage"), response.get("timings"))
         events.append(End(replace(usage, finish_reason=lenient.word(reason) or status)))
         return True
-
-
-def _fail(message: bytes, events: list[Event]) -> bool:
-    """Append the error that ``message`` reports, if any; return whether it does."""
-    if (reported := errors.said(message)) is None:
-        return False
-    events.append(Error(reported))
-    return True
 
 
 def _kind(item: Any) -> Output | None:
