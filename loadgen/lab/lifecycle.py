@@ -21,7 +21,19 @@ from loadgen.exit_code import ExitCode
 from loadgen.lab import environment
 from loadgen.lab.masking import masked, shareable, without_secrets
 from loadgen.lab.resume import Resumed
-from loadgen.model import Cell, CellInfo, Recording, RunInfo, Scenario, ServerInfo, Source, State, WarmUp
+from loadgen.model import (
+    Cell,
+    CellInfo,
+    Prediction,
+    Recording,
+    RunInfo,
+    Scenario,
+    ServerInfo,
+    Source,
+    Speed,
+    State,
+    WarmUp,
+)
 from loadgen.secrets import mask, mask_cut
 from loadgen.simulator.process import SimulatorError
 
@@ -72,6 +84,8 @@ class RunWriter:
         server_cores: tuple[int, ...] = (),
         server: ServerInfo | None = None,
         resumed: Resumed | None = None,
+        speed: Speed | None = None,
+        predictions: tuple[Prediction, ...] = (),
     ) -> None:
         self._secrets = scenario.secrets
         self._interrupted = interrupted
@@ -80,7 +94,14 @@ class RunWriter:
         started = datetime.now(UTC)
         info = described(scenario, url, cells, started=_utc(started))
         said = None if server is None else without_secrets(server, self._secrets)
-        self.info = replace(info, server_cores=server_cores, warm_up=warm_up, server=said)
+        self.info = replace(
+            info,
+            server_cores=server_cores,
+            warm_up=warm_up,
+            server=said,
+            speed=speed,
+            predictions=predictions,
+        )
         if resumed is None:
             self.folder = folder or _new_folder(folder_name or scenario.name, started)
             store.create(self.folder, self.info)

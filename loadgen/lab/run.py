@@ -35,8 +35,10 @@ from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
 from loadgen.model import Calibration, Cell, Level, Listener, Recording, Scenario, ServerLog, Simulator
 from loadgen.model.progress import Listeners
 from loadgen.preflight.cores import Cores, cores, pinned
+from loadgen.preflight.prediction import predict
 from loadgen.preflight.requirements import require
 from loadgen.preflight.server import identify
+from loadgen.preflight.speed import speed
 from loadgen.prompts import SIMULATED, made
 from loadgen.simulator.process import Process, SimulatorError
 
@@ -255,6 +257,7 @@ def session(
             cells = plan.cells(scenario, url, cores.engine)
         engines = stack.enter_context(workers) if workers else _one_engine
         saved = cells if planned else ()
+        measured = speed(cores.engine) if planned and workers is None else None
         writer = RunWriter(
             scenario,
             url,
@@ -266,6 +269,8 @@ def session(
             server_cores=cores.server,
             server=None if embedded else identify(cells[0]),
             resumed=resumed,
+            speed=measured,
+            predictions=predict(scenario, measured),
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.findings import LeftOut
 from loadgen.model.level import Level
+from loadgen.model.prediction import Prediction, Speed
 from loadgen.model.recording import Recording
 from loadgen.model.scenario import Scenario
 from loadgen.model.server import ServerInfo
@@ -83,7 +84,8 @@ class RunInfo:
     ``server`` is what the target says of itself, ``server_after`` what it said at the end (of nothing where it did not
     answer), ``server_restarted`` whether another process served it then; ``watched`` is what was read beside the
     streams. ``resumed``: when the run was taken up again, after it had ended before its end. ``max_time_s``: the
-    time after which ``--max-time`` ended it; ``None`` where it did not.
+    time after which ``--max-time`` ended it; ``None`` where it did not. ``speed`` is the machine's before the run, by
+    which the ``predictions`` were made.
     """
 
     format: int
@@ -109,6 +111,8 @@ class RunInfo:
     server_after: ServerInfo | None = None
     server_restarted: bool = False
     watched: tuple[Source, ...] = ()
+    speed: Speed | None = None
+    predictions: tuple[Prediction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,191 @@
+"""Predict how many cores each client's engine needs at each level: the load, times what a token and a request cost.
+
+Of one engine that uses the share *u* of a core,
+
+    u = tokens/s · token + requests/s · request + tokens/s · (1 - u) · wake-up + what it costs to be there
+
+because an engine that is busy does not have to be woken: a token that arrives meets an idle one with probability 1 - u.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from math import inf
+from statistics import fmean
+from typing import Final, NamedTuple
+
+from loadgen.model import (
+    ClientId,
+    Level,
+    Load,
+    Prediction,
+    RateStage,
+    Scenario,
+    Speed,
+    Stage,
+    Target,
+    Workload,
+)
+from loadgen.preflight.costs import SECOND_LOOPS, Cost, cost
+
+LIMITS: Final = ("num_predict", "max_tokens", "max_completion_tokens", "max_output_tokens")
+STEPS: Final = 200  # of the measured window, for the mean of the load
+PARTS: Final = 20  # of a stream
+USUAL_TOKENS_PER_S: Final = 20.0  # of a stream, where nobody knows the server's pace
+
+
+class Pace(NamedTuple):
+    """A stream: so many reads with tokens in ``seconds``, and ``idle`` seconds until the next one of its slot."""
+
+    reads: float
+    seconds: float
+    idle: float = 0.0
+    parallel: int | None = None  # streams that the server serves at once
+
+
+class Work(NamedTuple):
+    """What an engine has to do in a second, and how many streams are open."""
+
+    tokens: float
+    requests: float
+    streams: float
+
+
+def predict(scenario: Scenario, speed: Speed | None, engines: int = 1) -> tuple[Prediction, ...]:
+    """Return the cores that each client needs at each level with so many engines.
+
+    There is none for a client whose cost is not known, for a server whose pace is not, and where ``speed`` is ``None``.
+    """
+    if speed is None:
+        return ()
+    found = []
+    for client in scenario.clients:
+        known, workload = cost(client), scenario.workload.of(client)
+        pace = pace_of(workload, scenario.target)
+        if known is None or pace is None or client.python is not None:
+            continue
+        for level in scenario.levels:
+            most, mean = works(workload.load, pace, level)
+            found.append(
+                Prediction(
+                    client,
+                    level,
+                    cores=cores(known, most, speed, engines),
+                    mean=cores(known, mean, speed, engines),
+                    per_core=level.value * carried(known, most, speed),
+                )
+            )
+    return tuple(found)
+
+
+def pace_of(workload: Workload, target: Target) -> Pace | None:
+    """Return the pace of the streams; ``None`` where it is not known, or the table does not hold for such streams."""
+    simulator = target.simulator
+    if simulator is None or simulator.tls or simulator.replay or sum(simulator.faults.values()) > 0.1:
+        return None
+    if not workload.has_tokens or workload.http != "1.1" or workload.connections != "reuse":
+        return None
+    options = next((int(workload.options[name]) for name in LIMITS if workload.options.get(name)), 0)
+    asked = [
+        min(simulator.tokens, limit) if (limit := prompt.output_tokens or options) > 0 else simulator.tokens
+        for prompt in workload.prompts
+    ]
+    tokens = fmean(asked or [simulator.tokens])
+    inputs = workload.made_tokens or 0
+    seconds = simulator.ttft + simulator.prefill * inputs * (not simulator.cache) + simulator.gap * tokens
+    reads = tokens * (1 + simulator.split - simulator.merge) if workload.stream else 1.0
+    idle = workload.conversations.think if workload.conversations else 0.0
+    return Pace(reads, max(seconds, 1e-3), idle, simulator.parallel)
+
+
+def works(load: Load, pace: Pace, level: Level) -> tuple[Work, Work]:
+    """Return the work of a second while the load is highest, and on average in the measured window."""
+    if load.is_open:
+        requests = level.rate or 0.0
+        fit = min(load.max_streams or inf, pace.parallel or inf) / pace.seconds
+        requests = min(requests, fit)
+        streams = requests * pace.seconds
+    else:
+        streams = level.streams or 0
+        requests = min(streams / (pace.seconds + pace.idle), (pace.parallel or inf) / pace.seconds)
+    most = Work(requests * pace.reads, requests, streams)
+    share = _mean_share(load, pace, level)
+    return most, Work(most.tokens * share, requests * share, streams * share)
+
+
+def _mean_share(load: Load, pace: Pace, level: Level) -> float:
+    """Return the mean of the load in the measured window, as a share of its highest."""
+    course = _course(load, level)
+    lasts = load.requests * (pace.seconds + pace.idle) if load.requests is not None else pace.seconds
+    end = course[-1][0] + lasts if load.seconds is None else load.seconds
+    if load.is_commanded or end <= load.warmup:
+        return 1.0
+    times = [load.warmup + (end - load.warmup) * (step + 0.5) / STEPS for step in range(STEPS)]
+    if load.requests is not None:  # each slot leaves after so many
+        return fmean(_at(course, time) - _at(course, time - lasts) for time in times)
+    if load.is_open:  # tokens come for so long after each arrival
+        delays = [lasts * (step + 0.5) / PARTS for step in range(PARTS)]
+        return fmean(_at(course, time - delay) for time in times for delay in delays)
+    return fmean(_at(course, time) for time in times)
+
+
+def _course(load: Load, level: Level) -> list[tuple[float, float]]:
+    """Return the seconds at which the load changes its direction, and its share of the highest there."""
+    stages: Sequence[Stage | RateStage] = load.stages or load.rates
+    if stages:
+        ends = accumulate(stage.over for stage in stages)
+        return [(0.0, 0.0), *((end, stage.to / level.value) for end, stage in zip(ends, stages, strict=True))]
+    ramp = 0.0 if load.is_open else load.ramp_per_stream * level.value or load.ramp
+    return [(0.0, 0.0), (ramp, 1.0)]
+
+
+def _at(course: Sequence[tuple[float, float]], time: float) -> float:
+    """Return the share at that time; nothing before the first."""
+    if time < 0:
+        return 0.0
+    for (before, share), (end, to) in pairwise(course):
+        if time < end:
+            return share + (to - share) * (time - before) / (end - before)
+    return course[-1][1]
+
+
+def cores(known: Cost, work: Work, speed: Speed, engines: int = 1) -> float:
+    """Return how many cores so many engines need together for the work."""
+    always, wake = _cpu(known, work, speed)
+    being = SECOND_LOOPS * speed.loop_ns / 1e9
+    each, wakes = always / engines + being, wake / engines
+    # u = each + wakes * (1 - u), and without wake-ups from u = 1 on
+    return engines * (each if each >= 1 else (each + wakes) / (1 + wakes))
+
+
+def carried(known: Cost, work: Work, speed: Speed) -> float:
+    """Return how many times the work fills one core."""
+    low, high = 0.0, 1.0
+    while cores(known, _times(work, high), speed) < 1 and high < 1e9:
+        high *= 2
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if cores(known, _times(work, middle), speed) < 1 else (low, middle)
+    return low
+
+
+def _times(work: Work, times: float) -> Work:
+    return Work(*(each * times for each in work))
+
+
+def _cpu(known: Cost, work: Work, speed: Speed) -> tuple[float, float]:
+    """Return the cores that the work takes at least, and those that waking up for each token takes."""
+    loops = work.tokens * known.token_loops + work.requests * (
+        known.request_loops + known.crowd_loops * work.streams
+    )
+    trips = work.tokens * known.token_trips + work.requests * known.request_trips
+    always = loops * speed.loop_ns + trips * speed.trip_ns
+    return always / 1e9, work.tokens * known.wake_switches * speed.switch_ns / 1e9
+
+
+def at_usual_pace(client: ClientId, speed: Speed) -> float | None:
+    """Return how many streams of 20 tokens/s fill a core; ``None`` for a client whose cost is not known."""
+    known = cost(client)
+    work = Work(USUAL_TOKENS_PER_S, 0.0, 1.0)
+    return None if known is None else carried(known, work, speed)
