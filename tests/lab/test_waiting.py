@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 
 import loadgen
-from benchmarks.waiting import empty, measured, regenerative, run
+from benchmarks.waiting import measured, run, waits
 
 CLIENTS = ["requests", "aiohttp", "floor"]
-SERVICE_S, RATE = 0.025, 32.0  # 80 %
-THEORY_S = 0.8 / (1 / SERVICE_S - RATE)
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +55,15 @@ def test_from_the_schedule_is_from_the_start_and_the_two_waits_before_it(busy: l
     assert (streams["start_delay_ms"] >= 0).all()
 
 
-def test_an_open_load_waits_as_long_as_theory_says_and_a_closed_loop_less(tmp_path: Path) -> None:
-    """The textbook's mean lies in the interval of the regenerative method. The closed loop's server is never idle.
+def test_an_open_load_waits_for_all_that_are_before_it_and_a_closed_loop_for_one(tmp_path: Path) -> None:
+    """A slow machine only adds: no wait is less than what the server's own times make it (Lindley).
 
-    Of the seeds for which that holds on paper, 57 still does where each service takes 2 ms longer.
+    That a good machine adds nothing, and theory holds, is measured by benchmarks/waiting.py.
     """
     given = {"service": "25ms", "clients": "floor", "seed": 57}
-    (recording,) = run(tmp_path, f"rate: {RATE:g}", duration="4s", **given).recordings
+    (recording,) = run(tmp_path, "rate: 48", duration="1.5s", **given).recordings  # of 40 that can be served
     due, waited, service = measured(recording)
-    low, high = regenerative(waited, empty(due, waited, service))
-    assert low < THEORY_S < high
-    (recording,) = run(tmp_path, "concurrency: 2", duration="1s", **given).recordings
+    assert waited.mean() > 0.9 * waits(due, service).mean() > 4 * service.mean()
+    (recording,) = run(tmp_path, "concurrency: 2", duration="500ms", **given).recordings
     _, closed, _ = measured(recording)
     assert closed.mean() < waited.mean()

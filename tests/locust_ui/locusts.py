@@ -7,6 +7,7 @@ import http.cookiejar
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -89,11 +90,28 @@ def locust(folder: Path, *arguments: str | Path, host: str = "127.0.0.1") -> Ite
         yield _answering(Locust(process, f"http://{host}:{port}", folder / "log"))
 
 
-def headless(folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run the command `locust` without a web UI to its end; return its exit code and its log."""
+def headless(
+    folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None, streams: int = 0
+) -> tuple[int, str]:
+    """Run the command `locust` without a web UI to its end; return its exit code and its log.
+
+    With ``streams`` it is interrupted once each client has so many, however long that takes.
+    """
+    log = folder / "log"
     with _started([*LOCUST, "--headless", *map(str, arguments)], folder, env) as process:
+        if streams:
+            soon(
+                lambda: process.poll() is not None or _fewest(log.read_text()) >= streams, f"{streams} streams"
+            )
+            os.killpg(process.pid, signal.SIGINT)
         code = process.wait(2 * SECONDS)
-    return code, (folder / "log").read_text()
+    return code, log.read_text()
+
+
+def _fewest(log: str) -> int:
+    """Return how many streams the client with the fewest has in the last table of Locust's log that has any."""
+    tables = [re.findall(r"^STREAM +\S+ +(\d+)", table, re.M) for table in log.split("Type     Name")]
+    return min(map(int, next(filter(None, reversed(tables)), "0")))
 
 
 @contextmanager

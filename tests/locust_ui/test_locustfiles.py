@@ -113,7 +113,7 @@ def test_a_url_is_warmed_up_before_the_users_start(tmp_path: Path) -> None:
     with serving(load=0.3) as url:
         file = scenario(tmp_path, target={"url": url}, warm_up=1)
         code, log = headless(
-            tmp_path, *["-f", FILES / "streaming.py", "--scenario", file, "-u", "2", "-r", "2", "-t", "2s"]
+            tmp_path, *["-f", FILES / "streaming.py", "--scenario", file, "-u", "2", "-r", "2"], streams=1
         )
     assert code == 0, log
     [run] = runs(tmp_path)
