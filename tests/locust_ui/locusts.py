@@ -101,7 +101,8 @@ def headless(
     with _started([*LOCUST, "--headless", *map(str, arguments)], folder, env) as process:
         if streams:
             soon(
-                lambda: process.poll() is not None or _fewest(log.read_text()) >= streams, f"{streams} streams"
+                lambda: process.poll() is not None or _fewest(log.read_text()) >= streams,
+                f"{streams} streams",
             )
             os.killpg(process.pid, signal.SIGINT)
         code = process.wait(2 * SECONDS)
