@@ -26,6 +26,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         r"^aiohttp +\d",
     ),
     "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),
+    "recorder.py": (["--rounds", "2", "--reads", "10"], r"^ollama-generate +\d+ +\d+ +\d"),
     "simulator.py": (["--quick"], r"^ +(40|100) "),
     "traces.py": (["--lines", "2000", "--rounds", "1", "--formats", "Azure"], r"^Azure +2,000 +\d"),
     "truth.py": (

@@ -30,6 +30,7 @@ from loadgen.protocols import Decoder, End, Error, Event, Searching, Token, Unde
 MAX_ERROR_BYTES = 2048
 _BY_SERVER = (Outcome.OK, Outcome.EMPTY, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS, Outcome.UNDECODABLE)
 _ANSWER, _THINKING = Output.ANSWER, Output.THINKING
+_ONE = array("H", [1])
 MAX_COUNT = 0xFFFF  # text events that a row of arrivals can hold
 
 
@@ -49,6 +50,15 @@ def do_nothing() -> None:
     """Stand in for ``abort`` while a stream is not open."""
 
 
+def _no_token(data: bytes) -> None:
+    """Stand in for a decoder's ``plain_token``."""
+
+
+def _end(data: bytes) -> None:  # noqa: ARG001
+    """Stand in for it where the read must not be taken. Raises Ended."""
+    raise Ended
+
+
 @dataclass(slots=True, eq=False)
 class StreamRecorder:
     """Record one stream while it is open, from now on; :meth:`stream` returns the result."""
@@ -57,7 +67,6 @@ class StreamRecorder:
     slot: int
     due: int
     decoder: Decoder
-    text_events: int = 0
     expired: Outcome | None = None
     run_wait_ns: int | None = None
     held_ns: int | None = None
@@ -87,14 +96,15 @@ class StreamRecorder:
     _first_stamp: int | None = None
     _size: int = 0
     _arrivals: array[int] = field(default_factory=lambda: array("q"))
-    _counts: array[int] = field(default_factory=lambda: array("H"))
+    _counts: array[int] = field(default_factory=lambda: array("H"))  # one each for the reads that it lacks
+    _text_events: int = 0  # of the reads in it
     _stamps: array[int] = field(default_factory=lambda: array("i"))
     _sizes: array[int] = field(default_factory=lambda: array("I"))  # of each read, where they are kept
-    _feed: Callable[[bytes], Sequence[Event]] = field(init=False)
+    # The decoder's, while the answer is text: most reads after one with a token of text bring one more.
+    _plain_token: Callable[[bytes], int | None] = _no_token
     _start: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._feed = self.decoder.feed
         self._start = perf_counter_ns()
 
     def on_phase(self, phase: Phase, ns: int) -> None:
@@ -115,11 +125,7 @@ class StreamRecorder:
 
     def end_at_next_read(self) -> None:
         """End a stream whose connection cannot be shut down, as others are on it: what it reads next raises."""
-
-        def end(data: bytes) -> Sequence[Event]:  # noqa: ARG001
-            raise Ended
-
-        self._feed = end
+        self._plain_token = _end
 
     def on_headers(self, status: int, header: Headers = no_headers) -> None:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
@@ -143,8 +149,23 @@ class StreamRecorder:
     def on_data(self, data: bytes) -> None:
         """Mark and decode bytes that the library has handed over. Raises Undecodable."""
         now = perf_counter_ns()
+        stamp = self._plain_token(data)
+        if stamp is None:
+            self._read(data, now)
+            return
+        self._arrivals.append(now)
+        self._size += len(data)
+        if stamp:
+            try:
+                self._stamps.append((stamp - self._first_stamp) // 1000)  # type: ignore[operator]
+            except (TypeError, OverflowError):
+                self._stamp(stamp)
+
+    def _read(self, data: bytes, now: int) -> None:
+        """Keep any read. Raises Undecodable."""
         if not data:
             return
+        self._count_plain()
         self._arrivals.append(now)
         self._size += len(data)
         head = self._head
@@ -157,7 +178,7 @@ class StreamRecorder:
                 return
         failure = None
         try:
-            events: Sequence[Event] = self._feed(data)
+            events: Sequence[Event] = self.decoder.feed(data)
         except Undecodable as error:
             events, failure = error.events, error
         if head is not None and events:
@@ -169,6 +190,11 @@ class StreamRecorder:
             full, rest = divmod(count, MAX_COUNT)
             self._arrivals.extend(self._arrivals[-1:] * full)
             self._counts.extend([MAX_COUNT] * full + [rest])
+        last = events[-1] if events and failure is None else None
+        if type(last) is Token and last.kind is _ANSWER:
+            self._plain_token = getattr(self.decoder, "plain_token", _no_token)
+        elif self._plain_token is not _end:
+            self._plain_token = _no_token
         if failure is not None:
             if self._head is None or len(self._head) == MAX_BODY_BYTES:
                 raise failure
@@ -193,10 +219,17 @@ class StreamRecorder:
                 self._end = self._end or now
                 self._outcome = Outcome.SERVER_ERROR
                 self._error = event.message
-        self.text_events += count
-        if count and self._first_answer is None and self.text_events > self._other.get(_THINKING, 0):
+        self._text_events += count
+        if count and self._first_answer is None and self._text_events > self._other.get(_THINKING, 0):
             self._first_answer = now
         return count
+
+    def _count_plain(self) -> None:
+        """Count the reads since the last other one, which had one token each."""
+        plain = len(self._arrivals) - len(self._counts)
+        if plain:
+            self._counts.extend(_ONE * plain)
+            self._text_events += plain
 
     def _stamp(self, stamp: int) -> None:
         first = self._first_stamp
@@ -223,6 +256,7 @@ class StreamRecorder:
                 Outcome.TRUNCATED, f"the body has {self._size:,} of {promised:,} bytes (Content-Length)"
             )
             return
+        self._count_plain()
         if self._size and (events := self.decoder.eof()):
             self._head = None
             self._counts[-1] += self._take(events, self._arrivals[-1])
@@ -267,7 +301,7 @@ class StreamRecorder:
         if self._head is not None:
             self._head += error.read[: MAX_BODY_BYTES - len(self._head)]
         try:
-            events = [*self._feed(error.read), *self.decoder.eof()] if self._outcome is None else []
+            events = [*self.decoder.feed(error.read), *self.decoder.eof()] if self._outcome is None else []
         except Undecodable as own:
             return own
         self._take([event for event in events if isinstance(event, Error)], now)
@@ -287,6 +321,11 @@ class StreamRecorder:
         return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
 
     @property
+    def text_events(self) -> int:
+        """Return how many events with output have come."""
+        return self._text_events + len(self._arrivals) - len(self._counts)
+
+    @property
     def has_begun(self) -> bool:
         """Return whether what the stream is for has begun to come."""
         return self.text_events > 0
@@ -298,6 +337,7 @@ class StreamRecorder:
 
     def stream(self) -> Stream:
         """Return what happened."""
+        self._count_plain()
         outcome = self._outcome
         error = self._error
         if outcome is Outcome.HTTP_STATUS:

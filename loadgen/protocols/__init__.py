@@ -17,6 +17,7 @@ from loadgen.protocols.events import (
     Event,
     Protocol,
     Searching,
+    Shortcut,
     Token,
     Undecodable,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "Event",
     "Protocol",
     "Searching",
+    "Shortcut",
     "Token",
     "Undecodable",
 ]

@@ -8,7 +8,7 @@ signature is none. A refusal has no text of its own: the event that stops the an
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -50,7 +50,19 @@ class _Event(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _PlainDelta(msgspec.Struct, gc=False):
+    text: str
+
+
+class _Plain(msgspec.Struct, gc=False):
+    """A delta of text."""
+
+    type: Literal["content_block_delta"]
+    delta: _PlainDelta
+
+
 _DECODE = msgspec.json.Decoder(_Event).decode
+_DECODE_PLAIN = msgspec.json.Decoder(_Plain).decode
 _TOKENS = {kind: Token(None, kind) for kind in Output}
 
 
@@ -116,6 +128,20 @@ class _Reader:
         return True
 
 
+class _Decoder(sse.Decoder):
+    __slots__ = ()
+    _before = b"event: content_block_delta\ndata: "
+
+    def __init__(self) -> None:
+        super().__init__(_Reader().event, openai.failed)
+
+    def _is_plain(self, message: bytes) -> bool:
+        try:
+            return bool(_DECODE_PLAIN(message).delta.text)
+        except lenient.PARSE_ERRORS:
+            return False
+
+
 def _kind(block: Any) -> Output | None:
     """Return the kind of output of a block of content: text, thinking, or the use of a tool."""
     of = lenient.mapping(block)
@@ -161,7 +187,7 @@ class Messages(openai.Api):
         return body
 
     def decoder(self, stream: bool) -> Decoder:
-        return sse.Decoder(_Reader().event, openai.failed) if stream else raw.Decoder(_Reader().whole)
+        return _Decoder() if stream else raw.Decoder(_Reader().whole)
 
     def answer(self, body: bytes) -> str:
         texts: list[Any] = []

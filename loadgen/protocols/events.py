@@ -59,6 +59,18 @@ class Decoder(typing.Protocol):
 
 
 @typing.runtime_checkable
+class Shortcut(typing.Protocol):
+    """A decoder with a shorter way for what most reads bring: one event of answer text, whole, and nothing else."""
+
+    def plain_token(self, data: bytes) -> int | None:
+        """Return the send time of the one event that ``data`` is, 0 where it has none.
+
+        ``None`` where it is, or may be, anything else: then nothing has changed, and ``feed`` must get it. What it
+        takes is what ``feed`` would decode to one ``Token`` of that stamp, and leaves the decoder as ``feed`` would.
+        """
+
+
+@typing.runtime_checkable
 class Bounded(typing.Protocol):
     """A decoder that keeps no more than ``max_bytes`` of a line, an event or a whole answer."""
 

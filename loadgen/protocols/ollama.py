@@ -42,8 +42,23 @@ class _Object(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _PlainMessage(msgspec.Struct, gc=False):
+    content: str
+
+
+class _Plain(msgspec.Struct, gc=False):
+    """An object whose text is an answer, and that has nothing else that counts."""
+
+    response: str | None = None
+    message: _PlainMessage | None = None
+    created_at: str = ""
+    done: bool | None = False
+    error: None = None
+
+
 _DECODE = msgspec.json.Decoder(_Object).decode
-_stamp = stamps.parse
+_DECODE_PLAIN = msgspec.json.Decoder(_Plain).decode
+_stamp, _SECONDS = stamps.parse, stamps.SECONDS
 
 
 def _read(line: bytes, events: list[Event]) -> bool:
@@ -70,6 +85,26 @@ def _read(line: bytes, events: list[Event]) -> bool:
     if item.done:
         events.append(End(_usage(line)))
     return bool(item.done)
+
+
+class _Lines(ndjson.Decoder):
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_read)
+
+    def plain_token(self, data: bytes) -> int | None:
+        if self._parts or self._ended or not data.find(b"\n") == len(data) - 1 < self.max_bytes:
+            return None
+        try:
+            item = _DECODE_PLAIN(data)
+            message = item.message
+            if item.done or not (item.response if message is None else message.content):
+                return None
+            at = item.created_at
+            return _SECONDS[at[:19]] + int(at[20:29]) or None if at[29:] == "Z" else None  # as stamps.parse
+        except (ValueError, OverflowError, RecursionError):
+            return None
 
 
 def _output(item: _Object, text: Any) -> Output | None:
@@ -129,7 +164,7 @@ class Generate:
         return ask(cell, "/api/ps", _JSON)
 
     def decoder(self, stream: bool) -> Decoder:
-        return ndjson.Decoder(_read) if stream else raw.Decoder(_whole)
+        return _Lines() if stream else raw.Decoder(_whole)
 
     def question(self, prompt: Prompt) -> dict[str, Any]:
         return {"prompt": prompt.text}

@@ -46,7 +46,27 @@ class _Completion(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _PlainText(msgspec.Struct, gc=False):
+    content: str
+
+
+class _PlainChoice(msgspec.Struct, gc=False):
+    delta: _PlainText | None = None
+    text: str | None = None
+    finish_reason: None = None
+
+
+class _Plain(msgspec.Struct, gc=False):
+    """An object whose text is an answer, and that has nothing else that counts."""
+
+    choices: tuple[_PlainChoice]
+    usage: None = None
+    timings: None = None
+    error: None = None
+
+
 _DECODE = msgspec.json.Decoder(_Completion).decode
+_DECODE_PLAIN = msgspec.json.Decoder(_Plain).decode
 _TOKENS = {kind: Token(None, kind) for kind in Output}
 _ORDER = [*Output].index
 _NONE = Usage()
@@ -153,6 +173,13 @@ class _Decoder(sse.Decoder):
     def __init__(self) -> None:
         self._reader = _Reader()
         super().__init__(self._reader.event, failed)
+
+    def _is_plain(self, message: bytes) -> bool:
+        try:
+            choice = _DECODE_PLAIN(message).choices[0]
+        except lenient.PARSE_ERRORS:
+            return False
+        return bool(choice.text if choice.delta is None else choice.delta.content)
 
     def eof(self) -> list[Event]:
         events = super().eof()

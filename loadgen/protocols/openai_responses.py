@@ -7,7 +7,7 @@ call. A last event with output that no delta had carried counts as output. ``str
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -42,17 +42,25 @@ class _Event(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _Plain(msgspec.Struct, gc=False):
+    """A delta of text."""
+
+    type: Literal["response.output_text.delta"]
+    delta: str
+
+
 _DECODE = msgspec.json.Decoder(_Event).decode
+_DECODE_PLAIN = msgspec.json.Decoder(_Plain).decode
 _TOKENS = {kind: Token(None, kind) for kind in Output}
 
 
 class _Reader:
     """Reads the events of one stream, or its one object."""
 
-    __slots__ = ("_silent",)
+    __slots__ = ("silent",)
 
     def __init__(self) -> None:
-        self._silent = True  # no output yet
+        self.silent = True  # no output yet
 
     def event(self, message: bytes, events: list[Event]) -> bool:
         if message.startswith(b"[DONE]"):  # which some servers add
@@ -65,11 +73,11 @@ class _Reader:
         if kind is not None:
             if lenient.has_text(item.delta):
                 events.append(_TOKENS[kind])
-                self._silent = False
+                self.silent = False
         elif item.type == "response.output_item.added":
             if (kind := _kind(item.item)) is Output.TOOL_CALL:
                 events.append(_TOKENS[kind])
-                self._silent = False
+                self.silent = False
         elif item.type in _ENDS:
             return self._end({"timings": item.timings, **lenient.mapping(item.response)}, events)
         elif not isinstance(item.type, str) or item.type == "error" or item.error:
@@ -90,12 +98,30 @@ class _Reader:
             return True
         items = response.get("output")
         kinds = {kind for item in items if (kind := _kind(item))} if isinstance(items, list) else set()
-        if self._silent and kinds:
+        if self.silent and kinds:
             events.append(_TOKENS[min(kinds, key=_ORDER)])
         reason = lenient.mapping(response.get("incomplete_details")).get("reason")
         usage = openai.read_usage(response.get("usage"), response.get("timings"))
         events.append(End(replace(usage, finish_reason=lenient.word(reason) or status)))
         return True
+
+
+class _Decoder(sse.Decoder):
+    __slots__ = ("_reader",)
+    _before = b"event: response.output_text.delta\ndata: "
+
+    def __init__(self) -> None:
+        self._reader = _Reader()
+        super().__init__(self._reader.event, openai.failed)
+
+    def _is_plain(self, message: bytes) -> bool:
+        try:
+            has_text = bool(_DECODE_PLAIN(message).delta)
+        except lenient.PARSE_ERRORS:
+            return False
+        if has_text:
+            self._reader.silent = False
+        return has_text
 
 
 def _kind(item: Any) -> Output | None:
@@ -127,7 +153,7 @@ class Responses(openai.Api):
         return body
 
     def decoder(self, stream: bool) -> Decoder:
-        return sse.Decoder(_Reader().event, openai.failed) if stream else raw.Decoder(_Reader().whole)
+        return _Decoder() if stream else raw.Decoder(_Reader().whole)
 
     def answer(self, body: bytes) -> str:
         texts: list[str] = []

@@ -16,6 +16,11 @@ class Decoder(LineDecoder):
 
     __slots__ = ("_after_cr", "_data", "_event", "_failed", "_held", "_type")
     _blank = True
+    _before = b"data: "  # what an event begins with that may be plain
+
+    def _is_plain(self, message: bytes) -> bool:  # noqa: ARG002
+        """Return whether an event's data are one token of answer text and nothing else; then it has been read."""
+        return False
 
     def __init__(self, read: Read, failed: Read | None = None) -> None:
         super().__init__(self._line)
@@ -36,6 +41,13 @@ class Decoder(LineDecoder):
             if start and is_one and self._is_alone(data):
                 return self._one(self._event, data[start + 6 : -2])
         return super().feed(data)
+
+    def plain_token(self, data: bytes) -> int | None:
+        start = len(self._before)
+        if not data.startswith(self._before) or data.find(b"\n", start) != len(data) - 2 or b"\r" in data:
+            return None
+        is_plain = not self._after_cr and self._is_alone(data) and self._is_plain(data[start:])
+        return 0 if is_plain else None
 
     def _is_alone(self, data: bytes) -> bool:
         """Return whether ``data`` is an event with its blank line, and nothing else has come of it."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from loadgen import protocols
 from loadgen.model import MAX_MESSAGE_BYTES
-from loadgen.protocols import Event, Undecodable
+from loadgen.protocols import Event, Shortcut, Token, Undecodable
 
 
 class Made(NamedTuple):
@@ -24,16 +24,22 @@ def decode(
 
 
 def outcome(
-    protocol: str, stream: bool, pieces: Iterable[bytes], max_bytes: int = MAX_MESSAGE_BYTES
+    protocol: str,
+    stream: bool,
+    pieces: Iterable[bytes],
+    max_bytes: int = MAX_MESSAGE_BYTES,
+    *,
+    shortcut: bool = False,
 ) -> tuple[list[Event], str]:
-    """Return the events and the error, which is empty where all is decodable."""
+    """Return the events and the error, which is empty where all is decodable; by the decoder's shortcut, if any."""
     decoder = protocols.load(protocol).decoder(stream)
     if isinstance(decoder, protocols.Bounded):
         decoder.max_bytes = max_bytes
     events: list[Event] = []
     try:
         for piece in pieces:
-            events += decoder.feed(piece)
+            stamp = decoder.plain_token(piece) if shortcut and isinstance(decoder, Shortcut) else None
+            events += decoder.feed(piece) if stamp is None else [Token(stamp or None)]
         events += decoder.eof()
     except Undecodable as error:
         return [*events, *error.events], str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.recorder import ENCODERS
 from loadgen import protocols
 from loadgen.model import Usage
 from loadgen.protocols import End, Event, Token, stamps
 from loadgen.protocols.encoder import Ending
 from loadgen.protocols.ollama import Encoder, Kind
-from tests.protocols.feeding import decode, render
+from tests.protocols.feeding import decode, outcome, render
 from tests.protocols.test_ollama import CASES as OLLAMA
 from tests.protocols.test_openai import CASES as OPENAI
 from tests.protocols.test_openai import WHOLE
@@ -24,6 +26,7 @@ from tests.protocols.wire import TABLES
 
 FORMATS = [(name, stream) for name in protocols.BUILTIN for stream in (True, False)]
 NEWER = ("openai-responses", "anthropic-messages")
+SENT = 1_769_860_800_123_456_789
 INT64 = st.integers(-(2**63), 2**63 - 1)
 
 known = st.sampled_from(
@@ -73,6 +76,34 @@ def test_cutting_changes_nothing(name: str, stream: bool, data: bytes, places: l
     whole = decode(name, [data], stream=stream)
     assert decode(name, pieces(data, places), stream=stream) == whole
     assert all(isinstance(event, Token) for event in whole.events[:-1])
+
+
+@pytest.mark.parametrize("name", protocols.BUILTIN)
+@given(
+    data=st.one_of(near_misses(), st.lists(known, max_size=4).map(b"".join)),
+    places=st.lists(st.integers(0, 600), max_size=2),
+    limit=st.sampled_from([1 << 20, 90, 60]),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_shortcut_changes_nothing(name: str, data: bytes, places: list[int], limit: int) -> None:
+    for end in (rb"(?<=\n)", rb"(?<=\n\n)"):  # most reads bring whole lines, or whole events
+        cut = [piece for part in pieces(data, places) for piece in re.split(end, part)]
+        assert outcome(name, True, cut, limit, shortcut=True) == outcome(name, True, cut, limit)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in protocols.BUILTIN if name not in ("bytes", "ndjson", "sse")]
+)
+def test_the_shortcut_takes_a_token_of_the_simulator(name: str) -> None:
+    decoder = protocols.load(name).decoder(True)
+    assert isinstance(decoder, protocols.Shortcut)
+    encoder = ENCODERS[name]
+    event = encoder.token("Hi", render(SENT).encode())
+    assert decoder.plain_token(event) == (SENT if name.startswith("ollama") else 0)
+    assert decoder.plain_token(encoder.token("", render(SENT).encode())) is None
+    assert decoder.plain_token(event + event) is None
+    decoder.feed(event[:-1])
+    assert decoder.plain_token(event) is None
 
 
 @given(
