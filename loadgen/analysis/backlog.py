@@ -40,8 +40,6 @@ def growth(repeat: Repeat, chance: float = CHANCE) -> float | None:
     """Return by how many streams the backlog grew in each second; 0 where it did not surely, ``None`` in a closed
     loop. What is up to ``chance`` standard deviations is not sure.
     """
-    from scipy.stats import mannwhitneyu
-
     if not repeat.is_open:
         return None
     begin, end = repeat.window
@@ -59,6 +57,8 @@ def growth(repeat: Repeat, chance: float = CHANCE) -> float | None:
     first, _, last = np.array_split(took[rows[np.argsort(due[rows], kind="stable")]], 3)
     if not len(last):
         return 0.0
+    from scipy.stats import mannwhitneyu  # a second of imports
+
     rises = mannwhitneyu(last, first, alternative="greater").pvalue < SIGNIFICANCE
     return grew / float(end - begin) * 1e9 if rises else 0.0
 

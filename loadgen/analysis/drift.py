@@ -39,11 +39,9 @@ def _within(repeats: Sequence[Repeat]) -> Iterable[DriftFinding]:
     halves = [(repeat.recording, found) for repeat in repeats if (found := _halves(repeat)) is not None]
     if not halves:
         return
-    from scipy.stats import mannwhitneyu
-
     for recording, (first, second) in halves:
         before, after = float(np.median(first)) / 1e6, float(np.median(second)) / 1e6
-        p = mannwhitneyu(first, second, use_continuity=False, method="asymptotic").pvalue
+        p = effects.same_ranks(first, second)
         if p * len(halves) < SIGNIFICANCE and abs(after - before) > WITHIN * before:
             yield DriftFinding(
                 client=recording.client,
@@ -68,8 +66,6 @@ def _halves(repeat: Repeat) -> tuple[Ints, Ints] | None:
 
 
 def _across(summaries: Sequence[Summary]) -> Iterable[DriftFinding]:
-    from scipy.stats import linregress
-
     for metric in ACROSS_METRICS:
         series = [found for s in summaries if len(found := rounds.logs(s, metric)) >= MIN_ROUNDS]
         shared = sorted(set.intersection(*(set(found) for found in series))) if series else []
@@ -80,8 +76,8 @@ def _across(summaries: Sequence[Summary]) -> Iterable[DriftFinding]:
             statistics.fmean(found[r] - centre for found, centre in zip(series, centred, strict=True))
             for r in shared
         ]
-        line, span = linregress(shared, means), shared[-1] - shared[0]
-        half = float(line.stderr) * effects.quantile(1 - SIGNIFICANCE / 2, len(shared) - 2)
-        change, low, high = (math.expm1((float(line.slope) + side * half) * span) for side in (0, -1, 1))
+        (slope, error), span = effects.line(shared, means), shared[-1] - shared[0]
+        half = error * effects.quantile(1 - SIGNIFICANCE / 2, len(shared) - 2)
+        change, low, high = (math.expm1((slope + side * half) * span) for side in (0, -1, 1))
         if low * high > 0 and abs(change) > ACROSS:
             yield DriftFinding(metric=metric, change=Estimate(change, low, high, len(shared)))

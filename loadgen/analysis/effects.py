@@ -16,6 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 from loadgen.model import Estimate
 
 CONFIDENCE = 0.95
@@ -72,6 +75,29 @@ def slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float] | None:
         return None
     each, fixed = statistics.linear_regression(x, y)
     return fixed, each
+
+
+def line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
+    """Return the slope of the least-squares line through three points or more, and its standard error."""
+    xx, xy, _, yy = np.cov(x, y, bias=True).flat
+    r = min(max(xy / math.sqrt(xx * yy), -1.0), 1.0) if xx and yy else 0.0
+    return float(xy / xx), math.sqrt((1 - r**2) * yy / xx / (len(x) - 2))
+
+
+def same_ranks(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
+    """Return how often chance alone makes two samples differ so much in rank (Mann-Whitney, two-sided, asymptotic)."""
+    from scipy.special import ndtr  # scipy.stats, which has the test, takes most of a second to import
+
+    first, second = np.sort(first), np.sort(second)
+    below = (np.searchsorted(second, first, side).sum() for side in ("left", "right"))
+    n, m = len(first), len(second)
+    middle, u = n * m / 2, sum(map(int, below)) / 2
+    pooled = np.sort(np.concatenate([first, second]), kind="stable")
+    ties = np.diff(np.flatnonzero(np.diff(pooled, prepend=pooled[0] - 1, append=pooled[-1] + 1))).astype(
+        float
+    )
+    spread = math.sqrt(n * m / 12 * (n + m + 1 - float((ties**3 - ties).sum()) / ((n + m) * (n + m - 1))))
+    return min(2 * float(ndtr(-abs(u - middle) / spread)), 1.0) if spread else 1.0
 
 
 def variance(values: Sequence[float]) -> float:
