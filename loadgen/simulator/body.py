@@ -17,18 +17,18 @@ _MAX_AT_ONCE: Final = 16  # pieces between two turns of the wheel, since other s
 class Body(Stream):
     """Sends ``size`` bytes: with a ``speed`` those of a gap, gap by gap, otherwise as fast as the client reads.
 
-    ``_stop`` and ``_poured`` count bytes here, ``_sent`` the gaps.
+    ``stop`` and ``_poured`` count bytes here, ``sent`` the gaps.
     """
 
     __slots__ = ("_goal",)
 
     def _begin(self) -> None:
         super()._begin()
-        self._goal, self._stop = 0, self._state.spec.size
+        self._goal, self.stop = 0, self._state.spec.size
         if self._fault not in BODY_FAULTS:
             self._fault = None
         if self._fault:
-            self._stop = self._plan.tokens_before_fault(self._stop)
+            self.stop = self._plan.tokens_before_fault(self.stop)
         self._act = cast("Callable[[Stream, Connection], None]", Body._go_on)
 
     def _go_on(self, connection: Connection) -> None:
@@ -38,22 +38,22 @@ class Body(Stream):
             self._first_sent = now + self._loop.epoch
             connection.begin(200, self._wanted.encoder.content_type, spec.size)
         if self._poured == self._goal:
-            self._sent += 1
-            goal = self._stop if spec.speed is None else round(self._sent * spec.speed * spec.gap)
-            self._goal = min(self._stop, max(goal, self._poured + 1))
-            self._log.add_object(self._due + self._loop.epoch, now + self._loop.epoch)
+            self.sent += 1
+            goal = self.stop if spec.speed is None else round(self.sent * spec.speed * spec.gap)
+            self._goal = min(self.stop, max(goal, self._poured + 1))
+            self.log.add_object(self.due + self._loop.epoch, now + self._loop.epoch)
         for _ in range(_MAX_AT_ONCE):
             data = _PIECE[: self._goal - self._poured]
             self._poured += len(data)
             connection.send(data)
             if connection.out or self._poured == self._goal:
                 break
-        if self._poured == self._stop:
+        if self._poured == self.stop:
             self._end(connection)
         elif self._poured == self._goal:
             self._wait_gap()
         else:
-            self._due = monotonic_ns()
+            self.due = monotonic_ns()
             self._wait()
 
     def _end(self, connection: Connection) -> None:

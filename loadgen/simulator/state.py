@@ -10,6 +10,7 @@ from loadgen.simulator.log import Log
 from loadgen.simulator.loop import Loop
 from loadgen.simulator.plan import Planner
 from loadgen.simulator.scheduler import Scheduler
+from loadgen.simulator.tokens import Tokens
 
 
 class State:
@@ -20,6 +21,7 @@ class State:
         self.loop = loop
         self.planner = Planner(spec)
         self.scheduler = Scheduler(spec, loop.wheel)
+        self.tokens = Tokens(loop)
         self.log = Log()
 
     def check_model(self, model: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic_ns, time_ns
+from time import monotonic_ns
 from typing import Final
 
 from loadgen.model import Usage
@@ -17,9 +17,8 @@ from loadgen.simulator.encoding import encoding
 from loadgen.simulator.plan import GAP_MASK, MERGE, SPLIT
 from loadgen.simulator.scheduler import Loaded, Use
 from loadgen.simulator.state import State, full_name
+from loadgen.simulator.tokens import WORDS, Paced
 
-_WORDS: Final = len(TOKENS)
-_SECOND: Final = 1_000_000_000
 CONTEXT: Final = 40_960
 _VOCABULARY: Final = 151_643
 # The kernel completes a handshake by itself, so a late accept reaches the client only as silence after it.
@@ -52,39 +51,38 @@ class Inference:
     keep_ns: int | None = None
 
 
-class Stream:
+class Stream(Paced):
     """An inference request: waits for its model, then for a slot; or is refused, as planned or by a full queue.
 
     ``connection`` is ``None`` once it is over; the wheel may still hold it then.
     """
 
     __slots__ = (
-        "_act", "_add", "_at", "_begun", "_blocked", "_cached", "_due", "_encoding", "_fault", "_first_sent", "_gaps",
-        "_has_slot", "_load_ns", "_log", "_loop", "_merged", "_model", "_pairs", "_plan", "_poured",
-        "_prompt_tokens", "_queued", "_received", "_send", "_sent", "_state", "_stop", "_text", "_tokens", "_use",
-        "_wanted", "connection",
+        "_act", "_add", "_begun", "_blocked", "_cached", "_encoding", "_fault", "_first_sent", "_has_slot", "_load_ns",
+        "_loop", "_merged", "_model", "_plan", "_poured", "_prompt_tokens", "_queued", "_received", "_state",
+        "_tokens", "_use", "_wanted",
     )  # fmt: skip
 
     def __init__(self, state: State, connection: Connection, wanted: Inference) -> None:
         self.connection: Connection | None = connection
         connection.stream = self
-        self._state, self._loop, self._log = state, state.loop, state.log
+        self._state, self._loop, self.log = state, state.loop, state.log
         self._wanted = wanted
         self._received = monotonic_ns()
-        self._plan = plan = state.planner.plan(self._log.add_stream(), wanted.seed)
-        self._fault, self._at, self._text = plan.fault, plan.at, plan.text
-        self._gaps = plan.gaps
+        self._plan = plan = state.planner.plan(self.log.add_stream(), wanted.seed)
+        self._fault, self.at, self.text = plan.fault, plan.at, plan.text
+        self.gaps = plan.gaps
         self._tokens = min(plan.tokens, wanted.limit) if wanted.limit > 0 else plan.tokens
         self._prompt_tokens = max(1, -(-len(wanted.prompt) // TOKEN_BYTES))
         self._cached: int | None = None
         self._encoding = encoding(wanted.encoder, connection.request.chunked)
-        self._pairs = self._encoding.pairs
-        self._send, self._add = connection.transmit, state.loop.wheel.add
-        # What the next step does; None is a token with nothing special about it: the one test on the hot path.
+        self.pairs = self._encoding.pairs
+        self.send, self._add = connection.transmit, state.loop.wheel.add
+        # What the next step does; None is a token with nothing special about it, which ``Tokens`` sends.
         # A function, not a bound method, which would be a cycle.
         self._act: Callable[[Stream, Connection], None] | None = Stream._admit
-        self._due = self._begun = self._first_sent = self._load_ns = 0
-        self._sent = self._stop = self._merged = self._poured = 0
+        self.due = self._begun = self._first_sent = self._load_ns = 0
+        self.sent = self.stop = self._merged = self._poured = 0
         self._queued = self._has_slot = self._blocked = False
         self._use: Use | None = None
         if self._fault in STATUS:
@@ -116,12 +114,12 @@ class Stream:
         if cache is not None:
             self._cached = cache.use(self._wanted.prompt)
         evaluated = self._prompt_tokens - (self._cached or 0)
-        self._due = self._begun + plan.ttft_ns + round(state.spec.prefill * evaluated * 1e9)
-        self._stop = plan.tokens_before_fault(self._tokens) if self._fault else self._tokens
+        self.due = self._begun + plan.ttft_ns + round(state.spec.prefill * evaluated * 1e9)
+        self.stop = plan.tokens_before_fault(self._tokens) if self._fault else self._tokens
         if not self._wanted.stream:
-            self._due += state.planner.duration_ns(plan, self._tokens)
-        self._act = Stream._odd_token if self._wanted.stream and self._stop else Stream._end
-        self._add(self._due, self.step)
+            self.due += state.planner.duration_ns(plan, self._tokens)
+        self._act = Stream._odd_token if self._wanted.stream and self.stop else Stream._end
+        self._add(self.due, self.step)
 
     def _refuse(self, connection: Connection, fault: str) -> None:
         status, message = STATUS[fault]
@@ -130,44 +128,12 @@ class Stream:
 
     def step(self) -> None:
         """Do what is due; called by the wheel."""
-        connection = self.connection
-        if connection is None:
-            return
-        act = self._act
-        if act is not None:
-            act(self, connection)
-            return
-        # This is the price of a token: no call here that is not needed.
-        loop, done, due = self._loop, self._sent, self._due
-        head, tail = self._pairs[(self._text + done) % _WORDS]
-        now = time_ns()
-        rest = now - loop.base
-        if not 0 <= rest < _SECOND:
-            loop.set_second(now)
-            rest = now - loop.base
-        data = head if tail is None else b"%b%b%09d%b" % (head, loop.second, rest, tail)
-        try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            connection.close()
-            return
-        log = self._log
-        log.due.append(due + loop.epoch)
-        log.sent.append(now)
-        self._sent = done = done + 1
-        if sent != len(data):
-            connection.keep(data[sent:])
-        elif done != self._stop:
-            self._due = due = due + self._gaps[(self._at + done) & GAP_MASK]
-            self._add(due, self.step)
-            return
-        self._next()
+        if self.connection is not None and self._act is not None:
+            self._act(self, self.connection)
 
-    def _next(self) -> None:
+    def after_token(self) -> None:
         """Go on after tokens were sent: everything is due after a gap, but an end at once unless it is replayed."""
-        ended = self._sent == self._stop
+        ended = self.sent == self.stop
         if ended:
             self._act = Stream._end
         if not ended or self._fault or self._plan.replays:
@@ -179,44 +145,46 @@ class Stream:
 
     def _wait_gap(self) -> None:
         """Make the next act due after the gap between the last token that is ready and the next."""
-        self._due += self._gaps[(self._at + self._sent + self._merged) & GAP_MASK]
+        self.due += self.gaps[(self.at + self.sent + self._merged) & GAP_MASK]
         self._wait()
 
     def _wait(self) -> None:
         """Add the next act to the wheel, unless a client that does not read delays it."""
         if self.connection is not None and self.connection.out:
             self._blocked = True
+        elif self._act is None:
+            self._state.tokens.add(self)
         else:
-            self._add(self._due, self.step)
+            self._add(self.due, self.step)
 
     def resume(self) -> None:
         """Go on where the client has read everything: what has become due meanwhile is due at once."""
         if self._blocked:
             self._blocked = False
-            self._add(self._due, self.step)
+            self._wait()
 
     def _odd_token(self, connection: Connection) -> None:
         """Send the first token, which takes the headers along, or those that are cut or merged."""
-        last = self._sent + self._merged
-        frame = self._state.planner.frames[(self._at + last) & GAP_MASK]
-        if frame == MERGE and last + 1 < self._stop:
+        last = self.sent + self._merged
+        frame = self._state.planner.frames[(self.at + last) & GAP_MASK]
+        if frame == MERGE and last + 1 < self.stop:
             self._merged += 1
             self._wait_gap()
             return
         lead, now, stamp = self._open(connection)
-        encoded, due = self._encoding, self._due + self._loop.epoch
-        words = [(self._text + token) % _WORDS for token in range(self._sent, last + 1)]
+        encoded, due = self._encoding, self.due + self._loop.epoch
+        words = [(self.text + token) % WORDS for token in range(self.sent, last + 1)]
         *before, event = [encoded.event(word, stamp) for word in words]
         for _ in words:
-            self._log.add_object(due, now)
-        self._sent, self._merged = last + 1, 0
+            self.log.add_object(due, now)
+        self.sent, self._merged = last + 1, 0
         left, right = encoded.halves(words[-1], event) if frame == SPLIT else (event, b"")
         connection.send(lead + encoded.frame(b"".join([*before, left])))
         if right:
             connection.send(encoded.frame(right))
         if not self._state.planner.framed:
             self._act = None
-        self._next()
+        self.after_token()
 
     def _open(self, connection: Connection) -> tuple[bytes, int, bytes]:
         """Begin the answer, once, and then take the stamp; return what stands first in the body, and the time."""
@@ -253,21 +221,21 @@ class Stream:
         encoded, encoder = self._encoding, self._wanted.encoder
         match self._fault:
             case None:
-                self._log.add_object(self._due + self._loop.epoch, now)
+                self.log.add_object(self.due + self._loop.epoch, now)
                 connection.send(lead + encoded.frame(encoder.final(self._ending(now, stamp))))
             case "error_line":
                 connection.send(lead + encoded.frame(encoder.failure(ERROR_TEXT)))
             case "no_done":
                 connection.send(lead)
             case "truncate":
-                chunk = encoded.frame(encoded.event((self._text + self._sent) % _WORDS, stamp))
+                chunk = encoded.frame(encoded.event((self.text + self.sent) % WORDS, stamp))
                 connection.send(lead + chunk[: len(chunk) // 2])
                 self._over(connection, keep_alive=False)
                 return
             case fault:
-                self._fault, self._stop = None, self._tokens
+                self._fault, self.stop = None, self._tokens
                 connection.send(lead + encoded.frame(self._broken_line(fault, stamp)))
-                self._act = Stream._odd_token if self._sent < self._stop else Stream._end
+                self._act = Stream._odd_token if self.sent < self.stop else Stream._end
                 self._wait_gap()
                 return
         self._finish(connection)
@@ -280,7 +248,7 @@ class Stream:
             self.release()
             connection.answer(500, encoder.error(ERROR_TEXT))
             return
-        self._sent = self._tokens
+        self.sent = self._tokens
         self._first_sent = now - self._state.planner.duration_ns(self._plan, self._tokens)
         match fault:
             case "malformed":
@@ -289,7 +257,7 @@ class Stream:
                 body = self._broken_line(fault, stamp)
             case _:
                 body = encoder.whole(self._ending(now, stamp, done=fault != "no_done"))
-        self._log.add_object(self._due + self._loop.epoch, now)
+        self.log.add_object(self.due + self._loop.epoch, now)
         connection.begin(200, http.JSON, len(body))
         connection.send(body[: len(body) // 2] if fault == "truncate" else body)
         self._over(connection, keep_alive=fault != "truncate")
@@ -300,7 +268,7 @@ class Stream:
             self._finish(connection)
             return
         self._poured += len(_ENDLESS_PIECE)
-        self._due = monotonic_ns()
+        self.due = monotonic_ns()
         connection.send(self._encoding.frame(_ENDLESS_PIECE))
         self._wait()
 
@@ -321,7 +289,7 @@ class Stream:
         connection.finish(keep_alive=keep_alive)
 
     def _ending(self, now: int, stamp: bytes, *, done: bool = True) -> Ending:
-        epoch, sent = self._loop.epoch, self._sent
+        epoch, sent = self._loop.epoch, self.sent
         resident = min(
             self._plan.resident_ns, self._plan.ttft_ns // 2
         )  # which is part of the time to first token
@@ -334,10 +302,10 @@ class Stream:
             cached_tokens=self._cached,
             decode_ns=now - self._first_sent if sent else 0,
         )
-        size, first = min(CONTEXT, self._prompt_tokens + sent), self._text * 7919
+        size, first = min(CONTEXT, self._prompt_tokens + sent), self.text * 7919
         context = [(first + i * 104_729) % _VOCABULARY for i in range(size)]
         is_whole = self._wanted.encoder.repeats_text or not self._wanted.stream
-        text = "".join(TOKENS[(self._text + i) % _WORDS] for i in range(sent)) if is_whole else ""
+        text = "".join(TOKENS[(self.text + i) % WORDS] for i in range(sent)) if is_whole else ""
         reason = "length" if self._tokens == self._wanted.limit else "stop"
         return Ending(usage, stamp, reason, context, text, done)
 
@@ -347,7 +315,7 @@ class Stream:
             return
         self.connection.stream = None
         self.connection = None
-        self._log.open -= 1
+        self.log.open -= 1
         if self._queued:
             self._model.slots.leave(self._begin)
         if self._has_slot:

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import json
 import select
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from loadgen.model import Simulator
 from loadgen.protocols import stamps
 from loadgen.simulator import log
 from loadgen.simulator.process import Process
+from loadgen.simulator.server import Server
 from tests.simulator.conftest import Start
 from tests.simulator.wire import Answer, Wire, chat, generate, get, text_of
 
@@ -88,9 +93,34 @@ def test_every_object_is_a_send_and_the_closing_chunk_another(start: Start) -> N
     assert [json.loads(chunk)["done"] for chunk in chunks] == [False] * 4 + [True]
 
 
-def test_stamps_are_the_send_times(start: Start) -> None:
-    process = start(ttft=0.02, gap=0.01, tokens=10)
-    with Wire(process.url) as wire:
+DELETE = b"DELETE /simulator/record HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@contextmanager
+def keeping_all_sends(monkeypatch: pytest.MonkeyPatch, **spec: Any) -> Iterator[Server]:
+    """Run a simulator in this process, whose log keeps when every object was due and sent."""
+    monkeypatch.setattr(log, "LATE_NS", -1_000_000_000)
+    server = Server(Simulator(**spec))
+    serving = threading.Thread(target=server.run)
+    serving.start()
+    try:
+        yield server
+    finally:
+        while len(server.loop._selector.get_map()) > 2:  # its own two: all clients have left
+            time.sleep(0.001)
+        server.loop.stop()
+        serving.join(20)
+
+
+def sends(wire: Wire) -> NDArray[np.int64]:
+    """When each object was due and sent."""
+    packed = wire.ask(get("/simulator/record.bin")).body
+    return np.frombuffer(log.server_log(packed).late, "<i8").reshape(-1, 2)
+
+
+def test_stamps_are_the_send_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = {"ttft": 0.02, "gap": 0.01, "tokens": 10, "distribution": "constant"}
+    with keeping_all_sends(monkeypatch, **spec) as server, Wire(server.url) as wire:
         before = time.time_ns()
         wire.send(generate()).head()
         received, items = [], []
@@ -101,7 +131,7 @@ def test_stamps_are_the_send_times(start: Start) -> None:
         assert before + 20_000_000 <= marks[0]
         assert all(sent <= got for sent, got in zip(marks, received, strict=True))
         assert all(later - earlier >= 0 for earlier, later in pairwise(marks))
-        _, due, sent = log.unpack(wire.ask(get("/simulator/record.bin")).body)
+        due, sent = sends(wire).T
     assert sent.tolist() == marks
     # Due times are kept in monotonic time; their tie to the wall clock may shift as it is slewed.
     assert due[0] >= before + 20_000_000 - 100_000
@@ -109,19 +139,20 @@ def test_stamps_are_the_send_times(start: Start) -> None:
     assert (sent >= due - 100_000).all()
 
 
-def test_the_same_work_again_after_a_reset(start: Start) -> None:
-    process = start(tokens=12, distribution="lognormal", jitter=0.5, seed=5)
+def test_the_same_work_again_after_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = {"ttft": 0.002, "gap": 0.001, "tokens": 12, "distribution": "lognormal", "jitter": 0.5, "seed": 5}
 
-    def work() -> tuple[list[str], list[int], NDArray[np.int64]]:
-        with Wire(process.url) as wire:
+    def work(url: str) -> tuple[list[str], list[int], NDArray[np.int64]]:
+        with Wire(url) as wire:
             answers = [wire.ask(generate()) for _ in range(4)]
-            _, due, _ = log.unpack(wire.ask(get("/simulator/record.bin")).body)
+            due, _ = sends(wire).T
+            wire.ask(DELETE)
         waits = [figures(answer)["prompt_eval_duration"] for answer in answers]
         return [answer.text for answer in answers], waits, np.diff(due)
 
-    texts, waits, gaps = work()
-    process.reset()
-    texts_again, waits_again, gaps_again = work()
+    with keeping_all_sends(monkeypatch, **spec) as server:
+        texts, waits, gaps = work(server.url)
+        texts_again, waits_again, gaps_again = work(server.url)
     assert len(set(texts)) > 1
     assert texts_again == texts
     assert waits_again == pytest.approx(waits, abs=20_000_000)
