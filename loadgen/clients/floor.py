@@ -118,7 +118,7 @@ class _Connection(asyncio.Protocol):
         self._complete = False
         self._framed = False
         self._error: Exception | None = None
-        self._received = self._reused = False
+        self._received = self._reused = self._between_chunks = False
         self._head = 0
         self.version = ""
         self.reusable = True
@@ -142,7 +142,7 @@ class _Connection(asyncio.Protocol):
         self._parser = self._make_parser(self)
         self._feed: Callable[[bytes], object] = self._parser.feed_data
         self._code, self._complete, self._framed, self.reusable = 0, False, False, False
-        self._received, self._head = False, 0
+        self._received, self._between_chunks, self._head = False, False, 0
         self._headers: list[tuple[bytes, bytes]] = []
         headers = {"Host": host, **request.headers, "Content-Length": len(request.body)}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -193,8 +193,17 @@ class _Connection(asyncio.Protocol):
         on_data = self._on_data
         self._received = True
         try:
+            if self._between_chunks and on_data is not None:
+                cut = data.find(b"\r")
+                size = len(data) - cut - 4
+                if size > 0 and data.startswith(b"%x\r\n" % size) and data.endswith(b"\r\n"):
+                    on_data(data[cut + 2 : -2])  # one whole chunk, which would leave the parser where it is
+                    return
             self._head += len(data)
+            self._between_chunks = False
             self._feed(data)
+            if self._between_chunks and not data.endswith(b"\r\n"):  # the next one has begun
+                self._between_chunks = False
             if self._head > MAX_HEAD_BYTES:
                 raise OverflowError(f"more than {MAX_HEAD_BYTES >> 10} KiB of headers without a body")
             if on_data is not None:
@@ -230,12 +239,19 @@ class _Connection(asyncio.Protocol):
         self._head = 0
         self._body.append(body)
 
+    def on_chunk_header(self) -> None:
+        self._between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        self._between_chunks = not self._complete
+
     def on_message_complete(self) -> None:
         if self._interim:  # the answer follows
             self._framed = False
             self._headers.clear()
             return
         self._complete = self._reused = True
+        self._between_chunks = False
         self.reusable = self._parser.should_keep_alive()
         self._feed = self._unrequested
 

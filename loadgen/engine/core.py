@@ -119,11 +119,12 @@ class Engine:
         # Slots before streams: those between two streams must be waited for.
         running = self.dispatcher.running
         # A thread that waits for headers cannot be ended: its stream outlasts its timeout.
-        late = now - STOP_TIMEOUT_NS
-        return running <= sum(
-            recorder.expired_timeout(self._timeouts, late) is not None
-            for recorder in list(self.open.values())
-        )
+        late, streams = now - STOP_TIMEOUT_NS, list(self.open.values())
+        if running > len(streams):
+            return False
+        # Those whose time is not over must leave room for all that run: the first one too many says no.
+        going = (each for each in streams if each.expired_timeout(self._timeouts, late) is None)
+        return next(itertools.islice(going, len(streams) - running, None), None) is None
 
     # -- the parent
 

@@ -8,12 +8,16 @@ import select
 import socket
 import struct
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from unittest.mock import Mock
 
+import httptools
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from loadgen.clients import Sink
-from loadgen.clients.floor import RACE, Floor
+from loadgen.clients.floor import RACE, Floor, _Connection
 from loadgen.engine.failures import classify
 from loadgen.model import ClientId, Load, Outcome, Request
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, says
@@ -82,6 +86,53 @@ def test_a_request_that_an_end_met_on_its_way_is_named() -> None:
     cut, ok, reset = Outcome.TRUNCATED, Outcome.OK, Outcome.RESET
     assert [row.outcome for row in found] == [cut, ok, cut, ok, reset, ok, reset]
     assert [RACE in row.error for row in found] == [False, False, True, False, True, False, True]
+
+
+class _ByParser(_Connection):
+    """A connection that leaves every chunk to the parser."""
+
+    def on_chunk_complete(self) -> None: ...
+
+
+def _answered(kind: type[_Connection], pieces: list[bytes]) -> tuple[bytes, str, bool]:
+    """Return the body, the error and whether the connection may be used again."""
+    own, other = socket.socketpair()
+    with own, other, closing(asyncio.new_event_loop()) as loop:
+        connection, body = kind(loop, httptools.HttpResponseParser), bytearray()
+        transport = Mock()
+        transport.get_extra_info = {"socket": own}.get
+        connection.connection_made(transport)
+        connection.send("/", "host", Request("POST", "http://host/", {}, b""))
+        connection.data_received(CHUNKED)
+        connection._on_data = body.extend
+        for piece in pieces:
+            connection.data_received(piece)
+        return bytes(body), type(connection._error).__name__, connection.reusable
+
+
+ODD = (
+    b"1C\r\n" + b"x" * 28 + b"\r\n",
+    b"01\r\nx\r\n",
+    b"1;a=b\r\nx\r\n",
+    b"+1\r\nx\r\n",
+    b"2\r\nx\r\n",
+    b"1\r\nxx\n",
+)
+LASTS = (LAST, b"0\r\nA: b\r\n\r\n", CHUNKED)
+_chunks = st.lists(
+    st.sampled_from([*map(chunk, (TOKEN, END, b"\r\n", b"x" * 300)), *LASTS, *ODD]),
+    max_size=6,
+)
+
+
+@given(chunks=_chunks, places=st.lists(st.integers(0, 400), max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_a_chunk_that_is_a_read_is_taken_as_the_parser_would(chunks: list[bytes], places: list[int]) -> None:
+    cut: list[bytes] = []
+    for each in chunks:  # most reads are whole chunks
+        edges = [0, *sorted({place for place in places if 0 < place < len(each)}), len(each)]
+        cut += [each[begin:end] for begin, end in itertools.pairwise(edges)]
+    assert _answered(_Connection, cut) == _answered(_ByParser, cut)
 
 
 def test_its_outcomes() -> None:
