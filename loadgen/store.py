@@ -3,7 +3,8 @@
 Everything else in it is derived.
 
 A cell that was measured again has one for each attempt, ``arrivals/NNNN+1.npz``; one that was spread over workers has
-one for each of them, ``arrivals/NNNN-<worker>.npz``; a long one has several, ``arrivals/NNNN.1.npz`` after the first.
+one for each of them, ``arrivals/NNNN-<worker>.npz``, or for each engine of this machine that shared it,
+``arrivals/NNNN-engine-1.npz``; a long one has several, ``arrivals/NNNN.1.npz`` after the first.
 Columns, units and types are described in ``docs/run-folder.md``. Files appear complete or not at all.
 """
 
@@ -368,7 +369,7 @@ class _WatchedMeta(msgspec.Struct):
 
 
 def _file_name(recording: Recording) -> str:
-    """Return a name that no other worker has, also where a file system ignores case.
+    """Return a name that no other worker or engine has, also where a file system ignores case.
 
     An unsafe name is followed by ``~`` and its digest; a safe one has none.
     """
@@ -378,11 +379,12 @@ def _file_name(recording: Recording) -> str:
         safe += f"~{hashlib.sha256(worker.encode()).hexdigest()[:16]}"
     attempt = f"+{recording.attempt}" if recording.attempt else ""
     number = f".{recording.number}" if recording.number else ""
-    return f"{recording.index:04d}{attempt}{number}{'-' if worker else ''}{safe}.npz"
+    engine = f"-engine-{recording.engine.number}" if recording.engine else ""
+    return f"{recording.index:04d}{attempt}{number}{'-' if worker else ''}{safe}{engine}.npz"
 
 
 def load(folder: Path | str) -> Run:
-    """Return the run in ``folder``, its recordings in the order run, parts of a cell by worker.
+    """Return the run in ``folder``, its recordings in the order run, parts of a cell by worker and engine.
 
     Only files that run.json lists are read. A damaged one is in ``left_out`` of the run, and the others are there.
     Raises StoreError where run.json cannot be read, or none of the files.
@@ -456,13 +458,13 @@ def _load_cell(
     folder: Path, cell: CellInfo, info: RunInfo, *, old: bool
 ) -> tuple[list[Recording], list[model.LeftOut]]:
     """Return the recordings of a cell, those of several files joined, and the files that cannot be read."""
-    parts: dict[str, list[Recording]] = {}
+    parts: dict[tuple[str, model.EngineNumber | None], list[Recording]] = {}
     left_out = []
     for name in sorted(cell.files):
         try:
             with _reading(folder / name):
                 found = _load(folder / name, cell, info, old=old)
-            parts.setdefault(found.worker, []).append(found)
+            parts.setdefault((found.worker, found.engine), []).append(found)
         except StoreError as error:
             reason = str(error).removeprefix(f"{folder / name}: ")
             left_out.append(model.LeftOut(client=cell.client, level=cell.level, file=name, reason=reason))

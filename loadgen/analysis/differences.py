@@ -15,7 +15,7 @@ from typing import Any
 from loadgen.model import RateStage, Run, RunInfo, Stage
 
 _OTHER = (
-    "name", "source", "seed", "clients", "concurrency", "rate", "repeats", "remeasure", "thresholds",
+    "name", "source", "seed", "clients", "concurrency", "rate", "engines", "repeats", "remeasure", "thresholds",
     "answers", "study", "slo", "stop", "target.metrics",
 )  # fmt: skip
 MAY_DIFFER = ("loadgen.", "versions.", "server.", "machine.python.", *(f"scenario.{key}." for key in _OTHER))
@@ -100,6 +100,7 @@ def facts(info: RunInfo) -> Iterator[tuple[str, Any]]:
         "rate": [level.rate for level in scenario.levels if level.rate is not None],
         **workload,
         "prompts": {**prompts, "unique": "prefix" if prompts["unique"] else "off"},
+        "engines": scenario.engines,
         "repeats": scenario.repeats,
         "remeasure": scenario.remeasure,
         "thresholds": [threshold.text for threshold in scenario.thresholds],

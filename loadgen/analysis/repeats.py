@@ -1,4 +1,4 @@
-"""The repeats of a run, each with the recordings of all its workers."""
+"""The repeats of a run, each with the recordings of all its workers or engines."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Key = tuple[ClientId, Level, int]
 
 @dataclass(frozen=True, eq=False)
 class Repeat:
-    """One repeat of a client at one level: a part for each worker that ran streams of it; one part without workers.
+    """One repeat of a client at one level: a part for each worker or engine that ran streams of it, or one.
 
-    Each part has a clock of its own. Times over all parts count from each part's own start, in nanoseconds.
+    Each worker has a clock of its own. Times over all parts count from each part's own start, in nanoseconds.
     """
 
     parts: tuple[Measured, ...]
@@ -93,7 +93,7 @@ class Repeat:
 
 
 def repeats_of(recordings: Iterable[Recording]) -> list[Repeat]:
-    """Return the repeats in the order of their first recordings; parts in the order of their workers.
+    """Return the repeats in the order of their first recordings; parts in the order of their workers and engines.
 
     Of a cell that was measured again, only the least disturbed attempt counts.
     """
@@ -143,6 +143,7 @@ def _key(recording: Recording) -> Key:
     return recording.client, recording.level, recording.repeat
 
 
-def _natural(recording: Recording) -> list[str | int]:
-    """Return a key that sorts ``host-2`` before ``host-10``."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", recording.worker)]
+def _natural(recording: Recording) -> tuple[list[str | int], int]:
+    """Return a key that sorts ``host-2`` before ``host-10``, and engines by their numbers."""
+    worker = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", recording.worker)]
+    return worker, recording.engine.number if recording.engine else 0

@@ -58,8 +58,8 @@ def ordered(against: Iterable[Reason]) -> tuple[Reason, ...]:
 def of_repeat(repeat: Repeat) -> list[Reason]:
     """Return the reasons against one repeat by itself.
 
-    Reasons about one part name its worker. What makes a part invalid, or ended it early, makes the repeat only
-    suspect while another part is valid.
+    Reasons about one part name its worker or engine. What makes a part invalid, or ended it early, makes the repeat
+    only suspect while another part is valid.
     """
     # nothing speaks for or against a worker without streams
     parts = [m for m in repeat.parts if m.recording.share != 0 or len(m.outcome)] or repeat.parts
@@ -79,11 +79,11 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
             )
             for m in lost
         ),
-        *(replace(r, validity=SUSPECT) if stands else r for r in _by_worker(parts, courses)),
+        *(replace(r, validity=SUSPECT) if stands else r for r in _by_part(parts, courses)),
         *_together(repeat, lost=bool(lost)),
-        *_by_worker(parts, [[*_clocks(m), *_counts(m), *_gil(m)] for m in parts]),
+        *_by_part(parts, [[*_clocks(m), *_counts(m), *_gil(m)] for m in parts]),
         *(reason for m in parts for reason in _server(m)),
-        *_by_worker(parts, [list(_listen_queue(m)) for m in parts]),
+        *_by_part(parts, [list(_listen_queue(m)) for m in parts]),
     ]
 
 
@@ -153,16 +153,23 @@ def findings(_: Run, summaries: Iterable[Summary]) -> list[ValidityFinding]:
     ]
 
 
-def _by_worker(parts: Sequence[Measured], against: Sequence[Sequence[Reason]]) -> list[Reason]:
-    """Return the reasons of the parts, equal ones merged, with the names of their workers."""
-    found: list[tuple[Reason, list[str]]] = []
+def _by_part(parts: Sequence[Measured], against: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """Return the reasons of the parts, equal ones merged, with their workers, and with their engines if not all."""
+    found: list[tuple[Reason, list[Measured]]] = []
     for m, own in zip(parts, against, strict=True):
         for reason in own:
-            workers = next((workers for other, workers in found if other == reason), None)
-            if workers is None:
-                found.append((reason, workers := []))
-            workers.append(m.recording.worker)
-    return [replace(reason, workers=tuple(filter(None, workers))) for reason, workers in found]
+            of = next((of for other, of in found if other == reason), None)
+            if of is None:
+                found.append((reason, of := []))
+            of.append(m)
+    return [
+        replace(
+            reason,
+            workers=tuple(m.recording.worker for m in of if m.recording.worker),
+            engines=tuple(m.recording.engine for m in of if m.recording.engine and len(of) < len(parts)),
+        )
+        for reason, of in found
+    ]
 
 
 def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:

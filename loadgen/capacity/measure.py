@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -23,11 +21,11 @@ from loadgen.capacity.readings import OVERLOAD, Budget, Reading, ServerCore, ttf
 from loadgen.capacity.search import Capacity, Rules, Search, SearchListener, search
 from loadgen.capacity.server import limited_by, saturation
 from loadgen.exit_code import ExitCode
-from loadgen.lab import engine, plan
+from loadgen.lab import plan
 from loadgen.lab.lifecycle import RunResult
-from loadgen.lab.run import Session, server_cores, session
-from loadgen.lab.spool import Keep
+from loadgen.lab.run import Session, cores_of, session
 from loadgen.model import (
+    AUTO,
     Cell,
     ClientId,
     Level,
@@ -42,9 +40,8 @@ from loadgen.model import (
     WarmUp,
 )
 from loadgen.preflight import os_limits
-from loadgen.preflight.cores import Cores, available
-from loadgen.preflight.cores import cores as cores_of_one_engine
-from loadgen.preflight.requirements import Refused, require
+from loadgen.preflight.cores import Cores, most_engines
+from loadgen.preflight.requirements import require
 from loadgen.report.sentences.warm_up import saw
 
 FILE: Final = "limit.json"  # in the run folder
@@ -120,16 +117,17 @@ def find_limits(
     precision: float = 0.05,
     window: float | None = None,
     highest: float | None = None,
-    cores: int = 1,
     rate: bool = False,
 ) -> SearchResult:
-    """Search for the highest level that each of the scenario's clients carries, on ``cores`` each.
+    """Search for the highest level that each of the scenario's clients carries, on its engines: all that have a core
+    where they are ``auto``.
 
     Levels are streams, or arrivals per second where ``rate``; ``highest`` is the upper bound. ``window`` is the
     measured part of a step, in seconds. Raises what :func:`loadgen.lab.run.run` raises.
     """
-    where = _split_cores(cores, scenario)
-    fit = os_limits.most(scenario.clients)
+    engines = most_engines() if scenario.engines == AUTO else scenario.engines
+    scenario, where = replace(scenario, engines=engines), cores_of(scenario, engines)
+    fit = os_limits.most(scenario.clients, engines)
     if rate:
         rules = rules_of_rates(scenario, goal, highest, precision)
     else:
@@ -137,12 +135,13 @@ def find_limits(
     loads = Loads(scenario, goal, rules, window, fit)
     first = rules.level(rules.start)
     most = 0 if rate or rules.highest <= fit else int(rules.highest)
-    require(scenario.clients, most or first.streams or plan.max_streams(loads.first, first, fit))
+    streams = most or first.streams or plan.max_streams(loads.first, first, fit)
+    require(scenario.clients, streams, engines, simulated=scenario.target.simulator is not None)
     # run.json holds the load of the steps, in place of the scenario's own.
     workload = replace(scenario.workload, load=loads.first)
     measured = replace(scenario, levels=(first,), workload=workload)
     searches = [Search(client, rules) for client in scenario.clients]
-    steps = _Steps(measured, goal, rules, loads, listener, where)
+    steps = _Steps(measured, goal, rules, loads, listener, where, engines)
     with session(
         measured,
         steps,
@@ -150,7 +149,6 @@ def find_limits(
         folder=folder,
         folder_name=f"limit-{scenario.name}",
         planned=False,
-        workers=nullcontext(one_engine_per_core) if cores > 1 else None,
     ) as running:
         steps.running = running
         loads.stream_s = loads.stream_s or running.answer_s or None
@@ -164,7 +162,7 @@ def find_limits(
         failure=ran.failure,
         info=running.writer.info,
         goal=goal,
-        cores=cores,
+        cores=engines,
         rules=rules,
         ttft_one_stream_ms=steps.one_stream_ms,
         clients=[each.result() for each in searches],
@@ -205,9 +203,10 @@ class _Steps(Listener):
         loads: Loads,
         listener: SearchListener,
         cores: Cores,
+        engines: int,
     ) -> None:
         self._scenario, self._goal, self._rules, self._loads = scenario, goal, rules, loads
-        self._listener, self._cores = listener, cores
+        self._listener, self._cores, self._engines = listener, cores, engines
         self._index = 0
         self.one_stream_ms: dict[ClientId, float] = {}
 
@@ -244,6 +243,7 @@ class _Steps(Listener):
         planned = next(cell for cell in self.running.cells if cell.client == client)
         workload = replace(planned.workload, load=load)
         cell = replace(planned, index=self._index, level=level, repeat=repeat, workload=workload)
+        cell = plan.shared(cell, self._engines, self._cores.engine)
         parts = self.running.record(cell, lambda: self.running.interrupted() or self._too_long())
         self._cut = self._too_long() and not self.running.interrupted()
         if self._cut:
@@ -288,39 +288,8 @@ class _Steps(Listener):
         return ServerCore(busy / window, max(0.0, (busy - own) / window))
 
 
-def one_engine_per_core(
-    cell: Cell,
-    listener: Listener,
-    interrupted: Callable[[], bool],
-    keep: Keep | None = None,  # noqa: ARG001 - a step is short
-) -> Sequence[Recording]:
-    """Run a cell with one engine on each of its cores; the slots are dealt in turn."""
-
-    def record(place: int, core: int) -> Recording:
-        share = replace(shares[place], cores=(core,))
-        part = engine.record(share, Listener() if place else listener, interrupted)
-        return replace(part, worker=f"core-{core}", share=share.places)
-
-    shares = plan.split(cell, len(cell.cores))
-    with ThreadPoolExecutor(len(shares)) as pool:
-        return list(pool.map(record, range(len(shares)), cell.cores))
-
-
 def _with_window(part: Recording, load: Load) -> Recording:
     """Return the recording of an engine that was ended early, with the planned window."""
     begin, end = (part.start + int(seconds * 1e9) for seconds in (load.warmup, load.duration or 0.0))
     ended = part.ended and "its streams went on for too long, and were ended"
     return replace(part, window=(begin, end), ended=ended)
-
-
-def _split_cores(engines: int, scenario: Scenario) -> Cores:
-    """Return the cores of a run with so many engines. Raises Refused where the machine has too few."""
-    if engines == 1:
-        return cores_of_one_engine(server_cores(scenario.target.url))
-    known = available()
-    if len(known) < engines + 1:
-        raise Refused(
-            f"--cores {engines} needs {engines + 1} cores, one of them for the simulator; "
-            f"this machine has {len(known)}"
-        )
-    return Cores(tuple(known[-engines:]), (known[0],), tuple(known[1:-engines] or known[:1]))

@@ -45,6 +45,10 @@ set_option = click.option(
 seed_option = click.option(
     "--seed", type=int, help="Seed of the schedule, the order of the cells, and the simulator."
 )
+engines_option = click.option(
+    "--engines", metavar="N|auto",
+    help="Processes that share each cell, a core for each; auto: as many as the load is predicted to need.",
+)  # fmt: skip
 
 
 def _allow_python(context: click.Context, _: click.Parameter, allowed: bool) -> None:

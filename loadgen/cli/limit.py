@@ -53,7 +53,10 @@ from loadgen.cli import common
 @click.option(
     "--max-rate", metavar="50/s", callback=common.parsed, help="Upper bound of a search over rates."
 )
-@click.option("--cores", type=common.COUNT, default=1, help="Engines of a client, a core each.")
+@click.option(
+    "--engines", "--cores", "engines", metavar="N|auto",
+    help="Processes that share each step, a core for each; auto: as many as there are cores for.",
+)  # fmt: skip
 @click.option("--out", type=common.FILE, help="Run folder to write (default: reports/<time>-limit-<name>).")
 @common.url_option
 @common.set_option
@@ -65,11 +68,11 @@ from loadgen.cli import common
 def command(
     scenario: str, clients: tuple[str, ...], lag_p99: float | None, errors: float, ttft: float | None, slo: str | None,
     precision: float, duration: float | None, max_streams: int | None, rate: bool, max_rate: float | None,
-    cores: int, out: Path | None,
+    engines: str | None, out: Path | None,
     url: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Search for the most streams, or the highest rate, that a client carries within a budget, or that a server carries
-    within objectives (--slo, or slo in SCENARIO). Each client has one core, or --cores.
+    within objectives (--slo, or slo in SCENARIO). Each client has one core, or --engines.
 
     \b
     Exit codes: 0 found, or --max-streams or --max-rate reached     2 bad scenario or arguments
@@ -91,7 +94,7 @@ def command(
     from loadgen.scenario import objectives, overrides_from_flags, with_clients
 
     planned = with_clients(
-        scenario, [*overrides_from_flags(url=url, seed=seed), *settings], clients, "--client"
+        scenario, [*overrides_from_flags(url=url, seed=seed, engines=engines), *settings], clients, "--client"
     )
     common.warn(planned)
     if not planned.workload.prompts:
@@ -128,7 +131,7 @@ def command(
         result = find_limits(
             planned, goal, listener,
             folder=out, precision=precision, window=duration, highest=max_rate if rate else max_streams,
-            cores=cores, rate=rate,
+            rate=rate,
         )  # fmt: skip
     if result.failure:
         click.echo(f"loadgen: the search could not be finished: {result.failure}", err=True)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--concurrency", metavar="1,10", help="Numbers of simultaneous streams.")
 @click.option("--rate", metavar="5,10", help="Arrivals per second, in place of a number of streams.")
 @click.option("--repeats", type=int, help="How often each cell is measured.")
+@common.engines_option
 @click.option("--duration", metavar="10s", help="How long each cell starts new streams.")
 @click.option(
     "--max-time", metavar="10m", callback=common.parsed,
@@ -88,6 +89,8 @@ def command(
     if workers is None and (master or master_port is not None):
         raise click.UsageError("--master needs --workers N, the number of workers to wait for")
     if workers is not None:
+        if flags["engines"] is not None:
+            raise click.UsageError("--engines and --workers exclude each other: each worker is one engine")
         common.import_locust()
     from loadgen.lab.masking import shareable
     from loadgen.lab.resume import scenario_of
@@ -148,7 +151,7 @@ def command(
             judge=why_disturbed,
             resumed=resumed,
             max_time_s=max_time,
-            engines=workers,
+            worker_count=workers,
         )
     try:
         form: common.Form = "json" if as_json else "summary"

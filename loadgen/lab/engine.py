@@ -42,15 +42,25 @@ DROPPED: Final = {
 }
 
 
+def soon() -> int:
+    """Return the mark at which an engine that is ready now is to start."""
+    return time.perf_counter_ns() + LEAD_NS
+
+
 def record(
-    cell: Cell, listener: Listener, interrupted: Callable[[], bool], keep: Keep | None = None
+    cell: Cell,
+    listener: Listener,
+    interrupted: Callable[[], bool],
+    keep: Keep | None = None,
+    start: Callable[[], int] = soon,
 ) -> Recording:
     """Run ``cell`` with one engine, to its end or until ``interrupted()``, and return what it left.
 
-    With ``keep`` that is saved while it runs, and returned without the files that are full by then.
+    With ``keep`` that is saved while it runs, and returned without the files that are full by then. ``start`` is called
+    when the engine is ready, and returns the mark of its start; 0: it shall not.
     """
     spool = Spool(keep)
-    with contextlib.closing(Engine(cell, listener)) as engine:
+    with contextlib.closing(Engine(cell, listener, start)) as engine:
         engine.run(interrupted, lambda: spool.add(engine.take(), engine.recording))
     spool.add(engine.take(), engine.recording)
     return spool.recording(engine.recording())
@@ -62,11 +72,12 @@ class Engine:
     ``ended`` is why it did not run to its end; empty when it did.
     """
 
-    def __init__(self, cell: Cell, listener: Listener) -> None:
+    def __init__(self, cell: Cell, listener: Listener, start: Callable[[], int] = soon) -> None:
         self.cell = cell
         self.start = 0
-        self.ended = "the engine never got ready"
-        self._listener = listener
+        self._name = str(cell.engine or "the engine")
+        self.ended = f"{self._name} never got ready"
+        self._listener, self._start_mark = listener, start
         self._streams: list[Stream] = []
         self._pauses: list[model.Pause] = []
         self._same_host = is_here(cell.url)
@@ -109,11 +120,11 @@ class Engine:
             if select.select([out], [], [], wait)[0]:
                 data = os.read(out, 1 << 20)
                 if not data:
-                    self.ended = f"the engine died ({self._death()})"
+                    self.ended = f"{self._name} died ({self._death()})"
                     return
                 for frame in self._reader.feed(data):
                     if isinstance(frame, Failed):
-                        self.ended = f"the engine failed: {frame.message}"
+                        self.ended = f"{self._name} failed: {frame.message}"
                         return
                     self._handle(frame)
                     if isinstance(frame, Done) and frame.ended:
@@ -135,7 +146,7 @@ class Engine:
                 self.command(stop=True)
                 deadline = min(deadline, now + STOP_TIMEOUT_S)
             if now > deadline:
-                self.ended = "the engine did not end and was killed"
+                self.ended = f"{self._name} did not end and was killed"
                 return
         if stopped:
             self.ended = INTERRUPTED
@@ -144,8 +155,10 @@ class Engine:
         match frame:
             case Ready():
                 self._sampler.begin()
-                self.start = time.perf_counter_ns() + LEAD_NS
-                self.ended = "loadgen itself was ended before the engine"
+                if not (mark := self._start_mark()):
+                    return
+                self.start = mark
+                self.ended = f"loadgen itself was ended before {self._name}"
                 self.command(start=self.start)
             case Edge(totals):
                 self._sampler.edge(totals)
@@ -210,6 +223,8 @@ class Engine:
             edges=(sampler.edges[0], sampler.edges[-1]) if len(sampler.edges) > 1 else (),
             machine=sampler.machine(),
             server=None,
+            engine=cell.engine,
+            share=cell.places if cell.engine else None,
             not_started=self._not_started,
             gil=self._gil,
         )

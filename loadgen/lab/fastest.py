@@ -21,5 +21,6 @@ def require_rate(scenario: Scenario, engines: int) -> None:
         raise Refused(
             f"rate: {rate:,.0f} arrivals per second are more than this machine can start, whatever the client: "
             f"the engine's own part of a stream takes {seconds * 1e6:.0f} µs of a core (measured just now), "
-            f"so {engines / seconds:,.0f} per second at most; a lower rate, or more --workers on more cores"
+            f"so {engines / seconds:,.0f} per second at most; a lower rate, or more engines on more cores "
+            "(engines: N, or --workers)"
         )

@@ -248,6 +248,7 @@ def _cell_info(cell: Cell) -> CellInfo:
         repeat=cell.repeat,
         attempt=cell.attempt,
         cores=cell.cores,
+        engines=cell.engines,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from loadgen.model import Cell, Level, Load, Scenario
+from loadgen.model import Cell, ClientId, Level, Load, Scenario
 from loadgen.preflight import os_limits
 
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
@@ -18,8 +18,14 @@ MIN_OPEN, MAX_OPEN = 100, 10_000  # but so many at least, and at most
 CELL_S = 0.7  # that a cell takes beside its streams: a process starts, its recording is saved
 
 
-def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[Cell]:
-    """Return every client at every level, once per repeat.
+# Returns how many engines share the cells of a client at a level.
+Engines = Callable[[ClientId, Level], int]
+
+
+def cells(
+    scenario: Scenario, url: str, engine_cores: tuple[int, ...], engines: Engines = lambda *_: 1
+) -> list[Cell]:
+    """Return every client at every level, once per repeat, each with its engines on the first of ``engine_cores``.
 
     Each repeat is a round in a seeded random order of its own, with the clients at one level side by side. All
     clients of a round get the same schedule: it depends on seed, level and repeat. With three repeats or more, the
@@ -31,7 +37,8 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
     clients = list(scenario.clients)
     if scenario.repeats >= CONTROL_FROM:
         clients.append(replace(clients[0], control=True))
-    fit = os_limits.most(scenario.clients) if load.is_open and not load.max_streams else 0
+    several = scenario.engines if isinstance(scenario.engines, int) else 1
+    fit = os_limits.most(scenario.clients, several) if load.is_open and not load.max_streams else 0
     for repeat in range(scenario.repeats):
         chance = random.Random(f"{scenario.seed}/{repeat}")
         levels = chance.sample(scenario.levels, len(scenario.levels))
@@ -54,11 +61,16 @@ def cells(scenario: Scenario, url: str, engine_cores: tuple[int, ...]) -> list[C
                     headers=headers,
                     workload=replace(workload.of(client), load=own),
                     seed=scenario.seed,
-                    cores=engine_cores,
                     simulated=scenario.target.simulator is not None,
                 )
-                planned.append(cell)
+                planned.append(shared(cell, engines(replace(client, control=False), level), engine_cores))
     return planned
+
+
+def shared(cell: Cell, engines: int, cores: tuple[int, ...]) -> Cell:
+    """Return the cell for so many engines, or fewer where it has less to do, on the first of the ``cores``."""
+    engines = min(engines, cell.max_streams or engines)
+    return replace(cell, engines=engines, cores=cores[:engines])
 
 
 def split(cell: Cell, engines: int, spare: int = 1) -> list[Cell]:

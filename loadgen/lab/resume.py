@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from loadgen.lab.masking import is_complete
-from loadgen.model import Cell, CellInfo, Recording, Run, RunInfo, Scenario
+from loadgen.model import Cell, CellInfo, ClientId, Level, Recording, Run, RunInfo, Scenario
 from loadgen.preflight.requirements import Refused
 
 # Returns what differs between the description of a run and today's, each in words.
@@ -60,6 +60,11 @@ class Resumed:
             (len(cell.workers) for cell in self.run.info.cells if cell.ended is not None), default=expected
         )
         return [f"workers: {had}, now {self.workers}"] if had != expected else []
+
+    def engines(self, client: ClientId, level: Level) -> int:
+        """Return how many engines share the cells of the client at that level."""
+        cells = self.run.info.cells
+        return next((each.engines for each in cells if (each.client, each.level) == (client, level)), 1)
 
     def tasks(
         self, cells: Sequence[Cell], judge: Callable[[Sequence[Recording]], str], remeasure: int

@@ -24,7 +24,7 @@ from typing import Final, Self
 from loadgen import processes
 from loadgen.engine.system import raise_open_files
 from loadgen.exit_code import end_signals
-from loadgen.lab import engine, plan, watching
+from loadgen.lab import engine, engines, plan, watching
 from loadgen.lab.engine import INTERRUPTED
 from loadgen.lab.fastest import require_rate
 from loadgen.lab.lifecycle import RunResult, RunWriter, described
@@ -32,10 +32,21 @@ from loadgen.lab.resume import Resumed, Task
 from loadgen.lab.spool import Keep
 from loadgen.lab.stopping import StopRules
 from loadgen.lab.target import check, in_memory, residency, warm_up, with_model
-from loadgen.model import Calibration, Cell, Level, Listener, Recording, Scenario, ServerLog, Simulator
+from loadgen.model import (
+    AUTO,
+    Calibration,
+    Cell,
+    Level,
+    Listener,
+    Prediction,
+    Recording,
+    Scenario,
+    ServerLog,
+    Simulator,
+)
 from loadgen.model.progress import Listeners
-from loadgen.preflight.cores import Cores, cores, pinned
-from loadgen.preflight.prediction import predict
+from loadgen.preflight.cores import Cores, cores, most_engines, pinned
+from loadgen.preflight.cores import require as require_cores
 from loadgen.preflight.requirements import require
 from loadgen.preflight.server import identify
 from loadgen.preflight.speed import speed
@@ -60,26 +71,28 @@ def run(
     judge: Judge = lambda _: "",
     resumed: Resumed | None = None,
     max_time_s: float | None = None,
-    engines: int = 1,
+    worker_count: int = 0,
 ) -> RunResult:
-    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by ``workers`` if provided.
+    """Run ``scenario`` into ``folder`` (by default ``reports/<UTC time>-<name>``), by so many ``workers`` if provided.
 
     Of a run that is ``resumed`` only what is missing is measured, into its own folder. After ``max_time_s`` the run
     ends as the user's interrupt ends it.
 
-    So many ``engines`` run each cell. Each worker checks its share against the limits of its own machine. Cells that
-    the machine disturbed, as ``judge`` decides, are measured again at the end of their round, at most
-    ``scenario.remeasure`` times: by then the disturbance may be over, and the cell is still compared with those of its
-    own round.
+    Each worker checks its share against the limits of its own machine. Cells that the machine disturbed, as ``judge``
+    decides, are measured again at the end of their round, at most ``scenario.remeasure`` times: by then the disturbance
+    may be over, and the cell is still compared with those of its own round.
 
     Raises :class:`~loadgen.preflight.requirements.Refused`, and what :func:`session` raises.
     """
-    require(scenario.clients, plan.streams(scenario) if workers is None else 1)
-    require_rate(scenario, engines)
+    most = most_engines() if scenario.engines == AUTO else scenario.engines
+    where = cores_of(scenario, 1 if workers else most)
+    streams, simulated = plan.streams(scenario), scenario.target.simulator is not None
+    require(scenario.clients, 1 if workers else streams, most, simulated=simulated)
+    require_rate(scenario, worker_count or most)
     with session(
         scenario,
         listener,
-        cores(server_cores(scenario.target.url)),
+        where,
         folder=folder,
         workers=workers,
         resumed=resumed,
@@ -126,7 +139,7 @@ class Session:
     interrupted: Callable[[], bool]
     embedded: Embedded | None
     writer: RunWriter
-    engines: Record
+    engines: Record  # or workers
     listener: Listener
     watched: Callable[[], None] = lambda: None  # called between cells
 
@@ -221,7 +234,7 @@ def session(
     """Start the simulator or check the target, make the folder, and yield the run; it ends with the block.
 
     ``planned``: the cells of the scenario are what will be measured; otherwise cells are added as they are saved.
-    ``workers``, entered when the target has answered, run the cells in place of one engine on this machine.
+    ``workers``, entered when the target has answered, run the cells in place of the engines of this machine.
 
     Raises :class:`~loadgen.store.StoreError`, :class:`~loadgen.preflight.target.TargetError` and
     :class:`~loadgen.simulator.process.SimulatorError` before anything is measured; what goes wrong later is the
@@ -239,7 +252,8 @@ def session(
             embedded = stack.enter_context(Embedded(scenario.target.simulator, cores.simulator))
         url = embedded.process.url if embedded else scenario.target.url
         assert url is not None
-        cells = plan.cells(scenario, url, cores.engine)
+        chosen = resumed.engines if resumed else engines.one if workers else engines.fixed(scenario)
+        cells = plan.cells(scenario, url, cores.engine, chosen)
         if resumed is not None:
             resumed.check(replace(described(scenario, url, cells), server=resumed.run.info.server))
         if embedded is None:
@@ -254,10 +268,14 @@ def session(
         first = resumed.run.info.warm_up if resumed else warmed
         if first and first.calibration:
             scenario = replace(scenario, workload=made(scenario.workload, first.calibration, scenario.seed))
-            cells = plan.cells(scenario, url, cores.engine)
-        engines = stack.enter_context(workers) if workers else _one_engine
+        predictions: tuple[Prediction, ...] = ()
+        measured = None
+        if planned and workers is None and resumed is None:
+            measured = speed(cores.engine[:1])
+            chosen, predictions = engines.predicted(scenario, measured, listener.note)
+        cells = plan.cells(scenario, url, cores.engine, chosen)
+        record = stack.enter_context(workers) if workers else engines.record
         saved = cells if planned else ()
-        measured = speed(cores.engine) if planned and workers is None else None
         writer = RunWriter(
             scenario,
             url,
@@ -270,13 +288,13 @@ def session(
             server=None if embedded else identify(cells[0]),
             resumed=resumed,
             speed=measured,
-            predictions=predict(scenario, measured),
+            predictions=predictions,
         )
         stack.enter_context(writer)
         stack.enter_context(pinned(cores.lab))
         serving = set() if embedded else _serving(url)
         with watching.watching(scenario, cells[0], writer, listener.note) as watched:
-            yield Session(cells, deadline.passed, embedded, writer, engines, listener, watched)
+            yield Session(cells, deadline.passed, embedded, writer, record, listener, watched)
         if deadline.over:
             writer.time_over(max_time_s)
         if writer.info.server is not None and not interrupted():
@@ -326,10 +344,10 @@ def server_cores(url: str | None) -> tuple[int, ...]:
     return tuple(sorted(frozenset[int]().union(*found)))
 
 
-def _one_engine(
-    cell: Cell, listener: Listener, interrupted: Callable[[], bool], keep: Keep
-) -> Sequence[Recording]:
-    return [engine.record(cell, listener, interrupted, keep)]
+def cores_of(scenario: Scenario, engines: int) -> Cores:
+    """Return the cores of a run with so many engines. Raises Refused where this machine has too few."""
+    require_cores(engines, simulated=scenario.target.simulator is not None)
+    return cores(server_cores(scenario.target.url), engines)
 
 
 @contextlib.contextmanager

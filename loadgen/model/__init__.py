@@ -53,6 +53,7 @@ from loadgen.model.argument import StudyFinding as StudyFinding
 from loadgen.model.cell import FOREVER as FOREVER
 from loadgen.model.cell import Arrival as Arrival
 from loadgen.model.cell import Cell as Cell
+from loadgen.model.cell import EngineNumber as EngineNumber
 from loadgen.model.cell import Request as Request
 from loadgen.model.clients import ClientId as ClientId
 from loadgen.model.clients import Mode as Mode

@@ -12,6 +12,17 @@ from loadgen.model.scenario import Tls, Workload
 FOREVER = 1 << 62  # nanoseconds
 
 
+@dataclass(frozen=True, slots=True)
+class EngineNumber:
+    """Which one it is, from 1, of the engines on one machine that share a cell."""
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"engine {self.number} of {self.of}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One measurement: one client x one level x one repeat. Crosses to the engine as JSON.
@@ -27,7 +38,9 @@ class Cell:
     headers: Mapping[str, str] = field(repr=False)
     workload: Workload
     seed: int
-    cores: tuple[int, ...] = ()  # the engine runs on these; empty: on any
+    cores: tuple[int, ...] = ()  # the engine runs on these, of several each on one; empty: on any
+    engines: int = 1  # that share the cell on this machine
+    engine: EngineNumber | None = None  # which of them this is; None: the only one, or all together
     attempt: int = 0
     path: str = field(default="", repr=False)  # of every request, in place of the URL's and the protocol's
     tls: Tls = field(default_factory=Tls)

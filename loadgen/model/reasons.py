@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from loadgen.model.cell import EngineNumber
 from loadgen.model.clients import ClientId
 from loadgen.model.confidence import ConfidenceCause
 from loadgen.model.findings import Finding, Validity
@@ -17,13 +18,14 @@ class Reason:
     """One reason against a measurement; each kind is a class of its own.
 
     ``repeat`` counts from 0; ``None`` for a reason about all repeats together, or about the only one.
-    ``workers`` are those that it is about; empty where it is about all of them, or there were none.
+    ``workers`` and ``engines`` are those that it is about; empty where it is about all of them, or there were none.
     """
 
     kind: str
     validity: Validity
     repeat: int | None = None
     workers: tuple[str, ...] = ()
+    engines: tuple[EngineNumber, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

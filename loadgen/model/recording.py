@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loadgen.model import tables
+from loadgen.model.cell import EngineNumber
 from loadgen.model.clients import ClientId, Mode
 from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
@@ -86,8 +87,9 @@ class RecordingInfo:
     """The result of one cell without its tables.
 
     ``workload`` comes without its prompts, which are in ``run.json``. A cell that was spread over several workers
-    leaves a recording for each, with marks of that worker's own clock; all have the index, client, level and repeat
-    of the cell.
+    leaves a recording for each, with marks of that worker's own clock; one that several engines of this machine share
+    leaves one for each ``engine``, with marks of the same clock and one start. All have the index, client, level and
+    repeat of the cell.
     """
 
     index: int
@@ -109,8 +111,9 @@ class RecordingInfo:
     server: ServerLog | None = None
     residency: Residency | None = None  # of the model; None where the server does not tell
     worker: str = ""  # the worker that ran it; "" if the run had none
+    engine: EngineNumber | None = None  # None: the only one of its worker, or of the run
     attempt: int = 0  # of the cell; from 1 on it was measured again
-    share: int | None = None  # how many of the streams were this worker's; None: all
+    share: int | None = None  # how many of the streams were this worker's or engine's; None: all
     not_started: int = 0  # arrivals of an open load that were due in the window, and never got a stream
     stopped: Stopped | None = None  # by a rule of the scenario, which is an end like any other
     gil: str | None = None  # of a free-threaded Python: what turned the GIL on, empty where it was off
@@ -118,7 +121,7 @@ class RecordingInfo:
 
     @property
     def max_streams(self) -> int:
-        """Return how many streams were to be open at once, this worker's only where there are several; 0: none were."""
+        """Return how many streams were to be open at once, this part's only where there are several; 0: none were."""
         if self.level.streams is None:
             return 0
         return self.level.streams if self.share is None else self.share

@@ -61,7 +61,7 @@ class WarmUp:
 class CellInfo:
     """One cell of the plan, in the order run. ``ended`` is ``None`` before it ran, ``""`` when it ran to its end,
     otherwise why it did not; ``files`` are its recordings, named from the run folder. A cell that was measured again
-    is there once for each ``attempt``, with the same index.
+    is there once for each ``attempt``, with the same index. ``engines`` share it, each on one of the ``cores``.
     """
 
     index: int
@@ -75,6 +75,7 @@ class CellInfo:
     at: str | None = None
     files: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    engines: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

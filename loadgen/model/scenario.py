@@ -327,7 +327,8 @@ class StudyClaim:
 class Scenario:
     """What to measure: the validated YAML, with files read and environment references filled in.
 
-    ``remeasure`` is how often a cell that the machine disturbed is measured again. ``warm_up`` is the number of
+    ``engines`` share each cell, as many as the load is predicted to need where that is ``auto``. ``remeasure`` is how
+    often a cell that the machine disturbed is measured again. ``warm_up`` is the number of
     requests before the first cell of a URL target. ``warnings`` are about what
     is valid, and hardly meant. ``secrets`` are the values that came from the environment or a credential header;
     they appear nowhere on disk or screen.
@@ -338,6 +339,7 @@ class Scenario:
     clients: tuple[ClientId, ...]
     levels: tuple[Level, ...]
     workload: Workload
+    engines: int | Literal["auto"] = 1
     repeats: int = 1
     remeasure: int = 0
     warm_up: int = 0

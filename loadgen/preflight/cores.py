@@ -1,4 +1,4 @@
-"""Which cores engine, simulator and lab run on."""
+"""Which cores engines, simulator and lab run on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from loadgen.preflight.requirements import Refused
+
 
 class Cores(NamedTuple):
-    """The cores of each process; empty tuples: any core.
+    """The cores of each process, one for each engine; empty tuples: any core.
 
     ``server``: those that a target on this machine may use; empty: there is none, or that is not known.
     """
@@ -25,18 +27,37 @@ def available() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def cores(servers: Collection[int] = ()) -> Cores:
-    """Return one core for the engine and another for the simulator; the lab avoids the engine's.
+def number() -> int:
+    """Return how many cores we may run on."""
+    return len(available()) or os.cpu_count() or 1
 
-    The engine avoids ``servers``, the cores of a server on this machine, where it does not use all of them. Where there
-    is one core only, they share it.
+
+def most_engines() -> int:
+    """Return for how many engines there are cores, where one is left for the simulator and the lab."""
+    return max(1, number() - 1)
+
+
+def require(engines: int, *, simulated: bool) -> None:
+    """Raise Refused where the machine has too few cores for so many engines, and the simulator. One always runs."""
+    needed = engines + simulated
+    if engines > 1 and needed > number():
+        one = ", one of them for the simulator" if simulated else ""
+        raise Refused(f"engines: {engines} needs {needed} cores{one}; this machine has {number()}")
+
+
+def cores(servers: Collection[int] = (), engines: int = 1) -> Cores:
+    """Return a core for each of so many engines, another for the simulator; the lab avoids the engines'.
+
+    The engines avoid ``servers``, the cores of a server on this machine, where enough others are left. What finds no
+    core of its own shares.
     """
     known = available()
     if not known:
         return Cores((), (), ())
-    engine = ([core for core in known if core not in servers] or known)[-1]
-    rest = [core for core in known if core != engine] or known
-    return Cores((engine,), (rest[0],), tuple(rest[1:] or rest), tuple(sorted(servers)))
+    preferred = sorted(known, key=lambda core: (core not in servers, core), reverse=True)
+    engine = preferred[:engines]
+    rest = [core for core in known if core not in engine] or known
+    return Cores(tuple(engine), (rest[0],), tuple(rest[1:] or rest), tuple(sorted(servers)))
 
 
 @contextlib.contextmanager

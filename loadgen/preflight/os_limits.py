@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -56,14 +57,18 @@ def needs(wanted: Sequence[ClientId]) -> Needs:
     )
 
 
-def limits(streams: int, each: Needs) -> list[Limit]:
-    """Return the limits that matter for so many simultaneous streams."""
+def limits(streams: int, each: Needs, engines: int = 1, *, simulated: bool = True) -> list[Limit]:
+    """Return the limits that matter for so many simultaneous streams, shared by so many engines.
+
+    The simulator is one process, which has all of them.
+    """
+    share = math.ceil(streams / engines)
     ports = _read("/proc/sys/net/ipv4/ip_local_port_range") or []
     found = [
         Limit(
             "open files (hard limit)",
             _rlimit("RLIMIT_NOFILE"),
-            streams * each.files + SPARE_FILES,
+            max(share * each.files, streams if simulated else 0) + SPARE_FILES,
             "raise it: ulimit -Hn, or nofile in /etc/security/limits.conf",
         ),
         Limit(
@@ -98,18 +103,18 @@ def limits(streams: int, each: Needs) -> list[Limit]:
         Limit(
             "memory maps of a process (max_map_count)",
             maps,
-            2 * streams + 1000,
+            2 * share + 1000,
             "raise it: sysctl vm.max_map_count",
         ),
     ]
 
 
-def most(wanted: Sequence[ClientId]) -> int:
-    """Return the most streams of these clients that open files, ports, threads and memory allow."""
+def most(wanted: Sequence[ClientId], engines: int = 1) -> int:
+    """Return the most streams of these clients, on so many engines, that files, ports, threads and memory allow."""
     each = needs(wanted)
 
     def exceeds(streams: int) -> bool:
-        return any(limit.fatal and not limit.ok for limit in limits(streams, each))
+        return any(limit.fatal and not limit.ok for limit in limits(streams, each, engines))
 
     allowed = bisect_left(range(1, MAX_STREAMS + 1), True, key=exceeds)
     kib = proc.first_match("/proc/meminfo", r"MemAvailable:\s*(\d+)")

@@ -16,8 +16,11 @@ class Refused(Exception):
     """Nothing was measured: this machine, or what is installed on it, cannot run the scenario."""
 
 
-def require(wanted: Sequence[ClientId], streams: int) -> None:
-    """Raise Refused where a client is not installed, or a limit is too low for so many simultaneous streams."""
+def require(wanted: Sequence[ClientId], streams: int, engines: int = 1, *, simulated: bool = True) -> None:
+    """Raise Refused where a client is not installed, or a limit is too low for so many simultaneous streams.
+
+    They are shared by so many ``engines``, and not by the server, which is this machine's where it is ``simulated``.
+    """
     if not hasattr(os, "set_blocking") or not hasattr(select, "poll"):
         raise Refused(
             "measuring needs pipes that can be waited for, which this system lacks: on Windows, use WSL. "
@@ -26,7 +29,7 @@ def require(wanted: Sequence[ClientId], streams: int) -> None:
     missing = [text for client in wanted if (text := _missing(client))]
     if missing:
         raise Refused("\n".join(dict.fromkeys(missing)))
-    limits = os_limits.limits(streams, os_limits.needs(wanted))
+    limits = os_limits.limits(streams, os_limits.needs(wanted), engines, simulated=simulated)
     short = [str(limit) for limit in limits if limit.fatal and not limit.ok]
     if short:
         raise Refused(f"{streams:,} simultaneous streams do not fit this machine:\n" + "\n".join(short))

@@ -28,7 +28,7 @@ STREAM_COLUMNS = (
     "prompt_tokens_per_s", "decode_tokens_per_s",
     "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
     "rate", "ttft_corrected_ms", "total_corrected_ms", "held_ms", "start_delay_ms",
-    "session", "turn", "http", "port", "ttft_connected_ms",
+    "session", "turn", "http", "port", "ttft_connected_ms", "engine",
 )  # fmt: skip
 SAMPLE_COLUMNS = (
     *_CELL,
@@ -36,6 +36,7 @@ SAMPLE_COLUMNS = (
     *(field.name for field in fields(SampleTable) if field.name != "at"),
     "worker",
     "attempt",
+    "engine",
 )
 
 
@@ -67,7 +68,7 @@ _KEYS: Mapping[str, Callable[[Summary], Any]] = {
 def streams_frame(run: Run) -> pd.DataFrame:
     """Return a row per stream, cells in the order they ran, streams in the order they were recorded.
 
-    Where workers shared a cell, the streams of one worker follow those of another, numbered through.
+    Where workers or engines shared a cell, the streams of one follow those of another, numbered through.
     ``due_ms``, ``start_ms``, ``sent_ms``, ``headers_ms`` and ``first_byte_ms`` are marks from the cell's start on;
     ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
     reported. ``lag_max_ms`` is NA where the stream’s stamps or the server’s clock give no lag. From ``attempt`` 1 on
@@ -204,6 +205,7 @@ def _frame(recording: Recording, n: int, found: Mapping[str, Any], names: Sequen
     cell = (recording.index, recording.client.label, recording.level.streams, recording.repeat)
     found = {**found, **{name: [value] * n for name, value in zip(_CELL, cell, strict=True)}}
     found |= {"worker": [recording.worker] * n, "attempt": [recording.attempt] * n}
+    found["engine"] = [recording.engine.number if recording.engine else 1] * n
     found["rate"] = [recording.level.rate] * n
     return pd.DataFrame({name: _array(found[name], _dtype(name)) for name in names})
 

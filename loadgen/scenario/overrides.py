@@ -58,6 +58,7 @@ def overrides_from_flags(
     repeats: str | int | None = None,
     duration: str | None = None,
     seed: str | int | None = None,
+    engines: str | int | None = None,
 ) -> list[Override]:
     """Return the flags of ``run`` as overrides; ``None``: not used. ``$`` is literal in them.
 
@@ -82,6 +83,7 @@ def overrides_from_flags(
         "--repeats": ("repeats", typed(repeats)),
         "--duration": ("load.duration", typed(duration)),
         "--seed": ("seed", typed(seed)),
+        "--engines": ("engines", typed(engines)),
     }
     return [Override(flag, key, literal(value)) for flag, (key, value) in flags.items() if value is not None]
 

@@ -228,6 +228,7 @@ def _resolve(
             Calibration() if spec is None else SIMULATED,
             shape.seed,
         ),
+        engines=shape.engines,
         repeats=shape.repeats,
         remeasure=shape.remeasure,
         warm_up=shape.warm_up,

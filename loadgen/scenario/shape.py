@@ -78,6 +78,7 @@ from loadgen.scenario.values import (
 )
 
 MAX_CONCURRENCY: Final = 100_000
+MAX_ENGINES: Final = 1024
 _SIMULATOR: Final = Simulator()
 _BESIDE_REPLAY: Final = {"replay", "models", "seed", "tls"}  # the times have in them what the other keys make
 _TIMEOUTS: Final = Timeouts()
@@ -95,6 +96,11 @@ _SOURCES: Final = frozenset({"file", "texts", "chats", "synthetic"})
 Count = Annotated[int, Field(ge=1, le=1_000_000), INTEGER]
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS), INTEGER]
 Streams = Annotated[int, Field(ge=1, le=MAX_CONCURRENCY), INTEGER]
+_Engines = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(lambda value: _engines(meaning(value))),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_ENGINES}, {"const": AUTO}]}),
+]
 Speed = Annotated[float, Field(ge=1e-6, le=1e6), NUMBER]
 Seed = Annotated[int, Field(ge=0, lt=2**63), INTEGER]
 
@@ -103,6 +109,12 @@ def key(default: Any, description: str, *examples: Any, **more: Any) -> Any:
     """Return a key of the scenario. The default: ``...``, it is required; a type, what that makes."""
     made = {"default_factory": default} if isinstance(default, type) else {"default": default}
     return Field(description=description, examples=list(examples) or None, **made, **more)
+
+
+def _engines(value: Any) -> Any:
+    if value == AUTO or (type(value) is int and 1 <= value <= MAX_ENGINES):
+        return value
+    raise values.wrong(f"{shown(value)} is no number of engines", f"1 to {MAX_ENGINES:,}, or {AUTO}")
 
 
 class _Shape(BaseModel):
@@ -929,6 +941,13 @@ class ScenarioShape(_Shape):
         None,
         "In place of concurrency and rate: streams arrive when a file says; its mean rate is the level.",
         {"file": "trace.jsonl", "speed": 2},
+    )
+    engines: _Engines = key(
+        1,
+        "How many processes share each cell, every one with a core of its own; auto: as many as the load is predicted "
+        "to need, and as there are cores for.",
+        4,
+        AUTO,
     )
     repeats: Annotated[int, Field(ge=1, le=1000), INTEGER] = key(
         1, "How often each client is measured at each concurrency level, interleaved.", 3

@@ -11,12 +11,14 @@ import pytest
 from loadgen import store
 from loadgen.analysis.repeats import repeats_of
 from loadgen.capacity import objectives
-from loadgen.capacity.measure import FILE, find_limits, one_engine_per_core
+from loadgen.capacity.measure import FILE, find_limits
 from loadgen.capacity.objectives import ServerObjectives
 from loadgen.capacity.readings import Budget, Reading, read
 from loadgen.capacity.search import SearchListener
+from loadgen.lab import engines
 from loadgen.model import (
     ClientId,
+    EngineNumber,
     Level,
     Limit,
     Listener,
@@ -74,9 +76,10 @@ def scenario(**changes: object) -> Scenario:
 @pytest.mark.skipif(len(available()) < 2, reason="one core only")
 def test_engines_on_their_own_cores_share_the_streams(simulator: Process) -> None:
     cores = tuple(available()[:2])
-    asked = cell(url=simulator.url, concurrency=5, cores=cores, load=Load(requests=3))
-    parts = one_engine_per_core(asked, Listener(), lambda: False)
-    assert [part.worker for part in parts] == [f"core-{core}" for core in cores]
+    asked = cell(url=simulator.url, concurrency=5, engines=2, cores=cores, load=Load(requests=3))
+    parts = engines.record(asked, Listener(), lambda: False)
+    assert [part.engine for part in parts] == [EngineNumber(1, 2), EngineNumber(2, 2)]
+    assert parts[0].start == parts[1].start
     assert [part.share for part in parts] == [3, 2]
     assert [set(part.streams.slot.tolist()) for part in parts] == [{0, 2, 4}, {1, 3}]
     assert simulator.log().streams == 15
@@ -93,7 +96,7 @@ def test_a_simulator_with_four_slots_is_a_server_that_queues() -> None:
         asked = cell(
             url=server.url, concurrency=12, simulated=True, cores=(available()[0],), load=Load(requests=3)
         )
-        (repeat,) = repeats_of(one_engine_per_core(asked, Listener(), lambda: False))
+        (repeat,) = repeats_of(engines.record(asked, Listener(), lambda: False))
     found = objectives.read(repeat, slo)
     assert (found.bound, found.limited_by or found.obstacle) == ("ttft_p95_ms", Limit.SERVER)
     assert found.figures["served_peak"] == 4
@@ -101,16 +104,10 @@ def test_a_simulator_with_four_slots_is_a_server_that_queues() -> None:
     assert (found.figures["ttft_p50_ms"] or 0) > 0.8 * expected
 
 
-def test_fewer_streams_than_cores_leave_cores_idle(simulator: Process) -> None:
-    asked = cell(url=simulator.url, concurrency=1, cores=(available()[0],) * 3, load=Load(requests=1))
-    (part,) = one_engine_per_core(asked, Listener(), lambda: False)
-    assert part.share == 1
-
-
 def test_more_cores_than_there_are_are_refused_with_their_number(tmp_path: Path) -> None:
     have = len(available())
-    with pytest.raises(Refused, match=f"--cores {have} needs {have + 1} cores.* this machine has {have}"):
-        find_limits(scenario(), BUDGET, Heard(), folder=tmp_path / "run", cores=max(2, have))
+    with pytest.raises(Refused, match=f"engines: {have} needs {have + 1} cores.* this machine has {have}"):
+        find_limits(scenario(engines=max(2, have)), BUDGET, Heard(), folder=tmp_path / "run")
 
 
 def test_more_streams_than_fit_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from loadgen.analysis.repeats import repeats_of
 from loadgen.capacity.readings import Budget, Obstacle, Reading, ServerCore, read
-from loadgen.model import Level
+from loadgen.model import EngineNumber, Level
 from tests import synthetic
 
 FULL, SHARED = ServerCore(0.99, 0.02), ServerCore(0.99, 0.40)
@@ -138,7 +138,7 @@ def test_engines_on_several_cores_are_read_together() -> None:
     parts = [
         replace(
             synthetic.recording(concurrency=5, streams=30, lag_us=lag, duration_ms=15_000),
-            level=Level(streams=10), worker=f"core-{core}", share=5, server=None,
+            level=Level(streams=10), engine=EngineNumber(core, 2), share=5, server=None,
         )
         for core, lag in ((1, 1000.0), (2, 30_000.0))
     ]  # fmt: skip

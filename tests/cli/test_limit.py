@@ -75,7 +75,7 @@ def test_an_interrupted_search_tells_its_bounds(url: str, tmp_path: Path) -> Non
         (("--duration", "0s"), "--duration: step"),
         (("--max-streams", "0"), "--max-streams"),
         (("--most", "0"), "--max-streams"),
-        (("--cores", "1000"), "--cores 1000 needs 1001 cores"),
+        (("--cores", "1000"), "engines: 1000 needs 1001 cores"),
         (("--max-streams", "100000000"), "do not fit this machine"),
         (("--set", "lod.ramp=1s"), "did you mean load?"),
         (("--slo", "ttft_p95 < 5"), "--slo: objective: ttft_p95 is not a metric; did you mean ttft_p95_ms?"),

@@ -69,7 +69,7 @@ def test_samples():
         run(".", [recording(), recording(client="requests", mode="threads", index=1, repeat=1)])
     )
     own = [f.name for f in fields(Sample) if f.name != "at"]
-    assert list(frame.columns)[4:] == ["at_ms", *own, "worker", "attempt"]
+    assert list(frame.columns)[4:] == ["at_ms", *own, "worker", "attempt", "engine"]
     assert frame["at_ms"].iloc[0] == 0
     assert frame["voluntary"].isna().all()
     assert frame.groupby("client")["threads"].max().to_dict() == {"aiohttp": 1, "requests": 101}

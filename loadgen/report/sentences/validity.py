@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from loadgen.model import Outcome, Reason, ValidityFinding, reasons
+from loadgen.model import EngineNumber, Outcome, Reason, ValidityFinding, reasons
 from loadgen.report.columns import where
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
@@ -41,7 +41,7 @@ def sentences(finding: ValidityFinding) -> Sentences:
 
 
 def reason(why: Reason) -> str:
-    """Return the reason in one sentence, led by the repeat and the workers that it is about."""
+    """Return the reason in one sentence, led by the repeat, the workers and the engines that it is about."""
     if isinstance(why, reasons.RepeatExcluded):
         text = _("repeat {repeat} excluded; its failures still count: {reasons}")
         return text.format(repeat=(why.repeat or 0) + 1, reasons=clauses(map(reason, why.reasons)))
@@ -51,7 +51,14 @@ def reason(why: Reason) -> str:
         about.append(_("worker {workers}").format(workers=workers))
     elif workers:
         about.append(workers)
+    if why.engines:
+        about.append(joined(map(engine, why.engines)))
     return _(": ").join([*about, _text(why)])
+
+
+def engine(of: EngineNumber) -> str:
+    """Return ``engine 2 of 4``."""
+    return _("engine {number} of {engines}").format(number=of.number, engines=of.of)
 
 
 def _text(why: Reason) -> str:
