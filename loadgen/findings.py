@@ -28,6 +28,7 @@ PROVIDERS = (
     "loadgen.analysis.validity:findings",
     "loadgen.analysis.limits:findings",
     "loadgen.analysis.neighbours:findings",
+    "loadgen.analysis.prediction:findings",
     "loadgen.analysis.remeasured:findings",
     "loadgen.analysis.watched:findings",
     "loadgen.analysis.server_changes:findings",

@@ -26,6 +26,7 @@ from loadgen.model import (
     Scenario,
     Speed,
     Stream,
+    WarmUp,
 )
 from loadgen.preflight.cores import most_engines
 from loadgen.preflight.prediction import predict
@@ -45,7 +46,7 @@ def fixed(scenario: Scenario) -> plan.Engines:
 
 
 def predicted(
-    scenario: Scenario, speed: Speed | None, note: Callable[[str], None]
+    scenario: Scenario, speed: Speed | None, note: Callable[[str], None], warm_up: WarmUp | None = None
 ) -> tuple[plan.Engines, tuple[Prediction, ...]]:
     """Return how many engines each client gets at each level, and what so many of them are predicted to need.
 
@@ -53,10 +54,10 @@ def predicted(
     gets which clients would need more, and of which nothing is known.
     """
     if scenario.engines != AUTO:
-        return fixed(scenario), predict(scenario, speed, scenario.engines)
+        return fixed(scenario), predict(scenario, speed, scenario.engines, warm_up)
     found: dict[tuple[ClientId, Level], tuple[int, Prediction]] = {}
     for engines in range(1, most_engines() + 1):
-        for each in predict(scenario, speed, engines):
+        for each in predict(scenario, speed, engines, warm_up):
             key = each.client, each.level
             if key not in found or _busy(*found[key]):
                 found[key] = engines, each

@@ -272,7 +272,7 @@ def session(
         measured = None
         if planned and workers is None and resumed is None:
             measured = speed(cores.engine[:1])
-            chosen, predictions = engines.predicted(scenario, measured, listener.note)
+            chosen, predictions = engines.predicted(scenario, measured, listener.note, first)
         cells = plan.cells(scenario, url, cores.engine, chosen)
         record = stack.enter_context(workers) if workers else engines.record
         saved = cells if planned else ()
@@ -291,6 +291,7 @@ def session(
             predictions=predictions,
         )
         stack.enter_context(writer)
+        listener.predicted(writer.info.predictions)
         stack.enter_context(pinned(cores.lab))
         serving = set() if embedded else _serving(url)
         with watching.watching(scenario, cells[0], writer, listener.note) as watched:

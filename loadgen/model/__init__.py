@@ -86,7 +86,9 @@ from loadgen.model.level import Level as Level
 from loadgen.model.limit import Limit as Limit
 from loadgen.model.limit import LimitEvidence as LimitEvidence
 from loadgen.model.limit import LimitFinding as LimitFinding
+from loadgen.model.prediction import Held as Held
 from loadgen.model.prediction import Prediction as Prediction
+from loadgen.model.prediction import PredictionFinding as PredictionFinding
 from loadgen.model.prediction import Speed as Speed
 from loadgen.model.progress import Listener as Listener
 from loadgen.model.progress import Listeners as Listeners

@@ -1,8 +1,10 @@
 """How fast this machine is, and how many cores a client's engine is predicted to need on it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from loadgen.model.clients import ClientId
+from loadgen.model.findings import Finding
 from loadgen.model.level import Level
 
 
@@ -23,8 +25,9 @@ class Speed:
 class Prediction:
     """How many cores the engine of ``client`` needs at ``level``: while the load is highest, and on average.
 
-    ``cores`` is for the highest, ``mean`` for the measured window. ``per_core`` is the level that one core carries, so
-    many streams or arrivals per second.
+    ``cores`` is for the highest, ``mean`` for the measured window; likewise the ``tokens_per_s`` of a stream, and the
+    ``mean_tokens_per_s`` of all. ``per_core`` is the level that one core carries, so many streams or arrivals per
+    second.
     """
 
     client: ClientId
@@ -32,3 +35,32 @@ class Prediction:
     cores: float
     mean: float = 0.0
     per_core: float = 0.0
+    tokens_per_s: float = 0.0
+    mean_tokens_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A prediction for the measured window, and the cores that the engine ``used`` of those ``given`` to it.
+
+    ``verdict``: ``holds``; ``off``; ``full``, where it used all that it could get, as predicted; ``slower``, where the
+    server sent far fewer tokens than it did in the warm-up.
+    """
+
+    prediction: Prediction
+    used: float
+    given: float
+    verdict: Literal["holds", "off", "full", "slower"]
+
+    @property
+    def ratio(self) -> float:
+        """Return the predicted cores divided by those used."""
+        return self.prediction.mean / self.used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionFinding(Finding):
+    """What was predicted of the engines' cores, held against what came. ``verdict``: ``off`` where one is."""
+
+    kind: str = "prediction"
+    held: tuple[Held, ...]

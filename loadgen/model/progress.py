@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadgen.model.cell import Cell
+from loadgen.model.prediction import Prediction
 from loadgen.model.recording import Recording, RecordingInfo
 from loadgen.model.run import WarmUp
 from loadgen.model.stream import Stream
@@ -29,6 +30,9 @@ class Listener:
 
     def warmed_up(self, seen: WarmUp, cells: Sequence[Cell]) -> None:
         """Hear what the warm-up saw, and which cells are planned."""
+
+    def predicted(self, predictions: Sequence[Prediction]) -> None:
+        """Hear how many cores the engines are predicted to need, as far as that is known."""
 
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         """Hear the plan, and about how long each cell takes."""

@@ -16,7 +16,7 @@ IRRELEVANT: Final = ("stack", "limits", "read_bufsize", "stream", "protocol", "c
 
 
 class Cost(NamedTuple):
-    """CPU of one token, of a wake-up for it, of one request, and of one request for each open stream."""
+    """CPU of one token, of a wake-up for it, of one request, of one request for each open stream, and of a second."""
 
     token_loops: float
     token_trips: float
@@ -24,10 +24,8 @@ class Cost(NamedTuple):
     request_loops: float
     request_trips: float
     crowd_loops: float = 0.0
+    second_loops: float = 40_000.0
 
-
-SECOND_LOOPS: Final = 40_000.0
-"""What an engine costs in a second in which nothing arrives."""
 
 COSTS: Final[Mapping[str, Cost]] = {
     "requests": Cost(500, 2.0, 6.0, 9_000, 15.0),

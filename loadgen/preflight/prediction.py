@@ -19,19 +19,23 @@ from loadgen.model import (
     ClientId,
     Level,
     Load,
+    Outcome,
     Prediction,
     RateStage,
     Scenario,
+    Simulator,
     Speed,
     Stage,
     Target,
+    WarmUp,
     Workload,
 )
-from loadgen.preflight.costs import SECOND_LOOPS, Cost, cost
+from loadgen.preflight.costs import Cost, cost
 
 LIMITS: Final = ("num_predict", "max_tokens", "max_completion_tokens", "max_output_tokens")
 STEPS: Final = 200  # of the measured window, for the mean of the load
 PARTS: Final = 20  # of a stream
+FAULTY: Final = 0.1  # share of the simulator's streams, from which on their pace is not known
 USUAL_TOKENS_PER_S: Final = 20.0  # of a stream, where nobody knows the server's pace
 
 
@@ -52,17 +56,20 @@ class Work(NamedTuple):
     streams: float
 
 
-def predict(scenario: Scenario, speed: Speed | None, engines: int = 1) -> tuple[Prediction, ...]:
+def predict(
+    scenario: Scenario, speed: Speed | None, engines: int = 1, warm_up: WarmUp | None = None
+) -> tuple[Prediction, ...]:
     """Return the cores that each client needs at each level with so many engines.
 
     There is none for a client whose cost is not known, for a server whose pace is not, and where ``speed`` is ``None``.
+    A server that was seen in the ``warm_up`` is taken to keep that pace with more streams.
     """
     if speed is None:
         return ()
     found = []
     for client in scenario.clients:
         known, workload = cost(client), scenario.workload.of(client)
-        pace = pace_of(workload, scenario.target)
+        pace = pace_of(workload, scenario.target, warm_up)
         if known is None or pace is None or client.python is not None:
             continue
         for level in scenario.levels:
@@ -71,32 +78,47 @@ def predict(scenario: Scenario, speed: Speed | None, engines: int = 1) -> tuple[
                 Prediction(
                     client,
                     level,
-                    cores=cores(known, most, speed, engines),
-                    mean=cores(known, mean, speed, engines),
+                    cores=cores_of(known, most, speed, engines),
+                    mean=cores_of(known, mean, speed, engines),
                     per_core=level.value * carried(known, most, speed),
+                    tokens_per_s=most.tokens / most.streams if most.streams else 0.0,
+                    mean_tokens_per_s=mean.tokens,
                 )
             )
     return tuple(found)
 
 
-def pace_of(workload: Workload, target: Target) -> Pace | None:
+def pace_of(workload: Workload, target: Target, warm_up: WarmUp | None = None) -> Pace | None:
     """Return the pace of the streams; ``None`` where it is not known, or the table does not hold for such streams."""
-    simulator = target.simulator
-    if simulator is None or simulator.tls or simulator.replay or sum(simulator.faults.values()) > 0.1:
+    plain = workload.http == "1.1" and workload.connections == "reuse"
+    if not workload.has_tokens or not plain or (workload.load.trace and workload.load.trace.input_tokens):
         return None
-    if not workload.has_tokens or workload.http != "1.1" or workload.connections != "reuse":
+    pace = _seen(target, warm_up) if target.simulator is None else _simulated(workload, target.simulator)
+    if pace is None:
         return None
-    options = next((int(workload.options[name]) for name in LIMITS if workload.options.get(name)), 0)
-    asked = [
-        min(simulator.tokens, limit) if (limit := prompt.output_tokens or options) > 0 else simulator.tokens
-        for prompt in workload.prompts
-    ]
-    tokens = fmean(asked or [simulator.tokens])
-    inputs = workload.made_tokens or 0
-    seconds = simulator.ttft + simulator.prefill * inputs * (not simulator.cache) + simulator.gap * tokens
-    reads = tokens * (1 + simulator.split - simulator.merge) if workload.stream else 1.0
     idle = workload.conversations.think if workload.conversations else 0.0
-    return Pace(reads, max(seconds, 1e-3), idle, simulator.parallel)
+    return pace._replace(idle=idle, reads=pace.reads if workload.stream else 1.0)
+
+
+def _seen(target: Target, warm_up: WarmUp | None) -> Pace | None:
+    """Return the pace of the last request of the warm-up, without the time in which the model was loaded."""
+    if warm_up is None or not warm_up.tokens or warm_up.total_s is None or not target.url:
+        return None
+    seconds = warm_up.total_s - (warm_up.load_s or 0.0)
+    known = warm_up.outcome is Outcome.OK and seconds > 0 and target.url.startswith("http://")
+    return Pace(warm_up.tokens, seconds) if known else None
+
+
+def _simulated(workload: Workload, simulator: Simulator) -> Pace | None:
+    if simulator.tls or simulator.replay or sum(simulator.faults.values()) > FAULTY:
+        return None
+    options = next((of for name in LIMITS if isinstance(of := workload.options.get(name), int)), 0)
+    limits = [prompt.output_tokens or options for prompt in workload.prompts] or [options]
+    tokens = fmean(min(simulator.tokens, limit) if limit > 0 else simulator.tokens for limit in limits)
+    inputs = 0 if simulator.cache else workload.made_tokens or 0
+    seconds = simulator.ttft + simulator.prefill * inputs + simulator.gap * tokens
+    reads = tokens * (1 + simulator.split - simulator.merge)
+    return Pace(reads, max(seconds, 1e-3), parallel=simulator.parallel)
 
 
 def works(load: Load, pace: Pace, level: Level) -> tuple[Work, Work]:
@@ -150,10 +172,10 @@ def _at(course: Sequence[tuple[float, float]], time: float) -> float:
     return course[-1][1]
 
 
-def cores(known: Cost, work: Work, speed: Speed, engines: int = 1) -> float:
+def cores_of(known: Cost, work: Work, speed: Speed, engines: int = 1) -> float:
     """Return how many cores so many engines need together for the work."""
     always, wake = _cpu(known, work, speed)
-    being = SECOND_LOOPS * speed.loop_ns / 1e9
+    being = known.second_loops * speed.loop_ns / 1e9
     each, wakes = always / engines + being, wake / engines
     # u = each + wakes * (1 - u), and without wake-ups from u = 1 on
     return engines * (each if each >= 1 else (each + wakes) / (1 + wakes))
@@ -162,11 +184,11 @@ def cores(known: Cost, work: Work, speed: Speed, engines: int = 1) -> float:
 def carried(known: Cost, work: Work, speed: Speed) -> float:
     """Return how many times the work fills one core."""
     low, high = 0.0, 1.0
-    while cores(known, _times(work, high), speed) < 1 and high < 1e9:
+    while cores_of(known, _times(work, high), speed) < 1 and high < 1e9:
         high *= 2
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if cores(known, _times(work, middle), speed) < 1 else (low, middle)
+        low, high = (middle, high) if cores_of(known, _times(work, middle), speed) < 1 else (low, middle)
     return low
 
 

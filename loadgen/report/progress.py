@@ -15,7 +15,17 @@ from loadgen.analysis import validity
 from loadgen.analysis.answer.failures import failed
 from loadgen.analysis.metrics import Repeats, column
 from loadgen.analysis.repeats import attempts_of
-from loadgen.model import Cell, Listener, Outcome, Recording, RecordingInfo, Scenario, Stream, WarmUp
+from loadgen.model import (
+    Cell,
+    Listener,
+    Outcome,
+    Prediction,
+    Recording,
+    RecordingInfo,
+    Scenario,
+    Stream,
+    WarmUp,
+)
 from loadgen.model.progress import Progress
 from loadgen.report import blocks, document
 from loadgen.report.bar import Bar
@@ -23,7 +33,7 @@ from loadgen.report.blocks import Column, Table, Tone
 from loadgen.report.columns import value_text
 from loadgen.report.language import _, plural
 from loadgen.report.renderers.terminal import INDENT, Layout, OnScreen, Screen
-from loadgen.report.sentences import warm_up
+from loadgen.report.sentences import prediction, warm_up
 from loadgen.report.sentences.answer import paragraphs
 from loadgen.report.sentences.validity import reason
 from loadgen.report.text import clauses, duration, flowing
@@ -71,6 +81,7 @@ class Plain(Listener):
     ) -> None:
         self._console, self._scenario, self._warning, self._quiet = console, scenario, warning, quiet
         self._warm_up: list[tuple[str, Tone]] = []
+        self._predictions: Sequence[Prediction] = ()
         self._causes: set[tuple[str, int | None]] = set()
         self._whys: set[str] = set()
 
@@ -82,6 +93,9 @@ class Plain(Listener):
             tone: Tone = "quiet" if of.source == "server" else "warn"
             self._warm_up.insert(1, (warm_up.calibrated(of), tone))
 
+    def predicted(self, predictions: Sequence[Prediction]) -> None:
+        self._predictions = predictions
+
     def begin(self, cells: Sequence[Cell], seconds: Sequence[float]) -> None:
         self._rows = _Rows(cells)
         announce(self._console, self._scenario, cells, sum(seconds))
@@ -91,6 +105,9 @@ class Plain(Listener):
             self.note(text, tone)
         if self._warning:
             self.note(self._warning)
+        given = {(cell.client, cell.level): cell.engines for cell in cells}
+        for text in prediction.short(self._predictions, given):
+            self.note(text)
         self._head()
 
     def _head(self) -> None:

@@ -17,6 +17,7 @@ from loadgen.model import (
     LimitFinding,
     NeighbourFinding,
     NoiseFinding,
+    PredictionFinding,
     RemeasuredFinding,
     ServerChangedFinding,
     Summary,
@@ -39,6 +40,7 @@ TONES: Mapping[Validity, Tone] = {
 }  # fmt: skip
 SHOWN = 12  # reasons that the terminal lists in full
 DRIFTS = 3
+OFF = 3  # predictions that the terminal names
 ODD = 3  # measurements of which the server saw something else
 
 
@@ -66,6 +68,7 @@ class Quality(Section):
         parties = [sentences(of) for of in view.of(NeighbourFinding)]
         named = [Verdict(_("cores"), of.statement, "quiet", of.details) for of in parties]
         yield from _titled(_("Who used the client’s cores"), named, page)
+        yield from _titled(_("Predicted before the run"), list(_predicted(view, page)), page)
         worth = [of for of in view.of(ClockFinding) if page or server_clock.notable(of)]
         clocks = [Text(line, "quiet") for line in server_clock.lines(worth)]
         yield from _titled(_("The server’s clock"), clocks, page)
@@ -78,6 +81,17 @@ class Quality(Section):
         if len(shown) < len(drifts):
             yield Text(_("… and {n} more drifts in the report").format(n=len(drifts) - len(shown)), "quiet")
         yield from _noise(view.of(NoiseFinding), form)
+
+
+def _predicted(view: View, page: bool) -> Iterable[Verdict]:
+    """Yield the predicted cores beside those used; off the page only where they differ."""
+    for of in view.of(PredictionFinding):
+        if page or of.verdict == "off":
+            english = sentences(of)
+            off = sum(each.verdict == "off" for each in of.held)
+            tone: Tone = "warn" if off else "quiet"
+            details = english.details if page else english.details[: min(off, OFF)]
+            yield Verdict(_("cores"), english.statement, tone, details)
 
 
 def _titled(title: str, blocks: Sequence[Block], titled: bool) -> Iterable[Block]:

@@ -29,6 +29,7 @@ SENTENCES: Mapping[str, str] = {  # the kind of a finding -> what makes its sent
     "server_changed": "loadgen.report.sentences.server:during",
     "unwatched": "loadgen.report.sentences.watched:unseen",
     "prompt_cache": "loadgen.report.sentences.prompt_cache:sentences",
+    "prediction": "loadgen.report.sentences.prediction:sentences",
     "remeasured": "loadgen.report.sentences.remeasured:sentences",
 }
 

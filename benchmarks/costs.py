@@ -1,0 +1,244 @@
+"""Measure what each client's engine costs, in units of this machine's speed, and print the lines of the table in
+``loadgen/preflight/costs.py``; with ``--check``, hold predictions by the table against other loads than it is made of.
+
+    python benchmarks/costs.py [--clients floor,requests,"aiohttp loop=uvloop" | all] [--rounds 1] [--check]
+
+Each client runs five loads: few, more and many streams of 100 tokens at 20 tokens/s, then few and many streams of 5
+tokens, so that requests decide. CPU time counts, so a machine that others use will do. ``--check`` runs loads with
+other numbers of streams, rates, lengths and protocols. A minute per client, of the check half of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+from loadgen import clients
+from loadgen.engine.system import raise_open_files
+from loadgen.lab import plan
+from loadgen.lab.engine import record
+from loadgen.model import (
+    ClientId,
+    Level,
+    Listener,
+    Load,
+    Prompt,
+    Scenario,
+    Simulator,
+    Speed,
+    Target,
+    Workload,
+)
+from loadgen.preflight.cores import cores
+from loadgen.preflight.costs import Cost, cost, key
+from loadgen.preflight.prediction import Work, cores_of, predict
+from loadgen.preflight.speed import speed
+from loadgen.simulator.process import Process
+
+CORES = cores()
+WINDOW_S, WARMUP_S = 3.5, 1.5
+LONG = Simulator(ttft=0.2, gap=0.05, tokens=100, jitter=0.5)
+SHORT = Simulator(ttft=0.05, gap=0.05, tokens=5, jitter=0.5)
+USUAL = ("floor", "requests", "httpx-sync", "httpx-async", "aiohttp")
+VARIANTS = (
+    "requests session=shared",
+    "requests lines=native",
+    "httpx-sync session=per-thread",
+    "httpx-sync lines=native",
+    "httpx-async lines=native",
+    "httpx-async loop=uvloop",
+    "aiohttp lines=native",
+    "aiohttp loop=uvloop",
+    "floor loop=asyncio",
+)
+# What the table is not made of: simulator, load, level, protocol.
+CHECKS = (
+    (Simulator(ttft=0.3, gap=0.1, tokens=60, jitter=0.5), Load(duration=6.0, warmup=1.0, ramp=1.0), 200, "ollama-chat"),
+    (Simulator(ttft=0.2, gap=0.02, tokens=150), Load(duration=6.0, warmup=1.0, ramp=1.0), 60, "openai-chat"),
+    (Simulator(ttft=0.3, gap=0.05, tokens=60, jitter=0.5), Load(requests=1, ramp=2.0), 400, "ollama-generate"),
+    (Simulator(ttft=0.1, gap=0.03, tokens=20), Load(arrivals="poisson", duration=6.0, warmup=1.0), 60.0, "openai-chat"),
+)  # fmt: skip
+
+
+class Use(NamedTuple):
+    """The share of a core that an engine used for its work, and the whole process's CPU seconds."""
+
+    share: float
+    work: Work
+    user: float
+    system: float
+
+
+def use(
+    client: ClientId, spec: Simulator, load: Load, level: Level, protocol: str = "ollama-generate"
+) -> Use:
+    """Run one cell."""
+    with Process(spec, cores=CORES.simulator) as server:
+        [cell] = plan.cells(scenario(client, spec, load, level, protocol), server.url, CORES.engine)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        recording = record(cell, Listener(), lambda: False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    first, last = recording.edges
+    assert first.cpu_ns is not None
+    assert last.cpu_ns is not None
+    at, start = recording.arrivals.at, recording.streams.start
+    seconds = (last.at - first.at) / 1e9
+    tokens = int(((at > first.at) & (at <= last.at)).sum()) / seconds
+    requests = int(((start > first.at) & (start <= last.at)).sum()) / seconds
+    return Use(
+        (last.cpu_ns - first.cpu_ns) / 1e9 / seconds,
+        Work(tokens, requests, level.value),
+        after.ru_utime - before.ru_utime,
+        after.ru_stime - before.ru_stime,
+    )
+
+
+def scenario(client: ClientId, spec: Simulator, load: Load, level: Level, protocol: str) -> Scenario:
+    workload = Workload(prompts=(Prompt("Why is the sky blue?"),), load=load, model="m", protocol=protocol)
+    return Scenario(
+        name="costs", target=Target(simulator=spec), clients=(client,), levels=(level,), workload=workload
+    )
+
+
+def loads(client: ClientId) -> Iterator[Use]:
+    """Run few streams, then as many as use about a third and two thirds of the core; then the short ones.
+
+    Where these are more than so many, they are faster.
+    """
+    for spec, most, shares in ((LONG, 1000, (0.3, 0.6)), (SHORT, 400, (0.5,))):
+        few = 4
+        load = Load(duration=WARMUP_S + WINDOW_S, warmup=WARMUP_S, ramp=1.0)
+        found = use(client, spec, load, Level(streams=few))
+        yield found
+        per_stream = max(found.share - 0.004, 1e-4) / few
+        for share in shares:
+            wanted = max(few + 1, round(share / per_stream))
+            streams = min(wanted, most)
+            times = min(wanted / streams, 5.0) if spec is LONG else 1.0
+            fast = replace(spec, gap=spec.gap / times, tokens=round(spec.tokens * times))
+            found = use(client, fast, load, Level(streams=streams))
+            yield found
+            per_stream = found.share / streams / times
+
+
+def fitted(found: Sequence[Use], now: Speed) -> Cost:
+    """Return the cost by which the shares come out, each with the same relative error."""
+    rows = np.array(
+        [
+            (
+                of.work.tokens,
+                of.work.tokens * (1 - of.share),
+                of.work.requests,
+                of.work.requests * of.work.streams,
+                1.0,
+            )
+            for of in found
+        ]
+    )
+    shares = np.array([of.share for of in found])
+    scale = rows.max(axis=0)
+    solved, _ = nnls(rows / scale / shares[:, None], np.ones(len(found)))
+    token, wake, request, crowd, second = (solved / scale).tolist()
+    # of what the process took beside the few streams, in tokens and in requests
+    idle, _, heavy, few, short = found[:5]
+    kernel = [_system(heavy, idle), _system(short, few)]
+    trips = min(token, max(0.0, kernel[0] * heavy.share / heavy.work.tokens - wake * (1 - heavy.share)))
+    request_trips = request * kernel[1]
+    loop, switch, trip = (ns / 1e9 for ns in (now.loop_ns, now.switch_ns, now.trip_ns))
+    return Cost(
+        token_loops=round((token - trips) / loop),
+        token_trips=round(trips / trip, 2),
+        wake_switches=round(wake / switch, 2),
+        request_loops=round((request - request_trips) / loop),
+        request_trips=round(request_trips / trip, 1),
+        crowd_loops=round(crowd / loop, 2),
+        second_loops=round(second / loop),
+    )
+
+
+def _system(of: Use, idle: Use) -> float:
+    user, system = max(of.user - idle.user, 0.0), max(of.system - idle.system, 0.0)
+    return system / max(user + system, 1e-9)
+
+
+def measure(client: ClientId, rounds: int) -> None:
+    """Print the line of the table."""
+    before = speed(CORES.engine)
+    assert before is not None
+    found = [each for _ in range(rounds) for each in loads(client)]
+    after = speed(CORES.engine)
+    assert after is not None
+    now = Speed(
+        *(
+            min(pair)
+            for pair in zip(*((s.loop_ns, s.switch_ns, s.trip_ns) for s in (before, after)), strict=True)
+        )
+    )
+    of = fitted(found, now)
+    errors = [100 * (cores_of(of, each.work, now) / each.share - 1) for each in found]
+    values = ", ".join(f"{value:_}" for value in of)
+    print(f'    "{key(client)}": Cost({values}),', flush=True)
+    print(
+        "        # "
+        + "  ".join(f"{each.share:.3f} {error:+.0f} %" for each, error in zip(found, errors, strict=True)),
+        flush=True,
+    )
+
+
+def check(client: ClientId, rounds: int) -> list[float]:
+    """Print what was predicted and what came, and return the errors."""
+    if cost(client) is None:
+        print(f"{client.label:<28} has no line")
+        return []
+    errors = []
+    for spec, load, level, protocol in CHECKS:
+        at = Level(rate=level) if load.is_open else Level(streams=int(level))
+        info = clients.info(client.name)
+        if info.protocols and protocol not in info.protocols:
+            continue
+        for _ in range(rounds):
+            [of] = predict(scenario(client, spec, load, at, protocol), speed(CORES.engine))
+            came = use(client, spec, load, at, protocol)
+            errors.append(of.mean / came.share - 1)
+            print(
+                f"{client.label:<28} {protocol:<16} {at.label:<16} predicted {of.mean:.3f} used {came.share:.3f} "
+                f"{100 * errors[-1]:+.0f} %",
+                flush=True,
+            )
+    return errors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clients", default=",".join(USUAL))
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--check", action="store_true")
+    arguments = parser.parse_args()
+    raise_open_files()
+    names = arguments.clients.split(",")
+    if arguments.clients == "all":
+        names = [*(name for name in clients.BUILTIN if clients.version(name)), *VARIANTS]
+    errors = []
+    for name in names:
+        bare, *options = name.split()
+        client = ClientId(bare, dict(option.split("=") for option in options))
+        if arguments.check:
+            errors += check(client, arguments.rounds)
+        else:
+            measure(client, arguments.rounds)
+    if errors:
+        within = sum(abs(error) <= 0.3 for error in errors)
+        print(f"{within} of {len(errors)} within 30 %; median error {100 * median(map(abs, errors)):.0f} %")
+
+
+if __name__ == "__main__":
+    main()
