@@ -3,7 +3,7 @@
 
     python benchmarks/costs.py [--clients floor,requests,"aiohttp loop=uvloop" | all] [--rounds 1] [--check]
 
-Each client runs five loads: few, more and many streams of 100 tokens at 20 tokens/s, then few and many streams of 5
+Each client runs five loads: few, more and many streams of 40 tokens at 20 tokens/s, then few and many streams of 5
 tokens, so that requests decide. CPU time counts, so a machine that others use will do. ``--check`` runs loads with
 other numbers of streams, rates, lengths and protocols. A minute per client, of the check half of one.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import resource
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from math import exp
 from statistics import median
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from loadgen import clients
+from loadgen.analysis.prediction import LITTLE
 from loadgen.engine.system import raise_open_files
 from loadgen.lab import plan
 from loadgen.lab.engine import record
@@ -37,14 +38,14 @@ from loadgen.model import (
     Workload,
 )
 from loadgen.preflight.cores import cores
-from loadgen.preflight.costs import Cost, cost, key
-from loadgen.preflight.prediction import Work, cores_of, predict
+from loadgen.preflight.costs import SECOND_LOOPS, Cost, cost, key
+from loadgen.preflight.prediction import WAKES, Work, cores_of, predict
 from loadgen.preflight.speed import speed
 from loadgen.simulator.process import Process
 
 CORES = cores()
 WINDOW_S, WARMUP_S = 3.5, 1.5
-LONG = Simulator(ttft=0.2, gap=0.05, tokens=100, jitter=0.5)
+LONG = Simulator(ttft=0.2, gap=0.05, tokens=40, jitter=0.5)
 SHORT = Simulator(ttft=0.05, gap=0.05, tokens=5, jitter=0.5)
 USUAL = ("floor", "requests", "httpx-sync", "httpx-async", "aiohttp")
 VARIANTS = (
@@ -68,10 +69,13 @@ CHECKS = (
 
 
 class Use(NamedTuple):
-    """The share of a core that an engine used for its work, and the whole process's CPU seconds."""
+    """The share of a core that an engine used for its work, its voluntary switches per second, and the whole process's
+    CPU seconds.
+    """
 
     share: float
     work: Work
+    switches: float
     user: float
     system: float
 
@@ -95,6 +99,7 @@ def use(
     return Use(
         (last.cpu_ns - first.cpu_ns) / 1e9 / seconds,
         Work(tokens, requests, level.value),
+        ((last.voluntary or 0) - (first.voluntary or 0)) / seconds,
         after.ru_utime - before.ru_utime,
         after.ru_stime - before.ru_stime,
     )
@@ -108,58 +113,40 @@ def scenario(client: ClientId, spec: Simulator, load: Load, level: Level, protoc
 
 
 def loads(client: ClientId) -> Iterator[Use]:
-    """Run few streams, then as many as use about a third and two thirds of the core; then the short ones.
-
-    Where these are more than so many, they are faster.
-    """
-    for spec, most, shares in ((LONG, 1000, (0.3, 0.6)), (SHORT, 400, (0.5,))):
-        few = 4
-        load = Load(duration=WARMUP_S + WINDOW_S, warmup=WARMUP_S, ramp=1.0)
-        found = use(client, spec, load, Level(streams=few))
-        yield found
-        per_stream = max(found.share - 0.004, 1e-4) / few
-        for share in shares:
-            wanted = max(few + 1, round(share / per_stream))
-            streams = min(wanted, most)
-            times = min(wanted / streams, 5.0) if spec is LONG else 1.0
-            fast = replace(spec, gap=spec.gap / times, tokens=round(spec.tokens * times))
-            found = use(client, fast, load, Level(streams=streams))
+    """Run a few streams, more, and as many as use half of the core, or 1,000; then the same with short ones."""
+    load = Load(duration=WARMUP_S + WINDOW_S, warmup=WARMUP_S, ramp=1.0)
+    for spec, most, sizes in ((LONG, 1000, (4, 64)), (SHORT, 300, (16,))):
+        for few in sizes:
+            found = use(client, spec, load, Level(streams=few))
             yield found
-            per_stream = found.share / streams / times
+        streams = round(few * 0.5 / max(found.share - 0.01, 0.01))
+        yield use(client, spec, load, Level(streams=max(2 * few, min(streams, most))))
 
 
 def fitted(found: Sequence[Use], now: Speed) -> Cost:
-    """Return the cost by which the shares come out, each with the same relative error."""
+    """Return the cost by which the shares come out, each with the same relative error, if it is not small."""
+    loop, switch, trip = (ns / 1e9 for ns in (now.loop_ns, now.switch_ns, now.trip_ns))
+    works = [of.work for of in found]
     rows = np.array(
-        [
-            (
-                of.work.tokens,
-                of.work.tokens * (1 - of.share),
-                of.work.requests,
-                of.work.requests * of.work.streams,
-                1.0,
-            )
-            for of in found
-        ]
+        [(w.tokens, WAKES * (1 - exp(-w.tokens / WAKES)), w.requests, w.requests * w.streams) for w in works]
     )
     shares = np.array([of.share for of in found])
-    scale = rows.max(axis=0)
-    solved, _ = nnls(rows / scale / shares[:, None], np.ones(len(found)))
-    token, wake, request, crowd, second = (solved / scale).tolist()
-    # of what the process took beside the few streams, in tokens and in requests
-    idle, _, heavy, few, short = found[:5]
-    kernel = [_system(heavy, idle), _system(short, few)]
-    trips = min(token, max(0.0, kernel[0] * heavy.share / heavy.work.tokens - wake * (1 - heavy.share)))
-    request_trips = request * kernel[1]
-    loop, switch, trip = (ns / 1e9 for ns in (now.loop_ns, now.switch_ns, now.trip_ns))
+    scale, weights = rows.max(axis=0), np.maximum(shares, LITTLE)
+    solved, _ = nnls(rows / scale / weights[:, None], (shares - SECOND_LOOPS * loop) / weights)
+    token, wake, request, crowd = (solved / scale).tolist()
+    _, few, heavy, _, short = found[-5:]
+    # threads wake one another; in the loop of a busy engine nothing waits
+    switches = min(heavy.switches / max(heavy.work.tokens, 1) * switch, token)
+    trips = min(token - switches, _system(heavy, few) * token)
+    request_trips = request * _system(short, few)
     return Cost(
-        token_loops=round((token - trips) / loop),
+        token_loops=round((token - switches - trips) / loop),
+        token_switches=round(switches / switch, 2),
         token_trips=round(trips / trip, 2),
-        wake_switches=round(wake / switch, 2),
+        wake_switches=round(wake / switch, 1),
         request_loops=round((request - request_trips) / loop),
         request_trips=round(request_trips / trip, 1),
         crowd_loops=round(crowd / loop, 2),
-        second_loops=round(second / loop),
     )
 
 

@@ -2,7 +2,7 @@
 
 A prediction holds where it is within 30 % of the CPU time divided by the measured window; below a twentieth of a core
 30 % of that, which no decision depends on. An engine that used 90 % of what others left of its cores could use no more:
-then only the direction counts, and what predicted 90 % of them or more was right.
+then only the direction counts, and a prediction of as much or more was right.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _held(prediction: Prediction, s: Summary, simulated: bool) -> Held | None:
     left = given * (1 - (s.value("others_percent") or 0.0) / 100)
     verdict: Literal["holds", "off", "full", "slower"] = "holds"
     tokens = s.value("tokens_per_s")
-    if used >= FULL * left and prediction.mean >= FULL * given:
+    if used >= FULL * left and prediction.mean >= FULL * left:
         verdict = "full"
     elif abs(prediction.mean - used) > WITHIN * max(used, LITTLE):
         slower = tokens is not None and tokens < SLOWER * prediction.mean_tokens_per_s

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from loadgen import proc
+from loadgen import clients, proc
+from loadgen.model import ClientId, Level, Load, Prediction, Scenario, Simulator, Target, Workload
 from loadgen.preflight import machine, os_limits
 from loadgen.preflight.cores import cores as cores_of
+from loadgen.preflight.costs import COSTS
+from loadgen.preflight.prediction import predict
+from loadgen.preflight.speed import speed
 
 OLLAMA_PORT = 11434
 
@@ -33,6 +37,22 @@ def checks(streams: int) -> Iterator[Check]:
     yield from _machine()
     for check in (_clock, _wall_clock, _proc, _port):
         yield check()
+
+
+def predictions(scenario: Scenario | None) -> tuple[Prediction, ...]:
+    """Return the cores that clients will need; without a scenario, the usual ones with 1,000 streams of 20 tokens/s."""
+    return predict(scenario or _usual(), speed(cores_of().engine))
+
+
+def _usual() -> Scenario:
+    installed = (name for name in COSTS if " " not in name and clients.version(name))
+    return Scenario(
+        name="usual",
+        target=Target(simulator=Simulator(ttft=0.0, gap=0.05, tokens=100)),
+        clients=tuple(map(ClientId, installed)),
+        levels=(Level(streams=1000),),
+        workload=Workload(prompts=(), load=Load()),
+    )
 
 
 def _cores() -> Check:

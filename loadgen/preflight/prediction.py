@@ -1,22 +1,20 @@
 """Predict how many cores each client's engine needs at each level: the load, times what a token and a request cost.
 
-Of one engine that uses the share *u* of a core,
+    cores = tokens/s · token + requests/s · (request + streams · crowd) + wake-ups/s · wake-up + being there
 
-    u = tokens/s · token + requests/s · request + tokens/s · (1 - u) · wake-up + what it costs to be there
-
-because an engine that is busy does not have to be woken: a token that arrives meets an idle one with probability 1 - u.
+An engine that sleeps has to be woken, which costs most after a long sleep. Tokens that come soon after others find it
+awake, or awake again at little cost: of *t* tokens per second, as many as 300 · (1 - exp(-t / 300)) find it asleep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from math import inf
+from math import exp, inf
 from statistics import fmean
 from typing import Final, NamedTuple
 
 from loadgen.model import (
-    ClientId,
     Level,
     Load,
     Outcome,
@@ -30,13 +28,13 @@ from loadgen.model import (
     WarmUp,
     Workload,
 )
-from loadgen.preflight.costs import Cost, cost
+from loadgen.preflight.costs import SECOND_LOOPS, Cost, cost
 
 LIMITS: Final = ("num_predict", "max_tokens", "max_completion_tokens", "max_output_tokens")
 STEPS: Final = 200  # of the measured window, for the mean of the load
 PARTS: Final = 20  # of a stream
 FAULTY: Final = 0.1  # share of the simulator's streams, from which on their pace is not known
-USUAL_TOKENS_PER_S: Final = 20.0  # of a stream, where nobody knows the server's pace
+WAKES: Final = 300.0  # per second, at most, that find the engine in a long sleep
 
 
 class Pace(NamedTuple):
@@ -174,11 +172,12 @@ def _at(course: Sequence[tuple[float, float]], time: float) -> float:
 
 def cores_of(known: Cost, work: Work, speed: Speed, engines: int = 1) -> float:
     """Return how many cores so many engines need together for the work."""
-    always, wake = _cpu(known, work, speed)
-    being = known.second_loops * speed.loop_ns / 1e9
-    each, wakes = always / engines + being, wake / engines
-    # u = each + wakes * (1 - u), and without wake-ups from u = 1 on
-    return engines * (each if each >= 1 else (each + wakes) / (1 + wakes))
+    wakes = WAKES * (1 - exp(-work.tokens / engines / WAKES))
+    request = known.request_loops + known.crowd_loops * work.streams / engines
+    loops = work.tokens * known.token_loops + work.requests * request + engines * SECOND_LOOPS
+    switches = work.tokens * known.token_switches + engines * wakes * known.wake_switches
+    trips = work.tokens * known.token_trips + work.requests * known.request_trips
+    return (loops * speed.loop_ns + switches * speed.switch_ns + trips * speed.trip_ns) / 1e9
 
 
 def carried(known: Cost, work: Work, speed: Speed) -> float:
@@ -194,20 +193,3 @@ def carried(known: Cost, work: Work, speed: Speed) -> float:
 
 def _times(work: Work, times: float) -> Work:
     return Work(*(each * times for each in work))
-
-
-def _cpu(known: Cost, work: Work, speed: Speed) -> tuple[float, float]:
-    """Return the cores that the work takes at least, and those that waking up for each token takes."""
-    loops = work.tokens * known.token_loops + work.requests * (
-        known.request_loops + known.crowd_loops * work.streams
-    )
-    trips = work.tokens * known.token_trips + work.requests * known.request_trips
-    always = loops * speed.loop_ns + trips * speed.trip_ns
-    return always / 1e9, work.tokens * known.wake_switches * speed.switch_ns / 1e9
-
-
-def at_usual_pace(client: ClientId, speed: Speed) -> float | None:
-    """Return how many streams of 20 tokens/s fill a core; ``None`` for a client whose cost is not known."""
-    known = cost(client)
-    work = Work(USUAL_TOKENS_PER_S, 0.0, 1.0)
-    return None if known is None else carried(known, work, speed)

@@ -35,6 +35,11 @@ def needs(of: Prediction, given: float) -> str:
     )
 
 
+def need(of: Prediction) -> str:
+    """Return how many cores it needs."""
+    return _("needs about {cores} cores").format(cores=f"{of.cores:.2f}")
+
+
 def carries(of: Prediction) -> str:
     """Return how much of the load one core carries."""
     each = f"{of.per_core:,.2g}" if of.per_core < 100 else f"{float(f'{of.per_core:.2g}'):,.0f}"
