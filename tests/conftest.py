@@ -9,6 +9,9 @@ import pytest
 
 os.environ["LOADGEN_TOKEN"] = "a token of all the tests"
 os.environ["LOADGEN_MACHINE_SAMPLE_S"] = "0"  # commands do not sample the machine for two seconds first
+os.environ["OPENBLAS_NUM_THREADS"] = (
+    "1"  # threads that spin beside each other take twice the CPU for the same
+)
 os.environ["LC_ALL"] = "C.UTF-8"  # what tests read is in English
 
 # Files that judge the timing of real processes: one worker runs them, one after the other.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from loadgen.clients import BUILTIN, info
 from loadgen.model import Outcome, Timeouts
 from tests.clients.raw import Handler, Wire
 
-TIMEOUTS = Timeouts(
-    connect=10.0, first_token=2.0, idle=2.0, total=5.0
-)  # a busy machine reaches none by chance
+PATIENT = Timeouts(connect=60.0, first_token=60.0, idle=60.0, total=60.0)
+# The one timeout that a stream of this outcome can reach; the others are out of reach, however busy the machine.
+TIMEOUTS = {
+    Outcome.FIRST_TOKEN_TIMEOUT: replace(PATIENT, first_token=1.0),
+    Outcome.IDLE_TIMEOUT: replace(PATIENT, idle=1.0),
+    Outcome.TOTAL_TIMEOUT: replace(PATIENT, total=3.0),
+}
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
@@ -273,6 +279,15 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, Any]] = {
 def expected(name: str, client: str) -> Expected:
     """What a client of that name makes of a condition."""
     return CONDITIONS[name]._replace(**EXCEPTIONS.get((name, library(client)), {}))
+
+
+def by_timeout(conditions: Mapping[str, Expected]) -> Iterator[tuple[Timeouts, list[str]]]:
+    """Yield the conditions in groups, with the timeouts that fit what is expected of them."""
+    groups: dict[Outcome, list[str]] = {}
+    for name, condition in conditions.items():
+        groups.setdefault(condition.outcome if condition.outcome in TIMEOUTS else OK, []).append(name)
+    for outcome, names in groups.items():
+        yield TIMEOUTS.get(outcome, PATIENT), names
 
 
 def library(client: str) -> str:

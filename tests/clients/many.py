@@ -1,6 +1,6 @@
-"""Run cells of one client one after the other in one process, which a test starts: ``python -m tests.clients.many``.
+"""Run cells one after the other in one process, as an engine runs one: ``python -m tests.clients.many``.
 
-Cells come as lines of JSON; what became of their streams goes back as lines: outcome, version, tokens or bytes, error.
+A line of JSON for each: the environment, and the cell. What an engine would report goes back as its frames.
 """
 
 from __future__ import annotations
@@ -18,31 +18,28 @@ from loadgen.engine.pipe import Commands, Outbox
 from loadgen.model import Cell
 
 
+class Job(msgspec.Struct):
+    environment: dict[str, str]
+    cell: Cell
+
+
 def main() -> None:
-    cells = [msgspec.json.decode(line, type=Cell) for line in sys.stdin]
-    drive = _driver(clients.info(cells[0].client.name).mode)
-    kind = clients.load(cells[0].client)
-    outbox, commands = Outbox(os.pipe()[1]), Commands(os.pipe()[0])
-    for cell in cells:
-        engine = Engine(cell, protocols.of(cell.workload), outbox)
-        seen: list[object] = []
-        engine._ended = Kept(seen)
-        drive(engine, kind, commands, lambda engine=engine: engine.start(perf_counter_ns()) or True)
-        sys.stdout.buffer.write(msgspec.json.encode(seen) + b"\n")
-    sys.stdout.flush()
+    outbox = Outbox(os.dup(1))
+    os.dup2(2, 1)
+    for line in sys.stdin.buffer:
+        job = msgspec.json.decode(line, type=Job)
+        os.environ.clear()
+        os.environ.update(job.environment)
+        run(job.cell, outbox)
     os._exit(0)  # threads may still wait in a library
 
 
-class Kept(list):
-    """Streams that have ended, of which none is sent."""
-
-    def __init__(self, seen: list[object]) -> None:
-        super().__init__()
-        self._seen = seen
-
-    def append(self, stream) -> None:
-        size = sum(memoryview(stream.counts).cast("H")) or stream.size
-        self._seen.append((stream.outcome, stream.http, size, stream.error))
+def run(cell: Cell, outbox: Outbox) -> None:
+    drive = _driver(clients.info(cell.client.name).mode)
+    engine = Engine(cell, protocols.of(cell.workload), outbox)
+    commands = Commands(os.pipe()[0])
+    drive(engine, clients.load(cell.client), commands, lambda: engine.start(perf_counter_ns()) or True)
+    engine.close()
 
 
 if __name__ == "__main__":

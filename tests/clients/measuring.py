@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import os
+import subprocess
+import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
+from loadgen import store
 from loadgen.clients import BUILTIN, info, version
+from loadgen.engine.pipe import Done, Reader, Streams
 from loadgen.lab import engine
-from loadgen.model import Cell, ClientId, Listener, Outcome, Recording
+from loadgen.model import ArrivalTable, Cell, ClientId, Listener, Outcome, Recording, Stream, StreamTable
+from tests.clients.many import Job
 
 VARIANTS = (
     ClientId("requests", {"session": "shared"}),
@@ -55,13 +65,82 @@ def record(cell: Cell) -> Recording:
     return recording
 
 
-def record_all(cells: Sequence[Cell]) -> list[Recording]:
-    """Return a recording for each cell. They run side by side."""
+def record_each(cells: Sequence[Cell]) -> list[Recording]:
+    """Return a recording for each cell, of an engine of its own. They run side by side."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(record, cells))
 
 
-def rows(recording: Recording) -> list[Row]:
+class Recorded(NamedTuple):
+    """What is looked at of a recording whose engine was not sampled."""
+
+    streams: StreamTable
+    arrivals: ArrivalTable
+
+
+class Host:
+    """A process that runs cells of one client, one after the other."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.clients.many"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            bufsize=0,
+        )
+        self._reader = Reader()
+        atexit.register(self.close)
+
+    def run(self, cell: Cell) -> list[Stream]:
+        """Return the streams of a cell."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(Job({**os.environ}, cell)) + b"\n")
+        found: list[Stream] = []
+        while data := self._process.stdout.read(1 << 16):
+            for frame in self._reader.feed(data):
+                if isinstance(frame, Streams):
+                    found += frame.streams
+                elif isinstance(frame, Done):
+                    return found
+        raise AssertionError(f"{cell.client.label} ended its process")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+# A library held to HTTP/1.1 cannot speak another version later.
+_hosts: defaultdict[tuple[str, str], Host] = defaultdict(Host)
+
+
+def streams_of(cells: Sequence[Cell]) -> list[list[Stream]]:
+    """Return the streams of each cell. Those of one client share a process, which stays for later ones.
+
+    To start an engine for each would take most of the time of these tests.
+    """
+    jobs: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, cell in enumerate(cells):
+        jobs[cell.client.label, cell.workload.http].append(place)
+    found: list[list[Stream]] = [[] for _ in cells]
+
+    def run(key: tuple[str, str]) -> None:
+        for place in jobs[key]:
+            found[place] = _hosts[key].run(cells[place])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(run, jobs))
+    return found
+
+
+def record_all(cells: Sequence[Cell]) -> list[Recorded]:
+    """Return what each cell recorded, without an engine of its own for it."""
+    tables = map(store.tables_of, streams_of(cells))
+    return [Recorded(table["streams"], table["arrivals"]) for table in tables]
+
+
+def rows(recording: Recording | Recorded) -> list[Row]:
     table = recording.streams
     edges = np.concatenate([[0], np.cumsum(table.reads)]).tolist()
     found = []

@@ -27,7 +27,7 @@ from tests.clients.conditions import (
     says,
     says_and_closes,
 )
-from tests.clients.measuring import record_all, rows, share
+from tests.clients.measuring import record_each, rows, share
 from tests.clients.raw import Raw
 from tests.lab.cells import cell
 from tests.outsiders import install
@@ -111,7 +111,7 @@ def test_a_stream_starts_clean_whatever_was_before_it(part: int, elsewhere: str)
             for client in clients
             for made, kinds in sequences(client, servers[client.label].url, urls, elsewhere)
         ]
-        recordings = record_all([made for made, _ in jobs])
+        recordings = record_each([made for made, _ in jobs])
     wrong = []
     for (made, kinds), recording in zip(jobs, recordings, strict=True):
         found = rows(recording)
@@ -147,7 +147,7 @@ def test_an_answer_that_was_there_before_its_request_is_named() -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(Raw(HANDLERS)) for _ in clients]
         cells = [slot(client, server.url, kinds) for client, server in zip(clients, servers, strict=True)]
-        recordings = record_all(cells)
+        recordings = record_each(cells)
     bad = Outcome.UNDECODABLE
     for client, recording in zip(clients, recordings, strict=True):
         found = rows(recording)
@@ -221,7 +221,7 @@ def test_slots_keep_their_connections_and_nothing_else(part: int) -> None:
     clients = share(part, PARTS)
     with ExitStack() as stack:
         servers = [stack.enter_context(Raw(handlers)) for _ in clients]
-        recordings = record_all(
+        recordings = record_each(
             [
                 cell(
                     client=client,

@@ -10,7 +10,7 @@ from loadgen import clients, interpreters
 from loadgen.model import ClientId, Load, Outcome
 from tests.clients import test_openai
 from tests.clients.conditions import CHUNKED, LAST, chunk, length, says, says_and_closes
-from tests.clients.measuring import record, rows
+from tests.clients.measuring import record, record_each, rows
 from tests.clients.raw import Raw
 from tests.lab.cells import cell
 
@@ -44,7 +44,7 @@ def chat(text: str, done: str = "false") -> bytes:
 @pytest.mark.usefixtures("environment")
 def test_conditions_of_openai(name: str) -> None:
     needed(name)
-    test_openai.check_conditions([name], paced=False)  # its first stream takes a second
+    test_openai.check_conditions([name], record_each)
     test_openai.check_whole(name)
 
 

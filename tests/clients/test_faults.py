@@ -14,7 +14,7 @@ from loadgen.model.scenario import FAULTS
 from loadgen.simulator.plan import Planner
 from loadgen.simulator.process import Process
 from loadgen.simulator.stream import STATUS
-from tests.clients.measuring import Row, peak_kib, record_all, rows, share
+from tests.clients.measuring import Row, peak_kib, record_each, rows, share
 from tests.lab.cells import cell
 
 EXPECTED: dict[str | None, Outcome] = {
@@ -78,7 +78,7 @@ def test_every_fault_has_the_same_outcome_with_every_client(part: int) -> None:
             )
             for client, (spec, met) in zip(clients, simulators, strict=True)
         ]
-        recordings = record_all(cells)
+        recordings = record_each(cells)
     for client, recording, (_, met) in zip(clients, recordings, simulators, strict=True):
         found = rows(recording)
         # Which stream meets which fault depends on when it arrives.

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from loadgen.clients import version
 from loadgen.model import ClientId, Load, Outcome, Timeouts
 from tests.clients.conditions import CHUNKED, TOKEN, chunk
-from tests.clients.measuring import peak_kib, record_all, rows
+from tests.clients.measuring import peak_kib, record_each, rows
 from tests.clients.raw import Gone, Raw, Wire
 from tests.lab.cells import cell
 
@@ -46,7 +46,7 @@ def test_no_head_without_end_takes_memory_or_succeeds() -> None:
     pairs = [(client, kind) for client in clients for kind in ENDLESS]
     with ExitStack() as stack:
         server = stack.enter_context(Raw(ENDLESS))
-        recordings = record_all(
+        recordings = record_each(
             [
                 cell(client=client, url=server.url, prompts=(kind,), concurrency=1, load=Load(requests=1),
                      timeouts=TIMEOUTS)

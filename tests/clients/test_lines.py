@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 
 import pytest
 import urllib3
 
 from loadgen import clients
 from loadgen.clients import BUILTIN, Missing, info, version
-from loadgen.model import ClientId, Load
+from loadgen.model import ClientId, Load, Outcome
 from tests.clients.conditions import CONDITIONS, END, LAST, TIMEOUTS, TOKEN, Expected, chunked, says
 from tests.clients.measuring import record, record_all, rows
-from tests.clients.raw import PACE, Raw
+from tests.clients.raw import Raw
 from tests.lab.cells import cell
 
 NAMES = [name for name in BUILTIN if "lines" in info(name).options and version(name) is not None]
@@ -46,8 +45,7 @@ def test_a_library_hands_over_line_by_line() -> None:
                     url=stack.enter_context(Raw(handlers)).url,
                     concurrency=len(LINES),
                     prompts=tuple(LINES),
-                    # A busy machine must not end these.
-                    timeouts=replace(TIMEOUTS, first_token=20.0, total=30.0),
+                    timeouts=TIMEOUTS[Outcome.IDLE_TIMEOUT],
                     load=Load(requests=1),
                 )
                 for name in NAMES
@@ -55,12 +53,11 @@ def test_a_library_hands_over_line_by_line() -> None:
         )
     for name, recording in zip(NAMES, recordings, strict=True):
         found = {tuple(LINES)[row.slot]: row for row in rows(recording)}
+        # A stalled line is there before the body has ended, or the outcome were another.
         for condition, expected in LINES.items():
             row = found[condition]
             assert (row.outcome, row.tokens) == (expected.outcome, expected.tokens), (name, condition, row)
             assert max(row.counts, default=0) <= 1, (name, condition)
-        slow = found["chunked, slowly"].arrivals
-        assert slow[-1] - slow[0] > 3 * PACE * 1e9, name
 
 
 def test_the_default_hands_over_reads() -> None:
