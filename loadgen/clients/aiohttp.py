@@ -52,8 +52,12 @@ class Aiohttp:
         ) as response:
             report(response, sink)
             on_data, body = sink.data, response.content
-            async for chunk in body if self._native else body.iter_any():
-                on_data(chunk)
+            if self._native:
+                async for line in body:
+                    on_data(line)
+            else:  # iter_any(), less its iterator's coroutine for each read
+                while chunk := await body.readany():
+                    on_data(chunk)
 
 
 def failures() -> Failures:

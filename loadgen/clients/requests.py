@@ -28,6 +28,7 @@ class Requests:
         self._options: dict[str, Any] = {"stream": True, "timeout": timeout, "allow_redirects": False}
         self._read = _lines if choice(cell.client, "lines") == "native" else self._chunks
         self._cell, self._trust = cell, trust.context(cell)
+        self._no_cookies = DefaultCookiePolicy(allowed_domains=[])
         self._local = threading.local()
         shared = cell.client.options.get("session") == "shared"
         self._shared = self._session(cell.max_streams) if shared else None
@@ -62,7 +63,7 @@ class Requests:
         session = requests.Session()
         session.trust_env = False
         session.verify = self._cell.tls.verify
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.cookies.set_policy(self._no_cookies)
         # requests reads the body of a redirect to its end, even if it must not follow it.
         session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # noqa: ARG005
         adapter = HTTPAdapter(max_retries=0)

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from functools import cache
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from time import perf_counter_ns
 from typing import Any, ClassVar
@@ -74,13 +75,17 @@ def failures() -> Failures:
 
 def set_up(manager: Any, cell: Cell) -> None:
     """Make the connections of a PoolManager report how long it took to open them, and close them if each is for one."""
-    own = {"_put_conn": _close} if cell.workload.connections == "new" else {}
+    is_new = cell.workload.connections == "new"
     manager.pool_classes_by_scheme = {
-        scheme: type(
-            pool.__name__, (pool,), {"ConnectionCls": type("Timed", (_Timed, pool.ConnectionCls), {}), **own}
-        )
-        for scheme, pool in manager.pool_classes_by_scheme.items()
+        scheme: _timed(pool, is_new) for scheme, pool in manager.pool_classes_by_scheme.items()
     }
+
+
+@cache  # a class takes kilobytes, and requests has a manager in each thread
+def _timed(pool: Any, is_new: bool) -> Any:
+    connection = type("Timed", (_Timed, pool.ConnectionCls), {})
+    own = {"_put_conn": _close} if is_new else {}
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection, **own})
 
 
 def _close(pool: Any, connection: Any) -> None:  # noqa: ARG001

@@ -36,7 +36,7 @@ def drive(
     if isinstance(engine.dispatcher, Schedule):
         engine.dispatcher.lead = LEAD_NS
     of = engine.cell.workload
-    run = _Threads(partial(_slot, engine, client), keep=of.load.is_open or bool(of.conversations)).run
+    run = _Threads(engine, client, keep=of.load.is_open or bool(of.conversations)).run
     watched = [commands.fd]
     if of.conversations:
         woken, wakes = os.pipe()
@@ -67,12 +67,12 @@ class _Threads:
     Without ``keep`` a thread ends, and with it its connections, when it has nothing more to do.
     """
 
-    def __init__(self, work: Callable[[Arrival], None], *, keep: bool) -> None:
-        self._work, self._keep = work, keep
+    def __init__(self, engine: Engine, client: SyncClient, *, keep: bool) -> None:
+        self._engine, self._client, self._keep = engine, client, keep
         self._idle: list[_Idle] = []
 
     def run(self, arrival: Arrival) -> None:
-        """Run ``work`` with the arrival, on a thread; called from one only."""
+        """Run the arrival on a thread; called from one only."""
         try:
             thread = self._idle.pop()
         except IndexError:
@@ -82,12 +82,12 @@ class _Threads:
         thread.wakes.release()
 
     def _serve(self, arrival: Arrival) -> None:
-        self._work(arrival)
+        _slot(self._engine, self._client, arrival)  # no partial: a call through C takes a page of each stack
         idle = _Idle(arrival)
         while self._keep:
             self._idle.append(idle)
             idle.wakes.acquire()
-            self._work(idle.arrival)
+            _slot(self._engine, self._client, idle.arrival)
 
 
 class _Idle:
