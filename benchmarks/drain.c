@@ -1,5 +1,6 @@
-/* Opens N streams against an Ollama server, reads them with epoll, and sends the next request on each that ends.
-   usage: drain HOST PORT STREAMS SECONDS RAMP_SECONDS TOKENS  ->  one JSON line */
+/* Opens N streams against an Ollama server, reads them with epoll, and sends the next request on each that ends, or on a
+   new connection where FRESH is 1; until the time is over, or TOTAL streams have ended.
+   usage: drain HOST PORT STREAMS SECONDS RAMP_SECONDS TOKENS [TOTAL FRESH]  ->  one JSON line */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,25 +16,33 @@
 
 static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
 
+static struct sockaddr_in to = {.sin_family = AF_INET};
+static char request[400];
+static int size, epoll;
+static long errors;
+
+static void begin(void) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+  if (fd < 0 || connect(fd, (void *)&to, sizeof to)) { errors++; if (fd >= 0) close(fd); return; }
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  struct epoll_event e = {.events = EPOLLIN, .data.fd = fd}; epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+  if (send(fd, request, size, 0) != size) errors++;
+}
+
 int main(int argc, char **argv) {
-  if (argc != 7) return 2;
+  if (argc != 7 && argc != 9) return 2;
   struct rlimit limit; getrlimit(RLIMIT_NOFILE, &limit); limit.rlim_cur = limit.rlim_max; setrlimit(RLIMIT_NOFILE, &limit);
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))}; inet_pton(AF_INET, argv[1], &to.sin_addr);
-  int n = atoi(argv[3]), opened = 0, epoll = epoll_create1(0), one = 1;
+  to.sin_port = htons(atoi(argv[2])); inet_pton(AF_INET, argv[1], &to.sin_addr);
+  int n = atoi(argv[3]), opened = 0, fresh = argc == 9 && atoi(argv[8]); epoll = epoll_create1(0);
+  long total = argc == 9 ? atol(argv[7]) : -1;
   double seconds = atof(argv[4]), ramp = atof(argv[5]), start = now();
-  char body[200], request[400];
+  char body[200];
   sprintf(body, "{\"model\":\"m\",\"prompt\":\"Why?\",\"options\":{\"num_predict\":%d}}", atoi(argv[6]));
-  int size = sprintf(request, "POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
-  long bytes = 0, reads = 0, ended = 0, errors = 0;
+  size = sprintf(request, "POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+  long bytes = 0, reads = 0, ended = 0;
   static char buffer[1 << 16]; static struct epoll_event events[512];
-  while (now() < start + seconds) {
-    while (opened < n && (ramp <= 0 || now() >= start + ramp * opened / n)) {
-      int fd = socket(AF_INET, SOCK_STREAM, 0); opened++;
-      if (fd < 0 || connect(fd, (void *)&to, sizeof to)) { errors++; continue; }
-      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      struct epoll_event e = {.events = EPOLLIN, .data.fd = fd}; epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
-      if (send(fd, request, size, 0) != size) errors++;
-    }
+  while (now() < start + seconds && ended != total) {
+    while (opened < n && (ramp <= 0 || now() >= start + ramp * opened / n)) { begin(); opened++; }
     int ready = epoll_wait(epoll, events, 512, opened < n ? 1 : 10);
     for (int i = 0; i < ready; i++) {
       int fd = events[i].data.fd; long got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
@@ -41,7 +50,10 @@ int main(int argc, char **argv) {
       bytes += got; reads++;
       if (reads == 1 && memcmp(buffer, "HTTP/1.1 200", 12)) errors++;
       /* The closing chunk is a send of its own, so its end is the end of a read. */
-      if (got >= 5 && !memcmp(buffer + got - 5, "0\r\n\r\n", 5)) { ended++; if (send(fd, request, size, 0) != size) errors++; }
+      if (got < 5 || memcmp(buffer + got - 5, "0\r\n\r\n", 5)) continue;
+      if (++ended == total) break;
+      if (fresh) { close(fd); begin(); }
+      else if (send(fd, request, size, 0) != size) errors++;
     }
   }
   struct rusage u; getrusage(RUSAGE_SELF, &u);

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from loadgen.model import Cell, Request, Usage
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps would make one for each call
 _QUOTED = re.compile(r"%([0-9A-Fa-f]{2})")
 # What could end a script element or a line of JavaScript.
 _ESCAPED_BY_GO = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
@@ -55,8 +56,7 @@ def _plain(char: str) -> str:
 
 def to_json(value: Any) -> bytes:
     """Encode as Go's encoding/json does; what is no Unicode becomes a question mark."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_ESCAPED_BY_GO).encode(errors="replace")
+    return _JSON.encode(value).translate(_ESCAPED_BY_GO).encode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

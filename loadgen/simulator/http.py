@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeVar
 
 import httptools
@@ -45,7 +46,8 @@ class Request:
         if not self.body:
             raise HttpError(400, "missing request body")
         try:
-            return msgspec.convert(json.loads(self.body, parse_float=_number), kind)
+            text = self.body.decode(json.detect_encoding(self.body), "surrogatepass")
+            return msgspec.convert(_JSON.decode(text), kind)
         except (ValueError, RecursionError) as error:
             raise HttpError(400, f"invalid request: {error}") from None
 
@@ -53,6 +55,9 @@ class Request:
 def _number(text: str) -> float:
     number = float(text)
     return int(number) if number.is_integer() else number
+
+
+_JSON: Final = json.JSONDecoder(parse_float=_number)  # json.loads would make one for each request
 
 
 def path_of(target: str) -> str:
@@ -65,7 +70,12 @@ def path_of(target: str) -> str:
 
 def date() -> bytes:
     """Return the time as the header ``Date`` has it."""
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()).encode()
+    return _date(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second)).encode()
 
 
 def _without_offer(request: Request) -> bytes:
