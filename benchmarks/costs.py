@@ -45,6 +45,8 @@ from loadgen.simulator.process import Process
 
 CORES = cores()
 WINDOW_S, WARMUP_S = 3.5, 1.5
+TRIES = 3
+OFF = 0.1  # share by which a window may be longer or shorter, and seconds by which it may begin late
 LONG = Simulator(ttft=0.2, gap=0.05, tokens=40, jitter=0.5)
 SHORT = Simulator(ttft=0.05, gap=0.05, tokens=5, jitter=0.5)
 USUAL = ("floor", "requests", "httpx-sync", "httpx-async", "aiohttp")
@@ -82,27 +84,32 @@ class Use(NamedTuple):
 
 def use(
     client: ClientId, spec: Simulator, load: Load, level: Level, protocol: str = "ollama-generate"
-) -> Use:
-    """Run one cell."""
-    with Process(spec, cores=CORES.simulator) as server:
-        [cell] = plan.cells(scenario(client, spec, load, level, protocol), server.url, CORES.engine)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        recording = record(cell, Listener(), lambda: False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    first, last = recording.edges
-    assert first.cpu_ns is not None
-    assert last.cpu_ns is not None
-    at, start = recording.arrivals.at, recording.streams.start
-    seconds = (last.at - first.at) / 1e9
-    tokens = int(((at > first.at) & (at <= last.at)).sum()) / seconds
-    requests = int(((start > first.at) & (start <= last.at)).sum()) / seconds
-    return Use(
-        (last.cpu_ns - first.cpu_ns) / 1e9 / seconds,
-        Work(tokens, requests, level.value),
-        ((last.voluntary or 0) - (first.voluntary or 0)) / seconds,
-        after.ru_utime - before.ru_utime,
-        after.ru_stime - before.ru_stime,
-    )
+) -> Use | None:
+    """Run one cell, up to three times until it was not starved; return ``None`` where it always was."""
+    for _ in range(TRIES):
+        with Process(spec, cores=CORES.simulator) as server:
+            [cell] = plan.cells(scenario(client, spec, load, level, protocol), server.url, CORES.engine)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            recording = record(cell, Listener(), lambda: False)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        first, last = recording.edges
+        assert first.cpu_ns is not None
+        assert last.cpu_ns is not None
+        at, start = recording.arrivals.at, recording.streams.start
+        planned, seconds = (recording.window[1] - recording.window[0]) / 1e9, (last.at - first.at) / 1e9
+        if abs(seconds / planned - 1) < OFF and first.at - recording.window[0] < OFF * 1e9:
+            return Use(
+                (last.cpu_ns - first.cpu_ns) / 1e9 / seconds,
+                Work(
+                    int(((at > first.at) & (at <= last.at)).sum()) / seconds,
+                    int(((start > first.at) & (start <= last.at)).sum()) / seconds,
+                    level.value,
+                ),
+                ((last.voluntary or 0) - (first.voluntary or 0)) / seconds,
+                after.ru_utime - before.ru_utime,
+                after.ru_stime - before.ru_stime,
+            )
+    return None
 
 
 def scenario(client: ClientId, spec: Simulator, load: Load, level: Level, protocol: str) -> Scenario:
@@ -113,14 +120,24 @@ def scenario(client: ClientId, spec: Simulator, load: Load, level: Level, protoc
 
 
 def loads(client: ClientId) -> Iterator[Use]:
-    """Run a few streams, more, and as many as use half of the core, or 1,000; then the same with short ones."""
+    """Run a few streams, more, and as many as use two fifths of the core, or 1,000; then the same with short ones."""
     load = Load(duration=WARMUP_S + WINDOW_S, warmup=WARMUP_S, ramp=1.0)
     for spec, most, sizes in ((LONG, 1000, (4, 64)), (SHORT, 300, (16,))):
         for few in sizes:
-            found = use(client, spec, load, Level(streams=few))
+            if (found := use(client, spec, load, Level(streams=few))) is None:
+                raise Starved
             yield found
-        streams = round(few * 0.5 / max(found.share - 0.01, 0.01))
-        yield use(client, spec, load, Level(streams=max(2 * few, min(streams, most))))
+            share = max(found.share - 0.01, 0.01)
+        streams = max(2 * few, min(round(few * 0.4 / share), most))
+        while (many := use(client, spec, load, Level(streams=streams))) is None:
+            streams = streams * 2 // 3
+            if streams < few:
+                raise Starved
+        yield many
+
+
+class Starved(Exception):
+    """Others use so much of the core that the client cannot be measured."""
 
 
 def fitted(found: Sequence[Use], now: Speed) -> Cost:
@@ -159,7 +176,11 @@ def measure(client: ClientId, rounds: int) -> None:
     """Print the line of the table."""
     before = speed(CORES.engine)
     assert before is not None
-    found = [each for _ in range(rounds) for each in loads(client)]
+    try:
+        found = [each for _ in range(rounds) for each in loads(client)]
+    except Starved:
+        print(f"    # {client.label}: others use too much of the core", flush=True)
+        return
     after = speed(CORES.engine)
     assert after is not None
     now = Speed(
@@ -193,6 +214,9 @@ def check(client: ClientId, rounds: int) -> list[float]:
         for _ in range(rounds):
             [of] = predict(scenario(client, spec, load, at, protocol), speed(CORES.engine))
             came = use(client, spec, load, at, protocol)
+            if came is None:
+                print(f"{client.label:<28} {protocol:<16} {at.label:<16} starved by others", flush=True)
+                continue
             errors.append(of.mean / came.share - 1)
             print(
                 f"{client.label:<28} {protocol:<16} {at.label:<16} predicted {of.mean:.3f} used {came.share:.3f} "

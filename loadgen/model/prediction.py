@@ -43,13 +43,14 @@ class Prediction:
 class Held:
     """A prediction for the measured window, and the cores that the engine ``used`` of those ``given`` to it.
 
-    ``verdict``: ``holds``; ``off``; ``full``, where it used all that it could get, as predicted; ``slower``, where the
-    server sent far fewer tokens than it did in the warm-up.
+    ``left`` is what others left of these. ``verdict``: ``holds``; ``off``; ``full``, where it used all that it could
+    get, as predicted; ``slower``, where the server sent far fewer tokens than it did in the warm-up.
     """
 
     prediction: Prediction
     used: float
     given: float
+    left: float
     verdict: Literal["holds", "off", "full", "slower"]
 
     @property

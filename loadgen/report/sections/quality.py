@@ -31,7 +31,7 @@ from loadgen.report.language import _
 from loadgen.report.sections import confidence
 from loadgen.report.sections.section import Block, Form, Section, View, by_level
 from loadgen.report.sentences import confidence as english
-from loadgen.report.sentences import sentences, server_clock, watched
+from loadgen.report.sentences import prediction, sentences, server_clock, watched
 from loadgen.report.sentences.validity import reason
 from loadgen.report.text import NOT_MEASURED, joined, percent
 
@@ -85,6 +85,10 @@ class Quality(Section):
 
 def _predicted(view: View, page: bool) -> Iterable[Verdict]:
     """Yield the predicted cores beside those used; off the page only where they differ."""
+    if page:
+        given = {(cell.client, cell.level): cell.engines for cell in view.run.info.cells}
+        for text in prediction.short(view.run.info.predictions, given):
+            yield Verdict(_("cores"), text, "warn")
     for of in view.of(PredictionFinding):
         if page or of.verdict == "off":
             english = sentences(of)

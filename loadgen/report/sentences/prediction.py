@@ -9,7 +9,6 @@ from loadgen.model import ClientId, Held, Level, Prediction, PredictionFinding
 from loadgen.report.columns import where
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
-from loadgen.report.text import number
 
 
 def short(predictions: Iterable[Prediction], given: Mapping[tuple[ClientId, Level], int]) -> Iterator[str]:
@@ -56,19 +55,17 @@ def sentences(finding: PredictionFinding) -> Sentences:
         "The cores that engines need, predicted before the run, came within 30 % in {n} of {all}"
     ).format(n=right, all=plural(len(judged), "{n} measurement", "{n} measurements"))
     order = sorted(finding.held, key=lambda each: each.verdict != "off")
-    return Sentences(statement, tuple(map(line, order)))
+    highest = {each.prediction.client: each.prediction for each in finding.held}
+    carried = (where(of.client, None) + ": " + carries(of) for of in highest.values())
+    return Sentences(statement, (*map(line, order), *carried))
 
 
 def line(of: Held) -> str:
     """Return what was predicted of one measurement, what it used, and their ratio."""
     text = {
-        "holds": _("{where}: {predicted} cores predicted, {used} used ({ratio} ×); {carries}"),
-        "off": _(
-            "{where}: {predicted} cores predicted, {used} used: off by more than 30 % ({ratio} ×); {carries}"
-        ),
-        "full": _(
-            "{where}: {predicted} cores predicted, {used} used of {given}: all it could get, as predicted; {carries}"
-        ),
+        "holds": _("{where}: {predicted} cores predicted, {used} used ({ratio} ×)"),
+        "off": _("{where}: {predicted} cores predicted, {used} used: off by more than 30 % ({ratio} ×)"),
+        "full": _("{where}: {predicted} cores predicted, {used} used, all of the {left} that it could get"),
         "slower": _(
             "{where}: {predicted} cores predicted, {used} used; the server was slower than in the warm-up"
         ),
@@ -77,7 +74,6 @@ def line(of: Held) -> str:
         where=where(of.prediction.client, of.prediction.level),
         predicted=f"{of.prediction.mean:.2f}",
         used=f"{of.used:.2f}",
-        given=f"{of.given:g}",
-        ratio=number(of.ratio),
-        carries=carries(of.prediction),
+        left=f"{of.left:.2f}",
+        ratio=f"{of.ratio:.2f}",
     )
