@@ -61,8 +61,8 @@ def check(cell: Cell) -> None:
     """
     until = _until(cell)
     if cell.workload.http == "2":
-        if told := address.lacks_http2(cell.url):
-            raise TargetError(f"{place(Request('GET', cell.url, {}, b''))}: {told}")
+        if reason := address.lacks_http2(cell.url):
+            raise TargetError(f"{place(Request('GET', cell.url, {}, b''))}: {reason}")
         if address.speaks_http2_only(cell.url):
             return  # all else is asked with HTTP/1.1
     protocol = protocols.load(cell.workload.protocol)
@@ -230,8 +230,8 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
         elif isinstance(error, TimeoutError):
             reason = address.spoken(request.url) if url.scheme == "https" else ""
             message = reason or f"no connection within {math.ceil(10 * seconds) / 10:g} s"
-        elif told := trust.explained([error]):
-            message = f"{told} ({found})" if (found := address.certificate(request.url)) else told
+        elif reason := trust.explained([error]):
+            message = f"{reason} ({found})" if (found := address.certificate(request.url)) else reason
         elif isinstance(error, ssl.SSLError):
             message = address.spoken(request.url) or f"no TLS: {error.reason or error}"
         else:

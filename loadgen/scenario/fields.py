@@ -122,6 +122,8 @@ def misplaced(protocol: str, options: Mapping[str, Any], body: Mapping[str, Any]
                 continue
             if key == api.prompt:
                 yield (*place, key), "replaces the prompts, so none of them is sent", _TO_PROMPTS
+            elif key == "model":
+                yield (*place, key), "replaces the scenario's model", "model, a key of its own"
             elif is_ollama and key in _OPTIONS:
                 yield (*place, key), "Ollama ignores it at the top level", f"options.{key}"
             elif (right := _right(protocol, key, place[0])) is not None:

@@ -16,6 +16,8 @@ from tests.scenario.conftest import Load as Loader
 # protocol, key of the scenario, its value -> the paths warned of, and what is offered
 MISPLACED = [
     ("ollama-generate", "options", "{think: false}", {"options.think": "body.think"}),
+    ("ollama-chat", "body", "{model: other}", {"body.model": "model, a key of its own"}),
+    ("openai-chat", "body", "{model: null}", {}),
     ("ollama-chat", "options", "{format: json, top_p: 1}", {"options.format": "body.format"}),
     (
         "ollama-chat",

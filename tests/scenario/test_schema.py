@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,13 @@ def plain(text: str) -> Any:
     return YAML(typ="safe", pure=True).load(text)
 
 
+@cache
+def validator() -> Draft202012Validator:
+    return Draft202012Validator(schema())
+
+
 def mistakes(text: str) -> list[str]:
-    return [error.message for error in Draft202012Validator(schema()).iter_errors(plain(text))]
+    return [error.message for error in validator().iter_errors(plain(text))]
 
 
 def test_it_is_a_schema_in_plain_json() -> None:
