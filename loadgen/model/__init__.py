@@ -24,6 +24,7 @@ from loadgen.model.answer import KeptOpen as KeptOpen
 from loadgen.model.answer import Loads as Loads
 from loadgen.model.answer import Measured as Measured
 from loadgen.model.answer import Objective as Objective
+from loadgen.model.answer import OnCores as OnCores
 from loadgen.model.answer import Saturates as Saturates
 from loadgen.model.answer import Scales as Scales
 from loadgen.model.answer import StoppedEarly as StoppedEarly

@@ -92,6 +92,17 @@ class Measured(Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnCores(Answer):
+    """The client carries the level on so many ``engines``, each with a core: ``lag_ms`` is its p99 of delivery lag."""
+
+    kind: str = "on_cores"
+    client: ClientId
+    level: Level
+    engines: int
+    lag_ms: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Carries(Answer):
     """Up to the rate ``holds`` the server keeps up with the arrivals, and ``latency`` (ms, of ``metric``) is the
     longest.

@@ -16,6 +16,7 @@ RULES: Sequence[str] = (
     "loadgen.analysis.answer.failures:failures",
     "loadgen.analysis.answer.carries:carries",
     "loadgen.analysis.answer.carries:held_back",
+    "loadgen.analysis.answer.on_cores:on_cores",
     "loadgen.analysis.answer.stopped:stopped",
     "loadgen.analysis.answer.good:good",
     "loadgen.analysis.answer.loads:loads",

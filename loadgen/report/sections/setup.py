@@ -8,11 +8,11 @@ from dataclasses import replace
 from loadgen.analysis.differences import facts, text
 from loadgen.model import Load, RunInfo, Scenario, Simulator, Target, Workload
 from loadgen.report.blocks import Bullets, Cell, Column, Details, Facts, Heading, Row, Table, Text
-from loadgen.report.columns import level_text
+from loadgen.report.columns import level_text, where
 from loadgen.report.language import _, plural
 from loadgen.report.sections.section import Block, Form, Section, View
 from loadgen.report.sentences.server import described
-from loadgen.report.text import clauses, joined
+from loadgen.report.text import clauses, joined, number
 
 PROMPTS = 5
 
@@ -79,6 +79,8 @@ def configuration(info: RunInfo) -> Iterable[Block]:
     default = groups.pop(_("as by default"))
     groups[_("run")] = run + groups.get(_("run"), [])
     yield Facts(groups)
+    if engines := _engines(info):
+        yield Facts({_("engines, each with a core"): engines})
     prompts = [prompt for prompt in info.scenario.workload.prompts if str(prompt)]
     if prompts:
         yield Heading(_("Prompts"))
@@ -86,6 +88,23 @@ def configuration(info: RunInfo) -> Iterable[Block]:
     if len(prompts) > PROMPTS:
         yield Text(_("and {n} more").format(n=len(prompts) - PROMPTS))
     yield Details(_("Settings that are as by default"), [Facts({"": default})])
+
+
+def _engines(info: RunInfo) -> list[tuple[str, str]]:
+    """Return how many engines each client had at each level, and why; nothing where all had one, as by default."""
+    if info.scenario.engines == 1:
+        return []
+    why = {(each.client, each.level): each.cores for each in info.predictions}
+    found = {(cell.client, cell.level): cell.engines for cell in info.cells if not cell.client.control}
+    return [
+        (
+            where(client, level),
+            str(engines)
+            if (cores := why.get((client, level))) is None
+            else _("{engines}; predicted to need {cores} cores").format(engines=engines, cores=number(cores)),
+        )
+        for (client, level), engines in sorted(found.items(), key=lambda each: (each[0][0].label, each[0][1]))
+    ]
 
 
 def _defaults(scenario: Scenario) -> Scenario:
@@ -118,6 +137,7 @@ def _order(view: View) -> list[Row]:
             for part in repeat.parts
             if part.recording.ended
         ]
+        ended = list(dict.fromkeys(ended))
         rows.append(
             [
                 str(place),

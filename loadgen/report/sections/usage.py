@@ -31,6 +31,8 @@ class Usage(Section):
             )
         if groups and view.distributed:
             yield Text(_("The workers of a cell are added up, each from its own start."))
+        elif groups and any(recording.engine for recording in view.run.recordings):
+            yield Text(_("The engines of a cell are added up."))
         for place, (level, charts) in enumerate(groups):
             yield Heading(at(level))
             yield Charts(charts, key=not place)

@@ -31,6 +31,7 @@ from loadgen.model import (
     Loads,
     Measured,
     Objective,
+    OnCores,
     Outcome,
     Saturates,
     Scales,
@@ -632,6 +633,17 @@ def _stopped(answers: Sequence[StoppedEarly]) -> Iterator[str]:
         )
 
 
+def _on_cores(answers: Sequence[OnCores]) -> Iterator[str]:
+    text = _("{client} carries {level} on {cores}: it held the schedule, with a delivery lag p99 of {lag}.")
+    for one in answers:
+        yield text.format(
+            client=plain(one.client),
+            level=level_text(one.level),
+            cores=plural(one.engines, "{n} core", "{n} cores"),
+            lag=value("lag_p99_ms", one.lag_ms.value),
+        )
+
+
 _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Failures: _failures,
     StoppedEarly: _stopped,
@@ -640,6 +652,7 @@ _SENTENCES: Mapping[type[Answer], Callable[[Any], Iterator[str]]] = {
     Good: good,
     Carries: _carries,
     HeldBack: _held_back,
+    OnCores: _on_cores,
     Alike: _compared,
     Differs: _compared,
     Objective: _objective,
