@@ -30,6 +30,15 @@ TIMING = {
     "tests/test_proc.py",
 }
 
+# Files whose cells run in processes that stay, one for each client: one worker has them all.
+SHARING = {
+    f"tests/clients/test_{name}.py"
+    for name in (
+        "certificates", "conditions", "connecting", "interim", "lines", "openai", "protocols", "same_request",
+        "versions", "wire",
+    )
+}  # fmt: skip
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -45,7 +54,7 @@ def draws(request: pytest.FixtureRequest) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Return the scheduler of ``--dist loadfile``, for which the files of ``TIMING`` are one."""
+    """Return the scheduler of ``--dist loadfile``, for which ``TIMING`` is one file, and ``SHARING``."""
     if config.getoption("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -53,6 +62,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = super()._split_scope(nodeid)
-            return "timing" if path in TIMING else path
+            return "timing" if path in TIMING else "clients" if path in SHARING else path
 
     return Scheduling(config, log)

@@ -64,7 +64,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[str]]
         patch.setenv("PYTHONPATH", str(hook))
         cells = [request(name, server.url) for name in INSTALLED]
         cells += [request(name, server.url, python) for name, python in alone.items()]
-        for recording in measuring.record_all(cells):
+        for recording in measuring.record_each(cells):
             assert [row.outcome for row in measuring.rows(recording)] == ["ok"], recording.client
     return {path.name: set(path.read_text().split()) for path in notes.iterdir()}
 
