@@ -1,6 +1,6 @@
 """The reference client: a bare ``asyncio.Protocol`` with httptools, on uvloop. No client could cost much less.
 
-It implements only the HTTP/1.1 that a streamed response needs.
+It implements only the HTTP/1.1 that a streamed response needs, and takes a read that is one whole chunk itself.
 """
 
 import asyncio
