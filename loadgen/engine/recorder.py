@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
-from loadgen.clients import Failures, Phase, Undelivered, no_headers
+from loadgen.clients import Failures, Phase, Sink, Undelivered, no_headers
 from loadgen.engine.failures import (
     MAX_BODY_BYTES,
     Headers,
@@ -31,6 +31,7 @@ MAX_ERROR_BYTES = 2048
 _BY_SERVER = (Outcome.OK, Outcome.EMPTY, Outcome.SERVER_ERROR, Outcome.HTTP_STATUS, Outcome.UNDECODABLE)
 _ANSWER, _THINKING = Output.ANSWER, Output.THINKING
 _ONE = array("H", [1])
+_NO_USAGE, _NO_SIZES = Usage(), array("I")
 MAX_COUNT = 0xFFFF  # text events that a row of arrivals can hold
 
 
@@ -90,7 +91,7 @@ class StreamRecorder:
     _broken: Undecodable | None = None  # before any event
     _broken_at: int = 0
     _head: bytearray | None = field(default_factory=bytearray)  # of the body, until it has held an event
-    _usage: Usage = field(default_factory=Usage)
+    _usage: Usage = _NO_USAGE
     _first_answer: int | None = None
     _other: dict[Output, int] = field(default_factory=dict)  # text events that carry no answer, of each kind
     _first_stamp: int | None = None
@@ -99,13 +100,17 @@ class StreamRecorder:
     _counts: array[int] = field(default_factory=lambda: array("H"))  # one each for the reads that it lacks
     _text_events: int = 0  # of the reads in it
     _stamps: array[int] = field(default_factory=lambda: array("i"))
-    _sizes: array[int] = field(default_factory=lambda: array("I"))  # of each read, where they are kept
+    _sizes: array[int] = field(default_factory=lambda: _NO_SIZES)  # of each read, where they are kept
     # The decoder's, while the answer is text: most reads after one with a token of text bring one more.
     _plain_token: Callable[[bytes], int | None] = _no_token
     _start: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._start = perf_counter_ns()
+
+    def on_connected(self, connected: socket.socket) -> None:
+        """Keep the socket of the stream's connection."""
+        self.connected = connected
 
     def on_phase(self, phase: Phase, ns: int) -> None:
         """Keep how long a phase of opening the stream's connection took, over all attempts."""
@@ -403,6 +408,8 @@ class KeepingRecorder(StreamRecorder):
 class BytesRecorder(StreamRecorder):
     """Record a stream of which the bytes count: the size of every read, and no events."""
 
+    _sizes: array[int] = field(default_factory=lambda: array("I"))
+
     def on_data(self, data: bytes) -> None:
         now = perf_counter_ns()
         if not data:
@@ -419,3 +426,8 @@ class BytesRecorder(StreamRecorder):
     @property
     def has_begun(self) -> bool:
         return self._size > 0
+
+
+def sink(recorder: StreamRecorder, connected: Callable[[socket.socket], object]) -> Sink:
+    """Return what the client of the recorder's stream reports to."""
+    return Sink(connected, recorder.on_headers, recorder.on_data, recorder.on_phase, recorder.on_connection)

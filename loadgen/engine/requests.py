@@ -26,6 +26,10 @@ class Requests:
         self._ready: dict[int | None, Request] = {}  # of the next arrival, by its slot
         talk = cell.workload.conversations
         self.conversations = None if talk is None else Conversations(cell, protocol)
+        self._asked = [
+            Asked(number, prompt.input_tokens, prompt.output_tokens)
+            for number, prompt in enumerate(cell.workload.prompts)
+        ]
         self._made = [] if talk else [self._maker(prompt) for prompt in cell.workload.prompts]
 
     def of(self, arrival: Arrival) -> Request:
@@ -56,11 +60,14 @@ class Requests:
 
     def asked(self, arrival: Arrival) -> Asked:
         """Return what a stream asks."""
-        prompts = self._cell.workload.prompts
-        number = None if arrival.own else arrival.prompt % len(prompts)
-        prompt = arrival.own or prompts[arrival.prompt % len(prompts)]
-        place = () if self.conversations is None else (arrival.session, arrival.turn)
-        return Asked(number, prompt.input_tokens, prompt.output_tokens, *place)
+        own = arrival.own
+        if own is None:
+            asked = self._asked[arrival.prompt % len(self._asked)]
+        else:
+            asked = Asked(None, own.input_tokens, own.output_tokens)
+        if self.conversations is not None:
+            asked = asked._replace(session=arrival.session, turn=arrival.turn)
+        return asked
 
     def _maker(self, prompt: Prompt) -> Callable[[], Request]:
         """Return what makes the requests of one prompt."""

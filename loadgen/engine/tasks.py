@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from time import perf_counter_ns
 
-from loadgen.clients import AsyncClient, Sink, choice
+from loadgen.clients import AsyncClient, choice
 from loadgen.engine.alarm import Alarm
 from loadgen.engine.core import Engine
 from loadgen.engine.pipe import Commands
-from loadgen.engine.recorder import StreamRecorder
-from loadgen.model import Arrival, Cell, Request
+from loadgen.engine.recorder import sink
+from loadgen.model import Arrival, Cell
 
 
 def drive(
@@ -90,6 +89,8 @@ class _Driver:
 
 async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
     arrival: Arrival | None = first
+    task = asyncio.current_task()
+    assert task is not None
     while arrival is not None:
         request = engine.request(arrival)
         # uvloop wakes up to a millisecond early
@@ -98,23 +99,14 @@ async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return
-        await _stream(client, recorder, request)
+        recorder.abort = task.cancel
+        connected = recorder.on_connected
+        try:
+            await client.stream(request, sink(recorder, connected))
+            recorder.finish()
+        except Exception as error:
+            recorder.fail(error, client.failures)
+        except asyncio.CancelledError as error:
+            task.uncancel()
+            recorder.fail(error, client.failures)
         arrival = engine.end_stream(recorder, arrival)
-
-
-async def _stream(client: AsyncClient, recorder: StreamRecorder, request: Request) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    recorder.abort = task.cancel
-    try:
-        connected = partial(setattr, recorder, "connected")
-        sink = Sink(
-            connected, recorder.on_headers, recorder.on_data, recorder.on_phase, recorder.on_connection
-        )
-        await client.stream(request, sink)
-        recorder.finish()
-    except Exception as error:
-        recorder.fail(error, client.failures)
-    except asyncio.CancelledError as error:
-        task.uncancel()
-        recorder.fail(error, client.failures)

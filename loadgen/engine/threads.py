@@ -13,13 +13,13 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter_ns
 
-from loadgen.clients import Sink, SyncClient, size
+from loadgen.clients import SyncClient, size
 from loadgen.engine.core import Engine
 from loadgen.engine.pauses import RunWait
 from loadgen.engine.pipe import Commands
-from loadgen.engine.recorder import StreamRecorder
+from loadgen.engine.recorder import StreamRecorder, sink
 from loadgen.engine.schedule import Schedule
-from loadgen.model import Arrival, Cell, Request
+from loadgen.model import Arrival, Cell
 
 LEAD_NS = 2_000_000  # a thread gets an arrival so long before it is due: it has started, or woken up, by then
 
@@ -109,22 +109,15 @@ def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return
-        _stream(client, recorder, request)
+        recorder.abort = recorder.end_at_next_read
+        connected = partial(_connected, recorder)
+        try:
+            client.stream(request, sink(recorder, connected))
+            recorder.finish()
+        except Exception as error:
+            recorder.fail(error, client.failures)
         recorder.run_wait_ns = wait.take()
         arrival = engine.end_stream(recorder, arrival)
-
-
-def _stream(client: SyncClient, recorder: StreamRecorder, request: Request) -> None:
-    recorder.abort = recorder.end_at_next_read
-    try:
-        connected = partial(_connected, recorder)
-        sink = Sink(
-            connected, recorder.on_headers, recorder.on_data, recorder.on_phase, recorder.on_connection
-        )
-        client.stream(request, sink)
-        recorder.finish()
-    except Exception as error:
-        recorder.fail(error, client.failures)
 
 
 def _connected(recorder: StreamRecorder, sock: socket.socket) -> None:

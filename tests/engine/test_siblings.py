@@ -36,29 +36,24 @@ def lines(function: Callable[..., Any]) -> list[str]:
             [
                 "wait = RunWait()",
                 "if (early := arrival.due - perf_counter_ns()) > 0:",
+                "recorder.abort = recorder.end_at_next_read",
+                "connected = partial(_connected, recorder)",
                 "recorder.run_wait_ns = wait.take()",
             ],
             [
-                "# uvloop wakes up to a millisecond early",
-                "while (early := arrival.due - perf_counter_ns()) > 0:  # noqa: ASYNC110",
-            ],
-        ),
-        (
-            threads._stream,
-            tasks._stream,
-            ["recorder.abort = recorder.end_at_next_read", "connected = partial(_connected, recorder)"],
-            [
                 "task = asyncio.current_task()",
                 "assert task is not None",
+                "# uvloop wakes up to a millisecond early",
+                "while (early := arrival.due - perf_counter_ns()) > 0:  # noqa: ASYNC110",
                 "recorder.abort = task.cancel",
-                'connected = partial(setattr, recorder, "connected")',
+                "connected = recorder.on_connected",
                 "except asyncio.CancelledError as error:",
                 "task.uncancel()",
                 "recorder.fail(error, client.failures)",
             ],
         ),
     ],
-    ids=["slot", "stream"],
+    ids=["slot"],
 )
 def test_siblings_differ_only_where_threads_and_tasks_do(
     sync: Callable[..., Any], asynchronous: Callable[..., Any], only_sync: list[str], only_async: list[str]
