@@ -113,8 +113,10 @@ def alone(values: Mapping[str, float | None]) -> Iterator[Evidence]:
         waits = {99: None if wait is None else wait * TAIL_FACTOR, 50: wait}
         for shown in _beyond(values, metric, waits):
             yield Limit.MACHINE, shown
-    # where workers shared the streams, the mean is of all of them, the busiest second of one
-    core = min((percent for percent in (mean, busiest) if percent is not None), default=None)
+    # where several engines shared the streams, their CPU is added up, and the busiest second is of one
+    share = values.get("cpu_share")
+    of_one = mean if share is None else 100 * share
+    core = min((percent for percent in (of_one, busiest) if percent is not None), default=None)
     starts = [(rank, ms) for rank in (99, 50) if (ms := values.get(f"start_delay_p{rank}_ms")) is not None]
     very_late = [start for start in starts if start[1] >= LATE_START_MS][:1]
     if is_open(values) and (core or 0.0) >= MOSTLY_PERCENT and (start := late_start(values)):

@@ -113,6 +113,8 @@ def command(
     common.warn(planned)
     if workers is not None:
         refuse_to_send_secrets(planned, flags["url"], settings)
+        if planned.engines != 1:
+            click.echo("loadgen: engines is not used: with --workers each worker is one engine", err=True)
     planned = with_model(planned)
     if resumed is not None and not resumed.unfinished:
         resumed.check(replace(resumed.run.info, scenario=shareable(planned)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -69,8 +70,8 @@ def predicted(
     for engines, each in found.values():
         if _busy(engines, each):
             note(
-                f"engines: auto: {each.client.label} at {each.level} needs about {each.cores:.1f} cores; "
-                f"{engines} are free for its engines"
+                f"engines: auto: {each.client.label} at {each.level} needs about {each.cores:.1f} cores, "
+                f"so {math.ceil(each.cores / MAX_BUSY)} engines; this machine has cores for {engines}"
             )
     return lambda *key: found[key][0] if key in found else 1, tuple(each for _, each in found.values())
 
