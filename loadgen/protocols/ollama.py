@@ -58,7 +58,7 @@ class _Plain(msgspec.Struct, gc=False):
 
 _DECODE = msgspec.json.Decoder(_Object).decode
 _DECODE_PLAIN = msgspec.json.Decoder(_Plain).decode
-_stamp, _second = stamps.parse, stamps.second_ns
+_stamp, _SECONDS = stamps.parse, stamps.SECONDS
 
 
 def _read(line: bytes, events: list[Event]) -> bool:
@@ -102,7 +102,7 @@ class _Lines(ndjson.Decoder):
             if item.done or not (item.response if message is None else message.content):
                 return None
             at = item.created_at
-            return _second(at[:19]) + int(at[20:29]) or None if at[29:] == "Z" else None  # as stamps.parse
+            return _SECONDS[at[:19]] + int(at[20:29]) or None if at[29:] == "Z" else None  # as stamps.parse
         except (ValueError, OverflowError, RecursionError):
             return None
 

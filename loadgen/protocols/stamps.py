@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 # From 1970. Nanoseconds of times beyond it, such as Go's zero time, have differences that do not fit 64 bits.
@@ -12,13 +11,19 @@ _MAX_SECONDS = 4_611_686_017
 _REST = re.compile(r"(?:[.,](\d+))?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
-@lru_cache(maxsize=64)
-def second_ns(head: str, zone: str = "+00:00") -> int:
-    """Return nanoseconds since the epoch of a whole second. Raises ValueError, OverflowError."""
-    second = int(datetime.fromisoformat(head + zone).timestamp())
-    if abs(second) > _MAX_SECONDS:
-        raise OverflowError(second)
-    return second * 1_000_000_000
+class _Seconds(dict[str, int]):
+    """Nanoseconds of whole seconds, of those that were asked for lately. Raises ValueError, OverflowError."""
+
+    def __missing__(self, text: str) -> int:
+        second = int(datetime.fromisoformat(text if text[19:] else text + "+00:00").timestamp())
+        if abs(second) > _MAX_SECONDS:
+            raise OverflowError(second)
+        if len(self) >= 64:
+            self.clear()
+        return self.setdefault(text, second * 1_000_000_000)
+
+
+SECONDS = _Seconds()
 
 
 def parse(text: Any) -> int | None:
@@ -28,9 +33,9 @@ def parse(text: Any) -> int | None:
     """
     try:
         if text[29:] == "Z":  # most of them
-            return second_ns(text[:19]) + int(text[20:29])
+            return SECONDS[text[:19]] + int(text[20:29])
         fraction, zone = _REST.fullmatch(text, 19).groups()  # type: ignore[union-attr]  # AttributeError
-        second = second_ns(text[:19], zone if zone and zone not in "zZ" else "+00:00")
+        second = SECONDS[text[:19] + (zone if zone and zone not in "zZ" else "+00:00")]
         return second + int((fraction or "")[:9].ljust(9, "0"))
     except (ValueError, OverflowError, TypeError, AttributeError):  # also what is no text
         return None
