@@ -21,6 +21,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         ["--bytes", "64MiB", "--clients", "requests,aiohttp"],
         r"^aiohttp +\d",
     ),  # fails above 100 MiB
+    "costs.py": (["--quick", "--clients", "aiohttp"], r'^    ("aiohttp": Cost|# aiohttp: others)'),
     "engine.py": (
         ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
         r"^aiohttp +\d",

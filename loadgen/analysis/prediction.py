@@ -46,4 +46,6 @@ def _held(prediction: Prediction, s: Summary, simulated: bool) -> Held | None:
     elif abs(prediction.mean - used) > WITHIN * max(used, LITTLE):
         slower = tokens is not None and tokens < SLOWER * prediction.mean_tokens_per_s
         verdict = "slower" if slower and not simulated and used < prediction.mean else "off"
-    return Held(prediction=prediction, used=used, given=round(given, 3), left=left, verdict=verdict)
+    return Held(
+        prediction=prediction, used=used, given=round(given, 3), left=max(left, used), verdict=verdict
+    )

@@ -47,7 +47,8 @@ def command(scenario: str | None, streams: int | None, settings: tuple[str, ...]
         else:
             notes += 1
             show(Verdict("note", check.text, "warn"))
-    for of in predictions(planned):
+    highest = {of.client: of for of in sorted(predictions(planned), key=lambda of: of.level)}
+    for of in highest.values():
         short = of.cores > 1 and planned is not None
         notes += short
         text = needs(of, 1) if short else f"{where(of.client, of.level)}: {need(of)}; {carries(of)}"

@@ -23,10 +23,13 @@ SECONDS: Final = 0.15  # that batches of one kind take
 MESSAGE: Final = bytes(200)  # about a token of Ollama
 
 
-def speed(core: tuple[int, ...] = (), seconds: float = SECONDS) -> Speed | None:
+def speed(core: tuple[int, ...]) -> Speed | None:
     """Return how fast the ``core`` is; ``None`` where the machine is not sampled."""
-    if SAMPLE_S <= 0:
-        return None
+    return measured(core) if SAMPLE_S > 0 else None
+
+
+def measured(core: tuple[int, ...], seconds: float = SECONDS) -> Speed:
+    """Return how fast the ``core`` is."""
     with pinned(core):
         return Speed(
             loop_ns=_fastest(_loop, seconds),
