@@ -167,8 +167,8 @@ def fitted(found: Sequence[Use], now: Speed) -> Cost:
 
     # what a crowd costs grows as tokens do, so it counts only where nothing else explains the shares
     (token, wake, request, crowd), off = solve(3)
-    if off > UNEXPLAINED:
-        token, wake, request, crowd = solve(4)[0]
+    if off > UNEXPLAINED and (others := solve(4)[0])[0] > token / 2:
+        token, wake, request, crowd = others
     _, few, heavy, _, short = found[-5:]
     # threads wake one another; in the loop of a busy engine nothing waits
     switches = min(heavy.switches / max(heavy.work.tokens, 1) * switch, token)
