@@ -14,9 +14,9 @@ from tests.clients.raw import Handler, Wire
 PATIENT = Timeouts(connect=60.0, first_token=60.0, idle=60.0, total=60.0)
 # The one timeout that a stream of this outcome can reach; the others are out of reach, however busy the machine.
 TIMEOUTS = {
-    Outcome.FIRST_TOKEN_TIMEOUT: replace(PATIENT, first_token=1.0),
+    Outcome.FIRST_TOKEN_TIMEOUT: replace(PATIENT, first_token=5.0),  # headers come before it
     Outcome.IDLE_TIMEOUT: replace(PATIENT, idle=1.0),
-    Outcome.TOTAL_TIMEOUT: replace(PATIENT, total=3.0),
+    Outcome.TOTAL_TIMEOUT: replace(PATIENT, total=5.0),
 }
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -66,7 +66,7 @@ def says_and_resets(*parts: bytes) -> Handler:
     def handler(wire: Wire) -> None:
         wire.send(*parts)
         if parts:
-            wire.pause()  # a reset overtakes what the client has not read yet
+            wire.pause(until_read=True)  # a reset overtakes what the client has not read yet
         wire.reset()
 
     return handler
@@ -83,7 +83,9 @@ def slowly(*parts: bytes) -> Handler:
 
 def slowly_to_the_end(*parts: bytes) -> Handler:
     def handler(wire: Wire) -> None:
-        slowly(*parts)(wire)
+        for part in parts:
+            wire.send(part)
+            wire.pause(until_read=True)
         wire.finish()
 
     return handler

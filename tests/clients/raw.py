@@ -8,8 +8,10 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+TABLE = Path("/proc/net/tcp")
 PACE = 0.06  # seconds between two sends of a body that comes slowly
 
 
@@ -41,9 +43,21 @@ class Wire:
     def send(self, *parts: bytes) -> None:
         self.sock.sendall(b"".join(parts))
 
-    def pause(self) -> None:
+    def pause(self, *, until_read: bool = False) -> None:
+        """Wait; also until the client has read all that was sent, however busy the machine."""
         if self._stopping.wait(PACE):
             raise Gone
+        while until_read and self._unread():
+            if self._stopping.wait(PACE):
+                raise Gone
+
+    def _unread(self) -> bool:
+        """Return whether the kernel still has bytes for the client, where it lists them."""
+        if not TABLE.exists():
+            return False
+        ends = [f"{port:04X}" for _, port in (self.sock.getpeername(), self.sock.getsockname())]
+        lines = (line.split() for line in TABLE.read_text().splitlines()[1:])
+        return any(int(of[4].partition(":")[2], 16) and [of[1][-4:], of[2][-4:]] == ends for of in lines)
 
     def hold(self) -> None:
         """Say nothing more until the client leaves."""
