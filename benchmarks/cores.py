@@ -9,8 +9,9 @@ Bound, before any figure: k engines shall carry at least 0.9 k times the streams
 beside it as alone, if a token costs it the same CPU time. ``grows`` is k times CPU per token of one engine, divided by
 that of k: how many times the streams of one core k cores carry. It shows what engines take from one another (memory
 bandwidth, caches, locks of the kernel). It does not show what they take from the simulator, on a machine with k cores,
-which shares them with the engines; that is ``at most``: k divided by 1 + the simulator's CPU per token ÷ theirs. Where
-it is below the bound, as for `floor` on two cores, no wall-clock figure of this machine can hold that.
+which shares them with the engines; that is ``at most``: k times the larger CPU per token of the
+two, divided by their sum. Where it is below the bound, as for `floor` on two cores, no wall-clock figure
+can hold that here.
 
 **By search** (``--limit``), on k + 1 cores or more: `loadgen limit`, lag p99 within 10 ms, on one engine and on k.
 """
@@ -68,7 +69,7 @@ def by_cpu(client: str, streams: int, engines: int, rounds: int, seconds: int) -
                 found.append(float(row.cpu_us_per_token))
                 simulator.append(used / 1e3 / float(run.streams().tokens.sum()))
     one, several = median(costs[1]), median(costs[engines])
-    at_most = engines / (1 + median(simulator) / several)
+    at_most = engines * max(one, median(simulator)) / (several + median(simulator))
     print(
         f"{client}: {one:.1f} µs per token on 1 engine ({streams:,} streams), {several:.1f} on {engines} "
         f"({engines * streams:,}); grows {engines * one / several:.2f} × (bound {0.9 * engines:.2f}); "
