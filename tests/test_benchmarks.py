@@ -26,6 +26,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
         r"^aiohttp +\d",
     ),
+    "memory.py": (["--streams-total", "150", "--rate", "100"], r"^ +\d+ +\d+\.\d +\d+\.\d"),
     "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),
     "recorder.py": (["--rounds", "2", "--reads", "10"], r"^ollama-generate +\d+ +\d+ +\d"),
     "simulator.py": (["--quick"], r"^ +(40|100) "),

@@ -164,7 +164,9 @@ class Engine:
                 self._sampler.edge(totals)
             case Streams(streams):
                 self._streams += streams
-                self._tokens_ended += sum(int(np.frombuffer(each.counts, "<u2").sum()) for each in streams)
+                self._tokens_ended += int(
+                    np.frombuffer(b"".join(each.counts for each in streams), "<u2").sum()
+                )
                 self._streams_ended += len(streams)
                 self._last_end = max([self._last_end, *(stream.end for stream in streams)])
                 self._failed += sum(stream.outcome not in (Outcome.OK, Outcome.STOPPED) for stream in streams)
