@@ -77,7 +77,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     total, slots, rate = arguments.streams_total, arguments.slots, arguments.rate
-    load = Load(duration=total / rate) if rate else Load(requests=total // slots)
+    load = Load(arrivals="constant", duration=total / rate) if rate else Load(requests=total // slots)
     watch = Watch(total)
     scenario = Scenario(
         name="memory",
@@ -91,6 +91,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ran = run(scenario, Path(folder) / "run", watch)
         assert not ran.failure, ran.failure
+    assert watch.at, "no stream ended before the run was over"
     if len(watch.at) <= FIRST:
         print("too few readings to tell growth: more streams are needed")
         return
