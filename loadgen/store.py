@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -37,6 +37,7 @@ INFO = "run.json"
 ARRIVALS = "arrivals"
 MAX_INFO_BYTES = 64 << 20
 MAX_RECORDING_BYTES = 2 << 30
+LEFT_ON_DISK_BYTES = 1 << 20  # a file with more columns is read column by column, when they are asked for
 _WATCHED_FILE = re.compile(r"watched(\.[0-9]{1,6})?\.npz", re.ASCII)
 _FILE = re.compile(rf"{ARRIVALS}/\w[\w.~+-]*\.npz", re.ASCII)
 _TABLES: Mapping[str, type[Table]] = {
@@ -475,8 +476,101 @@ def _whole(cell: CellInfo, files: Sequence[Recording]) -> Recording:
     """Return the recording in these files. The last one has what is not in tables, but users of Locust come and go."""
     if len(files) == 1:
         return files[0]
-    of = joined([{name: getattr(file, name) for name in _TABLES} for file in files])
-    return _recording(replace(files[-1], level=cell.level), **of)
+    of = {name: [getattr(file, name) for file in files] for name in _TABLES}
+    if all(hasattr(each, "stored") for parts in of.values() for each in parts):
+        lazy = {
+            name: kind.of(_Columns([piece for part in of[name] for piece in part.stored.pieces]))
+            for name, kind in _TABLES.items()
+        }
+        return _recording(replace(files[-1], level=cell.level), **lazy)
+    whole = joined([{name: parts[place] for name, parts in of.items()} for place in range(len(files))])
+    return _recording(replace(files[-1], level=cell.level), **whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """A column of texts: the place of each in the list."""
+
+    places: archive.Place
+    listed: NDArray[Any]
+
+    def read(self, selected: slice) -> NDArray[Any]:
+        found: NDArray[Any] = self.listed[self.places.read(selected)]
+        return found
+
+
+_Piece = NDArray[Any] | archive.Place | _Texts
+
+
+class _Columns:
+    """The columns of a table, in pieces: each one file's. They are read when they are asked for."""
+
+    def __init__(self, pieces: Sequence[tuple[int, Mapping[str, _Piece]]]) -> None:
+        self.pieces = pieces
+        self._shelf = model.Shelf()
+        self._rows = sum(rows for rows, _ in pieces)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __call__(self, name: str) -> NDArray[Any]:
+        return self._shelf.get(name, lambda: self.rows(name, slice(None)))
+
+    def rows(self, name: str, selected: slice) -> NDArray[Any]:
+        begin, end, _ = selected.indices(self._rows)
+        first, wanted = 0, list[tuple[_Piece, slice]]()
+        for rows, columns in self.pieces:
+            own = slice(max(begin - first, 0), min(end - first, rows))
+            if own.start < own.stop or not wanted:
+                wanted.append((columns[name], own))
+            first += rows
+        wanted = [each for each in wanted if each[1].start < each[1].stop] or wanted[:1]
+        if len(wanted) == 1:
+            return _read(*wanted[0])
+        values = {_constant(piece) for piece, _ in wanted}
+        if len(values) == 1 and (value := values.pop()) is not None:
+            return np.broadcast_to(np.array(value, _dtype(wanted[0][0])), end - begin)
+        found, at = np.empty(end - begin, np.result_type(*(_dtype(piece) for piece, _ in wanted))), 0
+        for piece, own in wanted:
+            found[at : (at := at + own.stop - own.start)] = _read(piece, own)
+        return found
+
+
+def _read(piece: _Piece, selected: slice) -> NDArray[Any]:
+    if isinstance(piece, np.ndarray):
+        return piece[selected]
+    path = (piece.places if isinstance(piece, _Texts) else piece).path
+    with _reading(path):
+        return piece.read(selected)
+
+
+def _constant(piece: _Piece) -> Any:
+    """Return the one value that the column has everywhere, as a numpy scalar; ``None`` where it has several."""
+    if not isinstance(piece, np.ndarray) or not len(piece) or any(piece.strides):
+        return None
+    return piece[0]
+
+
+def _dtype(piece: _Piece) -> np.dtype[Any]:
+    return piece.listed.dtype if isinstance(piece, _Texts) else piece.dtype
+
+
+def _left_on_disk(
+    path: Path, columns: Mapping[str, NDArray[Any]], texts: Mapping[str, Any]
+) -> Mapping[str, _Piece]:
+    """Return where the columns of a file are: short ones in memory, and those of one value as that."""
+    found: dict[str, _Piece] = {}
+    large = list[str]()
+    for name, column in columns.items():
+        if len(column) and (column[0] == column[-1]) and (column == column[0]).all():
+            found[name] = np.broadcast_to(np.array(column[0], dtype=column.dtype), len(column))
+        elif column.nbytes < LEFT_ON_DISK_BYTES // 16:
+            found[name] = column
+        else:
+            large.append(name)
+    for name, place in archive.places(path, MAX_RECORDING_BYTES, large).items():
+        found[name] = _Texts(place, np.array(texts[name], dtype=object)) if name in texts else place
+    return found
 
 
 def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
@@ -494,15 +588,19 @@ def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
     for name, must in needed.items():
         if must and name not in columns:
             raise BadData(name, "is missing")
+    texts = {f"streams.{name}": meta.pop(f"{name}s", None) for name in _TEXTS}
     for name in _TEXTS:
         if (column := f"streams.{name}") in columns:
-            columns[column] = tables.texts(name, columns[column], meta.pop(f"{name}s", None))
+            columns[column] = tables.texts(name, columns[column], texts[column])
     recording = values.from_plain(meta, RecordingInfo, "meta")
     for field in ("index", "attempt", "client", "level", "repeat", "mode"):
         kept = field == "level" and len(cell.files) > 1  # before the number of Locust's users was known
         if getattr(recording, field) != getattr(cell, field) and not kept:
             raise BadData(f"meta.{field}", f"is not that of cell {cell.index} in {INFO}")
     tables.check(columns, recording)
+    if not old and sum(column.nbytes for column in columns.values()) > LEFT_ON_DISK_BYTES:
+        pieces = _left_on_disk(path, columns, texts)
+        return _recording(recording, **{table: _lazy(table, kind, pieces) for table, kind in _TABLES.items()})
     found = {
         table: kind(
             **{
@@ -514,6 +612,23 @@ def _load(path: Path, cell: CellInfo, info: RunInfo, *, old: bool) -> Recording:
         for table, kind in _TABLES.items()
     }
     return _recording(recording, **found)
+
+
+def _lazy(table: str, kind: type[Table], pieces: Mapping[str, _Piece]) -> Table:
+    """Return the table whose columns are read when they are asked for; those that older runs lack are as of none."""
+    own = {field.name: pieces.get(f"{table}.{field.name}") for field in fields(kind)}
+    there = next(piece for piece in own.values() if piece is not None)
+    rows = (
+        there.places.rows
+        if isinstance(there, _Texts)
+        else there.rows
+        if isinstance(there, archive.Place)
+        else len(there)
+    )
+    of: dict[str, _Piece] = {
+        name: piece if piece is not None else kind.missing(name, rows) for name, piece in own.items()
+    }
+    return kind.of(_Columns([(rows, of)]))
 
 
 @contextmanager

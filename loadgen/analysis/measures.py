@@ -5,9 +5,9 @@ Vectors are int64 nanoseconds; in vectors per stream, -1 is "not measured".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ from loadgen.analysis.goodput import Judged, judged
 from loadgen.analysis.model_loads import waited
 from loadgen.analysis.parts import Parts, parts
 from loadgen.analysis.server_clock import ServerClock, Stamped
-from loadgen.model import Outcome, Recording, StreamTable, Trust
+from loadgen.model import ArrivalTable, Outcome, Recording, StreamTable, Trust
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Value = TypeVar("Value")
 
+BLOCK_READS = 1 << 19  # what is computed at once
 MAX_US = 4 * 10**15  # a century; more overflows
 TIE_ERROR_NS = 1_000_000
 SENT_ERROR_NS = 4_000_000  # the kernel counts in ticks of so many
@@ -36,6 +38,33 @@ class Times:
     owner: NDArray[np.int32]
 
 
+class vector(Generic[Value]):
+    """A property that is computed once for each recording, and again only where there was no room to keep it."""
+
+    def __init__(self, make: Callable[[Measured], Value]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, m: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, m: Measured, owner: type) -> Value: ...
+    def __get__(self, m: Measured | None, owner: type) -> Self | Value:
+        if m is None:
+            return self
+        return m.recording.shelf.get(self._make.__name__, lambda: self._make(m))
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Marks of each stream, -1 where there is none, and how many of its reads completed a text event."""
+
+    first_byte: Ints
+    first_token: Ints
+    last_token: Ints
+    number: NDArray[np.int32]
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """The vectors of one recording, one element per row of its ``streams``. Each is computed when it is first read."""
@@ -46,16 +75,16 @@ class Measured:
     def streams(self) -> StreamTable:
         return self.recording.streams
 
-    @cached_property
-    def outcome(self) -> NDArray[np.str_]:
+    @vector
+    def outcome(self) -> NDArray[Any]:
         """Return how each stream ended."""
-        return self.streams.outcome.astype(np.str_)
+        return self.streams.outcome.astype(object, copy=False)
 
     @property
     def has_tokens(self) -> bool:
         return self.recording.workload.has_tokens
 
-    @cached_property
+    @vector
     def silent(self) -> Flags:
         """Return which completed streams carried no output."""
         silent: Flags = self.ok & (self.streams.text_events == 0)
@@ -65,22 +94,24 @@ class Measured:
     def _none(self) -> Ints:
         return np.full(len(self.streams), -1, dtype=np.int64)
 
-    @cached_property
+    @vector
     def after_warmup(self) -> Flags:
         """Return which streams were due after the warm-up, however they ended."""
         return self.streams.due >= self.recording.window[0]
 
-    @cached_property
+    @vector
     def ok(self) -> Flags:
         """Return which streams completed."""
-        return np.equal(self.outcome, Outcome.OK.value)
+        ok: Flags = np.equal(self.outcome, Outcome.OK.value).astype(np.bool_)
+        return ok
 
-    @cached_property
+    @vector
     def failed(self) -> Flags:
         """Return which streams failed: neither ok nor stopped by the load."""
-        return ~self.ok & np.not_equal(self.outcome, Outcome.STOPPED.value)
+        stopped: Flags = np.equal(self.outcome, Outcome.STOPPED.value).astype(np.bool_)
+        return ~self.ok & ~stopped
 
-    @cached_property
+    @vector
     def failure_wait_ns(self) -> int:
         """Return how long slots waited after failures before their next stream, summed over the slots."""
         of = self.streams
@@ -89,57 +120,78 @@ class Measured:
         counted = self.failed[order][:-1] & (slot[1:] == slot[:-1]) & (waited > 0)
         return int(waited[counted].sum())
 
-    @cached_property
+    @vector
     def included(self) -> Flags:
         """Return which streams count for latencies: due after the warm-up, and ok."""
         return np.logical_and(self.after_warmup, self.ok)
 
-    @cached_property
+    @vector
     def offsets(self) -> Ints:
         """Return where the reads of each stream begin in ``arrivals``, and at last where they end."""
         return _offsets(self.streams.reads)
 
-    @cached_property
+    @vector
     def text_reads(self) -> NDArray[np.intp]:
         """Return the rows of ``arrivals`` that completed at least one text event."""
         return np.flatnonzero(self.recording.arrivals.count)
 
-    @cached_property
+    @vector
     def text_offsets(self) -> Ints:
         """Return where the reads of each stream begin in ``text_reads``, and at last where they end."""
-        return np.searchsorted(self.text_reads, self.offsets).astype(np.int64)
+        return _offsets(self._reads.number)
 
-    @cached_property
+    def _blocks(self) -> Iterator[tuple[slice, ArrivalTable, Ints]]:
+        """Yield the streams in blocks: which, their arrivals, and where in these each begins and the last one ends."""
+        offsets, begin = self.offsets, 0
+        while begin < len(offsets) - 1:
+            end = max(int(np.searchsorted(offsets, offsets[begin] + BLOCK_READS, "right")) - 1, begin + 1)
+            rows = self.recording.arrivals.rows(slice(int(offsets[begin]), int(offsets[end])))
+            yield slice(begin, end), rows, offsets[begin : end + 1] - offsets[begin]
+            begin = end
+
+    @vector
+    def _reads(self) -> Reads:
+        """Return the marks of the reads of each stream."""
+        none, number = self._none, np.zeros(len(self.streams), dtype=np.int32)
+        found = Reads(none, none.copy(), none.copy(), number)
+        for streams, arrivals, offsets in self._blocks():
+            text = np.flatnonzero(arrivals.count)
+            begins = _offsets(arrivals.count > 0)[offsets]
+            there, read = np.diff(begins) > 0, np.diff(offsets) > 0
+            found.number[streams] = np.diff(begins)
+            found.first_byte[streams][read] = arrivals.at[offsets[:-1][read]]
+            found.first_token[streams][there] = arrivals.at[text[begins[:-1][there]]]
+            found.last_token[streams][there] = arrivals.at[text[begins[1:][there] - 1]]
+        return found
+
+    @property
     def first_byte(self) -> Ints:
-        there = self.streams.reads > 0
-        return self._marks(there, self.offsets[:-1][there])
+        return self._reads.first_byte
 
-    @cached_property
+    @vector
     def ttfb(self) -> Ints:
         """Return the time from the start to the first byte of the body, where tokens do not count; otherwise -1."""
         return _between(self.streams.start, self.first_byte) if not self.has_tokens else self._none
 
-    @cached_property
+    @property
     def first_token(self) -> Ints:
-        there = np.diff(self.text_offsets) > 0
-        return self._marks(there, self.text_reads[self.text_offsets[:-1][there]])
+        return self._reads.first_token
 
-    @cached_property
+    @property
     def last_token(self) -> Ints:
-        there = np.diff(self.text_offsets) > 0
-        return self._marks(there, self.text_reads[self.text_offsets[1:][there] - 1])
+        return self._reads.last_token
 
-    @cached_property
+    @vector
     def headers_wait(self) -> Ints:
         """Return the time from the start to the headers."""
         return _between(self.streams.start, self.streams.headers)
 
-    @cached_property
+    @vector
     def ttft(self) -> Ints:
         """Return the time from the start to the first token."""
         return _between(self.streams.start, self.first_token)
 
-    @cached_property
+    @vector
     def connecting(self) -> Ints:
         """Return how long each stream took to open its connection, 0 where it used one again.
 
@@ -149,22 +201,22 @@ class Measured:
         took: Ints = np.maximum([of.dns_ns, of.connect_ns, of.tls_ns], 0).sum(axis=0)
         return took if took.any() else np.full(len(took), -1)
 
-    @cached_property
+    @vector
     def ttft_connected(self) -> Ints:
         """Return the TTFT without the time in which the stream's connection was opened."""
         return np.where((self.ttft >= 0) & (self.connecting >= 0), self.ttft - self.connecting, -1)
 
-    @cached_property
+    @vector
     def answer_ttft(self) -> Ints:
         """Return the time from the start to the first output that is no thinking."""
         return _between(self.streams.start, self.streams.first_answer)
 
-    @cached_property
+    @vector
     def total(self) -> Ints:
         """Return the time from the start to the end."""
         return _between(self.streams.start, self.streams.end)
 
-    @cached_property
+    @vector
     def scheduled(self) -> Flags:
         """Return which streams an open load scheduled; one of a closed loop is due when the one before has ended."""
         scheduled: Flags = self.streams.held_ns >= 0
@@ -175,19 +227,19 @@ class Measured:
         """Return how long each stream of an open load waited because as many were open as may be."""
         return self.streams.held_ns
 
-    @cached_property
+    @vector
     def start_delay(self) -> Ints:
         """Return the time from when a stream was due, and no longer held back, to its start."""
         of = self.streams
         delay: Ints = np.maximum(of.start - of.due - np.maximum(of.held_ns, 0), 0)
         return delay
 
-    @cached_property
+    @vector
     def ttft_corrected(self) -> Ints:
         """Return the time from the schedule to the first token: TTFT + held + start delay."""
         return self._from_schedule(self.ttft)
 
-    @cached_property
+    @vector
     def total_corrected(self) -> Ints:
         """Return the time from the schedule to the end: total + held + start delay."""
         return self._from_schedule(self.total)
@@ -196,22 +248,22 @@ class Measured:
         held = np.maximum(self.streams.held_ns, 0)
         return np.where(self.scheduled & (times >= 0), times + held + self.start_delay, -1)
 
-    @cached_property
+    @vector
     def reported(self) -> StreamTable:
         """Return the streams without the server's figures that cannot be."""
         return plausible.reported(self.streams, self.first_token, self.last_token)
 
-    @cached_property
+    @vector
     def waited_for_load(self) -> Flags:
         """Return which streams waited for the server to load its model."""
         return waited(self.reported, self.recording.residency)
 
-    @cached_property
+    @vector
     def parts(self) -> Parts:
         """Return where the time of each stream went."""
         return parts(self.reported, self.send_delay, self.first_token, self.last_token, self.first_lag)
 
-    @cached_property
+    @vector
     def first_lag(self) -> Ints:
         """Return the delivery lag of the first token of each stream; -1 where it is not known."""
         found = np.full(len(self.streams), -1, dtype=np.int64)
@@ -221,7 +273,7 @@ class Measured:
             found[lags.owner[begins]] = lags.values[begins]
         return found
 
-    @cached_property
+    @vector
     def tokens(self) -> Ints:
         """Return the server's own count of tokens where it reported one, otherwise the number of text events."""
         if not self.has_tokens:
@@ -229,20 +281,20 @@ class Measured:
         reported = self.reported.server_tokens
         return np.where(reported >= 0, reported, self.streams.text_events)
 
-    @cached_property
+    @vector
     def tpot(self) -> Ints:
         """Return the time per output token; -1 for a stream whose text came as one event."""
         several = (self.streams.text_events > 1) & (self.tokens > 1)
         spread = _between(self.first_token, self.last_token)
         return np.where(several & (spread >= 0), spread // np.maximum(self.tokens - 1, 1), -1)
 
-    @cached_property
+    @vector
     def normalized_latency(self) -> Ints:
         """Return the total time per token; -1 for a stream without a token."""
         known = (self.total >= 0) & (self.tokens > 0)
         return np.where(known, self.total // np.maximum(self.tokens, 1), -1)
 
-    @cached_property
+    @vector
     def longest_gap(self) -> Ints:
         """Return the longest gap between token arrivals of each stream, 0 for a single token.
 
@@ -265,7 +317,7 @@ class Measured:
         whole = (self.streams.text_events < 2) & (self.tokens > 1)
         return whole if self.recording.workload.stream else np.full(len(whole), True)
 
-    @cached_property
+    @vector
     def judged(self) -> Judged | None:
         """Return which streams are good; ``None`` where the scenario has no objectives for this client."""
         of = self.recording
@@ -280,13 +332,13 @@ class Measured:
         }
         return judged(limits, times, self.ok, self.failed)
 
-    @cached_property
+    @vector
     def send_delay(self) -> Ints:
         """Return the time until the server had the request, without opening the connection; -1 where not known."""
         own = np.maximum(self.until_received - np.maximum(self.connecting, 0), 0)
         return np.where(self.until_received >= 0, own, -1)
 
-    @cached_property
+    @vector
     def until_received(self) -> Ints:
         """Return the time from the start until the server had the whole request, by the server's own clock.
 
@@ -301,7 +353,7 @@ class Measured:
         delay = received - clock.offset(start) - start
         return np.where(known, np.maximum(delay, 0), -1)
 
-    @cached_property
+    @vector
     def server_ttft(self) -> Ints:
         """Return the time from when the server had the request to the first token, by the server's own clock.
 
@@ -331,7 +383,7 @@ class Measured:
         of = self.recording
         return of.same_host and (of.simulated or of.server is not None)
 
-    @cached_property
+    @vector
     def server_clock(self) -> ServerClock:
         """Return whether the stamps of the streams give delivery lag. Those of our simulator need no check."""
         stamped = self._stamped
@@ -352,14 +404,14 @@ class Measured:
         )
         return server_clock.judge(of, here=self.recording.same_host)
 
-    @cached_property
+    @vector
     def _stamped(self) -> Flags:
         """Return the streams of which each text event has a stamp that can be a time since 1970."""
         of = self.streams
         stamped: Flags = (of.stamped > 0) & (of.stamped == of.text_events) & (of.first_stamp_ns >= 0)
         return stamped
 
-    @cached_property
+    @vector
     def _odd(self) -> Flags:
         """Return the streams whose stamps do not fit."""
         odd = np.zeros(len(self._stamped), dtype=np.bool_)
@@ -367,7 +419,7 @@ class Measured:
             odd[self._stamped] = self.server_clock.odd
         return odd
 
-    @cached_property
+    @vector
     def to_wire(self) -> Ints:
         """Return the time from the start until the request was sent, at least, without opening the connection.
 
@@ -385,19 +437,19 @@ class Measured:
         drift: Ints = np.rint(since * (self.clock_step_ns / max(mono_after - mono, 1))).astype(np.int64)
         return drift
 
-    @cached_property
+    @vector
     def clock_step_ns(self) -> int:
         """Return how far the wall clock moved against the monotonic clock during the cell."""
         (mono, wall), (mono_after, wall_after) = self.recording.clock
         return (wall_after - wall) - (mono_after - mono)
 
-    @cached_property
+    @vector
     def clock_stepped(self) -> bool:
         """Return whether the wall clock was set: it moved further than NTP would slew it."""
         (mono, _), (mono_after, _) = self.recording.clock
         return abs(self.clock_step_ns) > TIE_ERROR_NS + (mono_after - mono) * TIE_ERROR_PPM / 1e6
 
-    @cached_property
+    @vector
     def edges(self) -> tuple[int, int]:
         """Return the two moments between which CPU and switches were counted: those sampled nearest to the window."""
         edges = self.recording.edges
@@ -408,7 +460,7 @@ class Measured:
         """Return the length of the window in which CPU and switches were counted."""
         return max(0, self.edges[1] - self.edges[0])
 
-    @cached_property
+    @vector
     def window_tokens(self) -> float:
         """Return the tokens that arrived between the edges, on any stream.
 
@@ -417,10 +469,10 @@ class Measured:
         if not self.has_tokens:
             return 0.0
         begin, end = self.edges
-        arrivals = self.recording.arrivals
-        inside = (arrivals.at >= begin) & (arrivals.at < end)
-        running = _offsets(arrivals.count * inside)
-        events = np.diff(running[self.offsets])
+        events = self._none
+        for streams, arrivals, offsets in self._blocks():
+            inside = (arrivals.at >= begin) & (arrivals.at < end)
+            events[streams] = np.diff(_offsets(arrivals.count * inside)[offsets])
         weight = self.tokens / np.maximum(self.streams.text_events, 1)
         return float((events * weight).sum())
 
@@ -445,17 +497,21 @@ class Measured:
 
         Events of one read share its stamp, so all but the first of them add a gap of 0.
         """
-        number = np.diff(self.text_offsets)
-        at = self.recording.arrivals.at[self._rows(self.included, number)]
-        owners = np.flatnonzero(self.included & (number > 0)).astype(np.int32)
-        number = number[owners]
-        gaps = np.delete(np.diff(at), np.cumsum(number)[:-1] - 1)
-        owner = np.repeat(owners, number - 1)
-        shared = self.streams.text_events[owners] - number
-        if shared.any():
-            gaps = np.concatenate([gaps, np.zeros(int(shared.sum()), dtype=np.int64)])
-            owner = np.concatenate([owner, np.repeat(owners, shared)])
-        return Times(gaps, owner)
+        included = self.included & (self._reads.number > 0)
+        size = int((self.streams.text_events[included] - 1).sum())
+        found, place = Times(np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int32)), 0
+        for streams, arrivals, _ in self._blocks():
+            own = included[streams]
+            owners = (streams.start + np.flatnonzero(own)).astype(np.int32)
+            number = self._reads.number[owners]
+            text = np.repeat(own, self.streams.reads[streams]) & (arrivals.count > 0)
+            gaps = np.delete(np.diff(arrivals.at[text]), np.cumsum(number)[:-1] - 1)
+            shared = self.streams.text_events[owners] - number
+            # all but the first of those that share a stamp add a gap of 0, which is there
+            owner = np.concatenate([np.repeat(owners, number - 1), np.repeat(owners, shared)])
+            found.values[place : place + len(gaps)] = gaps
+            found.owner[place : (place := place + len(owner))] = owner
+        return found
 
     def lags(self, streams: Flags | None = None) -> Times | None:
         """Return arrival minus the server's send time, never negative, per text event of those of the ``streams``
@@ -477,38 +533,42 @@ class Measured:
         streams = self._stamped & ~self._odd & (self.included if streams is None else streams)
         if not streams.any():
             return None
-        clock = self.server_clock
-        at, stamps, owner = self._events(streams)
-        lag = at - stamps
-        if not self.ours:
-            lag += clock.offset(at) - clock.unit_ns // 2  # they were cut to that unit
-        return Times(lag, owner)
+        clock, place, first = self.server_clock, 0, 0
+        size = int(self.streams.text_events[streams].sum())
+        found = Times(np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int32))
+        for block, arrivals, _ in self._blocks():
+            own, stamped = streams[block], self.streams.stamped[block]
+            stamps = self.recording.stamps.rows(slice(first, first := first + int(stamped.sum())))
+            at, sent, owner = self._sent(own, block, arrivals, stamps.us)
+            lag = at - sent
+            if not self.ours:
+                lag += clock.offset(at) - clock.unit_ns // 2  # they were cut to that unit
+            found.values[place : place + len(lag)] = lag
+            found.owner[place : (place := place + len(lag))] = owner
+        return found
 
     def _events(self, streams: Flags) -> tuple[Ints, Ints, NDArray[np.int32]]:
         """Return arrival, stamp and stream of each text event of these streams, by the wall clock since it was read."""
-        stamped, events = self.streams.stamped, self.streams.text_events
-        rows = self._rows(streams, np.diff(self.text_offsets))
-        at, count = self.recording.arrivals.at[rows], self.recording.arrivals.count[rows]
-        del rows
+        of = self.recording
+        return self._sent(streams, slice(0, len(streams)), of.arrivals, of.stamps.us)
+
+    def _sent(
+        self, chosen: Flags, block: slice, arrivals: ArrivalTable, us: NDArray[Any]
+    ) -> tuple[Ints, Ints, NDArray[np.int32]]:
+        """Return :meth:`_events` of the ``chosen`` streams of a block, of which there are arrivals and stamps."""
+        of = self.streams
+        text = arrivals.count > 0
+        if not chosen.all():
+            text &= np.repeat(chosen, of.reads[block])
+            us = us[np.repeat(chosen, of.stamped[block])]
+        at, count = arrivals.at[text], arrivals.count[text]
         if (count > 1).any():
             at = np.repeat(at, count)
-        us = self.recording.stamps.us
-        if not streams.all():
-            us = us[np.repeat(streams, stamped)]
-        owners = np.flatnonzero(streams).astype(np.int32)
-        _, wall = self.recording.clock[0]
-        stamps = np.repeat(self.streams.first_stamp_ns[owners] - wall, events[owners])
+        owners = (block.start + np.flatnonzero(chosen)).astype(np.int32)
+        events, (_, wall) = of.text_events[owners], self.recording.clock[0]
+        stamps = np.repeat(of.first_stamp_ns[owners] - wall, events)
         stamps += np.clip(us.astype(np.int64), -MAX_US, MAX_US) * 1000
-        return self._wall(at), stamps, np.repeat(owners, events[owners])
-
-    def _marks(self, streams: Flags, rows: NDArray[np.int_]) -> Ints:
-        """Return when the read of each of the ``streams`` arrived that ``rows`` names; -1 for the other streams."""
-        marks = np.full(len(streams), -1, dtype=np.int64)
-        marks[streams] = self.recording.arrivals.at[rows]
-        return marks
-
-    def _rows(self, streams: Flags, number: Ints) -> NDArray[np.intp]:
-        return self.text_reads if streams.all() else self.text_reads[np.repeat(streams, number)]
+        return self._wall(at), stamps, np.repeat(owners, events)
 
 
 def present(values: Ints) -> Ints:

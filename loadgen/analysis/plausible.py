@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,12 +27,12 @@ def reported(of: StreamTable, first_token: Ints, last_token: Ints) -> StreamTabl
     least = np.where(by_server > 0, by_server, last_token - first_token)
     timed = (of.total_ns <= 0) | (of.total_ns >= least - TOLERANCE_NS)
     durations = ("total_ns", "load_ns", "prompt_ns", "decode_ns")
-    return replace(
-        of,
-        server_tokens=np.where(counted, of.server_tokens, -1),
-        server_thinking_tokens=np.where(thinking, of.server_thinking_tokens, -1),
+    found = {
+        "server_tokens": np.where(counted, of.server_tokens, -1),
+        "server_thinking_tokens": np.where(thinking, of.server_thinking_tokens, -1),
         **{name: np.where(timed & (getattr(of, name) > 0), getattr(of, name), -1) for name in durations},
-    )
+    }
+    return of.changed(**{name: each for name, each in found.items() if (each != getattr(of, name)).any()})
 
 
 def too_long(of: StreamTable) -> NDArray[np.bool_]:

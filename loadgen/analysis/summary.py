@@ -64,8 +64,12 @@ def _summary(every: Sequence[Repeat], seed: int) -> Summary:
     found = ordered(
         [*of_repeats(every, reasons), *of_pool(streams, len(rounds)), *batches.findings(repeats.parts)]
     )
-    outcomes = Counter(name for m in repeats.all_parts for name in m.outcome[m.after_warmup].tolist())
-    finished = Counter(r for m in repeats.parts for r in m.streams.finish_reason[m.included].tolist() if r)
+    outcomes, finished = Counter[str](), Counter[str]()
+    for m in repeats.all_parts:
+        outcomes.update(m.outcome[m.after_warmup].tolist())
+    for m in repeats.parts:
+        finished.update(m.streams.finish_reason[m.included].tolist())
+    del finished[""]
     return Summary(
         client=first.client,
         mode=first.mode,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from zipfile import ZIP_STORED, ZipFile
@@ -46,6 +47,51 @@ def content(path: Path, limit: int) -> bytes:
     """Return the content of a regular file. Raises BadData, OSError."""
     with opened(path, limit) as file:
         return file.read(limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the data of a column is in a file, which is still the same one if it has ``mark``."""
+
+    path: Path
+    mark: tuple[int, ...]
+    offset: int
+    dtype: np.dtype[Any]
+    rows: int
+
+    def read(self, selected: slice = slice(None)) -> NDArray[Any]:
+        """Return some rows of the column, one after the other. Raises BadData, OSError."""
+        begin, end, _ = selected.indices(self.rows)
+        found = np.empty(max(end - begin, 0), self.dtype)
+        with opened(self.path, self.mark[2]) as file:
+            if _mark(file) != self.mark:
+                raise BadData("", "has changed since it was read")
+            file.seek(self.offset + begin * self.dtype.itemsize)
+            if file.readinto(found.data.cast("B")) != found.nbytes:  # type: ignore[attr-defined]
+                raise BadData("", "has become shorter since it was read")
+        return found
+
+
+def _mark(file: BinaryIO) -> tuple[int, ...]:
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def places(path: Path, limit: int, names: Iterable[str]) -> dict[str, Place]:
+    """Return where those columns are that :func:`columns` has returned. Raises BadData, OSError."""
+    found = {}
+    with opened(path, limit) as file:
+        mark, members = _mark(file), ZipFile(file).NameToInfo
+        for name in names:
+            file.seek(members[f"{name}.npy"].header_offset + 26)
+            lengths = file.read(4)  # of the name and of the extra field of this member
+            file.seek(
+                int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), os.SEEK_CUR
+            )
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            found[name] = Place(path, mark, file.tell(), dtype, shape[0])
+    return found
 
 
 def columns(path: Path, limit: int, dtypes: Mapping[str, Sequence[str]]) -> dict[str, NDArray[Any]]:

@@ -83,6 +83,7 @@ from loadgen.model.findings import Trust as Trust
 from loadgen.model.findings import UnwatchedFinding as UnwatchedFinding
 from loadgen.model.findings import Validity as Validity
 from loadgen.model.findings import WatchedFinding as WatchedFinding
+from loadgen.model.kept import Shelf as Shelf
 from loadgen.model.level import Level as Level
 from loadgen.model.limit import Limit as Limit
 from loadgen.model.limit import LimitEvidence as LimitEvidence

@@ -6,6 +6,7 @@ from typing import Literal
 from loadgen.model import tables
 from loadgen.model.cell import EngineNumber
 from loadgen.model.clients import ClientId, Mode
+from loadgen.model.kept import Shelf
 from loadgen.model.level import Level
 from loadgen.model.scenario import Workload
 from loadgen.model.stream import Sample
@@ -129,7 +130,7 @@ class RecordingInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording(RecordingInfo):
-    """The result of one cell, as on disk."""
+    """The result of one cell, as on disk. On its ``shelf`` is what was computed from it, as long as there is room."""
 
     streams: tables.StreamTable
     arrivals: tables.ArrivalTable
@@ -138,3 +139,4 @@ class Recording(RecordingInfo):
     pauses: tables.PauseTable
     cpu_samples: tables.CpuSampleTable
     sizes: tables.SizeTable = field(default_factory=tables.SizeTable)
+    shelf: Shelf = field(default_factory=Shelf, init=False, repr=False, compare=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,21 +14,76 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
+class Source(Protocol):
+    """Where the columns of a table are that are read when they are asked for; its length is the number of rows."""
+
+    def __call__(self, name: str) -> NDArray[Any]:
+        """Return a column."""
+
+    def rows(self, name: str, selected: slice) -> NDArray[Any]:
+        """Return some rows of a column, one after the other."""
+
+    def __len__(self) -> int: ...
+
+
+class _Lazy:
+    """Columns that are not set are those of ``stored``."""
+
+    __slots__ = ("stored",)
+    stored: Source
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "stored" or name not in self.__slots__:
+                raise AttributeError(name)
+            return self.stored(name)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(_Lazy):
     """Columns of one length."""
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """Return a table that reads its columns when they are asked for."""
+        made = cls.__new__(cls)
+        object.__setattr__(made, "stored", source)
+        return made
+
+    def changed(self, **columns: NDArray[Any]) -> Self:
+        """Return the table with other columns in place of those; the others are not read."""
+        made = type(self).__new__(type(self))
+        for name in ("stored", *(field.name for field in fields(self))):
+            try:
+                value = columns[name] if name in columns else object.__getattribute__(self, name)
+            except AttributeError:
+                continue
+            object.__setattr__(made, name, value)
+        return made
 
     @property
     def columns(self) -> Mapping[str, NDArray[Any]]:
         """Return the columns by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @classmethod
+    def missing(cls, name: str, rows: int) -> NDArray[Any]:
+        """Return what a column is that an older run lacks."""
+        import numpy as np  # not in an engine
+
+        is_text = name in ("finish_reason", "http")
+        return np.broadcast_to(np.array("" if is_text else -1, dtype=object if is_text else np.int64), rows)
+
     def rows(self, selected: NDArray[np.bool_ | np.int64] | slice) -> Self:
-        """Return a table of the selected rows: those of a mask, by number, or a slice, which copies nothing."""
+        """Return a table of the selected rows: those of a mask, by number, or a slice, which reads no other."""
+        if isinstance(selected, slice) and (source := getattr(self, "stored", None)) is not None:
+            return type(self)(**{field.name: source.rows(field.name, selected) for field in fields(self)})
         return type(self)(**{name: column[selected] for name, column in self.columns.items()})
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        source = getattr(self, "stored", None)
+        return len(getattr(self, fields(self)[0].name) if source is None else source)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -84,12 +139,7 @@ class StreamTable(Table):
     def __post_init__(self) -> None:
         for name, column in self.columns.items():
             if column is None:
-                object.__setattr__(self, name, self._missing("" if name in ("finish_reason", "http") else -1))
-
-    def _missing(self, value: str | int) -> NDArray[Any]:
-        import numpy as np  # not in an engine
-
-        return np.full(len(self), value, dtype=object if value == "" else np.int64)
+                object.__setattr__(self, name, self.missing(name, len(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
