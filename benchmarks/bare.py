@@ -24,6 +24,10 @@ def cpu_us() -> float:
     return (usage.ru_utime + usage.ru_stime) * 1e6
 
 
+def switches() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+
+
 def peak_kib() -> int:
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
@@ -35,6 +39,7 @@ class Count:
     def __init__(self) -> None:
         self.stamps: list[list[float]] = []
         self.cpu_us = 0.0
+        self.switches = 0
         self.kib = 0
 
     def baseline(self) -> None:
@@ -42,6 +47,7 @@ class Count:
         Path("/proc/self/clear_refs").write_text("5")
         self.kib = peak_kib()
         self.cpu_us = cpu_us()
+        self.switches = switches()
 
 
 def with_requests(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -164,6 +170,7 @@ def main() -> None:
     found = {
         "tokens": tokens,
         "cpu_us_per_token": (cpu_us() - count.cpu_us) / tokens,
+        "switches_per_token": (switches() - count.switches) / tokens,
         "kib_per_stream": (peak_kib() - count.kib) / streams,
     }
     print(json.dumps(found))

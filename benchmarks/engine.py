@@ -35,11 +35,13 @@ CORES = cores()
 
 
 class Cost(NamedTuple):
-    """CPU microseconds per token, KiB per stream, and how many streams the server saw open at once."""
+    """CPU microseconds per token, KiB per stream, how many streams the server saw open at once, and voluntary context
+    switches per token."""
 
     cpu: float
     memory: float
     open: int
+    switches: float = float("nan")
 
 
 def pinned(command: list[str]) -> str:
@@ -57,8 +59,16 @@ def in_engine(cell: Cell, server: Process) -> Cost:
     assert first.cpu_ns is not None
     assert last.cpu_ns is not None
     assert recording.base_rss_kib is not None
+    assert first.voluntary is not None
+    assert last.voluntary is not None
+    switches = (last.voluntary - first.voluntary) / tokens
     grown = int(recording.samples.peak_rss_kib.max()) - recording.base_rss_kib
-    return Cost((last.cpu_ns - first.cpu_ns) / 1e3 / tokens, grown / cell.max_streams, server.log().open_peak)
+    return Cost(
+        (last.cpu_ns - first.cpu_ns) / 1e3 / tokens,
+        grown / cell.max_streams,
+        server.log().open_peak,
+        switches,
+    )
 
 
 def bare(cell: Cell, server: Process) -> Cost:
@@ -74,7 +84,8 @@ def bare(cell: Cell, server: Process) -> Cost:
         ]
     )
     found = json.loads(output)
-    return Cost(found["cpu_us_per_token"], found["kib_per_stream"], server.log().open_peak)
+    seen = server.log().open_peak
+    return Cost(found["cpu_us_per_token"], found["kib_per_stream"], seen, found["switches_per_token"])
 
 
 def c_loop(loop: str, cell: Cell, server: Process) -> Cost:
@@ -143,7 +154,7 @@ def table(title: str, figure: str, found: dict[str, list[tuple[Cost, Cost]]]) ->
         theirs = statistics.median(getattr(other, figure) for _, other in pairs)
         ratio = statistics.median(getattr(one, figure) / getattr(other, figure) for one, other in pairs)
         seen = f"{min(one.open for one, _ in pairs)}/{min(other.open for _, other in pairs)}"
-        print(f"{name:<12} {ours:8.1f} {theirs:8.1f} {ratio:6.2f}  {seen:>13}")
+        print(f"{name:<12} {ours:8.2f} {theirs:8.2f} {ratio:6.2f}  {seen:>13}")
 
 
 def main() -> None:
@@ -167,7 +178,8 @@ def main() -> None:
     if libraries:
         costs = compare(libraries, arguments.streams, arguments.rounds, arguments.ramp, fast, bare)
         table(f"CPU µs per token, {arguments.tokens} tokens at 20/s; other: a bare loop", "cpu", costs)
-        costs = compare(libraries, arguments.streams, 1, 5 * arguments.ramp, slow, bare)
+        table("voluntary context switches per token, in the same cells", "switches", costs)
+        costs = compare(libraries, arguments.streams, arguments.rounds, 5 * arguments.ramp, slow, bare)
         table("KiB per stream; other: a bare loop", "memory", costs)
     if "floor" in names:
         floor(arguments, fast)
