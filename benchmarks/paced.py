@@ -1,4 +1,4 @@
-"""A server that speaks Ollama's protocol and shares no code with loadgen, to check loadgen's results.
+"""A server that speaks Ollama's protocol, or OpenAI's, and shares no code with loadgen, to check loadgen's results.
 
     python benchmarks/paced.py --record FILE [--ttft 0.3] [--gap 0.1] [--tokens 40] [--jitter 0.5] [--core 0]
 
@@ -23,9 +23,10 @@ from pathlib import Path
 from time import perf_counter_ns, time_ns
 
 HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nDate: Sun, 01 Jan 2034 00:00:00 GMT\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nDate: Sun, 01 Jan 2034 00:00:00 GMT\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
+NDJSON, SSE = b"application/x-ndjson", b"text/event-stream"
 
 
 class Connection:
@@ -37,6 +38,7 @@ class Connection:
         self.asked = 0
         self.left = 0
         self.begun = False
+        self.kind = NDJSON
         self.sent: list[int] = []
         self.stamps: list[int] = []
 
@@ -103,10 +105,12 @@ class Server:
             return
         now = perf_counter_ns()
         connection.received, connection.asked = body[length:], now
-        if not lines[0].startswith(b"post /api/generate "):
+        kinds = {b"/api/generate": NDJSON, b"/v1/chat/completions": SSE}
+        method, path, *_ = lines[0].split()
+        if method != b"post" or path not in kinds:
             connection.sock.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             return
-        connection.left, connection.begun = self.arguments.tokens, False
+        connection.left, connection.begun, connection.kind = self.arguments.tokens, False, kinds[path]
         connection.sent, connection.stamps = [], []
         self.records.append({"received": now, "sent": connection.sent, "stamps": connection.stamps})
         self.later(now, self.arguments.ttft, connection)
@@ -123,14 +127,10 @@ class Server:
         connection.left -= 1
         last = connection.left < 0
         sent, stamp = perf_counter_ns(), time_ns()
-        item = f'{{"model":"m","created_at":"{self.rfc3339(stamp)}",'
-        if last:
-            item += f'"response":"","done":true,"total_duration":{sent - connection.asked}}}\n'
-        else:
-            item += '"response":" word","done":false}\n'
+        item = self.event(last) if connection.kind is SSE else self.line(connection, last, sent, stamp)
         data = f"{len(item):x}\r\n{item}\r\n".encode()
         if not connection.begun:
-            data, connection.begun = HEAD + data, True
+            data, connection.begun = HEAD % connection.kind + data, True
         if not last:
             connection.sent.append(sent)
             connection.stamps.append(stamp)
@@ -145,6 +145,15 @@ class Server:
         elif not last:
             # The next one is due after this one was due: a late send does not slow the pace.
             self.later(at, self.arguments.gap if connection.left else 0.001, connection)
+
+    def line(self, connection: Connection, last: bool, sent: int, stamp: int) -> str:
+        head = f'{{"model":"m","created_at":"{self.rfc3339(stamp)}",'
+        if last:
+            return head + f'"response":"","done":true,"total_duration":{sent - connection.asked}}}\n'
+        return head + '"response":" word","done":false}\n'
+
+    def event(self, last: bool) -> str:
+        return "data: [DONE]\n\n" if last else 'data: {"choices":[{"delta":{"content":" word"}}]}\n\n'
 
     def rfc3339(self, stamp: int) -> str:
         second, rest = divmod(stamp, 1_000_000_000)

@@ -21,6 +21,10 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
         ["--bytes", "64MiB", "--clients", "requests,aiohttp"],
         r"^aiohttp +\d",
     ),  # fails above 100 MiB
+    "cores.py": (
+        ["--clients", "floor", "--streams", "2", "--engines", "1", "--rounds", "1", "--seconds", "4"],
+        r"^floor: \d",
+    ),
     "costs.py": (["--quick", "--clients", "aiohttp"], r'^    ("aiohttp": Cost|# aiohttp: others)'),
     "engine.py": (
         ["--streams", "4", "--rounds", "1", "--tokens", "5", "--ramp", "0.1", "--clients", "aiohttp"],
@@ -29,6 +33,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
     "memory.py": (["--streams-total", "150", "--rate", "100"], r"^ +\d+ +\d+\.\d +\d+\.\d"),
     "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),
     "recorder.py": (["--rounds", "2", "--reads", "10"], r"^ollama-generate +\d+ +\d+ +\d"),
+    "report.py": (["--shape", "many", "--streams", "720"], r"^  peak_rss_mib +\d"),
     "simulator.py": (["--quick"], r"^ +(40|100) "),
     "traces.py": (["--lines", "2000", "--rounds", "1", "--formats", "Azure"], r"^Azure +2,000 +\d"),
     "truth.py": (
