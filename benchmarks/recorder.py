@@ -51,8 +51,8 @@ def main() -> None:
         pairs = []
         for _ in range(arguments.rounds):
             recorder = StreamRecorder(0, 0, 0, protocols.load(name).decoder(True))
-            recorder.on_headers(200)
-            ours = ns_per_call(recorder.on_data, event, arguments.reads)
+            recorder.headers(200)
+            ours = ns_per_call(recorder.data, event, arguments.reads)
             pairs.append((ours, ns_per_call(json.loads, line, arguments.reads)))
             assert recorder.text_events == arguments.reads
         ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, get_args
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from loadgen import registry
 from loadgen.model import Cell, ClientId, Mode, Outcome, Request
@@ -94,44 +94,31 @@ def no_headers(name: str) -> str | None:  # noqa: ARG001
     return None
 
 
-class _OnHeaders(Protocol):
-    def __call__(self, status: int, header: Callable[[str], str | None] = ..., /) -> object: ...
-
-
 Phase = Literal["dns", "connect", "tls"]  # of opening a connection: name lookup, TCP, the handshake of TLS
 
 
-def no_phase(phase: Phase, ns: int) -> None:
-    """Stand in for a sink that takes no phases."""
+class Sink(Protocol):
+    """What a client reports one stream to. A client must not catch what its methods raise,
+    and must not use a connection again whose body it has not read to the end."""
 
+    def connected(self, sock: socket.socket, /) -> object:
+        """Take the socket, as early as the library gives access to it. Optional: by it the engine knows when the
+        request was sent, and ends the stream on a thread; not where other streams are on that connection."""
 
-class _OnConnection(Protocol):
-    def __call__(self, *, http: str = "", port: int | None = None, sent_ns: int | None = None) -> object: ...
+    def headers(self, status: int, header: Callable[[str], str | None] = ..., /) -> object:
+        """Take the status, when the headers have arrived, and what returns the value of one, named in any case."""
 
+    def data(self, data: bytes, /) -> object:
+        """Take the bytes of one read of the body."""
 
-def no_connection(**_: object) -> None:
-    """Take what a client reports of a connection where nobody wants it."""
+    def phase(self, phase: Phase, ns: int, /) -> object:
+        """Take how long a phase lasted in which the stream's own connection was opened; of no other stream. Where a
+        library does not tell a phase from the next one, the next includes it."""
 
-
-class Sink(NamedTuple):
-    """The callbacks to which a client reports one stream. A client must not catch what they raise,
-    and must not use a connection again whose body it has not read to the end.
-
-    ``connected`` gets the socket, as early as the library gives access to it, and is optional: by it the engine knows
-    when the request was sent, and ends the stream on a thread; not where other streams are on that connection.
-    ``connection`` gets what else is known of the connection, before ``headers``, in one call or several: the version of
-    HTTP that it speaks, such as ``"1.1"`` or ``"2"``, and, where ``connected`` gets no socket, its own port and how
-    long after the call of ``stream`` the request was sent, at least. ``headers`` gets the status, when the headers have
-    arrived, and what returns the value of one of them, whose name is in any case; ``data`` the bytes of one read of the
-    body. ``phase`` gets how many nanoseconds each phase lasted in which the stream's own connection was opened, and is
-    called for no other stream; where a library does not tell a phase from the next one, the next includes it.
-    """
-
-    connected: Callable[[socket.socket], object]
-    headers: _OnHeaders
-    data: Callable[[bytes], object]
-    phase: Callable[[Phase, int], object] = no_phase
-    connection: _OnConnection = no_connection
+    def connection(self, *, http: str = "", port: int | None = None, sent_ns: int | None = None) -> object:
+        """Take what else is known of the connection, before the headers, in one call or several: the version of HTTP
+        that it speaks, such as ``"1.1"`` or ``"2"``, and, where ``connected`` gets no socket, its own port and how
+        long after the call of ``stream`` the request was sent, at least."""
 
 
 class _Client(Protocol):

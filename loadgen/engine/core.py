@@ -101,8 +101,8 @@ class Engine:
         """Keep the stream, once; return whether it succeeded."""
         if self.open.pop(recorder.number, None) is None:
             return False
-        recorder.abort = do_nothing  # its connection may be the next stream's
-        recorder.connected = None
+        recorder.cancel = do_nothing  # its connection may be the next stream's
+        recorder.sock = None
         # A library that keeps a timeout itself may be ahead of the next check.
         recorder.expired = recorder.expired or recorder.expired_timeout(self._timeouts, perf_counter_ns())
         stream = recorder.stream()

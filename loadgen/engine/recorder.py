@@ -1,18 +1,19 @@
 """Record the marks of one stream and the arrival of every read.
 
-``on_data`` is the hot path: one clock reading per read, before any decoding, and at most 14 bytes kept per text
+``data`` is the hot path: one clock reading per read, before any decoding, and at most 14 bytes kept per text
 event (arrival 8, count 2, server's stamp 4).
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 
-from loadgen.clients import Failures, Phase, Sink, Undelivered, no_headers
+from loadgen.clients import Failures, Phase, Undelivered, no_headers
 from loadgen.engine.failures import (
     MAX_BODY_BYTES,
     Headers,
@@ -48,7 +49,7 @@ class Ended(Exception):
 
 
 def do_nothing() -> None:
-    """Stand in for ``abort`` while a stream is not open."""
+    """Stand in for ``cancel`` when a stream is over."""
 
 
 def _no_token(data: bytes) -> None:
@@ -71,8 +72,8 @@ class StreamRecorder:
     expired: Outcome | None = None
     run_wait_ns: int | None = None
     held_ns: int | None = None
-    abort: Callable[[], object] = do_nothing
-    connected: socket.socket | None = None  # its connection
+    cancel: Callable[[], object] | None = None  # the driver's way to end it, where it has one
+    sock: socket.socket | None = None  # of its connection
     connections: Connections | None = None  # what is known of all of them; None where streams share them
     http: str = "1.1"  # the version that it must speak
     asked: Asked = NOTHING
@@ -108,15 +109,15 @@ class StreamRecorder:
     def __post_init__(self) -> None:
         self._start = perf_counter_ns()
 
-    def on_connected(self, connected: socket.socket) -> None:
+    def connected(self, sock: socket.socket) -> None:
         """Keep the socket of the stream's connection."""
-        self.connected = connected
+        self.sock = sock
 
-    def on_phase(self, phase: Phase, ns: int) -> None:
+    def phase(self, phase: Phase, ns: int) -> None:
         """Keep how long a phase of opening the stream's connection took, over all attempts."""
         self._phases[phase] = self._phases.get(phase, 0) + ns
 
-    def on_connection(self, *, http: str = "", port: int | None = None, sent_ns: int | None = None) -> None:
+    def connection(self, *, http: str = "", port: int | None = None, sent_ns: int | None = None) -> None:
         """Keep what is known of the connection. Raises WrongVersion."""
         self._port = port or self._port
         if sent_ns is not None:
@@ -128,18 +129,25 @@ class StreamRecorder:
                 self._error = f"the connection speaks HTTP/{http}, not HTTP/{self.http} as the scenario asks"
                 raise WrongVersion(self._error)
 
-    def end_at_next_read(self) -> None:
-        """End a stream whose connection cannot be shut down, as others are on it: what it reads next raises."""
-        self._plain_token = _end
+    def abort(self) -> None:
+        """End the stream from outside."""
+        sock = self.sock
+        if self.cancel is not None:
+            self.cancel()
+        elif sock is None:  # others are on its connection: what it reads next raises
+            self._plain_token = _end
+        elif sock.fileno() >= 0:  # the descriptor of a closed socket, -1, is no other's
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
-    def on_headers(self, status: int, header: Headers = no_headers) -> None:
+    def headers(self, status: int, header: Headers = no_headers) -> None:
         """Mark the headers, which the library has handed over. Raises Interim for those of no final answer."""
         now = self._headers = perf_counter_ns()
-        if self.connected is not None:
-            self._port = port(self.connected) or self._port
-            since = since_sent_ns(self.connected) if self.http == "1.1" else None
+        if self.sock is not None:
+            self._port = port(self.sock) or self._port
+            since = since_sent_ns(self.sock) if self.http == "1.1" else None
             self._sent = None if since is None else max(self._start, now - since)
-            if self.connections is not None and self.connections.is_surplus(self.connected, self._start):
+            if self.connections is not None and self.connections.is_surplus(self.sock, self._start):
                 self._outcome, self._error = Outcome.UNDECODABLE, MESSAGE
                 raise Undecodable(MESSAGE)
         self._status, self._header = status, header
@@ -151,7 +159,7 @@ class StreamRecorder:
         if not 200 <= status < 300:
             self._outcome = Outcome.HTTP_STATUS
 
-    def on_data(self, data: bytes) -> None:
+    def data(self, data: bytes) -> None:
         """Mark and decode bytes that the library has handed over. Raises Undecodable."""
         now = perf_counter_ns()
         stamp = self._plain_token(data)
@@ -249,8 +257,8 @@ class StreamRecorder:
     def finish(self) -> None:
         """Mark the end of the body. Raises Undecodable."""
         self._closed = perf_counter_ns()
-        if self.connections is not None and self.connected is not None:
-            self.connections.end_answer(self.connected)
+        if self.connections is not None and self.sock is not None:
+            self.connections.end_answer(self.sock)
         if self._outcome is Outcome.HTTP_STATUS:
             return
         if self._broken is not None:
@@ -399,8 +407,8 @@ class KeepingRecorder(StreamRecorder):
 
     body: bytearray = field(default_factory=bytearray)
 
-    def on_data(self, data: bytes) -> None:
-        StreamRecorder.on_data(self, data)  # not super(): slots make the class anew
+    def data(self, data: bytes) -> None:
+        StreamRecorder.data(self, data)  # not super(): slots make the class anew
         self.body += data
 
 
@@ -410,7 +418,7 @@ class BytesRecorder(StreamRecorder):
 
     _sizes: array[int] = field(default_factory=lambda: array("I"))
 
-    def on_data(self, data: bytes) -> None:
+    def data(self, data: bytes) -> None:
         now = perf_counter_ns()
         if not data:
             return
@@ -426,8 +434,3 @@ class BytesRecorder(StreamRecorder):
     @property
     def has_begun(self) -> bool:
         return self._size > 0
-
-
-def sink(recorder: StreamRecorder, connected: Callable[[socket.socket], object]) -> Sink:
-    """Return what the client of the recorder's stream reports to."""
-    return Sink(connected, recorder.on_headers, recorder.on_data, recorder.on_phase, recorder.on_connection)

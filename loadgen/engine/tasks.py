@@ -8,7 +8,6 @@ from loadgen.clients import AsyncClient, choice
 from loadgen.engine.alarm import Alarm
 from loadgen.engine.core import Engine
 from loadgen.engine.pipe import Commands
-from loadgen.engine.recorder import sink
 from loadgen.model import Arrival, Cell
 
 
@@ -99,10 +98,9 @@ async def _slot(engine: Engine, client: AsyncClient, first: Arrival) -> None:
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return
-        recorder.abort = task.cancel
-        connected = recorder.on_connected
+        recorder.cancel = task.cancel
         try:
-            await client.stream(request, sink(recorder, connected))
+            await client.stream(request, recorder)
             recorder.finish()
         except Exception as error:
             recorder.fail(error, client.failures)

@@ -6,7 +6,6 @@ In a process that gevent has patched before this was imported, a thread is a gre
 import contextlib
 import os
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from loadgen.clients import SyncClient, size
 from loadgen.engine.core import Engine
 from loadgen.engine.pauses import RunWait
 from loadgen.engine.pipe import Commands
-from loadgen.engine.recorder import StreamRecorder, sink
 from loadgen.engine.schedule import Schedule
 from loadgen.model import Arrival, Cell
 
@@ -109,24 +107,10 @@ def _slot(engine: Engine, client: SyncClient, first: Arrival) -> None:
         recorder = engine.begin_stream(arrival)
         if recorder is None:
             return
-        recorder.abort = recorder.end_at_next_read
-        connected = partial(_connected, recorder)
         try:
-            client.stream(request, sink(recorder, connected))
+            client.stream(request, recorder)
             recorder.finish()
         except Exception as error:
             recorder.fail(error, client.failures)
         recorder.run_wait_ns = wait.take()
         arrival = engine.end_stream(recorder, arrival)
-
-
-def _connected(recorder: StreamRecorder, sock: socket.socket) -> None:
-    recorder.connected = sock
-    recorder.abort = partial(_shutdown, sock)
-
-
-def _shutdown(sock: socket.socket) -> None:
-    # The descriptor of a closed socket, -1, is no other's.
-    if sock.fileno() >= 0:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from loadgen.clients import Phase, Sink
+from loadgen.clients import Phase
 from loadgen.clients.aiohttp import Aiohttp
 from loadgen.model import ClientId, Load, Outcome, Request, Tls
 from tests.clients.conditions import CHUNKED, END, LAST, NEVER_REUSES, TOKEN, chunk, says
@@ -89,12 +90,9 @@ def test_a_lookup_that_another_stream_does_is_waited_for_by_each() -> None:
         found: list[dict[Phase, int]] = [{}, {}]
         request = Request("POST", f"{url}/api", {}, b'{"prompt": "Why?"}')
 
-        def sink(phases: dict[Phase, int]) -> Sink:
-            return Sink(lambda _: None, lambda *_: None, lambda _: None, phases.__setitem__)
-
         async with client._session, asyncio.TaskGroup() as group:
             for phases in found:
-                group.create_task(client.stream(request, sink(phases)))
+                group.create_task(client.stream(request, Mock(phase=phases.__setitem__)))
             # until one waits for the other's lookup
             while not any(connector._throttle_dns_futures.values()):  # noqa: ASYNC110
                 await asyncio.sleep(0)

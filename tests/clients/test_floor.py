@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.clients import Sink
 from loadgen.clients.floor import RACE, Floor, _Connection
 from loadgen.engine.failures import classify
 from loadgen.model import ClientId, Load, Outcome, Request
@@ -57,7 +56,7 @@ def test_a_connection_whose_end_the_loop_has_not_seen_is_not_used(happens: Calla
         bodies: list[bytes] = []
         for _ in range(2):
             body: list[bytes] = []
-            await client.stream(request, Sink(lambda _: None, lambda *_: None, body.append))
+            await client.stream(request, Mock(data=body.append))
             bodies.append(b"".join(body))
             with suppress(OSError):
                 happens(wires[-1])

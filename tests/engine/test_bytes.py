@@ -20,18 +20,18 @@ def recorder() -> BytesRecorder:
 
 def test_timeouts_wait_for_bytes() -> None:
     of = recorder()
-    of.on_headers(200)
+    of.headers(200)
     assert of.expired_timeout(TIMEOUTS, perf_counter_ns() + 3 * S // 2) is Outcome.FIRST_TOKEN_TIMEOUT
-    of.on_data(b"x")
+    of.data(b"x")
     assert of.expired_timeout(TIMEOUTS, perf_counter_ns() + 3 * S // 2) is None
     assert of.expired_timeout(TIMEOUTS, perf_counter_ns() + 3 * S) is Outcome.IDLE_TIMEOUT
 
 
 def test_the_end_of_the_body_is_the_end() -> None:
     of = recorder()
-    of.on_headers(200)
+    of.headers(200)
     for data in (b"a" * 70_000, b"", b"bc"):
-        of.on_data(data)
+        of.data(data)
     of.finish()
     stream = of.stream()
     assert (stream.outcome, stream.size) == (Outcome.OK, 70_002)
@@ -41,8 +41,8 @@ def test_the_end_of_the_body_is_the_end() -> None:
 
 def test_a_body_that_is_shorter_than_it_was_said_to_be() -> None:
     of = recorder()
-    of.on_headers(200, {"Content-Length": "1000"}.get)
-    of.on_data(b"x" * 500)
+    of.headers(200, {"Content-Length": "1000"}.get)
+    of.data(b"x" * 500)
     of.finish()
     stream = of.stream()
     assert (stream.outcome, stream.error) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Driven:
         for arrival in self.engine.dispatcher.take_due(now):
             recorder = self.engine.begin_stream(arrival)
             assert recorder is not None
-            recorder.abort = lambda number=recorder.number: self.aborted.append(number)  # type: ignore[misc]
+            recorder.cancel = partial(self.aborted.append, recorder.number)
             self.arrivals[recorder.number] = arrival
             recorders.append(recorder)
         return recorders
@@ -140,8 +141,8 @@ def test_a_trace_that_is_wrong_ends_the_cell_with_its_reason(clock: Clock, tmp_p
     made.check(SECOND)
     assert not made.engine.is_finished(SECOND)
     for recorder in (first, second):
-        recorder.on_headers(200)
-        recorder.on_data(END)
+        recorder.headers(200)
+        recorder.data(END)
         recorder.finish()
         assert made.end(recorder) is None
     assert made.engine.is_finished(SECOND)
@@ -223,7 +224,7 @@ def test_streams_that_are_late_are_ended_at_every_check(clock: Clock) -> None:
     made = Driven(timeouts=SHORT)
     silent, talking = made.begin()
     clock.now = SECOND // 2
-    talking.on_data(token())
+    talking.data(token())
     assert made.check(SECOND) == []
     assert made.check(SECOND + CHECK_INTERVAL_NS - 1) == []
     assert made.check(SECOND + CHECK_INTERVAL_NS) == [silent.number]
@@ -236,7 +237,7 @@ def test_streams_that_are_late_are_ended_at_every_check(clock: Clock) -> None:
 def test_a_timeout_that_a_library_keeps_itself_has_the_same_name(clock: Clock) -> None:
     made = Driven(timeouts=Timeouts(first_token=2, idle=2, total=1))
     first, second = made.begin()
-    second.on_data(END)
+    second.data(END)
     clock.now = SECOND + 1
     first.fail(TimeoutError(), ((TimeoutError, "", Outcome.FIRST_TOKEN_TIMEOUT),))
     second.finish()
@@ -250,7 +251,7 @@ def test_a_stream_ends_once_and_is_not_aborted_afterwards(clock: Clock) -> None:
     """Its connection may be the next stream's."""
     made = Driven(concurrency=1)
     (recorder,) = made.begin()
-    recorder.on_data(END)
+    recorder.data(END)
     made.end(recorder)
     recorder.abort()
     assert made.aborted == []
@@ -261,7 +262,7 @@ def test_a_stream_ends_once_and_is_not_aborted_afterwards(clock: Clock) -> None:
 def test_streams_of_one_slot_are_kept_apart(clock: Clock) -> None:
     made = Driven(concurrency=1, load=Load(requests=2))
     (first,) = made.begin()
-    first.on_data(END)
+    first.data(END)
     after = made.end(first)
     assert after is not None
     second = made.engine.begin_stream(after)
@@ -295,7 +296,7 @@ def test_a_slot_between_two_streams_is_waited_for(clock: Clock) -> None:
 def test_edges_of_the_window_and_progress_are_reported(clock: Clock) -> None:
     made = Driven(load=Load(duration=2.0, warmup=1.0))
     for recorder in made.begin():
-        recorder.on_data(token() * 3)
+        recorder.data(token() * 3)
     for now in range(0, 3 * SECOND, CHECK_INTERVAL_NS):
         clock.now = now
         made.check(now)
@@ -328,7 +329,7 @@ def test_the_driver_waits_no_longer_than_until_something_is_due(clock: Clock) ->
 
 def ended(made: Driven, number: int) -> None:
     for recorder in made.begin()[:number]:
-        recorder.on_data(END)
+        recorder.data(END)
         made.end(recorder)
 
 

@@ -35,10 +35,10 @@ def stream(
     """Return the stream that gets this response, in pieces of ``cut`` bytes."""
     recorder = StreamRecorder(0, 0, 0, protocols.load(protocol).decoder(streamed))
     lower = {name.lower(): value for name, value in headers.items()}
-    recorder.on_headers(status, lambda name: lower.get(name.lower()))
+    recorder.headers(status, lambda name: lower.get(name.lower()))
     try:
         for at in range(0, len(body), cut or max(len(body), 1)):
-            recorder.on_data(body[at : at + (cut or len(body))])
+            recorder.data(body[at : at + (cut or len(body))])
         recorder.finish()
     except Undecodable as error:
         recorder.fail(error, ())

@@ -25,7 +25,7 @@ def streams(number: int) -> Iterator[StreamRecorder]:
     """Streams of which the first has been silent longest."""
     for place in range(number):
         made = StreamRecorder(place, place, 0, load("ollama-generate").decoder(True))
-        made.on_headers(200)
+        made.headers(200)
         yield made
 
 
@@ -36,7 +36,7 @@ def test_the_streams_that_were_silent_longest_go_until_memory_is_back(
     monkeypatch.setattr(memory, "memory_bytes", lambda: now)
     watch, opened = MemoryWatch(), [*streams(20)]
     watch.start()
-    opened[0].on_data(TOKEN)  # it has spoken last
+    opened[0].data(TOKEN)  # it has spoken last
     before_headers = StreamRecorder(20, 20, 0, load("ollama-generate").decoder(True))
     opened.append(before_headers)
 

@@ -52,7 +52,7 @@ def ints(data: bytes, code: str) -> list[int]:
 def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
     watched = watch()
     clock.now = 1_100
-    watched.on_headers(200)
+    watched.headers(200)
     for now, data in [
         (1_200, token() + token()),
         (1_250, b""),
@@ -60,7 +60,7 @@ def test_the_marks_and_arrivals_of_a_stream(clock: Clock) -> None:
         (1_400, token()[5:] + END),
     ]:
         clock.now = now
-        watched.on_data(data)
+        watched.data(data)
     clock.now = 1_500
     watched.finish()
     clock.now = 9_999
@@ -89,8 +89,8 @@ def test_phases_of_a_connection_add_up_over_attempts_and_what_is_not_reported_is
 ) -> None:
     watched = watch()
     for phase, ns in (("connect", 40), ("tls", 500), ("connect", 2)):
-        watched.on_phase(phase, ns)
-    watched.on_connection(http="1.1", sent_ns=700)
+        watched.phase(phase, ns)
+    watched.connection(http="1.1", sent_ns=700)
     made = watched.stream()
     assert (made.dns_ns, made.connect_ns, made.tls_ns, made.sent) == (None, 42, 500, made.start + 700)
     unknown = watch().stream()
@@ -108,14 +108,14 @@ def test_the_clock_is_read_before_the_bytes_are_decoded(clock: Clock) -> None:
 
     watched = StreamRecorder(0, 0, 0, Slow())
     clock.now = 2_000
-    watched.on_data(b"x")
+    watched.data(b"x")
     assert ints(watched.stream().arrivals, "q") == [2_000]
 
 
 def test_server_times_are_microseconds_after_the_first(clock: Clock) -> None:
     watched = watch()
-    watched.on_data(token(EPOCH + 999) + token(EPOCH + 2_500_000))
-    watched.on_data(token(EPOCH - 5_000) + END)
+    watched.data(token(EPOCH + 999) + token(EPOCH + 2_500_000))
+    watched.data(token(EPOCH - 5_000) + END)
     made = watched.stream()
     assert made.first_stamp_ns == EPOCH + 999
     assert ints(made.stamps, "i") == [0, 2499, -6]
@@ -125,7 +125,7 @@ def test_a_stream_longer_than_35_minutes_takes_wider_stamps(clock: Clock) -> Non
     watched = watch()
     hour = 3600 * SECOND
     for at in (EPOCH, EPOCH + SECOND, EPOCH + hour, EPOCH + hour + 1000):
-        watched.on_data(token(at))
+        watched.data(token(at))
     made = watched.stream()
     assert ints(made.stamps, "q") == [0, 1_000_000, 3_600_000_000, 3_600_000_001]
 
@@ -134,7 +134,7 @@ def test_a_stream_longer_than_35_minutes_takes_wider_stamps(clock: Clock) -> Non
 def test_a_stream_that_is_stamped_in_parts_keeps_no_stamps(clock: Clock, times: list[int | None]) -> None:
     watched = watch()
     for at in times:
-        watched.on_data(token(at))
+        watched.data(token(at))
     made = watched.stream()
     assert (made.stamps, made.first_stamp_ns) == (b"", None)
     assert sum(ints(made.counts, "H")) == len(times)
@@ -143,16 +143,16 @@ def test_a_stream_that_is_stamped_in_parts_keeps_no_stamps(clock: Clock, times: 
 def test_a_token_takes_at_most_16_bytes(clock: Clock) -> None:
     watched = watch()
     for index in range(1000):
-        watched.on_data(token(EPOCH + index))
+        watched.data(token(EPOCH + index))
     made = watched.stream()
     assert len(made.arrivals) + len(made.counts) + len(made.stamps) <= 16 * 1000
 
 
 def test_more_tokens_in_a_read_than_a_row_can_hold(clock: Clock) -> None:
     watched = watch()
-    watched.on_data(token())
+    watched.data(token())
     clock.now = 2_000
-    watched.on_data(token() * 140_000 + END)
+    watched.data(token() * 140_000 + END)
     made = watched.stream()
     assert made.outcome == Outcome.OK
     assert ints(made.counts, "H") == [1, 65_535, 65_535, 140_000 - 2 * 65_535]
@@ -162,7 +162,7 @@ def test_more_tokens_in_a_read_than_a_row_can_hold(clock: Clock) -> None:
 def test_tokens_before_a_broken_line_of_the_same_read_count(clock: Clock) -> None:
     watched = watch()
     with pytest.raises(protocols.Undecodable) as raised:
-        watched.on_data(token(EPOCH) + token(EPOCH) + b"}\n")
+        watched.data(token(EPOCH) + token(EPOCH) + b"}\n")
     watched.fail(raised.value, ())
     made = watched.stream()
     assert (made.outcome, made.error) == (Outcome.UNDECODABLE, str(raised.value))
@@ -173,9 +173,9 @@ def test_tokens_before_a_broken_line_of_the_same_read_count(clock: Clock) -> Non
 def test_a_whole_answer_has_its_text_in_the_last_read(clock: Clock) -> None:
     watched = watch("openai-chat", stream=False)
     body = b'{"choices":[{"message":{"content":"Hi"}}]}'
-    watched.on_data(body[:9])
+    watched.data(body[:9])
     clock.now = 3_000
-    watched.on_data(body[9:])
+    watched.data(body[9:])
     watched.finish()
     made = watched.stream()
     assert (made.outcome, ints(made.counts, "H"), ints(made.arrivals, "q")) == (
@@ -187,7 +187,7 @@ def test_a_whole_answer_has_its_text_in_the_last_read(clock: Clock) -> None:
 
 def test_an_empty_body_is_truncated(clock: Clock) -> None:
     watched = watch()
-    watched.on_headers(200)
+    watched.headers(200)
     watched.finish()
     made = watched.stream()
     assert (made.outcome, made.arrivals, made.size) == (Outcome.TRUNCATED, b"", 0)
@@ -197,9 +197,9 @@ def test_an_empty_body_is_truncated(clock: Clock) -> None:
 @pytest.mark.parametrize("ends", ["finish", "fail"])
 def test_the_body_of_a_refusal_is_kept_and_bounded(clock: Clock, ends: str) -> None:
     watched = watch()
-    watched.on_headers(503)
+    watched.headers(503)
     for _ in range(100):
-        watched.on_data(b"no \xff" * 100)
+        watched.data(b"no \xff" * 100)
     if ends == "finish":
         watched.finish()
     else:
@@ -220,8 +220,8 @@ def test_the_servers_message_is_kept(
     clock: Clock, data: bytes, outcome: Outcome, expired: Outcome | None
 ) -> None:
     watched = watch()
-    watched.on_headers(200)
-    watched.on_data(data)
+    watched.headers(200)
+    watched.data(data)
     watched.expired = expired
     watched.fail(ConnectionResetError("gone"), ())
     made = watched.stream()
@@ -252,10 +252,10 @@ def test_every_kind_of_output_starts_the_clock_and_is_counted_apart(
     watched = watch("ollama-chat")
     for now, lines in ((1_200, first), (2_000, second)):
         clock.now = now
-        watched.on_data(b"".join(LINES[line] for line in lines))
+        watched.data(b"".join(LINES[line] for line in lines))
         if first:
             assert watched.expired_timeout(Timeouts(first_token=1e-9, idle=5), 9_000) is None
-    watched.on_data(END)
+    watched.data(END)
     watched.finish()
     made = watched.stream()
     with_output = [at for at, n in zip(ints(made.arrivals, "q"), ints(made.counts, "H"), strict=True) if n]
@@ -287,7 +287,7 @@ def test_an_end_without_output_needs_a_reason(
 ) -> None:
     for expired in (None, Outcome.IDLE_TIMEOUT):
         watched = watch(protocol)
-        watched.on_data(data)
+        watched.data(data)
         watched.expired = expired
         watched.finish()
         made = watched.stream()
@@ -322,19 +322,19 @@ def test_which_timeout_has_run_out(clock: Clock) -> None:
     watched = watch()
     assert late(watched, 2) is None
     assert late(watched, 2.1) == Outcome.FIRST_TOKEN_TIMEOUT
-    watched.on_headers(200)
+    watched.headers(200)
     clock.now += SECOND
-    watched.on_data(b"\n")
+    watched.data(b"\n")
     assert late(watched, 2.1) == Outcome.FIRST_TOKEN_TIMEOUT
-    watched.on_data(token())
+    watched.data(token())
     assert late(watched, 4) is None
     assert late(watched, 4.1) == Outcome.IDLE_TIMEOUT
     clock.now += 3 * SECOND
-    watched.on_data(b"\n")
+    watched.data(b"\n")
     assert late(watched, 6.9) is None
     assert late(watched, 7.1) == Outcome.IDLE_TIMEOUT
     clock.now += 3 * SECOND
-    watched.on_data(b"\n")
+    watched.data(b"\n")
     assert late(watched, 10) is None
     assert late(watched, 10.1) == Outcome.TOTAL_TIMEOUT
 
@@ -344,13 +344,13 @@ def test_a_stream_ends_with_its_protocol_and_the_wait_after_it_is_bounded(clock:
     for protocol, end in (("ollama-generate", END), ("openai-chat", b"data: [DONE]\n\n")):
         clock.now = 1_000
         watched = watch(protocol)
-        watched.on_headers(200)
+        watched.headers(200)
         clock.now = SECOND
-        watched.on_data(token() if protocol == "ollama-generate" else b'data: {"choices":[{"text":"a"}]}\n\n')
-        watched.on_data(end)
+        watched.data(token() if protocol == "ollama-generate" else b'data: {"choices":[{"text":"a"}]}\n\n')
+        watched.data(end)
         for after, data in ((0.2, b"\n"), (0.4, b"more"), (0.45, end)):
             clock.now = SECOND + int(after * SECOND)
-            watched.on_data(data)
+            watched.data(data)
         assert watched.expired_timeout(limits, SECOND + SECOND // 2) is None
         assert watched.expired_timeout(limits, SECOND + SECOND // 2 + 1) == Outcome.OK
         clock.now = 4 * SECOND
@@ -364,9 +364,9 @@ def test_the_wait_for_the_rest_of_a_refusal_or_of_a_broken_answer_is_bounded(clo
     for status, outcome in ((503, Outcome.HTTP_STATUS), (200, Outcome.UNDECODABLE)):
         clock.now = 1_000
         watched = watch()
-        watched.on_headers(status)
+        watched.headers(status)
         for _ in range(3):
-            watched.on_data(b"<busy>\n")
+            watched.data(b"<busy>\n")
             clock.now += SECOND // 10
         assert watched.expired_timeout(limits, 1_000 + SECOND // 2) is None
         assert watched.expired_timeout(limits, 1_001 + SECOND // 2) == outcome

@@ -36,8 +36,6 @@ def lines(function: Callable[..., Any]) -> list[str]:
             [
                 "wait = RunWait()",
                 "if (early := arrival.due - perf_counter_ns()) > 0:",
-                "recorder.abort = recorder.end_at_next_read",
-                "connected = partial(_connected, recorder)",
                 "recorder.run_wait_ns = wait.take()",
             ],
             [
@@ -45,8 +43,7 @@ def lines(function: Callable[..., Any]) -> list[str]:
                 "assert task is not None",
                 "# uvloop wakes up to a millisecond early",
                 "while (early := arrival.due - perf_counter_ns()) > 0:  # noqa: ASYNC110",
-                "recorder.abort = task.cancel",
-                "connected = recorder.on_connected",
+                "recorder.cancel = task.cancel",
                 "except asyncio.CancelledError as error:",
                 "task.uncancel()",
                 "recorder.fail(error, client.failures)",

@@ -37,6 +37,16 @@ from loadgen.clients.httpx import HttpxAsync
 from loadgen.clients.requests import Requests
 
 
+class Through:
+    """The sink of a stream, with another way for its data."""
+
+    def __init__(self, sink, data):
+        self._sink, self.data = sink, data
+
+    def __getattr__(self, name):
+        return getattr(self._sink, name)
+
+
 class Every:
     """Call ``act`` at the first of each fifty chunks of all streams."""
 
@@ -48,7 +58,7 @@ class Every:
             if self.count % 50 == 1:
                 self.act()
             sink.data(data)
-        return sink._replace(data=on_data)
+        return Through(sink, on_data)
 
 
 class Slowed(Every, Aiohttp):
@@ -72,7 +82,7 @@ class Dawdles(Aiohttp):
         def on_data(data):
             time.sleep(0.005 * data.count(b"done"))
             sink.data(data)
-        await super().stream(request, sink._replace(data=on_data))
+        await super().stream(request, Through(sink, on_data))
 
 
 class Collects(Slowed):
@@ -115,7 +125,7 @@ class Hoards(Aiohttp):
             sink.data(b"".join(held))
             held.clear()
 
-        await super().stream(request, sink._replace(data=on_data))
+        await super().stream(request, Through(sink, on_data))
         flush()
 
 

@@ -20,10 +20,10 @@ CASES = {
 
 def recorded(protocol: str, stream: bool, pieces: list[bytes]) -> Stream:
     recorder = StreamRecorder(0, 0, 0, protocols.load(protocol).decoder(stream))
-    recorder.on_headers(200)
+    recorder.headers(200)
     try:
         for piece in pieces:
-            recorder.on_data(piece)
+            recorder.data(piece)
         recorder.finish()
     except Undecodable as error:
         recorder.fail(error, ())
