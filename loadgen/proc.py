@@ -20,13 +20,14 @@ from loadgen import processes
 from loadgen.model import CpuSample, Sample
 
 _GROUPS, _PROC = Path("/sys/fs/cgroup"), Path("/proc")
+_FIELD = re.compile(r"^(VmRSS|VmHWM|Threads|Rss):\s*(\d+)", re.M)
 COUNT_SHARE = 50  # memory is counted page by page for one part in so many of the time
 
 
 def sample(pid: int, streams_open: int | None = None) -> Sample:
     """Return memory, threads and CPU of the whole process now."""
     at = time.perf_counter_ns()
-    status = _fields(Path(f"/proc/{pid}/status"))
+    status = _fields(f"/proc/{pid}/status")
     return Sample(
         at=at,
         rss_kib=_number(status.get("VmRSS")),
@@ -48,7 +49,7 @@ class MemoryCounter:
     def __init__(self, pid: int, release: str = platform.release()) -> None:
         version = tuple(map(int, re.findall(r"\d+", release)[:2]))
         self.needed = sys.platform == "linux" and version < (6, 2)
-        self._path = Path(f"/proc/{pid}/smaps_rollup")
+        self._path = f"/proc/{pid}/smaps_rollup"
         self._omitted = 0
         self._next = 0
 
@@ -205,15 +206,16 @@ def clock_tie() -> tuple[int, int]:
     return mark, wall
 
 
-def _fields(path: Path) -> dict[str, str]:
+def _fields(path: str) -> dict[str, str]:
     try:
-        return dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+        with open(path, "rb", buffering=0) as file:
+            return dict(_FIELD.findall(file.read(1 << 16).decode(errors="replace")))
     except OSError:
         return {}
 
 
 def _number(text: str | None) -> int | None:
-    return int(text.split()[0]) if text else None
+    return int(text) if text else None
 
 
 def first_match(path: str, pattern: str) -> str | None:

@@ -35,8 +35,9 @@ def running() -> Iterator[Process]:
 def read(pid: int) -> Process | None:
     """Return one process; ``None`` where it has gone."""
     try:
-        # the name of the program is in brackets and may contain anything
-        head, _, rest = (_PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")
+        # not pathlib, which takes as long as the kernel; the name is in brackets and may contain anything
+        with open(f"{_PROC}/{pid}/stat", "rb", buffering=0) as file:
+            head, _, rest = file.read(4096).decode(errors="replace").rpartition(")")
         fields = rest.split()
         cpu_ns = (int(fields[11]) + int(fields[12])) * TICK_NS
         return Process(pid, int(fields[19]), int(fields[1]), head.partition("(")[2], cpu_ns, fields[0])

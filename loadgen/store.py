@@ -183,7 +183,7 @@ def joined(parts: Sequence[Tables]) -> Tables:
     return {
         name: kind(
             **{
-                field.name: np.concatenate([part[name].columns[field.name] for part in parts])
+                field.name: np.concatenate([getattr(part[name], field.name) for part in parts])
                 for field in fields(kind)
             }
         )

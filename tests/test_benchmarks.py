@@ -32,6 +32,7 @@ SCRIPTS = {  # arguments, and what every line of the table looks like
     ),
     "memory.py": (["--streams-total", "150", "--rate", "100"], r"^ +\d+ +\d+\.\d +\d+\.\d"),
     "overhead.py": (["--rounds", "1", "--clients", "requests,aiohttp"], r"^  (aiohttp|requests) +\d\.\d+ s"),
+    "parent.py": (["--streams", "4", "--seconds", "2", "--clients", "floor"], r"^floor: \d"),
     "recorder.py": (["--rounds", "2", "--reads", "10"], r"^ollama-generate +\d+ +\d+ +\d"),
     "report.py": (["--shape", "many", "--streams", "720"], r"^  peak_rss_mib +\d"),
     "simulator.py": (["--quick"], r"^ +(40|100) "),

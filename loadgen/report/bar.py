@@ -78,7 +78,7 @@ class Bar(Listener):
         self._cells = len(cells)
         self._left = TimeLeft(cells, seconds)
         self._live = Live(
-            console=self._console, refresh_per_second=4, transient=True, get_renderable=self._renderable
+            console=self._console, refresh_per_second=2, transient=True, get_renderable=self._renderable
         )
         self._live.start()
 
