@@ -114,7 +114,7 @@ def _pairs(
 
     Of each recording there are the time of each stream, and when that began.
     """
-    later: dict[int, list[int]] = {}
+    later: dict[int, list[Ints]] = {}
     for parts in cells:
         zero = [m.recording.start for m, *_ in parts]
         prompt = np.concatenate([m.streams.prompt for m, *_ in parts])
@@ -125,16 +125,21 @@ def _pairs(
         time = np.concatenate([values for _, values, _ in parts])
         ok = np.concatenate([m.ok & (values > 0) for m, values, _ in parts])
         counted = ok & _alone(begin, end, ok)
-        for row in np.argsort(start, kind="stable"):
-            number = int(prompt[row])
-            if number < 0 or turn[row] > 0:
-                continue
-            if number not in firsts:
-                firsts[number] = (float(time[row]) if counted[row] else None), COLLAPSE
-            elif counted[row]:
-                later.setdefault(number, []).append(int(time[row]))
+        rows = np.flatnonzero((prompt >= 0) & (turn <= 0))
+        rows = rows[np.argsort(start[rows], kind="stable")]
+        _, first_rows = np.unique(prompt[rows], return_index=True)
+        new = [place for place in np.sort(first_rows).tolist() if int(prompt[rows[place]]) not in firsts]
+        for row in rows[new].tolist():
+            firsts[int(prompt[row])] = (float(time[row]) if counted[row] else None), COLLAPSE
+        again = counted[rows]
+        again[new] = False
+        rows = rows[again]
+        rows = rows[np.argsort(prompt[rows], kind="stable")]
+        numbers, begins = np.unique(prompt[rows], return_index=True)
+        for number, times in zip(numbers.tolist(), np.split(time[rows], begins[1:]), strict=False):
+            later.setdefault(number, []).append(times)
     return [
-        (first, float(np.median(later[number])), limit)
+        (first, float(np.median(np.concatenate(later[number]))), limit)
         for number, (first, limit) in firsts.items()
         if first and number in later
     ]

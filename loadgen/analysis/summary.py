@@ -104,7 +104,7 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
             found = _percentiles(parts, metric)
             of |= {metric.column(rank): found[rank] for rank in metric.percentiles}
         times = [part for parts in by_repeat for part in parts]
-        pool = _percentiles(times, metric)
+        pool = found if len(by_repeat) == 1 else _percentiles(times, metric)
         bounds: Mapping[int | None, Interval | None]
         if resampler:
             bits = STREAM_BITS if isinstance(formula, PerStream) else TOKEN_BITS

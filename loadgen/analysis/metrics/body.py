@@ -48,13 +48,15 @@ def mib_per_s(repeats: Repeats) -> float | None:
 )
 def stream_mib_per_s(repeats: Repeats) -> float | None:
     """The median over completed streams: bytes of the body, divided by the time from the start to the end."""
+    if repeats.have_tokens:
+        return None
     speeds = [
         size / MIB / (ns / 1e9)
         for m in repeats.parts
         for size, ns in zip(m.streams.bytes[m.included].tolist(), m.total[m.included].tolist(), strict=True)
         if ns > 0
     ]
-    return median(speeds) if speeds and not repeats.have_tokens else None
+    return median(speeds) if speeds else None
 
 
 @amount(label="bytes", topic="streams", unit="bytes", better=None, decimals=0)

@@ -67,11 +67,9 @@ class _Page:
 
     def data(self) -> Markup:
         """Return the charts placed so far as JSON that may stand inside a script element."""
-        from bokeh.embed import json_item
-
         numbers: dict[str, str] = {}
         items = [
-            {"target": f"chart-{place}", "item": _renumbered(json_item(chart.figure), numbers)}
+            {"target": f"chart-{place}", "item": _renumbered(_item(chart), numbers)}
             for place, chart in enumerate(self._charts)
         ]
         return _json(items)
@@ -84,6 +82,16 @@ class _Page:
 def _json(value: Any) -> Markup:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _item(chart: Chart) -> dict[str, Any]:
+    """Return what Bokeh's ``json_item`` does, but for its four checks that go through all models of the chart."""
+    from bokeh.core.serialization import Serializer
+    from bokeh.document import Document as Empty
+
+    document = Empty(title="").to_json(deferred=False)
+    document["roots"] = Serializer(deferred=False).encode([chart.figure])
+    return {"target_id": None, "root_id": chart.figure.id, "doc": document, "version": document["version"]}
 
 
 def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
