@@ -3,8 +3,8 @@
     python benchmarks/parent.py [--streams 1000] [--seconds 10] [--clients floor,aiohttp] [--rounds 1]
 
 The parent is this process with all its threads: it reads the engine's reports, samples the engine, saves, and draws its
-progress on a terminal that nobody sees. Both are measured from the first progress to the last. Streams have 100 tokens,
-20 per second each.
+progress on a terminal that nobody sees. Both are measured from the first progress to the last in the measured window:
+what a cell costs once is for overhead.py. Streams have 100 tokens, 20 per second each.
 """
 
 from __future__ import annotations
@@ -48,9 +48,8 @@ def shares(scenario: Scenario) -> list[float]:
         found = []
         for recording in load(Path(folder) / "run").recordings:
             samples = recording.cpu_samples
-            (begin, own), *_, (end, after) = [
-                each for each in watch.at if samples.at[0] <= each[0] <= samples.at[-1]
-            ]
+            opens, closes = recording.window
+            (begin, own), *_, (end, after) = [each for each in watch.at if opens <= each[0] <= closes]
             engine = np.diff(np.interp([begin, end], samples.at, samples.cpu_ns))[0]
             found.append((after - own) / float(engine))
             print(

@@ -27,6 +27,9 @@ class Neighbours:
         self._first: dict[tuple[int, int], int] | None = None  # CPU at the first look
         self._last: dict[tuple[int, int], Process] = {}
         self._next = 0.0
+        self._roles: dict[
+            tuple[int, int], Role
+        ] = {}  # looking for one takes long where many sockets are open
 
     def look(self, *, edge: bool = False) -> None:
         """Look, at an edge in any case, else where that is due."""
@@ -56,12 +59,14 @@ class Neighbours:
         scale = min(1.0, others_ns / (sum(took.values()) or 1.0)) / (window_ns * len(self._cores))
         most = sorted(took, key=took.__getitem__, reverse=True)[:NAMED]
         return tuple(
-            Neighbour(name=each.name, pid=each.pid, share=share, role=self._role(each.pid))
+            Neighbour(name=each.name, pid=each.pid, share=share, role=self._role(each))
             for each in most
             if (share := took[each] * scale) >= LEAST
         )
 
-    def _role(self, pid: int) -> Role:
-        if self._port is not None and processes.serves(pid, self._port):
-            return "target"
-        return "loadgen" if pid == os.getpid() else ""
+    def _role(self, of: Process) -> Role:
+        if (key := (of.pid, of.born)) not in self._roles:
+            own: Role = "loadgen" if of.pid == os.getpid() else ""
+            serves = self._port is not None and processes.serves(of.pid, self._port)
+            self._roles[key] = "target" if serves else own
+        return self._roles[key]

@@ -12,6 +12,7 @@ from loadgen import store
 from loadgen.model import CpuSample, Pause, Recording, RecordingInfo, Sample, Stream
 
 SAVE_INTERVAL_S: Final = 3.0
+BATCH: Final = 250  # streams that become columns at once: that costs most where they are few
 MAX_FILE_BYTES: Final = 16 << 20  # of the columns of one file; what comes later goes to the next
 
 # Saves a recording as it stands: the whole, or the latest of its files.
@@ -34,6 +35,7 @@ class Spool:
         self._keep = keep
         self._tables = [store.tables_of()]
         self._bytes = 0
+        self._rows = Rows([], [], [], [])  # that are in no table yet
         self._number = 0  # of the file that is written now
         self._saved_at = time.monotonic()
         self._writer = ThreadPoolExecutor(1)  # a slow disk must not stop the sampling
@@ -42,14 +44,15 @@ class Spool:
 
     def add(self, rows: Rows, info: Callable[[], RecordingInfo]) -> None:
         """Add rows, and save where that is due; ``info`` returns the recording as of now. Raises StoreError."""
-        if any(rows):
-            tables = store.tables_of(*rows)
-            self._tables.append(tables)
-            self._bytes += store.size(tables)
+        self._rows = Rows(*(kept + new for kept, new in zip(self._rows, rows, strict=True)))
+        now = time.monotonic()
+        late = now > self._saved_at + SAVE_INTERVAL_S
+        if late or len(self._rows.streams) >= BATCH:
+            self._to_tables()
         if self._keep is None:
             return
-        full, now = self._bytes > MAX_FILE_BYTES, time.monotonic()
-        if full or (now > self._saved_at + SAVE_INTERVAL_S and (self._saving is None or self._saving.done())):
+        full = self._bytes > MAX_FILE_BYTES
+        if full or (late and (self._saving is None or self._saving.done())):
             self._wait()
             part = replace(info(), number=self._number)
             self._saving = self._writer.submit(_save, self._keep, [*self._tables], part)
@@ -57,6 +60,13 @@ class Spool:
             if full:
                 self._tables, self._bytes, self._unjoined = [store.tables_of()], 0, 0
                 self._number += 1
+
+    def _to_tables(self) -> None:
+        if any(self._rows):
+            tables = store.tables_of(*self._rows)
+            self._tables.append(tables)
+            self._bytes += store.size(tables)
+            self._rows = Rows([], [], [], [])
 
     def _wait(self) -> None:
         """Wait for the file that is being saved. Raises StoreError, also when called again."""
@@ -70,6 +80,7 @@ class Spool:
         """Return the recording with the rows that are in no finished file; save nothing more. Raises StoreError."""
         self._wait()
         self._keep = None
+        self._to_tables()
         return store.recording(replace(info, number=self._number), store.joined(self._tables))
 
 
