@@ -1,10 +1,12 @@
 """Measure how the memory of engine, parent and simulator grows over very many short streams of one cell.
 
-    python benchmarks/memory.py [--streams-total 200000] [--slots 50] [--client floor] [--rate 500]
+    python benchmarks/memory.py [--streams-total 300000] [--slots 50] [--client floor] [--rate 500]
 
 Every stream is one token long. The load is closed, or with ``--rate`` open. Prints the resident memory of the three
-processes at each tenth of the run, and the growth in bytes per stream between the third tenth and the last: what is
-saved to disk must be dropped from memory, so that each stays flat. The parent is this process, and saves as a run does.
+processes at each tenth of the run, and the growth in bytes per stream from the first reading at which a file of the
+cell is full (``MAX_FILE_BYTES`` of ``loadgen.lab.spool``: about 50,000 streams) to the last. What is in a full file
+must be dropped from memory, so that each process stays flat from there on; a run that has filled none says nothing of
+the parent. The parent is this process, and saves as a run does.
 """
 
 from __future__ import annotations
@@ -29,7 +31,6 @@ from loadgen.model import (
     Workload,
 )
 
-FIRST = 3  # tenth from which on growth counts: before it, caches and buffers fill
 ROLES = {"loadgen.engine": "engine", "loadgen.simulator": "simulator"}
 
 
@@ -51,13 +52,16 @@ def memory() -> dict[str, int]:
 class Watch(model.Listener):
     """Notes the memory each time that a further tenth of the streams has ended."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, folder: Path) -> None:
         self.at: list[tuple[int, dict[str, int]]] = []
-        self._total = total
+        self.full: int | None = None  # the first of them at which a file was full
+        self._total, self._folder = total, folder
 
     def progress(self, progress: Progress) -> None:
         if progress.ended * 10 >= self._total * (len(self.at) + 1):
             found = memory()
+            if self.full is None and len(list(self._folder.glob("arrivals/*.npz"))) > 1:
+                self.full = len(self.at)
             self.at.append((progress.ended, found))
             print(f"{progress.ended:12,}" + "".join(f"{found.get(name, 0) / 2**20:11.1f}" for name in NAMES))
 
@@ -69,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--streams-total", type=int, default=200_000)
+    parser.add_argument("--streams-total", type=int, default=300_000)
     parser.add_argument("--slots", type=int, default=50)
     parser.add_argument("--client", default="floor")
     parser.add_argument(
@@ -78,7 +82,6 @@ def main() -> None:
     arguments = parser.parse_args()
     total, slots, rate = arguments.streams_total, arguments.slots, arguments.rate
     load = Load(arrivals="constant", duration=total / rate) if rate else Load(requests=total // slots)
-    watch = Watch(total)
     scenario = Scenario(
         name="memory",
         target=Target(simulator=Simulator(ttft=0.001, gap=0.001, tokens=1, distribution="constant")),
@@ -89,13 +92,15 @@ def main() -> None:
     )
     print(f"{'streams':>12}" + "".join(f"{name:>11}" for name in NAMES) + "   MiB")
     with tempfile.TemporaryDirectory() as folder:
+        watch = Watch(total, Path(folder) / "run")
         ran = run(scenario, Path(folder) / "run", watch)
         assert not ran.failure, ran.failure
+        print(f"parent, when the cell has been saved and read: {resident('self') / 2**20:.1f} MiB")
     assert watch.at, "no stream ended before the run was over"
-    if len(watch.at) <= FIRST:
-        print("too few readings to tell growth: more streams are needed")
+    if watch.full is None or len(watch.at) <= watch.full + 1:
+        print("too few readings after a file was full to tell growth: more streams are needed")
         return
-    (before, first), (after, last) = watch.at[FIRST - 1], watch.at[-1]
+    (before, first), (after, last) = watch.at[watch.full], watch.at[-1]
     growth = (f"{name} {(last.get(name, 0) - first.get(name, 0)) / (after - before):.1f}" for name in NAMES)
     print(f"growth from {before:,} to {after:,} streams, bytes per stream: {', '.join(growth)}")
 

@@ -44,7 +44,10 @@ class Spool:
 
     def add(self, rows: Rows, info: Callable[[], RecordingInfo]) -> None:
         """Add rows, and save where that is due; ``info`` returns the recording as of now. Raises StoreError."""
-        self._rows = Rows(*(kept + new for kept, new in zip(self._rows, rows, strict=True)))
+        self._rows.streams.extend(rows.streams)
+        self._rows.samples.extend(rows.samples)
+        self._rows.pauses.extend(rows.pauses)
+        self._rows.cpu_samples.extend(rows.cpu_samples)
         now = time.monotonic()
         late = now > self._saved_at + SAVE_INTERVAL_S
         if late or len(self._rows.streams) >= BATCH:
