@@ -3,10 +3,10 @@
     python benchmarks/memory.py [--streams-total 300000] [--slots 50] [--client floor] [--rate 500]
 
 Every stream is one token long. The load is closed, or with ``--rate`` open. Prints the resident memory of the three
-processes at each tenth of the run, and the growth in bytes per stream from the first reading at which a file of the
-cell is full (``MAX_FILE_BYTES`` of ``loadgen.lab.spool``: about 50,000 streams) to the last. What is in a full file
-must be dropped from memory, so that each process stays flat from there on; a run that has filled none says nothing of
-the parent. The parent is this process, and saves as a run does.
+processes at each tenth of the run, and the growth in bytes per stream from the first reading at which two files of
+the cell are full (``MAX_FILE_BYTES`` of ``loadgen.lab.spool``: about 50,000 streams each) to the last. By then one full
+file has been written while the next one filled, which is the most that is kept, and from there on each process must
+stay flat; a shorter run says nothing of the parent. The parent is this process, and saves as a run does.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from loadgen.model import (
     Workload,
 )
 
+FULL = 2  # files, from which on growth counts
 ROLES = {"loadgen.engine": "engine", "loadgen.simulator": "simulator"}
 
 
@@ -54,13 +55,13 @@ class Watch(model.Listener):
 
     def __init__(self, total: int, folder: Path) -> None:
         self.at: list[tuple[int, dict[str, int]]] = []
-        self.full: int | None = None  # the first of them at which a file was full
+        self.full: int | None = None  # the first of them at which enough files were full
         self._total, self._folder = total, folder
 
     def progress(self, progress: Progress) -> None:
         if progress.ended * 10 >= self._total * (len(self.at) + 1):
             found = memory()
-            if self.full is None and len(list(self._folder.glob("arrivals/*.npz"))) > 1:
+            if self.full is None and len(list(self._folder.glob("arrivals/*.npz"))) > FULL:
                 self.full = len(self.at)
             self.at.append((progress.ended, found))
             print(f"{progress.ended:12,}" + "".join(f"{found.get(name, 0) / 2**20:11.1f}" for name in NAMES))
@@ -98,7 +99,7 @@ def main() -> None:
         print(f"parent, when the cell has been saved and read: {resident('self') / 2**20:.1f} MiB")
     assert watch.at, "no stream ended before the run was over"
     if watch.full is None or len(watch.at) <= watch.full + 1:
-        print("too few readings after a file was full to tell growth: more streams are needed")
+        print("too few readings after two files were full to tell growth: more streams are needed")
         return
     (before, first), (after, last) = watch.at[watch.full], watch.at[-1]
     growth = (f"{name} {(last.get(name, 0) - first.get(name, 0)) / (after - before):.1f}" for name in NAMES)
