@@ -63,7 +63,10 @@ def is_json(data: bytes) -> bool:
 
 
 def _loads(data: bytes) -> Any:
-    return json.loads(data.decode("utf-8-sig"))
+    try:
+        return msgspec.json.decode(data)
+    except PARSE_ERRORS:
+        return json.loads(data.decode("utf-8-sig"))
 
 
 def count(value: Any) -> int | None:
