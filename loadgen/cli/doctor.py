@@ -53,6 +53,9 @@ def command(scenario: str | None, streams: int | None, settings: tuple[str, ...]
         notes += short
         text = needs(of, 1) if short else f"{where(of.client, of.level)}: {need(of)}; {carries(of)}"
         show(Verdict("note" if short else "ok  ", text, "warn" if short else "good"))
+    for client in planned.clients if planned else ():
+        if client not in highest:
+            show(Text(f"      {client.label}: how many cores it needs is not known", "quiet"))
     console.print()
     at_once = f"{plural(streams, '{n} stream', '{n} streams')} at once"
     if low:
