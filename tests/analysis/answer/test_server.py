@@ -58,8 +58,9 @@ def test_the_commonest_error_of_each_cause_is_told_with_its_status():
 @pytest.mark.parametrize(("kept", "told"), [(0, False), (9, False), (10, True), (20, True)])
 def test_bodies_that_the_server_keeps_open_are_told_where_half_of_them_are(kept: int, told: bool):
     one = synthetic.recording(streams=20, tokens=2)
-    one.streams.drain_ns[:] = 100_000
-    one.streams.drain_ns[:kept] = 500_000_000
+    drain_ns = np.full(20, 100_000)
+    drain_ns[:kept] = 500_000_000
+    one = replace(one, streams=one.streams.changed(drain_ns=drain_ns))
     found = answers(kept_open, recordings=[one])
     assert bool(found) == told
     if told:
