@@ -37,12 +37,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.analysis.measures import SENT_ERROR_NS, Flags, Ints, Measured, Times
+from loadgen.analysis.measures import BLOCK_READS, SENT_ERROR_NS, Flags, Ints, Measured, Times
 from loadgen.analysis.repeats import Repeat, included, repeats_of
 from loadgen.model import PAUSES, Cause, Delay, DelayFinding, Recording, Run, Summary
 
@@ -61,7 +63,8 @@ Floats = NDArray[np.float64]
 Curve = tuple[Ints, Ints]  # moments, and how many nanoseconds were spent so by then
 
 
-class Delays(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Delays:
     """``late`` of ``tokens`` were late: by how much (ns), why (place in ``CAUSES``), and which are their stream's
     ``first``. Where they are very many, these are of an even selection of them.
     """
@@ -92,9 +95,14 @@ def delays_of(repeat: Repeat, budget_ns: int = BUDGET_NS) -> Iterator[Delays]:
     sends = np.frombuffer(server.late if server else b"", dtype="<i8").reshape(-1, 2)
     sends = sends[np.argsort(sends[:, 1], kind="stable")]
     for m in repeat.parts:
-        lags = m.lags()
-        if lags is not None:
-            yield _explained(m, lags, sends, budget_ns)
+        delays = m.recording.shelf.get(f"delays {budget_ns}", partial(_delays, m, sends, budget_ns))
+        if delays is not None:
+            yield delays
+
+
+def _delays(m: Measured, sends: Ints, budget_ns: int) -> Delays | None:
+    lags = m.lags()
+    return None if lags is None else _explained(m, lags, sends, budget_ns)
 
 
 def by_cause(repeats: Iterable[Repeat], *, first: bool) -> dict[Cause, float]:
@@ -147,28 +155,40 @@ def _explained(m: Measured, lags: Times, sends: Ints, budget_ns: int) -> Delays:
     """Return the delays of one part. ``sends`` are those that the server was late with, a row each: due and sent."""
     lag, owner = lags.values, lags.owner
     begins = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))  # the first tokens
-    owners = owner[begins]
     known = np.zeros(len(m.outcome), dtype=bool)
-    known[owners] = True
-    reads = m.recording.arrivals.rows(m.text_reads[np.repeat(known, np.diff(m.text_offsets))])
+    known[owner[begins]] = True
     until_received = np.maximum(m.until_received, 0)
     to_wire = np.maximum(m.to_wire, 0)
     sent_late = _late(m, known, owner, sends)
-    delay = np.maximum(lag, 0) + sent_late
-    delay[begins] += until_received[owners]
-    late = np.flatnonzero(delay > budget_ns)
+    found = list[tuple[NDArray[np.intp], Ints]]()
+    for begin in range(0, len(lag), BLOCK_READS):
+        delay = np.maximum(lag[begin : begin + BLOCK_READS], 0) + sent_late[begin : begin + BLOCK_READS]
+        own = begins[slice(*np.searchsorted(begins, (begin, begin + BLOCK_READS)))]
+        delay[own - begin] += until_received[owner[own]]
+        late = np.flatnonzero(delay > budget_ns)
+        found.append((begin + late, delay[late]))
+    late, delay = (np.concatenate(each) for each in zip(*found, strict=True))
     number = len(late)
-    late = late[:: 1 + number // MAX_TOKENS]
-    delay = delay[late]
+    late, delay = (each[:: 1 + number // MAX_TOKENS] for each in (late, delay))
     if not number:
         return Delays(delay, late, late == 0, 0, len(lag))
 
-    last = np.cumsum(reads.count, dtype=np.int64) - 1  # the last token of each read
-    read = late if len(reads) == len(lag) else np.searchsorted(last, late)
-    share = None
-    if m.recording.mode == "threads":
-        share = _waiting(m, lags, np.repeat(reads.at, reads.count), begins, until_received)[owner[late]]
-    seen, last = reads.at[read], last[read]
+    share = np.zeros(len(known)) if m.recording.mode == "threads" else None
+    seen, last, begin = np.zeros_like(delay), np.zeros_like(late), 0  # last: the last token of each read
+    for streams, arrivals, _ in m.blocks():
+        text = (arrivals.count > 0) & np.repeat(known[streams], m.streams.reads[streams])
+        at, count = arrivals.at[text], arrivals.count[text]
+        lasts = begin + np.cumsum(count, dtype=np.int64) - 1
+        end = begin + int(count.sum())
+        block = slice(*np.searchsorted(late, (begin, end)))
+        read = np.searchsorted(lasts, late[block])
+        seen[block], last[block] = at[read], lasts[read]
+        if share is not None and end > begin:
+            tokens = slice(begin, end)
+            _waiting(m, lag[tokens], owner[tokens], np.repeat(at, count), until_received, share)
+        begin = end
+    if share is not None:
+        share = share[owner[late]]
     spent = _engine(m.recording)
     server, connect, unreceived, *_, coalesced, opening = explained = np.zeros((len(CAUSES) - 1, len(late)))
     server[:] = sent_late[late]
@@ -208,11 +228,13 @@ def _late(m: Measured, known: Flags, owner: NDArray[np.int32], sends: Ints) -> I
         us = m.recording.stamps.us
         if not known.all():
             us = us[np.repeat(known, m.streams.stamped)]
-        stamp = m.streams.first_stamp_ns[owner] + us.astype(np.int64) * 1000
-        place = np.minimum(np.searchsorted(sent, stamp), len(sent) - 1)
-        after = sent[place] - stamp
-        same = (after >= 0) & (after < 1000)
-        late[same] = (sent - due)[place[same]]
+        for begin in range(0, len(owner), BLOCK_READS):
+            own = slice(begin, begin + BLOCK_READS)
+            stamp = m.streams.first_stamp_ns[owner[own]] + us[own].astype(np.int64) * 1000
+            place = np.minimum(np.searchsorted(sent, stamp), len(sent) - 1)
+            after = sent[place] - stamp
+            same = (after >= 0) & (after < 1000)
+            late[own][same] = (sent - due)[place[same]]
     return late
 
 
@@ -224,15 +246,16 @@ def _hung(m: Measured, sends: Ints) -> Curve:
     return _passed(np.maximum(begin, np.concatenate([begin[:1], sent[:-1]])), sent)
 
 
-def _waiting(m: Measured, lags: Times, seen: Ints, begins: NDArray[np.intp], until_received: Ints) -> Floats:
-    """Return, per stream, the share of the time in which its thread had work that it waited for CPU."""
+def _waiting(
+    m: Measured, lag: NDArray[Any], owner: NDArray[np.int32], seen: Ints, until_received: Ints, share: Floats
+) -> None:
+    """Set, per stream of these tokens, the share of the time in which its thread had work that it waited for CPU."""
+    begins = np.flatnonzero(np.diff(owner, prepend=np.int32(-1)))
     since = np.diff(seen, prepend=0)
     since[begins] = seen[begins]
-    owners = lags.owner[begins]
-    busy = np.add.reduceat(np.maximum(np.minimum(lags.values, since), 0), begins) + until_received[owners]
-    share = np.zeros(len(m.outcome))
+    owners = owner[begins]
+    busy = np.add.reduceat(np.maximum(np.minimum(lag, since), 0), begins) + until_received[owners]
     share[owners] = np.clip(m.streams.run_wait_ns[owners] / np.maximum(busy, 1), 0, 1)
-    return share
 
 
 def _engine(recording: Recording) -> Callable[[Ints, Ints, Floats | None], Floats]:
