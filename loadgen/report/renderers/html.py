@@ -85,7 +85,7 @@ def _json(value: Any) -> Markup:
 
 
 def _item(chart: Chart) -> dict[str, Any]:
-    """Return what Bokeh's ``json_item`` does, but for its four checks that go through all models of the chart."""
+    """Return what Bokeh's ``json_item`` does, without a document, which goes through all models of the chart again."""
     from bokeh.core.serialization import Serializer
     from bokeh.document import Document as Empty
 
