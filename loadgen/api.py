@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self
 from loadgen import analysis, model, store
 from loadgen.exit_code import ExitCode
 from loadgen.findings import findings
-from loadgen.report import frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,15 +35,21 @@ class Run(model.Run):
 
     def summary(self) -> pd.DataFrame:
         """Return a row per client and level; the columns are those of ``summary.csv``, units in their names."""
-        return frames.summary_frame(self.summaries)
+        from loadgen.report.frames import summary_frame  # pandas
+
+        return summary_frame(self.summaries)
 
     def streams(self) -> pd.DataFrame:
         """Return a row per stream; the columns are those of ``streams.csv``, marks in ms after the cell's start."""
-        return frames.streams_frame(self)
+        from loadgen.report.frames import streams_frame  # pandas
+
+        return streams_frame(self)
 
     def samples(self) -> pd.DataFrame:
         """Return the engine's usage over time, ten rows a second; the columns are those of ``samples.csv``."""
-        return frames.samples_frame(self)
+        from loadgen.report.frames import samples_frame  # pandas
+
+        return samples_frame(self)
 
     @cached_property
     def findings(self) -> tuple[model.Finding, ...]:

@@ -19,7 +19,7 @@ import loadgen
 from loadgen import model, store
 from loadgen.preflight.requirements import Refused
 from loadgen.preflight.target import TargetError
-from loadgen.report.frames import SAMPLE_COLUMNS, STREAM_COLUMNS, summary_columns
+from loadgen.report.tables import SAMPLE_COLUMNS, STREAM_COLUMNS, summary_columns
 from loadgen.report.write import ReportError
 from loadgen.scenario import ScenarioError
 from tests.cli.command import scenario

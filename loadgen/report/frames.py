@@ -2,228 +2,49 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from loadgen.analysis.measures import Ints, Measured
-from loadgen.analysis.metrics import CONTRACT, KEYS, VERDICT, Column, column, columns, metrics
-from loadgen.analysis.parts import NAMES
-from loadgen.model import Recording, Run, SampleTable, Summary
-from loadgen.report.language import language
-from loadgen.report.sentences.validity import reason
+from loadgen.model import Run, Summary
+from loadgen.report import tables
+from loadgen.report.tables import SAMPLE_COLUMNS, STREAM_COLUMNS, Cells, Kind, Table
 
-_CELL = ("cell", "client", "concurrency", "repeat")
-STREAM_COLUMNS = (
-    *_CELL, "stream", "outcome", "status", "due_ms", "start_ms", "headers_ms", "first_byte_ms", "ttft_ms", "total_ms",
-    "tokens", "bytes", "reads", "error", "worker", "slot", "warmup", "text_events", "tpot_ms", "lag_max_ms",
-    "send_delay_ms", "server_tokens", "server_prompt_tokens", "server_total_ms", "server_load_ms", "server_prompt_ms",
-    "server_decode_ms", "attempt", *(f"{part}_ms" for part in NAMES), "answer_ttft_ms", "thinking_events",
-    "tool_call_events", "refusal_events", "server_thinking_tokens", "finish_reason", "sent_ms",
-    "prompt_tokens_per_s", "decode_tokens_per_s",
-    "drain_ms", "prompt", "input_asked", "output_asked", "server_cached_tokens", "good",
-    "rate", "ttft_corrected_ms", "total_corrected_ms", "held_ms", "start_delay_ms",
-    "session", "turn", "http", "port", "ttft_connected_ms", "engine",
-)  # fmt: skip
-SAMPLE_COLUMNS = (
-    *_CELL,
-    "at_ms",
-    *(field.name for field in fields(SampleTable) if field.name != "at"),
-    "worker",
-    "attempt",
-    "engine",
-)
-
-
-@language("en")  # whatever the report is in: scripts read them
-def _reasons(summary: Summary) -> str:
-    return "; ".join(map(reason, summary.reasons))
-
-
-def _counts(of: Mapping[str, int]) -> str:
-    return "; ".join(f"{n} {name}" for name, n in of.items())
-
-
-# The columns of a summary that are no metrics.
-_KEYS: Mapping[str, Callable[[Summary], Any]] = {
-    "client": lambda summary: summary.client.label,
-    "mode": lambda summary: summary.mode,
-    "concurrency": lambda summary: summary.level.streams,
-    "rate": lambda summary: summary.level.rate,
-    "repeats": lambda summary: summary.repeats,
-    "validity": lambda summary: summary.validity.value,
-    "reasons": _reasons,
-    "limited_by": lambda summary: summary.limited_by.value if summary.limited_by else "",
-    "low_sample": lambda summary: "; ".join(name for name, of in summary.items() if of.low_sample),
-    "outcomes": lambda summary: _counts(summary.outcomes),
-    "finish_reasons": lambda summary: _counts(summary.finish_reasons),
+_ARRAYS: dict[Kind, Any] = {
+    "Int64": pd.arrays.IntegerArray,
+    "Float64": pd.arrays.FloatingArray,
+    "boolean": pd.arrays.BooleanArray,
 }
 
 
 def streams_frame(run: Run) -> pd.DataFrame:
-    """Return a row per stream, cells in the order they ran, streams in the order they were recorded.
-
-    Where workers or engines shared a cell, the streams of one follow those of another, numbered through.
-    ``due_ms``, ``start_ms``, ``sent_ms``, ``headers_ms`` and ``first_byte_ms`` are marks from the cell's start on;
-    ``ttft_ms`` and ``total_ms`` count from the stream's own start. ``server_*`` is what the server itself
-    reported. ``lag_max_ms`` is NA where the stream’s stamps or the server’s clock give no lag. From ``attempt`` 1 on
-    a cell was measured again; only the least disturbed attempt counts. The last columns are the parts of the time
-    (:mod:`loadgen.analysis.parts`): up to ``unsplit_ms`` they add up to the TTFT, all together to the total.
-    """
-    return _joined([*streams_frames(run)], STREAM_COLUMNS)
-
-
-def streams_frames(run: Run) -> Iterator[pd.DataFrame]:
-    """Yield the rows of :func:`streams_frame`, recording by recording."""
-    before: Counter[tuple[int, int]] = Counter()
-    for recording in run.recordings:
-        cell = recording.index, recording.attempt
-        frame = _streams(recording, before[cell])
-        before[cell] += len(frame)
-        yield frame
+    """Return the rows of :func:`~loadgen.report.tables.streams`."""
+    return _joined([*tables.streams(run)], STREAM_COLUMNS)
 
 
 def samples_frame(run: Run) -> pd.DataFrame:
-    """Return a row per sample of an engine: ``at_ms`` from the cell's start, then the fields of ``Sample``."""
-    return _joined([_samples(recording) for recording in run.recordings], SAMPLE_COLUMNS)
-
-
-def summary_columns() -> list[str]:
-    """Return the columns of ``summary.csv`` in their order: the contract's, the other metrics', then bounds."""
-    values = {name: each for name, each in columns().items() if each.part == "value"}
-    contract = [name for name, each in values.items() if each.metric in metrics()[: len(CONTRACT)]]
-    return [
-        *KEYS,
-        *contract,
-        *VERDICT,
-        *(name for name in columns() if name not in values and columns()[name].part == "n"),
-        *(name for name in values if name not in contract),
-        *(name for name, each in columns().items() if each.part in ("low", "high")),
-    ]
+    """Return the rows of :func:`~loadgen.report.tables.samples`."""
+    return _joined([*tables.samples(run)], SAMPLE_COLUMNS)
 
 
 def summary_frame(summaries: Iterable[Summary]) -> pd.DataFrame:
-    """Return a row per summary with :func:`summary_columns`.
-
-    ``reasons``, ``low_sample``, ``outcomes`` and ``finish_reasons`` are text, their items joined by ``"; "``.
-    """
-    rows = list(summaries)
-    return pd.DataFrame({name: _summary_column(rows, name) for name in summary_columns()})
+    """Return the rows of :func:`~loadgen.report.tables.summary`."""
+    return _frame(tables.summary(summaries))
 
 
-def _summary_column(rows: Sequence[Summary], name: str) -> Any:
-    if name in _KEYS:
-        kinds: Mapping[str, Any] = {"concurrency": "Int64", "repeats": "Int64", "rate": "Float64"}
-        return pd.array([_KEYS[name](row) for row in rows], dtype=kinds.get(name, "string"))
-    of = column(name)
-    return pd.array([_value(row, of) for row in rows], dtype="Int64" if of.whole else "Float64")
+def _joined(parts: Sequence[Table], names: Sequence[str]) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame({name: pd.Series(dtype=tables.kind_of(name)) for name in names})
+    return pd.concat([_frame(part) for part in parts], ignore_index=True)
 
 
-def _value(summary: Summary, of: Column) -> float | None:
-    """Return what a summary has in that column; ``None`` where it was not measured."""
-    if of.part in ("low", "high"):
-        bounds = summary[of.metric.column(of.rank)]
-        return bounds.low if of.part == "low" else bounds.high
-    return summary.value(of.name)
+def _frame(table: Table) -> pd.DataFrame:
+    return pd.DataFrame({name: _array(cells) for name, cells in table.items()})
 
 
-def _streams(recording: Recording, before: int) -> pd.DataFrame:
-    m = Measured(recording)
-    of = m.reported
-    marks = {
-        "due": of.due,
-        "start": of.start,
-        "sent": of.sent,
-        "headers": of.headers,
-        "first_byte": m.first_byte,
-    }
-    times = {
-        "ttft": m.ttft, "ttft_connected": m.ttft_connected,
-        "answer_ttft": m.answer_ttft, "total": m.total, "tpot": m.tpot, "send_delay": m.send_delay,
-        "drain": of.drain_ns, "ttft_corrected": m.ttft_corrected, "total_corrected": m.total_corrected,
-        "held": of.held_ns, "start_delay": m.start_delay,
-        "server_total": of.total_ns, "server_load": of.load_ns, "server_prompt": of.prompt_ns,
-        "server_decode": of.decode_ns, **{name: getattr(m.parts, name) for name in NAMES},
-    }  # fmt: skip
-    speeds = {
-        "prompt": _per_s(m.reported.prompt_tokens, m.reported.prompt_ns),
-        "decode": _per_s(m.reported.server_tokens, m.reported.decode_ns),
-    }
-    found = {
-        **of.columns,
-        **{f"{name}_tokens_per_s": speed for name, speed in speeds.items()},
-        "stream": np.arange(before, before + len(of)),
-        "warmup": ~m.after_warmup,
-        "tokens": m.tokens,
-        "server_prompt_tokens": of.prompt_tokens,
-        "lag_max_ms": _lag_max(m),
-        "good": _good(m),
-        **{f"{name}_ms": _milliseconds(at - recording.start, at < 0) for name, at in marks.items()},
-        **{f"{name}_ms": _milliseconds(ns, ns < 0) for name, ns in times.items()},
-    }
-    if not m.has_tokens:
-        found |= {name: np.full(len(of), -1) for name in STREAM_COLUMNS if name.endswith("_events")}
-    return _frame(recording, len(of), found, STREAM_COLUMNS)
-
-
-def _good(m: Measured) -> pd.arrays.BooleanArray:
-    of = m.judged
-    known = of.good | of.bad if of else np.zeros(len(m.ok), dtype=np.bool_)
-    return pd.arrays.BooleanArray(of.good if of else known.copy(), ~known)
-
-
-def _lag_max(m: Measured) -> pd.arrays.FloatingArray:
-    highest = np.full(len(m.outcome), np.iinfo(np.int64).min)
-    lags = m.lags(np.ones(len(m.outcome), dtype=bool))
-    if lags is not None:
-        begins = np.flatnonzero(np.diff(lags.owner, prepend=np.int32(-1)))
-        highest[lags.owner[begins]] = np.maximum.reduceat(lags.values, begins)
-    return _milliseconds(highest, highest == np.iinfo(np.int64).min)
-
-
-def _samples(recording: Recording) -> pd.DataFrame:
-    samples = recording.samples
-    at_ms = _milliseconds(samples.at - recording.start, samples.at < 0)
-    return _frame(recording, len(samples), {**samples.columns, "at_ms": at_ms}, SAMPLE_COLUMNS)
-
-
-def _milliseconds(ns: Ints, missing: NDArray[np.bool_]) -> pd.arrays.FloatingArray:
-    return pd.arrays.FloatingArray(np.where(missing, 0.0, ns / 1e6), np.asarray(missing))
-
-
-def _per_s(tokens: Ints, ns: Ints) -> pd.arrays.FloatingArray:
-    missing = (tokens <= 0) | (ns <= 0)
-    return pd.arrays.FloatingArray(tokens / np.where(missing, 1, ns) * 1e9, missing)
-
-
-def _frame(recording: Recording, n: int, found: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
-    cell = (recording.index, recording.client.label, recording.level.streams, recording.repeat)
-    found = {**found, **{name: [value] * n for name, value in zip(_CELL, cell, strict=True)}}
-    found |= {"worker": [recording.worker] * n, "attempt": [recording.attempt] * n}
-    found["engine"] = [recording.engine.number if recording.engine else 1] * n
-    found["rate"] = [recording.level.rate] * n
-    return pd.DataFrame({name: _array(found[name], _dtype(name)) for name in names})
-
-
-def _array(values: Any, dtype: Any) -> Any:
-    if isinstance(values, np.ndarray) and dtype == "Int64":
-        return pd.arrays.IntegerArray(values.astype(np.int64), np.asarray(values < 0))
-    return pd.array(list(values) if dtype == "string" else values, dtype)
-
-
-def _dtype(name: str) -> str:
-    if name == "rate" or name.endswith(("_ms", "_per_s")):
-        return "Float64"
-    texts = ("client", "outcome", "error", "worker", "finish_reason", "http")
-    return "string" if name in texts else "boolean" if name in ("warmup", "good") else "Int64"
-
-
-def _joined(frames: list[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
-    if not frames:
-        return pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in names})
-    return pd.concat(frames, ignore_index=True)
+def _array(of: Cells) -> Any:
+    if of.kind == "string":
+        return pd.array(of.values.tolist(), "string")
+    return _ARRAYS[of.kind](np.array(of.values, tables.DTYPES[of.kind]), np.array(of.missing))

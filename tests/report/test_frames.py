@@ -8,7 +8,8 @@ import pytest
 
 from loadgen.analysis import summarise
 from loadgen.model import Sample
-from loadgen.report.frames import samples_frame, streams_frame, summary_columns, summary_frame
+from loadgen.report.frames import samples_frame, streams_frame, summary_frame
+from loadgen.report.tables import summary_columns
 from tests.synthetic import ZERO, recording, run
 
 STREAM_CONTRACT = (

@@ -7,12 +7,15 @@ spreadsheet would take it for a formula it gets an apostrophe in front, the way 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator
+from io import StringIO
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from loadgen.report import frames
+from loadgen.report import tables
+from loadgen.report.tables import SAMPLE_COLUMNS, STREAM_COLUMNS, Cells, Table
 from loadgen.report.text import plain
 from loadgen.report.view import View
 
@@ -22,7 +25,8 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 def summary(view: View) -> str:
     """Return ``summary.csv``: a row per client and level."""
-    return _csv(frames.summary_frame(view.summaries))
+    of = tables.summary(view.summaries)
+    return "".join(_pieces([of], of))
 
 
 def streams(view: View) -> str:
@@ -32,27 +36,41 @@ def streams(view: View) -> str:
 
 def streams_pieces(view: View) -> Iterator[str]:
     """Yield ``streams.csv`` in pieces, which takes less memory than the whole."""
-    heading = True
-    for frame in frames.streams_frames(view.run):
-        for begin in range(0, len(frame), ROWS):
-            yield _csv(frame[begin : begin + ROWS], heading=heading)
-            heading = False
-    if heading:
-        yield _csv(frames.streams_frame(view.run)[:0])
+    return _pieces(tables.streams(view.run), STREAM_COLUMNS)
 
 
 def samples(view: View) -> str:
     """Return ``samples.csv``: what every engine used over time."""
-    return _csv(frames.samples_frame(view.run))
+    return "".join(_pieces(tables.samples(view.run), SAMPLE_COLUMNS))
 
 
-def _csv(frame: pd.DataFrame, *, heading: bool = True) -> str:
-    safe = frame.copy()
-    for name, column in frame.items():
-        if column.dtype.kind not in "biuf":
-            safe[name] = column.map({value: _text(value) for value in column.dropna().unique()})
-    text: str = safe.to_csv(index=False, header=heading, lineterminator="\n", float_format="%.6f", na_rep="")
-    return text
+def _pieces(parts: Iterable[Table], names: Iterable[str]) -> Iterator[str]:
+    yield _lines([names])
+    for part in parts:
+        for begin in range(0, max(map(len, part.values())), ROWS):
+            rows = slice(begin, begin + ROWS)
+            yield _lines(zip(*(_shown(cells.rows(rows)) for cells in part.values()), strict=True))
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> str:
+    file = StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue()
+
+
+def _shown(of: Cells) -> list[Any]:
+    """Return what is written of a column."""
+    if of.missing.all():
+        return [""] * len(of)
+    values: list[Any] = of.values.tolist()
+    if of.kind == "string":
+        texts = {value: _text(value) for value in set(values)}
+        return [texts[value] for value in values]
+    if of.kind == "Float64":
+        values = [f"{value:.6f}" for value in values]
+    for row in np.flatnonzero(of.missing).tolist():
+        values[row] = ""
+    return values
 
 
 def _text(value: Any) -> str:
