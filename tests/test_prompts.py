@@ -125,17 +125,22 @@ def test_equal_blocks_are_equal_texts_and_nothing_else_is() -> None:
     assert one[2 * block :][:20] != other[2 * block :][:20]
 
 
-def test_a_trace_shares_what_its_blocks_share_within_one_engine_only() -> None:
+@pytest.mark.parametrize(("nonces", "alike"), [(("", ""), False), (("a", "a"), True), (("a", "b"), False)])
+def test_a_trace_shares_what_its_blocks_share_within_one_cell_only(
+    nonces: tuple[str, str], alike: bool
+) -> None:
     arrivals = [
         Arrival(0, number, slot=number, own=Prompt(input_tokens=2000, blocks=(3,))) for number in range(2)
     ]
     texts = []
-    for _ in range(2):
-        requests = Requests(cell(calibration=SIMULATED), protocols.load("ollama-generate"))
+    for nonce in nonces:
+        requests = Requests(cell(calibration=SIMULATED, nonce=nonce), protocols.load("ollama-generate"))
         requests.prepare(arrivals[0])
         texts.append([json.loads(requests.of(arrival).body)["prompt"] for arrival in arrivals])
     (one, two), (other, _) = texts
     words = len(beginning(""))
-    assert one[:500] == two[:500] != other[:500]
+    assert one[:500] == two[:500]
+    assert (one == other) is alike
+    assert (one[:words] == other[:words]) is alike
     assert one[words:] == other[words:]
     assert one != two

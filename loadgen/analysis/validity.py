@@ -58,16 +58,19 @@ def ordered(against: Iterable[Reason]) -> tuple[Reason, ...]:
 def of_repeat(repeat: Repeat) -> list[Reason]:
     """Return the reasons against one repeat by itself.
 
-    Reasons about one part name its worker or engine. What makes a part invalid, or ended it early, makes the repeat
-    only suspect while another part is valid.
+    Reasons about one part name its worker or engine. What makes a worker's part invalid, or ended it early, makes the
+    repeat only suspect while another part is valid. Engines of one machine are judged together: each has only a share.
     """
     # nothing speaks for or against a worker without streams
     parts = [m for m in repeat.parts if m.recording.share != 0 or len(m.outcome)] or repeat.parts
     going = any(not m.recording.ended for m in parts)
     lost = [m for m in parts if going and m.recording.ended and m.recording.worker]
-    courses = [[] if m in lost else list(_course(m, alone=len(parts) == 1)) for m in parts]
+    singles = [[m] for m in parts]
+    groups = [list(parts)] if all(m.recording.engine for m in parts) else singles
+    courses = [[] if of[0] in lost else list(_course(of, alone=len(groups) == 1)) for of in groups]
     stands = any(
-        m not in lost and verdict(course) is not INVALID for m, course in zip(parts, courses, strict=True)
+        of[0] not in lost and verdict(course) is not INVALID
+        for of, course in zip(groups, courses, strict=True)
     )
     return [
         *(
@@ -79,11 +82,11 @@ def of_repeat(repeat: Repeat) -> list[Reason]:
             )
             for m in lost
         ),
-        *(replace(r, validity=SUSPECT) if stands else r for r in _by_part(parts, courses)),
+        *(replace(r, validity=SUSPECT) if stands else r for r in _by_part(groups, courses)),
         *_together(repeat, lost=bool(lost)),
-        *_by_part(parts, [[*_clocks(m), *_counts(m), *_gil(m)] for m in parts]),
+        *_by_part(singles, [[*_clocks(m), *_counts(m), *_gil(m)] for m in parts]),
         *(reason for m in parts for reason in _server(m)),
-        *_by_part(parts, [list(_listen_queue(m)) for m in parts]),
+        *_by_part(singles, [list(_listen_queue(m)) for m in parts]),
     ]
 
 
@@ -153,54 +156,60 @@ def findings(_: Run, summaries: Iterable[Summary]) -> list[ValidityFinding]:
     ]
 
 
-def _by_part(parts: Sequence[Measured], against: Sequence[Sequence[Reason]]) -> list[Reason]:
+def _by_part(groups: Sequence[Sequence[Measured]], against: Sequence[Sequence[Reason]]) -> list[Reason]:
     """Return the reasons of the parts, equal ones merged, with their workers, and with their engines if not all."""
     found: list[tuple[Reason, list[Measured]]] = []
-    for m, own in zip(parts, against, strict=True):
+    parts = sum(map(len, groups))
+    for group, own in zip(groups, against, strict=True):
         for reason in own:
             of = next((of for other, of in found if other == reason), None)
             if of is None:
                 found.append((reason, of := []))
-            of.append(m)
+            of += group
     return [
         replace(
             reason,
             workers=tuple(m.recording.worker for m in of if m.recording.worker),
-            engines=tuple(m.recording.engine for m in of if m.recording.engine and len(of) < len(parts)),
+            engines=tuple(m.recording.engine for m in of if m.recording.engine and len(of) < parts),
         )
         for reason, of in found
     ]
 
 
-def _course(measured: Measured, *, alone: bool) -> Iterator[Reason]:
-    recording = measured.recording
-    if recording.ended:
-        yield reasons.EndedEarly(validity=INVALID, ended=recording.ended)
-    streams = int(measured.after_warmup.sum())
+def _course(parts: Sequence[Measured], *, alone: bool) -> Iterator[Reason]:
+    recording = parts[0].recording
+    for ended in dict.fromkeys(m.recording.ended for m in parts if m.recording.ended):
+        yield reasons.EndedEarly(validity=INVALID, ended=ended)
+    streams = sum(int(m.after_warmup.sum()) for m in parts)
     if not streams:
         yield reasons.NothingAfterWarmup(
             validity=INVALID, warmup_s=(recording.window[0] - recording.start) / 1e9
         )
-    elif not measured.included.any():
-        yield reasons.NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes([measured]))
+    elif not any(m.included.any() for m in parts):
+        yield reasons.NoneCompleted(validity=INVALID, streams=streams, outcomes=_outcomes(parts))
     else:
-        yield from _silent(measured)
-        if gone := gone_streams(measured):
+        yield from _silent(parts)
+        if gone := gone_streams(parts):
             yield reasons.TargetGone(validity=INVALID, streams=gone)
     # users of conversations think, and what ended early need not have come so far
     if streams and not alone and recording.stopped is None and not recording.workload.conversations:
-        yield from not_reached(Repeat((measured,)).live_peak, recording.max_streams)
+        yield from not_reached(Repeat((*parts,)).live_peak, recording.max_streams)
 
 
-def gone_streams(m: Measured) -> int:
+def gone_streams(parts: Sequence[Measured]) -> int:
     """Return how many streams, the last ones started, found no server; 0 where they are few, or others went on."""
-    order = np.argsort(m.streams.start, kind="stable")
-    order = order[m.outcome[order] != Outcome.STOPPED]
-    found = np.isin(m.outcome[order], [*GONE])
+    start, end = (
+        np.concatenate([getattr(m.streams, mark) - m.recording.start for m in parts])
+        for mark in ("start", "end")
+    )
+    outcome, ok = np.concatenate([m.outcome for m in parts]), np.concatenate([m.ok for m in parts])
+    order = np.argsort(start, kind="stable")
+    order = order[outcome[order] != Outcome.STOPPED]
+    found = np.isin(outcome[order], [*GONE])
     number = len(found) if found.all() else int(found[::-1].argmin())
     if number < min(MIN_GONE, len(found)) or not number:
         return 0
-    return number if not (m.streams.end[m.ok] > m.streams.start[order[-number]]).any() else 0
+    return number if not (end[ok] > start[order[-number]]).any() else 0
 
 
 def target_gone(summaries: Iterable[Summary]) -> bool:
@@ -214,9 +223,9 @@ def target_gone(summaries: Iterable[Summary]) -> bool:
     )
 
 
-def _silent(measured: Measured) -> Iterator[Reason]:
-    streams = int(measured.included.sum())
-    silent = int((measured.included & measured.silent).sum())
+def _silent(parts: Sequence[Measured]) -> Iterator[Reason]:
+    streams = sum(int(m.included.sum()) for m in parts)
+    silent = sum(int((m.included & m.silent).sum()) for m in parts)
     if silent > SILENT_SUSPECT * streams:
         yield reasons.NoOutput(
             validity=INVALID if silent == streams else SUSPECT, silent=silent, streams=streams

@@ -203,7 +203,7 @@ def begun(repeat: Repeat, cut: bool) -> tuple[Reading, list[tuple[float, Bound]]
     ended = next((m.recording.ended for m in repeat.parts if m.recording.ended), "")
     if ended and not cut:
         base = replace(base, obstacle=Obstacle(kind="ended", text=ended))
-    elif any(gone_streams(m) for m in repeat.parts):
+    elif gone_streams(repeat.parts):
         base = replace(base, obstacle=Obstacle(kind="gone"))
     return base, list(_missed(repeat, base)), known
 

@@ -1,5 +1,6 @@
 """The coordinator: gives jobs to the workers, collects their updates, notices lost workers."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -215,6 +216,7 @@ class Coordinator:
             fingerprint=fingerprint(scenario),
             url=url,
             ca=ca,
+            nonce=os.urandom(8).hex(),
             calibration=cells[0].workload.calibration if cells else None,
         )
         self._ending, self._late_cells, self._keep = False, () if scheduled else cells, keep

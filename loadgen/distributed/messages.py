@@ -26,9 +26,9 @@ class Job(msgspec.Struct, frozen=True):
     ``overrides`` are ``path.to.key=value``, or flag, key and value; ``fingerprint`` is that of the scenario as
     the coordinator resolved it; ``url`` is the simulator's, ``None`` where the scenario names its target, and ``ca``
     the file by which it is trusted over TLS; ``place`` numbers the workers of one machine, from 0; by ``calibration``
-    the prompts are made. ``slots`` has those that this worker runs by the index of their cell; ``None`` where its users
-    of Locust are the streams, until the job ends.
-    ``shares`` has into how many the arrivals of an open load are divided, of which ``slots`` are this worker's.
+    the prompts are made; ``nonce`` is new for each job. ``slots`` has those that this worker runs by the index of their
+    cell; ``None`` where its users of Locust are the streams, until the job ends. ``shares`` has into how many the
+    arrivals of an open load are divided, of which ``slots`` are this worker's.
     """
 
     number: int
@@ -38,6 +38,7 @@ class Job(msgspec.Struct, frozen=True):
     url: str | None
     ca: str = ""
     place: int = 0
+    nonce: str = ""
     calibration: Calibration | None = None
     slots: Mapping[int, tuple[int, ...] | None] = {}
     shares: Mapping[int, int] = {}

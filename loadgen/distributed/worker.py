@@ -159,7 +159,13 @@ class Worker:
         for place, (index, slots) in enumerate(job.slots.items(), job.place * len(job.slots)):
             at = place % max(1, len(self._engine_cores))
             own, shares = self._engine_cores[at : at + 1], job.shares.get(index, 1)
-            cell = replace(planned[index - 1], slots=slots or (), shares=shares, cores=own)
+            cell = replace(
+                planned[index - 1],
+                slots=slots or (),
+                shares=shares,
+                cores=own,
+                nonce=f"{job.nonce}/{index}",
+            )
             if slots is None:
                 cell = replace(cell, level=Level(streams=1), workload=replace(cell.workload, load=Load()))
             yield cell

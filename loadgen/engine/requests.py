@@ -16,12 +16,13 @@ class Requests:
 
     Where the workload wants it, each begins its prompt differently. What it begins with is drawn anew in each process:
     a server may still have the prompts of an earlier run with the same seed in its cache. All turns of a
-    conversation begin with the same.
+    conversation begin with the same, and so do all prompts of one cell that a trace has only the lengths of.
     """
 
     def __init__(self, cell: Cell, protocol: Protocol) -> None:
         self._cell, self._protocol = cell, protocol
         self._own = os.urandom(8).hex()
+        self._of_cell = cell.nonce or self._own
         self._numbers = itertools.count()
         self._ready: dict[int | None, Request] = {}  # of the next arrival, by its slot
         talk = cell.workload.conversations
@@ -55,7 +56,7 @@ class Requests:
             prompt = filled(prompt, calibration, f"{self._cell.seed}/{arrival.prompt}")
             if not self._cell.workload.unique:
                 # Alike in one cell where their blocks are, and unlike those of every other.
-                prompt = beginning_with(beginning(self._own), prompt)
+                prompt = beginning_with(beginning(self._of_cell), prompt)
         return self._maker(prompt)()
 
     def asked(self, arrival: Arrival) -> Asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -108,8 +109,14 @@ def parts_of(cell: Cell) -> list[Cell]:
     shares = plan.split(cell, cell.engines) if cell.engines > 1 else []
     if len(shares) < 2:
         return [cell]
+    nonce = os.urandom(8).hex()
     return [
-        replace(share, cores=cell.cores[place : place + 1], engine=EngineNumber(place + 1, len(shares)))
+        replace(
+            share,
+            cores=cell.cores[place : place + 1],
+            engine=EngineNumber(place + 1, len(shares)),
+            nonce=nonce,
+        )
         for place, share in enumerate(shares)
     ]
 

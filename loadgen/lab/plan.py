@@ -15,6 +15,7 @@ from loadgen.preflight import os_limits
 CONTROL_FROM = 3  # repeats from which on there is an A/A control
 OPEN_S = 60.0  # arrivals of so long may be open at once, where the scenario does not say how many,
 MIN_OPEN, MAX_OPEN = 100, 10_000  # but so many at least, and at most
+FEW = 100  # streams on an engine, of which one more or less is a share to be mended
 CELL_S = 0.7  # that a cell takes beside its streams: a process starts, its recording is saved
 
 
@@ -77,10 +78,14 @@ def split(cell: Cell, engines: int, spare: int = 1) -> list[Cell]:
     """Return the cell for each of so many engines, or fewer where it has less to do: its slots are dealt in turn.
 
     Of an open load these are shares of the arrivals, ``spare`` for each engine: so many others may take over from one.
+    Where few streams may be open, and not as many on each engine, it gets arrivals as it has room.
     """
-    engines = min(engines, cell.max_streams or engines)
-    shares = engines * spare if cell.workload.load.is_open else 1
-    slots = range(shares if cell.workload.load.is_open else cell.max_streams)
+    most, is_open = cell.max_streams, cell.workload.load.is_open
+    engines = min(engines, most or engines)
+    shares = engines * spare if is_open else 1
+    if is_open and most % engines and shares < most < FEW * engines:
+        shares = most
+    slots = range(shares if is_open else most)
     return [replace(cell, slots=tuple(slots[place::engines]), shares=shares) for place in range(engines)]
 
 

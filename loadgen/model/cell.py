@@ -41,6 +41,9 @@ class Cell:
     cores: tuple[int, ...] = ()  # the engine runs on these, of several each on one; empty: on any
     engines: int = 1  # that share the cell on this machine
     engine: EngineNumber | None = None  # which of them this is; None: the only one, or all together
+    nonce: str = (
+        ""  # new for each measurement, the same for all that share it; "": the only one draws its own
+    )
     attempt: int = 0
     path: str = field(default="", repr=False)  # of every request, in place of the URL's and the protocol's
     tls: Tls = field(default_factory=Tls)

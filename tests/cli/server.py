@@ -21,8 +21,9 @@ class Handler(BaseHTTPRequestHandler):
     server: Ollama
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append(dict(self.headers))
+        self.server.bodies.append(self.body)
         self.server.answer(self)
 
     def log_message(self, *_: object) -> None: ...
@@ -58,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Ollama(ThreadingHTTPServer):
-    """``seen`` are the headers of every request; ``tokens`` counts what was streamed."""
+    """``seen`` are the headers of every request, ``bodies`` what they ask; ``tokens`` counts what was streamed."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -67,6 +68,7 @@ class Ollama(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer = answer
         self.seen: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         self.tokens = 0
         self._number = itertools.count(1)
 

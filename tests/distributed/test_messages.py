@@ -126,6 +126,7 @@ def test_a_job_has_no_room_for_headers() -> None:
         "ca",
         "calibration",
         "place",
+        "nonce",
         "slots",
         "shares",
     }

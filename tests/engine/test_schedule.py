@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from loadgen import loads
 from loadgen.engine.schedule import SOON_NS, Schedule
+from loadgen.lab import plan
 from loadgen.model import Arrival, Level, Load
 from tests.lab.cells import cell
 
@@ -163,6 +165,23 @@ def test_the_places_are_divided_among_the_workers(shares: int) -> None:
     parts = [tuple(range(worker, shares, 3)) for worker in range(min(3, shares))]
     found = [len(schedule(load=load, slots=part, shares=shares).take_due(100 * SECOND)) for part in parts]
     assert found == ([10] if shares == 1 else [4, 3, 3])
+
+
+def test_places_that_are_few_and_uneven_bring_as_many_of_the_arrivals() -> None:
+    load = Load(arrivals="constant", duration=60.0, max_streams=3)
+    parts = plan.split(cell(level=Level(rate=1.0), load=load), 2)
+    found = []
+    for part in parts:
+        made, taken = Schedule(part), 0
+        made.start(0)
+        for second in range(60):  # each stream lasts one
+            for arrival in made.take_due(second * SECOND):
+                taken += 1
+                made.next_after(arrival, True, second * SECOND)
+        found.append((part.places, taken))
+    assert found == [(2, 40), (1, 20)]
+    many = plan.split(cell(level=Level(rate=1.0), load=replace(load, max_streams=1001)), 2)
+    assert [(part.places, part.shares) for part in many] == [(501, 2), (500, 2)]
 
 
 def test_another_takes_over_what_is_still_to_come_of_a_lost_worker(endless: Load) -> None:
