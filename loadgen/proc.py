@@ -68,24 +68,31 @@ class MemoryCounter:
 
 
 class CpuSampler:
-    """Reads the CPU time of a process, in a few microseconds."""
+    """Samples the CPU time of a process. Caches are cold by each sample, so what can wait is left to :meth:`take`."""
 
     def __init__(self, pid: int) -> None:
         self._clock = (~pid << 3) | 2  # Linux: the CPU clock of all threads of another process
         self._schedstat: int | None = None
+        self._taken: list[tuple[int, int, bytes]] = []
         with contextlib.suppress(OSError):
             self._schedstat = os.open(f"/proc/{pid}/schedstat", os.O_RDONLY)
 
-    def read(self) -> CpuSample | None:
-        """Return a sample; ``None`` where the system does not report it, or the process has gone."""
+    def sample(self) -> tuple[int, int] | None:
+        """Take a sample; return its time and the CPU time in ns; ``None`` without one, as when the process has gone."""
         if sys.platform != "linux":
             return None
         fd = self._schedstat
         try:
             at, cpu = time.perf_counter_ns(), time.clock_gettime_ns(self._clock)
-            return CpuSample(at, cpu, None if fd is None else int(os.pread(fd, 64, 0).split()[1]))
+            self._taken.append((at, cpu, b"" if fd is None else os.pread(fd, 64, 0)))
         except OSError:
             return None
+        return at, cpu
+
+    def take(self) -> list[CpuSample]:
+        """Return the samples taken since the last call, and drop them here."""
+        taken, self._taken = self._taken, []
+        return [CpuSample(at, cpu, int(text.split()[1]) if text else None) for at, cpu, text in taken]
 
     def close(self) -> None:
         """Close the file that is read."""
@@ -105,6 +112,11 @@ class Throttling:
 
     def __init__(self, pid: int, root: Path = _GROUPS, proc: Path = _PROC) -> None:
         self._files = [path / "cpu.stat" for path in groups(pid, "cpu", root, proc) if _has_quota(path)]
+
+    @property
+    def possible(self) -> bool:
+        """Return whether there is a quota."""
+        return bool(self._files)
 
     def read(self) -> int:
         """Return nanoseconds so far, summed over cores."""

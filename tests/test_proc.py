@@ -135,7 +135,7 @@ def test_run_wait_grows_where_two_share_a_core() -> None:
             os.sched_setaffinity(each.pid, {core})
         before = proc.run_wait_ns(one.pid)
         sampler = proc.CpuSampler(one.pid)
-        first = sampler.read()
+        assert sampler.sample() is not None
         assert one.process.stdin is not None
         one.process.stdin.write("burn 150\n")
         one.process.stdin.flush()
@@ -144,10 +144,9 @@ def test_run_wait_grows_where_two_share_a_core() -> None:
         one.process.stdout.readline()
         waited = figure(proc.run_wait_ns(one.pid)) - figure(before)
         assert waited > 50e6
-        last = sampler.read()
+        assert sampler.sample() is not None
+        first, last = sampler.take()
         sampler.close()
-        assert first is not None
-        assert last is not None
         assert figure(last.run_wait_ns) - figure(first.run_wait_ns) == pytest.approx(waited, rel=0.1), (
             "one thread"
         )
@@ -158,15 +157,16 @@ def test_run_wait_grows_where_two_share_a_core() -> None:
 
 def test_the_cpu_of_another_process_is_read_as_finely_as_it_goes(child: Child) -> None:
     sampler = proc.CpuSampler(child.pid)
-    before = sampler.read()
+    taken = [sampler.sample()]
     child.do("burn", 30)
-    after = sampler.read()
-    assert before is not None
-    assert after is not None
+    taken.append(sampler.sample())
+    before, after = sampler.take()
+    assert taken == [before[:2], after[:2]]
     assert 25e6 < after.cpu_ns - before.cpu_ns <= after.at - before.at
     assert figure(after.run_wait_ns) >= figure(before.run_wait_ns)
     child.end()
-    assert sampler.read() is None
+    assert sampler.sample() is None
+    assert sampler.take() == [], "neither what was taken before, nor of a process that has gone"
     sampler.close()
 
 

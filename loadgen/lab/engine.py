@@ -29,7 +29,6 @@ from loadgen.model import Cell, Listener, Outcome, Progress, Recording, Recordin
 from loadgen.preflight.target import within
 
 SAMPLE_INTERVAL_S: Final = 0.1
-CPU_SAMPLE_INTERVAL_S: Final = 0.01
 LEAD_NS: Final = 30_000_000  # from the start command to the first stream
 RESOLVE_TIMEOUT_S: Final = 2.0
 STOP_TIMEOUT_S: Final = 10.0  # from the stop command until the engine is killed
@@ -113,11 +112,16 @@ class Engine:
         out = self._process.stdout.fileno()
         self._write(msgspec.json.encode(self.cell))
         deadline = time.monotonic() + longest(self.cell)
-        next_sample = next_cpu_sample = time.monotonic()
+        next_sample = time.monotonic()
         stopped = False
+        poll = select.poll()
+        poll.register(out, select.POLLIN)
         while self.ended:
-            wait = max(0.0, (next_cpu_sample if self.start else next_sample) - time.monotonic())
-            if select.select([out], [], [], wait)[0]:
+            if self.start:
+                reported = self._sampler.sample_cpu_until(next_sample, poll.poll)
+            else:
+                reported = bool(poll.poll(1000 * max(0.0, next_sample - time.monotonic())))
+            if reported:
                 data = os.read(out, 1 << 20)
                 if not data:
                     self.ended = f"{self._name} died ({self._death()})"
@@ -130,9 +134,6 @@ class Engine:
                     if isinstance(frame, Done) and frame.ended:
                         return
             now = time.monotonic()
-            if self.start and now >= next_cpu_sample:
-                next_cpu_sample = max(next_cpu_sample + CPU_SAMPLE_INTERVAL_S, now)
-                self._sampler.sample_cpu()
             if now >= next_sample:
                 next_sample = max(next_sample + SAMPLE_INTERVAL_S, now)
                 if self.start:
@@ -192,10 +193,9 @@ class Engine:
 
     def take(self) -> Rows:
         """Return the rows received since the last call, and drop them here."""
-        sampler = self._sampler
-        rows = Rows(self._streams, sampler.samples, self._pauses + sampler.pauses, sampler.cpu_samples)
-        self._streams, sampler.samples, sampler.cpu_samples = [], [], []
-        self._pauses, sampler.pauses = [], []
+        samples, pauses, cpu_samples = self._sampler.take()
+        rows = Rows(self._streams, samples, self._pauses + pauses, cpu_samples)
+        self._streams, self._pauses = [], []
         return rows
 
     def recording(self) -> RecordingInfo:

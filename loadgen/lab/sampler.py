@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from loadgen import proc
 from loadgen.lab.neighbours import Neighbours
 from loadgen.model import CpuSample, Machine, Pause, Sample
+
+CPU_SAMPLE_INTERVAL_S: Final = 0.01
 
 Counters = tuple[int, int] | None
 
@@ -18,7 +23,6 @@ class Sampler:
         self.base = Sample(at=0)
         self.edges: list[Sample] = []
         self.samples: list[Sample] = []
-        self.cpu_samples: list[CpuSample] = []
         self.pauses: list[Pause] = []  # in which the engine was not let run
         self._pid = pid
         self._cores = cores
@@ -30,7 +34,8 @@ class Sampler:
         self._neighbours = Neighbours(pid, cores, port)
         self._throttling = proc.Throttling(pid)
         self._throttled_ns = self._throttling.read()
-        self._last = CpuSample(0, 0, None)
+        self._next_cpu_sample = 0.0
+        self._last = 0, 0  # CPU sample: when, and the CPU time
         self._ran_at = 0  # when it last used CPU
         self._stopped_at: int | None = None
 
@@ -54,36 +59,56 @@ class Sampler:
         if sample.rss_kib is not None or self.base.rss_kib is None:
             self.samples.append(sample)
 
-    def sample_cpu(self) -> None:
-        """Take a sample of the process's CPU alone, which costs a few microseconds."""
-        if (sample := self._cpu.read()) is not None:
-            self.cpu_samples.append(sample)
-            self._watch(sample)
+    def sample_cpu_until(self, end: float, wait: Callable[[float], object]) -> bool:
+        """Sample the CPU a hundred times a second until ``end`` (``time.monotonic``), or until ``wait(ms)`` is true.
 
-    def _watch(self, sample: CpuSample) -> None:
+        Return whether that was true.
+        """
+        while (now := time.monotonic()) < end:
+            if now >= self._next_cpu_sample:
+                self._next_cpu_sample = max(self._next_cpu_sample + CPU_SAMPLE_INTERVAL_S, now)
+                self.sample_cpu()
+            if wait(1000 * (min(self._next_cpu_sample, end) - now)):
+                return True
+        return False
+
+    def sample_cpu(self) -> None:
+        """Take a sample of the process's CPU alone."""
+        if (sample := self._cpu.sample()) is None:
+            return
+        idle = sample[1] == self._last[1]
+        if idle or self._stopped_at is not None or self._throttling.possible:
+            self._watch(sample[0], idle=idle)
+        if not idle:
+            self._ran_at = sample[0]
+        self._last = sample
+
+    def _watch(self, at: int, *, idle: bool) -> None:
         """Record how long the engine was stopped or throttled, which like a wait is known when it ends."""
         throttled = self._throttling.read()
         if throttled > self._throttled_ns and self._ran_at:
             # the time is that of all cores on which the group was throttled
-            begin = max(self._ran_at, sample.at - (throttled - self._throttled_ns))
-            self.pauses.append(Pause("throttled", begin, sample.at))
+            begin = max(self._ran_at, at - (throttled - self._throttled_ns))
+            self.pauses.append(Pause("throttled", begin, at))
         self._throttled_ns = throttled
-        idle = sample.cpu_ns == self._last.cpu_ns
         stopped = idle and proc.is_stopped(self._pid)
         if stopped and self._stopped_at is None:
-            self._stopped_at = self._last.at
+            self._stopped_at = self._last[0]
         elif not stopped and self._stopped_at is not None:
-            self.pauses.append(Pause("stopped", self._stopped_at, sample.at))
+            self.pauses.append(Pause("stopped", self._stopped_at, at))
             self._stopped_at = None
-        if not idle:
-            self._ran_at = sample.at
-        self._last = sample
+
+    def take(self) -> tuple[list[Sample], list[Pause], list[CpuSample]]:
+        """Return the samples and pauses since the last call, and drop them here."""
+        taken = self.samples, self.pauses, self._cpu.take()
+        self.samples, self.pauses = [], []
+        return taken
 
     def close(self) -> None:
         """End the sampling; a stop that goes on ends with it."""
         self._cpu.close()
         if self._stopped_at is not None:
-            self.pauses.append(Pause("stopped", self._stopped_at, self._last.at))
+            self.pauses.append(Pause("stopped", self._stopped_at, self._last[0]))
             self._stopped_at = None
 
     def machine(self) -> Machine | None:
