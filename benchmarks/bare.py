@@ -3,7 +3,7 @@ engine does: leaving at ``done`` would close the connection instead of reusing i
 
 ``python bare.py CLIENT URL STREAMS RAMP`` runs STREAMS streams, started evenly over RAMP seconds, and prints JSON:
 tokens, CPU microseconds and peak resident memory above the baseline taken before the first stream. CPU is counted from
-that baseline to the last token.
+that baseline to the end of the last stream.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def peak_kib() -> int:
 
 
 class Count:
-    """What has been seen, and what was used at the baseline."""
+    """What has been seen, and what it took."""
 
     def __init__(self) -> None:
         self.stamps: list[list[float]] = []
@@ -42,12 +42,19 @@ class Count:
         self.switches = 0
         self.kib = 0
 
-    def baseline(self) -> None:
-        """The library is imported and its session made; nothing has been sent."""
+    def start(self) -> None:
+        """Count from now: the library is imported and its session made; nothing has been sent."""
         Path("/proc/self/clear_refs").write_text("5")
-        self.kib = peak_kib()
-        self.cpu_us = cpu_us()
-        self.switches = switches()
+        self._add(-1)
+
+    def stop(self) -> None:
+        """Count to now: every stream has ended, and a session for all of them is open still, as in the engine."""
+        self._add(1)
+
+    def _add(self, sign: int) -> None:
+        self.kib += sign * peak_kib()
+        self.cpu_us += sign * cpu_us()
+        self.switches += sign * switches()
 
 
 def with_requests(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -65,8 +72,7 @@ def with_requests(url: str, streams: int, ramp: float, count: Count) -> None:
                     if chunk["response"]:
                         stamps.append(time.perf_counter())
 
-    count.baseline()
-    threads(one, streams, ramp)
+    threads(one, streams, ramp, count)
 
 
 def with_httpx_sync(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -86,8 +92,7 @@ def with_httpx_sync(url: str, streams: int, ramp: float, count: Count) -> None:
                     if chunk["response"]:
                         stamps.append(time.perf_counter())
 
-    count.baseline()
-    threads(one, streams, ramp)
+    threads(one, streams, ramp, count)
 
 
 async def with_httpx_async(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -107,8 +112,7 @@ async def with_httpx_async(url: str, streams: int, ramp: float, count: Count) ->
                         if chunk["response"]:
                             stamps.append(time.perf_counter())
 
-        count.baseline()
-        await tasks(one, streams, ramp)
+        await tasks(one, streams, ramp, count)
 
 
 async def with_aiohttp(url: str, streams: int, ramp: float, count: Count) -> None:
@@ -127,11 +131,11 @@ async def with_aiohttp(url: str, streams: int, ramp: float, count: Count) -> Non
                         if chunk["response"]:
                             stamps.append(time.perf_counter())
 
-        count.baseline()
-        await tasks(one, streams, ramp)
+        await tasks(one, streams, ramp, count)
 
 
-def threads(one, streams: int, ramp: float) -> None:  # type: ignore[no-untyped-def]
+def threads(one, streams: int, ramp: float, count: Count) -> None:  # type: ignore[no-untyped-def]
+    count.start()
     started = []
     begin = time.monotonic()
     for number in range(streams):
@@ -140,15 +144,18 @@ def threads(one, streams: int, ramp: float) -> None:  # type: ignore[no-untyped-
         started[-1].start()
     for thread in started:
         thread.join()
+    count.stop()
 
 
-async def tasks(one, streams: int, ramp: float) -> None:  # type: ignore[no-untyped-def]
+async def tasks(one, streams: int, ramp: float, count: Count) -> None:  # type: ignore[no-untyped-def]
+    count.start()
     started = []
     begin = time.monotonic()
     for number in range(streams):
         await asyncio.sleep(max(0.0, begin + ramp * number / streams - time.monotonic()))
         started.append(asyncio.create_task(one()))
     await asyncio.gather(*started)
+    count.stop()
 
 
 WAYS = {
@@ -169,9 +176,9 @@ def main() -> None:
     tokens = sum(map(len, count.stamps))
     found = {
         "tokens": tokens,
-        "cpu_us_per_token": (cpu_us() - count.cpu_us) / tokens,
-        "switches_per_token": (switches() - count.switches) / tokens,
-        "kib_per_stream": (peak_kib() - count.kib) / streams,
+        "cpu_us_per_token": count.cpu_us / tokens,
+        "switches_per_token": count.switches / tokens,
+        "kib_per_stream": count.kib / streams,
     }
     print(json.dumps(found))
 

@@ -27,11 +27,11 @@ from loadgen.engine.system import raise_open_files
 from loadgen.lab import plan
 from loadgen.lab.engine import record
 from loadgen.model import Cell, ClientId, Level, Listener, Load, Prompt, Scenario, Simulator, Target, Workload
-from loadgen.preflight.cores import cores
+from loadgen.preflight import cores
 from loadgen.simulator.process import Process
 
 HERE = Path(__file__).parent
-CORES = cores()
+CORES = cores.cores()
 
 
 class Cost(NamedTuple):
@@ -52,7 +52,8 @@ def pinned(command: list[str]) -> str:
 
 def in_engine(cell: Cell, server: Process) -> Cost:
     server.reset()
-    recording = record(cell, Listener(), lambda: False)
+    with cores.pinned(CORES.lab):  # as in a run: not on the engine's core
+        recording = record(cell, Listener(), lambda: False)
     first, last = recording.edges
     at, count = recording.arrivals.at, recording.arrivals.count
     tokens = int(count[(at > first.at) & (at <= last.at)].sum())
@@ -128,8 +129,9 @@ def compare(
     other: Callable[[Cell, Process], Cost],
     warmup: float = 0.0,
 ) -> dict[str, list[tuple[Cost, Cost]]]:
-    """Engine and the other side, one after the other, cell by cell."""
+    """Engine and the other side, one after the other, cell by cell; which is first alternates."""
     found: dict[str, list[tuple[Cost, Cost]]] = {name: [] for name in names}
+    sides = [in_engine, other]
     with Process(spec, cores=CORES.simulator) as server:
         scenario = Scenario(
             name="engine",
@@ -142,7 +144,9 @@ def compare(
             repeats=rounds,
         )
         for cell in plan.cells(scenario, server.url, CORES.engine):
-            found[cell.client.name].append((in_engine(cell, server), other(cell, server)))
+            costs = {side: side(cell, server) for side in sides}
+            found[cell.client.name].append((costs[in_engine], costs[other]))
+            sides.reverse()
     return found
 
 
