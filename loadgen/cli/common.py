@@ -112,7 +112,7 @@ def errors_as_exit_codes() -> Iterator[None]:
         raise
     except Exception as error:
         from loadgen.preflight.requirements import Refused
-        from loadgen.preflight.target import TargetError
+        from loadgen.preflight.target import TargetError, TrustError
         from loadgen.report.write import ReportError
         from loadgen.scenario import ScenarioError
         from loadgen.simulator.process import SimulatorError
@@ -121,7 +121,7 @@ def errors_as_exit_codes() -> Iterator[None]:
         if isinstance(error, ScenarioError):
             click.echo(str(error), err=True)  # editors look for file:line at the beginning of a line
             sys.exit(ExitCode.BAD)
-        if isinstance(error, Refused | StoreError | ReportError):
+        if isinstance(error, Refused | StoreError | ReportError | TrustError):
             fail(error, ExitCode.BAD)
         if isinstance(error, TargetError | SimulatorError):
             fail(error, ExitCode.NOT_MEASURED)

@@ -37,7 +37,7 @@ def check(scenario: Scenario, cells: Sequence[Cell]) -> None:
         try:
             target.check(cell)
         except TargetError as error:
-            raise TargetError(mask_cut(str(error), scenario.secrets)) from None
+            raise type(error)(mask_cut(str(error), scenario.secrets)) from None
 
 
 def warm_up(scenario: Scenario, cell: Cell, interrupted: Callable[[], bool]) -> WarmUp:

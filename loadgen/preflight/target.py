@@ -39,6 +39,10 @@ class ModelError(TargetError):
     """The target has no model, or several; the message names them."""
 
 
+class TrustError(TargetError):
+    """The target is there, and the scenario does not say whom to trust, or who we are; the message says how."""
+
+
 class Model(NamedTuple):
     """A model that the server lists.
 
@@ -231,7 +235,8 @@ def _connect(cell: Cell, request: Request, until: float) -> http.client.HTTPConn
             reason = address.spoken(request.url) if url.scheme == "https" else ""
             message = reason or f"no connection within {math.ceil(10 * seconds) / 10:g} s"
         elif reason := trust.explained([error]):
-            message = f"{reason} ({found})" if (found := address.certificate(request.url)) else reason
+            found = address.certificate(request.url)
+            raise TrustError(f"{place(request)}: {reason}{found and f' ({found})'}") from error
         elif isinstance(error, ssl.SSLError):
             message = address.spoken(request.url) or f"no TLS: {error.reason or error}"
         else:
@@ -260,8 +265,9 @@ def exchange(cell: Cell, request: Request, until: float) -> tuple[int | None, by
         return None, b""
     except OSError as error:  # RemoteDisconnected is one, and an HTTPException too
         closed = f"the connection was closed without an answer: {error.strerror or error}"
-        message = trust.explained([error]) or address.asked(request.url, cell) or address.spoken(request.url)
-        message = message or closed
+        if message := trust.explained([error]) or address.asked(request.url, cell):
+            raise TrustError(f"{place(request)}: {message}") from error
+        message = address.spoken(request.url) or closed
         raise TargetError(f"{place(request)}: {message}") from error
     except (http.client.HTTPException, ValueError) as error:
         message = ascii((str(error) or type(error).__name__)[:100])[1:-1]

@@ -363,7 +363,7 @@ def _check_protocol(document: Document, shape: ScenarioShape) -> None:
                 document.report(
                     place, f"the simulator does not speak {protocol}", f"{served}, or a target.url"
                 )
-    if shape.target.simulator and "bytes" in _protocols(shape).values():
+    if shape.target.simulator and shape.protocol == "bytes":
         for fault in {*shape.target.simulator.faults} - {*BODY_FAULTS}:
             place = ("target", "simulator", "faults", fault)
             document.report(place, "needs events, and bytes has none", f"one of {', '.join(BODY_FAULTS)}")
@@ -440,7 +440,7 @@ def _replay(document: Document, shape: ScenarioShape | None) -> Replay | None:
     if shape is None or of is None or not of.replay:
         return None
     key = ("target", "simulator", "replay")
-    if "bytes" in _protocols(shape).values():
+    if shape.protocol == "bytes":
         document.report(key, "has events, and the protocol bytes has none", "another protocol, or no replay")
     try:
         return replay.replay(document.folder / of.replay)

@@ -1014,7 +1014,12 @@ class ScenarioShape(_Shape):
         yield from described.misplaced(
             self.model_fields_set, self.protocol, self.clients, events_end=self.events.end
         )
-        if {client.options.get("protocol", self.protocol) for client in self.clients} == {"bytes"}:
+        for at, client in enumerate(self.clients):
+            own = client.options.get("protocol", self.protocol)
+            if own != self.protocol and "bytes" in (own, self.protocol):
+                wrong = f"{own} cannot be compared with {self.protocol}: bytes has no tokens"
+                yield ("clients", at, "protocol"), wrong, f"a scenario of its own, with protocol: {own}"
+        if self.protocol == "bytes":
             yield from self._of_tokens()
 
     def _of_tokens(self) -> Found:

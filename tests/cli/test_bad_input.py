@@ -214,6 +214,25 @@ def test_tls_is_expected_where_there_is_none(tmp_path: Path) -> None:
         assert f"write {url}" in refused(tmp_path, url.replace("http:", "https:"))
 
 
+def test_a_certificate_that_the_scenario_does_not_trust_is_a_mistake_in_it(tmp_path: Path) -> None:
+    with Process(Simulator(tls=True)) as simulator:
+        url = simulator.url
+        ran = invoke("run", scenario(tmp_path), "--url", url, "--out", tmp_path / "run")
+        trusts = invoke(
+            "run",
+            scenario(tmp_path),
+            "--url",
+            url,
+            "--set",
+            f"target.tls.ca={simulator.ca}",
+            "--out",
+            tmp_path / "run",
+        )
+    assert (ran.returncode, trusts.returncode) == (2, 0), trusts.stderr
+    assert f"{url}/api/show: the server's certificate is not trusted: " in ran.stderr
+    assert "target.tls: {ca: FILE} names whom to trust" in ran.stderr
+
+
 def test_the_model_is_not_there(tmp_path: Path) -> None:
     with Process(Simulator(models=("llama3",))) as simulator:
         printed = refused(tmp_path, simulator.url, "--set=model=qwen9")

@@ -16,6 +16,7 @@ from loadgen.report.charts.style import model
 from loadgen.report.charts.timeline import timeline
 from loadgen.report.charts.usage import POINTS, usage
 from loadgen.report.client_style import client_styles
+from loadgen.report.sections.timeline import Timeline
 from tests.synthetic import ZERO, client_id, recording, split
 
 LINKS = {"renderers", "axis", "data"}  # to other objects
@@ -96,6 +97,15 @@ def test_the_timeline_of_several_workers_is_that_of_one():
     for mine, theirs in zip(other.figure.drawn, drawn.figure.drawn, strict=True):
         for name, column in theirs.data.items():
             assert list(mine.data[name]) == list(column)
+
+
+def test_the_timeline_of_bytes_speaks_of_reads_alone():
+    made = recording(**MADE)
+    of = replace(made, workload=replace(made.workload, protocol="bytes"))
+    shown = timeline(list(repeats_of([of])), STYLES)
+    (chart,) = shown.charts
+    assert " rows of reads from " in chart.alternative
+    assert "token" not in shown.caption + chart.alternative + Timeline.title
 
 
 def test_nothing_was_recorded():

@@ -124,6 +124,14 @@ def test_keys_of_another_protocol(failed: Fail) -> None:
         ("slo.ttft_ms", "is not for bytes, which has no tokens"),
         ("thresholds[0]", "is not for bytes, which has no tokens"),
     }
+    for protocol, own in (("ollama-chat", "bytes"), ("bytes", "sse")):
+        found = failed(
+            target=URL, protocol=protocol, clients=f"[requests, {{client: floor, protocol: {own}}}]"
+        )
+        assert f"{own} cannot be compared with {protocol}: bytes has no tokens" in [
+            each.wrong for each in found
+        ]
+        assert "clients[1].protocol" in [each.key for each in found]
     found = failed(**SSE, options="{a: 1}", body="{a: 1}", stream="false")
     assert [problem.key for problem in found] == ["options", "body", "stream"]
     [end] = failed(target=URL, protocol="ndjson", events="{end: '[DONE]'}")

@@ -1,4 +1,4 @@
-"""The token timeline: a row per stream, a dot per arrival of text, all clients on one time axis."""
+"""The timeline: a row per stream, a dot per arrival of text or read, all clients on one time axis."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class _Shown:
     """The streams that one client's chart shows; times in seconds after the cell's start."""
 
     client: ClientId
+    has_tokens: bool
     moment: float
     open: int
     start: Floats
@@ -128,6 +129,7 @@ def _shown(repeat: Repeat) -> _Shown | None:
     outcome = np.array([m.outcome[row] for m, row in shown])
     return _Shown(
         client=repeat.recording.client,
+        has_tokens=repeat.recording.workload.has_tokens,
         moment=moment / 1e9,
         open=len(open_then),
         start=start[rows] / 1e9,
@@ -164,7 +166,7 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     draw(made, across(), waits, "--wait")
     before, after, row, length = _silences(shown)
     long = length > silence
-    without = _("{gap} ms without a token")
+    without = _("{gap} ms without a token") if shown.has_tokens else _("{gap} ms without a read")
     stalls = {
         "x0": before[long].astype(np.float32),
         "x1": after[long].astype(np.float32),
@@ -184,8 +186,10 @@ def _chart(shown: _Shown, x: Axis, silence: float, style: ClientStyle) -> Chart:
     found = [plural(gaps, "{n} gap over {over} ms", "{n} gaps over {over} ms", over=over)]
     if shown.failed.any():
         found.append(_("{n} failed").format(n=f"{int(shown.failed.sum()):,}"))
-    text = _(
-        "{client}: {rows} rows of token arrivals from {start} to {end} s, {found}, longest gap {gap} ms."
+    text = (
+        _("{client}: {rows} rows of token arrivals from {start} to {end} s, {found}, longest gap {gap} ms.")
+        if shown.has_tokens
+        else _("{client}: {rows} rows of reads from {start} to {end} s, {found}, longest gap {gap} ms.")
     )
     alternative = text.format(
         client=style.label,

@@ -1,4 +1,4 @@
-"""The token timeline: single streams on a common time axis, and when each of their tokens arrived."""
+"""Single streams on a common time axis, and when each of their tokens, or reads, arrived."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.report.sections.section import Block, Form, Section, View
 
 class Timeline(Section):
     id = "timeline"
-    title = "Token timeline"
+    title = "Timeline"
     short = "Timeline"
     forms = frozenset({"html"})
     folded = True
