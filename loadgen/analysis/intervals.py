@@ -26,6 +26,7 @@ GROUPS = 128
 REPLICATES = 300
 STREAM_BITS = 10
 TOKEN_BITS = 7  # 2**7 bins per doubling
+BLOCK = 1 << 20  # values that are counted at once
 MIN_NS = np.float32(1024)  # smaller values count as 0
 
 Interval = tuple[float, float]
@@ -66,9 +67,11 @@ class Resampler:
         first, width = int(codes.min()), int(np.ptp(codes)) + 1
         counts = np.zeros((self._weights.shape[1], width), dtype=np.int64)
         for of, group_of in held:
-            cell = (group_of * width - first)[of.owner]
-            cell += _codes(of.values, bits)
-            counts += np.bincount(cell, minlength=counts.size).reshape(counts.shape)
+            row = group_of * width - first
+            for begin in range(0, len(of.values), BLOCK):
+                cell = row[of.owner[begin : begin + BLOCK]]
+                cell += _codes(of.values[begin : begin + BLOCK], bits)
+                counts += np.bincount(cell, minlength=counts.size).reshape(counts.shape)
         occupied = np.flatnonzero(counts.any(axis=0))
         replicates = self._weights @ counts[:, occupied].astype(np.float32)
         running = np.cumsum(replicates, axis=1, dtype=np.float64)

@@ -483,9 +483,10 @@ class Measured:
     @property
     def window_bytes(self) -> int:
         """Return the bytes that arrived between the edges, where the size of each read is known."""
-        begin, end = self.edges
-        at, sizes = self.recording.arrivals.at, self.recording.sizes.bytes
-        return int(sizes[(at >= begin) & (at < end)].sum()) if len(sizes) else 0
+        if not len(sizes := self.recording.sizes.bytes):
+            return 0
+        at, (begin, end) = self.recording.arrivals.at, self.edges
+        return int(sizes[(at >= begin) & (at < end)].sum())
 
     def read_gaps(self) -> Times:
         """Return the gaps between reads within each of the included streams, where tokens do not count."""

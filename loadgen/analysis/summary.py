@@ -97,7 +97,9 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
         if isinstance(formula, Scalar):
             for of, repeat in zip(rounds, repeats.included, strict=True):
                 of[metric.key] = formula.value(Repeats(included=(repeat,), all=(repeat,)))
-            estimates |= _scalar(metric, formula, repeats, [of[metric.key] for of in rounds])
+            values = [of[metric.key] for of in rounds]
+            whole = values[0] if len(repeats.all) == 1 else formula.value(repeats)
+            estimates |= _scalar(metric, formula, repeats, whole, values)
             continue
         by_repeat = [[formula.times(m) for m in repeat.parts] for repeat in repeats.included]
         for of, parts in zip(rounds, by_repeat, strict=True):
@@ -121,13 +123,13 @@ def _estimates(repeats: Repeats, key: Sequence[int]) -> tuple[dict[str, Estimate
 
 
 def _scalar(
-    metric: Metric, formula: Scalar, repeats: Repeats, by_round: Sequence[float | None]
+    metric: Metric, formula: Scalar, repeats: Repeats, value: float | None, by_round: Sequence[float | None]
 ) -> dict[str, Estimate]:
-    """Return the number, with its interval where it has one, and the number of streams of a share.
+    """Return the number, the ``value`` of all repeats, with its interval where it has one; of a share also how many
+    streams it is of.
 
     The interval of a share is never narrower than chance in counting makes it, even where all rounds agree.
     """
-    value = formula.value(repeats)
     counted = formula.counts(repeats) if formula.counts else None
     bounds = _across(by_round) if metric.intervals else None
     if counted and metric.intervals and (chance := of_share(*counted)):

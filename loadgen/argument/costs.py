@@ -6,7 +6,8 @@ streams, to ``GROWS`` times with the whole interval; and a line that falls is th
 
 CPU time is fitted to what the engine did: within the measured windows, every interval of 20 ms or more between two
 samples gives ``CPU = a · tokens arrived + b · requests started + c · seconds``. Each round gives ``a``, ``b`` and ``c``
-by non-negative least squares (Lawson and Hanson 1974) over the intervals of all its levels.
+by non-negative least squares over the intervals of all its levels: the best fit of those by any of the three that none
+of them has to be negative for.
 
 The rounds give the intervals. There is no estimate of the CPU per token or per request where the intervals cannot tell
 them apart: less than 5 % of the tokens' or the requests' sum of squares is left by the other two (they are collinear);
@@ -85,15 +86,20 @@ def fit(intervals: Floats) -> tuple[float, float, float] | None:
 
     ``None`` where they cannot be separated.
     """
-    from scipy.optimize import nnls
-
     y, x = intervals[:, 0], intervals[:, 1:]
     for column in (0, 1):
         own, others = x[:, column], np.delete(x, column, axis=1)
         left = own - others @ np.linalg.lstsq(others, own)[0]
         if left @ left < MIN_LEFT * (own @ own) or not own.any():
             return None
-    token, request, second = nnls(x, y)[0].tolist()
+    best, least = np.zeros(3), float(y @ y)
+    for chosen in ([0, 1, 2], [0, 1], [0, 2], [1, 2], [0], [1], [2]):
+        found = np.zeros(3)
+        found[chosen] = np.linalg.lstsq(x[:, chosen], y)[0]
+        left = y - x @ found
+        if found.min() >= 0 and left @ left < least:
+            best, least = found, float(left @ left)
+    token, request, second = best.tolist()
     return token, request, second
 
 
@@ -157,8 +163,10 @@ def _intervals(m: Measured) -> Floats:
         return np.zeros((0, 4))
     step = max(1, round(INTERVAL_NS / max(float(np.median(np.diff(at))), 1.0)))
     at, cpu = at[::step], cpu[::step]
-    weight = m.tokens / np.maximum(m.streams.text_events, 1)
-    arrivals = m.recording.arrivals
-    tokens, _ = np.histogram(arrivals.at, at, weights=np.repeat(weight, m.streams.reads) * arrivals.count)
+    weight, tokens = m.tokens / np.maximum(m.streams.text_events, 1), np.zeros(len(at) + 1)
+    for streams, arrivals, _ in m.blocks():
+        each = np.repeat(weight[streams], m.streams.reads[streams]) * arrivals.count
+        tokens += np.bincount(np.searchsorted(at, arrivals.at, "right"), each, len(at) + 1)
+    tokens = tokens[1:-1]
     requests, _ = np.histogram(m.streams.start, at)
     return np.stack([np.diff(cpu) / 1e3, tokens, requests, np.diff(at) / 1e9], axis=1)

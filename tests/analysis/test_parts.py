@@ -137,7 +137,7 @@ def test_whatever_is_reported_the_parts_add_up_and_none_is_negative(rows, send):
     )
 
     def total(names):
-        return sum(np.maximum(getattr(m.parts, name), 0) for name in names)
+        return sum(np.maximum(getattr(m.parts, name), 0).astype(np.int64) for name in names)
 
     assert (total(BEFORE_FIRST) == m.ttft).all()
     assert (total(BEFORE_FIRST) + total(AFTER_FIRST) == m.total).all()

@@ -106,7 +106,7 @@ def _served(repeat: Repeat) -> int | None:
     for m in repeat.parts:
         of, started = m.parts, m.recording.start
         known = (of.prompt >= 0) & (of.decode >= 0)
-        before = (np.maximum(of.first_decode, 0) + of.prompt)[known]
+        before = (np.maximum(of.first_decode, 0).astype(np.int64) + of.prompt)[known]
         begins.append(m.first_token[known] - before - started)
         ends.append(m.last_token[known] - started)
     # at one moment an end goes before a begin: the next stream in a slot is not a second one

@@ -46,22 +46,23 @@ def distributions(repeats: Sequence[Repeat], styles: Styles) -> list[Chart]:
         else (_("Time to first byte (TTFB)"), _("Gaps between reads"))
     )
     for title, pooled in zip(titles, (ttft, gaps), strict=True):
-        values = {label: np.sort(np.concatenate(parts)) / 1e6 for label, parts in pooled.items()}
+        values = {label: np.sort(np.concatenate(parts)) for label, parts in pooled.items()}
         chart = _chart(title, {label: v for label, v in values.items() if len(v)}, styles)
         if chart:
             charts.append(chart)
     return charts
 
 
-def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: Styles) -> Chart | None:
+def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.int64]], styles: Styles) -> Chart | None:
+    """Return the chart of these nanoseconds."""
     if not ordered:
         return None
     lines = {label: _line(values) for label, values in ordered.items()}
     # where a client takes several events per read, gaps of 0 would fill a logarithmic axis with nothing
-    low = min(float(values[len(values) // 2]) for values in ordered.values()) / 10
-    high = max(float(values[-1]) for values in ordered.values())
+    low = min(float(values[len(values) // 2] / 1e6) for values in ordered.values()) / 10
+    high = max(float(values[-1] / 1e6) for values in ordered.values())
     log = low > 0 and high > LOG_SPAN * 10 * low
-    least = min(float(values[0]) for values in ordered.values())
+    least = min(float(values[0] / 1e6) for values in ordered.values())
     x = axis([low if log else least, high], "ms", zero=False, log=log, count=5)
     deepest = max(_LEAST_SHARE, min(float(share[-1]) for _, share in lines.values()))
     shares = {share: rank for share, rank in _RANKS if share >= deepest * 0.9}
@@ -87,8 +88,8 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
     words = clauses(
         text.format(
             client=styles[label].label,
-            half=number(float(values[(len(values) - 1) // 2])),
-            slowest=number(float(values[-1])),
+            half=number(float(values[(len(values) - 1) // 2] / 1e6)),
+            slowest=number(float(values[-1] / 1e6)),
             n=f"{len(values):,}",
         )
         for label, values in ordered.items()
@@ -97,10 +98,10 @@ def _chart(title: str, ordered: Mapping[ClientId, NDArray[np.float64]], styles: 
     return Chart(title, "ms", made, alternative)
 
 
-def _line(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return values and, for each, the share of all values that are at least as large; both tails are kept."""
+def _line(ordered: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return values in ms and, for each, the share of all that are at least as large; both tails are kept."""
     n = len(ordered)
     even = np.linspace(0, n - 1, POINTS // 2)
     tail = n - np.geomspace(1, n, POINTS // 2)
     ranks = np.unique(np.concatenate([even, tail]).round().astype(np.int64).clip(0, n - 1))
-    return ordered[ranks], np.maximum((n - ranks) / n, _LEAST_SHARE)
+    return ordered[ranks] / 1e6, np.maximum((n - ranks) / n, _LEAST_SHARE)

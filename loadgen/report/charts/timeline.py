@@ -143,10 +143,9 @@ def _shown(repeat: Repeat) -> _Shown | None:
 
 def _reads(m: Measured, row: int) -> Ints:
     """Return when the reads of one stream arrived that are drawn: those with text, or where tokens do not count all."""
-    at = m.recording.arrivals.at
-    if not m.has_tokens:
-        return at[slice(*m.offsets[row : row + 2])]
-    return at[m.text_reads[slice(*m.text_offsets[row : row + 2])]]
+    begin, end = m.offsets[row : row + 2].tolist()
+    arrivals = m.recording.arrivals.rows(slice(begin, end))
+    return arrivals.at[arrivals.count > 0] if m.has_tokens else arrivals.at
 
 
 def _silences(shown: _Shown) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
