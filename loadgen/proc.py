@@ -20,20 +20,20 @@ from loadgen import processes
 from loadgen.model import CpuSample, Sample
 
 _GROUPS, _PROC = Path("/sys/fs/cgroup"), Path("/proc")
-_FIELD = re.compile(r"^(VmRSS|VmHWM|Threads|Rss):\s*(\d+)", re.M)
 COUNT_SHARE = 50  # memory is counted page by page for one part in so many of the time
 
 
 def sample(pid: int, streams_open: int | None = None) -> Sample:
     """Return memory, threads and CPU of the whole process now."""
     at = time.perf_counter_ns()
-    status = _fields(f"/proc/{pid}/status")
+    status = _content(f"/proc/{pid}/status")
+    cpu_ns = processes.cpu_time_ns(pid)
     return Sample(
         at=at,
-        rss_kib=_number(status.get("VmRSS")),
-        peak_rss_kib=_number(status.get("VmHWM")),
-        threads=_number(status.get("Threads")),
-        cpu_ns=found.cpu_ns if (found := processes.read(pid)) else None,
+        rss_kib=_number(status, b"\nVmRSS:"),
+        peak_rss_kib=_number(status, b"\nVmHWM:"),
+        threads=_number(status, b"\nThreads:"),
+        cpu_ns=found.cpu_ns if cpu_ns is None and (found := processes.read(pid)) else cpu_ns,
         streams_open=streams_open,
     )
 
@@ -59,7 +59,7 @@ class MemoryCounter:
             return sample
         began = time.perf_counter_ns()
         if began >= self._next:
-            counted = _number(_fields(self._path).get("Rss"))
+            counted = _number(_content(self._path), b"\nRss:")
             self._omitted = max(0, (counted or 0) - sample.rss_kib)
             ended = time.perf_counter_ns()
             self._next = ended + COUNT_SHARE * (ended - began)
@@ -71,7 +71,7 @@ class CpuSampler:
     """Samples the CPU time of a process. Caches are cold by each sample, so what can wait is left to :meth:`take`."""
 
     def __init__(self, pid: int) -> None:
-        self._clock = (~pid << 3) | 2  # Linux: the CPU clock of all threads of another process
+        self._clock = processes.cpu_clock(pid)
         self._schedstat: int | None = None
         self._taken: list[tuple[int, int, bytes]] = []
         with contextlib.suppress(OSError):
@@ -218,16 +218,18 @@ def clock_tie() -> tuple[int, int]:
     return mark, wall
 
 
-def _fields(path: str) -> dict[str, str]:
+def _content(path: str) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
-            return dict(_FIELD.findall(file.read(1 << 16).decode(errors="replace")))
+            return file.read(1 << 16)
     except OSError:
-        return {}
+        return b""
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text else None
+def _number(text: bytes, before: bytes) -> int | None:
+    """Return the number that stands after ``before``; not by a regular expression, which takes three times as long."""
+    begin = text.find(before) + len(before)
+    return int(text[begin : begin + 24].split()[0]) if begin >= len(before) else None
 
 
 def first_match(path: str, pattern: str) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 10_000_000
@@ -24,12 +26,31 @@ class Process(NamedTuple):
     state: str
 
 
-def running() -> Iterator[Process]:
-    """Yield the processes, kernel threads too; none where there is no /proc."""
+def running(known: Mapping[int, Process] = MappingProxyType({})) -> Iterator[Process]:
+    """Yield the processes, kernel threads too; none where there is no /proc.
+
+    Of those that are ``known`` by their numbers only the CPU time is read, at a tenth of the cost.
+    """
     with contextlib.suppress(OSError):
-        for name in os.listdir(_PROC):
-            if name.isdecimal() and (found := read(int(name))) is not None:
+        for pid in (int(name) for name in os.listdir(_PROC) if name.isdecimal()):
+            before = known.get(pid)
+            cpu_ns = None if before is None else cpu_time_ns(pid)
+            found = read(pid) if before is None or cpu_ns is None else before._replace(cpu_ns=cpu_ns)
+            if found is not None:
                 yield found
+
+
+def cpu_time_ns(pid: int) -> int | None:
+    """Return the CPU time of all threads of a process; ``None`` where it has gone, or only :func:`read` can tell."""
+    try:
+        return time.clock_gettime_ns(cpu_clock(pid))
+    except (OSError, AttributeError):
+        return None
+
+
+def cpu_clock(pid: int) -> int:
+    """Return Linux's clock of the CPU time of all threads of a process."""
+    return (~pid << 3) | 2
 
 
 def read(pid: int) -> Process | None:

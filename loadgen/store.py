@@ -11,6 +11,7 @@ Columns, units and types are described in ``docs/run-folder.md``. Files appear c
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,6 +77,13 @@ _OF_USAGE = {
     "server_cached_tokens": "cached_tokens",
     "end_stamp_ns": "at_ns",
 }
+# Columns of `streams` that are read from a row as they are, and where: all at once, which takes a fourth of the time.
+_OF_ROW = {
+    **{name: name for name in _OF_STREAM},
+    **{name: f"usage.{field}" for name, field in _OF_USAGE.items()},
+    "bytes": "size",
+}
+_NUMBERS = operator.attrgetter(*_OF_ROW.values())
 # Columns of `streams` that are numbers on disk, with a list of their texts.
 _TEXTS = ("outcome", "error", "finish_reason", "http")
 _AnyTable = TypeVar("_AnyTable", bound=Table)
@@ -91,22 +99,21 @@ def table_of_streams(
 ) -> tuple[model.StreamTable, model.ArrivalTable, model.StampTable, model.SizeTable]:
     """Return the tables ``streams``, ``arrivals``, ``stamps`` and ``sizes``, streams in this order."""
     rows = list(streams)
-    counts = [np.frombuffer(row.counts, dtype="<u2") for row in rows]
-    arrivals = [np.frombuffer(row.arrivals, dtype="<i8") for row in rows]
-    text_events = _column(int(count.sum()) for count in counts)
+    counts = _joined([row.counts for row in rows], "<u2")
+    passed = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    ends = np.cumsum(_column([len(row.counts) // 2 for row in rows]))
+    text_events = np.diff(passed[ends], prepend=0)
     stamps = [
         np.frombuffer(row.stamps, dtype="<i8" if len(row.stamps) == 8 * own and own else "<i4")
         for row, own in zip(rows, text_events.tolist(), strict=True)
     ]
-    own = {name: _column(getattr(row, name) for row in rows) for name in _OF_STREAM}
-    reported = {name: _column(getattr(row.usage, field) for row in rows) for name, field in _OF_USAGE.items()}
+    values = zip(*map(_NUMBERS, rows), strict=True) if rows else [()] * len(_OF_ROW)
+    numbers = dict(zip(_OF_ROW, map(_column, values), strict=True))
     table = model.StreamTable(
-        **own,
-        **reported,
-        bytes=_column(row.size for row in rows),
-        reads=_column(len(each) for each in arrivals),
+        **numbers,
+        reads=_column([len(row.arrivals) // 8 for row in rows]),
         text_events=text_events,
-        stamped=_column(len(each) for each in stamps),
+        stamped=_column([len(each) for each in stamps]),
         outcome=np.array([str(row.outcome) for row in rows], dtype=object),
         error=np.array([row.error for row in rows], dtype=object),
         finish_reason=np.array([row.usage.finish_reason for row in rows], dtype=object),
@@ -114,9 +121,9 @@ def table_of_streams(
     )
     return (
         table,
-        model.ArrivalTable(at=_joined(arrivals, "<i8"), count=_joined(counts, "<u2")),
-        model.StampTable(us=_joined(stamps, "<i4")),
-        model.SizeTable(bytes=_joined([np.frombuffer(row.sizes, dtype="<u4") for row in rows], "<u4")),
+        model.ArrivalTable(at=_joined([row.arrivals for row in rows], "<i8"), count=counts),
+        model.StampTable(us=np.concatenate(stamps) if stamps else _joined([], "<i4")),
+        model.SizeTable(bytes=_joined([row.sizes for row in rows], "<u4")),
     )
 
 
@@ -231,8 +238,8 @@ def _column(values: Iterable[int | None]) -> NDArray[np.int64]:
     return np.array([-1 if value is None else value for value in values], dtype=np.int64)
 
 
-def _joined(parts: list[NDArray[Any]], dtype: str) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.array([], dtype=dtype)
+def _joined(parts: Sequence[bytes], dtype: str) -> NDArray[Any]:
+    return np.frombuffer(b"".join(parts), dtype=dtype)
 
 
 def create(folder: Path, info: RunInfo) -> None:

@@ -26,6 +26,7 @@ class Neighbours:
         self._pid, self._cores, self._port = pid, frozenset(cores), port
         self._first: dict[tuple[int, int], int] | None = None  # CPU at the first look
         self._last: dict[tuple[int, int], Process] = {}
+        self._alive: dict[int, Process] = {}  # at the last look
         self._next = 0.0
         self._roles: dict[
             tuple[int, int], Role
@@ -36,7 +37,10 @@ class Neighbours:
         began = time.monotonic()
         if not self._cores or (not edge and (self._first is None or began < self._next)):
             return
-        found = {(each.pid, each.born): each for each in processes.running()}
+        # A number is not given to another process so soon. At an edge each is read anew.
+        alive = {each.pid: each for each in processes.running({} if edge else self._alive)}
+        found = {(each.pid, each.born): each for each in alive.values()}
+        self._alive = alive
         if self._first is None:
             self._first = {key: each.cpu_ns for key, each in found.items()}
         self._last |= found

@@ -99,7 +99,7 @@ def test_what_is_elsewhere_takes_nothing(core: int, spinner: int) -> None:
 
 def test_looking_is_bounded(core: int, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
-    monkeypatch.setattr(processes, "running", lambda: looked.append(1) or iter(()))
+    monkeypatch.setattr(processes, "running", lambda _: looked.append(1) or iter(()))
     looks = Neighbours(0, (core,), None)
     looks.look()
     assert looked == []  # the window has not begun
@@ -109,6 +109,23 @@ def test_looking_is_bounded(core: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(looked) == 1
     looks.look(edge=True)
     assert len(looked) == 2
+
+
+def test_of_known_processes_the_cpu_alone_is_read_until_they_have_gone(spinner: int) -> None:
+    before = {each.pid: each for each in processes.running()}
+    known = {spinner: before[spinner]._replace(name="as it was"), 0: before[spinner]}
+    after = {each.pid: each for each in processes.running(known)}
+    assert 0 not in after
+    assert after[spinner].name == "as it was"
+    assert after[os.getpid()].name == before[os.getpid()].name
+    assert all(
+        each.cpu_ns + processes.TICK_NS >= before[pid].cpu_ns for pid, each in after.items() if pid in before
+    )
+    while processes.cpu_time_ns(spinner) == after[spinner].cpu_ns:
+        pass
+    [again] = [each for each in processes.running(after) if each.pid == spinner]
+    assert after[spinner].cpu_ns < again.cpu_ns < after[spinner].cpu_ns + 10**12
+    assert processes.cpu_time_ns(1 << 22) is None, "no process has this number"
 
 
 def test_the_servers_of_a_port_are_found(server: tuple[int, int], core: int) -> None:
