@@ -129,8 +129,10 @@ def _halted_percent(m: Measured, how: Halt) -> float | None:
     """Return the percentage of the time with streams open in which the engine was stopped or throttled."""
     if not len(m.streams) or not len(m.recording.cpu_samples):
         return None
-    begin, end = m.streams.start.min(), m.streams.end.max()
     pauses = m.recording.pauses.rows(m.recording.pauses.kind == PAUSES.index(how))
+    if not len(pauses):
+        return 0.0
+    begin, end = m.streams.start.min(), m.streams.end.max()
     halted = np.clip(pauses.end, begin, end) - np.clip(pauses.begin, begin, end)
     return float(100 * halted.sum() / max(end - begin, 1))
 

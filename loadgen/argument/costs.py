@@ -99,6 +99,8 @@ def fit(intervals: Floats) -> tuple[float, float, float] | None:
         left = y - x @ found
         if found.min() >= 0 and left @ left < least:
             best, least = found, float(left @ left)
+            if len(chosen) == len(best):
+                break
     token, request, second = best.tolist()
     return token, request, second
 

@@ -6,6 +6,8 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from zipfile import ZIP_STORED, ZipFile
@@ -89,7 +91,7 @@ def places(path: Path, limit: int, names: Iterable[str]) -> dict[str, Place]:
                 int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), os.SEEK_CUR
             )
             np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            shape, dtype = _header(file)
             found[name] = Place(path, mark, file.tell(), dtype, shape[0])
     return found
 
@@ -141,14 +143,25 @@ def _check_directory(file: BinaryIO, size: int) -> None:
         raise BadData("", "has too many members")
 
 
-def _column(name: str, data: bytes, allowed: Sequence[str]) -> NDArray[Any]:
-    import io
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read the header of a column: its shape and type."""
+    length = file.read(2)
+    return _parsed(length + file.read(int.from_bytes(length, "little")))
 
-    header = io.BytesIO(data)
+
+@lru_cache(maxsize=256)
+def _parsed(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and type that a header of version (1, 0) gives: most columns of a file have the same one."""
+    shape, _, dtype = np.lib.format.read_array_header_1_0(BytesIO(header))
+    return shape, dtype
+
+
+def _column(name: str, data: bytes, allowed: Sequence[str]) -> NDArray[Any]:
+    header = BytesIO(data)
     version = np.lib.format.read_magic(header)
     if version != (1, 0):
         raise BadData(name, f"has version {version} of NumPy's format, not (1, 0)")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(header)
+    shape, dtype = _header(header)
     if dtype not in [np.dtype(each) for each in allowed]:
         raise BadData(name, f"is {dtype}, not {' or '.join(allowed)}")
     if len(shape) != 1 or shape[0] * dtype.itemsize != len(data) - header.tell():

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any, Final, TypeVar
 from weakref import ReferenceType, ref
 
-BUDGET_BYTES: Final = 96 << 20
+BUDGET_BYTES: Final = 112 << 20
 MAX_BYTES: Final = BUDGET_BYTES * 2 // 3  # of one value; a larger one is made each time
 
 Value = TypeVar("Value")

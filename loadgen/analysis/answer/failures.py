@@ -29,8 +29,9 @@ def failed(recordings: Iterable[Recording]) -> Failures:
         silent += int(m.silent.sum())
         waited_ns += m.failure_wait_ns
         raced += int(races(m).sum())
-        rows = m.streams.rows(m.failed)
-        for outcome, status, error in zip(rows.outcome, rows.status.tolist(), rows.error, strict=True):
+        columns = (m.outcome, m.streams.status, m.streams.error)
+        rows = zip(*(column[m.failed].tolist() for column in columns), strict=True)
+        for outcome, status, error in rows:
             texts[outcome, int(status) if outcome == Outcome.HTTP_STATUS else None][error] += 1
     causes = [
         Failure(outcome=outcome, status=status, streams=said.total(), text=said.most_common(1)[0][0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from loadgen.analysis.measures import Measured
@@ -64,7 +66,8 @@ def cpu_busiest_second_percent(repeats: Repeats) -> float | None:
     """CPU time of the engine process in the busiest second while streams were open; 100 is one core. The busiest
     worker's, where there are several.
     """
-    return max((busy for m in repeats.parts if (busy := _busiest_second(m)) is not None), default=None)
+    found = (m.recording.shelf.get("busiest second", partial(_busiest_second, m)) for m in repeats.parts)
+    return max((busy for busy in found if busy is not None), default=None)
 
 
 def _busiest_second(m: Measured) -> float | None:

@@ -74,9 +74,10 @@ def _good_in_window(m: Measured) -> float:
     assert m.judged is not None
     if m.recording.level.rate is not None:
         return float((m.judged.good & m.after_warmup).sum())
-    (begin, end), good = m.edges, m.streams.rows(m.judged.good)
-    inside = np.clip(np.minimum(good.end, end) - np.maximum(good.start, begin), 0, None)
-    return float((inside / np.maximum(good.end - good.start, 1)).sum())
+    (begin, end), good = m.edges, m.judged.good
+    started, ended = m.streams.start[good], m.streams.end[good]
+    inside = np.clip(np.minimum(ended, end) - np.maximum(started, begin), 0, None)
+    return float((inside / np.maximum(ended - started, 1)).sum())
 
 
 @number(label="number of good streams")

@@ -57,7 +57,8 @@ def over(repeats: Repeats, quantity: Callable[[Recording], int | None]) -> list[
 
 def peak(sampled: Ints, at_edges: Iterable[int | None]) -> int | None:
     """Return the largest value of a column of the samples and of the samples at the edges."""
-    return largest([*present(sampled).tolist(), *at_edges])
+    there = present(sampled)
+    return largest([int(there.max()) if len(there) else None, *at_edges])
 
 
 def largest(values: Iterable[int | None]) -> int | None:

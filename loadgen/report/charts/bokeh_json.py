@@ -77,6 +77,8 @@ def item(root: Model, numbers: dict[Model, str]) -> dict[str, Any]:
 
 
 def _encoded(value: Any, numbers: dict[Model, str]) -> Any:
+    if isinstance(value, str):  # most are
+        return value
     if isinstance(value, Model):
         if value in numbers:
             return {"id": numbers[value]}

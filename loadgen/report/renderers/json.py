@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import msgspec
+
 from loadgen.model import Answer, ClientId, Level
 from loadgen.report.sentences.answer import paragraphs
 from loadgen.report.view import View
@@ -35,7 +37,8 @@ def result(view: View, verdict: str, code: int) -> str:
 
 def _document(view: View, **parts: Any) -> str:
     head = {"name": view.run.info.scenario.name, "started": view.run.info.started}
-    return json.dumps(head | parts, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n"
+    text = json.dumps(head | parts, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return msgspec.json.format(text, indent=1) + "\n"  # json itself indents in Python, ten times slower
 
 
 def data(value: Any) -> Any:

@@ -24,8 +24,9 @@ class Failures(Section):
     def blocks(self, view: View, form: Form) -> Iterable[Block]:
         counts: dict[tuple[Level, ClientId, str, int], Counter[str]] = {}
         for recording in view.run.recordings:
-            failed = recording.streams.rows(Measured(recording).failed)
-            rows = zip(failed.outcome.tolist(), failed.status.tolist(), failed.error.tolist(), strict=True)
+            m = Measured(recording)
+            of = (m.outcome, m.streams.status, m.streams.error)
+            rows = zip(*(column[m.failed].tolist() for column in of), strict=True)
             for name, status, error in rows:
                 key = recording.level, recording.client, name, status
                 counts.setdefault(key, Counter())[error] += 1
