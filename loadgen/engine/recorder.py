@@ -147,7 +147,9 @@ class StreamRecorder:
             self._port = port(self.sock) or self._port
             since = since_sent_ns(self.sock) if self.http == "1.1" else None
             self._sent = None if since is None else max(self._start, now - since)
-            if self.connections is not None and self.connections.is_surplus(self.sock, self._start):
+            if self.connections is not None and self.connections.is_surplus(
+                self.sock, self._port, self._start
+            ):
                 self._outcome, self._error = Outcome.UNDECODABLE, MESSAGE
                 raise Undecodable(MESSAGE)
         self._status, self._header = status, header
@@ -258,7 +260,7 @@ class StreamRecorder:
         """Mark the end of the body. Raises Undecodable."""
         self._closed = perf_counter_ns()
         if self.connections is not None and self.sock is not None:
-            self.connections.end_answer(self.sock)
+            self.connections.end_answer(self.sock, self._port)
         if self._outcome is Outcome.HTTP_STATUS:
             return
         if self._broken is not None:

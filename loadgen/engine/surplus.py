@@ -18,17 +18,16 @@ class Connections:
     """What had been read from each connection when its last answer ended, and when that was looked at."""
 
     def __init__(self) -> None:
-        self._ended: dict[
-            int, tuple[tuple[int, int], int]
-        ] = {}  # by descriptor, so that there are not too many
+        # port, bytes and when, by descriptor, so that there are not too many
+        self._ended: dict[int, tuple[int | None, int, int]] = {}
 
-    def end_answer(self, connected: socket.socket) -> None:
-        """Note that an answer has ended."""
+    def end_answer(self, connected: socket.socket, port: int | None) -> None:
+        """Note that an answer has ended on a connection from this port."""
         if (read := bytes_read(connected)) is not None:
-            self._ended[connected.fileno()] = read, perf_counter_ns()
+            self._ended[connected.fileno()] = port, read, perf_counter_ns()
 
-    def is_surplus(self, connected: socket.socket, start: int) -> bool:
+    def is_surplus(self, connected: socket.socket, port: int | None, start: int) -> bool:
         """Return whether the answer of a stream that began at ``start`` was there before."""
-        read, seen = self._ended.get(connected.fileno(), (None, 0))
+        before, read, seen = self._ended.get(connected.fileno(), (None, 0, start))
         # What was looked at later may be this stream's own, where another left it the connection.
-        return read is not None and seen < start and read == bytes_read(connected)
+        return seen < start and before == port and read == bytes_read(connected)

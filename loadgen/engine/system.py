@@ -58,16 +58,17 @@ def port(connected: socket.socket) -> int | None:
     return name[1] if isinstance(name, tuple) else None
 
 
-def bytes_read(connected: socket.socket) -> tuple[int, int] | None:
-    """Return the connection's own port and how many bytes have been read from it; ``None`` where that is not known."""
+def bytes_read(connected: socket.socket) -> int | None:
+    """Return how many bytes have been read from the connection; ``None`` where that is not known."""
     if TCP_INFO is None or ioctl is None:
         return None
     try:
-        (unread,) = struct.unpack("=i", ioctl(connected.fileno(), FIONREAD, bytes(4)))
+        unread: int = struct.unpack("=i", ioctl(connected.fileno(), FIONREAD, bytes(4)))[0]
         info = connected.getsockopt(socket.IPPROTO_TCP, TCP_INFO, BYTES_RECEIVED + 8)
-        return connected.getsockname()[1], struct.unpack_from("=Q", info, BYTES_RECEIVED)[0] - unread
+        received: int = struct.unpack_from("=Q", info, BYTES_RECEIVED)[0]
     except (OSError, ValueError, struct.error):  # closed, no TCP, or an older kernel
         return None
+    return received - unread
 
 
 def memory_bytes() -> int | None:
