@@ -44,6 +44,8 @@ def command(
 
     planned = load(scenario)
     warn(planned)
+    if planned.engines != 1:
+        click.echo("loadgen: engines is not used here: --workers N measures in N processes", err=True)
     serve(
         scenario,
         client or planned.clients[0].label,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
 
 from loadgen.lab import engine, plan
 from loadgen.lab.engine import INTERRUPTED
@@ -30,10 +29,9 @@ from loadgen.model import (
     Stream,
     WarmUp,
 )
+from loadgen.model.prediction import MAX_BUSY
 from loadgen.preflight.cores import most_engines
 from loadgen.preflight.prediction import predict
-
-MAX_BUSY: Final = 0.7  # share of its core that an engine is to use, where the number of engines is chosen
 
 
 def one(_: ClientId, __: Level) -> int:
@@ -61,24 +59,20 @@ def predicted(
     for engines in range(1, most_engines() + 1):
         for each in predict(scenario, speed, engines, warm_up):
             key = each.client, each.level
-            if key not in found or _busy(*found[key]):
+            if key not in found or found[key][1].lacks(found[key][0]):
                 found[key] = engines, each
-        if not any(_busy(*each) for each in found.values()):
+        if not any(each.lacks(engines) for engines, each in found.values()):
             break
     for client in scenario.clients:
         if not any(known == client for known, _ in found):
             note(f"engines: auto: how many cores {client.label} needs is not known, so it has one engine")
     for engines, each in found.values():
-        if _busy(engines, each):
+        if each.lacks(engines):
             note(
                 f"engines: auto: {each.client.label} at {each.level} needs about {each.cores:.1f} cores, "
                 f"so {math.ceil(each.cores / MAX_BUSY)} engines; this machine has cores for {engines}"
             )
     return lambda *key: found[key][0] if key in found else 1, tuple(each for _, each in found.values())
-
-
-def _busy(engines: int, needed: Prediction) -> bool:
-    return needed.cores > MAX_BUSY * engines
 
 
 def record(

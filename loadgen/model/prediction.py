@@ -1,11 +1,14 @@
 """How fast this machine is, and how many cores a client's engine is predicted to need on it."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from loadgen.model.clients import ClientId
 from loadgen.model.findings import Finding
 from loadgen.model.level import Level
+
+MAX_BUSY: Final = 0.7  # share of its core that an engine is to use, where the number of engines is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Prediction:
     per_core: float = 0.0
     tokens_per_s: float = 0.0
     mean_tokens_per_s: float = 0.0
+
+    def lacks(self, engines: int) -> bool:
+        """Return whether more engines than so many would be chosen, were there cores, and a stream for each."""
+        return self.cores > MAX_BUSY * engines and engines < (self.level.streams or math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

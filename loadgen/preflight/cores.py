@@ -42,7 +42,10 @@ def require(engines: int, *, simulated: bool) -> None:
     needed = engines + simulated
     if engines > 1 and needed > number():
         one = ", one of them for the simulator" if simulated else ""
-        raise Refused(f"engines: {engines} needs {needed} cores{one}; this machine has {number()}")
+        raise Refused(
+            f"engines: {engines} needs {needed} cores{one}; this machine has {number()}: "
+            "engines: auto takes as many as it has cores for"
+        )
 
 
 def cores(servers: Collection[int] = (), engines: int = 1) -> Cores:

@@ -72,12 +72,13 @@ def predict(
             continue
         for level in scenario.levels:
             most, mean = works(workload.load, pace, level)
+            several = min(engines, level.streams or engines)
             found.append(
                 Prediction(
                     client,
                     level,
-                    cores=cores_of(known, most, speed, engines),
-                    mean=cores_of(known, mean, speed, engines),
+                    cores=cores_of(known, most, speed, several),
+                    mean=cores_of(known, mean, speed, several),
                     per_core=level.value * carried(known, most, speed),
                     tokens_per_s=most.tokens / most.streams if most.streams else 0.0,
                     mean_tokens_per_s=mean.tokens,

@@ -16,6 +16,7 @@ from loadgen.analysis.answer.failures import failed
 from loadgen.analysis.metrics import Repeats, column
 from loadgen.analysis.repeats import attempts_of
 from loadgen.model import (
+    AUTO,
     Cell,
     Listener,
     Outcome,
@@ -106,6 +107,8 @@ class Plain(Listener):
         if self._warning:
             self.note(self._warning)
         given = {(cell.client, cell.level): cell.engines for cell in cells}
+        if self._scenario.engines == AUTO:  # whose choice has been noted
+            given = {}
         for text in prediction.short(self._predictions, given):
             self.note(text)
         self._head()

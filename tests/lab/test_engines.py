@@ -31,6 +31,7 @@ from loadgen.model import (
 )
 from loadgen.preflight import cores
 from loadgen.preflight.requirements import Refused
+from loadgen.report.sections.setup import _why
 from loadgen.simulator.process import Process
 from tests.lab.cells import cell
 from tests.preflight.test_prediction import SPEED, scenario
@@ -129,3 +130,17 @@ def test_the_answer_says_on_how_many_cores_a_client_carries_a_level() -> None:
         run(".", shared(recording(lag_us=20_000.0, **made))),
     ):
         assert not [each for each in findings(other, summarise(other)) if isinstance(each, OnCores)]
+
+
+def test_more_engines_than_streams_are_never_wanted() -> None:
+    needs = Prediction(ClientId("floor"), Level(streams=2), 5.0)
+    assert (needs.lacks(1), needs.lacks(2)) == (True, False)
+    assert Prediction(ClientId("floor"), Level(rate=2.0), 5.0).lacks(2)
+
+
+def test_the_setup_says_why_auto_gave_so_many() -> None:
+    needs = Prediction(ClientId("floor"), Level(streams=9), 1.5)
+    assert _why(2, needs, auto=True) == "2, as many as there are cores for; predicted to need 1.50 cores"
+    assert _why(3, needs, auto=True) == "3; predicted to need 1.50 cores"
+    assert _why(1, needs, auto=False) == "1; predicted to need 1.50 cores"
+    assert _why(1, None, auto=True) == "1; how many cores it needs is not known"

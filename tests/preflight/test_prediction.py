@@ -84,3 +84,8 @@ def test_costs_are_of_clients_that_exist() -> None:
     from loadgen import clients
 
     assert {key.split()[0] for key in COSTS} <= set(clients.BUILTIN)
+
+
+def test_a_level_of_fewer_streams_has_as_many_engines() -> None:
+    of = scenario(Load(duration=10.0), Level(streams=1))
+    assert predict(of, SPEED, engines=4) == predict(of, SPEED)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from loadgen.analysis.differences import facts, text
-from loadgen.model import Load, RunInfo, Scenario, Simulator, Target, Workload
+from loadgen.model import AUTO, Load, Prediction, RunInfo, Scenario, Simulator, Target, Workload
 from loadgen.report.blocks import Bullets, Cell, Column, Details, Facts, Heading, Row, Table, Text
 from loadgen.report.columns import level_text, where
 from loadgen.report.language import _, plural
@@ -94,17 +94,27 @@ def _engines(info: RunInfo) -> list[tuple[str, str]]:
     """Return how many engines each client had at each level, and why; nothing where all had one, as by default."""
     if info.scenario.engines == 1:
         return []
-    why = {(each.client, each.level): each.cores for each in info.predictions}
+    why = {(each.client, each.level): each for each in info.predictions}
     found = {(cell.client, cell.level): cell.engines for cell in info.cells if not cell.client.control}
     return [
         (
             where(client, level),
-            str(engines)
-            if (cores := why.get((client, level))) is None
-            else _("{engines}; predicted to need {cores} cores").format(engines=engines, cores=number(cores)),
+            _why(engines, why.get((client, level)), auto=info.scenario.engines == AUTO),
         )
         for (client, level), engines in sorted(found.items(), key=lambda each: (each[0][0].label, each[0][1]))
     ]
+
+
+def _why(engines: int, of: Prediction | None, *, auto: bool) -> str:
+    """Return a number of engines, and why it was chosen."""
+    text = "{engines}"
+    if of is not None:
+        text = _("{engines}; predicted to need {cores} cores")
+        if auto and of.lacks(engines):
+            text = _("{engines}, as many as there are cores for; predicted to need {cores} cores")
+    elif auto:
+        text = _("{engines}; how many cores it needs is not known")
+    return text.format(engines=engines, cores=number(of.cores if of else None))
 
 
 def _defaults(scenario: Scenario) -> Scenario:

@@ -9,6 +9,7 @@ from loadgen.model import ClientId, Held, Level, Prediction, PredictionFinding
 from loadgen.report.columns import where
 from loadgen.report.language import _, plural
 from loadgen.report.sentences import Sentences
+from loadgen.report.text import number
 
 
 def short(predictions: Iterable[Prediction], given: Mapping[tuple[ClientId, Level], int]) -> Iterator[str]:
@@ -28,7 +29,7 @@ def needs(of: Prediction, given: float) -> str:
         text = _("{where} × {rate} tokens/s needs about {cores} cores here; {given} is given")
     return text.format(
         where=where(of.client, of.level),
-        rate=f"{of.tokens_per_s:.3g}",
+        rate=number(of.tokens_per_s),
         cores=f"{of.cores:.1f}",
         given=f"{given:g}",
     )
