@@ -6,7 +6,9 @@ Every stream is one token long. The load is closed, or with ``--rate`` open. Pri
 processes at each tenth of the run, and the growth in bytes per stream from the first reading at which two files of
 the cell are full (``MAX_FILE_BYTES`` of ``loadgen.lab.spool``: about 50,000 streams each) to the last. By then one full
 file has been written while the next one filled, which is the most that is kept, and from there on each process must
-stay flat; a shorter run says nothing of the parent. The parent is this process, and saves as a run does.
+stay flat; a shorter run says nothing of the parent. The parent is this process, and saves as a run does. When the cell
+has ended it judges it and prints its row, as a run does too: the peak of its memory meanwhile is printed as well, above
+that of the last reading, per stream.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import tempfile
 from mmap import PAGESIZE
 from pathlib import Path
 
-from loadgen import model, processes
+from rich.console import Console
+
+from loadgen import proc, processes
 from loadgen.lab.run import run
 from loadgen.model import (
     ClientId,
@@ -30,6 +34,8 @@ from loadgen.model import (
     Target,
     Workload,
 )
+from loadgen.report.progress import Plain
+from loadgen.report.sentences.remeasured import why_disturbed
 
 FULL = 2  # files, from which on growth counts
 ROLES = {"loadgen.engine": "engine", "loadgen.simulator": "simulator"}
@@ -50,10 +56,11 @@ def memory() -> dict[str, int]:
     return found
 
 
-class Watch(model.Listener):
+class Watch(Plain):
     """Notes the memory each time that a further tenth of the streams has ended."""
 
-    def __init__(self, total: int, folder: Path) -> None:
+    def __init__(self, console: Console, scenario: Scenario, total: int, folder: Path) -> None:
+        super().__init__(console, scenario)
         self.at: list[tuple[int, dict[str, int]]] = []
         self.full: int | None = None  # the first of them at which enough files were full
         self._total, self._folder = total, folder
@@ -65,6 +72,7 @@ class Watch(model.Listener):
                 self.full = len(self.at)
             self.at.append((progress.ended, found))
             print(f"{progress.ended:12,}" + "".join(f"{found.get(name, 0) / 2**20:11.1f}" for name in NAMES))
+            proc.reset_peak(os.getpid())
 
 
 NAMES = ("engine", "parent", "simulator")
@@ -92,12 +100,16 @@ def main() -> None:
         repeats=1,
     )
     print(f"{'streams':>12}" + "".join(f"{name:>11}" for name in NAMES) + "   MiB")
-    with tempfile.TemporaryDirectory() as folder:
-        watch = Watch(total, Path(folder) / "run")
-        ran = run(scenario, Path(folder) / "run", watch)
+    with open(os.devnull, "w") as nowhere, tempfile.TemporaryDirectory() as folder:
+        watch = Watch(Console(file=nowhere, width=120), scenario, total, Path(folder) / "run")
+        ran = run(scenario, Path(folder) / "run", watch, judge=why_disturbed)
         assert not ran.failure, ran.failure
-        print(f"parent, when the cell has been saved and read: {resident('self') / 2**20:.1f} MiB")
     assert watch.at, "no stream ended before the run was over"
+    peak, (ended, during) = (proc.sample(os.getpid()).peak_rss_kib or 0) * 1024, watch.at[-1]
+    above = (peak - during["parent"]) / ended
+    print(
+        f"parent, its peak after the cell: {peak / 2**20:.1f} MiB, {above:.1f} bytes per stream above the last reading"
+    )
     if watch.full is None or len(watch.at) <= watch.full + 1:
         print("too few readings after two files were full to tell growth: more streams are needed")
         return

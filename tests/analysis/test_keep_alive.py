@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from loadgen.analysis.answer.failures import races
+from loadgen.analysis.answer.failures import failed, races
 from loadgen.analysis.measures import Measured
-from loadgen.model import Recording
+from loadgen.model import Recording, StreamTable
 from tests import synthetic
 
 MS = 1_000_000
@@ -66,3 +67,31 @@ def test_without_an_answer_nothing_is_known() -> None:
     made = recording([])
     made = replace(made, streams=replace(made.streams, outcome=np.full(20, "truncated", dtype=object)))
     assert not races(Measured(made)).any()
+
+
+class OnDisk:
+    """The columns of a table, and which of them were read."""
+
+    def __init__(self, of: StreamTable) -> None:
+        self._of, self.read = of, set[str]()
+
+    def __call__(self, name: str) -> NDArray[Any]:
+        self.read.add(name)
+        column: NDArray[Any] = getattr(self._of, name)
+        return column
+
+    def rows(self, name: str, selected: slice) -> NDArray[Any]:
+        return self(name)[selected]
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+
+@pytest.mark.parametrize(("lost", "columns"), [([], set()), ([Lost(0, 1)], {"status", "error"})])
+def test_of_failures_only_what_they_need_is_read(lost: list[Lost], columns: set[str]) -> None:
+    made = recording(lost)
+    source = OnDisk(made.streams)
+    found = failed([replace(made, streams=StreamTable.of(source))])
+    assert (found.streams, found.failed) == (20, len(lost))
+    assert source.read & {"status", "error", "http", "port"} == columns
+    assert bool(lost) == ("end" in source.read)
