@@ -16,6 +16,8 @@ from loadgen.clients import Failures, Info, Sink, connecting, trust
 from loadgen.model import Cell, Outcome, Request
 
 RACE = "keep-alive race: the server closed a reused connection before the first byte of an answer"
+# Of a whole chunk by the size of it all: how it begins. No two sizes are alike, whatever the number of digits.
+CHUNK_HEADS = {len(head) + size + 2: head for size in range(1, 2048) for head in (b"%x\r\n" % size,)}
 MAX_HEAD_BYTES = 256 << 10  # of headers, trailers and chunk extensions: what comes without a byte of the body
 SWITCHING_PROTOCOLS = 101  # the one 1xx after which no answer comes
 
@@ -108,6 +110,12 @@ def readable(fd: int) -> Callable[[], bool]:
 class _Connection(asyncio.Protocol):
     """One connection and its current response."""
 
+    __slots__ = (
+        "_between_chunks", "_body", "_code", "_complete", "_error", "_feed", "_framed", "_head", "_headers",
+        "_interim", "_is_readable", "_loop", "_make_parser", "_on_data", "_parser", "_received", "_reused",
+        "_transport", "_waiter", "reusable", "socket", "tls", "version",
+    )  # fmt: skip
+
     def __init__(self, loop: asyncio.AbstractEventLoop, parser: Callable[[Any], Any]) -> None:
         self._loop = loop
         self._make_parser = parser
@@ -191,14 +199,13 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         on_data = self._on_data
-        self._received = True
         try:
             if self._between_chunks and on_data is not None:
-                cut = data.find(b"\r")
-                size = len(data) - cut - 4
-                if size > 0 and data.startswith(b"%x\r\n" % size) and data.endswith(b"\r\n"):
-                    on_data(data[cut + 2 : -2])  # one whole chunk, which would leave the parser where it is
+                head = CHUNK_HEADS.get(len(data))
+                if head is not None and data.startswith(head) and data.endswith(b"\r\n"):
+                    on_data(data[len(head) : -2])  # one whole chunk, which would leave the parser where it is
                     return
+            self._received = True
             self._head += len(data)
             self._between_chunks = False
             self._feed(data)

@@ -19,7 +19,7 @@ from loadgen.engine.system import totals
 from loadgen.model import FOREVER, Arrival, Cell, Outcome, Request, Stream
 from loadgen.protocols import Protocol
 
-CHECK_INTERVAL_NS = 100_000_000  # between two checks of the timeouts
+CHECK_INTERVAL_NS = 100_000_000  # between two checks of what is due, such as a timeout
 PULSE_INTERVAL_NS = 500_000_000
 STOP_TIMEOUT_NS = 1_000_000_000  # streams get so long to end after a stop, or after their timeout
 FLUSH_INTERVAL_NS = 5_000_000  # between two batches while more streams wait to be sent
@@ -35,7 +35,9 @@ class Engine:
         self.open: dict[int, StreamRecorder] = {}  # by the number of the stream
         self.dispatcher = Schedule(cell) if cell.workload.load.is_open else Dispatcher(cell)
         self.pauses = PauseWatcher()
-        self._timeouts = cell.workload.timeouts
+        self._timeouts = limits = cell.workload.timeouts
+        # No stream can expire sooner after it was looked at, whatever comes.
+        self._shortest = int(min(limits.first_token, limits.idle, limits.total, limits.drain) * 1e9)
         self._protocol = protocol
         self._outbox = outbox
         self._requests = Requests(cell, protocol)
@@ -50,7 +52,7 @@ class Engine:
         self._stopped_at: int | None = None
         self._begin = self._until = 0
         self._edges: list[int] = []
-        self._next_check = self._next_pulse = self._next_flush = 0
+        self._next_check = self._next_pulse = self._next_flush = self._next_look = 0
 
     def start(self, start: int) -> None:
         """Begin the load; its times count from ``start``."""
@@ -131,6 +133,7 @@ class Engine:
     def run_command(self, line: bytes, now: int) -> None:
         """Run a command from the parent; see the package. Raises ValueError where the load does not allow it."""
         command = json.loads(line)
+        self._next_look = now
         if self._stopped_at is not None:
             return
         if command.get("stop"):
@@ -171,15 +174,25 @@ class Engine:
         if now >= self._next_pulse:
             self._next_pulse = now + PULSE_INTERVAL_NS
             self._outbox.send(Pulse(now, len(watched), sum(recorder.text_events for recorder in watched)))
-        self._memory.check(watched)
+        if self._memory.check(watched) or now >= self._next_look:
+            self._next_look = self._end_expired(watched, now)
+
+    def _end_expired(self, watched: list[StreamRecorder], now: int) -> int:
+        """End the streams whose time is over, again until they have ended; return when to look next."""
+        following = now if self._stopped_at is not None else now + self._shortest
         for recorder in watched:
             if recorder.expired is None:
-                if self._stopped_at is not None or self.dispatcher.must_end(recorder.slot, now):
+                surplus = self.dispatcher.ends(recorder.slot)
+                at, outcome = recorder.expires(self._timeouts)
+                if self._stopped_at is not None or surplus <= now:
                     recorder.expired = Outcome.STOPPED
-                else:
-                    recorder.expired = recorder.expired_timeout(self._timeouts, now)
+                elif at < now:
+                    recorder.expired = outcome
+                following = min(following, surplus, at)
             if recorder.expired is not None:
                 recorder.abort()
+                following = now
+        return following
 
     def _flush(self) -> bool:
         """Send the pauses and a batch of the streams that have ended; return whether more is to be sent."""

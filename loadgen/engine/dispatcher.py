@@ -127,9 +127,9 @@ class Dispatcher:
         chance = random.Random(f"{self._cell.seed}/{self._cell.repeat}/{slot}/{failures}/failures").random()
         return int(FAILURE_PAUSE_NS * 2 ** min(failures - 1, MAX_DOUBLINGS) * (1 + chance / 2))
 
-    def must_end(self, slot: int, now: int) -> bool:
-        """Return whether a stream of that slot must be ended now, because fewer are wanted."""
-        return self._running.get(slot, ENDLESS)[1] <= now
+    def ends(self, slot: int) -> int:
+        """Return when a stream of that slot must be ended because fewer are wanted; ``FOREVER``: it need not."""
+        return self._running.get(slot, ENDLESS)[1]
 
     # -- commands
 

@@ -25,12 +25,12 @@ class MemoryWatch:
         """Take the memory as it is now for the base."""
         self._base = memory_bytes() or 0
 
-    def check(self, streams: Sequence[StreamRecorder]) -> None:
-        """Mark the streams that must end as expired, if memory has grown beyond the limit."""
+    def check(self, streams: Sequence[StreamRecorder]) -> bool:
+        """Mark the streams that must end as expired if memory has grown beyond the limit; return whether it has."""
         grown = (memory_bytes() or 0) - self._base
         if grown <= LIMIT_BYTES + PER_STREAM_BYTES * len(streams):
             self._number = 1
-            return
+            return False
         silent = [each for each in streams if each.silent_since is not None and each.expired is None]
         for recorder in sorted(silent, key=lambda each: each.silent_since or 0)[: self._number]:
             recorder.expired = Outcome.FAILED
@@ -38,3 +38,4 @@ class MemoryWatch:
                 f"MemoryError: the engine had grown by {grown >> 20} MiB, and this stream was silent longest"
             )
         self._number *= 2
+        return True

@@ -164,7 +164,8 @@ class StreamRecorder:
     def data(self, data: bytes) -> None:
         """Mark and decode bytes that the library has handed over. Raises Undecodable."""
         now = perf_counter_ns()
-        stamp = self._plain_token(data)
+        plain_token = self._plain_token  # called as an attribute, a slot is looked up anew each time
+        stamp = plain_token(data)
         if stamp is None:
             self._read(data, now)
             return
@@ -322,18 +323,24 @@ class StreamRecorder:
         self._take([event for event in events if isinstance(event, Error)], now)
         return error.__cause__ or error
 
-    def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
-        """Return the timeout that has run out at ``now``, if any; the outcome where it is the wait after that."""
+    def expires(self, timeouts: Timeouts) -> tuple[int, Outcome]:
+        """Return when a timeout runs out if nothing more comes, and the outcome then."""
         over = self._headers if self._outcome is Outcome.HTTP_STATUS else self._end
         if self._broken is not None:
             over = self._broken_at
         if over is not None:
-            return (self._outcome or Outcome.UNDECODABLE) if now - over > timeouts.drain * 1e9 else None
-        if now - self._start > timeouts.total * 1e9:
-            return Outcome.TOTAL_TIMEOUT
-        if not self.has_begun:
-            return Outcome.FIRST_TOKEN_TIMEOUT if now - self._start > timeouts.first_token * 1e9 else None
-        return Outcome.IDLE_TIMEOUT if now - self._arrivals[-1] > timeouts.idle * 1e9 else None
+            return over + round(timeouts.drain * 1e9), self._outcome or Outcome.UNDECODABLE
+        total = self._start + round(timeouts.total * 1e9)
+        if self.has_begun:
+            next_one, outcome = self._arrivals[-1] + round(timeouts.idle * 1e9), Outcome.IDLE_TIMEOUT
+        else:
+            next_one, outcome = self._start + round(timeouts.first_token * 1e9), Outcome.FIRST_TOKEN_TIMEOUT
+        return (total, Outcome.TOTAL_TIMEOUT) if total <= next_one else (next_one, outcome)
+
+    def expired_timeout(self, timeouts: Timeouts, now: int) -> Outcome | None:
+        """Return the timeout that has run out at ``now``, if any; the outcome where it is the wait after that."""
+        at, outcome = self.expires(timeouts)
+        return outcome if now > at else None
 
     @property
     def text_events(self) -> int:

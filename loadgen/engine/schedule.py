@@ -147,9 +147,9 @@ class Schedule:
             heapq.heappush(self._turns, (turn.due, turn.slot or 0, turn))
         return self.next_after(turn, True, now)
 
-    def must_end(self, slot: int, now: int) -> bool:  # noqa: ARG002
-        """Return False: a stream that has started runs to its own end."""
-        return False
+    def ends(self, slot: int) -> int:  # noqa: ARG002
+        """Return ``FOREVER``: a stream that has started runs to its own end."""
+        return FOREVER
 
     def stop(self, now: int) -> None:
         """Start no more streams."""

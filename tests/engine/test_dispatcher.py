@@ -209,7 +209,7 @@ def commanded(streams: int) -> Slots:
 
 
 def ending(made: Slots, now: int) -> list[int]:
-    return [slot for slot in range(5) if made.dispatcher.must_end(slot, now)]
+    return [slot for slot in range(5) if made.dispatcher.ends(slot) <= now]
 
 
 def test_more_and_fewer_slots() -> None:
