@@ -31,11 +31,11 @@ SECOND_LOOPS: Final = 45_000.0
 """What an engine costs in a second in which nothing arrives."""
 
 COSTS: Final[Mapping[str, Cost]] = {
-    "floor": Cost(101, 0.04, 0.51, 36.7, 2_692, 5.1),
-    "requests": Cost(311, 1.78, 0.92, 32.6, 10_211, 20.0),
-    "httpx-sync": Cost(683, 2.28, 1.44, 23.3, 17_112, 20.6),
-    "httpx-async": Cost(1_000, 0.1, 1.5, 60.0, 16_000, 13.0),
-    "aiohttp": Cost(317, 0.08, 1.76, 81.7, 4_125, 0.0),
+    "floor": Cost(62, 0.16, 0.4, 41.3, 3_280, 9.6),
+    "requests": Cost(355, 1.33, 0.97, 42.1, 11_716, 10.0),
+    "httpx-sync": Cost(663, 1.54, 0.96, 39.0, 10_939, 8.0),
+    "httpx-async": Cost(825, 0.32, 1.23, 130.9, 17_261, 0.0),
+    "aiohttp": Cost(224, 0.22, 0.92, 80.6, 6_321, 10.7),
     "aiohttp loop=uvloop": Cost(208, 0.04, 0.94, 70.1, 3_154, 9.4),
     "urllib3": Cost(134, 3.95, 2.73, 41.9, 4_736, 3.1),
     "httpx-aiohttp": Cost(238, 0.02, 0.9, 107.5, 10_733, 1.2),

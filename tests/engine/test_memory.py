@@ -11,7 +11,7 @@ from loadgen.clients import version
 from loadgen.engine import memory
 from loadgen.engine.memory import MemoryWatch
 from loadgen.engine.recorder import StreamRecorder
-from loadgen.model import ClientId, Load, Outcome
+from loadgen.model import ClientId, Load, Outcome, Timeouts
 from loadgen.protocols import load
 from tests.clients.conditions import CHUNKED, END, LAST, TOKEN, chunk, length, says
 from tests.clients.measuring import peak_kib, record, rows
@@ -81,7 +81,12 @@ def test_a_body_that_a_library_unpacks_to_gigabytes_is_ended(name: str) -> None:
         client = ClientId(name, {"lines": "native"})
         recording = record(
             cell(
-                client=client, url=server.url, prompts=("bomb", "good"), concurrency=1, load=Load(requests=2)
+                client=client,
+                url=server.url,
+                prompts=("bomb", "good"),
+                concurrency=1,
+                load=Load(requests=2),
+                timeouts=Timeouts(first_token=120, idle=120),
             )
         )
     bad, ok = rows(recording)

@@ -193,8 +193,7 @@ def test_the_prompt_costs_time_by_its_length(start: Start) -> None:
 def test_the_first_request_after_loading_carries_it(start: Start) -> None:
     with Wire(start(load=0.05).url) as wire:
         first = figures(wire.ask(generate()))
-        assert first["load_duration"] == pytest.approx(51_000_000, abs=20_000_000)
-        assert first["total_duration"] >= 52_000_000
+        assert 50_000_000 <= first["load_duration"] < first["total_duration"]
         assert figures(wire.ask(generate(keep_alive=0)))["load_duration"] == 1_000_000
         assert wire.ask(get("/api/ps")).objects == [{"models": []}]
         assert figures(wire.ask(generate(keep_alive=-1)))["load_duration"] > 50_000_000
