@@ -196,7 +196,7 @@ OUTSIDE: dict[str, set[str]] = {
     "argument": {"numpy", "scipy"},
     "capacity": {"numpy", "rich", "scipy"},
     "findings": set(),
-    "report": {"babel", "jinja2", "markupsafe", "msgspec", "numpy", "pandas", "rich"},
+    "report": {"bokeh", "babel", "jinja2", "markupsafe", "msgspec", "numpy", "pandas", "rich"},
     "distributed": {"gevent", "locust", "msgspec", "zmq"},
     "locust_ui": {"bokeh", "flask", "flask_login", "gevent", "locust", "numpy", "werkzeug"},
     "api": {"pandas"},

@@ -8,18 +8,12 @@ import numpy as np
 import pytest
 
 from loadgen.analysis.repeats import repeats_of
-from loadgen.model import Level
-from loadgen.report.charts.bokeh_json import item
-from loadgen.report.charts.lines import Knee, Line, Point, line_chart
-from loadgen.report.charts.stacks import Part, Stack, stacks
-from loadgen.report.charts.style import model
 from loadgen.report.charts.timeline import timeline
 from loadgen.report.charts.usage import POINTS, usage
 from loadgen.report.client_style import client_styles
 from loadgen.report.sections.timeline import Timeline
 from tests.synthetic import ZERO, client_id, recording, split
 
-LINKS = {"renderers", "axis", "data"}  # to other objects
 STYLES = client_styles({client_id("aiohttp"): "tasks"})
 MADE = {"concurrency": 20, "streams": 60, "tokens": 20, "jitter": 0.4, "ramp_ms": 500}
 
@@ -27,7 +21,10 @@ MADE = {"concurrency": 20, "streams": 60, "tokens": 20, "jitter": 0.4, "ramp_ms"
 def lines(recordings):
     """Title -> the lines drawn, each as two arrays."""
     return {
-        chart.title: [(drawn.data["x"], drawn.data["y"]) for drawn in chart.figure.drawn]
+        chart.title: [
+            (renderer.data_source.data["x"], renderer.data_source.data["y"])
+            for renderer in chart.figure.renderers
+        ]
         for chart in usage(list(repeats_of(recordings)), STYLES)
     }
 
@@ -94,9 +91,9 @@ def test_the_timeline_of_several_workers_is_that_of_one():
     assert shared.caption == one.caption
     ((drawn,), (other,)) = one.charts, shared.charts
     assert other.alternative == drawn.alternative
-    for mine, theirs in zip(other.figure.drawn, drawn.figure.drawn, strict=True):
-        for name, column in theirs.data.items():
-            assert list(mine.data[name]) == list(column)
+    for mine, theirs in zip(other.figure.renderers, drawn.figure.renderers, strict=True):
+        for name, column in theirs.data_source.data.items():
+            assert list(mine.data_source.data[name]) == list(column)
 
 
 def test_the_timeline_of_bytes_speaks_of_reads_alone():
@@ -113,62 +110,3 @@ def test_nothing_was_recorded():
     empty = replace(made, streams=made.streams.rows(slice(0)), samples=made.samples.rows(slice(0)))
     assert usage(list(repeats_of([empty])), STYLES) == []
     assert timeline(list(repeats_of([empty])), STYLES).charts == ()
-
-
-def test_the_page_names_properties_of_bokeh_s_classes_that_differ_from_their_defaults():
-    """What Bokeh's classes are set to, they write as we do."""
-    import bokeh.models
-    from bokeh.core.serialization import Serializer
-    from bokeh.document.config import DocumentConfig
-    from bokeh.plotting import figure
-
-    own = {"Figure": figure, "DocumentConfig": DocumentConfig}
-    (drawn,) = timeline(list(repeats_of([recording(**MADE, outcomes={"reset": 2})])), STYLES).charts
-    (stack,) = [stacks("", "ms", [Stack("a", {"x": 1.0}, "")], {"x": Part("x", "--x")})]
-    level = [Level(streams=n) for n in (1, 100)]
-    points = [Point(each, 5.0, (4.0, 6.0), "") for each in level]
-    line = Line(STYLES[client_id("aiohttp")], "", points, "dashdot", faint=True)
-    sweep = line_chart("", "ms", [line], budget=5.0, knees=[Knee(level[1], "", "--ink")])
-    seen = set()
-
-    def check(found):
-        if isinstance(found, list):
-            for each in found:
-                check(each)
-        elif isinstance(found, dict):
-            for each in found.values():
-                check(each)
-            if found.get("type") == "object" and (attributes := found.get("attributes")):
-                seen.add(found["name"])
-                plain = {
-                    k: v
-                    for k, v in attributes.items()
-                    if "object" not in str(v) and "field" not in str(v) and k not in LINKS
-                }
-                made = (own.get(found["name"]) or getattr(bokeh.models, found["name"]))()
-                assert set(attributes) <= made.properties()
-                for name, value in plain.items():
-                    setattr(made, name, read(value))
-                again = Serializer().encode(made)["attributes"] if plain else {}
-                assert {name: again.get(name) for name in plain} == plain, found["name"]
-
-    def read(value):
-        if not isinstance(value, dict):
-            return value
-        return (
-            dict(value["entries"]) if "entries" in value else {k: v for k, v in value.items() if k != "type"}
-        )
-
-    for chart in (drawn, stack, sweep):
-        check(item(model(chart.figure), {}))
-    assert seen >= {
-        "Figure",
-        "LinearAxis",
-        "LogAxis",
-        "Line",
-        "Segment",
-        "Scatter",
-        "HBar",
-        "Text",
-        "HoverTool",
-    }

@@ -43,7 +43,7 @@ def sweep():
 
 def drawn(chart, *names):
     """Return the data of the glyphs that have all these columns."""
-    data = [drawn.data for drawn in chart.figure.drawn]
+    data = [renderer.data_source.data for renderer in chart.figure.renderers]
     return [each for each in data if set(names) <= set(each)]
 
 
@@ -57,7 +57,7 @@ def test_the_latency_is_that_of_the_threshold_with_its_line(sweep):
     latency = pair(replace(sweep, findings=[P50]))[0]
     assert latency.title == "TTFT p50"
     assert [line["y"] for line in drawn(latency, "x0", "x1", "y")] == [[500.0]]
-    assert latency.figure.y.end >= 500
+    assert latency.figure.y_range.end >= 500
 
 
 def test_the_knee_is_where_more_streams_began_to_bring_hardly_more(sweep):
@@ -80,7 +80,7 @@ def test_bars_of_late_tokens_are_shares_of_all_tokens(sweep, share, axis):
     chart = late_tokens(sweep, [late(share, gc=0.75, cpu=0.25)])
     bars = sorted((b["left"][0], b["right"][0]) for b in drawn(chart, "left", "right"))
     assert bars == [(0, pytest.approx(75 * share)), (pytest.approx(75 * share), pytest.approx(100 * share))]
-    assert chart.figure.x.end == pytest.approx(axis, rel=0.1)
+    assert chart.figure.x_range.end == pytest.approx(axis, rel=0.1)
 
 
 TIME = TimeFinding(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from bokeh.models import Line
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import present
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import ClientId
 from loadgen.report.charts.axes import LOG_SPAN, Axis, axis
-from loadgen.report.charts.style import Chart, Line, draw, hover, plot
+from loadgen.report.charts.style import Chart, draw, hover, plot
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import is_per_event
 from loadgen.report.language import _

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from bokeh.models import HBar, Scatter
 
 from loadgen.analysis.measures import Flags, Measured
 from loadgen.model import Recording
 from loadgen.report.charts.axes import axis
-from loadgen.report.charts.style import Chart, HBar, Scatter, draw, hover, row_plot
+from loadgen.report.charts.style import Chart, draw, hover, row_plot
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import level_text
 from loadgen.report.language import _

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bokeh.models import Line as LineGlyph
+from bokeh.models import Scatter, Segment, Text
+
 from loadgen.model import Estimate, Level, Validity
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import (
-    FONT,
-    ROOM,
-    Chart,
-    Scatter,
-    Segment,
-    Text,
-    across,
-    draw,
-    ends,
-    hover,
-    plot,
-)
-from loadgen.report.charts.style import Line as LineGlyph
+from loadgen.report.charts.style import FONT, ROOM, Chart, across, draw, ends, hover, plot
 from loadgen.report.client_style import ClientStyle
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
@@ -111,15 +101,11 @@ def line_chart(
         ]
         top = min(1 - share for share in taken) > min(taken) if taken else True
         label = Text(
-            x="x",
-            y="high" if top else "low",
-            text="text",
-            anchor=f"{'top' if top else 'bottom'}_{side}",
-            x_offset=-4 if side == "right" else 4,
-            y_offset=12 * place if top else -12 * place,
-            text_font=FONT,
-            text_font_size="11px",
+            x="x", y="high" if top else "low", text="text", anchor=f"{'top' if top else 'bottom'}_{side}"
         )
+        label.y_offset = 12 * place if top else -12 * place
+        label.x_offset = -4 if side == "right" else 4
+        label.update(text_font={"value": FONT}, text_font_size="11px")  # a name alone would be a column
         draw(made, label, up, knee.variable)
     marks = []
     for line in lines:
@@ -140,8 +126,9 @@ def line_chart(
             draw(made, segment, {"x": at, **bounds}, line.style.variable)
         glyph = LineGlyph(x="x", y="y", line_width=2, line_alpha=alpha, line_dash=line.dash)
         draw(made, glyph, data, line.style.variable)
-        hollow = {"fill_color": None} if line.faint else {}
-        mark = Scatter(x="x", y="y", size=7, marker=line.style.marker, line_width=1.5, **hollow)
+        mark = Scatter(x="x", y="y", size=7, marker=line.style.marker, line_width=1.5)
+        if line.faint:
+            mark.fill_color = None
         marks.append(draw(made, mark, data, line.style.variable))
     hover(made, marks, [("", "@client"), ("", "@text")])
     value_at = _("{value} at {level}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bokeh.models import Scatter, Segment
+
 from loadgen.analysis import effects, rounds
 from loadgen.analysis.metrics import Column, Metric, column, metrics
 from loadgen.analysis.metrics.lag import lag, relative_lag
 from loadgen.model import Carries, Estimate, Limit, Saturates, Summary, ThresholdFinding
 from loadgen.report.charts.axes import axis
 from loadgen.report.charts.lines import Knee, Line, Point, line_chart, point
-from loadgen.report.charts.style import Chart, Mark, Scatter, Segment, across, draw, hover, row_plot
+from loadgen.report.charts.style import Chart, Mark, across, draw, hover, row_plot
 from loadgen.report.client_style import Styles
 from loadgen.report.columns import column_title, rank_of, scaled, shown, title_of, unit_of
 from loadgen.report.language import _

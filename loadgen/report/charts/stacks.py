@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bokeh.models import HBar
+
 from loadgen.model import ClientId, DelayFinding, Level, TimeFinding
 from loadgen.model import Part as Kind
 from loadgen.report.charts.axes import axis
-from loadgen.report.charts.style import Chart, HBar, Mark, draw, hover, row_plot
+from loadgen.report.charts.style import Chart, Mark, draw, hover, row_plot
 from loadgen.report.columns import level_text
 from loadgen.report.language import _
 from loadgen.report.sentences import delivery_lag as delays

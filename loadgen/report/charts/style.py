@@ -8,14 +8,15 @@ Axes and grids read their variables (``--bk-…``) themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d, Segment
+from bokeh.models.glyph import Glyph
+from bokeh.plotting import figure as Figure
 from rich.cells import cell_len
 
 from loadgen.report.charts.axes import Axis
-from loadgen.report.charts.bokeh_json import Model, entries, glyph
 from loadgen.report.text import plain
 
 BORDER_TOP = 8
@@ -23,45 +24,6 @@ BORDER_BOTTOM = 44
 _ROW = 26
 ROOM = 104  # at the right, for names beside the ends of lines
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-
-
-class Glyph:
-    """A shape of BokehJS: ``looks`` are names of columns, and values that all rows have."""
-
-    def __init__(self, name: str, *colours: str, **looks: Any) -> None:
-        self.name = name
-        self.colours = [each for each in colours if looks.get(each, "") is not None]
-        self.looks = looks
-
-
-Line = partial(Glyph, "Line", "line_color")
-Segment = partial(Glyph, "Segment", "line_color")
-Scatter = partial(Glyph, "Scatter", "line_color", "fill_color")
-HBar = partial(Glyph, "HBar", "line_color", "fill_color")
-Text = partial(Glyph, "Text", "text_color")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """A glyph for each row of columns of one length, in the colour of a CSS variable."""
-
-    glyph: Glyph
-    data: Mapping[str, Any]
-    variable: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Figure:
-    """A figure as wide as its element, without toolbar, that leaves every gesture to the page."""
-
-    x: Axis
-    y: Axis
-    height: int
-    left: int
-    right: int
-    grid: str
-    drawn: list[Drawn] = field(default_factory=list)
-    tips: list[tuple[Sequence[Drawn], Sequence[tuple[str, str]]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,87 +52,40 @@ class Chart:
 
 
 def plot(x: Axis, y: Axis, height: int, *, left: int = 52, right: int = ROOM, grid: str = "y") -> Figure:
-    """Return an empty figure."""
-    return Figure(x, y, height, left, right, grid)
-
-
-def model(of: Figure) -> Model:
-    """Return the figure as BokehJS has it."""
-    drawn = {each: _renderer(each) for each in of.drawn}
-    tools = [
-        Model("HoverTool", renderers=[drawn[each] for each in rows], tooltips=tips, sort_by=None)
-        for rows, tips in of.tips
-    ]
-    left, below = _axis(of.y, 0), _axis(of.x, 1)
-    grids = (("x", {"axis": below}), ("y", {"dimension": 1, "axis": left}))
-    return Model(
-        "Figure",
-        height=of.height,
-        min_width=120,
+    """Return an empty figure as wide as its element, without toolbar, that leaves every gesture to the page."""
+    made = Figure(
+        height=height,
         sizing_mode="stretch_width",
-        x_range=_range(of.x),
-        y_range=_range(of.y),
-        x_scale=Model("LogScale" if of.x.log else "LinearScale"),
-        y_scale=Model("LogScale" if of.y.log else "LinearScale"),
-        title=Model("Title"),
-        outline_line_color=None,
-        renderers=list(drawn.values()),
-        toolbar=Model("Toolbar", tools=tools),
+        min_width=120,
+        x_range=Range1d(start=x.start, end=x.end),
+        y_range=Range1d(start=y.start, end=y.end),
+        x_axis_type="log" if x.log else "linear",
+        y_axis_type="log" if y.log else "linear",
+        tools="",
         toolbar_location=None,
-        left=[left],
-        below=[below],
-        center=[
-            Model("Grid", **({} if name in of.grid else {"visible": False}), **own) for name, own in grids
-        ],
-        background_fill_color=None,
-        border_fill_color=None,
+        min_border_left=left,
+        min_border_right=right,
         min_border_top=BORDER_TOP,
         min_border_bottom=BORDER_BOTTOM,
-        min_border_left=of.left,
-        min_border_right=of.right,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
         lod_threshold=None,
     )
-
-
-def _range(of: Axis) -> Model:
-    edges = {"start": (of.start, 0), "end": (of.end, 1)}
-    return Model("Range1d", **{name: value for name, (value, default) in edges.items() if value != default})
-
-
-def _axis(of: Axis, line: int) -> Model:
-    kind = "Log" if of.log else "Linear"
-    labels = {at: Model("PlainText", text=text) for at, text in of.labels.items()}
-    return Model(
-        f"{kind}Axis",
-        ticker=Model("FixedTicker", ticks=list(of.ticks), minor_ticks=[]),
-        formatter=Model("LogTickFormatter" if of.log else "BasicTickFormatter"),
-        **({"axis_label": Model("PlainText", text=of.title)} if of.title else {}),
-        axis_label_standoff=6,
-        axis_label_text_font=FONT,
-        axis_label_text_font_size="11px",
-        axis_label_text_font_style="normal",
-        **({"major_label_overrides": entries(labels)} if labels else {}),
-        major_label_policy=Model("AllLabels"),
-        major_label_text_font=FONT,
-        **({} if line else {"axis_line_width": 0}),
-        major_tick_in=0,
-        major_tick_out=4 * line,
-        minor_tick_out=0,
-    )
-
-
-def _renderer(of: Drawn) -> Model:
-    source = Model(
-        "ColumnDataSource",
-        selected=Model("Selection", indices=[], line_indices=[]),
-        selection_policy=Model("UnionRenderers"),
-        data=entries(of.data),
-    )
-    tags = [f"{colour}={of.variable}" for colour in of.glyph.colours]
-    view = Model("CDSView", filter=Model("AllIndices"))
-    return Model(
-        "GlyphRenderer", data_source=source, view=view, glyph=glyph(of.glyph.name, tags, of.glyph.looks)
-    )
+    for side, spec, line in ((made.xaxis[0], x, 1), (made.yaxis[0], y, 0)):
+        side.update(
+            ticker=FixedTicker(ticks=list(spec.ticks), minor_ticks=[]),
+            major_label_overrides={t: PlainText(text=text) for t, text in spec.labels.items()},
+            axis_label=PlainText(text=spec.title) if spec.title else None,
+            axis_label_text_font_style="normal",
+            **{f"{label}_text_font": FONT for label in ("axis_label", "major_label")},
+            **{f"{label}_text_font_size": "11px" for label in ("axis_label", "major_label")},
+            **{"axis_label_standoff": 6, "major_label_standoff": 5, "axis_line_width": line},
+            **{"major_tick_in": 0, "major_tick_out": 4 * line, "minor_tick_out": 0},
+        )
+    made.xgrid[0].visible = "x" in grid
+    made.ygrid[0].visible = "y" in grid
+    return made
 
 
 def row_plot(
@@ -188,20 +103,21 @@ def row_plot(
     return plot(x, y, height, left=left, right=right, grid=grid), tops
 
 
-def draw(made: Figure, glyph: Glyph, data: Mapping[str, Any], variable: str) -> Drawn:
-    """Add a glyph in the colour of a CSS variable."""
-    made.drawn.append(drawn := Drawn(glyph, data, variable))
-    return drawn
+def draw(made: Figure, glyph: Glyph, data: dict[str, Any], variable: str) -> Any:
+    """Add a glyph in the colour of a CSS variable; return its renderer."""
+    names = [name for name in ("line_color", "fill_color", "text_color") if name in glyph.properties()]
+    glyph.tags = [f"{name}={variable}" for name in names if getattr(glyph, name) is not None]
+    return made.add_glyph(ColumnDataSource(data), glyph)
 
 
-def across(**looks: Any) -> Glyph:
+def across(**looks: Any) -> Segment:
     """Return the glyph of a horizontal line from ``x0`` to ``x1`` at ``y``."""
     return Segment(x0="x0", y0="y", x1="x1", y1="y", **looks)
 
 
-def hover(made: Figure, drawn: Sequence[Drawn], tips: Sequence[tuple[str, str]]) -> None:
-    """Show exact values under the pointer; BokehJS escapes what comes from columns."""
-    made.tips.append((drawn, tips))
+def hover(made: Figure, renderers: Sequence[Any], tips: Sequence[tuple[str, str]]) -> None:
+    """Show exact values under the pointer; Bokeh escapes what comes from columns."""
+    made.add_tools(HoverTool(renderers=list(renderers), tooltips=list(tips)))
 
 
 _LINE = 13.0  # pixels that a name beside a line takes

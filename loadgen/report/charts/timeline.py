@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from bokeh.models import Scatter
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints, Measured
 from loadgen.analysis.repeats import Repeat
 from loadgen.model import ClientId, Outcome
 from loadgen.report.charts.axes import Axis, axis
-from loadgen.report.charts.style import Chart, Scatter, across, draw, hover, plot
+from loadgen.report.charts.style import Chart, across, draw, hover, plot
 from loadgen.report.client_style import ClientStyle, Styles
 from loadgen.report.language import _, plural
 from loadgen.report.text import flowing, joined, number

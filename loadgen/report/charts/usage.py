@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from bokeh import models
 from numpy.typing import NDArray
 
 from loadgen.analysis.measures import Ints
@@ -12,7 +13,6 @@ from loadgen.analysis.repeats import Repeat
 from loadgen.model import Recording
 from loadgen.report.charts.axes import Axis, axis
 from loadgen.report.charts.style import ROOM, Chart, draw, ends, hover, plot
-from loadgen.report.charts.style import Line as Glyph
 from loadgen.report.client_style import ClientStyle, Styles
 from loadgen.report.language import _
 from loadgen.report.text import beside, clauses, number
@@ -74,7 +74,7 @@ def _chart(title: str, unit: str, x: Axis, lines: Sequence[tuple[Recording, Line
         style = styles[recording.client]
         cell = beside(style.label, _("repeat {repeat}").format(repeat=recording.repeat + 1))
         data = {"x": at.astype(np.float32), "y": value.astype(np.float32), "cell": [cell] * len(at)}
-        glyph = Glyph(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
+        glyph = models.Line(x="x", y="y", line_width=1.5, line_alpha=0.9, line_dash=style.dash)
         drawn.append(draw(made, glyph, data, style.variable))
         last.setdefault(style, float(value[-1]))
         words.append(_("{cell}: up to {most}").format(cell=cell, most=number(float(value.max()))))

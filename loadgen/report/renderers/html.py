@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
 from itertools import groupby
@@ -21,9 +21,6 @@ from markupsafe import Markup, escape
 from loadgen.model import Estimate
 from loadgen.report import blocks, language
 from loadgen.report.blocks import Document
-from loadgen.report.charts.bokeh_json import Model, item
-from loadgen.report.charts.bokeh_json import scripts as bokeh_scripts
-from loadgen.report.charts.style import model
 from loadgen.report.columns import level_text
 from loadgen.report.sentences import sentences
 from loadgen.report.text import interval, number, percent, plain
@@ -54,7 +51,7 @@ class _Page:
         }
 
     def text(self) -> str:
-        scripts = [*bokeh_scripts(), _resource("report.js")]
+        scripts = [*_bokeh_js(), _resource("report.js")]
         shell = {"css": _resource("report.css"), "scripts": scripts, "policy": _policy(scripts)}
         return _environment().get_template("document.html").render(**self._shared, **shell)
 
@@ -70,9 +67,9 @@ class _Page:
 
     def data(self) -> Markup:
         """Return the charts placed so far as JSON that may stand inside a script element."""
-        numbers: dict[Model, str] = {}
+        numbers: dict[str, str] = {}
         items = [
-            {"target": f"chart-{place}", "item": item(model(chart.figure), numbers)}
+            {"target": f"chart-{place}", "item": _renumbered(_item(chart), numbers)}
             for place, chart in enumerate(self._charts)
         ]
         return _json(items)
@@ -85,6 +82,35 @@ class _Page:
 def _json(value: Any) -> Markup:
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _item(chart: Chart) -> dict[str, Any]:
+    """Return what Bokeh's ``json_item`` does, without a document, which goes through all models of the chart again."""
+    from bokeh.core.serialization import Serializer
+    from bokeh.document import Document as Empty
+
+    document = Empty(title="").to_json(deferred=False)
+    document["roots"] = Serializer(deferred=False).encode([chart.figure])
+    return {"target_id": None, "root_id": chart.figure.id, "doc": document, "version": document["version"]}
+
+
+def _renumbered(value: Any, numbers: dict[str, str]) -> Any:
+    """Count Bokeh's models anew: it counts over the life of the process, and a run must give one text only."""
+    if isinstance(value, dict):
+        return {
+            key: numbers.setdefault(inner, f"m{len(numbers)}")
+            if key in ("id", "root_id") and isinstance(inner, str)
+            else _renumbered(inner, numbers)
+            for key, inner in value.items()
+        }
+    return [_renumbered(inner, numbers) for inner in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _bokeh_js() -> Iterable[str]:
+    from bokeh.resources import Resources
+
+    return tuple(Resources(mode="inline", components=["bokeh"], log_level="error").js_raw)
 
 
 @cache
