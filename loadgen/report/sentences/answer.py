@@ -554,6 +554,7 @@ def _held_up(answers: Sequence[HeldUp]) -> Iterator[str]:
 
 
 def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
+    advice = ""
     for one in answers:
         if not one.metrics:
             yield _("One round has no ±, so nothing follows from it; use --repeats 3.")
@@ -565,7 +566,9 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
         elif one.low > 0 or one.high < 0:
             text = _("The clients seem to differ in {metrics} ({interval}), but not beyond doubt.")
         elif one.clients:
-            text = _("It is not clear from {n} rounds whether {clients} differ in {metrics} ({interval}).")
+            text = _(
+                "It is not clear from {n} rounds whether {clients} and the others differ in {metrics} ({interval})."
+            )
         else:
             text = _("It is not clear from {n} rounds whether the clients differ in {metrics} ({interval}).")
         text = text.format(
@@ -574,7 +577,8 @@ def _undecided(answers: Sequence[Undecided]) -> Iterator[str]:
             n=spelled(one.rounds),
             interval=_between(one.low or 0.0, one.high or 0.0),
         )
-        yield text if one.low is None else flowing([text, _what_would_decide(one)])
+        before, advice = advice, "" if one.low is None else _what_would_decide(one)
+        yield flowing([text, advice]) if advice and advice != before else text
 
 
 def _what_would_decide(one: Undecided) -> str:
