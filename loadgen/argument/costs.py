@@ -6,8 +6,7 @@ streams, to ``GROWS`` times with the whole interval; and a line that falls is th
 
 CPU time is fitted to what the engine did: within the measured windows, every interval of 20 ms or more between two
 samples gives ``CPU = a · tokens arrived + b · requests started + c · seconds``. Each round gives ``a``, ``b`` and ``c``
-by non-negative least squares over the intervals of all its levels: the best fit of those by any of the three that none
-of them has to be negative for.
+by non-negative least squares (Lawson and Hanson 1974) over the intervals of all its levels.
 
 The rounds give the intervals. There is no estimate of the CPU per token or per request where the intervals cannot tell
 them apart: less than 5 % of the tokens' or the requests' sum of squares is left by the other two (they are collinear);
@@ -86,22 +85,15 @@ def fit(intervals: Floats) -> tuple[float, float, float] | None:
 
     ``None`` where they cannot be separated.
     """
+    from scipy.optimize import nnls
+
     y, x = intervals[:, 0], intervals[:, 1:]
     for column in (0, 1):
         own, others = x[:, column], np.delete(x, column, axis=1)
         left = own - others @ np.linalg.lstsq(others, own)[0]
         if left @ left < MIN_LEFT * (own @ own) or not own.any():
             return None
-    best, least = np.zeros(3), float(y @ y)
-    for chosen in ([0, 1, 2], [0, 1], [0, 2], [1, 2], [0], [1], [2]):
-        found = np.zeros(3)
-        found[chosen] = np.linalg.lstsq(x[:, chosen], y)[0]
-        left = y - x @ found
-        if found.min() >= 0 and left @ left < least:
-            best, least = found, float(left @ left)
-            if len(chosen) == len(best):
-                break
-    token, request, second = best.tolist()
+    token, request, second = nnls(x, y)[0].tolist()
     return token, request, second
 
 
