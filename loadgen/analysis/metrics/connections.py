@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadgen.analysis.measures import Ints
 from loadgen.analysis.metrics import Repeats, Scalar, metric
-
-MAX_PORT = 65_535
 
 
 def _each(repeats: Repeats) -> list[tuple[int, int]]:
     """Return the streams and the connections of each part whose client tells the latter."""
     ports = [m.streams.port[m.included] for m in repeats.parts]
-    return [(len(each), _different(each)) for each in ports if len(each) and (each > 0).all()]
-
-
-def _different(ports: Ints) -> int:
-    """Return how many different ones there are."""
-    return len(np.unique(ports)) if ports.max() > MAX_PORT else int(np.count_nonzero(np.bincount(ports)))
+    return [(len(each), len(np.unique(each))) for each in ports if len(each) and (each > 0).all()]
 
 
 @metric(Scalar, label="connections", topic="streams", unit="", better=None)
