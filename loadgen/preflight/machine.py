@@ -94,7 +94,7 @@ class Overload(MachineWarning):
         text = translate("the load average is {load} on {cores} cores")
         if self.runnable is not None:
             text = translate("the load average is {load} on {cores} cores, {n} processes run now")
-        return text.format(load=f"{self.load:.1f}", cores=self.cores, n=f"{self.runnable or 0:.1f}")
+        return text.format(load=f"{self.load:.1f}", cores=self.cores, n=f"{self.runnable or 0:.3g}")
 
 
 @dataclass(frozen=True, slots=True)
