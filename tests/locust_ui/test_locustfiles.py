@@ -134,8 +134,8 @@ def test_workers_share_the_users_of_two_classes(tmp_path: Path) -> None:
             stack.enter_context(worker(tmp_path, number, FILES / "sync_vs_async.py", port, env))
         code, log = headless(
             tmp_path, "-f", FILES / "sync_vs_async.py", "--master", "--master-bind-port", port,
-            *["--expect-workers", "2", "-u", "8", "-r", "8", "-t", "4s", "--stop-timeout", "20", "--csv", "r"],
-            env=env,
+            *["--expect-workers", "2", "-u", "8", "-r", "8", "--stop-timeout", "20", "--csv", "r"],
+            env=env, streams=40,
         )  # fmt: skip
     assert code == 0, log
     [run] = runs(tmp_path)
