@@ -113,7 +113,15 @@ class Session:
     def _on_start(self, **_: object) -> None:
         self._runner.update_state(STATE_SPAWNING)  # or Locust ignores a Stop
         self._starting = gevent.spawn(self._start)
-        self._starting.get()
+        shape = self.environment.shape_class
+        if shape is not None:  # Locust asks it meanwhile: it must not end a run that has not begun
+            shape.tick = lambda: self._runner.shape_last_tick  # type: ignore[method-assign]
+        try:
+            self._starting.get()
+        finally:
+            if shape is not None:
+                del shape.tick
+                shape.reset_time()
         if self._plan is None:
             raise gevent.GreenletExit  # Locust spawns no users
 
@@ -157,8 +165,6 @@ class Session:
         )
         # Preparing took time that is not part of the run.
         self.environment.stats.total.start_time = time.time()
-        if self.environment.shape_class is not None:
-            self.environment.shape_class.reset_time()
         if url is None:
             gevent.spawn(self._check_target, plan)
 

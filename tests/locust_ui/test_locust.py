@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import HTTPError
@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 import pytest
 
 from loadgen.locust_ui.login import protect
-from tests.cli.command import alive, children, holds, invoke, scenario
+from tests.cli.command import alive, children, holds, invoke, scenario, serving
 from tests.cli.server import Handler, ollama
 from tests.locust_ui.locusts import (
     FILES,
@@ -134,17 +134,21 @@ def test_whatever_is_pressed_leaves_whole_runs(tmp_path: Path) -> None:
 
 
 def test_a_run_ends_by_itself_where_there_is_nothing_left_to_do(tmp_path: Path) -> None:
-    """At the end of a scenario's stages, which replace the locustfile's own shape; and when its engine is gone."""
+    """At the end of a scenario's stages, which replace the locustfile's own shape; and when its engine is gone.
+
+    The stages begin after the warm-up, which here takes longer than all of them.
+    """
     stages = [{"to": 4, "over": "300ms"}, {"hold": "400ms"}]
-    target = {"simulator": {"ttft": "20ms", "gap": "50ms", "tokens": 20}}
-    ramp = scenario(tmp_path, target=target, stages=stages, load=None, concurrency=None)
-    (tmp_path / "ramp.yaml").write_text(ramp.read_text())
     text = (FILES / "step_ramp.py").read_text()
     steps = text.replace("STEP = 10 ", "STEP = 1 ").replace("STEPS = 10\n", "STEPS = 60\n")
     assert text != steps
     (tmp_path / "steps.py").write_text(steps)
-    file = scenario(tmp_path, target=ENDLESS)
-    with locust(tmp_path, "-f", "steps.py", "--scenario", file) as started:
+    with ExitStack() as stack:
+        url = stack.enter_context(serving(ttft=0.02, gap=0.05, tokens=20, load=1.5))
+        ramp = scenario(tmp_path, target={"url": url}, stages=stages, load=None, concurrency=None, warm_up=1)
+        (tmp_path / "ramp.yaml").write_text(ramp.read_text())
+        file = scenario(tmp_path, target=ENDLESS)
+        started = stack.enter_context(locust(tmp_path, "-f", "steps.py", "--scenario", file))
         assert started.start(1, scenario="ramp.yaml", client="aiohttp")["success"]
         soon(lambda: started.data()["run"] and started.data()["state"] == "stopped", "the end of the stages")
         streams = list(csv.DictReader(started.get("/streaming/files/streams.csv").splitlines()))
